@@ -1,0 +1,106 @@
+# What people and CI run here. Every target sets up what it needs by itself, on a fresh machine too: a virtual
+# environment in .venv, filled again only when pyproject.toml or constraints.txt has changed.
+
+PYTHON ?= python3
+ARGS   ?=
+
+VENV := .venv
+BIN  := $(VENV)/bin
+PIP  := $(BIN)/python -m pip --quiet --disable-pip-version-check
+# The build constraint holds for esutil, which pip compiles, as well.
+INSTALL := $(PIP) install --constraint constraints.txt --build-constraint constraints.txt
+
+CODE := cli.py demo.py ingest query schema
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## List the targets
+	@echo "make TARGET [PYTHON=python3.12] [ARGS='...']"
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo
+demo: $(VENV)/demo-installed ## Make a small synthetic tile, ingest it, query it, draw it (ARGS: where to)
+	$(BIN)/goodpix demo $(ARGS)
+
+.PHONY: test
+test: $(VENV)/dev-installed ## Run the tests (ARGS: passed to pytest)
+	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
+
+.PHONY: check
+check: check-format check-lint check-types check-layers check-docstrings ## Check everything but the tests
+
+.PHONY: check-format
+check-format: $(VENV)/dev-installed
+	$(BIN)/ruff format --check .
+
+.PHONY: check-lint
+check-lint: $(VENV)/dev-installed
+	$(BIN)/ruff check .
+
+# mypy names a module after the folders it lies in, and here one of them is the checkout, whatever it is called.
+# So it looks at the checkout through a link with the package's name; the tests are then modules of their own, too.
+.PHONY: check-types
+check-types: $(VENV)/dev-installed
+	mkdir -p $(VENV)/checkout
+	ln -sfn ../.. $(VENV)/checkout/goodpix
+	cd $(VENV)/checkout && ../bin/mypy --config-file goodpix/pyproject.toml --cache-dir goodpix/.mypy_cache \
+	    --explicit-package-bases $(addprefix goodpix/,$(CODE) tests)
+
+.PHONY: check-layers
+check-layers: $(VENV)/dev-installed
+	$(BIN)/lint-imports --no-logo
+
+.PHONY: check-docstrings
+check-docstrings: $(VENV)/dev-installed
+	find $(CODE) -name '*.py' -not -path '*/migrations/*' -exec $(BIN)/numpydoc lint {} +
+
+.PHONY: format
+format: $(VENV)/dev-installed ## Format the code, and mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+.PHONY: wheel
+wheel: $(VENV)/dev-installed ## Build the wheel and the source archive into dist/
+	$(BIN)/pyproject-build
+
+.PHONY: clean
+clean: ## Remove the virtual environment, caches and what was built
+	rm -rf $(VENV) build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# esutil has no wheel, so it takes a C++ compiler and Python's headers; Debian packs those and venv apart from Python.
+.PHONY: system-packages
+system-packages:
+	@set -e; python=$(notdir $(PYTHON)); missing=; \
+	has() { command -v "$$1" > /dev/null; }; \
+	has $(PYTHON) || missing="$$missing $$python"; \
+	$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || missing="$$missing $$python-venv"; \
+	$(PYTHON) -c 'import sysconfig; open(sysconfig.get_path("include") + "/Python.h")' 2> /dev/null \
+	    || missing="$$missing $$python-dev"; \
+	has c++ || has g++ || missing="$$missing g++"; \
+	if [ -z "$$missing" ]; then \
+	    exit 0; \
+	elif has apt-get && [ "$$(id -u)" = 0 ]; then \
+	    apt-get -qq update; \
+	    DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends $$missing; \
+	else \
+	    echo "goodpix needs$$missing: install what provides these, then try again" >&2; \
+	    exit 1; \
+	fi
+
+$(VENV)/made: | system-packages
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"goodpix needs Python 3.11\
+	 or newer, $(PYTHON) is {v[0]}.{v[1]}: try make PYTHON=python3.12")'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(PIP) install --upgrade 'pip>=25.3' # older ones know no dependency groups or build constraints
+	touch $@
+
+$(VENV)/demo-installed: pyproject.toml constraints.txt | $(VENV)/made
+	$(INSTALL) --editable '.[plot]'
+	touch $@
+
+$(VENV)/dev-installed: pyproject.toml constraints.txt | $(VENV)/made
+	$(INSTALL) --editable '.[plot,postgres]' --group dev
+	touch $@ $(VENV)/demo-installed

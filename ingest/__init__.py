@@ -1,0 +1,1 @@
+"""Fills a catalogue: from info files to masks and rows."""

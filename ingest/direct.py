@@ -1,0 +1,222 @@
+"""One mask derived the direct way, as people learn it: the oracle that stored masks are checked by.
+
+Every pixel goes through ``esutil.wcsutil.WCS`` (``image2sky``, then ``sky2image``), or wcslib where
+esutil does not know a term of the header, and whole planes through numpy. Slow, and nothing of the
+fast way is used but the reading of files.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import esutil
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy as sa
+
+from ..schema import tables
+from ..schema.criteria import BIT_SHIFT, Criterion, fold_bmask
+from ..schema.database import open_for_reading
+from ..schema.errors import MaskNotFoundError
+from ..schema.fitsplanes import PlaneReader, read_scamp_head
+from ..schema.maskfile import MaskFile
+from ..schema.rle import decode
+from ..schema.wcs import Wcs, unit_vectors
+
+__all__ = ["Comparison", "Side", "check_mask", "compare", "direct_flags", "direct_positions"]
+
+Floats = npt.NDArray[np.float64]
+
+# Pixels; where a position is this near to a rounding boundary either neighbour is right.
+_TIE = 1e-8
+
+_ROWS_SHOWN = 5
+
+# What esutil leaves out of the TPV convention without a word.
+_ESUTIL_PV = {0, 1, 2, 4, 5, 6, 7, 8, 9, 10}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How a stored mask compares with the direct way.
+
+    Parameters
+    ----------
+    n_pixels, n_equal : int
+        Pixels, and those whose flags are equal.
+    examples : tuple of str
+        Some of the pixels that differ.
+    """
+
+    n_pixels: int
+    n_equal: int
+    examples: tuple[str, ...]
+
+    @property
+    def equal(self) -> bool:
+        """Whether every pixel is equal."""
+        return self.n_equal == self.n_pixels
+
+    def __str__(self) -> str:
+        text = f"equal to the direct way at {self.n_equal:,} of {self.n_pixels:,} pixels"
+        return "\n".join([text, *self.examples])
+
+
+def check_mask(db: str | os.PathLike[str], tilename: str, band: str, expnum: int, ccdnum: int) -> Comparison:
+    """Derive one stored mask again from the FITS files, the direct way, and compare every pixel.
+
+    Parameters
+    ----------
+    db : str or path
+        Database URL, or a SQLite file.
+    tilename, band : str
+        Which tile and band.
+    expnum, ccdnum : int
+        Which of its epochs.
+
+    Raises
+    ------
+    MaskNotFoundError
+        If the catalogue has no such epoch.
+    GoodpixError
+        If the mask or a FITS file cannot be read.
+    """
+    with open_for_reading(db) as database:
+        coadd, epoch = tables.coadd, tables.epoch
+        with database.engine.connect() as connection:
+            of_coadd = connection.execute(
+                sa.select(coadd).where(coadd.c.tilename == tilename, coadd.c.band == band)
+            ).one_or_none()
+            of_epoch = connection.execute(
+                sa.select(epoch).where(
+                    epoch.c.tilename == tilename,
+                    epoch.c.band == band,
+                    epoch.c.expnum == expnum,
+                    epoch.c.ccdnum == ccdnum,
+                )
+            ).one_or_none()
+        if of_coadd is None or of_epoch is None:
+            raise MaskNotFoundError(f"the catalogue has no epoch {expnum}/{ccdnum} (tile {tilename}, band {band})")
+        file = MaskFile.open(database.root.path(of_coadd.mask_file))
+        stored = decode(file.runs(of_epoch.mask_row_group))
+        wcs_source = database.identity.wcs_source
+    return compare(stored, _read_side(of_epoch, wcs_source), _read_side(of_coadd, "image"))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """One image as the direct way needs it: its own flags, in the single-epoch bits, and its WCS."""
+
+    flags: npt.NDArray[np.int64]
+    wcs: Wcs
+    offset: float
+
+
+def _read_side(row: Any, wcs_source: str) -> Side:
+    """Read the planes and the header that a row names."""
+    planes = json.loads(row.planes)
+    with PlaneReader() as reader:
+        header = reader.plane(*planes["image"]).header
+        if wcs_source == "scamp":
+            header = read_scamp_head(planes["head"][0])
+        weight = reader.plane(*planes["weight"]).read()
+        bmask = reader.plane(*planes["bmask"]).read()
+        seg = reader.plane(*planes["seg"]).read() if "seg" in planes else np.zeros_like(bmask)
+    flags = direct_flags(weight, bmask, seg)
+    return Side(flags, Wcs.from_header(header, row.image_path), row.position_offset)
+
+
+def direct_flags(weight: npt.NDArray[Any], bmask: npt.NDArray[Any], seg: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return the single-epoch part of flags; int64, shape (ny, nx)."""
+    folded = fold_bmask(bmask)
+    flags: npt.NDArray[np.int64] = folded << BIT_SHIFT["se"]
+    flags[seg != 0] |= int(Criterion.SE_SEG)
+    flags[~(np.isfinite(weight) & (weight > 0))] |= int(Criterion.SE_WEIGHT)
+    flags[bmask != 0] |= int(Criterion.SE_BMASK)
+    return flags
+
+
+def compare(stored: npt.NDArray[np.int64], epoch: Side, coadd: Side) -> Comparison:
+    """Compare stored flags with those of the direct way."""
+    if stored.shape != epoch.flags.shape:
+        return Comparison(stored.size, 0, (f"the image is {epoch.flags.shape}, the mask {stored.shape}",))
+    x, y = direct_positions(epoch, coadd)
+    expected = epoch.flags | _at(coadd.flags, x, y)
+    differs = stored != expected
+    rows, columns = np.nonzero(differs)
+    for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
+        if stored[row, column] in _either(epoch.flags[row, column], coadd.flags, x[row, column], y[row, column]):
+            differs[row, column] = False
+    rows, columns = np.nonzero(differs)
+    examples = [
+        f"x {column}, y {row}: stored flags {stored[row, column]}, direct {expected[row, column]}"
+        for row, column in zip(rows[:_ROWS_SHOWN].tolist(), columns[:_ROWS_SHOWN].tolist(), strict=True)
+    ]
+    return Comparison(stored.size, int(stored.size - differs.sum()), tuple(examples))
+
+
+def direct_positions(epoch: Side, coadd: Side) -> tuple[Floats, Floats]:
+    """Return the zero-based coadd position of every pixel of an epoch, each of shape (ny, nx).
+
+    NaN where the direction is 90 degrees or more from the coadd's tangent point.
+    """
+    shape = epoch.flags.shape
+    y, x = (each.ravel().astype(np.float64) for each in np.indices(shape))
+    ra, dec = _to_sky(epoch, x + epoch.offset, y + epoch.offset)
+    behind = ~(coadd.wcs.tangent_point() @ unit_vectors(ra, dec) > 0)
+    out_x, out_y = _to_pixels(coadd, ra, dec)
+    out_x[behind] = out_y[behind] = np.nan
+    return (out_x - coadd.offset).reshape(shape), (out_y - coadd.offset).reshape(shape)
+
+
+def _to_sky(side: Side, fits_x: Floats, fits_y: Floats) -> tuple[Floats, Floats]:
+    if _esutil_knows(side.wcs):
+        ra, dec = _esutil(side).image2sky(fits_x, fits_y)
+        return ra, dec
+    wcs = side.wcs.wcslib()
+    sky = wcs.all_pix2world(fits_x, fits_y, 1)
+    return sky[wcs.wcs.lng], sky[wcs.wcs.lat]
+
+
+def _to_pixels(side: Side, ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
+    if _esutil_knows(side.wcs) and not side.wcs.n_terms("PV"):
+        x, y = _esutil(side).sky2image(ra, dec)
+        return x, y
+    found = side.wcs.wcslib_pixels(unit_vectors(ra, dec))
+    return found[0], found[1]
+
+
+def _esutil_knows(wcs: Wcs) -> bool:
+    """Tell whether esutil gives what the header says."""
+    terms = {int(key[4:]) for key, value in wcs.keywords.items() if key.startswith("PV") and float(value)}
+    linear = {"CD1_1", "CD1_2", "CD2_1", "CD2_2"} <= set(wcs.keywords)
+    pv_complete = not wcs.n_terms("PV") or {"PV1_1", "PV2_1"} <= set(wcs.keywords)
+    return wcs.polynomial and linear and pv_complete and terms <= _ESUTIL_PV and wcs.crval[1] != 90
+
+
+def _esutil(side: Side) -> Any:
+    ny, nx = side.flags.shape
+    cards = {key.lower(): value for key, value in side.wcs.keywords.items()}
+    return esutil.wcsutil.WCS({**cards, "naxis1": nx, "naxis2": ny})
+
+
+def _at(flags: npt.NDArray[np.int64], x: Floats, y: Floats) -> npt.NDArray[np.int64]:
+    """Return the coadd part of flags at the pixels nearest to positions."""
+    ny, nx = flags.shape
+    ix, iy = np.floor(np.nan_to_num(x, nan=-9.0) + 0.5), np.floor(np.nan_to_num(y, nan=-9.0) + 0.5)
+    inside = (ix >= 0) & (ix < nx) & (iy >= 0) & (iy < ny)
+    out = np.full(x.shape, int(Criterion.OFF_COADD), np.int64)
+    found = flags[iy[inside].astype(np.int64), ix[inside].astype(np.int64)]
+    # the coadd's criteria and bits stand above the epoch's, in the same order
+    criteria = (found & 0b111) * (int(Criterion.COADD_SEG) // int(Criterion.SE_SEG))
+    bits = (found >> BIT_SHIFT["se"]) << BIT_SHIFT["coadd"]
+    out[inside] = criteria | bits
+    return out
+
+
+def _either(own: int, flags: npt.NDArray[np.int64], x: float, y: float) -> list[int]:
+    """Return the flags that are right for one pixel: two or four near a rounding boundary."""
+    near_x, near_y = (np.array([v - _TIE, v, v + _TIE]) for v in (x, y))
+    grid_x, grid_y = np.meshgrid(near_x, near_y)
+    return [int(own) | each for each in np.unique(_at(flags, grid_x, grid_y)).tolist()]

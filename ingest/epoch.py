@@ -1,0 +1,135 @@
+"""The mask of one epoch."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..schema.counts import count
+from ..schema.errors import FitsFileError, GoodpixError
+from ..schema.fitsplanes import Plane, PlaneReader, check_integer, check_weight, expand, read_scamp_head
+from ..schema.footprint import footprint
+from ..schema.pixelmap import PixelMap, pixel_map
+from ..schema.rle import Runs, encode
+from ..schema.rows import EpochFacts, MaskKey, MaskRow, nonzero_bits
+from ..schema.wcs import Wcs
+from .coadd import Coadd
+from .fingerprint import Options
+from .flagging import EpochFlags, flag_epoch
+from .headerfacts import amplifiers, check_identity, exposure_facts
+from .imagefacts import check_shapes, image_facts
+from .infofile import EpochInfo
+
+__all__ = ["make_epoch_mask"]
+
+logger = logging.getLogger(__name__)
+
+# Positions along each side at which the two solutions of an epoch are compared.
+_GRID = 9
+
+
+def make_epoch_mask(entry: EpochInfo, coadd: Coadd, options: Options, fingerprint: str) -> tuple[MaskRow, Runs]:
+    """Read an epoch's planes and return its mask, and its row.
+
+    Raises
+    ------
+    GoodpixError
+        If a file, a plane or the header cannot be used.
+    """
+    with PlaneReader() as reader:
+        image = reader.plane(entry.image_path, entry.image_ext)
+        primary = reader.primary_header(entry.image_path)
+        expected = {"EXPNUM": entry.expnum, "CCDNUM": entry.ccdnum, "BAND": entry.band}
+        check_identity(image.header, primary, entry.image_path, expected)
+        planes = _planes(reader, entry, image, options)
+        wcs = _wcs(entry, image.header, options)
+        mapping = _map(wcs, coadd, image, entry)
+        flagged = _flag(planes, mapping, coadd)
+    runs = encode(flagged.flags)
+    place = footprint(wcs, image.shape, entry.position_offset)
+    exposure = exposure_facts(image.header, primary)
+    seg_used = "seg" in planes
+    counts, bits = count(
+        runs,
+        amplifiers=amplifiers(exposure, image.shape),
+        pixel_area=place.pixel_area,
+        unique=(flagged.n_unique, flagged.n_good_unique) if coadd.flags.has_region else None,
+        se_seg_used=seg_used,
+    )
+    facts = EpochFacts(
+        wcs_delta_pix=_wcs_delta(entry, image, coadd),
+        se_seg_used=seg_used,
+        stale=False,
+        **asdict(exposure),
+        **image_facts(entry, wcs, place, fingerprint=fingerprint, quantization=planes["weight"].quantization),
+    )
+    key = MaskKey(entry.tilename, entry.band, "epoch", entry.expnum, entry.ccdnum)
+    row = MaskRow(key, runs.nx, runs.ny, runs.checksum, counts, facts, nonzero_bits(bits), place.hpix)
+    return row, runs
+
+
+def _planes(reader: PlaneReader, entry: EpochInfo, image: Plane, options: Options) -> dict[str, Plane]:
+    """Open the planes and check them against each other; there may be no seg."""
+    planes = {
+        "weight": reader.plane(entry.weight_path, entry.weight_ext),
+        "bmask": reader.plane(entry.bmask_path, entry.bmask_ext),
+    }
+    if entry.seg_path:
+        planes["seg"] = reader.plane(entry.seg_path, entry.seg_ext)
+    elif not options.allow_missing_se_seg:
+        raise FitsFileError(
+            f"epoch {entry.name}: the info file has no seg_path: expected a segmentation map "
+            "(--allow-missing-se-seg takes the epoch without)"
+        )
+    what = f"epoch {entry.name} (tile {entry.tilename}, band {entry.band})"
+    check_shapes({**planes, "image": image}, what)
+    check_weight(planes["weight"], allow_dithered=options.allow_dithered_weights)
+    return planes
+
+
+def _wcs(entry: EpochInfo, header: Mapping[str, Any], options: Options) -> Wcs:
+    if options.wcs_source == "image":
+        return Wcs.from_header(header, entry.image_path)
+    if not entry.head_path:
+        raise FitsFileError(f"epoch {entry.name}: the info file has no head_path: --wcs scamp needs one")
+    return Wcs.from_header(read_scamp_head(entry.head_path), entry.head_path)
+
+
+def _map(wcs: Wcs, coadd: Coadd, image: Plane, entry: EpochInfo) -> PixelMap:
+    return pixel_map(wcs, coadd.wcs, shape=image.shape, offset=entry.position_offset, coadd_offset=coadd.offset)
+
+
+def _flag(planes: dict[str, Plane], mapping: PixelMap, coadd: Coadd) -> EpochFlags:
+    bmask = planes["bmask"].read()
+    check_integer(planes["bmask"], bmask, "bmask")
+    if "seg" in planes:
+        seg = planes["seg"].read()
+        check_integer(planes["seg"], seg, "seg")
+    else:
+        seg = np.zeros(bmask.shape, np.uint8)
+    return flag_epoch(planes["weight"].read(), bmask, seg, mapping, coadd.flags)
+
+
+def _wcs_delta(entry: EpochInfo, image: Plane, coadd: Coadd) -> float | None:
+    """Return the largest distance between the image's and SCAMP's mapping, coadd pixels.
+
+    None where there is no SCAMP header or no position is in front of the coadd.
+    """
+    if not entry.head_path or not Path(expand(entry.head_path)).exists():
+        return None
+    try:
+        solutions = [
+            Wcs.from_header(image.header, entry.image_path),
+            Wcs.from_header(read_scamp_head(entry.head_path), entry.head_path),
+        ]
+    except GoodpixError as error:
+        logger.warning("epoch %s: wcs_delta_pix is not known: %s", entry.name, error)
+        return None
+    ny, nx = image.shape
+    y, x = np.meshgrid(np.linspace(0, ny - 1, _GRID), np.linspace(0, nx - 1, _GRID), indexing="ij")
+    (ax, ay), (bx, by) = (_map(each, coadd, image, entry).coadd_xy(x.ravel(), y.ravel()) for each in solutions)
+    distance = np.hypot(ax - bx, ay - by)
+    return float(np.nanmax(distance)) if np.isfinite(distance).any() else None

@@ -1,0 +1,65 @@
+"""The fingerprint of inputs: what says that a mask need not be made again."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ..schema.fitsplanes import expand
+from .infofile import EpochInfo, TileInfo
+
+__all__ = ["MASK_RULE_VERSION", "Options", "coadd_fingerprint", "epoch_fingerprint"]
+
+MASK_RULE_VERSION = 1
+"""Raised whenever the same inputs can give other pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What changes masks besides the inputs.
+
+    Parameters
+    ----------
+    wcs_source : str
+        ``"image"`` or ``"scamp"``: where an epoch's coordinates come from.
+    allow_missing_se_seg : bool
+        Whether an epoch without a segmentation map is taken, with no pixel in an object.
+    allow_dithered_weights : bool
+        Whether a weight plane that lost its exact zeros is taken as it is.
+    """
+
+    wcs_source: str = "image"
+    allow_missing_se_seg: bool = False
+    allow_dithered_weights: bool = False
+
+
+def coadd_fingerprint(info: TileInfo, options: Options) -> str:
+    """Return the fingerprint of a coadd: of its files, its info values and the options."""
+    paths = [info.image_path, info.weight_path, info.bmask_path, info.seg_path]
+    return _digest(paths, info.model_dump(exclude={"src_info"}), options, "")
+
+
+def epoch_fingerprint(entry: EpochInfo, options: Options, of_coadd: str) -> str:
+    """Return the fingerprint of an epoch; it changes with the coadd's, `of_coadd`."""
+    paths = [entry.image_path, entry.weight_path, entry.bmask_path, entry.seg_path, entry.head_path]
+    return _digest([path for path in paths if path], entry.model_dump(), options, of_coadd)
+
+
+def _digest(paths: list[str], values: dict[str, object], options: Options, of_coadd: str) -> str:
+    parts = {
+        "coadd": of_coadd,
+        "files": {path: _state(path) for path in paths},
+        "info": values,
+        "options": asdict(options),
+        "rule": MASK_RULE_VERSION,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _state(path: str) -> tuple[int, int] | None:
+    """Return size and modification time (ns) of a file; None where there is none."""
+    try:
+        found = Path(expand(path)).stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns

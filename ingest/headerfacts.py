@@ -1,0 +1,158 @@
+"""What an image header says of the exposure."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..schema.counts import Amplifiers, Region
+from ..schema.errors import HeaderMismatchError
+
+__all__ = ["ExposureFacts", "amplifiers", "check_identity", "exposure_facts"]
+
+Header = Mapping[str, Any]
+
+_SECTION = re.compile(r"\s*\[\s*(\d+)\s*:\s*(\d+)\s*,\s*(\d+)\s*:\s*(\d+)\s*\]\s*")
+
+# A night's exposures are those between two local noons; at Cerro Tololo, where DECam is, UT 14 h.
+_NIGHT_STARTS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureFacts:
+    """Header facts of an epoch; None where the header does not have them."""
+
+    nite: int | None
+    mjd_obs: float | None
+    date_obs: str | None
+    exptime: float | None
+    airmass: float | None
+    fwhm: float | None
+    skybrite: float | None
+    skysigma: float | None
+    skyvara: float | None
+    skyvarb: float | None
+    bunit: str | None
+    detpos: str | None
+    dataseca: str | None
+    datasecb: str | None
+
+
+def exposure_facts(header: Header, primary: Header) -> ExposureFacts:
+    """Return the facts of an image header, each from the image HDU, else the primary one."""
+    date_obs = _text(header, primary, "DATE-OBS")
+    return ExposureFacts(
+        nite=_nite(_find(header, primary, "NITE"), date_obs),
+        mjd_obs=_number(header, primary, "MJD-OBS"),
+        date_obs=date_obs,
+        exptime=_number(header, primary, "EXPTIME"),
+        airmass=_number(header, primary, "AIRMASS"),
+        fwhm=_number(header, primary, "FWHM"),
+        skybrite=_number(header, primary, "SKYBRITE"),
+        skysigma=_number(header, primary, "SKYSIGMA"),
+        skyvara=_number(header, primary, "SKYVARA"),
+        skyvarb=_number(header, primary, "SKYVARB"),
+        bunit=_text(header, primary, "BUNIT"),
+        detpos=_text(header, primary, "DETPOS"),
+        dataseca=_text(header, primary, "DATASECA"),
+        datasecb=_text(header, primary, "DATASECB"),
+    )
+
+
+def amplifiers(facts: ExposureFacts, shape: tuple[int, int]) -> Amplifiers:
+    """Return the amplifier halves: DATASECA and DATASECB, else x < nx / 2 and the rest.
+
+    Sections that are not inside the image, or overlap, are those of another frame and not used.
+    """
+    a, b = _section(facts.dataseca, shape), _section(facts.datasecb, shape)
+    if a is None or b is None:
+        return Amplifiers.halves(shape)
+    apart = a.x1 <= b.x0 or b.x1 <= a.x0 or a.y1 <= b.y0 or b.y1 <= a.y0
+    return Amplifiers(a, b) if apart else Amplifiers.halves(shape)
+
+
+def check_identity(header: Header, primary: Header, source: str, expected: Mapping[str, object]) -> None:
+    """Compare what a header says of itself with the info file.
+
+    Parameters
+    ----------
+    header, primary : mapping
+        Headers of the image HDU and of the primary one.
+    source : str
+        The file, for the message.
+    expected : mapping
+        Info-file values by header keyword, of EXPNUM, CCDNUM, BAND (else FILTER) and TILENAME.
+
+    Raises
+    ------
+    HeaderMismatchError
+        If a keyword is there and differs.
+    """
+    for keyword, wanted in expected.items():
+        found, name = _text(header, primary, keyword), keyword
+        if found is None and keyword == "BAND":
+            # a filter's name, such as "r DECam SDSS c0002 6415.0 1480.0", starts with the band
+            found, name = (_text(header, primary, "FILTER") or "")[:1] or None, "FILTER"
+        if found is None:
+            continue
+        same = _integer(found) == wanted if isinstance(wanted, int) else found == wanted
+        if not same:
+            raise HeaderMismatchError(f"{source}: {name} is {found!r}, but the info file has {wanted!r}")
+
+
+def _find(header: Header, primary: Header, keyword: str) -> Any:
+    for each in (header, primary):
+        value = each.get(keyword)
+        if value is not None and str(value).strip():
+            return value
+    return None
+
+
+def _text(header: Header, primary: Header, keyword: str) -> str | None:
+    value = _find(header, primary, keyword)
+    return None if value is None else str(value).strip()
+
+
+def _number(header: Header, primary: Header, keyword: str) -> float | None:
+    value = _find(header, primary, keyword)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _integer(value: object) -> int | None:
+    try:
+        return int(str(value).strip())
+    except ValueError:
+        return None
+
+
+def _nite(value: object, date_obs: str | None) -> int | None:
+    """Return the night as YYYYMMDD: NITE, else from DATE-OBS."""
+    given = _integer(str(value).replace("-", "")) if value is not None else None
+    if given is not None:
+        return given
+    try:
+        time = datetime.fromisoformat(date_obs or "")
+    except ValueError:
+        return None
+    if "T" not in str(date_obs):
+        return None
+    night = time if time.hour >= _NIGHT_STARTS else time - timedelta(days=1)
+    return int(night.strftime("%Y%m%d"))
+
+
+def _section(text: str | None, shape: tuple[int, int]) -> Region | None:
+    """Return the pixels of a FITS section such as ``[1:1024,1:4096]``; None if not inside the image."""
+    match = _SECTION.fullmatch(text or "")
+    if match is None:
+        return None
+    first_x, last_x, first_y, last_y = (int(each) for each in match.groups())
+    ny, nx = shape
+    if not (1 <= first_x <= last_x <= nx and 1 <= first_y <= last_y <= ny):
+        return None
+    return Region(first_x - 1, last_x, first_y - 1, last_y)

@@ -1,0 +1,176 @@
+"""The info file: the YAML that lists one tile and band's files."""
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+
+from ..schema.errors import InfoFileError, UsageError
+from ..schema.footprint import UniqueRegion
+
+__all__ = ["EpochInfo", "ImageInfo", "TileInfo", "find_info_files", "read_info_file"]
+
+SUFFIX = "_pizza_cutter_info.yaml"
+
+# Both become parts of file names: neither may leave the masks folder.
+_Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9+_.-]*$", max_length=64)]
+_Path = Annotated[str, Field(min_length=1)]
+_Ext = Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=0)]
+
+
+class ImageInfo(BaseModel):
+    """What the entries of a coadd and of an epoch have in common."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    tilename: _Name
+    band: _Name
+    image_path: _Path
+    image_ext: _Ext
+    weight_path: _Path
+    weight_ext: _Ext
+    bmask_path: _Path
+    bmask_ext: _Ext
+    seg_ext: _Ext = "sci"
+    position_offset: Annotated[float, Field(allow_inf_nan=False)] = 1
+    magzp: float | None = None
+    scale: float | None = None
+    image_flags: int | None = None
+    pfw_attempt_id: int | None = None
+    filename: str | None = None
+
+    @field_validator("magzp", "scale")
+    @classmethod
+    def _finite(cls, value: float | None) -> float | None:
+        # not a number is not a value: null in the row
+        return value if value is not None and abs(value) < float("inf") else None
+
+
+class EpochInfo(ImageInfo):
+    """The entry of one single-epoch CCD image."""
+
+    expnum: Annotated[int, Field(ge=0, lt=1 << 63)]
+    ccdnum: Annotated[int, Field(ge=0, lt=1 << 15)]
+    seg_path: str | None = None
+    head_path: str | None = None
+    bkg_path: str | None = None
+    bkg_ext: _Ext = "sci"
+
+    @property
+    def name(self) -> str:
+        """The epoch in messages: ``expnum/ccdnum``."""
+        return f"{self.expnum}/{self.ccdnum}"
+
+
+class TileInfo(ImageInfo):
+    """What an info file says of one tile and band."""
+
+    seg_path: _Path
+    crossra0: str | None = None
+    uramin: float | None = None
+    uramax: float | None = None
+    udecmin: float | None = None
+    udecmax: float | None = None
+    src_info: Annotated[tuple[EpochInfo, ...], Field(min_length=1)]
+
+    @field_validator("src_info", mode="before")
+    @classmethod
+    def _inherit(cls, value: Any, info: ValidationInfo) -> Any:
+        """Fill in tile and band, which an entry may leave out."""
+        if not isinstance(value, list):
+            return value
+        tile = {key: info.data[key] for key in ("tilename", "band") if key in info.data}
+        return [tile | entry if isinstance(entry, dict) else entry for entry in value]
+
+    @property
+    def unique_region(self) -> UniqueRegion | None:
+        """The tile's unique region; None when the file has none."""
+        limits = (self.uramin, self.uramax, self.udecmin, self.udecmax)
+        if any(each is None for each in limits):
+            return None
+        west, east, south, north = (float(each) for each in limits if each is not None)
+        return UniqueRegion(west, east, south, north)
+
+
+def find_info_files(places: list[Path]) -> list[Path]:
+    """Return the info files of a list of files and folders, in order, each once.
+
+    A folder is searched, with its subfolders, for names that end in ``_pizza_cutter_info.yaml``.
+
+    Raises
+    ------
+    UsageError
+        If a place does not exist or a folder holds no info file.
+    """
+    found: dict[Path, None] = {}
+    for place in places:
+        if place.is_dir():
+            inside = sorted(place.rglob(f"*{SUFFIX}"))
+            if not inside:
+                raise UsageError(f"{place}: the folder holds no *{SUFFIX}")
+            found |= dict.fromkeys(Path(os.path.abspath(each)) for each in inside)
+        elif place.exists():
+            found[Path(os.path.abspath(place))] = None
+        else:
+            raise UsageError(f"{place}: no such file or folder")
+    return list(found)
+
+
+def campaign_of(path: Path) -> str:
+    """Return the campaign of an info file: the name of its grandparent folder."""
+    return path.parent.parent.name
+
+
+def read_info_file(path: Path) -> TileInfo:
+    """Read and check an info file.
+
+    Raises
+    ------
+    InfoFileError
+        If it cannot be read, is not YAML or does not hold what it should; the message names the
+        file, the key, its value and what was expected.
+    """
+    try:
+        content = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError) as error:
+        raise InfoFileError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        what = "is empty" if content is None else f"holds a {type(content).__name__}"
+        raise InfoFileError(f"{path}: {what}: expected a mapping of keys, an info file")
+    try:
+        info = TileInfo.model_validate(content)
+    except ValidationError as error:
+        raise InfoFileError(f"{path}: {_sentence(error)}") from error
+    _check_entries(path, info)
+    return info
+
+
+def _check_entries(path: Path, info: TileInfo) -> None:
+    """Check the epochs against the tile and against each other."""
+    for number, entry in enumerate(info.src_info):
+        for key in ("tilename", "band"):
+            given, expected = getattr(entry, key), getattr(info, key)
+            if given != expected:
+                raise InfoFileError(f"{path}: src_info.{number}.{key} is {given!r}: expected {expected!r}, the tile's")
+    repeated = [name for name, n in Counter(each.name for each in info.src_info).items() if n > 1]
+    if repeated:
+        raise InfoFileError(f"{path}: src_info lists epoch {repeated[0]} twice: expected each (expnum, ccdnum) once")
+    region = info.unique_region
+    if region is not None and not (-90 <= region.south < region.north <= 90):
+        limits = f"{region.south}, {region.north}"
+        raise InfoFileError(f"{path}: udecmin, udecmax are {limits}: expected -90 <= udecmin < udecmax <= 90")
+
+
+def _sentence(error: ValidationError) -> str:
+    """Return the first thing wrong, and how many more there are, in one line."""
+    first, *others = error.errors()
+    key = ".".join(str(part) for part in first["loc"] if part not in ("str", "int", "constrained-str"))
+    text = f"{key}: {first['msg']}"
+    if first["type"] == "missing":
+        text = f"{key} is missing"
+    elif not isinstance(first["input"], dict | list | tuple):
+        text = f"{key} is {first['input']!r}: {first['msg']}"
+    return text + (f" (and {len(others)} more)" if others else "")

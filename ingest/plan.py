@@ -1,0 +1,179 @@
+"""The plan of a tile job: which masks to make, which to copy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from ..schema.bits import BitNames
+from ..schema.masksroot import MasksRoot
+from .fingerprint import Options, coadd_fingerprint, epoch_fingerprint
+from .infofile import EpochInfo, TileInfo
+
+__all__ = ["Action", "EpochKey", "Known", "Plan", "Step", "TileTask", "make_plan"]
+
+EpochKey = tuple[int, int]
+"""(expnum, ccdnum)"""
+
+
+class Action(Enum):
+    """What to do about one mask."""
+
+    MAKE = "make"
+    COPY = "copy"
+    SKIP = "skip"  # the same inputs have failed before
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A mask that the catalogue has already."""
+
+    row_group: int
+    fingerprint: str
+    stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TileTask:
+    """What the tile job needs; small enough to travel to a worker.
+
+    Parameters
+    ----------
+    info_path : str
+        The info file.
+    info : TileInfo
+        What it says.
+    root : MasksRoot
+        Where mask files go.
+    options : Options
+        What changes masks besides the inputs.
+    bit_names : BitNames
+        Recorded in the mask file.
+    generation : int
+        Of the mask file that the catalogue has; 0 where it has none.
+    mask_file : str or None
+        That file, relative to the root.
+    coadd, epochs : Known
+        The masks in it.
+    failed : mapping of str to str or None
+        Fingerprints of what failed before, by failure key.
+    force : bool
+        Make every mask again.
+    retry_failed : bool
+        Try what failed again, though nothing has changed.
+    """
+
+    info_path: str
+    info: TileInfo
+    root: MasksRoot
+    options: Options
+    bit_names: BitNames
+    generation: int = 0
+    mask_file: str | None = None
+    coadd: Known | None = None
+    epochs: Mapping[EpochKey, Known] = field(default_factory=dict)
+    failed: Mapping[str, str | None] = field(default_factory=dict)
+    force: bool = False
+    retry_failed: bool = False
+
+    def failure_key(self, what: str) -> str:
+        """Return the key of a failure: info path # expnum/ccdnum or coadd."""
+        return f"{self.info_path}#{what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What to do about one mask.
+
+    Parameters
+    ----------
+    name : str
+        ``coadd`` or ``expnum/ccdnum``.
+    fingerprint : str
+        Of its inputs as they are now.
+    known : Known or None
+        The catalogue's mask of it.
+    action : Action
+        What to do.
+    """
+
+    name: str
+    fingerprint: str
+    known: Known | None
+    action: Action
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether the catalogue's row stays as it is."""
+        if self.action is Action.COPY:
+            return self.known is not None and not self.known.stale
+        return self.action is Action.SKIP and (self.known is None or self.known.stale)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a tile job is to do.
+
+    Parameters
+    ----------
+    coadd : Step
+        The coadd's own mask.
+    epochs : tuple of (EpochInfo, Step)
+        The epochs, in the info file's order.
+    dropped : tuple of (expnum, ccdnum)
+        Epochs of the catalogue that the info file no longer lists.
+    """
+
+    coadd: Step
+    epochs: tuple[tuple[EpochInfo, Step], ...]
+    dropped: tuple[EpochKey, ...]
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether mask file and rows stay as they are."""
+        return not self.dropped and all(step.changes_nothing for step in self.steps)
+
+    @property
+    def steps(self) -> list[Step]:
+        """The coadd's step, then those of the epochs."""
+        return [self.coadd, *(step for _, step in self.epochs)]
+
+    @property
+    def needs_coadd(self) -> bool:
+        """Whether the coadd's planes must be read."""
+        return any(step.action is Action.MAKE for step in self.steps)
+
+
+def make_plan(task: TileTask, *, previous_usable: bool) -> Plan:
+    """Return what is to be done of a tile.
+
+    Parameters
+    ----------
+    task : TileTask
+        The tile, and what the catalogue has of it.
+    previous_usable : bool
+        Whether masks can be copied from the catalogue's mask file.
+    """
+    of_coadd = coadd_fingerprint(task.info, task.options)
+    known = task.epochs if previous_usable else {}
+    epochs = []
+    for entry in task.info.src_info:
+        fingerprint = epoch_fingerprint(entry, task.options, of_coadd)
+        step = _step(task, entry.name, fingerprint, known.get((entry.expnum, entry.ccdnum)))
+        epochs.append((entry, step))
+    listed = {(entry.expnum, entry.ccdnum) for entry in task.info.src_info}
+    return Plan(
+        coadd=_step(task, "coadd", of_coadd, task.coadd if previous_usable else None),
+        epochs=tuple(epochs),
+        dropped=tuple(sorted(set(task.epochs) - listed)),
+    )
+
+
+def _step(task: TileTask, name: str, fingerprint: str, known: Known | None) -> Step:
+    again = task.force or task.retry_failed
+    if known is not None and known.fingerprint == fingerprint and not task.force:
+        action = Action.COPY
+    elif not again and task.failed.get(task.failure_key(name)) == fingerprint:
+        action = Action.SKIP
+    else:
+        action = Action.MAKE
+    return Step(name, fingerprint, known, action)

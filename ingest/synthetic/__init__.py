@@ -1,0 +1,21 @@
+"""Makes synthetic tiles: survey files with a sky that is known."""
+
+from .maker import (
+    FULL,
+    RESIDUAL_GRADIENT,
+    RESIDUAL_LEVEL,
+    SCAMP_SHIFT,
+    SMALL,
+    TileSpec,
+    make_tile,
+)
+
+__all__ = [
+    "FULL",
+    "RESIDUAL_GRADIENT",
+    "RESIDUAL_LEVEL",
+    "SCAMP_SHIFT",
+    "SMALL",
+    "TileSpec",
+    "make_tile",
+]

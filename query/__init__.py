@@ -1,0 +1,1 @@
+"""Gives masks and numbers back; never writes to a catalogue."""

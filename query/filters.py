@@ -1,0 +1,137 @@
+"""Filters: which rows of a view are wanted."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import sqlalchemy as sa
+
+from ..schema.errors import UnknownNameError, UsageError
+
+__all__ = ["Filters", "Wanted"]
+
+Wanted = str | int | slice | Iterable[str | int | slice] | None
+"""One value, several, or ranges with both ends: ``"A:B"`` or ``slice(A, B)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which rows of a view are wanted; what is None does not matter.
+
+    Parameters
+    ----------
+    tilename, band : str or iterable of str, optional
+        Tiles and bands.
+    expnum, ccdnum, nite : int, str, slice or iterable of those, optional
+        Numbers, and ranges with both ends such as ``"1:10"`` or ``slice(1, 10)``; a missing end is open.
+    min, max : mapping of str to number
+        Bounds of any numeric column, themselves included.
+    """
+
+    tilename: Wanted = None
+    band: Wanted = None
+    expnum: Wanted = None
+    ccdnum: Wanted = None
+    nite: Wanted = None
+    min: Mapping[str, float] = field(default_factory=dict)
+    max: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, **given: Any) -> "Filters":
+        """Return filters of keywords.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no filter of a name.
+        """
+        known = [each.name for each in fields(cls)]
+        for name in given:
+            if name not in known:
+                raise UnknownNameError(f"unknown filter {name!r}{_nearest(name, known)}")
+        return cls(**given)
+
+    def conditions(self, view: sa.TableClause) -> list[sa.ColumnElement[bool]]:
+        """Return the filters as SQL over a view; values are parameters.
+
+        Raises
+        ------
+        UnknownNameError
+            If the view has no column of a name.
+        UsageError
+            If a value is not of its column's kind.
+        """
+        out = []
+        for name in ("tilename", "band", "expnum", "ccdnum", "nite"):
+            wanted = getattr(self, name)
+            if wanted is not None:
+                out.append(_matches(_column(view, name), wanted))
+        for bounds, compare in ((self.min, "__ge__"), (self.max, "__le__")):
+            for name, value in bounds.items():
+                column = _column(view, name)
+                if not _is_numeric(column):
+                    raise UsageError(f"column {name} is not numeric: expected a numeric column for min and max")
+                out.append(getattr(column, compare)(_number(name, value)))
+        return out
+
+
+def _column(view: sa.TableClause, name: str) -> sa.ColumnElement[Any]:
+    if name not in view.c:
+        raise UnknownNameError(f"{view.name} has no column {name!r}{_nearest(name, list(view.c.keys()))}")
+    return view.c[name]
+
+
+def _matches(column: sa.ColumnElement[Any], wanted: Wanted) -> sa.ColumnElement[bool]:
+    """Return the condition that a column is one of the wanted values, or in one of the ranges."""
+    values = [wanted] if isinstance(wanted, str | int | slice) or wanted is None else list(wanted)
+    exact = [each for each in values if not _is_range(each, column)]
+    terms = [_in_range(column, each) for each in values if _is_range(each, column)]
+    if exact or not terms:
+        terms.append(column.in_([_value(column, each) for each in exact]))
+    return sa.or_(*terms)
+
+
+def _is_range(value: object, column: sa.ColumnElement[Any]) -> bool:
+    return isinstance(value, slice) or (isinstance(value, str) and ":" in value and _is_numeric(column))
+
+
+def _in_range(column: sa.ColumnElement[Any], wanted: object) -> sa.ColumnElement[bool]:
+    if isinstance(wanted, slice):
+        first, last = wanted.start, wanted.stop
+    else:
+        first, _, last = str(wanted).partition(":")
+    terms = []
+    if first not in (None, ""):
+        terms.append(column >= _value(column, first))
+    if last not in (None, ""):
+        terms.append(column <= _value(column, last))
+    return sa.and_(sa.true(), *terms)
+
+
+def _value(column: sa.ColumnElement[Any], value: object) -> object:
+    """Return a value as its column has it."""
+    name = getattr(column, "name", "")
+    if not _is_numeric(column):
+        return str(value)
+    try:
+        # numpy's integers are not the database driver's
+        return int(str(value))
+    except ValueError:
+        raise UsageError(f"{name} is {value!r}: expected a whole number, or a range A:B") from None
+
+
+def _number(name: str, value: object) -> float:
+    try:
+        return float(str(value))
+    except ValueError:
+        raise UsageError(f"{name} is {value!r}: expected a number") from None
+
+
+def _is_numeric(column: sa.ColumnElement[Any]) -> bool:
+    return isinstance(column.type, sa.Integer | sa.Numeric | sa.Float)
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f", did you mean {near[0]!r}?" if near else f": expected one of {', '.join(known)}"

@@ -1,0 +1,52 @@
+"""A user's SQL, run so that it can change nothing."""
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from ..schema.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["run_query"]
+
+_QUERY = re.compile(r"\s*(select|with|values)\b", re.IGNORECASE)
+
+
+def run_query(connection: sa.Connection, query: str, parameters: Mapping[str, Any]) -> "pd.DataFrame":
+    """Return the answer of one query as a data frame.
+
+    Parameters
+    ----------
+    connection : Connection
+        A read-only connection: SQLite's authorizer, or Postgres' read-only transaction, denies
+        whatever this function does not.
+    query : str
+        One SELECT; values as ``:name``.
+    parameters : mapping
+        Values by name.
+
+    Raises
+    ------
+    UsageError
+        If the query is not one, is wrong, or would change something.
+    """
+    import pandas as pd  # slow to import
+
+    if not _QUERY.match(query):
+        raise UsageError(f"the query starts with {query.split()[:1]}: expected one SELECT, to read with")
+    text = query.strip().rstrip(";")
+    if connection.dialect.name == "postgresql":
+        # psycopg sends a query without parameters as it stands, several statements if it has them;
+        # as a subquery it can only be one, and a prepared statement cannot close the bracket and go on
+        text = f"SELECT * FROM ({text}\n) AS answer"
+        connection = connection.execution_options(prepare=True)
+    try:
+        result = connection.execute(sa.text(text), dict(parameters))
+        return pd.DataFrame(result.all(), columns=list(result.keys()))
+    except sa.exc.StatementError as error:
+        reason = " ".join(str(error.orig or error).split())
+        raise UsageError(f"the query cannot be run: {reason}") from error

@@ -1,0 +1,1 @@
+"""What goodpix stores, and the words for it."""

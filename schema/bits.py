@@ -1,0 +1,146 @@
+"""The names of mask bits."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from .errors import UnknownNameError, UsageError
+
+__all__ = ["DES_Y6", "N_BITS", "OTHER_BIT", "BitNames"]
+
+N_BITS = 24
+"""Mask bits that flags hold per plane: 0 to 22 as they are, all above folded into bit 23."""
+
+OTHER_BIT = N_BITS - 1
+"""The bit that stands for every mask bit above 22."""
+
+
+@dataclass(frozen=True, slots=True)
+class BitNames:
+    """Names of the mask bits of a survey, single-epoch and coadd apart.
+
+    Parameters
+    ----------
+    se, coadd : mapping of str to int
+        The value (one bit set) of each named bit of the single-epoch and of the coadd ``bmask``.
+
+    Raises
+    ------
+    UsageError
+        If a value does not have exactly one bit set.
+    """
+
+    se: Mapping[str, int]
+    coadd: Mapping[str, int]
+
+    def __post_init__(self) -> None:
+        for plane in ("se", "coadd"):
+            values = dict(getattr(self, plane))
+            for name, value in values.items():
+                bit_of_value(value, f"bit {name} of plane {plane}")
+            object.__setattr__(self, plane, MappingProxyType(values))
+
+    def __reduce__(self) -> tuple[type["BitNames"], tuple[dict[str, int], dict[str, int]]]:
+        # a mapping proxy cannot be pickled, and names travel to worker processes
+        return (BitNames, (dict(self.se), dict(self.coadd)))
+
+    def of_plane(self, plane: str) -> Mapping[str, int]:
+        """Return the names of one plane.
+
+        Parameters
+        ----------
+        plane : str
+            ``"se"`` or ``"coadd"``, in either case.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such plane.
+        """
+        planes = {"se": self.se, "coadd": self.coadd}
+        if plane.lower() not in planes:
+            raise UnknownNameError(f"unknown plane {plane!r}: expected SE or COADD")
+        return planes[plane.lower()]
+
+    def name(self, plane: str, bit: int) -> str:
+        """Return the name of a bit: ``OTHER`` for bit 23, ``BIT_<n>`` where the survey has none."""
+        if bit == OTHER_BIT:
+            return "OTHER"
+        for name, value in self.of_plane(plane).items():
+            if value == 1 << bit:
+                return name
+        return f"BIT_{bit}"
+
+    def bit(self, plane: str, name_or_value: str | int) -> int:
+        """Return the number, 0 to 23, of a bit given by name or by value.
+
+        Parameters
+        ----------
+        plane : str
+            ``"se"`` or ``"coadd"``.
+        name_or_value : str or int
+            A name, ``BIT_<n>``, ``OTHER``, or a value with one bit set (as a number or in digits).
+
+        Raises
+        ------
+        UnknownNameError
+            If the plane has no bit of that name.
+        UsageError
+            If the value does not have exactly one bit set.
+        """
+        names = self.of_plane(plane)
+        if isinstance(name_or_value, int):
+            return bit_of_value(name_or_value, f"{plane.upper()} bit value")
+        text = name_or_value.strip().upper()
+        upper = {name.upper(): value for name, value in names.items()}
+        if text.isdecimal():
+            return bit_of_value(int(text), f"{plane.upper()} bit value")
+        if text in upper:
+            return bit_of_value(upper[text], text)
+        if text == "OTHER":
+            return OTHER_BIT
+        number = text.removeprefix("BIT_")
+        if number != text and number.isdecimal() and int(number) < N_BITS:
+            return int(number)
+        near = difflib.get_close_matches(text, [*upper, "OTHER"], n=1)
+        hint = f", did you mean {near[0]}?" if near else ""
+        raise UnknownNameError(
+            f"unknown {plane.upper()} bit {name_or_value!r}{hint} Known: {', '.join([*names, 'OTHER'])}"
+        )
+
+
+def bit_of_value(value: int, what: str) -> int:
+    """Return the flags bit, 0 to 23, of a mask value with one bit set.
+
+    Raises
+    ------
+    UsageError
+        If `value` does not have exactly one bit set; `what` names it in the message.
+    """
+    if isinstance(value, bool) or value <= 0 or value & (value - 1):
+        raise UsageError(f"{what}: {value!r} is not a power of two (expected a value with one bit set)")
+    return min(value.bit_length() - 1, OTHER_BIT)
+
+
+DES_Y6 = BitNames(
+    se={
+        "BPM": 1,  # bad pixel mask: hot, dead or uncorrectable
+        "SATURATE": 2,
+        "INTERP": 4,  # value interpolated
+        "BADAMP": 8,
+        "CRAY": 16,
+        "STAR": 32,  # halo of a bright star
+        "TRAIL": 64,  # bleed trail
+        "EDGEBLEED": 128,
+        "SSXTALK": 256,  # crosstalk from a super-saturated source
+        "EDGE": 512,
+        "STREAK": 1024,  # satellite or meteor
+        "SUSPECT": 2048,
+        "FIXED": 4096,  # bad pixel that was corrected
+        "NEAREDGE": 8192,
+        "TAPEBUMP": 16384,
+    },
+    coadd={"NO_DATA": 1},  # no input epoch had weight there, grown by 3 pixels
+)
+"""The bits of the Dark Energy Survey, Year 6."""

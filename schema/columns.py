@@ -1,0 +1,47 @@
+"""Columns: a field of a row, with its meaning, for SQL and Arrow alike."""
+
+import types
+import typing
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any
+
+__all__ = ["Column", "column", "columns"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of what is stored.
+
+    Parameters
+    ----------
+    name : str
+        Its name, the same in Python, SQL and Parquet.
+    kind : type
+        int, float, str or bool.
+    nullable : bool
+        Whether it may be null, which is never the same as zero.
+    doc : str
+        What it means, with its unit.
+    """
+
+    name: str
+    kind: type
+    nullable: bool
+    doc: str
+
+
+def column(doc: str, default: Any = MISSING) -> Any:
+    """Return a dataclass field that is a column, with its meaning."""
+    return field(default=default, metadata={"doc": doc})
+
+
+def columns(row: type) -> tuple[Column, ...]:
+    """Return the columns of a row, a dataclass whose fields were made by `column`."""
+    hints = typing.get_type_hints(row)
+    out = []
+    for each in fields(row):
+        kind, nullable = hints[each.name], False
+        if isinstance(kind, types.UnionType):
+            kind, nullable = typing.get_args(kind)[0], True
+        out.append(Column(each.name, kind, nullable, each.metadata["doc"]))
+    return tuple(out)

@@ -1,0 +1,260 @@
+"""The numbers of pixels that a mask's row records."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from .bits import N_BITS
+from .columns import column
+from .criteria import BIT_SHIFT, COADD_CRITERIA, CRITERIA_BITS, SE_CRITERIA, Criterion
+from .jit import kernel
+from .rle import Runs
+
+__all__ = ["Amplifiers", "BitCounts", "Counts", "Region", "count", "count_coadd"]
+
+_ARCMIN2 = 1 / 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Counts, fractions and areas of one mask; null where a number has no meaning."""
+
+    n_pixels: int = column("all pixels of the image")
+    n_good: int = column("good background pixels: no criterion fails")
+    n_on_coadd: int = column("pixels with a nearest coadd pixel")
+    n_good_se: int | None = column("pixels that pass the three SE criteria, coadd ignored")
+    n_good_coadd: int = column("pixels on the coadd that pass the three coadd criteria")
+    n_se_seg: int | None = column("pixels in an SE detected object")
+    n_se_weight: int | None = column("pixels whose SE weight is not finite and positive")
+    n_se_bmask: int | None = column("pixels with an SE mask bit set")
+    n_off_coadd: int | None = column("pixels whose nearest coadd pixel lies outside the coadd")
+    n_coadd_seg: int = column("pixels in a detected object of the coadd")
+    n_coadd_weight: int = column("pixels where the coadd weight is not finite and positive")
+    n_coadd_bmask: int = column("pixels where a coadd mask bit is set")
+    only_se_seg: int | None = column("pixels that fail SE_SEG alone")
+    only_se_weight: int | None = column("pixels that fail SE_WEIGHT alone")
+    only_se_bmask: int | None = column("pixels that fail SE_BMASK alone")
+    only_off_coadd: int | None = column("pixels that fail OFF_COADD alone")
+    only_coadd_seg: int = column("pixels that fail COADD_SEG alone")
+    only_coadd_weight: int = column("pixels that fail COADD_WEIGHT alone")
+    only_coadd_bmask: int = column("pixels that fail COADD_BMASK alone")
+    n_good_se_amp_a: int | None = column("n_good_se within amplifier half A")
+    n_good_se_amp_b: int | None = column("n_good_se within amplifier half B")
+    n_pixels_amp_a: int | None = column("pixels of amplifier half A: DATASECA, else x < nx / 2")
+    n_pixels_amp_b: int | None = column("pixels of amplifier half B: DATASECB, else the rest")
+    n_unique: int | None = column("pixels whose nearest coadd pixel centre is in the tile's unique region")
+    n_good_unique: int | None = column("n_good within the unique region; may be summed over tiles")
+    fraction_good: float = column("n_good / n_pixels")
+    fraction_good_on_coadd: float | None = column("n_good / n_on_coadd, null when nothing is on the coadd")
+    fraction_good_se: float | None = column("n_good_se / n_pixels")
+    pixel_area: float = column("solid angle of a pixel at the image's centre, arcsec^2")
+    area_good: float = column("n_good * pixel_area, arcmin^2")
+    area_good_unique: float | None = column("n_good_unique * pixel_area, arcmin^2")
+
+
+@dataclass(frozen=True, slots=True)
+class BitCounts:
+    """Pixels with each mask bit set; shape (24,) for each plane."""
+
+    se: npt.NDArray[np.int64]
+    coadd: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A box of pixels, half-open."""
+
+    x0: int
+    x1: int
+    y0: int
+    y1: int
+
+    @property
+    def n_pixels(self) -> int:
+        """Pixels in the box."""
+        return (self.x1 - self.x0) * (self.y1 - self.y0)
+
+
+@dataclass(frozen=True, slots=True)
+class Amplifiers:
+    """The two amplifier halves of a CCD."""
+
+    a: Region
+    b: Region
+
+    @classmethod
+    def halves(cls, shape: tuple[int, int]) -> "Amplifiers":
+        """Return the halves x < nx / 2 and the rest."""
+        ny, nx = shape
+        middle = (nx + 1) // 2
+        return cls(Region(0, middle, 0, ny), Region(middle, nx, 0, ny))
+
+
+@dataclass(frozen=True, slots=True)
+class _Tally:
+    """What one pass over runs adds up."""
+
+    good: int
+    good_se: int
+    good_coadd: int
+    fail: npt.NDArray[np.int64]
+    only: npt.NDArray[np.int64]
+    bits: BitCounts
+    good_se_amp_a: int
+    good_se_amp_b: int
+
+
+def count(
+    runs: Runs,
+    *,
+    amplifiers: Amplifiers,
+    pixel_area: float,
+    unique: tuple[int, int] | None,
+    se_seg_used: bool = True,
+) -> tuple[Counts, BitCounts]:
+    """Return the counts of an epoch's mask, from one pass over its runs.
+
+    Parameters
+    ----------
+    runs : Runs
+        The mask.
+    amplifiers : Amplifiers
+        The CCD's halves.
+    pixel_area : float
+        Solid angle of a pixel, arcsec^2.
+    unique : tuple of int or None
+        The numbers n_unique and n_good_unique; None when the tile has no unique region.
+    se_seg_used : bool
+        False when there was no SE segmentation map: its counts are null then.
+    """
+    tally = _tally(runs, amplifiers)
+    n_off = int(tally.fail[3])
+    n_unique, n_good_unique = unique or (None, None)
+    values: dict[str, int | float | None] = {
+        **_shared(runs, tally, pixel_area, n_good_unique),
+        "n_on_coadd": runs.nx * runs.ny - n_off,
+        "n_good_se": tally.good_se,
+        "fraction_good_se": tally.good_se / (runs.nx * runs.ny),
+        "n_good_se_amp_a": tally.good_se_amp_a,
+        "n_good_se_amp_b": tally.good_se_amp_b,
+        "n_pixels_amp_a": amplifiers.a.n_pixels,
+        "n_pixels_amp_b": amplifiers.b.n_pixels,
+        "n_unique": n_unique,
+        "n_good_unique": n_good_unique,
+    }
+    n_on_coadd = runs.nx * runs.ny - n_off
+    values["fraction_good_on_coadd"] = tally.good / n_on_coadd if n_on_coadd else None
+    for k, criterion in enumerate(Criterion):
+        values[f"n_{str(criterion.name).lower()}"] = int(tally.fail[k])
+        values[f"only_{str(criterion.name).lower()}"] = int(tally.only[k])
+    if not se_seg_used:
+        values["n_se_seg"] = values["only_se_seg"] = None
+    return Counts(**values), tally.bits  # type: ignore[arg-type]  # one dict of ints and floats
+
+
+def count_coadd(runs: Runs, *, pixel_area: float, unique: tuple[int, int] | None) -> tuple[Counts, BitCounts]:
+    """Return the counts of a coadd's own mask; what concerns single epochs is null."""
+    tally = _tally(runs, Amplifiers.halves((runs.ny, runs.nx)))
+    n_unique, n_good_unique = unique or (None, None)
+    values: dict[str, int | float | None] = {each.name: None for each in fields(Counts)}
+    values |= _shared(runs, tally, pixel_area, n_good_unique)
+    values |= {
+        "n_on_coadd": runs.nx * runs.ny,
+        "fraction_good_on_coadd": values["fraction_good"],
+        "n_unique": n_unique,
+        "n_good_unique": n_good_unique,
+    }
+    for k, criterion in enumerate(Criterion):
+        if criterion in COADD_CRITERIA:
+            values[f"n_{str(criterion.name).lower()}"] = int(tally.fail[k])
+            values[f"only_{str(criterion.name).lower()}"] = int(tally.only[k])
+    return Counts(**values), tally.bits  # type: ignore[arg-type]  # one dict of ints and floats
+
+
+def _shared(runs: Runs, tally: _Tally, pixel_area: float, n_good_unique: int | None) -> dict[str, int | float | None]:
+    """Return the counts that an epoch and a coadd have in common."""
+    n_pixels = runs.nx * runs.ny
+    return {
+        "n_pixels": n_pixels,
+        "n_good": tally.good,
+        "n_good_coadd": tally.good_coadd,
+        "fraction_good": tally.good / n_pixels,
+        "pixel_area": pixel_area,
+        "area_good": tally.good * pixel_area * _ARCMIN2,
+        "area_good_unique": None if n_good_unique is None else n_good_unique * pixel_area * _ARCMIN2,
+    }
+
+
+def _tally(runs: Runs, amplifiers: Amplifiers) -> _Tally:
+    """Add up what the counts need."""
+    fail, only = np.zeros(len(Criterion), np.int64), np.zeros(len(Criterion), np.int64)
+    bits, good = np.zeros((2, N_BITS), np.int64), np.zeros(5, np.int64)
+    boxes = np.array([[r.x0, r.x1, r.y0, r.y1] for r in (amplifiers.a, amplifiers.b)], np.int64)
+    _add_runs(runs.lengths, runs.flags, runs.ny, boxes, fail, only, bits, good)
+    return _Tally(
+        good=int(good[0]),
+        good_se=int(good[1]),
+        good_coadd=int(good[2]),
+        fail=fail,
+        only=only,
+        bits=BitCounts(bits[0], bits[1]),
+        good_se_amp_a=int(good[3]),
+        good_se_amp_b=int(good[4]),
+    )
+
+
+_SE = int(SE_CRITERIA)
+_NOT_GOOD_COADD = int(COADD_CRITERIA | Criterion.OFF_COADD)
+_N_CRITERIA = len(Criterion)
+_SHIFT_SE, _SHIFT_COADD = BIT_SHIFT["se"], BIT_SHIFT["coadd"]
+
+
+@kernel
+def _add_runs(
+    lengths: npt.NDArray[np.uint32],
+    flags: npt.NDArray[np.int64],
+    ny: int,
+    boxes: npt.NDArray[np.int64],
+    fail: npt.NDArray[np.int64],
+    only: npt.NDArray[np.int64],
+    bits: npt.NDArray[np.int64],
+    good: npt.NDArray[np.int64],
+) -> None:
+    """Add every run to the sums: good, good_se, good_coadd, good_se in two boxes; per criterion; per bit."""
+    start = np.int64(0)
+    for k in range(lengths.size):
+        n, f = np.int64(lengths[k]), flags[k]
+        criteria = f & CRITERIA_BITS
+        if criteria == 0:
+            good[0] += n
+        if criteria & _NOT_GOOD_COADD == 0:
+            good[2] += n
+        for c in range(_N_CRITERIA):
+            if criteria >> c & 1:
+                fail[c] += n
+                if criteria == 1 << c:
+                    only[c] += n
+        if f >> _SHIFT_SE:
+            for b in range(N_BITS):
+                if f >> (_SHIFT_SE + b) & 1:
+                    bits[0, b] += n
+                if f >> (_SHIFT_COADD + b) & 1:
+                    bits[1, b] += n
+        if criteria & _SE == 0:
+            good[1] += n
+            for box in range(2):
+                good[3 + box] += _overlap(start, start + n, ny, boxes[box])
+        start += n
+
+
+@kernel
+def _overlap(start: np.int64, end: np.int64, ny: int, box: npt.NDArray[np.int64]) -> int:
+    """Return how many pixels of a run lie in a box."""
+    total = 0
+    first, last = start // ny, (end - 1) // ny
+    for x in range(max(first, box[0]), min(last + 1, box[1])):
+        y0 = start - x * ny if x == first else 0
+        y1 = end - x * ny if x == last else ny
+        total += max(0, min(y1, box[3]) - max(y0, box[2]))
+    return total

@@ -1,0 +1,267 @@
+"""The database of a catalogue: created, opened, checked."""
+
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import alembic.command
+import alembic.config
+import alembic.runtime.migration
+import alembic.script
+import sqlalchemy as sa
+
+from .bits import DES_Y6, BitNames
+from .dialects import finish_writing, reader, sqlite_path, writer
+from .errors import AmbiguousInputError, CatalogueError, CatalogueVersionError, UsageError
+from .footprint import NSIDE
+from .masksroot import FORMAT_VERSION, MasksRoot
+from .tables import catalogue
+from .views import create_views, drop_views
+
+__all__ = ["Database", "Identity", "is_catalogue", "open_for_reading", "open_for_writing", "parse_url", "shown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a catalogue is, fixed when it was made."""
+
+    uuid: str
+    masks_root: str
+    campaign: str
+    wcs_source: str
+    bit_names: BitNames
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """The open database of one catalogue.
+
+    Parameters
+    ----------
+    engine : Engine
+        Connections to it.
+    identity : Identity
+        What the catalogue is.
+    root : MasksRoot
+        Where its mask files are.
+    """
+
+    engine: sa.Engine
+    identity: Identity
+    root: MasksRoot
+
+
+def parse_url(url: str | os.PathLike[str]) -> sa.URL:
+    """Return a database URL; a plain path means a SQLite file.
+
+    Raises
+    ------
+    UsageError
+        If the URL cannot be understood or names a database other than SQLite or Postgres.
+    """
+    text = os.fspath(url)
+    if "://" not in text:
+        return sa.URL.create("sqlite", database=text)
+    try:
+        parsed = sa.make_url(text)
+        backend = parsed.get_backend_name()
+    except sa.exc.ArgumentError:
+        raise UsageError(
+            "--db: cannot understand this URL: expected sqlite:///FILE or postgresql+psycopg://..."
+        ) from None
+    if backend not in ("sqlite", "postgresql"):
+        raise UsageError(f"--db: {backend} is not supported: expected sqlite:///FILE or postgresql+psycopg://...")
+    return parsed.set(drivername="postgresql+psycopg") if backend == "postgresql" else parsed
+
+
+def shown(url: sa.URL) -> str:
+    """Return a URL as it may be shown: without its password."""
+    return url.render_as_string(hide_password=True)
+
+
+def is_catalogue(url: str | os.PathLike[str]) -> bool:
+    """Tell whether there is a database at a URL with anything in it."""
+    parsed = parse_url(url)
+    path = sqlite_path(parsed)
+    if path is not None and not path.is_file():
+        return False
+    engine = reader(parsed)
+    try:
+        return not _is_empty(engine, parsed)
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def open_for_reading(url: str | os.PathLike[str]) -> Iterator[Database]:
+    """Open a catalogue read-only; nothing can be written through it.
+
+    Raises
+    ------
+    CatalogueError
+        If there is no catalogue at the URL.
+    CatalogueVersionError
+        If it is of another version than this software reads.
+    """
+    parsed = parse_url(url)
+    path = sqlite_path(parsed)
+    if path is not None and not path.is_file():
+        raise CatalogueError(f"no catalogue at {shown(parsed)}: goodpix ingest makes one, --db names another")
+    engine = reader(parsed)
+    try:
+        identity = _identity(engine, parsed)
+        yield Database(engine, identity, _root(parsed, identity))
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def open_for_writing(
+    url: str | os.PathLike[str],
+    *,
+    masks: str | os.PathLike[str] | None,
+    campaign: str,
+    wcs_source: str,
+    bit_names: BitNames = DES_Y6,
+) -> Iterator[Database]:
+    """Open a catalogue for an ingest, or create it where there is none.
+
+    Parameters
+    ----------
+    url : str or path
+        The database.
+    masks : str or path, optional
+        Masks root. By default what the catalogue remembers, else ``goodpix-masks``.
+    campaign, wcs_source : str
+        What the inputs are; must be what the catalogue was made for.
+    bit_names : BitNames
+        Names of the mask bits, for a new catalogue.
+
+    Raises
+    ------
+    AmbiguousInputError
+        If campaign, wcs_source or masks root are not those of the catalogue.
+    CatalogueError
+        If the database cannot be opened, or the masks root belongs to another catalogue.
+    CatalogueVersionError
+        If it is of another version than this software writes.
+    """
+    parsed = parse_url(url)
+    path = sqlite_path(parsed)
+    if path is not None and not path.parent.is_dir():
+        raise CatalogueError(f"{shown(parsed)}: the folder {path.parent} does not exist")
+    engine = writer(parsed)
+    try:
+        if _is_empty(engine, parsed):
+            _create(engine, parsed, MasksRoot.of(masks or "goodpix-masks"), campaign, wcs_source, bit_names)
+        identity = _identity(engine, parsed)
+        root = _root(parsed, identity)
+        for what, wanted, found in (
+            ("campaign", campaign, identity.campaign),
+            ("--wcs", wcs_source, identity.wcs_source),
+            ("masks root", str(MasksRoot.of(masks).folder) if masks else str(root.folder), str(root.folder)),
+        ):
+            if wanted != found:
+                raise AmbiguousInputError(
+                    f"{what} is {wanted}, but the catalogue {shown(parsed)} was made with {found}: "
+                    "use another --db and --masks for it"
+                )
+        root.claim(identity.uuid)
+        yield Database(engine, identity, root)
+    finally:
+        finish_writing(engine, parsed)
+
+
+def _is_empty(engine: sa.Engine, url: sa.URL) -> bool:
+    try:
+        with engine.connect() as connection:
+            return not sa.inspect(connection).get_table_names()
+    except sa.exc.DBAPIError as error:
+        raise _unusable(url, error) from error
+
+
+def _create(
+    engine: sa.Engine, url: sa.URL, root: MasksRoot, campaign: str, wcs_source: str, bit_names: BitNames
+) -> None:
+    """Make an empty catalogue, in one transaction."""
+    identity = str(uuid.uuid4())
+    root.claim(identity)
+    values = {
+        "catalogue_id": 1,
+        "uuid": identity,
+        "format_version": FORMAT_VERSION,
+        "masks_root": _remembered(url, root),
+        "campaign": campaign,
+        "wcs_source": wcs_source,
+        "bits": json.dumps({"se": dict(bit_names.se), "coadd": dict(bit_names.coadd)}),
+        "footprint_nside": NSIDE,
+    }
+    with engine.begin() as connection:
+        migrate(connection)
+        connection.execute(catalogue.insert().values(values))
+
+
+def migrate(connection: sa.Connection, revision: str = "head") -> None:
+    """Bring the tables to a revision, and the views to this software's."""
+    config = _alembic()
+    config.attributes["connection"] = connection
+    drop_views(connection)
+    alembic.command.upgrade(config, revision)
+    create_views(connection)
+
+
+def _alembic() -> alembic.config.Config:
+    config = alembic.config.Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    return config
+
+
+def _identity(engine: sa.Engine, url: sa.URL) -> Identity:
+    """Return what a catalogue is, after checking that this software can use it."""
+    try:
+        with engine.connect() as connection:
+            if not sa.inspect(connection).has_table("catalogue"):
+                raise CatalogueError(f"{shown(url)} is not a goodpix catalogue: it has no table catalogue")
+            found = connection.execute(sa.select(catalogue)).mappings().one_or_none()
+            revision = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+    except sa.exc.DBAPIError as error:
+        raise _unusable(url, error) from error
+    if found is None:
+        raise CatalogueError(f"{shown(url)}: its table catalogue is empty: goodpix rebuild makes it again")
+    head = alembic.script.ScriptDirectory.from_config(_alembic()).get_current_head()
+    if found["format_version"] > FORMAT_VERSION or revision != head:
+        raise CatalogueVersionError(
+            f"{shown(url)}: tables of revision {revision}, format {found['format_version']}; expected {head} and "
+            f"{FORMAT_VERSION}: goodpix db upgrade migrates an older one, a newer one needs a newer goodpix"
+        )
+    bits = json.loads(found["bits"])
+    return Identity(
+        uuid=found["uuid"],
+        masks_root=found["masks_root"],
+        campaign=found["campaign"],
+        wcs_source=found["wcs_source"],
+        bit_names=BitNames(bits["se"], bits["coadd"]),
+    )
+
+
+def _remembered(url: sa.URL, root: MasksRoot) -> str:
+    """Return a root as the catalogue remembers it: relative where it lies beside a SQLite file."""
+    path = sqlite_path(url)
+    if path is not None and root.folder.is_relative_to(path.parent):
+        return str(root.folder.relative_to(path.parent))
+    return str(root.folder)
+
+
+def _root(url: sa.URL, identity: Identity) -> MasksRoot:
+    path = sqlite_path(url)
+    folder = Path(identity.masks_root)
+    return MasksRoot.of(folder if path is None else path.parent / folder)
+
+
+def _unusable(url: sa.URL, error: sa.exc.DBAPIError) -> CatalogueError:
+    # SQLAlchemy's own text repeats the statement and a link; the driver's says what is wrong
+    return CatalogueError(f"cannot use the database {shown(url)}: {' '.join(str(error.orig).split())}")

@@ -1,0 +1,82 @@
+"""The errors that goodpix raises.
+
+Each is a `GoodpixError` and also the built-in that fits, so that a caller may catch either.
+"""
+
+__all__ = [
+    "AmbiguousInputError",
+    "CatalogueError",
+    "CatalogueVersionError",
+    "DitheredWeightError",
+    "FitsFileError",
+    "GoodpixError",
+    "HeaderMismatchError",
+    "InfoFileError",
+    "MalformedRunsError",
+    "MaskFileError",
+    "MaskNotFoundError",
+    "PlaneError",
+    "UnknownNameError",
+    "UsageError",
+    "WcsError",
+]
+
+
+class GoodpixError(Exception):
+    """Base of all errors of goodpix; its text is one line that a person can act on."""
+
+
+class UsageError(GoodpixError, ValueError):
+    """A call or a command that cannot be carried out as it was given."""
+
+
+class AmbiguousInputError(UsageError):
+    """Inputs that contradict one another or the catalogue that they are meant for."""
+
+
+class UnknownNameError(UsageError, LookupError):
+    """A criterion, bit, column or filter that does not exist."""
+
+
+class InfoFileError(GoodpixError, ValueError):
+    """An info file that cannot be read or does not hold what it should."""
+
+
+class FitsFileError(GoodpixError, OSError):
+    """A FITS file or extension that is missing or cannot be read."""
+
+
+class PlaneError(GoodpixError, ValueError):
+    """A plane of the wrong type or shape."""
+
+
+class DitheredWeightError(PlaneError):
+    """A weight plane whose compression has lost its exact zeros."""
+
+
+class HeaderMismatchError(GoodpixError, ValueError):
+    """A FITS header that contradicts the info file."""
+
+
+class WcsError(GoodpixError, ValueError):
+    """A header whose celestial coordinates cannot be used."""
+
+
+class MalformedRunsError(GoodpixError, ValueError):
+    """Runs that do not describe an image."""
+
+
+class MaskFileError(GoodpixError, OSError):
+    """A mask file that is missing, damaged or of another format version."""
+
+
+class MaskNotFoundError(GoodpixError, LookupError):
+    """A mask that the catalogue does not hold."""
+
+
+class CatalogueError(GoodpixError, OSError):
+    """A catalogue that is missing or cannot be opened."""
+
+
+class CatalogueVersionError(CatalogueError):
+    """A catalogue of another version than this software can use."""

@@ -1,0 +1,185 @@
+"""Where an image lies on the sky."""
+
+from dataclasses import dataclass
+
+import hpgeom
+import numpy as np
+import numpy.typing as npt
+
+from .jit import kernel
+from .wcs import Wcs
+
+__all__ = ["NSIDE", "Footprint", "UniqueRegion", "footprint"]
+
+NSIDE = 256
+"""HEALPix resolution of footprints, nested order: pixels of 13.7 arcmin."""
+
+# Pixels. The polygon is drawn this much larger than the image, so that edges which the distortion
+# bends outwards stay inside of it.
+_MARGIN = 8.0
+
+_ARCSEC = np.degrees(1.0) * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Corners, centre and pixel size of an image on the sky.
+
+    Parameters
+    ----------
+    ra, dec : tuple of float
+        The outer corners of the corner pixels, degrees: first pixel, end of the first row, last
+        pixel, end of the first column.
+    ra_cent, dec_cent : float
+        The image's centre, degrees.
+    pixel_area : float
+        Solid angle of a pixel at the centre, arcsec^2.
+    hpix : tuple of int
+        The HEALPix pixels that the image touches (`NSIDE`, nested), and perhaps neighbours of those.
+    """
+
+    ra: tuple[float, ...]
+    dec: tuple[float, ...]
+    ra_cent: float
+    dec_cent: float
+    pixel_area: float
+    hpix: tuple[int, ...]
+
+
+def footprint(wcs: Wcs, shape: tuple[int, int], offset: float = 1) -> Footprint:
+    """Return where an image lies on the sky.
+
+    Parameters
+    ----------
+    wcs : Wcs
+        Its solution.
+    shape : tuple of int
+        (ny, nx).
+    offset : float
+        What is added to zero-based coordinates before the WCS.
+    """
+    ny, nx = shape
+    x = np.array([-0.5, nx - 0.5, nx - 0.5, -0.5])
+    y = np.array([-0.5, -0.5, ny - 0.5, ny - 0.5])
+    ra, dec = wcs.sky(x + offset, y + offset)
+    cx, cy = (nx - 1) / 2 + offset, (ny - 1) / 2 + offset
+    ra_cent, dec_cent = wcs.sky(np.array([cx]), np.array([cy]))
+    steps = wcs.vectors(cx + np.array([0.5, -0.5, 0, 0]), cy + np.array([0, 0, 0.5, -0.5]))
+    along_x, along_y = steps[:, 0] - steps[:, 1], steps[:, 2] - steps[:, 3]
+    area = float(np.linalg.norm(np.cross(along_x, along_y)) * _ARCSEC**2)
+    wide_x = x + np.array([-1, 1, 1, -1]) * _MARGIN
+    wide_y = y + np.array([-1, -1, 1, 1]) * _MARGIN
+    polygon = wcs.sky(wide_x + offset, wide_y + offset)
+    hpix = hpgeom.query_polygon(NSIDE, *polygon, inclusive=True, nest=True, lonlat=True)
+    return Footprint(
+        tuple(ra.tolist()),
+        tuple(dec.tolist()),
+        float(ra_cent[0]),
+        float(dec_cent[0]),
+        area,
+        tuple(np.sort(hpix).tolist()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class UniqueRegion:
+    """The part of a tile that no other tile has: limits in right ascension and declination, degrees.
+
+    The lower limits are inside, the upper ones are not, so that tiles part the sky. The region runs
+    eastward from `west` to `east`, over RA = 0 if need be, and is less than 180 degrees wide.
+    """
+
+    west: float
+    east: float
+    south: float
+    north: float
+
+    def contains(self, vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Return which directions are inside.
+
+        Parameters
+        ----------
+        vectors : ndarray of float64, shape (3, n)
+            Directions in equatorial coordinates, of any length.
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+            True is inside.
+        """
+        out = np.empty(vectors.shape[1], np.bool_)
+        _inside_vectors(np.ascontiguousarray(vectors), self._limits(), out)
+        return out
+
+    def contains_rows(self, wcs: Wcs, rows: slice, nx: int, offset: float = 1) -> npt.NDArray[np.bool_]:
+        """Return which pixels of some rows of an image have their centre inside.
+
+        Parameters
+        ----------
+        wcs : Wcs
+            The image's solution.
+        rows : slice
+            Zero-based rows, from start to stop.
+        nx : int
+            Columns of the image.
+        offset : float
+            What is added to zero-based coordinates before the WCS.
+
+        Returns
+        -------
+        ndarray of bool, shape (stop - start, nx)
+            True is inside.
+        """
+        out = np.empty((rows.stop - rows.start, nx), np.bool_)
+        if wcs.polynomial and not wcs.n_terms("PV"):
+            # on a tangent plane directions, not made unit vectors, are linear in x and y
+            east, north, centre = wcs.basis()
+            along = np.radians(wcs.cd.T @ np.array([east, north]))
+            origin = centre + (offset - wcs.crpix) @ along
+            _inside_rows(origin, along, rows.start, self._limits(), out)
+            return out
+        y, x = np.mgrid[rows.start : rows.stop, 0:nx].astype(np.float64) + offset
+        return self.contains(wcs.vectors(x.ravel(), y.ravel())).reshape(out.shape)
+
+    def _limits(self) -> npt.NDArray[np.float64]:
+        """Return cosine and sine of each meridian, and the sine of each parallel; shape (6,)."""
+        west, east, south, north = np.radians([self.west, self.east, self.south, self.north])
+        meridians = [np.cos(west), np.sin(west), np.cos(east), np.sin(east)]
+        return np.array([*meridians, np.sin(south), np.sin(north)])
+
+
+@kernel
+def _inside(x: float, y: float, z: float, limits: npt.NDArray[np.float64]) -> bool:
+    """Tell whether a direction is east of one meridian, west of the other, and between the parallels."""
+    length = np.sqrt(x * x + y * y + z * z)
+    return bool(
+        (y * limits[0] - x * limits[1] >= 0)
+        & (y * limits[2] - x * limits[3] < 0)
+        & (z >= limits[4] * length)
+        & (z < limits[5] * length)
+    )
+
+
+@kernel
+def _inside_vectors(
+    vectors: npt.NDArray[np.float64], limits: npt.NDArray[np.float64], out: npt.NDArray[np.bool_]
+) -> None:
+    for k in range(out.size):
+        out[k] = _inside(vectors[0, k], vectors[1, k], vectors[2, k], limits)
+
+
+@kernel
+def _inside_rows(
+    origin: npt.NDArray[np.float64],
+    along: npt.NDArray[np.float64],
+    y0: int,
+    limits: npt.NDArray[np.float64],
+    out: npt.NDArray[np.bool_],
+) -> None:
+    """Directions are ``origin + x * along[0] + y * along[1]``."""
+    for row in range(out.shape[0]):
+        start = origin + (y0 + row) * along[1]
+        for x in range(out.shape[1]):
+            out[row, x] = _inside(
+                start[0] + x * along[0, 0], start[1] + x * along[0, 1], start[2] + x * along[0, 2], limits
+            )

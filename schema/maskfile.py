@@ -1,0 +1,219 @@
+"""The mask file: all masks of one tile and band, as Parquet."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .bits import BitNames
+from .columns import columns
+from .counts import Counts
+from .errors import MalformedRunsError, MaskFileError
+from .masksroot import FORMAT_VERSION, MasksRoot, publish
+from .rle import Runs
+from .rows import MaskKey, MaskRow
+
+__all__ = ["MASK_SCHEMA", "MaskFile", "MaskFileWriter"]
+
+_ORDER = "column-major"
+_ARROW_TYPES = {int: pa.int64(), float: pa.float64(), str: pa.string()}
+_KEYS = ["tilename", "band", "kind", "expnum", "ccdnum"]
+
+
+def _schema() -> pa.Schema:
+    keys = [("tilename", pa.string()), ("band", pa.string()), ("kind", pa.string())]
+    image = [("expnum", pa.int64()), ("ccdnum", pa.int16()), ("nx", pa.int32()), ("ny", pa.int32())]
+    runs = [("lengths", pa.list_(pa.uint32())), ("flags", pa.list_(pa.int64())), ("checksum", pa.string())]
+    counts = [(each.name, _ARROW_TYPES[each.kind]) for each in columns(Counts)]
+    return pa.schema([*keys, *image, *runs, *counts, ("record", pa.string())])
+
+
+MASK_SCHEMA: pa.Schema = _schema()
+"""The columns of a mask file; one row and one row group per mask."""
+
+_ROW_COLUMNS = [name for name in MASK_SCHEMA.names if name not in ("lengths", "flags")]
+
+
+class MaskFileWriter:
+    """Writes one mask file; a context manager that leaves nothing behind unless `finish` was called.
+
+    Parameters
+    ----------
+    root : MasksRoot
+        Where the file goes.
+    tilename, band : str
+        What it holds.
+    generation : int
+        How many files of this tile and band there have been, this one included.
+    bit_names : BitNames
+        The survey's mask bits, recorded in the file.
+    """
+
+    def __init__(self, root: MasksRoot, tilename: str, band: str, generation: int, bit_names: BitNames) -> None:
+        self._root, self._band = root, band
+        self._stem = f"{tilename}_{band}_g{generation}"
+        software = version("goodpix")
+        metadata = {
+            "goodpix.format_version": str(FORMAT_VERSION),
+            "goodpix.order": _ORDER,
+            "goodpix.generation": str(generation),
+            "goodpix.bits": json.dumps({"se": dict(bit_names.se), "coadd": dict(bit_names.coadd)}),
+            "goodpix.version": software,
+        }
+        self._digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
+        self._file = root.temporary(f"{band}/{self._stem}")
+        self._writer = pq.ParquetWriter(
+            self._file,
+            MASK_SCHEMA,
+            compression="zstd",
+            use_dictionary=["flags.list.element"],
+            column_encoding={"lengths.list.element": "BYTE_STREAM_SPLIT"},
+            write_statistics=_KEYS,
+            store_schema=False,  # Parquet's own types say it all, in a smaller footer
+        )
+        self._writer.add_key_value_metadata(metadata)
+        self._n_rows = 0
+
+    def __enter__(self) -> "MaskFileWriter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._file.closed:
+            self._file.close()
+        Path(self._file.name).unlink(missing_ok=True)
+
+    def add(self, row: MaskRow, runs: Runs) -> int:
+        """Write one mask and return the number of its row group."""
+        values: dict[str, Any] = asdict(row.key) | asdict(row.counts)
+        values |= {"nx": row.nx, "ny": row.ny, "checksum": row.checksum, "record": row.record}
+        arrays = {name: pa.array([value], MASK_SCHEMA.field(name).type) for name, value in values.items()}
+        for name, each in (("lengths", runs.lengths), ("flags", runs.flags)):
+            offsets = pa.array([0, each.size], pa.int32())
+            arrays[name] = pa.ListArray.from_arrays(offsets, pa.array(each))
+        table = pa.table([arrays[name] for name in MASK_SCHEMA.names], schema=MASK_SCHEMA)
+        self._writer.write_table(table, row_group_size=1)
+        self._digest.update(f"{row.key}{row.checksum}{row.record}".encode())
+        self._n_rows += 1
+        return self._n_rows - 1
+
+    def finish(self) -> str:
+        """Complete the file, give it its name, and return that, relative to the root."""
+        self._writer.close()
+        self._file.close()
+        name = f"{self._band}/{self._stem}_{self._digest.hexdigest()[:12]}.parquet"
+        publish(Path(self._file.name), self._root.path(name))
+        return name
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskFile:
+    """A mask file, opened for reading.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    MaskFileError
+        If the file is missing, is not a mask file, or is of another format version.
+    """
+
+    path: Path
+    _parquet: pq.ParquetFile
+
+    @classmethod
+    def open(cls, path: Path) -> "MaskFile":
+        """Open a mask file."""
+        try:
+            parquet = pq.ParquetFile(path)
+            metadata = parquet.metadata.metadata or {}
+        except FileNotFoundError:
+            raise MaskFileError(f"mask file {path} is missing: run goodpix verify") from None
+        except (OSError, pa.ArrowException) as error:
+            raise MaskFileError(_damaged(path, error)) from error
+        found = metadata.get(b"goodpix.format_version", b"none").decode()
+        if found != str(FORMAT_VERSION):
+            raise MaskFileError(f"mask file {path}: format version {found}, expected {FORMAT_VERSION}")
+        if not parquet.schema_arrow.equals(MASK_SCHEMA):
+            raise MaskFileError(f"mask file {path}: its columns are not those of format {FORMAT_VERSION}")
+        return cls(path, parquet)
+
+    def __len__(self) -> int:
+        return int(self._parquet.num_row_groups)
+
+    def key(self, row_group: int) -> MaskKey:
+        """Return what the mask of a row is of.
+
+        Raises
+        ------
+        MaskFileError
+            If the file is damaged or has no such row.
+        """
+        return MaskKey(**self._values(row_group, _KEYS))
+
+    def row(self, row_group: int) -> MaskRow:
+        """Return one row without its runs.
+
+        Raises
+        ------
+        MaskFileError
+            If the file is damaged or has no such row.
+        """
+        try:
+            return MaskRow.from_values(self._values(row_group, _ROW_COLUMNS))
+        except (KeyError, TypeError, ValueError) as error:
+            raise MaskFileError(_damaged(self.path, error)) from error
+
+    def rows(self) -> Iterator[MaskRow]:
+        """Yield every row without its runs, in file order."""
+        for row_group in range(len(self)):
+            yield self.row(row_group)
+
+    def runs(self, row_group: int) -> Runs:
+        """Return the runs of one mask, checked.
+
+        Raises
+        ------
+        MaskFileError
+            If the file is damaged, has no such row, or the checksum does not hold.
+        """
+        table = self._table(row_group, ["nx", "ny", "lengths", "flags", "checksum"])
+        lengths, flags = (table[name].chunk(0).values.to_numpy() for name in ("lengths", "flags"))
+        nx, ny = (table[name][0].as_py() for name in ("nx", "ny"))
+        try:
+            runs = Runs(nx, ny, lengths, flags)
+        except (MalformedRunsError, TypeError) as error:
+            raise MaskFileError(_damaged(self.path, error)) from error
+        if runs.checksum != table["checksum"][0].as_py():
+            raise MaskFileError(_damaged(self.path, f"row {row_group}: its checksum does not hold"))
+        return runs
+
+    def _values(self, row_group: int, names: list[str]) -> dict[str, Any]:
+        values: dict[str, Any] = self._table(row_group, names).to_pylist()[0]
+        return values
+
+    def _table(self, row_group: int, names: list[str]) -> pa.Table:
+        if not 0 <= row_group < len(self):
+            raise MaskFileError(_damaged(self.path, f"it has {len(self)} masks, none at {row_group}"))
+        try:
+            table = self._parquet.read_row_group(row_group, columns=names)
+        except (OSError, pa.ArrowException) as error:
+            raise MaskFileError(_damaged(self.path, error)) from error
+        if table.num_rows != 1:
+            raise MaskFileError(_damaged(self.path, f"row group {row_group} has {table.num_rows} rows"))
+        return table
+
+
+def _damaged(path: Path, why: object) -> str:
+    return f"mask file {path} is damaged: run goodpix verify ({' '.join(str(why).split())[:200]})"

@@ -1,0 +1,196 @@
+"""The mapping from the pixels of an epoch to those of its coadd.
+
+With tangent planes and polynomial distortion there is no trigonometry per pixel. The polynomials
+give (xi, eta) on the epoch's tangent plane; ``(xi, eta, 1)`` is a direction; one rotation brings it
+to the coadd's tangent frame; so coadd x and y are ratios of two polynomials in the epoch's x and y.
+Everything else goes through wcslib.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from .jit import kernel
+from .wcs import Wcs
+
+__all__ = ["PixelMap", "RationalMap", "WcslibMap", "pixel_map", "rational_row"]
+
+Floats = npt.NDArray[np.float64]
+IntRow = npt.NDArray[np.int32]
+
+
+class PixelMap(Protocol):
+    """Where the pixels of an epoch fall on the coadd; zero-based on both sides."""
+
+    def coadd_xy(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Return coadd positions; NaN where the direction is 90 degrees or more from its tangent point.
+
+        Parameters
+        ----------
+        x, y : ndarray of float64, shape (n,)
+            Positions in the epoch.
+        """
+
+
+def pixel_map(
+    epoch: Wcs, coadd: Wcs, *, shape: tuple[int, int], offset: float = 1, coadd_offset: float = 1
+) -> PixelMap:
+    """Return the mapping from an epoch's pixels to its coadd's.
+
+    Parameters
+    ----------
+    epoch, coadd : Wcs
+        The two solutions.
+    shape : tuple of int
+        (ny, nx) of the epoch's image.
+    offset, coadd_offset : float
+        What is added to zero-based coordinates before each WCS (``position_offset``).
+    """
+    if epoch.polynomial and coadd.polynomial and not coadd.n_terms("PV"):
+        return _rational(epoch, coadd, shape, offset, coadd_offset)
+    return WcslibMap(epoch, coadd, offset, coadd_offset)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RationalMap:
+    """Coadd coordinates as ratios of two polynomials.
+
+    Parameters
+    ----------
+    coefficients : ndarray of float64, shape (3, n, n)
+        Numerators of x and y, and their denominator; element ``[k, p, q]`` multiplies
+        ``t**p * s**q`` with ``t = (x - centre_x) / half``, ``s = (y - centre_y) / half``.
+    centre_x, centre_y, half : float
+        The scaling, pixels of the epoch.
+    """
+
+    coefficients: Floats
+    centre_x: float
+    centre_y: float
+    half: float
+
+    def coadd_xy(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Return coadd positions; NaN where the direction is 90 degrees or more away."""
+        t, s = (x - self.centre_x) / self.half, (y - self.centre_y) / self.half
+        across, up, down = (np.polynomial.polynomial.polyval2d(t, s, each) for each in self.coefficients)
+        front = down > 0
+        safe = np.where(front, down, 1.0)
+        return np.where(front, across / safe, np.nan), np.where(front, up / safe, np.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class WcslibMap:
+    """Coadd coordinates through wcslib: slower, for every projection and distortion."""
+
+    epoch: Wcs
+    coadd: Wcs
+    offset: float
+    coadd_offset: float
+
+    def coadd_xy(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Return coadd positions; NaN where the direction is 90 degrees or more away."""
+        vectors = self.epoch.vectors(np.ravel(x) + self.offset, np.ravel(y) + self.offset)
+        out = np.full((2, vectors.shape[1]), np.nan)
+        front = self.coadd.tangent_point() @ vectors > 0
+        if front.any():
+            out[:, front] = self.coadd.wcslib_pixels(vectors[:, front])
+        out -= self.coadd_offset
+        return out[0].reshape(np.shape(x)), out[1].reshape(np.shape(x))
+
+
+def _rational(epoch: Wcs, coadd: Wcs, shape: tuple[int, int], offset: float, coadd_offset: float) -> RationalMap:
+    """Return the mapping between two tangent planes."""
+    ny, nx = shape
+    centre_x, centre_y, half = (nx - 1) / 2, (ny - 1) / 2, max(nx, ny) / 2
+    # intermediate world coordinates as polynomials in (t, s): element [p, q] multiplies t**p * s**q
+    centre = epoch.cd @ (np.array([centre_x, centre_y]) + offset - epoch.crpix)
+    slopes = epoch.cd * half
+    u, v = (np.array([[centre[k], slopes[k, 1]], [slopes[k, 0], 0.0]]) for k in (0, 1))
+    xi, eta = (np.radians(_substitute(each, u, v)) for each in epoch.pv_coefficients())
+    one = np.zeros_like(xi)
+    one[0, 0] = 1.0
+    # rows: east, north and centre of the coadd; columns: those of the epoch
+    east, north, down = np.tensordot(coadd.basis() @ epoch.basis().T, np.array([xi, eta, one]), 1)
+    to_pixels = np.linalg.inv(coadd.cd) * math.degrees(1.0)
+    origin = coadd.crpix - coadd_offset
+    across = to_pixels[0, 0] * east + to_pixels[0, 1] * north + origin[0] * down
+    up = to_pixels[1, 0] * east + to_pixels[1, 1] * north + origin[1] * down
+    return RationalMap(np.array([across, up, down]), centre_x, centre_y, half)
+
+
+def _substitute(coefficients: Floats, u: Floats, v: Floats) -> Floats:
+    """Return the polynomial sum c[p, q] u**p v**q for linear u and v in (t, s)."""
+    n = coefficients.shape[0]
+    powers_u, powers_v = _powers(u, n), _powers(v, n)
+    out = np.zeros((n, n))
+    for p in range(n):
+        for q in range(n - p):
+            if coefficients[p, q] != 0:
+                product = _multiply(powers_u[p], powers_v[q])
+                k = p + q + 1
+                out[:k, :k] += coefficients[p, q] * product[:k, :k]
+    return out
+
+
+def _powers(linear: Floats, n: int) -> list[Floats]:
+    """Return powers 0 to n - 1 of a polynomial."""
+    out = [np.ones((1, 1))]
+    for _ in range(n - 1):
+        out.append(_multiply(out[-1], linear))
+    return out
+
+
+def _multiply(a: Floats, b: Floats) -> Floats:
+    """Return the product of two polynomials in two variables."""
+    out = np.zeros((a.shape[0] + b.shape[0] - 1, a.shape[1] + b.shape[1] - 1))
+    for p, row in enumerate(a):
+        for q, value in enumerate(row):
+            out[p : p + b.shape[0], q : q + b.shape[1]] += value * b
+    return out
+
+
+@kernel
+def rational_row(
+    coefficients: Floats, t: Floats, s: float, nx: int, ny: int, work: Floats, ix: IntRow, iy: IntRow
+) -> None:
+    """Write the nearest coadd pixel of each pixel of one row of an epoch.
+
+    Parameters
+    ----------
+    coefficients : ndarray of float64, shape (3, n, n)
+        See `RationalMap`.
+    t : ndarray of float64, shape (nx_epoch,)
+        Scaled x of the row's pixels.
+    s : float
+        Scaled y of the row.
+    nx, ny : int
+        Size of the coadd.
+    work : ndarray of float64, shape (3, nx_epoch)
+        Scratch space.
+    ix, iy : ndarray of int32, shape (nx_epoch,)
+        Output, -1 to nx and -1 to ny: both ends are outside of the coadd.
+    """
+    n = coefficients.shape[1]
+    for k in range(3):
+        row = work[k]
+        for p in range(n - 1, -1, -1):
+            c = coefficients[k, p, n - 1]
+            for q in range(n - 2, -1, -1):
+                c = c * s + coefficients[k, p, q]
+            if p == n - 1:
+                row[:] = c
+            else:
+                for x in range(t.size):
+                    row[x] = row[x] * t[x] + c
+    for x in range(t.size):
+        down = work[2, x]
+        across = math.floor(work[0, x] / down + 0.5)
+        up = math.floor(work[1, x] / down + 0.5)
+        # written so that NaN and directions behind the tangent point end outside
+        across = across if (across > -1.0) & (down > 0.0) else -1.0
+        up = up if (up > -1.0) & (down > 0.0) else -1.0
+        ix[x] = np.int32(across if across < nx else nx)
+        iy[x] = np.int32(up if up < ny else ny)

@@ -1,0 +1,155 @@
+"""The facts about an image that its mask's row records besides the counts."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from .columns import column
+from .counts import BitCounts, Counts
+
+__all__ = ["CoaddFacts", "EpochFacts", "ImageFacts", "MaskKey", "MaskRow", "nonzero_bits"]
+
+
+@dataclass(frozen=True, slots=True)
+class MaskKey:
+    """What a mask is of."""
+
+    tilename: str = column("coadd tile, such as DES0124-3332")
+    band: str = column("filter band, as the info file has it")
+    kind: str = column("epoch, or coadd for the coadd's own mask")
+    expnum: int | None = column("exposure number; null for the coadd")
+    ccdnum: int | None = column("CCD number; null for the coadd")
+
+    def __str__(self) -> str:
+        what = f"epoch {self.expnum}/{self.ccdnum}" if self.kind == "epoch" else "coadd"
+        return f"{what} (tile {self.tilename}, band {self.band})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFacts:
+    """What an epoch and a coadd have in common."""
+
+    wcs: str = column("WCS keywords of the mapping used, JSON")
+    rac1: float = column("right ascension of the first pixel's outer corner, degrees")
+    decc1: float = column("declination of the first pixel's outer corner, degrees")
+    rac2: float = column("right ascension of the corner at the end of the first row, degrees")
+    decc2: float = column("declination of the corner at the end of the first row, degrees")
+    rac3: float = column("right ascension of the last pixel's outer corner, degrees")
+    decc3: float = column("declination of the last pixel's outer corner, degrees")
+    rac4: float = column("right ascension of the corner at the end of the first column, degrees")
+    decc4: float = column("declination of the corner at the end of the first column, degrees")
+    ra_cent: float = column("right ascension of the image's centre, degrees")
+    dec_cent: float = column("declination of the image's centre, degrees")
+    magzp: float | None = column("magnitude zero point, as the info file has it")
+    scale: float | None = column("flux scale, as the info file has it")
+    image_flags: int | None = column("flags of the image, as the info file has them; never a criterion")
+    pfw_attempt_id: int | None = column("processing attempt, as the info file has it")
+    filename: str | None = column("file name, as the info file has it")
+    image_path: str = column("path of the image, as the info file has it")
+    planes: str = column("path and extension of each plane, JSON")
+    position_offset: float = column("what is added to zero-based coordinates before the WCS")
+    weight_zquantiz: str | None = column("how the weight plane was quantised: ZQUANTIZ; null when not said")
+    fingerprint: str = column("sha256 of what the mask was made from")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochFacts(ImageFacts):
+    """What the row of an epoch records."""
+
+    wcs_delta_pix: float | None = column("largest distance between image and SCAMP mapping, coadd pixels")
+    nite: int | None = column("night of the exposure, YYYYMMDD")
+    mjd_obs: float | None = column("start of the exposure, MJD in days")
+    date_obs: str | None = column("start of the exposure, DATE-OBS, UTC")
+    exptime: float | None = column("exposure time, s")
+    airmass: float | None = column("airmass")
+    fwhm: float | None = column("seeing, FWHM in pixels")
+    skybrite: float | None = column("sky brightness that was subtracted, in bunit")
+    skysigma: float | None = column("sky noise, in bunit")
+    skyvara: float | None = column("sky variance of amplifier A")
+    skyvarb: float | None = column("sky variance of amplifier B")
+    bunit: str | None = column("unit of the image's pixels")
+    detpos: str | None = column("detector position, such as N4")
+    dataseca: str | None = column("pixels of amplifier A, DATASECA")
+    datasecb: str | None = column("pixels of amplifier B, DATASECB")
+    se_seg_used: bool = column("whether there was an SE segmentation map; epochs without are no one's average")
+    stale: bool = column("whether the inputs could not be read again since: mask and row are the last good ones")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoaddFacts(ImageFacts):
+    """What the row of a coadd records."""
+
+    crossra0: str | None = column("Y when the tile lies across RA = 0")
+    uramin: float | None = column("western limit of the tile's unique region, degrees")
+    uramax: float | None = column("eastern limit of the tile's unique region, degrees")
+    udecmin: float | None = column("southern limit of the tile's unique region, degrees")
+    udecmax: float | None = column("northern limit of the tile's unique region, degrees")
+
+
+@dataclass(frozen=True, slots=True)
+class MaskRow:
+    """One row of a mask file, without the runs.
+
+    Parameters
+    ----------
+    key : MaskKey
+        What the mask is of.
+    nx, ny : int
+        Image size in pixels.
+    checksum : str
+        See `goodpix.schema.rle.Runs.checksum`.
+    counts : Counts
+        Numbers of pixels.
+    facts : EpochFacts or CoaddFacts
+        The other columns.
+    bits : mapping
+        Per plane (``"se"``, ``"coadd"``) the pixels of each mask bit that occurs.
+    hpix : tuple of int
+        Footprint: HEALPix pixels, nested.
+    """
+
+    key: MaskKey
+    nx: int
+    ny: int
+    checksum: str
+    counts: Counts
+    facts: EpochFacts | CoaddFacts
+    bits: Mapping[str, Mapping[int, int]]
+    hpix: tuple[int, ...]
+
+    @property
+    def record(self) -> str:
+        """Facts, bits and footprint as JSON: the same text for the same row."""
+        every = asdict(self.facts) | {"bits": self.bits, "hpix": list(self.hpix)}
+        return json.dumps(every, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    @classmethod
+    def from_values(cls, values: Mapping[str, Any]) -> "MaskRow":
+        """Return the row of the values of a mask file's columns (its ``record`` among them).
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If a column or a part of the record is missing or of the wrong type.
+        """
+        record = json.loads(values["record"])
+        bits = {plane: {int(b): int(n) for b, n in of.items()} for plane, of in record.pop("bits").items()}
+        hpix = tuple(int(each) for each in record.pop("hpix"))
+        facts = EpochFacts(**record) if values["kind"] == "epoch" else CoaddFacts(**record)
+        return cls(
+            key=MaskKey(**{each.name: values[each.name] for each in fields(MaskKey)}),
+            nx=values["nx"],
+            ny=values["ny"],
+            checksum=values["checksum"],
+            counts=Counts(**{each.name: values[each.name] for each in fields(Counts)}),
+            facts=facts,
+            bits=bits,
+            hpix=hpix,
+        )
+
+
+def nonzero_bits(counts: BitCounts) -> dict[str, dict[int, int]]:
+    """Return the counts of the bits that occur, by plane."""
+    planes = {"se": counts.se, "coadd": counts.coadd}
+    return {plane: {bit: int(n) for bit, n in enumerate(values) if n} for plane, values in planes.items()}

@@ -1,0 +1,184 @@
+"""The SQL tables of a catalogue.
+
+The Parquet files are the truth; these tables are an index of them.
+"""
+
+import dataclasses
+from typing import Any
+
+import sqlalchemy as sa
+
+from .columns import Column, columns
+from .counts import Counts
+from .footprint import NSIDE
+from .rows import CoaddFacts, EpochFacts
+
+__all__ = [
+    "bit_count",
+    "catalogue",
+    "coadd",
+    "epoch",
+    "failure",
+    "footprint",
+    "ingest_run",
+    "metadata",
+]
+
+metadata = sa.MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+# SQLite makes only an INTEGER PRIMARY KEY number itself
+_Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_TYPES: dict[type, type[sa.types.TypeEngine[Any]]] = {
+    int: sa.BigInteger,
+    float: sa.Double,
+    str: sa.Text,
+    bool: sa.Boolean,
+}
+
+
+def _sql(each: Column) -> "sa.Column[object]":
+    return sa.Column(each.name, _TYPES[each.kind](), nullable=each.nullable, comment=each.doc)
+
+
+def _of(row: type) -> list["sa.Column[object]"]:
+    return [_sql(each) for each in columns(row)]
+
+
+def _tile_key() -> list["sa.Column[object]"]:
+    return [
+        sa.Column("tilename", sa.Text, nullable=False, comment="coadd tile, such as DES0124-3332"),
+        sa.Column("band", sa.Text, nullable=False, comment="filter band, as the info file has it"),
+    ]
+
+
+def _image_size() -> list["sa.Column[object]"]:
+    return [
+        sa.Column("nx", sa.Integer, nullable=False, comment="columns of the image"),
+        sa.Column("ny", sa.Integer, nullable=False, comment="rows of the image"),
+    ]
+
+
+catalogue = sa.Table(
+    "catalogue",
+    metadata,
+    sa.Column("catalogue_id", sa.Integer, primary_key=True, autoincrement=False, comment="always 1"),
+    sa.Column("uuid", sa.Text, nullable=False, comment="identity of the catalogue; its masks root has it too"),
+    sa.Column("format_version", sa.Integer, nullable=False, comment="version of what is stored"),
+    sa.Column("masks_root", sa.Text, nullable=False, comment="folder of the mask files; relative to SQLite's"),
+    sa.Column("campaign", sa.Text, nullable=False, comment="processing campaign of every input"),
+    sa.Column("wcs_source", sa.Text, nullable=False, comment="image or scamp"),
+    sa.Column("bits", sa.Text, nullable=False, comment="names of the mask bits of both planes, JSON"),
+    sa.Column("footprint_nside", sa.Integer, nullable=False, comment="HEALPix resolution of footprint"),
+    sa.CheckConstraint("catalogue_id = 1", name="one_row"),
+)
+
+ingest_run = sa.Table(
+    "ingest_run",
+    metadata,
+    sa.Column("run_id", _Id, primary_key=True, comment="number of the run"),
+    sa.Column("version", sa.Text, nullable=False, comment="version of goodpix"),
+    sa.Column("arguments", sa.Text, nullable=False, comment="what the run was asked for, JSON"),
+    sa.Column("host", sa.Text, nullable=False, comment="machine"),
+    sa.Column("started", sa.Text, nullable=False, comment="UTC, ISO 8601"),
+    sa.Column("finished", sa.Text, nullable=True, comment="UTC, ISO 8601; null while it runs or if it died"),
+    sa.Column("n_tiles", sa.BigInteger, nullable=True, comment="tiles and bands looked at"),
+    sa.Column("n_epochs", sa.BigInteger, nullable=True, comment="epochs whose masks were made"),
+    sa.Column("n_unchanged", sa.BigInteger, nullable=True, comment="epochs that were up to date"),
+    sa.Column("n_failures", sa.BigInteger, nullable=True, comment="inputs that failed"),
+    sa.Column("outcome", sa.Text, nullable=True, comment="done, failures or interrupted"),
+)
+
+coadd = sa.Table(
+    "coadd",
+    metadata,
+    sa.Column("coadd_id", _Id, primary_key=True, comment="number of the coadd in this database"),
+    *_tile_key(),
+    *_image_size(),
+    *_of(Counts),
+    *_of(CoaddFacts),
+    sa.Column("generation", sa.Integer, nullable=False, comment="how many mask files there have been"),
+    sa.Column("mask_file", sa.Text, nullable=False, comment="mask file of the tile and band, below the root"),
+    sa.Column("mask_row_group", sa.Integer, nullable=False, comment="row group of the coadd's own mask"),
+    sa.Column("run_id", _Id, sa.ForeignKey("ingest_run.run_id"), nullable=True, comment="run that made it"),
+    sa.UniqueConstraint("tilename", "band"),
+)
+
+epoch = sa.Table(
+    "epoch",
+    metadata,
+    sa.Column("epoch_id", _Id, primary_key=True, comment="number of the epoch in this database"),
+    *_tile_key(),
+    sa.Column("expnum", sa.BigInteger, nullable=False, comment="exposure number"),
+    sa.Column("ccdnum", sa.SmallInteger, nullable=False, comment="CCD number"),
+    *_image_size(),
+    *_of(Counts),
+    *_of(EpochFacts),
+    sa.Column("mask_row_group", sa.Integer, nullable=False, comment="row group in the coadd's mask file"),
+    sa.Column("run_id", _Id, sa.ForeignKey("ingest_run.run_id"), nullable=True, comment="run that made it"),
+    sa.UniqueConstraint("tilename", "band", "expnum", "ccdnum"),
+    sa.ForeignKeyConstraint(["tilename", "band"], ["coadd.tilename", "coadd.band"]),
+    sa.Index("ix_epoch_ccd", "band", "expnum", "ccdnum"),
+)
+
+_epoch_id = sa.ForeignKey("epoch.epoch_id", ondelete="CASCADE")
+_coadd_id = sa.ForeignKey("coadd.coadd_id", ondelete="CASCADE")
+
+bit_count = sa.Table(
+    "bit_count",
+    metadata,
+    sa.Column("bit_count_id", _Id, primary_key=True, comment="number of the row in this database"),
+    sa.Column("epoch_id", _Id, _epoch_id, nullable=True, comment="the epoch, or null for a coadd"),
+    sa.Column("coadd_id", _Id, _coadd_id, nullable=True, comment="the coadd, or null for an epoch"),
+    sa.Column("plane", sa.Text, nullable=False, comment="se or coadd: whose bmask"),
+    sa.Column("bit", sa.SmallInteger, nullable=False, comment="bit of the flags, 0 to 23"),
+    sa.Column("name", sa.Text, nullable=False, comment="the survey's name of the bit"),
+    sa.Column("n_pixels", sa.BigInteger, nullable=False, comment="pixels with the bit set, never 0"),
+    sa.UniqueConstraint("epoch_id", "plane", "bit"),
+    sa.UniqueConstraint("coadd_id", "plane", "bit"),
+    sa.CheckConstraint("(epoch_id IS NULL) <> (coadd_id IS NULL)", name="one_owner"),
+)
+
+footprint = sa.Table(
+    "footprint",
+    metadata,
+    sa.Column("hpix", sa.BigInteger, primary_key=True, comment=f"HEALPix pixel, nside {NSIDE}, nested"),
+    sa.Column(
+        "epoch_id",
+        sa.BigInteger,
+        _epoch_id.copy(),
+        primary_key=True,
+        index=True,
+        comment="epoch that touches it",
+    ),
+    sqlite_with_rowid=False,
+)
+
+failure = sa.Table(
+    "failure",
+    metadata,
+    sa.Column("failure_key", sa.Text, primary_key=True, comment="info path # expnum/ccdnum, coadd or info"),
+    sa.Column("info_path", sa.Text, nullable=False, comment="the info file"),
+    sa.Column("tilename", sa.Text, nullable=True, comment="null when the info file could not be read"),
+    sa.Column("band", sa.Text, nullable=True, comment="null when the info file could not be read"),
+    sa.Column("expnum", sa.BigInteger, nullable=True, comment="null when the whole tile failed"),
+    sa.Column("ccdnum", sa.SmallInteger, nullable=True, comment="null when the whole tile failed"),
+    sa.Column("error_type", sa.Text, nullable=False, comment="class of the error"),
+    sa.Column("message", sa.Text, nullable=False, comment="what is wrong, in one line"),
+    sa.Column("fingerprint", sa.Text, nullable=True, comment="sha256 of the inputs that failed"),
+    sa.Column("attempts", sa.Integer, nullable=False, comment="how often it was tried"),
+    sa.Column("failed_at", sa.Text, nullable=False, comment="when last, UTC, ISO 8601"),
+    sa.Index("ix_failure_tile", "tilename", "band"),
+)
+
+
+def names(row: type) -> list[str]:
+    """Return the column names of a row, a dataclass of columns."""
+    return [each.name for each in dataclasses.fields(row)]
