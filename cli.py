@@ -171,104 +171,38 @@ def ingest(
         raise typer.Exit(1)
 
 
-@app.command()
-def tiles(
-    db: Db = DEFAULT_DB,
-    tile: Tile = None,
-    band: Band = None,
-    min_: Min = None,
-    max_: Max = None,
-    format_: FormatOption = None,
-    output: Output = None,
-) -> None:
-    """List tiles: sums over their epochs, and their coadd."""
-    filters = _filters(tilename=tile, band=band, min=min_, max=max_)
-    _answer("tiles", db, lambda cat: cat.tiles(**filters), format_, output)
+LISTINGS = {
+    "tiles": "List tiles: sums over their epochs, and their coadd.",
+    "epochs": "List epochs: the counts of each mask, and the facts about its image.",
+    "ccds": "List CCD images, each once, however many tiles hold it.",
+    "exposures": "List exposures: sums over their CCD images.",
+    "bits": "List how many pixels each mask bit costs each epoch.",
+    "failures": "List what failed, and why.",
+}
 
 
-@app.command()
-def epochs(
-    db: Db = DEFAULT_DB,
-    tile: Tile = None,
-    band: Band = None,
-    expnum: Expnum = None,
-    ccdnum: Ccdnum = None,
-    nite: Nite = None,
-    min_: Min = None,
-    max_: Max = None,
-    format_: FormatOption = None,
-    output: Output = None,
-) -> None:
-    """List epochs: the counts of each mask, and the facts about its image."""
-    filters = _filters(tilename=tile, band=band, expnum=expnum, ccdnum=ccdnum, nite=nite, min=min_, max=max_)
-    _answer("epochs", db, lambda cat: cat.epochs(**filters), format_, output)
+def _add_listing(name: str, meaning: str) -> None:
+    """Add a command that lists what the `Catalogue` method of that name gives."""
+
+    @app.command(name, help=meaning)
+    def listing(
+        db: Db = DEFAULT_DB,
+        tile: Tile = None,
+        band: Band = None,
+        expnum: Expnum = None,
+        ccdnum: Ccdnum = None,
+        nite: Nite = None,
+        min_: Min = None,
+        max_: Max = None,
+        format_: FormatOption = None,
+        output: Output = None,
+    ) -> None:
+        filters = _filters(tilename=tile, band=band, expnum=expnum, ccdnum=ccdnum, nite=nite, min=min_, max=max_)
+        _answer(name, db, lambda catalogue: getattr(catalogue, name)(**filters), format_, output)
 
 
-@app.command()
-def ccds(
-    db: Db = DEFAULT_DB,
-    band: Band = None,
-    expnum: Expnum = None,
-    ccdnum: Ccdnum = None,
-    nite: Nite = None,
-    min_: Min = None,
-    max_: Max = None,
-    format_: FormatOption = None,
-    output: Output = None,
-) -> None:
-    """List CCD images, each once, however many tiles hold it."""
-    filters = _filters(band=band, expnum=expnum, ccdnum=ccdnum, nite=nite, min=min_, max=max_)
-    _answer("ccds", db, lambda cat: cat.ccds(**filters), format_, output)
-
-
-@app.command()
-def exposures(
-    db: Db = DEFAULT_DB,
-    band: Band = None,
-    expnum: Expnum = None,
-    nite: Nite = None,
-    min_: Min = None,
-    max_: Max = None,
-    format_: FormatOption = None,
-    output: Output = None,
-) -> None:
-    """List exposures: sums over their CCD images."""
-    filters = _filters(band=band, expnum=expnum, nite=nite, min=min_, max=max_)
-    _answer("exposures", db, lambda cat: cat.exposures(**filters), format_, output)
-
-
-@app.command()
-def bits(
-    db: Db = DEFAULT_DB,
-    tile: Tile = None,
-    band: Band = None,
-    expnum: Expnum = None,
-    ccdnum: Ccdnum = None,
-    min_: Min = None,
-    max_: Max = None,
-    format_: FormatOption = None,
-    output: Output = None,
-) -> None:
-    """List how many pixels each mask bit costs each epoch."""
-    filters = _filters(tilename=tile, band=band, expnum=expnum, ccdnum=ccdnum, min=min_, max=max_)
-    _answer("bits", db, lambda cat: cat.bits(**filters), format_, output)
-
-
-@app.command()
-def failures(
-    db: Db = DEFAULT_DB,
-    tile: Tile = None,
-    band: Band = None,
-    expnum: Expnum = None,
-    ccdnum: Ccdnum = None,
-    min_: Min = None,
-    max_: Max = None,
-    format_: FormatOption = None,
-    output: Output = None,
-) -> None:
-    """List what failed, and why."""
-    filters = _filters(tilename=tile, band=band, expnum=expnum, ccdnum=ccdnum, min=min_, max=max_)
-    _answer("failures", db, lambda cat: cat.failures(**filters), format_, output)
+for _name, _meaning in LISTINGS.items():
+    _add_listing(_name, _meaning)
 
 
 @app.command()
@@ -377,7 +311,9 @@ def _table(rows: "pd.DataFrame", name: str) -> str:
     shown = rows[leading] if leading else rows
     if shown.empty:
         return "  ".join(shown.columns)
-    return str(shown.to_string(index=False, na_rep="-", float_format=lambda value: f"{value:.6g}"))
+    # to_string has its own mark for a missing whole number
+    filled = shown.apply(lambda each: each if each.notna().all() else each.astype(object).where(each.notna(), "-"))
+    return str(filled.to_string(index=False, float_format=lambda value: f"{value:.6g}"))
 
 
 def _write(write: Callable[[], object], output: Path) -> None:

@@ -60,7 +60,7 @@ def run_demo(folder: Path) -> Demo:
     report = ingest_tiles(survey, db=database, masks=masks)
     with Catalogue(database) as catalogue:
         epochs = catalogue.epochs()
-        best = epochs.sort_values("fraction_good_on_coadd").iloc[-1]
-        mask = catalogue.mask(best.tilename, best.band, best.expnum, best.ccdnum)
+        fullest = epochs.sort_values(["n_on_coadd", "n_good"]).iloc[-1]
+        mask = catalogue.mask(fullest.tilename, fullest.band, fullest.expnum, fullest.ccdnum)
         mask.save(picture)
     return Demo(survey, database, masks, picture, report, epochs)

@@ -55,7 +55,9 @@ class CoaddFlags:
 
     def n_unique(self) -> tuple[int, int]:
         """Return how many pixels of the coadd lie in the unique region, all and good ones."""
-        per_code = np.bincount(self.codes[1:-1, 1:-1].ravel(), minlength=self.flags.size)
+        per_code = np.zeros(self.flags.size, np.int64)
+        for row in self.codes[1:-1, 1:-1]:  # bincount makes eight bytes of each code
+            per_code += np.bincount(row, minlength=per_code.size)
         inside = per_code * self.unique
         return int(inside.sum()), int(inside[self.flags == 0].sum())
 

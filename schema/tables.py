@@ -128,15 +128,17 @@ epoch = sa.Table(
     sa.Index("ix_epoch_ccd", "band", "expnum", "ccdnum"),
 )
 
-_epoch_id = sa.ForeignKey("epoch.epoch_id", ondelete="CASCADE")
-_coadd_id = sa.ForeignKey("coadd.coadd_id", ondelete="CASCADE")
+
+def _belongs_to(table: str) -> sa.ForeignKey:
+    return sa.ForeignKey(f"{table}.{table}_id", ondelete="CASCADE")
+
 
 bit_count = sa.Table(
     "bit_count",
     metadata,
     sa.Column("bit_count_id", _Id, primary_key=True, comment="number of the row in this database"),
-    sa.Column("epoch_id", _Id, _epoch_id, nullable=True, comment="the epoch, or null for a coadd"),
-    sa.Column("coadd_id", _Id, _coadd_id, nullable=True, comment="the coadd, or null for an epoch"),
+    sa.Column("epoch_id", _Id, _belongs_to("epoch"), nullable=True, comment="the epoch, or null for a coadd"),
+    sa.Column("coadd_id", _Id, _belongs_to("coadd"), nullable=True, comment="the coadd, or null for an epoch"),
     sa.Column("plane", sa.Text, nullable=False, comment="se or coadd: whose bmask"),
     sa.Column("bit", sa.SmallInteger, nullable=False, comment="bit of the flags, 0 to 23"),
     sa.Column("name", sa.Text, nullable=False, comment="the survey's name of the bit"),
@@ -153,7 +155,7 @@ footprint = sa.Table(
     sa.Column(
         "epoch_id",
         sa.BigInteger,
-        _epoch_id.copy(),
+        _belongs_to("epoch"),
         primary_key=True,
         index=True,
         comment="epoch that touches it",
