@@ -254,7 +254,7 @@ def _lost(task: TileTask, error: OSError) -> Receipt:
     logger.warning("%s %s: %s", task.info.tilename, task.info.band, message)
     failure = Failure(
         key=task.failure_key("coadd"),
-        info_path=task.info_path,
+        path=task.info_path,
         error_type=type(error).__name__,
         message=message,
         tilename=task.info.tilename,

@@ -24,7 +24,7 @@ class Failure:
     """One input that failed."""
 
     key: str
-    info_path: str
+    path: str
     error_type: str
     message: str
     tilename: str | None = None
@@ -195,7 +195,7 @@ def _failure(task: TileTask, step: Step, error: Exception, entry: EpochInfo | No
     logger.debug("the error in full", exc_info=error)
     return Failure(
         key=task.failure_key(step.name),
-        info_path=task.info_path,
+        path=task.info_path,
         error_type=type(error).__name__,
         message=message,
         tilename=task.info.tilename,

@@ -84,7 +84,7 @@ class Writer:
         failure = tables.failure.c
         with self._engine.connect() as connection:
             rows = connection.execute(
-                sa.select(failure.failure_key, failure.fingerprint).where(failure.info_path == info_path)
+                sa.select(failure.failure_key, failure.fingerprint).where(failure.path == info_path)
             )
             return {row.failure_key: row.fingerprint for row in rows}
 
@@ -101,7 +101,7 @@ class Writer:
     def commit_failure(self, failure: Failure) -> None:
         """Record that an info file could not be used."""
         with self._engine.begin() as connection:
-            _record(connection, (failure,), _attempts(connection, failure.info_path))
+            _record(connection, (failure,), _attempts(connection, failure.path))
 
     def finish(self, *, n_tiles: int, n_epochs: int, n_unchanged: int, n_failures: int, outcome: str) -> None:
         """Record how the run ended."""
@@ -180,7 +180,7 @@ def _values(stored: StoredRow) -> Values:
 
 def _attempts(connection: sa.Connection, info_path: str) -> dict[str, int]:
     failure = tables.failure.c
-    rows = connection.execute(sa.select(failure.failure_key, failure.attempts).where(failure.info_path == info_path))
+    rows = connection.execute(sa.select(failure.failure_key, failure.attempts).where(failure.path == info_path))
     return {row.failure_key: row.attempts for row in rows}
 
 
@@ -190,7 +190,7 @@ def _forget_failures(connection: sa.Connection, receipt: Receipt) -> None:
     of_tile = sa.and_(failure.tilename == receipt.tilename, failure.band == receipt.band)
     connection.execute(
         tables.failure.delete().where(
-            sa.or_(of_tile, failure.info_path == receipt.info_path),
+            sa.or_(of_tile, failure.path == receipt.info_path),
             failure.failure_key.not_in(receipt.failed_before),
         )
     )

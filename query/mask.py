@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..schema.bits import DES_Y6, BitNames
-from ..schema.criteria import CRITERIA_BITS, Selection
+from ..schema.criteria import Selection
 from ..schema.errors import UsageError
 from ..schema.rle import Runs, decode, decode_good, encode
 from ..schema.rows import MaskKey
@@ -70,10 +70,21 @@ class Mask:
         """Return the flags; int64, shape (ny, nx)."""
         return decode(self.encoded)
 
-    def criteria(self) -> npt.NDArray[np.uint8]:
-        """Return which criteria fail, see `goodpix.Criterion`; uint8, shape (ny, nx)."""
-        low = (self.encoded.flags & CRITERIA_BITS).astype(np.uint8)
-        return np.repeat(low, self.encoded.lengths).reshape(self.encoded.nx, self.encoded.ny).T
+    def criteria(self, selection: Selection | None = None) -> npt.NDArray[np.uint8]:
+        """Return which criteria fail, see `goodpix.Criterion`.
+
+        Parameters
+        ----------
+        selection : Selection, optional
+            A definition of good other than the default.
+
+        Returns
+        -------
+        ndarray of uint8, shape (ny, nx)
+            0 is good. The memory order is column-major.
+        """
+        failing = (selection or Selection()).criteria(self.encoded.flags, self.bit_names)
+        return np.repeat(failing, self.encoded.lengths).reshape(self.encoded.nx, self.encoded.ny).T
 
     def count(self, selection: Selection | None = None) -> int:
         """Return how many pixels are good, without making an image."""

@@ -58,15 +58,11 @@ def reason_image(mask: "Mask", selection: Selection | None = None) -> npt.NDArra
     ndarray of uint8, shape (ny, nx)
         0 where the pixel is good, else 1 + the index in `REASONS` of the first reason that holds.
     """
-    criteria, bad = mask.criteria(), mask.bad(selection)
-    ignored = (selection or Selection()).ignore
-    out = np.zeros(criteria.shape, np.uint8)
+    shown = np.zeros(1 << len(REASONS), np.uint8)
     for number in range(len(REASONS), 0, -1):
         criterion = REASONS[number - 1].criterion
-        if criterion not in ignored:
-            out[(criteria & np.uint8(criterion)) != 0] = number
-    out[~bad] = 0
-    return out
+        shown[(np.arange(shown.size) & criterion) != 0] = number
+    return shown[mask.criteria(selection)]
 
 
 def plot_mask(mask: "Mask", selection: Selection | None = None, *, ax: "Axes | None" = None) -> "Axes":

@@ -40,10 +40,10 @@ def run_query(connection: sa.Connection, query: str, parameters: Mapping[str, An
         raise UsageError(f"the query starts with {query.split()[:1]}: expected one SELECT, to read with")
     text = query.strip().rstrip(";")
     if connection.dialect.name == "postgresql":
-        # psycopg sends a query without parameters as it stands, several statements if it has them;
-        # as a subquery it can only be one, and a prepared statement cannot close the bracket and go on
-        text = f"SELECT * FROM ({text}\n) AS answer"
-        connection = connection.execution_options(prepare=True)
+        # a query without parameters would go out as it stands, with COMMIT and all if it has several
+        # statements; one with a parameter goes through the extended protocol, which takes one alone
+        text = f"SELECT * FROM ({text}\n) AS answer WHERE :goodpix_one = 1"
+        parameters = {**parameters, "goodpix_one": 1}
     try:
         result = connection.execute(sa.text(text), dict(parameters))
         return pd.DataFrame(result.all(), columns=list(result.keys()))

@@ -123,14 +123,27 @@ class Selection:
             If a bit value does not have exactly one bit set.
         """
         reject = sum(int(each) for each in Criterion if each not in self.ignore)
+        for criterion, left in self._bits_left(bit_names).items():
+            reject = (reject & ~criterion) | left
+        return reject
+
+    def criteria(self, flags: npt.NDArray[np.int64], bit_names: BitNames = DES_Y6) -> npt.NDArray[np.uint8]:
+        """Return which criteria fail by this definition, as an array of the same shape."""
+        reject = self.reject(bit_names)
+        failing = flags & np.int64(reject & CRITERIA_BITS)
+        for criterion, left in self._bits_left(bit_names).items():
+            failing |= np.int64(criterion) * ((flags & np.int64(left)) != 0)
+        return failing.astype(np.uint8)
+
+    def _bits_left(self, bit_names: BitNames) -> dict[Criterion, int]:
+        """Return the flags bits that still count, of the bmask criteria of which some are ignored."""
+        out = {}
         for plane, names in self.ignore_bits.items():
             ignored = {bit_names.bit(plane, name) for name in names}
-            criterion = _BMASK_CRITERION[plane.lower()]
-            if reject & criterion and ignored:
-                shift = BIT_SHIFT[plane.lower()]
-                left = sum(1 << (shift + bit) for bit in range(N_BITS) if bit not in ignored)
-                reject = (reject & ~criterion) | left
-        return reject
+            criterion, shift = _BMASK_CRITERION[plane.lower()], BIT_SHIFT[plane.lower()]
+            if ignored and criterion not in self.ignore:
+                out[criterion] = sum(1 << (shift + bit) for bit in range(N_BITS) if bit not in ignored)
+        return out
 
     def good(self, flags: npt.NDArray[np.int64], bit_names: BitNames = DES_Y6) -> npt.NDArray[np.bool_]:
         """Return which of the given flags are good, as an array of the same shape."""

@@ -167,7 +167,7 @@ failure = sa.Table(
     "failure",
     metadata,
     sa.Column("failure_key", sa.Text, primary_key=True, comment="info path # expnum/ccdnum, coadd or info"),
-    sa.Column("info_path", sa.Text, nullable=False, comment="the info file"),
+    sa.Column("path", sa.Text, nullable=False, comment="the info file"),
     sa.Column("tilename", sa.Text, nullable=True, comment="null when the info file could not be read"),
     sa.Column("band", sa.Text, nullable=True, comment="null when the info file could not be read"),
     sa.Column("expnum", sa.BigInteger, nullable=True, comment="null when the whole tile failed"),
