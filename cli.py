@@ -92,6 +92,12 @@ def main() -> None:
     except GoodpixError as error:
         print(f"goodpix: {error}", file=sys.stderr)
         sys.exit(2)
+    except ModuleNotFoundError as error:
+        extra = {"matplotlib": "plot", "psycopg": "postgres"}.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        print(f"goodpix: {error.name} is not installed: pip install 'goodpix[{extra}]'", file=sys.stderr)
+        sys.exit(2)
 
 
 def _version(wanted: bool) -> None:
@@ -283,7 +289,8 @@ def _answer(
     elif chosen is Format.table:
         _print_table(rows, name)
     else:
-        sys.stdout.buffer.write(_rendered(rows, name, chosen))
+        rendered = _rendered(rows, name, chosen)
+        sys.stdout.buffer.write(rendered)
         sys.stdout.buffer.flush()
 
 
@@ -293,6 +300,13 @@ def _format_of(output: Path | None) -> Format:
 
 
 def _rendered(rows: "pd.DataFrame", name: str, format_: Format) -> bytes:
+    try:
+        return _in_format(rows, name, format_)
+    except (ValueError, TypeError) as error:
+        raise UsageError(f"the answer cannot be written as {format_}: {' '.join(str(error).split())}") from error
+
+
+def _in_format(rows: "pd.DataFrame", name: str, format_: Format) -> bytes:
     if format_ is Format.csv:
         return rows.to_csv(index=False).encode()
     if format_ is Format.json:
@@ -320,7 +334,7 @@ def _write(write: Callable[[], object], output: Path) -> None:
     try:
         write()
     except OSError as error:
-        raise UsageError(f"{output}: cannot be written ({error})") from error
+        raise UsageError(f"{output}: cannot be written ({' '.join(str(error).split())})") from error
     _say(f"wrote {output}")
 
 

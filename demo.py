@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import Catalogue, IngestReport, ingest_tiles
+from .schema.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,8 +56,11 @@ def run_demo(folder: Path) -> Demo:
     survey = folder / "survey"
     database, masks, picture = folder / "goodpix.db", folder / "goodpix-masks", folder / "mask.png"
     os.environ["MEDS_DIR"] = str(survey)
-    if not list(survey.glob("*/pizza_cutter_info/*.yaml")):
-        make_tile(survey)
+    try:
+        if not list(survey.glob("*/pizza_cutter_info/*.yaml")):
+            make_tile(survey)
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot make the demonstration there ({error})") from error
     report = ingest_tiles(survey, db=database, masks=masks)
     with Catalogue(database) as catalogue:
         epochs = catalogue.epochs()

@@ -5,6 +5,7 @@ esutil does not know a term of the header, and whole planes through numpy. Slow,
 fast way is used but the reading of files.
 """
 
+import itertools
 import json
 import os
 from dataclasses import dataclass
@@ -144,10 +145,11 @@ def compare(stored: npt.NDArray[np.int64], epoch: Side, coadd: Side) -> Comparis
     x, y = direct_positions(epoch, coadd)
     expected = epoch.flags | _at(coadd.flags, x, y)
     differs = stored != expected
-    rows, columns = np.nonzero(differs)
-    for row, column in zip(rows.tolist(), columns.tolist(), strict=True):
-        if stored[row, column] in _either(epoch.flags[row, column], coadd.flags, x[row, column], y[row, column]):
-            differs[row, column] = False
+    # next to a rounding boundary either neighbour is right
+    near = np.flatnonzero(differs & (_to_boundary(x) | _to_boundary(y)))
+    for shift_x, shift_y in itertools.product((-_TIE, _TIE), repeat=2):
+        either = epoch.flags.flat[near] | _at(coadd.flags, x.flat[near] + shift_x, y.flat[near] + shift_y)
+        differs.flat[near] &= stored.flat[near] != either
     rows, columns = np.nonzero(differs)
     examples = [
         f"x {column}, y {row}: stored flags {stored[row, column]}, direct {expected[row, column]}"
@@ -164,7 +166,7 @@ def direct_positions(epoch: Side, coadd: Side) -> tuple[Floats, Floats]:
     shape = epoch.flags.shape
     y, x = (each.ravel().astype(np.float64) for each in np.indices(shape))
     ra, dec = _to_sky(epoch, x + epoch.offset, y + epoch.offset)
-    behind = ~(coadd.wcs.tangent_point() @ unit_vectors(ra, dec) > 0)
+    behind = ~coadd.wcs.in_front(unit_vectors(ra, dec))
     out_x, out_y = _to_pixels(coadd, ra, dec)
     out_x[behind] = out_y[behind] = np.nan
     return (out_x - coadd.offset).reshape(shape), (out_y - coadd.offset).reshape(shape)
@@ -175,12 +177,12 @@ def _to_sky(side: Side, fits_x: Floats, fits_y: Floats) -> tuple[Floats, Floats]
         ra, dec = _esutil(side).image2sky(fits_x, fits_y)
         return ra, dec
     wcs = side.wcs.wcslib()
-    sky = wcs.all_pix2world(fits_x, fits_y, 1)
-    return sky[wcs.wcs.lng], sky[wcs.wcs.lat]
+    ra, dec = wcs.all_pix2world(fits_x, fits_y, 1)
+    return ra, dec
 
 
 def _to_pixels(side: Side, ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
-    if _esutil_knows(side.wcs) and not side.wcs.n_terms("PV"):
+    if _esutil_knows(side.wcs) and side.wcs.linear:
         x, y = _esutil(side).sky2image(ra, dec)
         return x, y
     found = side.wcs.wcslib_pixels(unit_vectors(ra, dec))
@@ -191,8 +193,7 @@ def _esutil_knows(wcs: Wcs) -> bool:
     """Tell whether esutil gives what the header says."""
     terms = {int(key[4:]) for key, value in wcs.keywords.items() if key.startswith("PV") and float(value)}
     linear = {"CD1_1", "CD1_2", "CD2_1", "CD2_2"} <= set(wcs.keywords)
-    pv_complete = not wcs.n_terms("PV") or {"PV1_1", "PV2_1"} <= set(wcs.keywords)
-    return wcs.polynomial and linear and pv_complete and terms <= _ESUTIL_PV and wcs.crval[1] != 90
+    return wcs.polynomial and linear and terms <= _ESUTIL_PV and wcs.crval[1] != 90
 
 
 def _esutil(side: Side) -> Any:
@@ -215,8 +216,7 @@ def _at(flags: npt.NDArray[np.int64], x: Floats, y: Floats) -> npt.NDArray[np.in
     return out
 
 
-def _either(own: int, flags: npt.NDArray[np.int64], x: float, y: float) -> list[int]:
-    """Return the flags that are right for one pixel: two or four near a rounding boundary."""
-    near_x, near_y = (np.array([v - _TIE, v, v + _TIE]) for v in (x, y))
-    grid_x, grid_y = np.meshgrid(near_x, near_y)
-    return [int(own) | each for each in np.unique(_at(flags, grid_x, grid_y)).tolist()]
+def _to_boundary(position: Floats) -> npt.NDArray[np.bool_]:
+    """Return which positions are as good as on a rounding boundary."""
+    near: npt.NDArray[np.bool_] = np.abs(position - np.floor(position) - 0.5) < _TIE
+    return near

@@ -36,21 +36,23 @@ class Options:
 def coadd_fingerprint(info: TileInfo, options: Options) -> str:
     """Return the fingerprint of a coadd: of its files, its info values and the options."""
     paths = [info.image_path, info.weight_path, info.bmask_path, info.seg_path]
-    return _digest(paths, info.model_dump(exclude={"src_info"}), options, "")
+    values = info.model_dump(exclude={"src_info"})
+    return _digest(paths, values, {"allow_dithered_weights": options.allow_dithered_weights})
 
 
 def epoch_fingerprint(entry: EpochInfo, options: Options, of_coadd: str) -> str:
     """Return the fingerprint of an epoch; it changes with the coadd's, `of_coadd`."""
     paths = [entry.image_path, entry.weight_path, entry.bmask_path, entry.seg_path, entry.head_path]
-    return _digest([path for path in paths if path], entry.model_dump(), options, of_coadd)
+    # an option that does not matter to the epoch is no reason to make it again
+    of_options = asdict(options) | {"allow_missing_se_seg": options.allow_missing_se_seg and not entry.seg_path}
+    return _digest([path for path in paths if path], entry.model_dump(), of_options | {"coadd": of_coadd})
 
 
-def _digest(paths: list[str], values: dict[str, object], options: Options, of_coadd: str) -> str:
+def _digest(paths: list[str], values: dict[str, object], options: dict[str, object]) -> str:
     parts = {
-        "coadd": of_coadd,
         "files": {path: _state(path) for path in paths},
         "info": values,
-        "options": asdict(options),
+        "options": options,
         "rule": MASK_RULE_VERSION,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -60,6 +62,6 @@ def _state(path: str) -> tuple[int, int] | None:
     """Return size and modification time (ns) of a file; None where there is none."""
     try:
         found = Path(expand(path)).stat()
-    except OSError:
+    except (OSError, ValueError):
         return None
     return found.st_size, found.st_mtime_ns

@@ -56,7 +56,7 @@ def flag_epoch(
         The coadd's flags.
     """
     weights, bits, objects = as_floats(weight), as_unsigned(bmask), as_unsigned(seg)
-    flags = np.empty(bmask.shape, np.int64)
+    flags: npt.NDArray[np.int64] = np.empty(bmask.shape, np.int64)
     if isinstance(pixel_map, RationalMap):
         scale = np.array([pixel_map.centre_x, pixel_map.centre_y, pixel_map.half])
         n_unique, n_good = _flag_rational(

@@ -133,17 +133,15 @@ def _integer(value: object) -> int | None:
 
 def _nite(value: object, date_obs: str | None) -> int | None:
     """Return the night as YYYYMMDD: NITE, else from DATE-OBS."""
-    given = _integer(str(value).replace("-", "")) if value is not None else None
-    if given is not None:
-        return given
+    digits = str(value).strip().replace("-", "")
+    if re.fullmatch(r"[12]\d{7}", digits):
+        return int(digits)
     try:
         time = datetime.fromisoformat(date_obs or "")
-    except ValueError:
+        night = time if time.hour >= _NIGHT_STARTS else time - timedelta(days=1)
+    except (ValueError, OverflowError):
         return None
-    if "T" not in str(date_obs):
-        return None
-    night = time if time.hour >= _NIGHT_STARTS else time - timedelta(days=1)
-    return int(night.strftime("%Y%m%d"))
+    return int(night.strftime("%Y%m%d")) if "T" in str(date_obs) else None
 
 
 def _section(text: str | None, shape: tuple[int, int]) -> Region | None:

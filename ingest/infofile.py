@@ -17,7 +17,10 @@ SUFFIX = "_pizza_cutter_info.yaml"
 
 # Both become parts of file names: neither may leave the masks folder.
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9+_.-]*$", max_length=64)]
-_Path = Annotated[str, Field(min_length=1)]
+_Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+_Path = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]+$")]
+_Integer = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
+_Degrees = Annotated[float, Field(ge=-360, le=720, allow_inf_nan=False)]
 _Ext = Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=0)]
 
 
@@ -35,12 +38,12 @@ class ImageInfo(BaseModel):
     bmask_path: _Path
     bmask_ext: _Ext
     seg_ext: _Ext = "sci"
-    position_offset: Annotated[float, Field(allow_inf_nan=False)] = 1
+    position_offset: Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False)] = 1
     magzp: float | None = None
     scale: float | None = None
-    image_flags: int | None = None
-    pfw_attempt_id: int | None = None
-    filename: str | None = None
+    image_flags: _Integer | None = None
+    pfw_attempt_id: _Integer | None = None
+    filename: _Text | None = None
 
     @field_validator("magzp", "scale")
     @classmethod
@@ -54,9 +57,9 @@ class EpochInfo(ImageInfo):
 
     expnum: Annotated[int, Field(ge=0, lt=1 << 63)]
     ccdnum: Annotated[int, Field(ge=0, lt=1 << 15)]
-    seg_path: str | None = None
-    head_path: str | None = None
-    bkg_path: str | None = None
+    seg_path: _Text | None = None
+    head_path: _Text | None = None
+    bkg_path: _Text | None = None
     bkg_ext: _Ext = "sci"
 
     @property
@@ -69,11 +72,11 @@ class TileInfo(ImageInfo):
     """What an info file says of one tile and band."""
 
     seg_path: _Path
-    crossra0: str | None = None
-    uramin: float | None = None
-    uramax: float | None = None
-    udecmin: float | None = None
-    udecmax: float | None = None
+    crossra0: _Text | None = None
+    uramin: _Degrees | None = None
+    uramax: _Degrees | None = None
+    udecmin: _Degrees | None = None
+    udecmax: _Degrees | None = None
     src_info: Annotated[tuple[EpochInfo, ...], Field(min_length=1)]
 
     @field_validator("src_info", mode="before")
@@ -108,15 +111,25 @@ def find_info_files(places: list[Path]) -> list[Path]:
     found: dict[Path, None] = {}
     for place in places:
         if place.is_dir():
-            inside = sorted(place.rglob(f"*{SUFFIX}"))
+            inside = sorted(_info_files_below(place))
             if not inside:
                 raise UsageError(f"{place}: the folder holds no *{SUFFIX}")
-            found |= dict.fromkeys(Path(os.path.abspath(each)) for each in inside)
+            found |= dict.fromkeys(inside)
         elif place.exists():
             found[Path(os.path.abspath(place))] = None
         else:
             raise UsageError(f"{place}: no such file or folder")
     return list(found)
+
+
+def _info_files_below(folder: Path) -> list[Path]:
+    """Return the info files of a folder and those below, through links but not in circles."""
+    found, seen = [], set()
+    for place, folders, names in os.walk(os.path.abspath(folder), followlinks=True):
+        seen.add(os.path.realpath(place))
+        folders[:] = [each for each in folders if os.path.realpath(Path(place, each)) not in seen]
+        found += [Path(place, name) for name in names if name.endswith(SUFFIX)]
+    return found
 
 
 def campaign_of(path: Path) -> str:

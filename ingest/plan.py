@@ -1,7 +1,7 @@
 """The plan of a tile job: which masks to make, which to copy."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from ..schema.bits import BitNames
@@ -79,6 +79,13 @@ class TileTask:
         """Return the key of a failure: info path # expnum/ccdnum or coadd."""
         return f"{self.info_path}#{what}"
 
+    def without(self, name: str) -> "TileTask":
+        """Return the task as if the catalogue did not have one mask: ``coadd`` or ``expnum/ccdnum``."""
+        if name == "coadd":
+            return replace(self, coadd=None)
+        left = {key: known for key, known in self.epochs.items() if f"{key[0]}/{key[1]}" != name}
+        return replace(self, epochs=left)
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -143,37 +150,34 @@ class Plan:
         return any(step.action is Action.MAKE for step in self.steps)
 
 
-def make_plan(task: TileTask, *, previous_usable: bool) -> Plan:
+def make_plan(task: TileTask) -> Plan:
     """Return what is to be done of a tile.
 
     Parameters
     ----------
     task : TileTask
         The tile, and what the catalogue has of it.
-    previous_usable : bool
-        Whether masks can be copied from the catalogue's mask file.
     """
     of_coadd = coadd_fingerprint(task.info, task.options)
-    known = task.epochs if previous_usable else {}
     epochs = []
     for entry in task.info.src_info:
         fingerprint = epoch_fingerprint(entry, task.options, of_coadd)
-        step = _step(task, entry.name, fingerprint, known.get((entry.expnum, entry.ccdnum)))
+        step = _step(task, entry.name, fingerprint, task.epochs.get((entry.expnum, entry.ccdnum)))
         epochs.append((entry, step))
     listed = {(entry.expnum, entry.ccdnum) for entry in task.info.src_info}
     return Plan(
-        coadd=_step(task, "coadd", of_coadd, task.coadd if previous_usable else None),
+        coadd=_step(task, "coadd", of_coadd, task.coadd),
         epochs=tuple(epochs),
         dropped=tuple(sorted(set(task.epochs) - listed)),
     )
 
 
 def _step(task: TileTask, name: str, fingerprint: str, known: Known | None) -> Step:
-    again = task.force or task.retry_failed
-    if known is not None and known.fingerprint == fingerprint and not task.force:
-        action = Action.COPY
-    elif not again and task.failed.get(task.failure_key(name)) == fingerprint:
+    failed_alike = task.failed.get(task.failure_key(name)) == fingerprint
+    if failed_alike and not (task.force or task.retry_failed):
         action = Action.SKIP
+    elif known is not None and known.fingerprint == fingerprint and not (failed_alike or task.force):
+        action = Action.COPY
     else:
         action = Action.MAKE
     return Step(name, fingerprint, known, action)

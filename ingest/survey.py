@@ -4,7 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..schema.bits import DES_Y6, BitNames
@@ -144,28 +144,81 @@ def ingest_tiles(
         raise UsageError("no info files were given: expected at least one")
     campaign = _check_inputs(inputs)
     options = Options(wcs_source, allow_missing_se_seg, allow_dithered_weights)
-    arguments = {"inputs": [str(each) for each in given], "force": force, "retry_failed": retry_failed}
+    arguments = asdict(options) | {
+        "inputs": [str(each) for each in given],
+        "masks": None if masks is None else str(masks),
+        "force": force,
+        "retry_failed": retry_failed,
+    }
     with open_for_writing(db, masks=masks, campaign=campaign, wcs_source=wcs_source, bit_names=bit_names) as database:
         writer = Writer(database, arguments)
-        receipts: list[Receipt] = []
-        failures: list[Failure] = []
-        for number, each in enumerate(inputs, start=1):
-            if isinstance(each.content, TileInfo):
-                task = _task(each.path, each.content, writer, database, options, force, retry_failed)
-                receipts.append(_run(task, writer))
-            else:
-                failures.append(_info_failure(each.path, each.content, writer))
-            if progress is not None:
-                progress(number, len(inputs))
-        report = _report(inputs, receipts, failures, time.monotonic() - started)
-        writer.finish(
-            n_tiles=report.n_tiles,
-            n_epochs=report.n_epochs,
-            n_unchanged=report.n_unchanged,
-            n_failures=report.n_failures,
-            outcome="failures" if report.n_failures else "done",
-        )
+        survey = _Survey(database, writer, options, force=force, retry_failed=retry_failed)
+        outcome = "interrupted"
+        try:
+            for number, each in enumerate(inputs, start=1):
+                survey.take(each)
+                if progress is not None:
+                    progress(number, len(inputs))
+            outcome = "done"
+        finally:
+            report = survey.report(time.monotonic() - started)
+            writer.finish(
+                n_tiles=report.n_tiles,
+                n_epochs=report.n_epochs,
+                n_unchanged=report.n_unchanged,
+                n_failures=report.n_failures,
+                outcome="failures" if report.n_failures and outcome == "done" else outcome,
+            )
     return report
+
+
+class _Survey:
+    """One run over many tiles: does one after the other and remembers how it went."""
+
+    def __init__(
+        self, database: Database, writer: Writer, options: Options, *, force: bool, retry_failed: bool
+    ) -> None:
+        self._database, self._writer, self._options = database, writer, options
+        self._force, self._retry_failed = force, retry_failed
+        self._receipts: list[Receipt] = []
+        self._info_failures: list[Failure] = []
+
+    def take(self, each: _Input) -> None:
+        """Do one tile, or record that its info file cannot be used."""
+        if isinstance(each.content, TileInfo):
+            self._receipts.append(_run(self._task(each.path, each.content), self._writer))
+        else:
+            self._info_failures.append(_info_failure(each.path, each.content, self._writer))
+
+    def report(self, seconds: float) -> IngestReport:
+        """Return what was done so far."""
+        receipts = self._receipts
+        return IngestReport(
+            n_tiles=len(receipts) + len(self._info_failures),
+            n_epochs=sum(receipt.n_made for receipt in receipts),
+            n_unchanged=sum(receipt.n_unchanged for receipt in receipts),
+            n_dropped=sum(len(receipt.dropped) for receipt in receipts),
+            failures=(*self._info_failures, *(failure for receipt in receipts for failure in receipt.failures)),
+            n_failed_before=sum(len(receipt.failed_before) for receipt in receipts),
+            seconds=seconds,
+        )
+
+    def _task(self, path: Path, info: TileInfo) -> TileTask:
+        known = self._writer.known(info)
+        return TileTask(
+            info_path=str(path),
+            info=info,
+            root=self._database.root,
+            options=self._options,
+            bit_names=self._database.identity.bit_names,
+            generation=known.generation,
+            mask_file=known.mask_file,
+            coadd=known.coadd,
+            epochs=known.epochs,
+            failed=self._writer.failed(str(path)),
+            force=self._force,
+            retry_failed=self._retry_failed,
+        )
 
 
 def _read(path: Path) -> _Input:
@@ -195,38 +248,12 @@ def _check_inputs(inputs: list[_Input]) -> str:
     return campaign_of(first)
 
 
-def _task(
-    path: Path,
-    info: TileInfo,
-    writer: Writer,
-    database: Database,
-    options: Options,
-    force: bool,
-    retry_failed: bool,
-) -> TileTask:
-    known = writer.known(info)
-    return TileTask(
-        info_path=str(path),
-        info=info,
-        root=database.root,
-        options=options,
-        bit_names=database.identity.bit_names,
-        generation=known.generation,
-        mask_file=known.mask_file,
-        coadd=known.coadd,
-        epochs=known.epochs,
-        failed=writer.failed(str(path)),
-        force=force,
-        retry_failed=retry_failed,
-    )
-
-
 def _run(task: TileTask, writer: Writer) -> Receipt:
     """Do one tile and load its receipt."""
     started = time.monotonic()
     try:
         receipt = ingest_tile(task)
-    except OSError as error:  # the disk is full, say: this tile's new masks are lost, the old ones hold
+    except Exception as error:  # noqa: BLE001  # the disk is full, say: the old masks hold, other tiles go on
         receipt = _lost(task, error)
     writer.commit(receipt)
     logger.info(
@@ -249,8 +276,8 @@ def _run(task: TileTask, writer: Writer) -> Receipt:
     return receipt
 
 
-def _lost(task: TileTask, error: OSError) -> Receipt:
-    message = f"the mask file cannot be written: {' '.join(str(error).split())}"
+def _lost(task: TileTask, error: Exception) -> Receipt:
+    message = f"no new mask file could be written: {' '.join(str(error).split()) or type(error).__name__}"
     logger.warning("%s %s: %s", task.info.tilename, task.info.band, message)
     failure = Failure(
         key=task.failure_key("coadd"),
@@ -268,16 +295,3 @@ def _info_failure(path: Path, error: InfoFileError, writer: Writer) -> Failure:
     failure = Failure(f"{path}#info", str(path), type(error).__name__, str(error))
     writer.commit_failure(failure)
     return failure
-
-
-def _report(inputs: list[_Input], receipts: list[Receipt], failures: list[Failure], seconds: float) -> IngestReport:
-    every = [*failures, *(failure for receipt in receipts for failure in receipt.failures)]
-    return IngestReport(
-        n_tiles=len(inputs),
-        n_epochs=sum(receipt.n_made for receipt in receipts),
-        n_unchanged=sum(receipt.n_unchanged for receipt in receipts),
-        n_dropped=sum(len(receipt.dropped) for receipt in receipts),
-        failures=tuple(every),
-        n_failed_before=sum(len(receipt.failed_before) for receipt in receipts),
-        seconds=seconds,
-    )

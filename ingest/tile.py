@@ -10,7 +10,7 @@ from ..schema.rows import EpochFacts, MaskRow
 from .coadd import Coadd, make_coadd_mask, read_coadd
 from .epoch import make_epoch_mask
 from .infofile import EpochInfo
-from .plan import Action, EpochKey, Known, Plan, Step, TileTask, make_plan
+from .plan import Action, EpochKey, Plan, Step, TileTask, make_plan
 
 __all__ = ["Failure", "Receipt", "StoredRow", "ingest_tile"]
 
@@ -87,10 +87,15 @@ class Receipt:
         return sum(each.made for each in self.rows if each.row.key.kind == "epoch")
 
 
+class _LostMaskError(Exception):
+    """A mask of the catalogue cannot be copied; the argument is its step's name."""
+
+
 def ingest_tile(task: TileTask) -> Receipt:
     """Make what is missing of a tile's masks, copy the rest, and write a new mask file if need be.
 
-    A failure of one epoch is in the receipt and stops nothing; one of the coadd stops the tile.
+    A failure of one epoch is in the receipt and stops nothing; one of the coadd stops the tile, whose
+    masks then stay as they are.
 
     Raises
     ------
@@ -98,69 +103,96 @@ def ingest_tile(task: TileTask) -> Receipt:
         If the mask file cannot be written.
     """
     previous = _open_previous(task)
-    plan = make_plan(task, previous_usable=previous is not None)
-    skipped = tuple(task.failure_key(step.name) for step in plan.steps if step.action is Action.SKIP)
-    n_copied = sum(step.action is Action.COPY for _, step in plan.epochs)
+    if previous is None:
+        task = replace(task, coadd=None, epochs={})
+    while True:
+        try:
+            return _ingest(task, previous)
+        except _LostMaskError as lost:
+            logger.warning("%s %s: %s: %s", task.info.tilename, task.info.band, lost, lost.__cause__)
+            task = task.without(str(lost))
+
+
+def _ingest(task: TileTask, previous: MaskFile | None) -> Receipt:
+    plan = make_plan(task)
     receipt = Receipt(
         task.info_path,
         task.info.tilename,
         task.info.band,
         whole=plan.coadd.action is not Action.SKIP,
-        failed_before=skipped,
-        n_unchanged=n_copied,
+        failed_before=tuple(task.failure_key(step.name) for step in plan.steps if step.action is Action.SKIP),
+        n_unchanged=sum(step.action is Action.COPY for _, step in plan.epochs),
     )
     if plan.changes_nothing or not receipt.whole:
         return receipt
-    coadd = None
-    if plan.needs_coadd:
-        try:
-            coadd = read_coadd(task.info, task.options)
-        except Exception as error:  # noqa: BLE001  # whatever a file does to its reader, the survey goes on
-            failure = _failure(task, plan.coadd, error, None)
-            return replace(receipt, whole=False, failures=(failure,), failed_before=(), n_unchanged=0)
+    coadd, of_coadd = None, None
     try:
-        return _write(task, plan, previous, coadd, receipt)
-    except MaskFileError as error:
-        logger.warning("%s: every mask is made again", error)
-        return ingest_tile(replace(task, mask_file=None))
+        if plan.needs_coadd:
+            coadd = read_coadd(task.info, task.options)
+        if plan.coadd.action is Action.MAKE and coadd is not None:
+            of_coadd = _checked(make_coadd_mask(coadd, task.info, plan.coadd.fingerprint))
+    except Exception as error:  # noqa: BLE001  # whatever a file does to its reader, the survey goes on
+        failure = _failure(task, plan.coadd, error, None)
+        return replace(receipt, whole=False, failures=(failure,), failed_before=(), n_unchanged=0)
+    return _write(task, plan, receipt, _Sources(previous, coadd, of_coadd))
 
 
-def _write(task: TileTask, plan: Plan, previous: MaskFile | None, coadd: Coadd | None, receipt: Receipt) -> Receipt:
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """What the masks of a new file come from."""
+
+    previous: MaskFile | None
+    coadd: Coadd | None
+    of_coadd: Mask | None
+
+
+def _write(task: TileTask, plan: Plan, receipt: Receipt, sources: _Sources) -> Receipt:
     """Write every mask into a new file; keep it only if it differs from the last one."""
     rows: list[StoredRow] = []
     failures: list[Failure] = []
+    changed = task.force or bool(plan.dropped) or sources.of_coadd is not None
     generation = task.generation + 1
-    changed = task.force or bool(plan.dropped) or plan.coadd.action is Action.MAKE
-    with MaskFileWriter(task.root, task.info.tilename, task.info.band, generation, task.bit_names) as writer:
-        mask: Mask | None
-        if plan.coadd.action is Action.MAKE and coadd is not None:
-            mask = make_coadd_mask(coadd, task.info, plan.coadd.fingerprint)
-        else:
-            mask = _copy(previous, plan.coadd.known)
-        if mask is not None:
-            rows.append(StoredRow(mask[0], writer.add(*mask), plan.coadd.action is Action.MAKE))
+    with MaskFileWriter(task.root, receipt.tilename, receipt.band, generation, task.bit_names) as writer:
+
+        def add(mask: Mask, *, made: bool) -> None:
+            rows.append(StoredRow(mask[0], writer.add(*mask), made))
+
+        of_coadd = sources.of_coadd or _copy(sources.previous, plan.coadd)
+        if of_coadd is not None:
+            add(of_coadd, made=sources.of_coadd is not None)
         for entry, step in plan.epochs:
-            made = None
-            if step.action is Action.MAKE and coadd is not None:
-                try:
-                    made = make_epoch_mask(entry, coadd, task.options, step.fingerprint)
-                except Exception as error:  # noqa: BLE001  # one bad epoch never ends a survey job
-                    failures.append(_failure(task, step, error, entry))
+            if step.action is Action.MAKE and sources.coadd is not None:
+                made = _make(task, sources.coadd, entry, step)
+                if not isinstance(made, Failure):
+                    changed = True
+                    add(made, made=True)
+                    continue
+                failures.append(made)
             # the last good mask of a failed epoch stays, and says that it is not the newest
-            mask = made or _copy(previous, step.known, stale=step.action is not Action.COPY)
-            if mask is not None:
-                rows.append(StoredRow(mask[0], writer.add(*mask), made is not None))
-                changed |= made is not None or _is_stale(mask) != (step.known and step.known.stale)
+            stale = step.action is not Action.COPY
+            kept = _copy(sources.previous, step, stale=stale)
+            if kept is not None and step.known is not None:
+                changed |= stale != step.known.stale
+                add(kept, made=False)
         receipt = replace(receipt, failures=tuple(failures))
         if not changed:
             return receipt
-        return replace(
-            receipt,
-            mask_file=writer.finish(),
-            generation=generation,
-            rows=tuple(rows),
-            dropped=plan.dropped,
-        )
+        mask_file = writer.finish()
+    return replace(receipt, mask_file=mask_file, generation=generation, rows=tuple(rows), dropped=plan.dropped)
+
+
+def _make(task: TileTask, coadd: Coadd, entry: EpochInfo, step: Step) -> Mask | Failure:
+    """Return the mask of an epoch, or why there is none."""
+    try:
+        return _checked(make_epoch_mask(entry, coadd, task.options, step.fingerprint))
+    except Exception as error:  # noqa: BLE001  # one bad epoch never ends a survey job
+        return _failure(task, step, error, entry)
+
+
+def _checked(mask: Mask) -> Mask:
+    """Return a mask whose row can be written: a number that JSON does not have fails here, alone."""
+    _ = mask[0].record
+    return mask
 
 
 def _open_previous(task: TileTask) -> MaskFile | None:
@@ -170,23 +202,29 @@ def _open_previous(task: TileTask) -> MaskFile | None:
     try:
         return MaskFile.open(task.root.path(task.mask_file))
     except MaskFileError as error:
-        logger.warning("%s: every mask is made again", error)
+        logger.warning("%s %s: its masks are made again: %s", task.info.tilename, task.info.band, error)
         return None
 
 
-def _copy(previous: MaskFile | None, known: Known | None, *, stale: bool = False) -> Mask | None:
-    """Return a mask of the last file; None where it has none that can be read."""
-    if previous is None or known is None:
+def _copy(previous: MaskFile | None, step: Step, *, stale: bool = False) -> Mask | None:
+    """Return a mask of the last file; None where the catalogue has none.
+
+    Raises
+    ------
+    _LostMaskError
+        If it should be there and cannot be read.
+    """
+    if previous is None or step.known is None:
         return None
-    row = previous.row(known.row_group)
+    try:
+        row, runs = previous.row(step.known.row_group), previous.runs(step.known.row_group)
+    except MaskFileError as error:
+        raise _LostMaskError(step.name) from error
+    if row.key.name != step.name:
+        raise _LostMaskError(step.name) from MaskFileError(f"{previous.path}: row {step.known.row_group} is {row.key}")
     if isinstance(row.facts, EpochFacts):
         row = replace(row, facts=replace(row.facts, stale=stale))
-    return row, previous.runs(known.row_group)
-
-
-def _is_stale(mask: Mask) -> bool:
-    facts = mask[0].facts
-    return isinstance(facts, EpochFacts) and facts.stale
+    return row, runs
 
 
 def _failure(task: TileTask, step: Step, error: Exception, entry: EpochInfo | None) -> Failure:

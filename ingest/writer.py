@@ -94,6 +94,9 @@ class Writer:
             if receipt.mask_file is not None:
                 self._replace_rows(connection, receipt)
             attempts = _attempts(connection, receipt.info_path)
+            # the info file could be read, or there would be no receipt
+            of_info = tables.failure.c.failure_key == f"{receipt.info_path}#info"
+            connection.execute(tables.failure.delete().where(of_info))
             if receipt.whole:
                 _forget_failures(connection, receipt)
             _record(connection, receipt.failures, attempts)

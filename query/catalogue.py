@@ -248,7 +248,8 @@ class Catalogue:
         found = file.key(row_group)
         if found != key:
             raise MaskFileError(
-                f"mask file {file.path}: row {row_group} is {found}, expected {key}: run goodpix verify"
+                f"mask file {file.path}: row {row_group} is {found}, expected {key}: "
+                "goodpix ingest --force makes it again"
             )
         return Mask(key, file.runs(row_group), self._database.identity.bit_names)
 

@@ -84,7 +84,8 @@ def _column(view: sa.TableClause, name: str) -> sa.ColumnElement[Any]:
 
 def _matches(column: sa.ColumnElement[Any], wanted: Wanted) -> sa.ColumnElement[bool]:
     """Return the condition that a column is one of the wanted values, or in one of the ranges."""
-    values = [wanted] if isinstance(wanted, str | int | slice) or wanted is None else list(wanted)
+    # a numpy scalar is one value, though not an int
+    values = list(wanted) if isinstance(wanted, Iterable) and not isinstance(wanted, str) else [wanted]
     exact = [each for each in values if not _is_range(each, column)]
     terms = [_in_range(column, each) for each in values if _is_range(each, column)]
     if exact or not terms:
@@ -109,16 +110,19 @@ def _in_range(column: sa.ColumnElement[Any], wanted: object) -> sa.ColumnElement
     return sa.and_(sa.true(), *terms)
 
 
-def _value(column: sa.ColumnElement[Any], value: object) -> object:
+def _value(column: sa.ColumnElement[Any], value: object) -> Any:
     """Return a value as its column has it."""
     name = getattr(column, "name", "")
     if not _is_numeric(column):
         return str(value)
     try:
         # numpy's integers are not the database driver's
-        return int(str(value))
+        number = int(str(value))
     except ValueError:
         raise UsageError(f"{name} is {value!r}: expected a whole number, or a range A:B") from None
+    if abs(number) >= 1 << 63:
+        raise UsageError(f"{name} is {number}: expected a number of 64 bits")
+    return sa.literal(number, sa.BigInteger)
 
 
 def _number(name: str, value: object) -> float:

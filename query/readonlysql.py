@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import sqlalchemy as sa
 
 from ..schema.errors import UsageError
@@ -37,7 +38,8 @@ def run_query(connection: sa.Connection, query: str, parameters: Mapping[str, An
     import pandas as pd  # slow to import
 
     if not _QUERY.match(query):
-        raise UsageError(f"the query starts with {query.split()[:1]}: expected one SELECT, to read with")
+        first = next(iter(query.split()), "nothing")
+        raise UsageError(f"the query starts with {first[:40]!r}: expected one SELECT, to read with")
     text = query.strip().rstrip(";")
     if connection.dialect.name == "postgresql":
         # a query without parameters would go out as it stands, with COMMIT and all if it has several
@@ -45,8 +47,10 @@ def run_query(connection: sa.Connection, query: str, parameters: Mapping[str, An
         text = f"SELECT * FROM ({text}\n) AS answer WHERE :goodpix_one = 1"
         parameters = {**parameters, "goodpix_one": 1}
     try:
-        result = connection.execute(sa.text(text), dict(parameters))
+        plain = {name: each.item() if isinstance(each, np.generic) else each for name, each in parameters.items()}
+        result = connection.execute(sa.text(text), plain)
         return pd.DataFrame(result.all(), columns=list(result.keys()))
-    except sa.exc.StatementError as error:
-        reason = " ".join(str(error.orig or error).split())
-        raise UsageError(f"the query cannot be run: {reason}") from error
+    except (sa.exc.StatementError, OverflowError) as error:
+        # SQLAlchemy's own text adds the statement and a link
+        reason = getattr(error, "orig", None) or error.args[0]
+        raise UsageError(f"the query cannot be run: {' '.join(str(reason).split())}") from error

@@ -1,6 +1,7 @@
 """The names of mask bits."""
 
 import difflib
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -14,6 +15,8 @@ N_BITS = 24
 
 OTHER_BIT = N_BITS - 1
 """The bit that stands for every mask bit above 22."""
+
+_LONGEST_VALUE = 40  # digits; no mask has that many bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +93,11 @@ class BitNames:
             If the value does not have exactly one bit set.
         """
         names = self.of_plane(plane)
-        if isinstance(name_or_value, int):
+        if not isinstance(name_or_value, str):
             return bit_of_value(name_or_value, f"{plane.upper()} bit value")
         text = name_or_value.strip().upper()
         upper = {name.upper(): value for name, value in names.items()}
-        if text.isdecimal():
+        if text.isdecimal() and len(text) < _LONGEST_VALUE:
             return bit_of_value(int(text), f"{plane.upper()} bit value")
         if text in upper:
             return bit_of_value(upper[text], text)
@@ -104,7 +107,7 @@ class BitNames:
         if number != text and number.isdecimal() and int(number) < N_BITS:
             return int(number)
         near = difflib.get_close_matches(text, [*upper, "OTHER"], n=1)
-        hint = f", did you mean {near[0]}?" if near else ""
+        hint = f", did you mean {near[0]}?" if near else "."
         raise UnknownNameError(
             f"unknown {plane.upper()} bit {name_or_value!r}{hint} Known: {', '.join([*names, 'OTHER'])}"
         )
@@ -118,9 +121,13 @@ def bit_of_value(value: int, what: str) -> int:
     UsageError
         If `value` does not have exactly one bit set; `what` names it in the message.
     """
-    if isinstance(value, bool) or value <= 0 or value & (value - 1):
+    try:
+        number = 0 if isinstance(value, bool) else operator.index(value)  # numpy's integers are not int
+    except TypeError:
+        number = 0
+    if number <= 0 or number & (number - 1):
         raise UsageError(f"{what}: {value!r} is not a power of two (expected a value with one bit set)")
-    return min(value.bit_length() - 1, OTHER_BIT)
+    return min(number.bit_length() - 1, OTHER_BIT)
 
 
 DES_Y6 = BitNames(

@@ -98,13 +98,15 @@ class Selection:
 
     def __post_init__(self) -> None:
         ignore = (self.ignore,) if isinstance(self.ignore, str | Criterion) else self.ignore
-        object.__setattr__(self, "ignore", tuple(_criterion(each) for each in ignore))
+        # several criteria may come as one flag
+        single = [one for each in ignore for one in _criterion(each)]
+        object.__setattr__(self, "ignore", tuple(single))
         bits: dict[str, tuple[str | int, ...]] = {}
         for plane, names in self.ignore_bits.items():
             if plane.lower() not in BIT_SHIFT:
                 raise UnknownNameError(f"ignore_bits: unknown plane {plane!r}: expected SE or COADD")
             many = (names,) if isinstance(names, str | int) else names
-            bits[plane.upper()] = tuple(many)
+            bits[plane.upper()] = bits.get(plane.upper(), ()) + tuple(many)
         object.__setattr__(self, "ignore_bits", bits)
 
     def reject(self, bit_names: BitNames = DES_Y6) -> int:
@@ -124,7 +126,7 @@ class Selection:
         """
         reject = sum(int(each) for each in Criterion if each not in self.ignore)
         for criterion, left in self._bits_left(bit_names).items():
-            reject = (reject & ~criterion) | left
+            reject = (reject & ~int(criterion)) | left  # ~ of a flag knows its own bits alone
         return reject
 
     def criteria(self, flags: npt.NDArray[np.int64], bit_names: BitNames = DES_Y6) -> npt.NDArray[np.uint8]:
@@ -165,5 +167,5 @@ def _criterion(name: str | Criterion) -> Criterion:
     except KeyError:
         known = [each.name or "" for each in Criterion]
         near = difflib.get_close_matches(name.upper(), known, n=1)
-        hint = f", did you mean {near[0]}?" if near else ""
+        hint = f", did you mean {near[0]}?" if near else "."
         raise UnknownNameError(f"unknown criterion {name!r}{hint} Known: {', '.join(known)}") from None

@@ -19,7 +19,7 @@ from .dialects import finish_writing, reader, sqlite_path, writer
 from .errors import AmbiguousInputError, CatalogueError, CatalogueVersionError, UsageError
 from .footprint import NSIDE
 from .masksroot import FORMAT_VERSION, MasksRoot
-from .tables import catalogue
+from .tables import catalogue, coadd
 from .views import create_views, drop_views
 
 __all__ = ["Database", "Identity", "is_catalogue", "open_for_reading", "open_for_writing", "parse_url", "shown"]
@@ -65,22 +65,32 @@ def parse_url(url: str | os.PathLike[str]) -> sa.URL:
     """
     text = os.fspath(url)
     if "://" not in text:
-        return sa.URL.create("sqlite", database=text)
+        return sa.URL.create("sqlite", database=_on_disk(text))
     try:
         parsed = sa.make_url(text)
         backend = parsed.get_backend_name()
-    except sa.exc.ArgumentError:
+    except (sa.exc.ArgumentError, ValueError):
         raise UsageError(
             "--db: cannot understand this URL: expected sqlite:///FILE or postgresql+psycopg://..."
         ) from None
     if backend not in ("sqlite", "postgresql"):
         raise UsageError(f"--db: {backend} is not supported: expected sqlite:///FILE or postgresql+psycopg://...")
-    return parsed.set(drivername="postgresql+psycopg") if backend == "postgresql" else parsed
+    if backend == "sqlite":
+        return parsed.set(database=_on_disk(parsed.database))
+    return parsed.set(drivername="postgresql+psycopg")
+
+
+def _on_disk(database: str | None) -> str:
+    """Refuse a SQLite database in memory, which would be gone with the command."""
+    if database in (None, "", ":memory:"):
+        raise UsageError("--db: a database in memory cannot hold a catalogue: expected sqlite:///FILE")
+    return database
 
 
 def shown(url: sa.URL) -> str:
-    """Return a URL as it may be shown: without its password."""
-    return url.render_as_string(hide_password=True)
+    """Return a URL as it may be shown: without a password, also where one stands among its options."""
+    secret = [name for name in url.query if "pass" in name.lower()]
+    return url.update_query_dict(dict.fromkeys(secret, "***")).render_as_string(hide_password=True)
 
 
 def is_catalogue(url: str | os.PathLike[str]) -> bool:
@@ -115,6 +125,8 @@ def open_for_reading(url: str | os.PathLike[str]) -> Iterator[Database]:
     try:
         identity = _identity(engine, parsed)
         yield Database(engine, identity, _root(parsed, identity))
+    except sa.exc.DBAPIError as error:
+        raise _unusable(parsed, error) from error
     finally:
         engine.dispose()
 
@@ -170,8 +182,10 @@ def open_for_writing(
                     f"{what} is {wanted}, but the catalogue {shown(parsed)} was made with {found}: "
                     "use another --db and --masks for it"
                 )
-        root.claim(identity.uuid)
+        root.claim(identity.uuid, new=_has_no_masks(engine))
         yield Database(engine, identity, root)
+    except sa.exc.DBAPIError as error:
+        raise _unusable(parsed, error) from error
     finally:
         finish_writing(engine, parsed)
 
@@ -188,11 +202,15 @@ def _create(
     engine: sa.Engine, url: sa.URL, root: MasksRoot, campaign: str, wcs_source: str, bit_names: BitNames
 ) -> None:
     """Make an empty catalogue, in one transaction."""
-    identity = str(uuid.uuid4())
-    root.claim(identity)
+    owner = root.owner
+    if owner is not None:
+        raise CatalogueError(
+            f"masks root {root.folder} belongs to catalogue {owner}, but {shown(url)} is empty: "
+            "give this catalogue a root of its own with --masks"
+        )
     values = {
         "catalogue_id": 1,
-        "uuid": identity,
+        "uuid": str(uuid.uuid4()),
         "format_version": FORMAT_VERSION,
         "masks_root": _remembered(url, root),
         "campaign": campaign,
@@ -220,6 +238,11 @@ def _alembic() -> alembic.config.Config:
     return config
 
 
+def _has_no_masks(engine: sa.Engine) -> bool:
+    with engine.connect() as connection:
+        return connection.execute(sa.select(coadd.c.coadd_id).limit(1)).first() is None
+
+
 def _identity(engine: sa.Engine, url: sa.URL) -> Identity:
     """Return what a catalogue is, after checking that this software can use it."""
     try:
@@ -231,20 +254,24 @@ def _identity(engine: sa.Engine, url: sa.URL) -> Identity:
     except sa.exc.DBAPIError as error:
         raise _unusable(url, error) from error
     if found is None:
-        raise CatalogueError(f"{shown(url)}: its table catalogue is empty: goodpix rebuild makes it again")
+        raise CatalogueError(f"{shown(url)}: its table catalogue is empty: use another --db")
     head = alembic.script.ScriptDirectory.from_config(_alembic()).get_current_head()
     if found["format_version"] > FORMAT_VERSION or revision != head:
         raise CatalogueVersionError(
             f"{shown(url)}: tables of revision {revision}, format {found['format_version']}; expected {head} and "
-            f"{FORMAT_VERSION}: goodpix db upgrade migrates an older one, a newer one needs a newer goodpix"
+            f"{FORMAT_VERSION}: use the goodpix that made it"
         )
-    bits = json.loads(found["bits"])
+    try:
+        bits = json.loads(found["bits"])
+        bit_names = BitNames(bits["se"], bits["coadd"])
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise CatalogueError(f"{shown(url)}: the names of its mask bits are damaged ({error})") from error
     return Identity(
         uuid=found["uuid"],
         masks_root=found["masks_root"],
         campaign=found["campaign"],
         wcs_source=found["wcs_source"],
-        bit_names=BitNames(bits["se"], bits["coadd"]),
+        bit_names=bit_names,
     )
 
 

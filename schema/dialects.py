@@ -1,5 +1,6 @@
 """What differs between SQLite and Postgres when a database is opened."""
 
+import logging
 import os
 import sqlite3
 from contextlib import closing, suppress
@@ -9,6 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 __all__ = ["finish_writing", "network_filesystem", "reader", "sqlite_path", "writer"]
+
+logger = logging.getLogger(__name__)
 
 _BUSY_MS = 30_000
 _NETWORK = {
@@ -49,8 +52,10 @@ def reader(url: sa.URL) -> sa.Engine:
     """Return an engine whose connections cannot write, attach or create anything."""
     path = sqlite_path(url)
     if path is None:
-        options = {"options": "-c default_transaction_read_only=on"}
-        return sa.create_engine(url, connect_args=options, pool_pre_ping=True)
+        # the URL may have options of its own, such as the schema that holds the catalogue
+        given = url.query.get("options", ())
+        options = " ".join([*([given] if isinstance(given, str) else given), "-c default_transaction_read_only=on"])
+        return sa.create_engine(url.difference_update_query(["options"]), connect_args={"options": options})
     mode = "mode=ro"
     if not os.access(path.parent, os.W_OK) and not path.with_name(path.name + "-wal").exists():
         # SQLite would make files beside the database to coordinate with writers, of which there are none
@@ -64,9 +69,14 @@ def writer(url: sa.URL) -> sa.Engine:
     """Return an engine for a process that writes."""
     path = sqlite_path(url)
     if path is None:
-        return sa.create_engine(url, pool_pre_ping=True)
+        return sa.create_engine(url)
     engine = sa.create_engine(_sqlite_url(path, "mode=rwc"))
-    wal = network_filesystem(path.parent) is None
+    network = network_filesystem(path.parent)
+    if network is not None:
+        logger.warning(
+            "%s is on %s: SQLite works there without its write-ahead log, one writer at a time", path, network
+        )
+    wal = network is None
 
     def prepare(connection: sqlite3.Connection, _record: object) -> None:
         # sqlite3 would begin transactions itself, and late: before INSERT but not before CREATE TABLE
@@ -86,13 +96,13 @@ def finish_writing(engine: sa.Engine, url: sa.URL) -> None:
     """Leave a SQLite database as one plain file, which a colleague can read in a folder not theirs."""
     path = sqlite_path(url)
     engine.dispose()
-    if path is None or not path.exists():
+    if path is None or not path.is_file():
         return
-    with closing(sqlite3.connect(path, timeout=5, isolation_level=None)) as connection:
+    # where someone reads just now the log stays, which is slower for some readers and never wrong;
+    # a file that is no database has said so before
+    with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(path, timeout=5, isolation_level=None)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        # where someone reads just now the log stays, which is slower for some readers and never wrong
-        with suppress(sqlite3.OperationalError):
-            connection.execute("PRAGMA journal_mode = DELETE").fetchall()
+        connection.execute("PRAGMA journal_mode = DELETE").fetchall()
 
 
 def network_filesystem(folder: Path) -> str | None:

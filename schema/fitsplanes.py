@@ -21,7 +21,7 @@ Extension = str | int
 
 def expand(path: str) -> str:
     """Return a path with its environment variables and ``~`` filled in, on the machine that opens it."""
-    return str(Path(os.path.expandvars(path)).expanduser())
+    return os.path.expanduser(os.path.expandvars(path))  # ~nobody stays as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,7 @@ class PlaneReader:
 
 
 def check_weight(plane: Plane, *, allow_dithered: bool = False) -> None:
-    """Refuse a weight plane that is not a number per pixel or has lost its exact zeros.
+    """Refuse a weight plane that has lost its exact zeros.
 
     Raises
     ------

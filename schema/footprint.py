@@ -6,6 +6,7 @@ import hpgeom
 import numpy as np
 import numpy.typing as npt
 
+from .errors import WcsError
 from .jit import kernel
 from .wcs import Wcs
 
@@ -70,7 +71,10 @@ def footprint(wcs: Wcs, shape: tuple[int, int], offset: float = 1) -> Footprint:
     wide_x = x + np.array([-1, 1, 1, -1]) * _MARGIN
     wide_y = y + np.array([-1, -1, 1, 1]) * _MARGIN
     polygon = wcs.sky(wide_x + offset, wide_y + offset)
-    hpix = hpgeom.query_polygon(NSIDE, *polygon, inclusive=True, nest=True, lonlat=True)
+    try:
+        hpix = hpgeom.query_polygon(NSIDE, *polygon, inclusive=True, nest=True, lonlat=True)
+    except (RuntimeError, ValueError) as error:
+        raise WcsError(f"the corners are at ra {ra.tolist()}, dec {dec.tolist()}: {error}") from error
     return Footprint(
         tuple(ra.tolist()),
         tuple(dec.tolist()),
@@ -131,7 +135,7 @@ class UniqueRegion:
             True is inside.
         """
         out = np.empty((rows.stop - rows.start, nx), np.bool_)
-        if wcs.polynomial and not wcs.n_terms("PV"):
+        if wcs.linear:
             # on a tangent plane directions, not made unit vectors, are linear in x and y
             east, north, centre = wcs.basis()
             along = np.radians(wcs.cd.T @ np.array([east, north]))

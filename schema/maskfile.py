@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -76,6 +77,7 @@ class MaskFileWriter:
             use_dictionary=["flags.list.element"],
             column_encoding={"lengths.list.element": "BYTE_STREAM_SPLIT"},
             write_statistics=_KEYS,
+            write_page_checksum=True,
             store_schema=False,  # Parquet's own types say it all, in a smaller footer
         )
         self._writer.add_key_value_metadata(metadata)
@@ -87,7 +89,11 @@ class MaskFileWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._file.closed:
+        # after a full disk, closing fails once more; nothing of the file may stay all the same
+        with suppress(OSError, ValueError, pa.ArrowException):
+            if self._writer.is_open:
+                self._writer.close()
+        with suppress(OSError):
             self._file.close()
         Path(self._file.name).unlink(missing_ok=True)
 
@@ -136,16 +142,16 @@ class MaskFile:
     def open(cls, path: Path) -> "MaskFile":
         """Open a mask file."""
         try:
-            parquet = pq.ParquetFile(path)
-            metadata = parquet.metadata.metadata or {}
+            parquet = pq.ParquetFile(path, page_checksum_verification=True)
+            found = (parquet.metadata.metadata or {}).get(b"goodpix.format_version", b"none").decode()
+            same_columns = parquet.schema_arrow.equals(MASK_SCHEMA)
         except FileNotFoundError:
-            raise MaskFileError(f"mask file {path} is missing: run goodpix verify") from None
-        except (OSError, pa.ArrowException) as error:
+            raise MaskFileError(f"mask file {path} is missing: goodpix ingest makes it again") from None
+        except (OSError, ValueError, pa.ArrowException) as error:
             raise MaskFileError(_damaged(path, error)) from error
-        found = metadata.get(b"goodpix.format_version", b"none").decode()
         if found != str(FORMAT_VERSION):
             raise MaskFileError(f"mask file {path}: format version {found}, expected {FORMAT_VERSION}")
-        if not parquet.schema_arrow.equals(MASK_SCHEMA):
+        if not same_columns:
             raise MaskFileError(f"mask file {path}: its columns are not those of format {FORMAT_VERSION}")
         return cls(path, parquet)
 
@@ -172,7 +178,7 @@ class MaskFile:
         """
         try:
             return MaskRow.from_values(self._values(row_group, _ROW_COLUMNS))
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise MaskFileError(_damaged(self.path, error)) from error
 
     def rows(self) -> Iterator[MaskRow]:
@@ -189,18 +195,22 @@ class MaskFile:
             If the file is damaged, has no such row, or the checksum does not hold.
         """
         table = self._table(row_group, ["nx", "ny", "lengths", "flags", "checksum"])
-        lengths, flags = (table[name].chunk(0).values.to_numpy() for name in ("lengths", "flags"))
-        nx, ny = (table[name][0].as_py() for name in ("nx", "ny"))
         try:
+            lengths, flags = (table[name].chunk(0).values.to_numpy() for name in ("lengths", "flags"))
+            nx, ny = (table[name][0].as_py() for name in ("nx", "ny"))
             runs = Runs(nx, ny, lengths, flags)
-        except (MalformedRunsError, TypeError) as error:
+        except (MalformedRunsError, TypeError, ValueError, pa.ArrowException) as error:
             raise MaskFileError(_damaged(self.path, error)) from error
         if runs.checksum != table["checksum"][0].as_py():
             raise MaskFileError(_damaged(self.path, f"row {row_group}: its checksum does not hold"))
         return runs
 
     def _values(self, row_group: int, names: list[str]) -> dict[str, Any]:
-        values: dict[str, Any] = self._table(row_group, names).to_pylist()[0]
+        table = self._table(row_group, names)
+        try:
+            values: dict[str, Any] = table.to_pylist()[0]
+        except (ValueError, pa.ArrowException) as error:
+            raise MaskFileError(_damaged(self.path, error)) from error
         return values
 
     def _table(self, row_group: int, names: list[str]) -> pa.Table:
@@ -216,4 +226,4 @@ class MaskFile:
 
 
 def _damaged(path: Path, why: object) -> str:
-    return f"mask file {path} is damaged: run goodpix verify ({' '.join(str(why).split())[:200]})"
+    return f"mask file {path} is damaged: goodpix ingest makes it again ({' '.join(str(why).split())[:200]})"

@@ -6,9 +6,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import CatalogueError, CatalogueVersionError
+from .errors import CatalogueError, CatalogueVersionError, UsageError
 
-__all__ = ["FORMAT_VERSION", "MasksRoot"]
+__all__ = ["FORMAT_VERSION", "MasksRoot", "publish"]
 
 FORMAT_VERSION = 1
 """Version of what is stored, files and tables; raised whenever older software would misread it."""
@@ -31,45 +31,86 @@ class MasksRoot:
 
     @classmethod
     def of(cls, place: str | os.PathLike[str]) -> "MasksRoot":
-        """Return the root at a place."""
-        return cls(Path(os.path.abspath(Path(place).expanduser())))
+        """Return the root at a place.
 
-    def claim(self, uuid: str) -> None:
-        """Mark the root as a catalogue's, or check that it is.
+        Raises
+        ------
+        UsageError
+            If the place is not a folder's.
+        """
+        if "://" in os.fspath(place):
+            raise UsageError(f"masks root {place}: object stores are not supported yet: expected a folder")
+        return cls(Path(os.path.abspath(os.path.expanduser(place))))  # ~nobody stays as it is
+
+    @property
+    def owner(self) -> str | None:
+        """The UUID of the catalogue that the root belongs to; None where there is none yet.
 
         Raises
         ------
         CatalogueError
-            If the root belongs to another catalogue, or cannot be written.
+            If the root's marker cannot be read.
         CatalogueVersionError
             If it is of another format version.
         """
         marker = self.folder / _MARKER
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
             if not marker.exists():
-                text = json.dumps({"format_version": FORMAT_VERSION, "uuid": uuid}, indent=1) + "\n"
-                with self.temporary(_MARKER) as file:
-                    file.write(text.encode())
-                publish(Path(file.name), marker)
+                return None
             found = json.loads(marker.read_text())
-        except (OSError, ValueError) as error:
-            raise CatalogueError(f"masks root {self.folder}: cannot be used ({error})") from error
-        if found.get("format_version") != FORMAT_VERSION:
+            version, uuid = found["format_version"], str(found["uuid"])
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise CatalogueError(f"masks root {self.folder}: cannot read its {_MARKER} ({error})") from error
+        if version != FORMAT_VERSION:
             raise CatalogueVersionError(
-                f"masks root {self.folder}: format version {found.get('format_version')}, expected "
-                f"{FORMAT_VERSION}: use the goodpix that wrote it"
+                f"masks root {self.folder}: format version {version}, expected {FORMAT_VERSION}: "
+                "use the goodpix that wrote it"
             )
-        if found.get("uuid") != uuid:
+        return uuid
+
+    def claim(self, uuid: str, *, new: bool = True) -> None:
+        """Mark the root as a catalogue's, or check that it is.
+
+        Parameters
+        ----------
+        uuid : str
+            The catalogue's.
+        new : bool
+            Whether the root may be unmarked: it has no masks of this catalogue yet.
+
+        Raises
+        ------
+        CatalogueError
+            If the root belongs to another catalogue, cannot be written, or has lost its marker.
+        CatalogueVersionError
+            If it is of another format version.
+        """
+        owner = self.owner
+        if owner is None and not new:
             raise CatalogueError(
-                f"masks root {self.folder} belongs to catalogue {found.get('uuid')}, expected {uuid}: "
+                f"masks root {self.folder}: its {_MARKER} is missing: is the disk mounted, or was the folder moved?"
+            )
+        if owner is None:
+            self._mark(uuid)
+        elif owner != uuid:
+            raise CatalogueError(
+                f"masks root {self.folder} belongs to catalogue {owner}, expected {uuid}: "
                 "give this catalogue a root of its own with --masks"
             )
+
+    def _mark(self, uuid: str) -> None:
+        text = json.dumps({"format_version": FORMAT_VERSION, "uuid": uuid}, indent=1) + "\n"
+        try:
+            with self.temporary(_MARKER) as file:
+                file.write(text.encode())
+            publish(Path(file.name), self.folder / _MARKER)
+        except OSError as error:
+            raise CatalogueError(f"masks root {self.folder}: cannot be used ({error})") from error
 
     def temporary(self, name: str) -> "tempfile._TemporaryFileWrapper[bytes]":
         """Return an open file, of a name that no reader looks at, to be published under `name` later."""
         folder = (self.folder / name).parent
-        folder.mkdir(parents=True, exist_ok=True)
+        _make_folder(folder)
         return tempfile.NamedTemporaryFile(dir=folder, prefix=".", suffix=".partial", delete=False)
 
     def path(self, mask_file: str) -> Path:
@@ -89,8 +130,21 @@ def publish(temporary: Path, final: Path) -> None:
         os.fchmod(file.fileno(), 0o666 & ~umask)
         os.fsync(file.fileno())
     temporary.replace(final)
-    folder = os.open(final.parent, os.O_RDONLY)
+    _sync(final.parent)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, so that they outlast a crash."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync(folder.parent)
+
+
+def _sync(folder: Path) -> None:
+    """Bring the names in a folder to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)

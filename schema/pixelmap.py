@@ -49,7 +49,7 @@ def pixel_map(
     offset, coadd_offset : float
         What is added to zero-based coordinates before each WCS (``position_offset``).
     """
-    if epoch.polynomial and coadd.polynomial and not coadd.n_terms("PV"):
+    if epoch.polynomial and coadd.linear:
         return _rational(epoch, coadd, shape, offset, coadd_offset)
     return WcslibMap(epoch, coadd, offset, coadd_offset)
 
@@ -94,7 +94,7 @@ class WcslibMap:
         """Return coadd positions; NaN where the direction is 90 degrees or more away."""
         vectors = self.epoch.vectors(np.ravel(x) + self.offset, np.ravel(y) + self.offset)
         out = np.full((2, vectors.shape[1]), np.nan)
-        front = self.coadd.tangent_point() @ vectors > 0
+        front = self.coadd.in_front(vectors)
         if front.any():
             out[:, front] = self.coadd.wcslib_pixels(vectors[:, front])
         out -= self.coadd_offset
@@ -187,8 +187,8 @@ def rational_row(
                     row[x] = row[x] * t[x] + c
     for x in range(t.size):
         down = work[2, x]
-        across = math.floor(work[0, x] / down + 0.5)
-        up = math.floor(work[1, x] / down + 0.5)
+        across = np.floor(work[0, x] / down + 0.5)
+        up = np.floor(work[1, x] / down + 0.5)
         # written so that NaN and directions behind the tangent point end outside
         across = across if (across > -1.0) & (down > 0.0) else -1.0
         up = up if (up > -1.0) & (down > 0.0) else -1.0

@@ -21,8 +21,13 @@ class MaskKey:
     expnum: int | None = column("exposure number; null for the coadd")
     ccdnum: int | None = column("CCD number; null for the coadd")
 
+    @property
+    def name(self) -> str:
+        """The mask within its tile and band: ``expnum/ccdnum``, or ``coadd``."""
+        return f"{self.expnum}/{self.ccdnum}" if self.kind == "epoch" else "coadd"
+
     def __str__(self) -> str:
-        what = f"epoch {self.expnum}/{self.ccdnum}" if self.kind == "epoch" else "coadd"
+        what = f"epoch {self.name}" if self.kind == "epoch" else "coadd"
         return f"{what} (tile {self.tilename}, band {self.band})"
 
 

@@ -1,7 +1,6 @@
 """The celestial coordinates of a FITS header."""
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -11,22 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import WcsError
+from .wcscards import Card, cd_matrix, degrees_per_unit, wcs_cards
 
 __all__ = ["Wcs", "unit_vectors"]
 
-Card = str | int | float
+_TANGENT = ({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN"}, {"CTYPE1": "RA---TPV", "CTYPE2": "DEC--TPV"})
 
-_KEYWORD = re.compile(
-    r"WCSAXES|RADESYS|EQUINOX|LONPOLE|LATPOLE|(CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA)[12]"
-    r"|(CD|PC)[12]_[12]|PV[12]_\d+|(A|B|AP|BP)_(ORDER|\d_\d)"
-)
-_LOOKUP_DISTORTION = re.compile(r"(CPDIS|CQDIS|D2IMDIS)[12]")
-_NEEDED = ("CTYPE1", "CTYPE2", "CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2")
-_TEXT = {"CTYPE1", "CTYPE2", "CUNIT1", "CUNIT2", "RADESYS"}
-
-# PVi_m: powers of (own axis, other axis); TPV convention, FITS registry, m = 0..38 without radial terms
-_RADIAL = {3: 1, 11: 3, 23: 5, 39: 7}
-_N_PV = 40
+# PVi_m that are powers of the radius; all other m, in their order, are the products x**p * y**q of
+# the TPV convention (FITS registry), x the own axis and y the other
+_RADIAL = {3, 11, 23, 39}
 
 # radians; a hundred-thousandth of a DECam pixel
 _ROUND_TRIP = 1e-11
@@ -62,7 +54,7 @@ class Wcs:
 
     @classmethod
     def from_header(cls, header: Mapping[str, Any], source: str) -> "Wcs":
-        """Take the WCS keywords out of a header and check them.
+        """Take the WCS keywords out of a header and check them; see `goodpix.schema.wcscards.wcs_cards`.
 
         Parameters
         ----------
@@ -74,59 +66,29 @@ class Wcs:
         Raises
         ------
         WcsError
-            If the header is not celestial (RA and DEC), lacks CTYPE, CRVAL, CRPIX or a CD matrix,
-            holds a number that is not finite, or has a singular CD matrix.
+            If the header's coordinates cannot be used.
         """
-        cards: dict[str, Card] = {}
-        for given in header:
-            key = str(given).upper()
-            value = header[given]
-            if _LOOKUP_DISTORTION.fullmatch(key):
-                raise WcsError(f"{source}: {key} asks for a distortion table: expected a WCS of keywords alone")
-            if _KEYWORD.fullmatch(key) and value is not None and str(value).strip():
-                cards[key] = _card(key, value, source)
-        for key in _NEEDED:
-            if key not in cards:
-                raise WcsError(f"{source}: the header has no {key}: expected a celestial WCS")
-        self = cls(MappingProxyType(cards))
-        self._check(source)
+        self = cls(MappingProxyType(wcs_cards(header, source)))
+        if not self.polynomial:
+            try:
+                self.wcslib().wcs.set()
+            except Exception as error:  # wcslib's errors are many classes without a common base
+                raise WcsError(f"{source}: wcslib cannot use this WCS: {' '.join(str(error).split())}") from error
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         # a mapping proxy cannot be pickled
         return (_from_cards, (dict(self.keywords),))
 
-    def _check(self, source: str) -> None:
-        axes = {str(self.keywords[f"CTYPE{k}"]).upper().split("-")[0] for k in (1, 2)}
-        if axes != {"RA", "DEC"}:
-            both = f"{self.keywords['CTYPE1']!r}, {self.keywords['CTYPE2']!r}"
-            raise WcsError(f"{source}: CTYPE is {both}: expected RA and DEC, a celestial WCS")
-        if not any(re.fullmatch(r"CD\d_\d|CDELT\d", key) for key in self.keywords):
-            raise WcsError(f"{source}: the header has neither CD1_1 nor CDELT1: expected the pixel scale")
-        if self.n_terms("PV") and max(self._pv_numbers()) >= _N_PV:
-            raise WcsError(f"{source}: PV term {max(self._pv_numbers())}: expected 0 to {_N_PV - 1}")
-        declination = self._number("CRVAL2" if self._upright else "CRVAL1")
-        if abs(declination) > 90:
-            raise WcsError(f"{source}: the declination in CRVAL is {declination}: expected -90 to 90 degrees")
-        cd = self.cd
-        size = float(np.abs(cd).max())
-        if size == 0 or abs(np.linalg.det(cd / size)) < 1e-12:
-            raise WcsError(f"{source}: the CD matrix {cd.tolist()} is singular")
-
     def _number(self, key: str, default: float = 0.0) -> float:
         return float(self.keywords.get(key, default))
 
-    def _pv_numbers(self) -> list[int]:
+    def _pv_numbers(self) -> set[int]:
         """Return the numbers of the PV terms that are not zero."""
-        return [int(key[4:]) for key, value in self.keywords.items() if key.startswith("PV") and float(value) != 0]
+        return {int(key[4:]) for key, value in self.keywords.items() if key.startswith("PV") and float(value) != 0}
 
-    def n_terms(self, prefix: str) -> int:
-        """Return how many keywords with that prefix the header has."""
-        return sum(key.startswith(prefix) for key in self.keywords)
-
-    @property
-    def _upright(self) -> bool:
-        return str(self.keywords["CTYPE1"]).upper().startswith("RA")
+    def _has(self, *prefixes: str) -> bool:
+        return any(key.startswith(prefixes) for key in self.keywords)
 
     @property
     def crval(self) -> npt.NDArray[np.float64]:
@@ -141,27 +103,26 @@ class Wcs:
     @property
     def cd(self) -> npt.NDArray[np.float64]:
         """The CD matrix, degrees per pixel; shape (2, 2). From CDELT and PC where there is no CD."""
-        if self.n_terms("CD1_") or self.n_terms("CD2_"):
-            return np.array([[self._number(f"CD{i}_{j}") for j in (1, 2)] for i in (1, 2)])
-        pc = np.array([[self._number(f"PC{i}_{j}", float(i == j)) for j in (1, 2)] for i in (1, 2)])
-        out: npt.NDArray[np.float64] = pc * np.array([[self._number("CDELT1", 1.0)], [self._number("CDELT2", 1.0)]])
-        return out
+        return cd_matrix(self.keywords)
 
     @property
     def polynomial(self) -> bool:
         """Whether this is a tangent plane with at most polynomial PV terms, and default poles and units."""
-        ctypes = {str(self.keywords[f"CTYPE{k}"]).upper() for k in (1, 2)}
-        units = {str(self.keywords.get(f"CUNIT{k}", "deg")).strip().lower() for k in (1, 2)}
         return (
-            self._upright
-            and ctypes in ({"RA---TAN", "DEC--TAN"}, {"RA---TPV", "DEC--TPV"})
-            and units <= {"deg", "degree", "degrees"}
+            {key: self.keywords[key] for key in ("CTYPE1", "CTYPE2")} in _TANGENT
+            and {str(self.keywords.get(f"CUNIT{axis}", "deg")) for axis in (1, 2)} == {"deg"}
             and self._number("LONPOLE", 180.0) == 180
-            and not ("LONPOLE" in self.keywords and self._number("CRVAL2") == 90)
+            and not (self._has("LONPOLE") and self._number("CRVAL2") == 90)
             and self._number("LATPOLE", 90.0) in (90.0, self._number("CRVAL2"))
-            and not any(self.n_terms(prefix) for prefix in ("A_", "B_", "AP_", "BP_", "CROTA"))
-            and not set(self._pv_numbers()) & set(_RADIAL)
+            and not self._has("A_", "B_", "AP_", "BP_", "CROTA")
+            and (not self._pv_numbers() & _RADIAL if self.keywords["CTYPE1"] == "RA---TPV" else not self._has("PV"))
         )
+
+    @property
+    def linear(self) -> bool:
+        """Whether this is a tangent plane without distortion, and default poles and units."""
+        terms = {key: float(value) for key, value in self.keywords.items() if key.startswith("PV") and float(value)}
+        return self.polynomial and terms in ({}, {"PV1_1": 1.0, "PV2_1": 1.0})
 
     def pv_coefficients(self) -> npt.NDArray[np.float64]:
         """Return the PV polynomials over intermediate world coordinates (u, v) in degrees.
@@ -176,7 +137,7 @@ class Wcs:
         The TPV convention, https://fits.gsfc.nasa.gov/registry/tpvwcs.html: a linear term PVi_1
         that is absent is 1, any other 0.
         """
-        degree = max([sum(_PV_POWERS[m]) for m in self._pv_numbers() if m in _PV_POWERS] + [1])
+        degree = max([sum(_PV_POWERS[m]) for m in self._pv_numbers()], default=1) or 1
         out = np.zeros((2, degree + 1, degree + 1))
         for m, (own, other) in _PV_POWERS.items():
             if own + other <= degree:
@@ -224,7 +185,7 @@ class Wcs:
         if not self.polynomial:
             wcs = self.wcslib()
             sky = wcs.all_pix2world(fits_x, fits_y, 1)
-            return unit_vectors(sky[wcs.wcs.lng], sky[wcs.wcs.lat])
+            return unit_vectors(*sky)
         u, v = self.cd @ np.array([fits_x - self.crpix[0], fits_y - self.crpix[1]])
         coefficients = self.pv_coefficients()
         plane = np.array([np.polynomial.polynomial.polyval2d(u, v, each) for each in coefficients])
@@ -241,10 +202,24 @@ class Wcs:
         x, y, z = self.vectors(fits_x, fits_y)
         return np.degrees(np.arctan2(y, x)) % 360.0, np.degrees(np.arctan2(z, np.hypot(x, y)))
 
-    def tangent_point(self) -> npt.NDArray[np.float64]:
-        """Return the unit vector of CRVAL; shape (3,)."""
-        ra, dec = self.crval if self._upright else self.crval[::-1]
-        return unit_vectors(ra, dec)
+    def in_front(self, vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Return which directions are less than 90 degrees from the tangent point.
+
+        Parameters
+        ----------
+        vectors : ndarray of float64, shape (3, n)
+            Directions in equatorial coordinates.
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+            True everywhere where the projection is of the whole sky and has no tangent point.
+        """
+        if str(self.keywords["CTYPE1"])[5:8] not in ("TAN", "TPV"):
+            return np.ones(vectors.shape[1], np.bool_)
+        ra, dec = (self.crval[axis - 1] * degrees_per_unit(self.keywords, axis) for axis in (1, 2))
+        front: npt.NDArray[np.bool_] = unit_vectors(ra, dec) @ vectors > 0
+        return front
 
     def wcslib_pixels(self, vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the one-based pixel positions of directions, by wcslib.
@@ -262,15 +237,14 @@ class Wcs:
         wcs = self.wcslib()
         x, y, z = vectors
         ra, dec = np.degrees(np.arctan2(y, x)) % 360.0, np.degrees(np.arctan2(z, np.hypot(x, y)))
-        sky = (ra, dec) if wcs.wcs.lng == 0 else (dec, ra)
         with np.errstate(all="ignore"):
             if wcs.sip is None:
-                found = np.array(wcs.wcs_world2pix(*sky, 1))
+                found = np.array(wcs.wcs_world2pix(ra, dec, 1))
             else:
-                found = np.array(wcs.all_world2pix(*sky, 1, tolerance=1e-10, maxiter=60, adaptive=True, quiet=True))
+                found = np.array(wcs.all_world2pix(ra, dec, 1, tolerance=1e-10, maxiter=60, adaptive=True, quiet=True))
             # an iteration that did not converge gives a position of somewhere else
             back = wcs.all_pix2world(*found, 1)
-            error = unit_vectors(back[wcs.wcs.lng], back[wcs.wcs.lat]) - vectors
+            error = unit_vectors(*back) - vectors
             found[:, ~((error**2).sum(axis=0) < _ROUND_TRIP**2)] = np.nan
         return found
 
@@ -280,15 +254,7 @@ class Wcs:
         import astropy.io.fits
         import astropy.wcs
 
-        header = astropy.io.fits.Header()
-        for key, value in self.keywords.items():
-            tan_with_pv = key.startswith("CTYPE") and self.n_terms("PV") and not self.n_terms("A_")
-            # TAN with PV terms is what older SCAMP wrote for TPV
-            header[key] = str(value).replace("-TAN", "-TPV") if tan_with_pv else value
-        try:
-            return astropy.wcs.WCS(header, fix=False)
-        except Exception as error:  # wcslib's errors are many classes without a common base
-            raise WcsError(f"wcslib cannot use this WCS: {' '.join(str(error).split())}") from error
+        return astropy.wcs.WCS(astropy.io.fits.Header(dict(self.keywords)), fix=False)
 
 
 def unit_vectors(ra: npt.ArrayLike, dec: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -299,16 +265,3 @@ def unit_vectors(ra: npt.ArrayLike, dec: npt.ArrayLike) -> npt.NDArray[np.float6
 
 def _from_cards(cards: dict[str, Card]) -> Wcs:
     return Wcs(MappingProxyType(cards))
-
-
-def _card(key: str, value: Any, source: str) -> Card:
-    """Return the value of a WCS keyword, checked."""
-    if key in _TEXT:
-        return str(value).strip()
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise WcsError(f"{source}: {key} is {value!r}: expected a number") from None
-    if not math.isfinite(number):
-        raise WcsError(f"{source}: {key} is {value}: expected a finite number")
-    return value if isinstance(value, int) else number

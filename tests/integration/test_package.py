@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-NOT_SOURCE = (".git", ".*_cache", ".venv", ".hypothesis", "__pycache__", "*.egg-info", "build", "dist", "goodpix-*")
+NOT_SOURCE = (".git", ".venv", ".hypothesis", ".*_cache", "__pycache__", "*.egg-info", "build", "dist", "goodpix-*")
 
 pytestmark = pytest.mark.slow
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from goodpix.schema.views import VIEWS
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text()

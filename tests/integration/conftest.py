@@ -1,0 +1,92 @@
+"""A small survey and the command line, for tests of the whole job."""
+
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from goodpix.cli import main
+from goodpix.ingest.synthetic import make_tile
+
+from .survey import SPEC, Done, Survey
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the settings of whoever runs the tests out of them."""
+    for name in ("GOODPIX_DB", "GOODPIX_MASKS", "MEDS_DIR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def small_tile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The MEDS_DIR of a small tile; nobody changes it."""
+    folder = tmp_path_factory.mktemp("small-tile") / "survey"
+    make_tile(folder, SPEC)
+    return folder
+
+
+@pytest.fixture
+def survey(small_tile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Survey:
+    """A copy of the small tile that a test may break."""
+    folder = tmp_path / "survey"
+    shutil.copytree(small_tile, folder)
+    monkeypatch.setenv("MEDS_DIR", os.fspath(folder))
+    return Survey(folder)
+
+
+@pytest.fixture(scope="session")
+def _catalogue_of_small_tile(small_tile: Path, tmp_path_factory: pytest.TempPathFactory) -> Survey:
+    found = Survey(tmp_path_factory.mktemp("ingested") / "survey")
+    shutil.copytree(small_tile, found.folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEDS_DIR", os.fspath(found.folder))
+        found.ingest()
+    return found
+
+
+@pytest.fixture
+def ingested(
+    _catalogue_of_small_tile: Survey, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Survey:
+    """The small tile and its catalogue; nobody changes them."""
+    if not {"stored", "survey"} & set(request.fixturenames):  # what a test may break is its MEDS_DIR
+        monkeypatch.setenv("MEDS_DIR", os.fspath(_catalogue_of_small_tile.folder))
+    return _catalogue_of_small_tile
+
+
+@pytest.fixture
+def stored(_catalogue_of_small_tile: Survey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Survey:
+    """A copy of the small tile and its catalogue that a test may break."""
+    copy = Survey(tmp_path / "stored" / "survey")
+    shutil.copytree(_catalogue_of_small_tile.folder.parent, copy.folder.parent)
+    monkeypatch.setenv("MEDS_DIR", os.fspath(copy.folder))
+    return copy
+
+
+@pytest.fixture
+def cli(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """The command line, in this process: it takes arguments and tells how it ended."""
+    package = logging.getLogger("goodpix")
+    level, handlers = package.level, list(package.handlers)
+
+    def run(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["goodpix", *map(str, arguments)])
+        capfd.readouterr()
+        status = 0
+        try:
+            main()
+        except SystemExit as ended:
+            status = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
+        out, err = capfd.readouterr()
+        return Done(status, out, err)
+
+    yield run
+    package.setLevel(level)
+    package.handlers[:] = handlers

@@ -1,0 +1,116 @@
+"""What the laws are tried on: images of flags, runs, selections, planes and mappings."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from goodpix.schema.bits import DES_Y6
+from goodpix.schema.counts import Amplifiers, Region
+from goodpix.schema.criteria import Criterion, Selection
+from goodpix.schema.rle import Runs, encode
+from goodpix.schema.wcs import Wcs
+
+FlagsImage = npt.NDArray[np.int64]
+
+_SE, _OFF, _COADD = 0x07, 0x08, 0x70
+
+shapes = st.tuples(st.integers(1, 17), st.integers(1, 17))
+"""(ny, nx) of small images, a single row or column among them."""
+
+
+def bits_of(plane_shift: int) -> st.SearchStrategy[int]:
+    """Mask bits of one plane, as flags hold them."""
+    return st.sets(st.integers(0, 23), max_size=3).map(lambda bits: sum(1 << (plane_shift + bit) for bit in bits))
+
+
+@st.composite
+def pixel_flags(draw: st.DrawFn) -> int:
+    """Flags as an ingest makes them: a mask bit comes with its criterion, off the coadd there is no coadd."""
+    se, coadd = draw(bits_of(8)), draw(bits_of(32))
+    flags = draw(st.sampled_from([0, 0, 1, 2, 3])) | se | (4 if se else 0)
+    if draw(st.booleans()):
+        return flags | draw(st.sampled_from([0, 0, 16, 32, 48])) | coadd | (64 if coadd else 0)
+    return flags | draw(st.sampled_from([0, _OFF]))
+
+
+@st.composite
+def flags_images(draw: st.DrawFn) -> FlagsImage:
+    """Images of a few sorts of pixels, in stretches along columns as CCDs have them, or scattered."""
+    ny, nx = draw(shapes)
+    sorts = np.array(draw(st.lists(pixel_flags(), min_size=1, max_size=6)), np.int64)
+    stretch = draw(st.integers(1, 20))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    stretches = rng.choice(sorts, -(-ny * nx // stretch))
+    image: FlagsImage = np.repeat(stretches, stretch)[: ny * nx].reshape(nx, ny).T
+    return image
+
+
+any_images: st.SearchStrategy[FlagsImage] = hnp.arrays(np.int64, shapes, elements=st.sampled_from([-1, 0, 1, 1 << 62]))
+"""Images of any numbers."""
+
+masks: st.SearchStrategy[Runs] = flags_images().map(encode)
+
+
+@st.composite
+def boxes(draw: st.DrawFn, shape: tuple[int, int]) -> Region:
+    """Half-open boxes inside of an image, empty ones too."""
+    ny, nx = shape
+    x0, y0 = draw(st.integers(0, nx)), draw(st.integers(0, ny))
+    return Region(x0, draw(st.integers(x0, nx)), y0, draw(st.integers(y0, ny)))
+
+
+@st.composite
+def amplifiers(draw: st.DrawFn, shape: tuple[int, int]) -> Amplifiers:
+    return Amplifiers(draw(boxes(shape)), draw(boxes(shape)))
+
+
+_names: dict[str, list[str | int]] = {
+    "SE": [*DES_Y6.se, "OTHER", "BIT_17", 1, 2048, 1 << 22, 1 << 23, 1 << 31],
+    "COADD": ["NO_DATA", "OTHER", "BIT_5", 1, 1 << 20, 1 << 40],
+}
+selections: st.SearchStrategy[Selection] = st.builds(
+    Selection,
+    ignore=st.lists(st.sampled_from([str(each.name) for each in Criterion]), unique=True),
+    ignore_bits=st.fixed_dictionaries(
+        {}, optional={plane: st.lists(st.sampled_from(of), max_size=4) for plane, of in _names.items()}
+    ),
+)
+
+
+def plane(dtype: str, shape: tuple[int, int], seed: int) -> npt.NDArray[Any]:
+    """Return a plane of one type whose pixels are the ones that go wrong: zeros, signs, extremes, NaN."""
+    kind = np.dtype(dtype)
+    values: list[float] | list[int]
+    if kind.kind == "f":
+        values = [1.0, 2.5, 1e-38, 0.0, -0.0, -1.0, np.nan, np.inf, -np.inf, float(np.finfo(kind).max)]
+    else:
+        limits = np.iinfo(kind)
+        values = [0, 0, 1, 2, 1 << (limits.bits - 2), int(limits.max), int(limits.min)]
+    rng = np.random.default_rng(seed)
+    return rng.choice(np.array(values, kind), shape)
+
+
+@st.composite
+def tangent_planes(draw: st.DrawFn, shape: tuple[int, int], *, distorted: bool) -> Wcs:
+    """Solutions of images about one spot of the sky, turned, shifted and of slightly different scale."""
+    ny, nx = shape
+    part = st.floats(-0.6, 0.6, allow_subnormal=False)
+    angle, scale = np.radians(draw(st.floats(0, 360))), draw(st.floats(0.5, 1.5)) * 0.263 / 3600
+    header = {
+        "CTYPE1": "RA---TPV" if distorted else "RA---TAN",
+        "CTYPE2": "DEC--TPV" if distorted else "DEC--TAN",
+        "CRVAL1": 359.9997,
+        "CRVAL2": -33.2,
+        "CRPIX1": nx * (0.5 + draw(part)) + 0.3717,
+        "CRPIX2": ny * (0.5 + draw(part)) + 0.6411,
+        "CD1_1": -scale * np.cos(angle),
+        "CD1_2": scale * np.sin(angle),
+        "CD2_1": scale * np.sin(angle),
+        "CD2_2": scale * np.cos(angle),
+    }
+    if distorted:
+        header |= {"PV1_1": 1.0 + 0.02 * draw(part), "PV1_4": 3.0 * draw(part), "PV2_2": 0.01 * draw(part)}
+    return Wcs.from_header(header, "test")

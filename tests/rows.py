@@ -1,0 +1,107 @@
+"""Masks and their rows, as an ingest would make them."""
+
+import json
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from goodpix.schema.bits import DES_Y6
+from goodpix.schema.counts import Amplifiers, count, count_coadd
+from goodpix.schema.maskfile import MaskFileWriter
+from goodpix.schema.masksroot import MasksRoot
+from goodpix.schema.rle import Runs, encode
+from goodpix.schema.rows import CoaddFacts, EpochFacts, MaskKey, MaskRow, nonzero_bits
+
+TILE, BAND = "DES0124-3332", "i"
+PIXEL_AREA = 0.0692
+
+_SHARED: dict[str, Any] = {
+    "wcs": json.dumps({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN"}),
+    **{name: 20.0 + k for k, name in enumerate(("rac1", "rac2", "rac3", "rac4", "ra_cent"))},
+    **{name: -33.0 - k for k, name in enumerate(("decc1", "decc2", "decc3", "decc4", "dec_cent"))},
+    "magzp": 30.0,
+    "scale": 1.1,
+    "image_flags": 0,
+    "pfw_attempt_id": None,
+    "filename": "D00492768_i_c11_immasked.fits.fz",
+    "image_path": "$MEDS_DIR/D00492768_i_c11_immasked.fits.fz",
+    "planes": json.dumps({"weight": ["a.fits", "wgt"]}),
+    "position_offset": 1.0,
+    "weight_zquantiz": "SUBTRACTIVE_DITHER_2",
+    "fingerprint": "f" * 64,
+}
+_EPOCH: dict[str, Any] = {
+    **dict.fromkeys(("wcs_delta_pix", "mjd_obs", "airmass", "skyvara", "skyvarb", "skysigma")),
+    **dict.fromkeys(("date_obs", "bunit", "detpos", "dataseca", "datasecb")),
+    "nite": 20151106,
+    "exptime": 90.0,
+    "fwhm": 3.5,
+    "skybrite": 900.25,
+    "se_seg_used": True,
+    "stale": False,
+}
+_COADD: dict[str, Any] = {"crossra0": "N", "uramin": 20.5, "uramax": 21.5, "udecmin": -33.9, "udecmax": -33.1}
+
+SORTS = np.array([0, 0, 1, 2, 4 | 1 << 8, 4 | 1 << 13, 8, 16, 32, 64 | 1 << 32, 1 | 16, 1 << 31 | 4], np.int64)
+"""Flags that pixels have, good ones twice."""
+
+
+def flags_image(seed: int, shape: tuple[int, int] = (40, 30)) -> npt.NDArray[np.int64]:
+    """Return flags in short columns, like those of a CCD."""
+    rng = np.random.default_rng(seed)
+    ny, nx = shape
+    return np.repeat(rng.choice(SORTS, (-(-ny // 3), nx)), 3, axis=0)[:ny]
+
+
+def some_runs(seed: int, shape: tuple[int, int] = (40, 30)) -> Runs:
+    return encode(flags_image(seed, shape))
+
+
+def epoch_row(
+    runs: Runs,
+    *,
+    tilename: str = TILE,
+    band: str = BAND,
+    expnum: int = 492768,
+    ccdnum: int = 11,
+    unique: tuple[int, int] | None = None,
+    **facts: Any,
+) -> MaskRow:
+    given = EpochFacts(**{**_SHARED, **_EPOCH, **facts})
+    counts, bits = count(
+        runs,
+        amplifiers=Amplifiers.halves((runs.ny, runs.nx)),
+        pixel_area=PIXEL_AREA,
+        unique=unique,
+        se_seg_used=given.se_seg_used,
+    )
+    key = MaskKey(tilename, band, "epoch", expnum, ccdnum)
+    return MaskRow(key, runs.nx, runs.ny, runs.checksum, counts, given, nonzero_bits(bits), (7, 8))
+
+
+def coadd_row(runs: Runs, *, tilename: str = TILE, band: str = BAND, **facts: Any) -> MaskRow:
+    counts, bits = count_coadd(runs, pixel_area=PIXEL_AREA, unique=None)
+    given = CoaddFacts(**{**_SHARED, **_COADD, **facts})
+    key = MaskKey(tilename, band, "coadd", None, None)
+    return MaskRow(key, runs.nx, runs.ny, runs.checksum, counts, given, nonzero_bits(bits), (7, 8))
+
+
+def write_masks(
+    root: MasksRoot, masks: list[tuple[MaskRow, Runs]], *, tilename: str = TILE, band: str = BAND, generation: int = 1
+) -> str:
+    """Write a mask file and return its name below the root."""
+    with MaskFileWriter(root, tilename, band, generation, DES_Y6) as writer:
+        for row, runs in masks:
+            writer.add(row, runs)
+        return writer.finish()
+
+
+def coadd_and_epochs(n_epochs: int, *, shape: tuple[int, int] = (40, 30)) -> list[tuple[MaskRow, Runs]]:
+    """Return masks as one file holds them: the coadd's own, then epochs."""
+    own = encode(flags_image(999, shape) & np.int64(0x00FFFFFF_000000_70))
+    masks = [(coadd_row(own), own)]
+    for k in range(n_epochs):
+        runs = some_runs(k, shape)
+        masks.append((epoch_row(runs, expnum=492768 + k, ccdnum=11 + k), runs))
+    return masks

@@ -1,0 +1,104 @@
+"""Facts about the names of mask bits."""
+
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+
+from goodpix.schema.bits import DES_Y6, N_BITS, OTHER_BIT, BitNames
+from goodpix.schema.errors import UnknownNameError, UsageError
+
+
+@pytest.mark.parametrize(
+    ("name", "bit"), [("BPM", 0), ("STAR", 5), ("TAPEBUMP", 14), ("OTHER", 23), ("BIT_17", 17), ("BIT_23", 23)]
+)
+def test_bit_is_found_by_name(name: str, bit: int) -> None:
+    assert DES_Y6.bit("se", name) == bit
+
+
+@pytest.mark.parametrize("name", ["star", " Star ", "STAR"])
+def test_case_and_blanks_of_a_name_do_not_matter(name: str) -> None:
+    assert DES_Y6.bit("SE", name) == 5
+
+
+@pytest.mark.parametrize("value", [32, "32", np.int64(32), np.uint16(32)])
+def test_bit_is_found_by_value(value: Any) -> None:
+    assert DES_Y6.bit("se", value) == 5
+
+
+@pytest.mark.parametrize("power", range(23))
+def test_values_up_to_bit_22_are_themselves(power: int) -> None:
+    assert DES_Y6.bit("coadd", 1 << power) == power
+
+
+@pytest.mark.parametrize("power", [23, 24, 31, 63])
+def test_values_above_bit_22_mean_other(power: int) -> None:
+    assert DES_Y6.bit("coadd", 1 << power) == OTHER_BIT
+
+
+@pytest.mark.parametrize("value", [0, 3, -1, -2147483648, 48, "3", True])
+def test_value_that_is_not_a_power_of_two_is_refused(value: str | int) -> None:
+    with pytest.raises(UsageError, match="not a power of two"):
+        DES_Y6.bit("se", value)
+
+
+@pytest.mark.parametrize(("wrong", "near"), [("STARR", "STAR"), ("edge_bleed", "EDGEBLEED"), ("OTHERS", "OTHER")])
+def test_unknown_name_comes_with_the_nearest(wrong: str, near: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"unknown SE bit '{wrong}', did you mean {near}"):
+        DES_Y6.bit("se", wrong)
+
+
+@pytest.mark.parametrize("name", ["BIT_24", "BIT_", "BIT_-1", "BIT_x"])
+def test_bit_number_outside_of_flags_is_unknown(name: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"unknown SE bit '{name}'"):
+        DES_Y6.bit("se", name)
+
+
+def test_unknown_name_lists_those_of_its_own_plane() -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown COADD bit 'BPM'.*Known: NO_DATA, OTHER$"):
+        DES_Y6.bit("coadd", "BPM")
+
+
+def test_unknown_plane_is_refused() -> None:
+    with pytest.raises(UnknownNameError, match="unknown plane 'seg': expected SE or COADD"):
+        DES_Y6.of_plane("seg")
+
+
+@pytest.mark.parametrize(
+    ("plane", "bit", "name"),
+    [("se", 0, "BPM"), ("coadd", 0, "NO_DATA"), ("se", 15, "BIT_15"), ("coadd", 1, "BIT_1"), ("coadd", 23, "OTHER")],
+)
+def test_name_of_a_bit_is_that_of_its_plane(plane: str, bit: int, name: str) -> None:
+    assert DES_Y6.name(plane, bit) == name
+
+
+@pytest.mark.parametrize("plane", ["se", "coadd"])
+def test_every_name_leads_back_to_its_bit(plane: str) -> None:
+    assert [DES_Y6.bit(plane, DES_Y6.name(plane, bit)) for bit in range(N_BITS)] == list(range(N_BITS))
+
+
+def test_named_value_above_bit_22_is_other() -> None:
+    assert BitNames(se={"HIGH": 1 << 30}, coadd={}).bit("se", "high") == OTHER_BIT
+
+
+@pytest.mark.parametrize("plane", ["se", "coadd"])
+def test_name_of_several_bits_is_refused(plane: str) -> None:
+    with pytest.raises(UsageError, match=f"bit BAD of plane {plane}: 6 is not a power of two"):
+        BitNames(**{"se": {}, "coadd": {}, plane: {"BAD": 6}})
+
+
+def test_names_do_not_change_with_the_mapping_they_were_made_of() -> None:
+    given = {"A": 1}
+    names = BitNames(se=given, coadd={})
+    given["B"] = 2
+    assert dict(names.se) == {"A": 1}
+
+
+def test_names_travel_to_other_processes() -> None:
+    assert pickle.loads(pickle.dumps(DES_Y6)) == DES_Y6
+
+
+def test_des_names_are_those_of_year_six() -> None:
+    names = "BPM SATURATE INTERP BADAMP CRAY STAR TRAIL EDGEBLEED SSXTALK EDGE STREAK SUSPECT FIXED NEAREDGE TAPEBUMP"
+    assert dict(DES_Y6.se) == {name: 1 << bit for bit, name in enumerate(names.split(" "))}

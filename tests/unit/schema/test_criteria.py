@@ -1,0 +1,197 @@
+"""Facts about criteria and selections."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from goodpix.schema.bits import BitNames
+from goodpix.schema.criteria import (
+    BIT_SHIFT,
+    COADD_CRITERIA,
+    CRITERIA_BITS,
+    SE_CRITERIA,
+    Criterion,
+    Selection,
+    fold_bmask,
+)
+from goodpix.schema.errors import UnknownNameError, UsageError
+
+EVERY = 0x7F
+OTHER = 1 << 23
+
+
+def se_bits_but(*bits: int) -> int:
+    return sum(1 << (8 + bit) for bit in range(24) if bit not in bits)
+
+
+def coadd_bits_but(*bits: int) -> int:
+    return sum(1 << (32 + bit) for bit in range(24) if bit not in bits)
+
+
+def test_criteria_are_the_bits_that_files_hold() -> None:
+    assert {each.name: each.value for each in Criterion} == {
+        "SE_SEG": 1,
+        "SE_WEIGHT": 2,
+        "SE_BMASK": 4,
+        "OFF_COADD": 8,
+        "COADD_SEG": 16,
+        "COADD_WEIGHT": 32,
+        "COADD_BMASK": 64,
+    }
+
+
+def test_bits_of_flags_do_not_overlap() -> None:
+    planes = [sum(1 << (shift + bit) for bit in range(24)) for shift in BIT_SHIFT.values()]
+    assert sum([CRITERIA_BITS, *planes]) == (1 << 56) - 1
+
+
+def test_every_criterion_but_off_coadd_belongs_to_one_image() -> None:
+    assert int(SE_CRITERIA) + int(COADD_CRITERIA) + int(Criterion.OFF_COADD) == EVERY
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "folded"),
+    [
+        (np.uint8, 255, 255),
+        (np.int16, -32768, 1 << 15),
+        (np.int16, -1, 0xFFFF),
+        (np.uint16, 0xFFFF, 0xFFFF),
+        (np.int32, 1 << 22, 1 << 22),
+        (np.int32, 1 << 23, OTHER),
+        (np.int32, -2147483648, OTHER),
+        (np.int32, -1, (1 << 24) - 1),
+        (np.uint32, 1 << 31 | 1, OTHER | 1),
+        (np.int64, 1 << 62 | 4, OTHER | 4),
+        (np.int64, -(1 << 63), OTHER),
+        (np.uint64, (1 << 64) - 1, (1 << 24) - 1),
+        (np.int64, 0, 0),
+    ],
+)
+def test_mask_values_fold_as_unsigned_of_their_own_width(dtype: Any, value: int, folded: int) -> None:
+    assert fold_bmask(np.array([value], dtype)).tolist() == [folded]
+
+
+def test_folding_keeps_the_shape() -> None:
+    bmask: npt.NDArray[np.int16] = np.arange(12, dtype=np.int16).reshape(3, 4)
+    assert np.array_equal(fold_bmask(bmask), bmask)
+
+
+def test_folding_takes_a_part_of_an_array() -> None:
+    bmask: npt.NDArray[np.int32] = np.arange(24, dtype=np.int32).reshape(4, 6)
+    assert np.array_equal(fold_bmask(bmask[::2, 1::3]), bmask[::2, 1::3])
+
+
+def test_default_rejects_every_criterion() -> None:
+    assert Selection().reject() == EVERY
+
+
+@pytest.mark.parametrize("name", ["COADD_SEG", "coadd_seg", " Coadd_Seg ", Criterion.COADD_SEG])
+def test_ignored_criterion_does_not_reject(name: str | Criterion) -> None:
+    assert Selection(ignore=[name]).reject() == EVERY & ~16
+
+
+def test_one_criterion_may_be_given_alone() -> None:
+    assert Selection(ignore="SE_SEG").reject() == EVERY & ~1
+
+
+def test_several_criteria_may_be_ignored_as_one_flag() -> None:
+    assert Selection(ignore=[SE_CRITERIA]).reject() == EVERY & ~int(SE_CRITERIA)
+
+
+@pytest.mark.parametrize("plane", ["SE", "se", "Se"])
+def test_ignored_bit_by_name_leaves_the_other_bits(plane: str) -> None:
+    assert Selection(ignore_bits={plane: ["STAR"]}).reject() == EVERY & ~4 | se_bits_but(5)
+
+
+@pytest.mark.parametrize("names", [["STAR", 2048], ["star", "2048"], [32, "SUSPECT"], ("BIT_5", "BIT_11")])
+def test_ignored_bits_may_be_names_or_values(names: list[str | int]) -> None:
+    assert Selection(ignore_bits={"SE": names}).reject() == EVERY & ~4 | se_bits_but(5, 11)
+
+
+def test_one_bit_may_be_given_alone() -> None:
+    assert Selection(ignore_bits={"COADD": "NO_DATA"}).reject() == EVERY & ~64 | coadd_bits_but(0)
+
+
+@pytest.mark.parametrize("value", [1 << 23, 1 << 30, 1 << 31, "OTHER"])
+def test_ignored_value_above_bit_22_means_other(value: str | int) -> None:
+    assert Selection(ignore_bits={"SE": [value]}).reject() == EVERY & ~4 | se_bits_but(23)
+
+
+def test_planes_are_ignored_apart() -> None:
+    selection = Selection(ignore_bits={"SE": ["BPM"], "COADD": ["NO_DATA"]})
+    assert selection.reject() == EVERY & ~(4 | 64) | se_bits_but(0) | coadd_bits_but(0)
+
+
+def test_plane_given_in_two_cases_counts_twice() -> None:
+    selection = Selection(ignore_bits={"SE": ["BPM"], "se": ["STAR"]})
+    assert selection.reject() == EVERY & ~4 | se_bits_but(0, 5)
+
+
+def test_ignored_bits_of_an_ignored_criterion_change_nothing() -> None:
+    assert Selection(ignore=["SE_BMASK"], ignore_bits={"SE": ["STAR"]}).reject() == EVERY & ~4
+
+
+def test_empty_list_of_bits_changes_nothing() -> None:
+    assert Selection(ignore_bits={"SE": []}).reject() == EVERY
+
+
+def test_names_are_those_of_the_catalogue() -> None:
+    names = BitNames(se={"GHOST": 4}, coadd={})
+    assert Selection(ignore_bits={"SE": ["GHOST"]}).reject(names) == EVERY & ~4 | se_bits_but(2)
+
+
+@pytest.mark.parametrize("value", [3, 0, -4, "12"])
+def test_value_of_several_bits_is_an_error(value: str | int) -> None:
+    with pytest.raises(UsageError, match="not a power of two"):
+        Selection(ignore_bits={"SE": [value]}).reject()
+
+
+@pytest.mark.parametrize(("wrong", "near"), [("COADD_SEGG", "COADD_SEG"), ("se_wieght", "SE_WEIGHT")])
+def test_unknown_criterion_comes_with_the_nearest(wrong: str, near: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"unknown criterion '{wrong}', did you mean {near}"):
+        Selection(ignore=[wrong])
+
+
+def test_unknown_criterion_lists_all() -> None:
+    with pytest.raises(UnknownNameError, match=r"Known: SE_SEG, .*, COADD_BMASK$"):
+        Selection(ignore=["zzz"])
+
+
+def test_unknown_bit_comes_with_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="unknown SE bit 'STARS', did you mean STAR"):
+        Selection(ignore_bits={"SE": ["STARS"]}).reject()
+
+
+def test_single_epoch_names_do_not_apply_to_the_coadd() -> None:
+    with pytest.raises(UnknownNameError, match="unknown COADD bit 'STAR'"):
+        Selection(ignore_bits={"COADD": ["STAR"]}).reject()
+
+
+def test_unknown_plane_is_refused() -> None:
+    with pytest.raises(UnknownNameError, match="unknown plane 'SEG': expected SE or COADD"):
+        Selection(ignore_bits={"SEG": ["STAR"]})
+
+
+def test_good_pixels_fail_nothing_that_counts() -> None:
+    flags = np.array([[0, 16], [4 | 1 << 13, 4 | 1 << 8]], np.int64)
+    selection = Selection(ignore=["COADD_SEG"], ignore_bits={"SE": ["STAR"]})
+    assert selection.good(flags).tolist() == [[True, True], [True, False]]
+
+
+def test_pixel_with_an_ignored_bit_and_another_is_bad() -> None:
+    flags = np.array([4 | 1 << 13 | 1 << 8], np.int64)
+    assert not Selection(ignore_bits={"SE": ["STAR"]}).good(flags).any()
+
+
+@pytest.mark.parametrize(
+    ("selection", "text"),
+    [
+        (Selection(), "default"),
+        (Selection(ignore=["se_seg"]), "ignore SE_SEG"),
+        (Selection(ignore=["SE_SEG"], ignore_bits={"se": ["STAR", 4]}), "ignore SE_SEG, ignore SE:STAR, ignore SE:4"),
+    ],
+)
+def test_selection_says_what_it_is(selection: Selection, text: str) -> None:
+    assert str(selection) == text

@@ -1,0 +1,339 @@
+"""Facts about the mask file."""
+
+import gc
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from goodpix.schema.bits import DES_Y6
+from goodpix.schema.errors import MaskFileError
+from goodpix.schema.maskfile import MASK_SCHEMA, MaskFile, MaskFileWriter
+from goodpix.schema.masksroot import FORMAT_VERSION, MasksRoot
+from goodpix.schema.rle import Runs
+from goodpix.schema.rows import MaskRow
+
+from ...rows import BAND, TILE, coadd_and_epochs, epoch_row, some_runs, write_masks
+
+MASKS = coadd_and_epochs(3)
+KEYS = {"tilename", "band", "kind", "expnum", "ccdnum"}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> MasksRoot:
+    return MasksRoot.of(tmp_path / "masks")
+
+
+@pytest.fixture
+def path(root: MasksRoot) -> Path:
+    return root.path(write_masks(root, MASKS))
+
+
+@pytest.fixture
+def short(root: MasksRoot) -> Path:
+    """A file of few bytes, each of which matters."""
+    return root.path(write_masks(root, coadd_and_epochs(1, shape=(9, 6)), generation=2))
+
+
+@pytest.fixture
+def metadata(path: Path) -> Any:
+    return pq.ParquetFile(path).metadata
+
+
+def column_chunk(metadata: Any, name: str) -> Any:
+    group = metadata.row_group(1)
+    (found,) = (
+        group.column(k) for k in range(group.num_columns) if group.column(k).path_in_schema.split(".")[0] == name
+    )
+    return found
+
+
+def contents(path: Path) -> list[tuple[MaskRow, bytes, bytes]]:
+    """Return all that a reader gets out of a mask file."""
+    file = MaskFile.open(path)
+    out = []
+    for k in range(len(file)):
+        assert file.key(k) == file.row(k).key
+        runs = file.runs(k)
+        out.append((file.row(k), runs.lengths.tobytes(), runs.flags.tobytes()))
+    return out
+
+
+def test_masks_come_back(path: Path) -> None:
+    assert contents(path) == [(row, runs.lengths.tobytes(), runs.flags.tobytes()) for row, runs in MASKS]
+
+
+def test_rows_come_in_the_order_they_were_written(path: Path) -> None:
+    assert list(MaskFile.open(path).rows()) == [row for row, _ in MASKS]
+
+
+def test_each_mask_is_a_row_group(metadata: Any) -> None:
+    assert [metadata.row_group(k).num_rows for k in range(metadata.num_row_groups)] == [1] * len(MASKS)
+
+
+def test_writer_numbers_row_groups(root: MasksRoot) -> None:
+    with MaskFileWriter(root, TILE, BAND, 1, DES_Y6) as writer:
+        assert [writer.add(*mask) for mask in MASKS] == [0, 1, 2, 3]
+
+
+def test_columns_are_those_of_the_schema(path: Path) -> None:
+    assert pq.read_schema(path).equals(MASK_SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("tilename", pa.string()),
+        ("expnum", pa.int64()),
+        ("ccdnum", pa.int16()),
+        ("nx", pa.int32()),
+        ("ny", pa.int32()),
+        ("lengths", pa.list_(pa.uint32())),
+        ("flags", pa.list_(pa.int64())),
+        ("checksum", pa.string()),
+        ("n_good", pa.int64()),
+        ("fraction_good", pa.float64()),
+        ("record", pa.string()),
+    ],
+)
+def test_column_is_of_the_promised_type(name: str, kind: pa.DataType) -> None:
+    assert MASK_SCHEMA.field(name).type == kind
+
+
+def test_name_says_band_tile_and_generation(root: MasksRoot) -> None:
+    name = write_masks(root, MASKS, generation=7)
+    assert name.startswith(f"{BAND}/{TILE}_{BAND}_g7_")
+    assert name.endswith(".parquet")
+
+
+def test_lengths_are_byte_stream_split(metadata: Any) -> None:
+    assert "BYTE_STREAM_SPLIT" in column_chunk(metadata, "lengths").encodings
+
+
+def test_flags_are_dictionary_coded(metadata: Any) -> None:
+    assert "RLE_DICTIONARY" in column_chunk(metadata, "flags").encodings
+
+
+@pytest.mark.parametrize("name", MASK_SCHEMA.names)
+def test_column_is_compressed_with_zstd(metadata: Any, name: str) -> None:
+    assert column_chunk(metadata, name).compression == "ZSTD"
+
+
+@pytest.mark.parametrize("name", MASK_SCHEMA.names)
+def test_statistics_are_kept_for_keys_alone(metadata: Any, name: str) -> None:
+    assert column_chunk(metadata, name).is_stats_set == (name in KEYS)
+
+
+def test_footer_of_fifty_masks_is_small(root: MasksRoot) -> None:
+    path = root.path(write_masks(root, coadd_and_epochs(49, shape=(9, 6))))
+    assert pq.ParquetFile(path).metadata.serialized_size < 150_000
+
+
+def test_metadata_says_how_to_read_the_file(metadata: Any) -> None:
+    found = {key.decode(): value.decode() for key, value in metadata.metadata.items()}
+    assert {key: found[key] for key in ("goodpix.format_version", "goodpix.order", "goodpix.generation")} == {
+        "goodpix.format_version": str(FORMAT_VERSION),
+        "goodpix.order": "column-major",
+        "goodpix.generation": "1",
+    }
+
+
+def test_metadata_names_the_bits(metadata: Any) -> None:
+    found = json.loads(metadata.metadata[b"goodpix.bits"])
+    assert found == {"se": dict(DES_Y6.se), "coadd": dict(DES_Y6.coadd)}
+
+
+def test_metadata_names_the_software(metadata: Any) -> None:
+    assert metadata.metadata[b"goodpix.version"]
+
+
+def test_same_masks_give_the_same_name_and_bytes(tmp_path: Path) -> None:
+    written = []
+    for folder in ("one", "two"):
+        root = MasksRoot.of(tmp_path / folder)
+        name = write_masks(root, MASKS)
+        written.append((name, root.path(name).read_bytes()))
+    assert written[0] == written[1]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        [MASKS[0], MASKS[2], MASKS[1], MASKS[3]],
+        MASKS[:3],
+        [*MASKS[:3], (epoch_row(MASKS[3][1], fwhm=9.0), MASKS[3][1])],
+        [*MASKS[:3], (epoch_row(some_runs(77)), some_runs(77))],
+    ],
+    ids=["order", "fewer", "fact", "pixels"],
+)
+def test_other_masks_give_another_name(root: MasksRoot, other: list[tuple[MaskRow, Runs]]) -> None:
+    assert write_masks(root, other) != write_masks(root, MASKS)
+
+
+def abandon(root: MasksRoot) -> None:
+    with MaskFileWriter(root, TILE, BAND, 1, DES_Y6) as writer:
+        writer.add(*MASKS[0])
+        raise KeyboardInterrupt
+
+
+def test_abandoned_writer_leaves_no_file(root: MasksRoot) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        abandon(root)
+    gc.collect()
+    assert [each for each in root.folder.rglob("*") if each.is_file()] == []
+
+
+def test_finished_writer_leaves_one_file(root: MasksRoot, path: Path) -> None:
+    assert [each for each in root.folder.rglob("*") if each.is_file()] == [path]
+
+
+def test_unfinished_file_is_not_one_that_readers_look_at(root: MasksRoot) -> None:
+    with MaskFileWriter(root, TILE, BAND, 1, DES_Y6) as writer:
+        writer.add(*MASKS[0])
+        assert list(root.folder.rglob("*.parquet")) == []
+
+
+def test_file_can_be_read_by_others(path: Path) -> None:
+    assert path.stat().st_mode & 0o444 == 0o444
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MaskFileError, match=r"gone\.parquet is missing: goodpix ingest"):
+        MaskFile.open(tmp_path / "gone.parquet")
+
+
+def test_folder_is_not_a_mask_file(tmp_path: Path) -> None:
+    with pytest.raises(MaskFileError, match="is damaged"):
+        MaskFile.open(tmp_path)
+
+
+@pytest.mark.parametrize("row_group", [-1, 4, 1000])
+def test_row_that_is_not_there_is_refused(path: Path, row_group: int) -> None:
+    with pytest.raises(MaskFileError, match=f"it has 4 masks, none at {row_group}"):
+        MaskFile.open(path).runs(row_group)
+
+
+def rewritten(path: Path, change: Callable[[pa.Table], pa.Table], **metadata: str) -> Path:
+    """Write a mask file again with something changed."""
+    table = pq.read_table(path)
+    kept = {k.decode(): v.decode() for k, v in pq.ParquetFile(path).metadata.metadata.items()} | metadata
+    with pq.ParquetWriter(path, (changed := change(table)).schema, store_schema=False) as writer:
+        writer.write_table(changed, row_group_size=1)
+        writer.add_key_value_metadata(kept)
+    return path
+
+
+@pytest.mark.parametrize("version", ["0", "2", "99", "one", ""])
+def test_unknown_format_version_is_refused(path: Path, version: str) -> None:
+    rewritten(path, lambda table: table, **{"goodpix.format_version": version})
+    with pytest.raises(MaskFileError, match=f"format version {version}, expected 1"):
+        MaskFile.open(path)
+
+
+def test_parquet_file_of_something_else_is_refused(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "a.parquet")
+    with pytest.raises(MaskFileError, match="format version none, expected 1"):
+        MaskFile.open(tmp_path / "a.parquet")
+
+
+def test_missing_column_is_refused(path: Path) -> None:
+    rewritten(path, lambda table: table.drop_columns(["n_good"]))
+    with pytest.raises(MaskFileError, match="its columns are not those of format 1"):
+        MaskFile.open(path)
+
+
+def swapped(table: pa.Table, name: str, values: list[Any]) -> pa.Table:
+    field = MASK_SCHEMA.field(name)
+    return table.set_column(table.column_names.index(name), field, pa.array(values, field.type))
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        ("checksum", ["0" * 64] * 4, "row 1: its checksum does not hold"),
+        ("nx", [30, 31, 30, 30], r"sum to 1200: expected nx \* ny = 31 \* 40"),
+        ("nx", [30, 40, 30, 30], r"sum to 1200: expected nx \* ny"),
+        ("nx", [30, None, 30, 30], "is damaged"),
+        ("lengths", [[1200]] * 4, "is damaged"),
+        ("lengths", [None] * 4, "is damaged"),
+        ("flags", [[]] * 4, "run lengths but 0 flags"),
+        ("checksum", [None] * 4, "its checksum does not hold"),
+    ],
+)
+def test_runs_that_do_not_hold_are_refused(path: Path, name: str, values: list[Any], message: str) -> None:
+    rewritten(path, lambda table: swapped(table, name, values))
+    with pytest.raises(MaskFileError, match=message):
+        MaskFile.open(path).runs(1)
+
+
+def test_size_turned_round_is_refused(path: Path) -> None:
+    rewritten(path, lambda table: swapped(swapped(table, "nx", [40] * 4), "ny", [30] * 4))
+    with pytest.raises(MaskFileError, match="its checksum does not hold"):
+        MaskFile.open(path).runs(0)
+
+
+@pytest.mark.parametrize("record", ["", "{}", "[]", "null", '{"bits": {}, "hpix": []}', None])
+def test_record_that_does_not_hold_is_refused(path: Path, record: str | None) -> None:
+    rewritten(path, lambda table: swapped(table, "record", [record] * 4))
+    with pytest.raises(MaskFileError, match="is damaged"):
+        MaskFile.open(path).row(1)
+
+
+@pytest.mark.parametrize("numerator", range(25))
+def test_truncated_file_is_refused(path: Path, numerator: int) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * numerator // 25])
+    with pytest.raises(MaskFileError, match="is damaged"):
+        contents(path)
+
+
+def holds_or_is_refused(path: Path, data: bytes, whole: list[tuple[MaskRow, bytes, bytes]]) -> bool:
+    """Tell whether a damaged file is either refused, by our own error, or read as the whole one."""
+    path.write_bytes(data)
+    try:
+        found = contents(path)
+    except MaskFileError:
+        return True
+    return found == whole
+
+
+@pytest.mark.parametrize("part", range(8))
+def test_flipped_bit_is_never_another_mask(short: Path, part: int) -> None:
+    data, whole = short.read_bytes(), contents(short)
+    wrong = []
+    for offset in np.random.default_rng(part).integers(0, len(data), 25).tolist():
+        damaged = bytearray(data)
+        damaged[offset] ^= 1 << offset % 8
+        if not holds_or_is_refused(short, bytes(damaged), whole):
+            wrong.append(offset)
+    assert wrong == []
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_flipped_bit_in_the_footer_is_our_error(short: Path, part: int) -> None:
+    data, whole = short.read_bytes(), contents(short)
+    footer = int.from_bytes(data[-8:-4], "little") + 8
+    wrong = []
+    for offset in np.random.default_rng(part).integers(len(data) - footer, len(data), 25).tolist():
+        damaged = bytearray(data)
+        damaged[offset] ^= 0x80
+        if not holds_or_is_refused(short, bytes(damaged), whole):
+            wrong.append(offset)
+    assert wrong == []
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_swapped_bytes_are_never_another_mask(short: Path, part: int) -> None:
+    data, whole = short.read_bytes(), contents(short)
+    wrong = []
+    for one, other in np.random.default_rng(part).integers(0, len(data), (25, 2)).tolist():
+        damaged = bytearray(data)
+        damaged[one], damaged[other] = damaged[other], damaged[one]
+        if not holds_or_is_refused(short, bytes(damaged), whole):
+            wrong.append((one, other))
+    assert wrong == []

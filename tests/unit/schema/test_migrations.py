@@ -1,0 +1,110 @@
+"""Facts about migrations."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import alembic.autogenerate
+import alembic.command
+import alembic.config
+import alembic.runtime.migration
+import alembic.script
+import pytest
+import sqlalchemy as sa
+
+import goodpix.schema.migrations
+from goodpix.schema import tables
+from goodpix.schema.database import migrate
+from goodpix.schema.views import VIEWS, drop_views
+
+
+@pytest.fixture
+def connection(database_url: str) -> Iterator[sa.Connection]:
+    """A connection to a new database, brought to the newest revision."""
+    engine = sa.create_engine(database_url)
+    with engine.begin() as connection:
+        migrate(connection)
+        yield connection
+    engine.dispose()
+
+
+def config(connection: sa.Connection) -> alembic.config.Config:
+    made = alembic.config.Config()
+    made.set_main_option("script_location", str(Path(next(iter(goodpix.schema.migrations.__path__)))))
+    made.attributes["connection"] = connection
+    return made
+
+
+def differences(connection: sa.Connection) -> list[object]:
+    context = alembic.runtime.migration.MigrationContext.configure(
+        connection, opts={"compare_type": True, "compare_server_default": True}
+    )
+    found: list[object] = alembic.autogenerate.compare_metadata(context, tables.metadata)
+    return found
+
+
+def downgrade(connection: sa.Connection) -> None:
+    drop_views(connection)
+    alembic.command.downgrade(config(connection), "base")
+
+
+def test_migrations_give_the_tables_that_the_code_has(connection: sa.Connection) -> None:
+    assert differences(connection) == []
+
+
+def test_newest_revision_is_recorded(connection: sa.Connection) -> None:
+    head = alembic.script.ScriptDirectory.from_config(config(connection)).get_current_head()
+    assert connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars().all() == [head]
+
+
+def test_views_come_with_the_tables(connection: sa.Connection) -> None:
+    assert set(sa.inspect(connection).get_view_names()) == set(VIEWS)
+
+
+def test_downgrade_removes_every_table(connection: sa.Connection) -> None:
+    downgrade(connection)
+    assert sa.inspect(connection).get_table_names() == ["alembic_version"]
+
+
+def test_downgraded_database_can_be_upgraded_again(connection: sa.Connection) -> None:
+    downgrade(connection)
+    migrate(connection)
+    assert differences(connection) == []
+
+
+def test_migrating_twice_changes_nothing(connection: sa.Connection) -> None:
+    migrate(connection)
+    assert differences(connection) == []
+
+
+def constraints(connection: sa.Connection) -> dict[str, list[object]]:
+    """Return what comparing metadata leaves out: checks, keys and foreign keys of each table."""
+    found = sa.inspect(connection)
+    return {
+        name: [
+            sorted(str(check["name"]) for check in found.get_check_constraints(name)),
+            found.get_pk_constraint(name)["constrained_columns"],
+            sorted(
+                (key["constrained_columns"], key["referred_table"], key["options"].get("ondelete"))
+                for key in found.get_foreign_keys(name)
+            ),
+        ]
+        for name in tables.metadata.tables
+    }
+
+
+def test_migrations_give_the_constraints_that_the_code_has(connection: sa.Connection) -> None:
+    migrated = constraints(connection)
+    downgrade(connection)
+    tables.metadata.create_all(connection)
+    assert migrated == constraints(connection)
+
+
+def test_sqlite_keeps_footprints_in_order_of_their_key(connection: sa.Connection) -> None:
+    if connection.dialect.name != "sqlite":
+        pytest.skip("only SQLite has tables without row numbers")
+    made = connection.execute(sa.text("SELECT sql FROM sqlite_master WHERE name = 'footprint'")).scalar_one()
+    assert made.rstrip().endswith("WITHOUT ROWID")
+
+
+def test_script_for_new_migrations_is_there() -> None:
+    assert (Path(next(iter(goodpix.schema.migrations.__path__))) / "script.py.mako").is_file()

@@ -1,0 +1,81 @@
+"""Facts about rows."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pytest
+
+from goodpix.schema.counts import BitCounts
+from goodpix.schema.rows import MaskKey, MaskRow, nonzero_bits
+
+from ...rows import coadd_row, epoch_row, some_runs
+
+RUNS = some_runs(3)
+ROWS = {"epoch": epoch_row(RUNS, unique=(9, 4)), "coadd": coadd_row(RUNS)}
+
+
+def stored(row: MaskRow) -> dict[str, Any]:
+    """Return the values of a row's columns, as a mask file has them."""
+    own = {"nx": row.nx, "ny": row.ny, "checksum": row.checksum, "record": row.record}
+    return asdict(row.key) | asdict(row.counts) | own
+
+
+@pytest.mark.parametrize("kind", ["epoch", "coadd"])
+def test_row_comes_back_from_its_values(kind: str) -> None:
+    assert MaskRow.from_values(stored(ROWS[kind])) == ROWS[kind]
+
+
+@pytest.mark.parametrize("value", [None, 0.0, 1e-300, 0.1 + 0.2, -1234567.891])
+def test_fact_comes_back_exactly(value: float | None) -> None:
+    row = epoch_row(RUNS, airmass=value)
+    assert MaskRow.from_values(stored(row)).facts == row.facts
+
+
+def test_record_is_the_same_text_for_the_same_row() -> None:
+    assert epoch_row(RUNS).record == epoch_row(some_runs(3)).record
+
+
+def test_record_holds_what_the_other_columns_do_not() -> None:
+    row = ROWS["epoch"]
+    assert set(json.loads(row.record)) == {*asdict(row.facts), "bits", "hpix"}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_record_refuses_what_json_cannot_hold(value: float) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        _ = epoch_row(RUNS, airmass=value).record
+
+
+@pytest.mark.parametrize("name", ["n_good", "record", "kind", "checksum"])
+def test_missing_column_is_an_error(name: str) -> None:
+    values = stored(ROWS["epoch"])
+    del values[name]
+    with pytest.raises(KeyError, match=name):
+        MaskRow.from_values(values)
+
+
+@pytest.mark.parametrize(
+    ("record", "message"), [("{}", "bits"), ('{"bits": {}, "hpix": []}', "missing"), ("[", "Expecting value")]
+)
+def test_incomplete_record_is_an_error(record: str, message: str) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError), match=message):
+        MaskRow.from_values(stored(ROWS["epoch"]) | {"record": record})
+
+
+def test_bits_that_do_not_occur_are_left_out() -> None:
+    se, coadd = np.zeros(24, np.int64), np.zeros(24, np.int64)
+    se[3], coadd[23] = 7, 1
+    assert nonzero_bits(BitCounts(se, coadd)) == {"se": {3: 7}, "coadd": {23: 1}}
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        (MaskKey("T", "i", "epoch", 5, 6), "epoch 5/6 (tile T, band i)"),
+        (MaskKey("T", "i", "coadd", None, None), "coadd (tile T, band i)"),
+    ],
+)
+def test_key_names_tile_band_and_image(key: MaskKey, text: str) -> None:
+    assert str(key) == text
