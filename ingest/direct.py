@@ -34,6 +34,9 @@ _TIE = 1e-8
 
 _ROWS_SHOWN = 5
 
+# Rows of the planes that are in memory at once.
+_BLOCK = 512
+
 # What esutil leaves out of the TPV convention without a word.
 _ESUTIL_PV = {0, 1, 2, 4, 5, 6, 7, 8, 9, 10}
 
@@ -121,10 +124,14 @@ def _read_side(row: Any, wcs_source: str) -> Side:
         header = reader.plane(*planes["image"]).header
         if wcs_source == "scamp":
             header = read_scamp_head(planes["head"][0])
-        weight = reader.plane(*planes["weight"]).read()
-        bmask = reader.plane(*planes["bmask"]).read()
-        seg = reader.plane(*planes["seg"]).read() if "seg" in planes else np.zeros_like(bmask)
-    flags = direct_flags(weight, bmask, seg)
+        weight, bmask = reader.plane(*planes["weight"]), reader.plane(*planes["bmask"])
+        seg = reader.plane(*planes["seg"]) if "seg" in planes else None
+        flags = np.empty(bmask.shape, np.int64)
+        for y0 in range(0, bmask.shape[0], _BLOCK):  # whole planes of a coadd would take gigabytes
+            rows = slice(y0, min(y0 + _BLOCK, bmask.shape[0]))
+            bits = bmask.read(rows)
+            objects = np.zeros_like(bits) if seg is None else seg.read(rows)
+            flags[rows] = direct_flags(weight.read(rows), bits, objects)
     return Side(flags, Wcs.from_header(header, row.image_path), row.position_offset)
 
 

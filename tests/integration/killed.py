@@ -20,7 +20,6 @@ from typing import Any
 import sqlalchemy as sa
 
 import goodpix
-from goodpix.ingest import survey as _survey  # noqa: F401  # loaded once, before the first copy of this process
 
 __all__ = ["main"]
 
@@ -63,10 +62,9 @@ class _Steps:
         return stepping
 
 
-def _ingest(folder: Path, last: int) -> None:
-    """Ingest in this process, and kill it at a step."""
+def _ingest(folder: Path) -> None:
+    """Ingest in this process."""
     os.environ["MEDS_DIR"] = os.fspath(folder / "survey")
-    _Steps(last).watch()
     goodpix.ingest_tiles(folder / "survey", db=folder / "goodpix.db", masks=folder / "masks")
 
 
@@ -76,7 +74,8 @@ def _outlived(folder: Path, last: int) -> bool:
     if child == 0:
         status = 1
         try:
-            _ingest(folder, last)
+            _Steps(last).watch()
+            _ingest(folder)
             status = 0
         finally:
             os._exit(status)
@@ -88,11 +87,14 @@ def _outlived(folder: Path, last: int) -> bool:
 
 def main(survey: Path, work: Path) -> None:
     """Kill an ingest at every step."""
+    undisturbed = work / "undisturbed"
+    shutil.copytree(survey.parent, undisturbed)
+    _ingest(undisturbed)  # kernels and libraries are loaded now, and by each copy of this process no more
     for last in itertools.count(1):
         folder = work / str(last)
         shutil.copytree(survey.parent, folder)
         if _outlived(folder, last):
-            folder.rename(work / "undisturbed")
+            shutil.rmtree(folder)
             return
 
 
