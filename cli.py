@@ -33,20 +33,8 @@ LEADING = {
 }
 
 
-class Format(StrEnum):
-    """How an answer is written."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
-    parquet = "parquet"
-
-
-class WcsSource(StrEnum):
-    """Where an epoch's coordinates come from."""
-
-    image = "image"
-    scamp = "scamp"
+Format = StrEnum("Format", ["table", "csv", "json", "parquet"])
+WcsSource = StrEnum("WcsSource", ["image", "scamp"])
 
 
 Db = Annotated[str, typer.Option("--db", envvar="GOODPIX_DB", metavar="URL", help="Database URL, or a SQLite file.")]
@@ -127,12 +115,9 @@ def demo(
     with _progress():
         made = run_demo(folder)
     _say(str(made.report))
-    _print_table(made.epochs, "epochs")
-    print(f"\nsurvey files  {made.survey}")
-    print(f"database      {made.database}")
-    print(f"masks         {made.masks}")
-    print(f"picture       {made.picture}")
-    print(f"\nTry: goodpix tiles --db {made.database}")
+    print(_table(made.epochs, "epochs"))
+    print(f"\nsurvey files  {made.survey}\ndatabase      {made.database}\nmasks         {made.masks}")
+    print(f"picture       {made.picture}\n\nTry: goodpix tiles --db {made.database}")
 
 
 @app.command()
@@ -287,10 +272,9 @@ def _answer(
     if output is not None:
         _write(lambda: output.write_bytes(_rendered(rows, name, chosen)), output)
     elif chosen is Format.table:
-        _print_table(rows, name)
+        print(_table(rows, name))
     else:
-        rendered = _rendered(rows, name, chosen)
-        sys.stdout.buffer.write(rendered)
+        sys.stdout.buffer.write(_rendered(rows, name, chosen))
         sys.stdout.buffer.flush()
 
 
@@ -314,10 +298,6 @@ def _in_format(rows: "pd.DataFrame", name: str, format_: Format) -> bytes:
     if format_ is Format.parquet:
         return bytes(rows.to_parquet(index=False))
     return (_table(rows, name) + "\n").encode()
-
-
-def _print_table(rows: "pd.DataFrame", name: str) -> None:
-    print(_table(rows, name))
 
 
 def _table(rows: "pd.DataFrame", name: str) -> str:

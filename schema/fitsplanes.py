@@ -126,7 +126,7 @@ class PlaneReader:
             if number == ext if isinstance(ext, int) else name.strip().lower() == wanted:
                 return file[number]
         found = ", ".join(name or str(number) for number, name in enumerate(names))
-        raise FitsFileError(f"{path}: no extension {ext!r} (the file has {found})")
+        raise FitsFileError(f"{path}: no extension {ext!r} (the file has {found}; is it truncated?)")
 
     def _open(self, path: str) -> Any:
         if path not in self._files:
@@ -192,4 +192,5 @@ def _upper(header: Any) -> dict[str, Any]:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+    # CFITSIO's further lines are of earlier calls as well
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
