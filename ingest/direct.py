@@ -8,7 +8,9 @@ fast way is used but the reading of files.
 import itertools
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from string import Template
 from typing import Any
 
 import esutil
@@ -70,6 +72,8 @@ class Comparison:
 def check_mask(db: str | os.PathLike[str], tilename: str, band: str, expnum: int, ccdnum: int) -> Comparison:
     """Derive one stored mask again from the FITS files, the direct way, and compare every pixel.
 
+    An environment variable of the files' paths that is not set has the value that it had in the ingest.
+
     Parameters
     ----------
     db : str or path
@@ -105,7 +109,10 @@ def check_mask(db: str | os.PathLike[str], tilename: str, band: str, expnum: int
         file = MaskFile.open(database.root.path(of_coadd.mask_file))
         stored = decode(file.runs(of_epoch.mask_row_group))
         wcs_source = database.identity.wcs_source
-    return compare(stored, _read_side(of_epoch, wcs_source), _read_side(of_coadd, "image"))
+        with database.engine.connect() as connection:
+            of_run = sa.select(tables.ingest_run.c.arguments).where(tables.ingest_run.c.run_id == of_epoch.run_id)
+            remembered = json.loads(connection.execute(of_run).scalar() or "{}").get("variables", {})
+    return compare(stored, _read_side(of_epoch, wcs_source, remembered), _read_side(of_coadd, "image", remembered))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,9 +124,12 @@ class Side:
     offset: float
 
 
-def _read_side(row: Any, wcs_source: str) -> Side:
+def _read_side(row: Any, wcs_source: str, remembered: Mapping[str, str]) -> Side:
     """Read the planes and the header that a row names."""
-    planes = json.loads(row.planes)
+    unset = {name: value for name, value in remembered.items() if name not in os.environ}
+    planes = {
+        name: [Template(path).safe_substitute(unset), *ext] for name, (path, *ext) in json.loads(row.planes).items()
+    }
     with PlaneReader() as reader:
         header = reader.plane(*planes["image"]).header
         if wcs_source == "scamp":

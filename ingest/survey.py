@@ -10,6 +10,7 @@ from pathlib import Path
 from ..schema.bits import DES_Y6, BitNames
 from ..schema.database import Database, open_for_writing
 from ..schema.errors import AmbiguousInputError, InfoFileError, UsageError
+from ..schema.fitsplanes import variables
 from .fingerprint import Options
 from .infofile import TileInfo, campaign_of, find_info_files, read_info_file
 from .plan import TileTask
@@ -149,6 +150,7 @@ def ingest_tiles(
         "masks": None if masks is None else str(masks),
         "force": force,
         "retry_failed": retry_failed,
+        "variables": _variables(inputs),
     }
     with open_for_writing(db, masks=masks, campaign=campaign, wcs_source=wcs_source, bit_names=bit_names) as database:
         writer = Writer(database, arguments)
@@ -226,6 +228,16 @@ def _read(path: Path) -> _Input:
         return _Input(path, read_info_file(path))
     except InfoFileError as error:
         return _Input(path, error)
+
+
+def _variables(inputs: list[_Input]) -> dict[str, str]:
+    """Return the environment variables that the inputs' paths use, folders among them as absolute paths."""
+    paths: list[str] = []
+    for each in inputs:
+        if isinstance(each.content, TileInfo):
+            paths += [each.content.image_path, each.content.src_info[0].image_path]
+    values = {name: os.environ[name] for name in variables(paths) if name in os.environ}
+    return {name: os.path.abspath(value) if Path(value).is_dir() else value for name, value in values.items()}
 
 
 def _check_inputs(inputs: list[_Input]) -> str:

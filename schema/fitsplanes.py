@@ -1,7 +1,8 @@
 """The one reader of FITS planes and headers."""
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy.typing as npt
 
 from .errors import DitheredWeightError, FitsFileError, PlaneError
 
-__all__ = ["Plane", "PlaneReader", "check_integer", "check_weight", "expand", "read_scamp_head"]
+__all__ = ["Plane", "PlaneReader", "check_integer", "check_weight", "expand", "read_scamp_head", "variables"]
 
 Extension = str | int
 
@@ -22,6 +23,11 @@ Extension = str | int
 def expand(path: str) -> str:
     """Return a path with its environment variables and ``~`` filled in, on the machine that opens it."""
     return os.path.expanduser(os.path.expandvars(path))  # ~nobody stays as it is
+
+
+def variables(paths: Iterable[str]) -> list[str]:
+    """Return the names of the environment variables in paths, each once, in the order of appearance."""
+    return list(dict.fromkeys(name for path in paths for name in re.findall(r"\$\{?(\w+)", path)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +141,9 @@ class PlaneReader:
             if Path(place).is_dir():
                 raise FitsFileError(f"{shown}: is a folder: expected a FITS file")
             if not Path(place).exists():
-                raise FitsFileError(f"{shown}: no such file")
+                unset = variables([place])
+                hint = f": is {unset[0]} set?" if unset else ""
+                raise FitsFileError(f"{shown}: no such file{hint}")
             try:
                 file = self._stack.enter_context(fitsio.FITS(place))
                 len(file)

@@ -821,3 +821,17 @@ def test_both_databases_refuse_another_masks_root(database_url: str, survey: Sur
     survey.ingest(db=database_url)
     with pytest.raises(goodpix.GoodpixError, match=r"masks root is .*other.* was made with"):
         survey.ingest(db=database_url, masks=survey.masks.with_name("other"))
+
+
+# Where the files are.
+
+
+def test_check_finds_the_files_where_the_ingest_did(stored: Survey, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MEDS_DIR")
+    assert stored.check(0).equal
+
+
+def test_check_obeys_the_environment_before_the_ingest(stored: Survey, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDS_DIR", "nowhere")
+    with pytest.raises(goodpix.GoodpixError, match=r"\(nowhere/.*no such file"):
+        stored.check(0)

@@ -221,3 +221,9 @@ def test_scamp_header_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.head").write_bytes(b"\xff\xfe\x00" * 50)
     with pytest.raises(FitsFileError, match=r"a\.head"):
         read_scamp_head(str(tmp_path / "a.head"))
+
+
+def test_variable_that_is_not_set_is_named(reader: PlaneReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MEDS_DIR", raising=False)
+    with pytest.raises(FitsFileError, match=r"\$MEDS_DIR/a\.fits: no such file: is MEDS_DIR set\?"):
+        reader.plane("$MEDS_DIR/a.fits", "sci")
