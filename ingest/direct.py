@@ -25,6 +25,7 @@ from ..schema.errors import MaskNotFoundError
 from ..schema.fitsplanes import PlaneReader, read_scamp_head
 from ..schema.maskfile import MaskFile
 from ..schema.rle import decode
+from ..schema.rows import MaskKey
 from ..schema.wcs import Wcs, unit_vectors
 
 __all__ = ["Comparison", "Side", "check_mask", "compare", "direct_flags", "direct_positions"]
@@ -90,8 +91,9 @@ def check_mask(db: str | os.PathLike[str], tilename: str, band: str, expnum: int
     GoodpixError
         If the mask or a FITS file cannot be read.
     """
+    key = MaskKey(tilename, band, "epoch", expnum, ccdnum)
     with open_for_reading(db) as database:
-        coadd, epoch = tables.coadd, tables.epoch
+        coadd, epoch, run = tables.coadd, tables.epoch, tables.ingest_run
         with database.engine.connect() as connection:
             of_coadd = connection.execute(
                 sa.select(coadd).where(coadd.c.tilename == tilename, coadd.c.band == band)
@@ -104,14 +106,13 @@ def check_mask(db: str | os.PathLike[str], tilename: str, band: str, expnum: int
                     epoch.c.ccdnum == ccdnum,
                 )
             ).one_or_none()
-        if of_coadd is None or of_epoch is None:
-            raise MaskNotFoundError(f"the catalogue has no epoch {expnum}/{ccdnum} (tile {tilename}, band {band})")
+            if of_coadd is None or of_epoch is None:
+                raise MaskNotFoundError(f"the catalogue has no {key}")
+            arguments = connection.execute(sa.select(run.c.arguments).where(run.c.run_id == of_epoch.run_id)).scalar()
         file = MaskFile.open(database.root.path(of_coadd.mask_file))
         stored = decode(file.runs(of_epoch.mask_row_group))
         wcs_source = database.identity.wcs_source
-        with database.engine.connect() as connection:
-            of_run = sa.select(tables.ingest_run.c.arguments).where(tables.ingest_run.c.run_id == of_epoch.run_id)
-            remembered = json.loads(connection.execute(of_run).scalar() or "{}").get("variables", {})
+    remembered = json.loads(arguments or "{}").get("variables", {})
     return compare(stored, _read_side(of_epoch, wcs_source, remembered), _read_side(of_coadd, "image", remembered))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from .columns import column
 from .counts import BitCounts, Counts
+from .errors import UsageError
 
 __all__ = ["CoaddFacts", "EpochFacts", "ImageFacts", "MaskKey", "MaskRow", "nonzero_bits"]
 
@@ -20,6 +21,11 @@ class MaskKey:
     kind: str = column("epoch, or coadd for the coadd's own mask")
     expnum: int | None = column("exposure number; null for the coadd")
     ccdnum: int | None = column("CCD number; null for the coadd")
+
+    def __post_init__(self) -> None:
+        for what, number, n_bits in (("expnum", self.expnum, 64), ("ccdnum", self.ccdnum, 16)):
+            if number is not None and not -(1 << (n_bits - 1)) <= number < 1 << (n_bits - 1):
+                raise UsageError(f"{what} is {number}: expected a number of {n_bits} bits")
 
     @property
     def name(self) -> str:

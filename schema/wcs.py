@@ -92,7 +92,7 @@ class Wcs:
 
     @property
     def crval(self) -> npt.NDArray[np.float64]:
-        """CRVAL1 and CRVAL2, degrees; shape (2,)."""
+        """CRVAL1 and CRVAL2, in CUNIT; shape (2,)."""
         return np.array([self._number("CRVAL1"), self._number("CRVAL2")])
 
     @property
@@ -102,7 +102,7 @@ class Wcs:
 
     @property
     def cd(self) -> npt.NDArray[np.float64]:
-        """The CD matrix, degrees per pixel; shape (2, 2). From CDELT and PC where there is no CD."""
+        """The CD matrix, CUNIT per pixel; shape (2, 2). From CDELT and PC where there is no CD."""
         return cd_matrix(self.keywords)
 
     @property

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from goodpix.schema.counts import BitCounts
+from goodpix.schema.errors import UsageError
 from goodpix.schema.rows import MaskKey, MaskRow, nonzero_bits
 
 from ...rows import coadd_row, epoch_row, some_runs
@@ -79,3 +80,9 @@ def test_bits_that_do_not_occur_are_left_out() -> None:
 )
 def test_key_names_tile_band_and_image(key: MaskKey, text: str) -> None:
     assert str(key) == text
+
+
+@pytest.mark.parametrize(("expnum", "ccdnum", "what"), [(1 << 63, 1, "expnum"), (1, 1 << 15, "ccdnum")])
+def test_key_that_no_column_can_hold_is_refused(expnum: int, ccdnum: int, what: str) -> None:
+    with pytest.raises(UsageError, match=rf"{what} is .*: expected a number of"):
+        MaskKey("DES0124-3332", "r", "epoch", expnum, ccdnum)
