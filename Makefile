@@ -10,7 +10,7 @@ PIP  := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # The build constraint holds for esutil, which pip compiles, as well.
 INSTALL := $(PIP) install --constraint constraints.txt --build-constraint constraints.txt
 
-CODE := cli.py demo.py ingest query schema
+CODE := cli demo.py ingest query schema
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

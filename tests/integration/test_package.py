@@ -43,18 +43,18 @@ def test_wheel_holds_only_the_package(archives: dict[str, Path]) -> None:
         names = [Path(name) for name in wheel.namelist()]
     assert {name.parts[0].split("-")[0] for name in names} == {"goodpix"}
     folders = {name.parts[1] for name in names if name.parts[0] == "goodpix" and len(name.parts) > 2}
-    assert folders == {"ingest", "query", "schema"}
+    assert folders == {"cli", "ingest", "query", "schema"}
     modules = {name.stem for name in names if len(name.parts) == 2 and name.suffix == ".py"}
-    assert modules == {"__init__", "__main__", "cli", "demo"}
+    assert modules == {"__init__", "__main__", "demo"}
 
 
 def test_wheel_holds_every_module_and_data_file(archives: dict[str, Path]) -> None:
     with zipfile.ZipFile(archives["wheel"]) as wheel:
         shipped = set(wheel.namelist())
-    rooms = [path for room in ("ingest", "query", "schema") for path in (ROOT / room).rglob("*")]
+    folders = [path for folder in ("cli", "ingest", "query", "schema") for path in (ROOT / folder).rglob("*")]
     expected = {
         f"goodpix/{path.relative_to(ROOT).as_posix()}"
-        for path in [*rooms, ROOT / "py.typed"]
+        for path in [*folders, ROOT / "py.typed"]
         if path.is_file() and path.parent.name != "__pycache__"
     }
     assert expected - shipped == set()

@@ -1,0 +1,64 @@
+"""The program ``goodpix``: its commands in the order of the help, its exit statuses."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ..schema.errors import GoodpixError
+from .reading import LISTINGS, info, listing, mask, sql
+from .writing import check, demo, ingest
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="A catalogue of good background pixels.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(demo)
+app.command()(ingest)
+for _name, _meaning in LISTINGS.items():
+    app.command(_name, help=_meaning)(listing(_name))
+app.command()(mask)
+app.command()(check)
+app.command()(sql)
+
+db_app = typer.Typer(help="The database of a catalogue.", no_args_is_help=True, rich_markup_mode=None)
+db_app.command()(info)
+app.add_typer(db_app, name="db")
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one line and exit status 2."""
+    try:
+        app(prog_name="goodpix")
+    except GoodpixError as error:
+        print(f"goodpix: {error}", file=sys.stderr)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        extra = {"matplotlib": "plot", "psycopg": "postgres"}.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        print(f"goodpix: {error.name} is not installed: pip install 'goodpix[{extra}]'", file=sys.stderr)
+        sys.exit(2)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"goodpix {version('goodpix')}")
+        raise typer.Exit
+
+
+@app.callback()
+def goodpix(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    """Say which pixels of a survey are sky, and why the others are not."""

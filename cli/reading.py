@@ -1,0 +1,104 @@
+"""The commands that ask a catalogue."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import (
+    DEFAULT_DB,
+    Band,
+    Ccdnum,
+    Db,
+    Expnum,
+    FormatOption,
+    Ignore,
+    IgnoreBit,
+    Max,
+    Min,
+    Nite,
+    Output,
+    Tile,
+    parse_filters,
+    parse_selection,
+)
+from .output import answer, write_output
+
+# Imports in function bodies: they bring pandas and SQL, which the help must not wait for.
+
+__all__ = ["LISTINGS", "info", "listing", "mask", "sql"]
+
+LISTINGS = {
+    "tiles": "List tiles: sums over their epochs, and their coadd.",
+    "epochs": "List epochs: the counts of each mask, and the facts about its image.",
+    "ccds": "List CCD images, each once, however many tiles hold it.",
+    "exposures": "List exposures: sums over their CCD images.",
+    "bits": "List how many pixels each mask bit costs each epoch.",
+    "failures": "List what failed, and why.",
+}
+
+
+def listing(name: str) -> Callable[..., None]:
+    """Return a command that lists what the `Catalogue` method of that name gives."""
+
+    def command(
+        db: Db = DEFAULT_DB,
+        tile: Tile = None,
+        band: Band = None,
+        expnum: Expnum = None,
+        ccdnum: Ccdnum = None,
+        nite: Nite = None,
+        min_: Min = None,
+        max_: Max = None,
+        format_: FormatOption = None,
+        output: Output = None,
+    ) -> None:
+        filters = parse_filters(tilename=tile, band=band, expnum=expnum, ccdnum=ccdnum, nite=nite, min=min_, max=max_)
+        answer(name, db, lambda catalogue: getattr(catalogue, name)(**filters), format_, output)
+
+    return command
+
+
+def mask(
+    tilename: Annotated[str, typer.Argument(metavar="TILE", help="Tile name.")],
+    band: Annotated[str, typer.Argument(help="Band.")],
+    expnum: Annotated[int | None, typer.Argument(help="Exposure; without: the coadd's own mask.")] = None,
+    ccdnum: Annotated[int | None, typer.Argument(help="CCD.")] = None,
+    db: Db = DEFAULT_DB,
+    ignore: Ignore = None,
+    ignore_bit: IgnoreBit = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write: .png, .fits, .npz or .parquet.")
+    ] = None,
+) -> None:
+    """Show one mask, or write it to a file."""
+    from ..query.catalogue import Catalogue
+
+    selection = parse_selection(ignore, ignore_bit)
+    with Catalogue(db) as catalogue:
+        found = catalogue.mask(tilename, band, expnum, ccdnum)
+        n_good = found.count(selection)
+        if output is not None:
+            write_output(lambda: found.save(output, selection), output)
+    print(found)
+    print(f"good pixels ({selection}): {n_good:,} of {found.encoded.nx * found.encoded.ny:,}")
+
+
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT.")],
+    db: Db = DEFAULT_DB,
+    format_: FormatOption = None,
+    output: Output = None,
+) -> None:
+    """Run a query of your own; it can read everything and change nothing."""
+    answer("sql", db, lambda cat: cat.sql(query), format_, output)
+
+
+def info(db: Db = DEFAULT_DB) -> None:
+    """Say what the catalogue is, and how much is in it."""
+    from ..query.catalogue import Catalogue
+
+    with Catalogue(db) as catalogue:
+        for name, value in catalogue.info().items():
+            print(f"{name:<16} {value}")

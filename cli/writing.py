@@ -1,0 +1,96 @@
+"""The commands that run the ingest side."""
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import DEFAULT_DB, Db
+from .output import render_table, say, show_progress
+
+# Imports in function bodies: they bring numba, pandas and SQL, which the help must not wait for.
+
+__all__ = ["check", "demo", "ingest"]
+
+WcsSource = StrEnum("WcsSource", ["image", "scamp"])
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where to make it.")] = Path("goodpix-demo"),
+) -> None:
+    """Make a small synthetic tile, ingest it, query it, draw it."""
+    from ..demo import run_demo
+
+    with show_progress():
+        made = run_demo(folder)
+    say(str(made.report))
+    print(render_table(made.epochs, "epochs"))
+    print(f"\nsurvey files  {made.survey}\ndatabase      {made.database}\nmasks         {made.masks}")
+    print(f"picture       {made.picture}\n\nTry: goodpix tiles --db {made.database}")
+
+
+def ingest(
+    inputs: Annotated[list[Path], typer.Argument(help="Info files, or folders to search for them.")],
+    db: Db = DEFAULT_DB,
+    masks: Annotated[
+        Path | None, typer.Option("--masks", help="Folder of the mask files; GOODPIX_MASKS for a new catalogue.")
+    ] = None,
+    wcs: Annotated[
+        WcsSource, typer.Option("--wcs", help="An epoch's coordinates: of its image, or of its SCAMP header.")
+    ] = WcsSource.image,
+    force: Annotated[bool, typer.Option("--force", help="Make every mask again.")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try again what failed, though it has not changed.")
+    ] = False,
+    allow_missing_se_seg: Annotated[
+        bool, typer.Option("--allow-missing-se-seg", help="Take epochs without a segmentation map.")
+    ] = False,
+    allow_dithered_weights: Annotated[
+        bool, typer.Option("--allow-dithered-weights", help="Take weights that may have lost their zeros.")
+    ] = False,
+) -> None:
+    """Compute the masks of every epoch that info files list, and store them."""
+    from ..ingest.survey import ingest_tiles
+
+    with show_progress() as advance:
+        report = ingest_tiles(
+            inputs,
+            db=db,
+            masks=masks or _masks_of_environment(db),
+            wcs_source=wcs.value,
+            force=force,
+            retry_failed=retry_failed,
+            allow_missing_se_seg=allow_missing_se_seg,
+            allow_dithered_weights=allow_dithered_weights,
+            progress=advance,
+        )
+    say(str(report))
+    if report.n_failures:
+        say("what failed and why: goodpix failures")
+        raise typer.Exit(1)
+
+
+def _masks_of_environment(db: str) -> Path | None:
+    """Return GOODPIX_MASKS for a catalogue that is yet to be made; an existing one knows its own."""
+    from ..schema.database import is_catalogue
+
+    masks = os.environ.get("GOODPIX_MASKS")
+    return Path(masks) if masks and not is_catalogue(db) else None
+
+
+def check(
+    tilename: Annotated[str, typer.Argument(metavar="TILE", help="Tile name.")],
+    band: Annotated[str, typer.Argument(help="Band.")],
+    expnum: Annotated[int, typer.Argument(help="Exposure.")],
+    ccdnum: Annotated[int, typer.Argument(help="CCD.")],
+    db: Db = DEFAULT_DB,
+) -> None:
+    """Derive one mask again from the FITS files, the direct way, and compare every pixel."""
+    from ..ingest.direct import check_mask
+
+    comparison = check_mask(db, tilename, band, expnum, ccdnum)
+    print(comparison)
+    if not comparison.equal:
+        raise typer.Exit(1)
