@@ -8,10 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import alembic.command
-import alembic.config
-import alembic.runtime.migration
-import alembic.script
 import sqlalchemy as sa
 
 from .bits import DES_Y6, BitNames
@@ -22,7 +18,19 @@ from .masksroot import FORMAT_VERSION, MasksRoot
 from .tables import catalogue, coadd
 from .views import create_views, drop_views
 
-__all__ = ["Database", "Identity", "is_catalogue", "open_for_reading", "open_for_writing", "parse_url", "shown"]
+__all__ = [
+    "REVISION",
+    "Database",
+    "Identity",
+    "is_catalogue",
+    "open_for_reading",
+    "open_for_writing",
+    "parse_url",
+    "shown",
+]
+
+REVISION = "0001"
+"""The newest of the migrations: that of the tables that this software reads and writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,19 +231,17 @@ def _create(
         connection.execute(catalogue.insert().values(values))
 
 
-def migrate(connection: sa.Connection, revision: str = "head") -> None:
+def migrate(connection: sa.Connection, revision: str = REVISION) -> None:
     """Bring the tables to a revision, and the views to this software's."""
-    config = _alembic()
+    import alembic.command  # slow, and rarely needed
+    import alembic.config
+
+    config = alembic.config.Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.attributes["connection"] = connection
     drop_views(connection)
     alembic.command.upgrade(config, revision)
     create_views(connection)
-
-
-def _alembic() -> alembic.config.Config:
-    config = alembic.config.Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    return config
 
 
 def _has_no_masks(engine: sa.Engine) -> bool:
@@ -255,10 +261,9 @@ def _identity(engine: sa.Engine, url: sa.URL) -> Identity:
         raise _unusable(url, error) from error
     if found is None:
         raise CatalogueError(f"{shown(url)}: its table catalogue is empty: use another --db")
-    head = alembic.script.ScriptDirectory.from_config(_alembic()).get_current_head()
-    if found["format_version"] > FORMAT_VERSION or revision != head:
+    if found["format_version"] > FORMAT_VERSION or revision != REVISION:
         raise CatalogueVersionError(
-            f"{shown(url)}: tables of revision {revision}, format {found['format_version']}; expected {head} and "
+            f"{shown(url)}: tables of revision {revision}, format {found['format_version']}; expected {REVISION} and "
             f"{FORMAT_VERSION}: use the goodpix that made it"
         )
     try:
