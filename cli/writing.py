@@ -40,6 +40,9 @@ def ingest(
     wcs: Annotated[
         WcsSource, typer.Option("--wcs", help="An epoch's coordinates: of its image, or of its SCAMP header.")
     ] = WcsSource.image,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Processes side by side; by default as many as cores.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Make every mask again.")] = False,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try again what failed, though it has not changed.")
@@ -60,6 +63,7 @@ def ingest(
             db=db,
             masks=masks or _masks_of_environment(db),
             wcs_source=wcs.value,
+            workers=workers,
             force=force,
             retry_failed=retry_failed,
             allow_missing_se_seg=allow_missing_se_seg,

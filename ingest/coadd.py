@@ -1,6 +1,7 @@
 """The mask of a coadd, and what its epochs need of it."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..schema.counts import count_coadd
 from ..schema.fitsplanes import PlaneReader, check_weight
@@ -8,13 +9,15 @@ from ..schema.footprint import footprint
 from ..schema.rle import Runs
 from ..schema.rows import CoaddFacts, MaskKey, MaskRow, nonzero_bits
 from ..schema.wcs import Wcs
-from .coaddflags import CoaddFlags, read_coadd_flags
+from .coaddflags import CoaddFlags, code_coadd
 from .fingerprint import Options
 from .headerfacts import check_identity
 from .imagefacts import check_shapes, image_facts
 from .infofile import TileInfo
+from .pixels import PlaneFiles
+from .workers import Spread
 
-__all__ = ["Coadd", "make_coadd_mask", "read_coadd"]
+__all__ = ["Coadd", "make_coadd_mask"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,54 +32,62 @@ class Coadd:
         Its solution.
     offset : float
         Its ``position_offset``.
-    quantization : str or None
-        How its weight plane was quantised.
     """
 
     flags: CoaddFlags
     wcs: Wcs
     offset: float
-    quantization: str | None
 
 
-def read_coadd(info: TileInfo, options: Options) -> Coadd:
-    """Read a tile's coadd.
+def make_coadd_mask(
+    info: TileInfo, options: Options, fingerprint: str, *, spread: Spread = map, scratch: Path | None = None
+) -> tuple[Coadd, tuple[MaskRow, Runs]]:
+    """Read a tile's coadd; return what its epochs need, and its own mask with its row.
+
+    Parameters
+    ----------
+    info : TileInfo
+        What the info file says.
+    options : Options
+        What changes masks besides the inputs.
+    fingerprint : str
+        Of its inputs.
+    spread : Spread
+        How the parts of the coadd are done.
+    scratch : Path, optional
+        Where its flags lie when other processes are to see them.
 
     Raises
     ------
     GoodpixError
         If a file, a plane or the header cannot be used.
     """
+    files = PlaneFiles.of(info)
     with PlaneReader() as reader:
         image = reader.plane(info.image_path, info.image_ext)
         primary = reader.primary_header(info.image_path)
         expected = {"BAND": info.band, "TILENAME": info.tilename}
         check_identity(image.header, primary, info.image_path, expected)
         wcs = Wcs.from_header(image.header, info.image_path)
-        weight = reader.plane(info.weight_path, info.weight_ext)
-        bmask = reader.plane(info.bmask_path, info.bmask_ext)
-        seg = reader.plane(info.seg_path, info.seg_ext)
-        planes = {"weight": weight, "image": image, "bmask": bmask, "seg": seg}
-        check_shapes(planes, f"coadd (tile {info.tilename}, band {info.band})")
-        check_weight(weight, allow_dithered=options.allow_dithered_weights)
-        flags = read_coadd_flags(weight, bmask, seg, wcs=wcs, offset=info.position_offset, unique=info.unique_region)
-        return Coadd(flags, wcs, info.position_offset, weight.quantization)
-
-
-def make_coadd_mask(coadd: Coadd, info: TileInfo, fingerprint: str) -> tuple[MaskRow, Runs]:
-    """Return the coadd's own mask, and its row."""
-    runs = coadd.flags.runs()
-    place = footprint(coadd.wcs, coadd.flags.shape, coadd.offset)
-    unique = coadd.flags.n_unique() if info.unique_region else None
-    counts, bits = count_coadd(runs, pixel_area=place.pixel_area, unique=unique)
+        planes = files.planes(reader)
+        check_shapes({**planes.named(), "image": image}, f"coadd (tile {info.tilename}, band {info.band})")
+        check_weight(planes.weight, allow_dithered=options.allow_dithered_weights)
+        shape, quantization = planes.bmask.shape, planes.weight.quantization
+    region = info.unique_region
+    flags, own = code_coadd(
+        files, shape, wcs=wcs, offset=info.position_offset, unique=region, spread=spread, scratch=scratch
+    )
+    place = footprint(wcs, shape, info.position_offset)
+    unique = (own.n_unique, own.n_good_unique) if region else None
+    counts, bits = count_coadd(own.runs, pixel_area=place.pixel_area, unique=unique)
     facts = CoaddFacts(
         crossra0=info.crossra0,
         uramin=info.uramin,
         uramax=info.uramax,
         udecmin=info.udecmin,
         udecmax=info.udecmax,
-        **image_facts(info, coadd.wcs, place, fingerprint=fingerprint, quantization=coadd.quantization),
+        **image_facts(info, wcs, place, fingerprint=fingerprint, quantization=quantization),
     )
     key = MaskKey(info.tilename, info.band, "coadd", None, None)
-    row = MaskRow(key, runs.nx, runs.ny, runs.checksum, counts, facts, nonzero_bits(bits), place.hpix)
-    return row, runs
+    row = MaskRow(key, own.runs.nx, own.runs.ny, own.runs.checksum, counts, facts, nonzero_bits(bits), place.hpix)
+    return Coadd(flags, wcs, info.position_offset), (row, own.runs)

@@ -1,6 +1,9 @@
 """The flags of a coadd, one small code per pixel."""
 
+import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,17 +11,19 @@ import numpy.typing as npt
 
 from ..schema.criteria import BIT_SHIFT, Criterion
 from ..schema.errors import PlaneError
-from ..schema.fitsplanes import Plane, check_integer
+from ..schema.fitsplanes import PlaneReader
 from ..schema.footprint import UniqueRegion
 from ..schema.jit import kernel
-from ..schema.rle import Runs, encode
+from ..schema.rle import Runs, RunScan, ScanBuffers, Starts, merge_runs, scan_row, sort_starts
 from ..schema.wcs import Wcs
-from .pixels import as_floats, as_unsigned, fold_bits, is_positive
+from .pixels import BLOCK, PlaneFiles, PlaneRows, fold_row
+from .sharedarray import SharedArray
+from .workers import Spread
 
-__all__ = ["CoaddFlags", "read_coadd_flags"]
+__all__ = ["CoaddFlags", "CoaddRuns", "code_coadd"]
 
-# Rows read at a time: of the three planes 120 bytes per pixel of a row are in memory at once.
-_BLOCK = 256
+# Rows that one call codes: enough to be worth the way to another process, few enough that all have work.
+_CHUNK = 8 * BLOCK
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +32,7 @@ class CoaddFlags:
 
     Parameters
     ----------
-    codes : ndarray of uint8 or uint16, shape (ny + 2, nx + 2)
+    codes : SharedArray of uint8 or uint16, shape (ny + 2, nx + 2)
         Index into `flags` of each pixel; the border is code 0. A position outside the coadd,
         clamped to the border, needs no test of its own.
     flags : ndarray of int64, shape (n_codes,)
@@ -38,7 +43,7 @@ class CoaddFlags:
         Whether the tile has a unique region.
     """
 
-    codes: npt.NDArray[np.unsignedinteger[Any]]
+    codes: SharedArray
     flags: npt.NDArray[np.int64]
     unique: npt.NDArray[np.bool_]
     has_region: bool
@@ -46,118 +51,216 @@ class CoaddFlags:
     @property
     def shape(self) -> tuple[int, int]:
         """(ny, nx) of the coadd."""
-        ny, nx = self.codes.shape
+        ny, nx = self.codes.array.shape
         return ny - 2, nx - 2
 
-    def runs(self) -> Runs:
-        """Return the runs of the coadd's own mask."""
-        return encode(self.codes[1:-1, 1:-1], self.flags)
 
-    def n_unique(self) -> tuple[int, int]:
-        """Return how many pixels of the coadd lie in the unique region, all and good ones."""
-        per_code = np.zeros(self.flags.size, np.int64)
-        for row in self.codes[1:-1, 1:-1]:  # bincount makes eight bytes of each code
-            per_code += np.bincount(row, minlength=per_code.size)
-        inside = per_code * self.unique
-        return int(inside.sum()), int(inside[self.flags == 0].sum())
-
-
-def read_coadd_flags(
-    weight: Plane, bmask: Plane, seg: Plane, *, wcs: Wcs, offset: float, unique: UniqueRegion | None
-) -> CoaddFlags:
-    """Read the three planes of a coadd, some rows at a time, into its flags.
+@dataclass(frozen=True, slots=True, eq=False)
+class CoaddRuns:
+    """The coadd's own mask.
 
     Parameters
     ----------
-    weight, bmask, seg : Plane
-        Of equal shape.
+    runs : Runs
+        Its runs.
+    n_unique, n_good_unique : int
+        Pixels, and good ones, in the unique region.
+    """
+
+    runs: Runs
+    n_unique: int
+    n_good_unique: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Chunk:
+    """Some rows of a coadd, to be coded into `codes`."""
+
+    planes: PlaneFiles
+    wcs: Wcs
+    offset: float
+    unique: UniqueRegion | None
+    shape: tuple[int, int]
+    rows: slice
+    codes: SharedArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Coded:
+    """What coding some rows found: the word of each code, and where runs start; None where codes ran out."""
+
+    rows: slice
+    words: npt.NDArray[np.uint32]
+    starts: Starts | None
+
+
+def code_coadd(
+    planes: PlaneFiles,
+    shape: tuple[int, int],
+    *,
+    wcs: Wcs,
+    offset: float,
+    unique: UniqueRegion | None,
+    spread: Spread = map,
+    scratch: Path | None = None,
+) -> tuple[CoaddFlags, CoaddRuns]:
+    """Read the three planes of a coadd, some rows at a time, into its flags and its own mask.
+
+    Parameters
+    ----------
+    planes : PlaneFiles
+        Where they lie.
+    shape : tuple of int
+        Their (ny, nx).
     wcs : Wcs
         The coadd's solution; says which pixels are in the unique region.
     offset : float
         Its ``position_offset``.
     unique : UniqueRegion, optional
         The tile's.
+    spread : Spread
+        How the parts of the coadd are done; what comes out is the same.
+    scratch : Path, optional
+        Where the flags lie when other processes are to see them.
 
     Raises
     ------
     FitsFileError
         If a plane cannot be read.
     PlaneError
-        If bmask or seg do not hold integers, or there are more than 65,535 sorts of pixels.
+        If bmask or seg do not hold integers, or there are more than some 65,000 sorts of pixels.
     """
-    ny, nx = weight.shape
-    codes: npt.NDArray[np.unsignedinteger[Any]] = np.zeros((ny + 2, nx + 2), np.uint8)
-    table = np.zeros(np.iinfo(np.uint16).max + 1, np.int64)
-    table[0], n_codes = Criterion.OFF_COADD, 1
-    for y0 in range(0, ny, _BLOCK):
-        rows = slice(y0, min(y0 + _BLOCK, ny))
-        planes = _read_rows(weight, bmask, seg, rows)
-        inside = _inside_region(wcs, offset, unique, rows, nx)
-        out = np.zeros((rows.stop - rows.start, nx), np.uint16)
-        n_codes = _code_rows(*planes, inside, table, n_codes, out)
-        if n_codes < 0:
-            raise PlaneError(f"{bmask.path}[{bmask.ext}]: more than 65,535 sorts of pixels in a coadd's bmask")
-        if n_codes > 256 and codes.dtype == np.uint8:
-            codes = codes.astype(np.uint16)
-        codes[rows.start + 1 : rows.stop + 1, 1:-1] = out
-    table = table[:n_codes]
-    return CoaddFlags(codes, table & ~_UNIQUE, (table & _UNIQUE) != 0, unique is not None)
+    ny, nx = shape
+    for dtype in (np.uint8, np.uint16):
+        codes = SharedArray.zeros((ny + 2, nx + 2), dtype, scratch)
+        chunks = [
+            _Chunk(planes, wcs, offset, unique, shape, slice(y, min(y + _CHUNK, ny)), codes)
+            for y in range(0, ny, _CHUNK)
+        ]
+        coded = _unite(spread(_code_rows, chunks), codes)
+        if coded is not None:
+            words, starts = coded
+            flags, inside = _flags_of(words), (words & _UNIQUE) != 0
+            return CoaddFlags(codes, flags, inside, unique is not None), _runs(shape, starts, flags, inside)
+    path, ext = planes.bmask
+    raise PlaneError(f"{path}[{ext}]: a coadd's bmask has too many different values: expected up to 65,000")
+
+
+def _unite(parts: Iterable[_Coded], codes: SharedArray) -> tuple[npt.NDArray[np.uint32], Starts] | None:
+    """Give equal words of all parts one code; None where there are more than codes can tell apart."""
+    code_of: dict[int, int] = {}
+    found = []
+    for part in parts:
+        new = [code_of.setdefault(int(word), len(code_of)) for word in part.words]
+        if part.starts is None or len(code_of) > np.iinfo(codes.array.dtype).max + 1:
+            return None
+        starts = part.starts
+        if new != list(range(len(new))):
+            # rare: every part begins with the words that coadds are made of
+            table = np.array(new, codes.array.dtype)
+            inner = codes.array[part.rows.start + 1 : part.rows.stop + 1, 1:-1]
+            inner[...] = table[inner]
+            starts = Starts(starts.starts, table[starts.codes])
+        found.append(starts)
+    together = (np.concatenate([getattr(each, name) for each in found]) for name in ("starts", "codes"))
+    return np.fromiter(code_of, np.uint32), Starts(*together)
+
+
+def _flags_of(words: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
+    """Return the flags of a coadd's pixels; code 0 is for the border."""
+    wide = words.astype(np.int64)
+    flags: npt.NDArray[np.int64] = (wide & 0x07) << 4 | (wide >> BIT_SHIFT["se"]) << BIT_SHIFT["coadd"]
+    flags[0] = int(Criterion.OFF_COADD)
+    return flags
+
+
+def _runs(
+    shape: tuple[int, int], starts: Starts, flags: npt.NDArray[np.int64], inside: npt.NDArray[np.bool_]
+) -> CoaddRuns:
+    lengths, codes = sort_starts(shape, starts)
+    n_unique, n_good = (int(lengths[which[codes]].sum(dtype=np.int64)) for which in (inside, inside & (flags == 0)))
+    return CoaddRuns(merge_runs(shape, lengths, flags[codes]), n_unique, n_good)
 
 
 # Bit 7 of flags is free: while a coadd is coded it says that the pixel is in the unique region.
-_UNIQUE = np.int64(1 << 7)
+_UNIQUE = np.uint32(1 << 7)
+
+# The word of code 0, which no pixel has.
+_BORDER = int(Criterion.OFF_COADD)
+
+# What the coadds of the Dark Energy Survey are made of: in an object or not, weight or none, one mask bit.
+_COMMON = [
+    region | in_object | weight << 1 | masked << 2 | masked << BIT_SHIFT["se"]
+    for region, masked, weight, in_object in itertools.product((0, int(_UNIQUE)), (0, 1), (0, 1), (0, 1))
+]
 
 
-def _read_rows(
-    weight: Plane, bmask: Plane, seg: Plane, rows: slice
-) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
-    """Return some rows of the three planes, as kernels take them."""
-    bits, objects = bmask.read(rows), seg.read(rows)
-    check_integer(bmask, bits, "bmask")
-    check_integer(seg, objects, "seg")
-    return as_floats(weight.read(rows)), as_unsigned(bits), as_unsigned(objects)
+def _code_rows(chunk: _Chunk) -> _Coded:
+    """Code some rows of a coadd."""
+    nx, rows = chunk.shape[1], chunk.rows
+    out = chunk.codes.array
+    table = np.zeros(np.iinfo(out.dtype).max + 1, np.uint32)
+    n_codes = 1 + len(_COMMON)
+    table[:n_codes] = [_BORDER, *_COMMON]
+    scan = RunScan(chunk.shape, out.dtype, rows.start)
+    with PlaneReader() as reader:
+        planes = chunk.planes.planes(reader)
+        for y in range(rows.start, rows.stop, BLOCK):
+            some = slice(y, min(y + BLOCK, rows.stop))
+            block = planes.read(some)
+            inside = _inside_region(chunk, some, nx)
+            to = out[some.start + 1 : some.stop + 1]
+            n_codes, n_starts = _code_block(
+                block, inside, table, n_codes, to, y, scan.room(some.stop - y), scan.n_starts
+            )
+            if n_codes > table.size:
+                return _Coded(rows, table, None)
+            scan.done(some.stop - y, n_starts)
+    return _Coded(rows, table[:n_codes], scan.starts())
 
 
-def _inside_region(wcs: Wcs, offset: float, unique: UniqueRegion | None, rows: slice, nx: int) -> npt.NDArray[np.bool_]:
-    if unique is None:
+def _inside_region(chunk: _Chunk, rows: slice, nx: int) -> npt.NDArray[np.bool_]:
+    if chunk.unique is None:
         return np.zeros((rows.stop - rows.start, nx), np.bool_)
-    return unique.contains_rows(wcs, rows, nx, offset)
-
-
-_SEG, _WEIGHT = np.int64(Criterion.COADD_SEG), np.int64(Criterion.COADD_WEIGHT)
-_BMASK, _SHIFT = np.int64(Criterion.COADD_BMASK), BIT_SHIFT["coadd"]
+    return chunk.unique.contains_rows(chunk.wcs, rows, nx, chunk.offset)
 
 
 @kernel
-def _code_rows(
-    weight: npt.NDArray[np.floating[Any]],
-    bmask: npt.NDArray[np.unsignedinteger[Any]],
-    seg: npt.NDArray[np.unsignedinteger[Any]],
+def _code_block(
+    block: PlaneRows,
     inside: npt.NDArray[np.bool_],
-    table: npt.NDArray[np.int64],
+    table: npt.NDArray[np.uint32],
     n_codes: int,
-    out: npt.NDArray[np.uint16],
-) -> int:
-    """Write the code of each pixel, new ones into the table; return how many there are, -1 if too many."""
-    ny, nx = out.shape
-    last, code = table[0], 0
-    for y in range(ny):
+    out: npt.NDArray[np.unsignedinteger[Any]],
+    y0: int,
+    buffers: ScanBuffers,
+    n: int,
+) -> tuple[int, int]:
+    """Write the codes of some rows, new words into the table, and scan them.
+
+    Returns how many codes there are now, one more than the table holds if too many, and how many starts.
+    """
+    n_rows, nx = inside.shape
+    words = np.empty(nx, np.uint32)
+    last, code = table[1], 1
+    for row in range(n_rows):
+        fold_row(block, row, 0, words)
         for x in range(nx):
-            flags = fold_bits(bmask[y, x])
-            flags = (flags << _SHIFT) | _BMASK * (flags != 0)
-            flags |= _SEG * (seg[y, x] != 0)
-            flags |= _WEIGHT * np.int64(not is_positive(weight[y, x]))
-            flags |= _UNIQUE * np.int64(inside[y, x])
-            if flags != last:
+            words[x] |= np.uint32(inside[row, x]) << np.uint32(7)
+        line = out[row, 1:-1]
+        for x in range(nx):
+            word = words[x]
+            if word != last:
                 # neighbours are mostly alike: the search is rare
                 code = 1
-                while code < n_codes and table[code] != flags:
+                while code < n_codes and table[code] != word:
                     code += 1
                 if code == n_codes:
                     if n_codes == table.size:
-                        return -1
-                    table[n_codes] = flags
+                        return n_codes + 1, n
+                    table[n_codes] = word
                     n_codes += 1
-                last = flags
-            out[y, x] = code
-    return n_codes
+                last = word
+            line[x] = code
+        n = scan_row(line, 0, y0 + row, buffers, n)
+    return n_codes, n

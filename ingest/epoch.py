@@ -10,18 +10,19 @@ import numpy as np
 
 from ..schema.counts import count
 from ..schema.errors import FitsFileError, GoodpixError
-from ..schema.fitsplanes import Plane, PlaneReader, check_integer, check_weight, expand, read_scamp_head
+from ..schema.fitsplanes import Plane, PlaneReader, check_weight, expand, read_scamp_head
 from ..schema.footprint import footprint
 from ..schema.pixelmap import PixelMap, pixel_map
-from ..schema.rle import Runs, encode
+from ..schema.rle import Runs
 from ..schema.rows import EpochFacts, MaskKey, MaskRow, nonzero_bits
 from ..schema.wcs import Wcs
 from .coadd import Coadd
 from .fingerprint import Options
-from .flagging import EpochFlags, flag_epoch
+from .flagging import flag_epoch
 from .headerfacts import amplifiers, check_identity, exposure_facts
 from .imagefacts import check_shapes, image_facts
 from .infofile import EpochInfo
+from .pixels import PlaneFiles, Planes
 
 __all__ = ["make_epoch_mask"]
 
@@ -46,12 +47,11 @@ def make_epoch_mask(entry: EpochInfo, coadd: Coadd, options: Options, fingerprin
         check_identity(image.header, primary, entry.image_path, expected)
         planes = _planes(reader, entry, image, options)
         wcs = _wcs(entry, image.header, options)
-        mapping = _map(wcs, coadd, image, entry)
-        flagged = _flag(planes, mapping, coadd)
-    runs = encode(flagged.flags)
+        flagged = flag_epoch(planes.blocks(), image.shape, _map(wcs, coadd, image, entry), coadd.flags)
+    runs = flagged.runs
     place = footprint(wcs, image.shape, entry.position_offset)
     exposure = exposure_facts(image.header, primary)
-    seg_used = "seg" in planes
+    seg_used = planes.seg is not None
     counts, bits = count(
         runs,
         amplifiers=amplifiers(exposure, image.shape),
@@ -64,29 +64,24 @@ def make_epoch_mask(entry: EpochInfo, coadd: Coadd, options: Options, fingerprin
         se_seg_used=seg_used,
         stale=False,
         **asdict(exposure),
-        **image_facts(entry, wcs, place, fingerprint=fingerprint, quantization=planes["weight"].quantization),
+        **image_facts(entry, wcs, place, fingerprint=fingerprint, quantization=planes.weight.quantization),
     )
     key = MaskKey(entry.tilename, entry.band, "epoch", entry.expnum, entry.ccdnum)
     row = MaskRow(key, runs.nx, runs.ny, runs.checksum, counts, facts, nonzero_bits(bits), place.hpix)
     return row, runs
 
 
-def _planes(reader: PlaneReader, entry: EpochInfo, image: Plane, options: Options) -> dict[str, Plane]:
+def _planes(reader: PlaneReader, entry: EpochInfo, image: Plane, options: Options) -> Planes:
     """Open the planes and check them against each other; there may be no seg."""
-    planes = {
-        "weight": reader.plane(entry.weight_path, entry.weight_ext),
-        "bmask": reader.plane(entry.bmask_path, entry.bmask_ext),
-    }
-    if entry.seg_path:
-        planes["seg"] = reader.plane(entry.seg_path, entry.seg_ext)
-    elif not options.allow_missing_se_seg:
+    if not (entry.seg_path or options.allow_missing_se_seg):
         raise FitsFileError(
             f"epoch {entry.name}: the info file has no seg_path: expected a segmentation map "
             "(--allow-missing-se-seg takes the epoch without)"
         )
+    planes = PlaneFiles.of(entry).planes(reader)
     what = f"epoch {entry.name} (tile {entry.tilename}, band {entry.band})"
-    check_shapes({**planes, "image": image}, what)
-    check_weight(planes["weight"], allow_dithered=options.allow_dithered_weights)
+    check_shapes({**planes.named(), "image": image}, what)
+    check_weight(planes.weight, allow_dithered=options.allow_dithered_weights)
     return planes
 
 
@@ -100,17 +95,6 @@ def _wcs(entry: EpochInfo, header: Mapping[str, Any], options: Options) -> Wcs:
 
 def _map(wcs: Wcs, coadd: Coadd, image: Plane, entry: EpochInfo) -> PixelMap:
     return pixel_map(wcs, coadd.wcs, shape=image.shape, offset=entry.position_offset, coadd_offset=coadd.offset)
-
-
-def _flag(planes: dict[str, Plane], mapping: PixelMap, coadd: Coadd) -> EpochFlags:
-    bmask = planes["bmask"].read()
-    check_integer(planes["bmask"], bmask, "bmask")
-    if "seg" in planes:
-        seg = planes["seg"].read()
-        check_integer(planes["seg"], seg, "seg")
-    else:
-        seg = np.zeros(bmask.shape, np.uint8)
-    return flag_epoch(planes["weight"].read(), bmask, seg, mapping, coadd.flags)
 
 
 def _wcs_delta(entry: EpochInfo, image: Plane, coadd: Coadd) -> float | None:

@@ -3,9 +3,8 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
-from ..schema.fitsplanes import expand
+from ..schema.fitsplanes import file_state
 from .infofile import EpochInfo, TileInfo
 
 __all__ = ["MASK_RULE_VERSION", "Options", "coadd_fingerprint", "epoch_fingerprint"]
@@ -50,18 +49,9 @@ def epoch_fingerprint(entry: EpochInfo, options: Options, of_coadd: str) -> str:
 
 def _digest(paths: list[str], values: dict[str, object], options: dict[str, object]) -> str:
     parts = {
-        "files": {path: _state(path) for path in paths},
+        "files": {path: file_state(path) for path in paths},
         "info": values,
         "options": options,
         "rule": MASK_RULE_VERSION,
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-def _state(path: str) -> tuple[int, int] | None:
-    """Return size and modification time (ns) of a file; None where there is none."""
-    try:
-        found = Path(expand(path)).stat()
-    except (OSError, ValueError):
-        return None
-    return found.st_size, found.st_mtime_ns

@@ -37,6 +37,7 @@ class ImageInfo(BaseModel):
     weight_ext: _Ext
     bmask_path: _Path
     bmask_ext: _Ext
+    seg_path: _Text | None = None
     seg_ext: _Ext = "sci"
     position_offset: Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False)] = 1
     magzp: float | None = None
@@ -57,7 +58,6 @@ class EpochInfo(ImageInfo):
 
     expnum: Annotated[int, Field(ge=0, lt=1 << 63)]
     ccdnum: Annotated[int, Field(ge=0, lt=1 << 15)]
-    seg_path: _Text | None = None
     head_path: _Text | None = None
     bkg_path: _Text | None = None
     bkg_ext: _Ext = "sci"

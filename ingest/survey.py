@@ -3,18 +3,22 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..schema.bits import DES_Y6, BitNames
 from ..schema.database import Database, open_for_writing
 from ..schema.errors import AmbiguousInputError, InfoFileError, UsageError
-from ..schema.fitsplanes import variables
+from ..schema.fitsplanes import file_state, variables
 from .fingerprint import Options
 from .infofile import TileInfo, campaign_of, find_info_files, read_info_file
 from .plan import TileTask
+from .sharedarray import scratch_folder
 from .tile import Failure, Receipt, ingest_tile
+from .workers import Spread, in_order, process_pool, usable_cores
 from .writer import Writer
 
 __all__ = ["IngestReport", "ingest_tiles"]
@@ -23,6 +27,12 @@ logger = logging.getLogger(__name__)
 
 PathLike = str | os.PathLike[str]
 Progress = Callable[[int, int], None]
+
+# Tiles submitted per worker: the next one waits where it will be done.
+_AHEAD = 2
+
+BYTES_PER_WORKER = 40_000_000
+"""Bytes of images that are worth a worker process: what is read in the time that one takes to start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +101,8 @@ def ingest_tiles(
     db: PathLike = "sqlite:///goodpix.db",
     masks: PathLike | None = None,
     wcs_source: str = "image",
+    workers: int | None = 1,
+    executor: Executor | None = None,
     force: bool = False,
     retry_failed: bool = False,
     allow_missing_se_seg: bool = False,
@@ -111,6 +123,15 @@ def ingest_tiles(
     wcs_source : str
         ``"image"``: an epoch's coordinates are those of its image header; ``"scamp"``: those of
         its ``head_path``.
+    workers : int, optional
+        Processes that work side by side, at most: on several tiles, or, where there are fewer tiles
+        than workers, on the epochs of one. 1 is this process alone, which also does what is not worth
+        starting others for; None is as many as the cores that this process may use. A script that asks
+        for more than 1 keeps its own work under ``if __name__ == "__main__":``, as with all of
+        multiprocessing.
+    executor : concurrent.futures.Executor, optional
+        What does the tiles instead; it has `workers` workers. They write mask files, and need the
+        masks root and the survey's files where this process has them.
     force : bool
         Make every mask again.
     retry_failed : bool
@@ -152,13 +173,15 @@ def ingest_tiles(
         "retry_failed": retry_failed,
         "variables": _variables(inputs),
     }
+    n_workers = usable_cores() if workers is None else workers
+    if n_workers < 1:
+        raise UsageError(f"workers is {workers}: expected 1 or more")
     with open_for_writing(db, masks=masks, campaign=campaign, wcs_source=wcs_source, bit_names=bit_names) as database:
         writer = Writer(database, arguments)
-        survey = _Survey(database, writer, options, force=force, retry_failed=retry_failed)
+        survey = _Survey(inputs, database, writer, options, force=force, retry_failed=retry_failed)
         outcome = "interrupted"
         try:
-            for number, each in enumerate(inputs, start=1):
-                survey.take(each)
+            for number, _ in enumerate(survey.run(n_workers, executor), start=1):
                 if progress is not None:
                     progress(number, len(inputs))
             outcome = "done"
@@ -175,26 +198,81 @@ def ingest_tiles(
 
 
 class _Survey:
-    """One run over many tiles: does one after the other and remembers how it went."""
+    """One run over many tiles, which remembers how it went."""
 
     def __init__(
-        self, database: Database, writer: Writer, options: Options, *, force: bool, retry_failed: bool
+        self,
+        inputs: list[_Input],
+        database: Database,
+        writer: Writer,
+        options: Options,
+        *,
+        force: bool,
+        retry_failed: bool,
     ) -> None:
+        self._inputs = inputs
         self._database, self._writer, self._options = database, writer, options
         self._force, self._retry_failed = force, retry_failed
         self._receipts: list[Receipt] = []
         self._info_failures: list[Failure] = []
 
-    def take(self, each: _Input) -> None:
-        """Do one tile, or record that its info file cannot be used."""
-        if isinstance(each.content, TileInfo):
-            self._receipts.append(_run(self._task(each.path, each.content), self._writer))
+    def run(self, n_workers: int, executor: Executor | None) -> Iterator[None]:
+        """Do every tile; yield whenever one is done."""
+        tiles: list[tuple[Path, TileInfo]] = []
+        for each in self._inputs:
+            if isinstance(each.content, TileInfo):
+                tiles.append((each.path, each.content))
+            else:
+                self._info_failures.append(_info_failure(each.path, each.content, self._writer))
+                yield
+        if executor is not None:
+            yield from self._side_by_side(tiles, executor, n_workers)
+            return
+        n_workers = _worth_starting(n_workers, tiles)
+        if n_workers == 1:
+            for path, info in tiles:
+                self._take(_attempt(self._task(path, info)))
+                yield
         else:
-            self._info_failures.append(_info_failure(each.path, each.content, self._writer))
+            # those for which there are not tiles enough to keep every worker busy come last, spread out
+            n_whole = len(tiles) - len(tiles) % n_workers
+            with ExitStack() as stack:
+                pool, scratch = stack.enter_context(process_pool(n_workers)), stack.enter_context(scratch_folder())
+                yield from self._side_by_side(tiles[:n_whole], pool, n_workers)
+                for path, info in tiles[n_whole:]:
+                    spread = in_order(pool, _AHEAD * n_workers)
+                    self._take(_attempt(self._task(path, info), spread, scratch))
+                    yield
+
+    def _side_by_side(self, tiles: list[tuple[Path, TileInfo]], executor: Executor, n_workers: int) -> Iterator[None]:
+        """Have an executor do the tiles, a few submitted at a time; take each as it is done."""
+        pending: dict[Future[Receipt], TileTask] = {}
+        for path, info in tiles:
+            if len(pending) == _AHEAD * n_workers:
+                yield from self._collect(pending)
+            task = self._task(path, info)
+            pending[executor.submit(ingest_tile, task)] = task
+        while pending:
+            yield from self._collect(pending)
+
+    def _collect(self, pending: dict[Future[Receipt], TileTask]) -> Iterator[None]:
+        """Take the tiles that are done, at least one."""
+        for future in wait(pending, return_when=FIRST_COMPLETED).done:
+            task = pending.pop(future)
+            error = future.exception()
+            self._take(future.result() if error is None else _lost(task, error))
+            yield
+
+    def _take(self, receipt: Receipt) -> None:
+        """Load the receipt of a tile."""
+        self._writer.commit(receipt)
+        self._receipts.append(receipt)
+        _log(receipt)
 
     def report(self, seconds: float) -> IngestReport:
         """Return what was done so far."""
-        receipts = self._receipts
+        given = {str(each.path): number for number, each in enumerate(self._inputs)}
+        receipts = sorted(self._receipts, key=lambda receipt: given[receipt.info_path])
         return IngestReport(
             n_tiles=len(receipts) + len(self._info_failures),
             n_epochs=sum(receipt.n_made for receipt in receipts),
@@ -260,37 +338,45 @@ def _check_inputs(inputs: list[_Input]) -> str:
     return campaign_of(first)
 
 
-def _run(task: TileTask, writer: Writer) -> Receipt:
-    """Do one tile and load its receipt."""
-    started = time.monotonic()
+def _worth_starting(n_workers: int, tiles: list[tuple[Path, TileInfo]]) -> int:
+    """Return how many workers have enough to do; looks at no more files than it takes to tell."""
+    n_bytes = 0
+    for _, info in tiles:
+        for entry in (info, *info.src_info):
+            if n_bytes >= n_workers * BYTES_PER_WORKER:
+                return n_workers
+            state = file_state(entry.image_path)
+            n_bytes += 0 if state is None else state[0]
+    return max(1, min(n_workers, n_bytes // BYTES_PER_WORKER))
+
+
+def _attempt(task: TileTask, spread: Spread = map, scratch: Path | None = None) -> Receipt:
+    """Do one tile here."""
     try:
-        receipt = ingest_tile(task)
+        return ingest_tile(task, spread, scratch)
     except Exception as error:  # noqa: BLE001  # the disk is full, say: the old masks hold, other tiles go on
-        receipt = _lost(task, error)
-    writer.commit(receipt)
+        return _lost(task, error)
+
+
+def _log(receipt: Receipt) -> None:
+    """Say what a tile job did."""
+    tile = f"{receipt.tilename} {receipt.band}"
+    for failure in receipt.failures:
+        logger.warning("%s: %s: %s", tile, failure.key.rpartition("#")[2], failure.message)
     logger.info(
-        "%s %s: %d epochs made, %d up to date, %d failed, %.1f s",
-        receipt.tilename,
-        receipt.band,
+        "%s: %d epochs made, %d up to date, %d failed, %.1f s",
+        tile,
         receipt.n_made,
         receipt.n_unchanged,
         len(receipt.failures) + len(receipt.failed_before),
-        time.monotonic() - started,
+        receipt.seconds,
     )
     for expnum, ccdnum in receipt.dropped:
-        logger.warning(
-            "%s %s: epoch %d/%d is dropped: the info file no longer lists it",
-            receipt.tilename,
-            receipt.band,
-            expnum,
-            ccdnum,
-        )
-    return receipt
+        logger.warning("%s: epoch %d/%d is dropped: the info file no longer lists it", tile, expnum, ccdnum)
 
 
-def _lost(task: TileTask, error: Exception) -> Receipt:
+def _lost(task: TileTask, error: BaseException) -> Receipt:
     message = f"no new mask file could be written: {' '.join(str(error).split()) or type(error).__name__}"
-    logger.warning("%s %s: %s", task.info.tilename, task.info.band, message)
     failure = Failure(
         key=task.failure_key("coadd"),
         path=task.info_path,

@@ -1,16 +1,21 @@
 """The tile job: from an info file to a mask file and a receipt."""
 
 import logging
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ..schema.errors import MaskFileError
 from ..schema.maskfile import MaskFile, MaskFileWriter
 from ..schema.rle import Runs
 from ..schema.rows import EpochFacts, MaskRow
-from .coadd import Coadd, make_coadd_mask, read_coadd
+from .coadd import Coadd, make_coadd_mask
 from .epoch import make_epoch_mask
+from .fingerprint import Options
 from .infofile import EpochInfo
 from .plan import Action, EpochKey, Plan, Step, TileTask, make_plan
+from .workers import Spread
 
 __all__ = ["Failure", "Receipt", "StoredRow", "ingest_tile"]
 
@@ -67,6 +72,8 @@ class Receipt:
         Epochs that the info file no longer lists.
     n_unchanged : int
         Epochs that were up to date.
+    seconds : float
+        How long the job took.
     """
 
     info_path: str
@@ -80,6 +87,7 @@ class Receipt:
     failed_before: tuple[str, ...] = ()
     dropped: tuple[EpochKey, ...] = ()
     n_unchanged: int = 0
+    seconds: float = 0.0
 
     @property
     def n_made(self) -> int:
@@ -91,29 +99,41 @@ class _LostMaskError(Exception):
     """A mask of the catalogue cannot be copied; the argument is its step's name."""
 
 
-def ingest_tile(task: TileTask) -> Receipt:
+def ingest_tile(task: TileTask, spread: Spread = map, scratch: Path | None = None) -> Receipt:
     """Make what is missing of a tile's masks, copy the rest, and write a new mask file if need be.
 
     A failure of one epoch is in the receipt and stops nothing; one of the coadd stops the tile, whose
     masks then stay as they are.
+
+    Parameters
+    ----------
+    task : TileTask
+        What is to be done.
+    spread : Spread
+        How its epochs, and the parts of its coadd, are done: the built-in ``map``, one after the other,
+        or over worker processes. The mask file is the same.
+    scratch : Path, optional
+        A folder where worker processes find the coadd's flags.
 
     Raises
     ------
     OSError
         If the mask file cannot be written.
     """
+    started = time.monotonic()
     previous = _open_previous(task)
     if previous is None:
         task = replace(task, coadd=None, epochs={})
     while True:
         try:
-            return _ingest(task, previous)
+            receipt = _ingest(task, previous, spread, scratch)
+            return replace(receipt, seconds=time.monotonic() - started)
         except _LostMaskError as lost:
             logger.warning("%s %s: %s: %s", task.info.tilename, task.info.band, lost, lost.__cause__)
             task = task.without(str(lost))
 
 
-def _ingest(task: TileTask, previous: MaskFile | None) -> Receipt:
+def _ingest(task: TileTask, previous: MaskFile | None, spread: Spread, scratch: Path | None) -> Receipt:
     plan = make_plan(task)
     receipt = Receipt(
         task.info_path,
@@ -126,24 +146,28 @@ def _ingest(task: TileTask, previous: MaskFile | None) -> Receipt:
     if plan.changes_nothing or not receipt.whole:
         return receipt
     coadd, of_coadd = None, None
-    try:
-        if plan.needs_coadd:
-            coadd = read_coadd(task.info, task.options)
-        if plan.coadd.action is Action.MAKE and coadd is not None:
-            of_coadd = _checked(make_coadd_mask(coadd, task.info, plan.coadd.fingerprint))
-    except Exception as error:  # noqa: BLE001  # whatever a file does to its reader, the survey goes on
-        failure = _failure(task, plan.coadd, error, None)
-        return replace(receipt, whole=False, failures=(failure,), failed_before=(), n_unchanged=0)
-    return _write(task, plan, receipt, _Sources(previous, coadd, of_coadd))
+    if plan.needs_coadd:
+        made = _try_coadd(task, plan.coadd, spread, scratch)
+        if isinstance(made, _Trouble):
+            failures = (_failure(task, plan.coadd, made, None),)
+            return replace(receipt, whole=False, failures=failures, failed_before=(), n_unchanged=0)
+        coadd, of_coadd = made
+    jobs = (
+        _EpochJob(entry, coadd, task.options, step.fingerprint)
+        for entry, step in plan.epochs
+        if step.action is Action.MAKE and coadd is not None
+    )
+    own = of_coadd if plan.coadd.action is Action.MAKE else None
+    return _write(task, plan, receipt, _Sources(previous, own, spread(_try_epoch, jobs)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Sources:
-    """What the masks of a new file come from."""
+    """What the masks of a new file come from; those that are made come in the order of the plan's epochs."""
 
     previous: MaskFile | None
-    coadd: Coadd | None
     of_coadd: Mask | None
+    made: "Iterator[Mask | _Trouble]"
 
 
 def _write(task: TileTask, plan: Plan, receipt: Receipt, sources: _Sources) -> Receipt:
@@ -161,13 +185,13 @@ def _write(task: TileTask, plan: Plan, receipt: Receipt, sources: _Sources) -> R
         if of_coadd is not None:
             add(of_coadd, made=sources.of_coadd is not None)
         for entry, step in plan.epochs:
-            if step.action is Action.MAKE and sources.coadd is not None:
-                made = _make(task, sources.coadd, entry, step)
-                if not isinstance(made, Failure):
+            if step.action is Action.MAKE:
+                made = next(sources.made)
+                if not isinstance(made, _Trouble):
                     changed = True
                     add(made, made=True)
                     continue
-                failures.append(made)
+                failures.append(_failure(task, step, made, entry))
             # the last good mask of a failed epoch stays, and says that it is not the newest
             stale = step.action is not Action.COPY
             kept = _copy(sources.previous, step, stale=stale)
@@ -181,12 +205,45 @@ def _write(task: TileTask, plan: Plan, receipt: Receipt, sources: _Sources) -> R
     return replace(receipt, mask_file=mask_file, generation=generation, rows=tuple(rows), dropped=plan.dropped)
 
 
-def _make(task: TileTask, coadd: Coadd, entry: EpochInfo, step: Step) -> Mask | Failure:
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    """Why a mask could not be made: an error as it travels between processes."""
+
+    error_type: str
+    message: str
+
+    @classmethod
+    def of(cls, error: Exception) -> "_Trouble":
+        """Return the trouble of an error, as one line."""
+        logger.debug("the error in full", exc_info=error)
+        return cls(type(error).__name__, " ".join(str(error).split()) or type(error).__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _EpochJob:
+    """One epoch, as it travels to a worker process."""
+
+    entry: EpochInfo
+    coadd: Coadd
+    options: Options
+    fingerprint: str
+
+
+def _try_epoch(job: _EpochJob) -> Mask | _Trouble:
     """Return the mask of an epoch, or why there is none."""
     try:
-        return _checked(make_epoch_mask(entry, coadd, task.options, step.fingerprint))
+        return _checked(make_epoch_mask(job.entry, job.coadd, job.options, job.fingerprint))
     except Exception as error:  # noqa: BLE001  # one bad epoch never ends a survey job
-        return _failure(task, step, error, entry)
+        return _Trouble.of(error)
+
+
+def _try_coadd(task: TileTask, step: Step, spread: Spread, scratch: Path | None) -> tuple[Coadd, Mask] | _Trouble:
+    """Return the coadd and its own mask, or why there is none."""
+    try:
+        coadd, mask = make_coadd_mask(task.info, task.options, step.fingerprint, spread=spread, scratch=scratch)
+        return coadd, _checked(mask)
+    except Exception as error:  # noqa: BLE001  # whatever a file does to its reader, the survey goes on
+        return _Trouble.of(error)
 
 
 def _checked(mask: Mask) -> Mask:
@@ -227,15 +284,12 @@ def _copy(previous: MaskFile | None, step: Step, *, stale: bool = False) -> Mask
     return row, runs
 
 
-def _failure(task: TileTask, step: Step, error: Exception, entry: EpochInfo | None) -> Failure:
-    message = " ".join(str(error).split()) or type(error).__name__
-    logger.warning("%s %s: %s: %s", task.info.tilename, task.info.band, step.name, message)
-    logger.debug("the error in full", exc_info=error)
+def _failure(task: TileTask, step: Step, trouble: _Trouble, entry: EpochInfo | None) -> Failure:
     return Failure(
         key=task.failure_key(step.name),
         path=task.info_path,
-        error_type=type(error).__name__,
-        message=message,
+        error_type=trouble.error_type,
+        message=trouble.message,
         tilename=task.info.tilename,
         band=task.info.band,
         expnum=entry.expnum if entry else None,

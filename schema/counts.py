@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from .bits import N_BITS
 from .columns import column
-from .criteria import BIT_SHIFT, COADD_CRITERIA, CRITERIA_BITS, SE_CRITERIA, Criterion
+from .criteria import BIT_SHIFT, COADD_CRITERIA, SE_CRITERIA, Criterion
 from .jit import kernel
 from .rle import Runs
 
@@ -188,26 +188,27 @@ def _shared(runs: Runs, tally: _Tally, pixel_area: float, n_good_unique: int | N
 
 def _tally(runs: Runs, amplifiers: Amplifiers) -> _Tally:
     """Add up what the counts need."""
-    fail, only = np.zeros(len(Criterion), np.int64), np.zeros(len(Criterion), np.int64)
-    bits, good = np.zeros((2, N_BITS), np.int64), np.zeros(5, np.int64)
+    by_criteria, bits = np.zeros(_N_COMBINATIONS, np.int64), np.zeros((2, N_BITS), np.int64)
+    good_se = np.zeros(2, np.int64)
     boxes = np.array([[r.x0, r.x1, r.y0, r.y1] for r in (amplifiers.a, amplifiers.b)], np.int64)
-    _add_runs(runs.lengths, runs.flags, runs.ny, boxes, fail, only, bits, good)
+    _add_runs(runs.lengths, runs.flags, runs.ny, boxes, by_criteria, bits, good_se)
+    which = np.arange(_N_COMBINATIONS)
     return _Tally(
-        good=int(good[0]),
-        good_se=int(good[1]),
-        good_coadd=int(good[2]),
-        fail=fail,
-        only=only,
+        good=int(by_criteria[0]),
+        good_se=int(by_criteria[which & _SE == 0].sum()),
+        good_coadd=int(by_criteria[which & _NOT_GOOD_COADD == 0].sum()),
+        fail=np.array([by_criteria[which & each != 0].sum() for each in Criterion]),
+        only=by_criteria[list(Criterion)],
         bits=BitCounts(bits[0], bits[1]),
-        good_se_amp_a=int(good[3]),
-        good_se_amp_b=int(good[4]),
+        good_se_amp_a=int(good_se[0]),
+        good_se_amp_b=int(good_se[1]),
     )
 
 
+_N_COMBINATIONS = 1 << len(Criterion)
 _SE = int(SE_CRITERIA)
 _NOT_GOOD_COADD = int(COADD_CRITERIA | Criterion.OFF_COADD)
-_N_CRITERIA = len(Criterion)
-_SHIFT_SE, _SHIFT_COADD = BIT_SHIFT["se"], BIT_SHIFT["coadd"]
+_SHIFT_SE, _ALL_BITS = np.uint64(BIT_SHIFT["se"]), np.uint64((1 << 2 * N_BITS) - 1)
 
 
 @kernel
@@ -216,45 +217,28 @@ def _add_runs(
     flags: npt.NDArray[np.int64],
     ny: int,
     boxes: npt.NDArray[np.int64],
-    fail: npt.NDArray[np.int64],
-    only: npt.NDArray[np.int64],
+    by_criteria: npt.NDArray[np.int64],
     bits: npt.NDArray[np.int64],
-    good: npt.NDArray[np.int64],
+    good_se: npt.NDArray[np.int64],
 ) -> None:
-    """Add every run to the sums: good, good_se, good_coadd, good_se in two boxes; per criterion; per bit."""
-    start = np.int64(0)
+    """Add every run to the sums: per combination of criteria, per bit, and what passes the SE criteria in each box."""
+    x = y = np.int64(0)
     for k in range(lengths.size):
-        n, f = np.int64(lengths[k]), flags[k]
-        criteria = f & CRITERIA_BITS
-        if criteria == 0:
-            good[0] += n
-        if criteria & _NOT_GOOD_COADD == 0:
-            good[2] += n
-        for c in range(_N_CRITERIA):
-            if criteria >> c & 1:
-                fail[c] += n
-                if criteria == 1 << c:
-                    only[c] += n
-        if f >> _SHIFT_SE:
-            for b in range(N_BITS):
-                if f >> (_SHIFT_SE + b) & 1:
-                    bits[0, b] += n
-                if f >> (_SHIFT_COADD + b) & 1:
-                    bits[1, b] += n
-        if criteria & _SE == 0:
-            good[1] += n
-            for box in range(2):
-                good[3 + box] += _overlap(start, start + n, ny, boxes[box])
-        start += n
-
-
-@kernel
-def _overlap(start: np.int64, end: np.int64, ny: int, box: npt.NDArray[np.int64]) -> int:
-    """Return how many pixels of a run lie in a box."""
-    total = 0
-    first, last = start // ny, (end - 1) // ny
-    for x in range(max(first, box[0]), min(last + 1, box[1])):
-        y0 = start - x * ny if x == first else 0
-        y1 = end - x * ny if x == last else ny
-        total += max(0, min(y1, box[3]) - max(y0, box[2]))
-    return total
+        left, criteria = np.int64(lengths[k]), flags[k] & (_N_COMBINATIONS - 1)
+        by_criteria[criteria] += left
+        rest, bit = np.uint64(flags[k]) >> _SHIFT_SE & _ALL_BITS, 0
+        while rest:
+            if rest & np.uint64(1):
+                bits[bit // N_BITS, bit % N_BITS] += left
+            rest >>= np.uint64(1)
+            bit += 1
+        while left > 0:
+            n = min(left, ny - y)
+            if criteria & _SE == 0:
+                for box in range(2):
+                    if boxes[box, 0] <= x < boxes[box, 1]:
+                        good_se[box] += max(0, min(y + n, boxes[box, 3]) - max(y, boxes[box, 2]))
+            left -= n
+            y += n
+            if y == ny:
+                x, y = x + 1, np.int64(0)

@@ -15,7 +15,16 @@ import numpy.typing as npt
 
 from .errors import DitheredWeightError, FitsFileError, PlaneError
 
-__all__ = ["Plane", "PlaneReader", "check_integer", "check_weight", "expand", "read_scamp_head", "variables"]
+__all__ = [
+    "Plane",
+    "PlaneReader",
+    "check_integer",
+    "check_weight",
+    "expand",
+    "file_state",
+    "read_scamp_head",
+    "variables",
+]
 
 Extension = str | int
 
@@ -28,6 +37,15 @@ def expand(path: str) -> str:
 def variables(paths: Iterable[str]) -> list[str]:
     """Return the names of the environment variables in paths, each once, in the order of appearance."""
     return list(dict.fromkeys(name for path in paths for name in re.findall(r"\$\{?(\w+)", path)))
+
+
+def file_state(path: str) -> tuple[int, int] | None:
+    """Return size and modification time (ns) of a file; None where there is none."""
+    try:
+        found = Path(expand(path)).stat()
+    except (OSError, ValueError):
+        return None
+    return found.st_size, found.st_mtime_ns
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,10 @@ from .wcs import Wcs
 __all__ = ["PixelMap", "RationalMap", "WcslibMap", "pixel_map", "rational_row"]
 
 Floats = npt.NDArray[np.float64]
-IntRow = npt.NDArray[np.int32]
+IndexRow = npt.NDArray[np.uint32]
+
+# The kernel knows cubics, which all of DECam's solutions are; plainer ones get zeros.
+_CUBIC = 4
 
 
 class PixelMap(Protocol):
@@ -60,7 +63,7 @@ class RationalMap:
 
     Parameters
     ----------
-    coefficients : ndarray of float64, shape (3, n, n)
+    coefficients : ndarray of float64, shape (3, n, n), n >= 4
         Numerators of x and y, and their denominator; element ``[k, p, q]`` multiplies
         ``t**p * s**q`` with ``t = (x - centre_x) / half``, ``s = (y - centre_y) / half``.
     centre_x, centre_y, half : float
@@ -71,6 +74,16 @@ class RationalMap:
     centre_x: float
     centre_y: float
     half: float
+
+    @property
+    def cubic(self) -> bool:
+        """Whether `rational_row` can evaluate it."""
+        return int(self.coefficients.shape[1]) == _CUBIC
+
+    @property
+    def scale(self) -> Floats:
+        """The scaling, as `rational_row` takes it; shape (3,)."""
+        return np.array([self.centre_x, self.centre_y, self.half])
 
     def coadd_xy(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Return coadd positions; NaN where the direction is 90 degrees or more away."""
@@ -118,7 +131,9 @@ def _rational(epoch: Wcs, coadd: Wcs, shape: tuple[int, int], offset: float, coa
     origin = coadd.crpix - coadd_offset
     across = to_pixels[0, 0] * east + to_pixels[0, 1] * north + origin[0] * down
     up = to_pixels[1, 0] * east + to_pixels[1, 1] * north + origin[1] * down
-    return RationalMap(np.array([across, up, down]), centre_x, centre_y, half)
+    coefficients = np.array([across, up, down])
+    missing = max(0, _CUBIC - coefficients.shape[1])
+    return RationalMap(np.pad(coefficients, ((0, 0), (0, missing), (0, missing))), centre_x, centre_y, half)
 
 
 def _substitute(coefficients: Floats, u: Floats, v: Floats) -> Floats:
@@ -154,43 +169,45 @@ def _multiply(a: Floats, b: Floats) -> Floats:
 
 @kernel
 def rational_row(
-    coefficients: Floats, t: Floats, s: float, nx: int, ny: int, work: Floats, ix: IntRow, iy: IntRow
+    coefficients: Floats, scale: Floats, x0: int, y: int, nx: int, ny: int, ix: IndexRow, iy: IndexRow
 ) -> None:
-    """Write the nearest coadd pixel of each pixel of one row of an epoch.
+    """Write the nearest coadd pixel of each pixel of one row of an epoch, or of a part of it.
 
     Parameters
     ----------
-    coefficients : ndarray of float64, shape (3, n, n)
-        See `RationalMap`.
-    t : ndarray of float64, shape (nx_epoch,)
-        Scaled x of the row's pixels.
-    s : float
-        Scaled y of the row.
+    coefficients : ndarray of float64, shape (3, 4, 4)
+        See `RationalMap`; cubics.
+    scale : ndarray of float64, shape (3,)
+        Its centre_x, centre_y and half.
+    x0, y : int
+        Where the row lies in the epoch.
     nx, ny : int
         Size of the coadd.
-    work : ndarray of float64, shape (3, nx_epoch)
-        Scratch space.
-    ix, iy : ndarray of int32, shape (nx_epoch,)
-        Output, -1 to nx and -1 to ny: both ends are outside of the coadd.
+    ix, iy : ndarray of uint32, shape (m,)
+        Output: one more than the pixel, 0 to nx + 1 and 0 to ny + 1. Both ends are outside of the
+        coadd; they are pixels of a coadd that has a border of one pixel all round.
     """
-    n = coefficients.shape[1]
+    s = (y - scale[1]) / scale[2]
+    c = np.empty((3, 4))
     for k in range(3):
-        row = work[k]
-        for p in range(n - 1, -1, -1):
-            c = coefficients[k, p, n - 1]
-            for q in range(n - 2, -1, -1):
-                c = c * s + coefficients[k, p, q]
-            if p == n - 1:
-                row[:] = c
-            else:
-                for x in range(t.size):
-                    row[x] = row[x] * t[x] + c
-    for x in range(t.size):
-        down = work[2, x]
-        across = np.floor(work[0, x] / down + 0.5)
-        up = np.floor(work[1, x] / down + 0.5)
+        for p in range(4):
+            of_p = coefficients[k, p]
+            c[k, p] = ((of_p[3] * s + of_p[2]) * s + of_p[1]) * s + of_p[0]
+    # in variables of their own, or the compiler takes each for changed by every write to ix and iy
+    a0, a1, a2, a3 = c[0, 0], c[0, 1], c[0, 2], c[0, 3]
+    b0, b1, b2, b3 = c[1, 0], c[1, 1], c[1, 2], c[1, 3]
+    c0, c1, c2, c3 = c[2, 0], c[2, 1], c[2, 2], c[2, 3]
+    start, step = (x0 - scale[0]) / scale[2], 1.0 / scale[2]
+    end_x, end_y = np.float64(nx + 1), np.float64(ny + 1)
+    for x in range(ix.size):
+        t = start + x * step
+        down = ((c3 * t + c2) * t + c1) * t + c0
+        per_down = 1.0 / down
+        # floor(v + 0.5) + 1, where what is negative is outside
+        across = (((a3 * t + a2) * t + a1) * t + a0) * per_down + 1.5
+        up = (((b3 * t + b2) * t + b1) * t + b0) * per_down + 1.5
         # written so that NaN and directions behind the tangent point end outside
-        across = across if (across > -1.0) & (down > 0.0) else -1.0
-        up = up if (up > -1.0) & (down > 0.0) else -1.0
-        ix[x] = np.int32(across if across < nx else nx)
-        iy[x] = np.int32(up if up < ny else ny)
+        across = across if (across > 0.0) & (down > 0.0) else 0.0
+        up = up if (up > 0.0) & (down > 0.0) else 0.0
+        ix[x] = np.int32(across if across < end_x else end_x)
+        iy[x] = np.int32(up if up < end_y else end_y)

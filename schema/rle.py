@@ -5,7 +5,9 @@ A run is a stretch of consecutive pixels with equal flags in column-major order
 """
 
 import hashlib
+import math
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +15,10 @@ import numpy.typing as npt
 from .errors import MalformedRunsError
 from .jit import kernel
 
-__all__ = ["Runs", "decode", "decode_good", "encode"]
+__all__ = ["RunScan", "Runs", "Starts", "decode", "decode_good", "encode", "merge_runs", "scan_row", "sort_starts"]
+
+# Rows scanned at a time: a block could hold as many runs as pixels, and has room for them.
+_BLOCK = 128
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,15 +84,132 @@ class Runs:
         return digest.hexdigest()
 
 
-def encode(codes: npt.NDArray[np.integer], table: npt.NDArray[np.int64] | None = None) -> Runs:
+class ScanBuffers(NamedTuple):
+    """What `scan_row` works on; a named tuple, because kernels take those."""
+
+    above: npt.NDArray[Any]
+    """Codes of the row above; shape (nx,)."""
+    starts: npt.NDArray[np.uint32]
+    """See `Starts`; what is found is appended."""
+    codes: npt.NDArray[Any]
+    """The code of each start."""
+    y0: int
+    """The first row of the image, or of the part that is scanned."""
+    ny: int
+    """Rows of the whole image."""
+
+
+class RunScan:
+    """Finds the runs of an image that comes in blocks of rows, from row `y0` on.
+
+    A kernel that makes the rows hands each to `scan_row`, with the buffers that `room` has made large
+    enough, and tells `done` how many starts there are.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (ny, nx) of the whole image.
+    dtype : dtype of integers
+        What the pixels are coded in.
+    y0 : int
+        The first row that comes; a part of an image may be scanned apart.
+
+    Raises
+    ------
+    MalformedRunsError
+        If the image is empty or has 2**32 pixels or more.
+    """
+
+    def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike, y0: int = 0) -> None:
+        if len(shape) != 2 or not 0 < math.prod(shape) < 1 << 32:
+            raise MalformedRunsError(f"image has shape {shape}: expected (ny, nx), up to 2**32 - 1 pixels")
+        ny, nx = shape
+        nothing: npt.NDArray[np.uint32] = np.empty(0, np.uint32)
+        self._buffers = ScanBuffers(np.zeros(nx, dtype), nothing, np.empty(0, dtype), y0, ny)
+        self.y = y0
+        self.n_starts = 0
+
+    def room(self, n_rows: int) -> ScanBuffers:
+        """Return the buffers, with room for the starts of `n_rows` more rows."""
+        old = self._buffers
+        needed = self.n_starts + n_rows * old.above.size
+        if needed > old.starts.size:
+            size = needed + needed // 2
+            starts, codes = (_grown(each, self.n_starts, size) for each in (old.starts, old.codes))
+            self._buffers = old._replace(starts=starts, codes=codes)
+        return self._buffers
+
+    def done(self, n_rows: int, n_starts: int) -> None:
+        """Note that so many rows were scanned, and how many starts there are now."""
+        self.y, self.n_starts = self.y + n_rows, n_starts
+
+    def add(self, codes: npt.NDArray[np.integer]) -> None:
+        """Scan some rows; shape (n, nx)."""
+        self.done(codes.shape[0], _scan_rows(codes, self.y, self.room(codes.shape[0]), self.n_starts))
+
+    def starts(self) -> "Starts":
+        """Return what was found so far."""
+        return Starts(self._buffers.starts[: self.n_starts], self._buffers.codes[: self.n_starts])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Starts:
+    """Pixels whose code differs from that of the pixel above; the first row's all do.
+
+    Parameters
+    ----------
+    starts : ndarray of uint32, shape (n,)
+        ``k = x * ny + y`` of each; within a column in ascending order, columns in any order.
+    codes : ndarray of integers, shape (n,)
+        The code of each.
+    """
+
+    starts: npt.NDArray[np.uint32]
+    codes: npt.NDArray[Any]
+
+
+def sort_starts(shape: tuple[int, int], found: Starts) -> tuple[npt.NDArray[np.uint32], npt.NDArray[Any]]:
+    """Return lengths and codes of runs that end where a column ends, column-major; shape (n,) each.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (ny, nx).
+    found : Starts
+        Of the whole image.
+    """
+    ny, nx = shape
+    lengths, codes = np.empty_like(found.starts), np.empty_like(found.codes)
+    _sort_by_column(found.starts, found.codes, nx, ny, lengths, codes)
+    return lengths, codes
+
+
+def merge_runs(shape: tuple[int, int], lengths: npt.NDArray[np.uint32], flags: npt.NDArray[np.int64]) -> Runs:
+    """Return the runs of an image from ones of which neighbours may have equal flags.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (ny, nx).
+    lengths : ndarray of uint32, shape (n,)
+        Column-major.
+    flags : ndarray of int64, shape (n,)
+        Flags of each.
+    """
+    first = np.empty(flags.size, np.bool_)
+    first[:1] = True
+    np.not_equal(flags[1:], flags[:-1], out=first[1:])
+    where = np.flatnonzero(first)
+    return Runs(shape[1], shape[0], np.add.reduceat(lengths, where), flags[where])
+
+
+def encode(flags: npt.NDArray[np.integer]) -> Runs:
     """Return the runs of an image.
 
     Parameters
     ----------
-    codes : ndarray of integers, shape (ny, nx)
-        Flags of each pixel, or, with `table`, their indices in it.
-    table : ndarray of int64, shape (n,), optional
-        Flags of each code. Two codes may have equal flags.
+    flags : ndarray of integers, shape (ny, nx)
+        Flags of each pixel.
 
     Returns
     -------
@@ -99,20 +221,12 @@ def encode(codes: npt.NDArray[np.integer], table: npt.NDArray[np.int64] | None =
     MalformedRunsError
         If the image is not two-dimensional, empty, or of 2**32 pixels or more.
     """
-    if codes.ndim != 2 or codes.size == 0 or codes.size >= 1 << 32:
-        raise MalformedRunsError(f"image has shape {codes.shape}: expected (ny, nx), up to 2**32 - 1 pixels")
-    ny, nx = codes.shape
-    offsets = _column_offsets(codes)
-    starts = np.empty(offsets[-1], np.uint32)
-    values = np.empty(offsets[-1], codes.dtype)
-    _scatter_starts(codes, offsets[:-1].copy(), starts, values)
-    flags = values.astype(np.int64) if table is None else table[values]
-    keep = np.empty(starts.size, np.bool_)
-    keep[0] = True
-    np.not_equal(flags[1:], flags[:-1], out=keep[1:])
-    starts, flags = starts[keep], flags[keep]
-    lengths = np.diff(starts, append=np.uint32(codes.size))
-    return Runs(nx, ny, lengths.astype(np.uint32, copy=False), flags)
+    scan = RunScan(flags.shape, flags.dtype)
+    for y in range(0, flags.shape[0], _BLOCK):
+        scan.add(flags[y : y + _BLOCK])
+    shape = (flags.shape[0], flags.shape[1])
+    lengths, values = sort_starts(shape, scan.starts())
+    return merge_runs(shape, lengths, values.astype(np.int64))
 
 
 def decode(runs: Runs) -> npt.NDArray[np.int64]:
@@ -153,39 +267,71 @@ def _as(array: npt.ArrayLike, dtype: np.dtype[np.generic], what: str) -> npt.NDA
     return out
 
 
-@kernel
-def _column_offsets(codes: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
-    """Return where the runs of each column start in the list of runs; every column starts one."""
-    ny, nx = codes.shape
-    counts = np.ones(nx, np.uint32)
-    for y in range(1, ny):
-        for x in range(nx):
-            counts[x] += np.uint32(codes[y, x] != codes[y - 1, x])
-    offsets = np.zeros(nx + 1, np.int64)
-    for x in range(nx):
-        offsets[x + 1] = offsets[x] + counts[x]
-    return offsets
+def _grown(array: npt.NDArray[Any], n: int, size: int) -> npt.NDArray[Any]:
+    """Return a longer array that starts with the first `n` elements."""
+    out = np.empty(size, array.dtype)
+    out[:n] = array[:n]
+    return out
 
 
 @kernel
-def _scatter_starts(
-    codes: npt.NDArray[np.integer],
-    place: npt.NDArray[np.int64],
+def scan_row(row: npt.NDArray[Any], x0: int, y: int, buffers: ScanBuffers, n: int) -> int:
+    """Append the pixels of a row, or of a part of one, that differ from those above; return how many there are now.
+
+    Parameters
+    ----------
+    row : ndarray of integers, shape (m,)
+        Codes of the pixels ``x0`` to ``x0 + m - 1`` of row `y`.
+    x0, y : int
+        Where the row lies.
+    buffers : ScanBuffers
+        With room for m more.
+    n : int
+        How many there are.
+    """
+    above = buffers.above[x0 : x0 + row.size]
+    first = y == buffers.y0
+    for x in range(row.size):
+        if first or row[x] != above[x]:
+            buffers.starts[n] = (x0 + x) * buffers.ny + y
+            buffers.codes[n] = row[x]
+            above[x] = row[x]
+            n += 1
+    return n
+
+
+@kernel
+def _scan_rows(rows: npt.NDArray[Any], y: int, buffers: ScanBuffers, n: int) -> int:
+    for k in range(rows.shape[0]):
+        n = scan_row(rows[k], 0, y + k, buffers, n)
+    return n
+
+
+@kernel
+def _sort_by_column(
     starts: npt.NDArray[np.uint32],
-    values: npt.NDArray[np.integer],
+    codes: npt.NDArray[np.integer],
+    nx: int,
+    ny: int,
+    lengths: npt.NDArray[np.uint32],
+    sorted_codes: npt.NDArray[np.integer],
 ) -> None:
-    """Write start and code of each run of each column; reads the image row by row, as it lies."""
-    ny, nx = codes.shape
+    """Sort by column, those of one column left in order; write lengths in the place of starts."""
+    height = np.uint32(ny)
+    place = np.zeros(nx + 1, np.int64)
+    for k in range(starts.size):
+        place[starts[k] // height + 1] += 1
     for x in range(nx):
-        starts[place[x]] = x * ny
-        values[place[x]] = codes[0, x]
+        place[x + 1] += place[x]
+    for k in range(starts.size):
+        x = starts[k] // height
+        lengths[place[x]] = starts[k]
+        sorted_codes[place[x]] = codes[k]
         place[x] += 1
-    for y in range(1, ny):
-        for x in range(nx):
-            if codes[y, x] != codes[y - 1, x]:
-                starts[place[x]] = x * ny + y
-                values[place[x]] = codes[y, x]
-                place[x] += 1
+    for k in range(starts.size - 1):
+        lengths[k] = lengths[k + 1] - lengths[k]
+    if starts.size:
+        lengths[-1] = np.uint32(nx * ny) - lengths[-1]
 
 
 @kernel

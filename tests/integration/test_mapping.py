@@ -18,8 +18,11 @@ from hypothesis import strategies as st
 from goodpix.ingest.coaddflags import CoaddFlags
 from goodpix.ingest.direct import Side, direct_positions
 from goodpix.ingest.flagging import flag_epoch
+from goodpix.ingest.pixels import PlaneRows
+from goodpix.ingest.sharedarray import SharedArray
 from goodpix.schema.criteria import Criterion
 from goodpix.schema.pixelmap import PixelMap, RationalMap, WcslibMap, pixel_map, rational_row
+from goodpix.schema.rle import decode
 from goodpix.schema.wcs import Wcs
 
 Card = str | int | float
@@ -122,12 +125,9 @@ def sample(n_rows: int = 9, n_columns: int = 9) -> tuple[Floats, Floats]:
 def kernel_row(found: PixelMap, row: int, shape: tuple[int, int] = TILE) -> Ints:
     """Return the nearest coadd pixels of a row of the CCD as the compiled kernel has them; shape (2, nx)."""
     assert isinstance(found, RationalMap)
-    nx = CCD[1]
-    ix, iy = np.empty(nx, np.int32), np.empty(nx, np.int32)
-    t: Floats = (np.arange(nx, dtype=np.float64) - found.centre_x) / found.half
-    s = (row - found.centre_y) / found.half
-    rational_row(found.coefficients, t, s, shape[1], shape[0], np.empty((3, nx)), ix, iy)
-    return np.array([ix, iy], np.int64)
+    out: npt.NDArray[np.uint32] = np.empty((2, CCD[1]), np.uint32)
+    rational_row(found.coefficients, found.scale, 0, row, shape[1], shape[0], out[0], out[1])
+    return out.astype(np.int64) - 1
 
 
 def nearest(positions: Floats, shape: tuple[int, int] = TILE) -> Ints:
@@ -160,19 +160,20 @@ class NumberedTile:
         codes[1:-1, 1:-1][codes[1:-1, 1:-1] == 0] = 1
         table = np.arange(2**16, dtype=np.int64) << 8
         table[0] = int(Criterion.OFF_COADD)
-        return cls(CoaddFlags(codes, table, np.zeros(2**16, np.bool_), False))
+        return cls(CoaddFlags(SharedArray(codes), table, np.zeros(2**16, np.bool_), False))
 
     def at(self, pixels: Ints) -> Ints:
         """Return the flags of nearest pixels; -1 and the size are outside."""
         ix, iy = pixels
-        found: Ints = self.flags.flags[self.flags.codes[iy + 1, ix + 1]]
+        found: Ints = self.flags.flags[self.flags.codes.array[iy + 1, ix + 1]]
         return found
 
 
 def good_epoch(found: PixelMap, coadd: NumberedTile, shape: tuple[int, int] = CCD) -> Ints:
     """Return the flags of an image of good pixels: those of the nearest coadd pixels."""
     clean = np.zeros(shape, np.uint8)
-    return flag_epoch(np.ones(shape, np.float32), clean, clean, found, coadd.flags).flags
+    block = PlaneRows.of(np.ones(shape, np.float32), clean, clean)
+    return decode(flag_epoch([block], shape, found, coadd.flags).runs)
 
 
 DIRECT = {"esutil": by_esutil, "wcslib": by_wcslib}

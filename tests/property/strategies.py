@@ -93,24 +93,33 @@ def plane(dtype: str, shape: tuple[int, int], seed: int) -> npt.NDArray[Any]:
     return rng.choice(np.array(values, kind), shape)
 
 
+def tangent_plane(shape: tuple[int, int], *, angle: float = 0.3, scale: float = 1.0, **cards: float | str) -> Wcs:
+    """Return the solution of an image about one spot of the sky."""
+    ny, nx = shape
+    degrees = scale * 0.263 / 3600
+    header = {
+        "CTYPE1": "RA---TAN",
+        "CTYPE2": "DEC--TAN",
+        "CRVAL1": 359.9997,
+        "CRVAL2": -33.2,
+        "CRPIX1": nx * 0.5 + 0.3717,
+        "CRPIX2": ny * 0.5 + 0.6411,
+        "CD1_1": -degrees * np.cos(angle),
+        "CD1_2": degrees * np.sin(angle),
+        "CD2_1": degrees * np.sin(angle),
+        "CD2_2": degrees * np.cos(angle),
+    }
+    return Wcs.from_header(header | cards, "test")
+
+
 @st.composite
-def tangent_planes(draw: st.DrawFn, shape: tuple[int, int], *, distorted: bool) -> Wcs:
+def tangent_planes(draw: st.DrawFn, /, shape: tuple[int, int], *, distorted: bool, **cards: float | str) -> Wcs:
     """Solutions of images about one spot of the sky, turned, shifted and of slightly different scale."""
     ny, nx = shape
     part = st.floats(-0.6, 0.6, allow_subnormal=False)
-    angle, scale = np.radians(draw(st.floats(0, 360))), draw(st.floats(0.5, 1.5)) * 0.263 / 3600
-    header = {
-        "CTYPE1": "RA---TPV" if distorted else "RA---TAN",
-        "CTYPE2": "DEC--TPV" if distorted else "DEC--TAN",
-        "CRVAL1": 359.9997,
-        "CRVAL2": -33.2,
-        "CRPIX1": nx * (0.5 + draw(part)) + 0.3717,
-        "CRPIX2": ny * (0.5 + draw(part)) + 0.6411,
-        "CD1_1": -scale * np.cos(angle),
-        "CD1_2": scale * np.sin(angle),
-        "CD2_1": scale * np.sin(angle),
-        "CD2_2": scale * np.cos(angle),
-    }
+    angle, scale = float(np.radians(draw(st.floats(0, 360)))), draw(st.floats(0.5, 1.5))
+    cards |= {"CRPIX1": nx * (0.5 + draw(part)) + 0.3717, "CRPIX2": ny * (0.5 + draw(part)) + 0.6411}
     if distorted:
-        header |= {"PV1_1": 1.0 + 0.02 * draw(part), "PV1_4": 3.0 * draw(part), "PV2_2": 0.01 * draw(part)}
-    return Wcs.from_header(header, "test")
+        cards |= {"CTYPE1": "RA---TPV", "CTYPE2": "DEC--TPV"}
+        cards |= {"PV1_1": 1.0 + 0.02 * draw(part), "PV1_4": 3.0 * draw(part), "PV2_2": 0.01 * draw(part)}
+    return tangent_plane(shape, angle=angle, scale=scale, **cards)

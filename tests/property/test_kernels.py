@@ -1,8 +1,8 @@
 """Kernels do what their plain numpy twins do."""
 
+import pickle
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goodpix.ingest.coaddflags import CoaddFlags, read_coadd_flags
-from goodpix.ingest.flagging import EpochFlags, flag_epoch
-from goodpix.ingest.pixels import as_floats, as_unsigned, fold_bits, is_positive
+from goodpix.ingest.coaddflags import CoaddFlags, CoaddRuns, code_coadd
+from goodpix.ingest.flagging import flag_epoch
+from goodpix.ingest.pixels import PlaneFiles, PlaneRows, fold_row
+from goodpix.ingest.sharedarray import SharedArray
 from goodpix.schema.errors import PlaneError
-from goodpix.schema.fitsplanes import Plane, PlaneReader
 from goodpix.schema.footprint import UniqueRegion
 from goodpix.schema.pixelmap import PixelMap, RationalMap, WcslibMap, pixel_map
 from goodpix.schema.rle import decode
 
-from .strategies import plane, shapes, tangent_planes
+from .strategies import plane, shapes, tangent_plane, tangent_planes
 
 Pixels = npt.NDArray[Any]
 seeds = st.integers(0, 2**32 - 1)
@@ -47,9 +47,17 @@ def plane_flags(weight: Pixels, bmask: Pixels, seg: Pixels, *, criteria: tuple[i
     return out
 
 
-def flag_epoch_twin(weight: Pixels, bmask: Pixels, seg: Pixels, mapping: PixelMap, coadd: CoaddFlags) -> EpochFlags:
+@dataclass(frozen=True, slots=True, eq=False)
+class Flagged:
+    flags: Pixels
+    n_unique: int
+    n_good_unique: int
+
+
+def flag_epoch_twin(weight: Pixels, bmask: Pixels, seg: Pixels, mapping: PixelMap, coadd: CoaddFlags) -> Flagged:
     flags = plane_flags(weight, bmask, seg, criteria=(1, 2, 4), shift=8)
-    own, unique = coadd.flags[coadd.codes[1:-1, 1:-1]], coadd.unique[coadd.codes[1:-1, 1:-1]]
+    inner = coadd.codes.array[1:-1, 1:-1]
+    own, unique = coadd.flags[inner], coadd.unique[inner]
     y, x = np.indices(flags.shape).astype(np.float64)
     cx, cy = (np.floor(v + 0.5) for v in mapping.coadd_xy(np.asarray(x), np.asarray(y)))
     on_coadd = (cx >= 0) & (cx < own.shape[1]) & (cy >= 0) & (cy < own.shape[0])
@@ -58,35 +66,81 @@ def flag_epoch_twin(weight: Pixels, bmask: Pixels, seg: Pixels, mapping: PixelMa
     flags[~on_coadd] |= 8
     in_region = np.zeros(flags.shape, np.bool_)
     in_region[on_coadd] = unique[at]
-    return EpochFlags(flags, int(in_region.sum()), int((in_region & (flags == 0)).sum()))
+    return Flagged(flags, int(in_region.sum()), int((in_region & (flags == 0)).sum()))
 
 
-def some_coadd(shape: tuple[int, int], seed: int, dtype: str) -> CoaddFlags:
+def flagged(planes: tuple[Pixels, Pixels, Pixels], mapping: PixelMap, coadd: CoaddFlags, height: int) -> Flagged:
+    """Return what the kernels make of an image that comes in blocks of so many rows."""
+    shape = planes[0].shape
+    blocks = [PlaneRows.of(*(each[y : y + height] for each in planes)) for y in range(0, shape[0], height)]
+    found = flag_epoch(blocks, (shape[0], shape[1]), mapping, coadd)
+    return Flagged(decode(found.runs), found.n_unique, found.n_good_unique)
+
+
+def some_coadd(shape: tuple[int, int], seed: int, dtype: str, n_codes: int = 7) -> CoaddFlags:
+    """Return a coadd of seven sorts of pixels; the codes are spread over so many."""
     rng = np.random.default_rng(seed)
-    flags = np.array([8, 0, 0, 16, 32, 64 | 1 << 32, 112 | 1 << 55], np.int64)
-    unique = np.array([False, True, False, True, True, False, True])
+    sorts = np.array([8, 0, 0, 16, 32, 64 | 1 << 32, 112 | 1 << 55], np.int64)
+    inside = np.array([False, True, False, True, True, False, True])
+    which = np.array([0, *range(n_codes - 6, n_codes)])
+    flags, unique = np.zeros(n_codes, np.int64), np.zeros(n_codes, np.bool_)
+    flags[which], unique[which] = sorts, inside
     codes = np.zeros((shape[0] + 2, shape[1] + 2), dtype)
-    codes[1:-1, 1:-1] = rng.choice([1, 1, 1, 2, 3, 4, 5, 6], shape)
-    return CoaddFlags(codes, flags, unique, True)
+    codes[1:-1, 1:-1] = which[rng.choice([1, 1, 1, 2, 3, 4, 5, 6], shape)]
+    return CoaddFlags(SharedArray(codes), flags, unique, True)
 
 
-def assert_equal(found: EpochFlags, expected: EpochFlags) -> None:
+def assert_equal(found: Flagged, expected: Flagged) -> None:
     assert np.array_equal(found.flags, expected.flags)
     assert (found.n_unique, found.n_good_unique) == (expected.n_unique, expected.n_good_unique)
 
 
 @pytest.mark.parametrize("dtypes", DTYPES, ids="-".join)
 @settings(max_examples=30)
-@given(st.data(), shapes, shapes, seeds)
+@given(st.data(), shapes, shapes, seeds, st.sampled_from([("u1", 7), ("u1", 32), ("u1", 33), ("u2", 65536)]))
 def test_epoch_is_flagged_as_by_its_twin(
-    dtypes: tuple[str, str, str], data: st.DataObject, shape: tuple[int, int], coadd_shape: tuple[int, int], seed: int
+    dtypes: tuple[str, str, str],
+    data: st.DataObject,
+    shape: tuple[int, int],
+    coadd_shape: tuple[int, int],
+    seed: int,
+    coded: tuple[str, int],
 ) -> None:
     planes = three_planes(dtypes, shape, seed)
     epoch = data.draw(tangent_planes(shape, distorted=data.draw(st.booleans())))
     mapping = pixel_map(epoch, data.draw(tangent_planes(coadd_shape, distorted=False)), shape=shape)
     assert isinstance(mapping, RationalMap)
-    coadd = some_coadd(coadd_shape, seed, "u1")
-    assert_equal(flag_epoch(*planes, mapping, coadd), flag_epoch_twin(*planes, mapping, coadd))
+    assert mapping.cubic
+    coadd = some_coadd(coadd_shape, seed, *coded)
+    height = data.draw(st.integers(1, 17))
+    assert_equal(flagged(planes, mapping, coadd, height), flag_epoch_twin(*planes, mapping, coadd))
+
+
+@given(st.data(), seeds)
+@settings(max_examples=5)
+def test_wide_epoch_is_flagged_as_by_its_twin(data: st.DataObject, seed: int) -> None:
+    """Several strips of columns."""
+    shape = (3, 1300)
+    planes = three_planes(DTYPES[0], shape, seed)
+    mapping = pixel_map(
+        data.draw(tangent_planes(shape, distorted=True)), data.draw(tangent_planes(shape, distorted=False)), shape=shape
+    )
+    coadd = some_coadd(shape, seed, "u1")
+    assert_equal(flagged(planes, mapping, coadd, 2), flag_epoch_twin(*planes, mapping, coadd))
+
+
+@given(st.data(), shapes, seeds)
+@settings(max_examples=10)
+def test_polynomials_beyond_cubics_are_flagged_as_by_the_twin(
+    data: st.DataObject, shape: tuple[int, int], seed: int
+) -> None:
+    planes = three_planes(DTYPES[0], shape, seed)
+    epoch = data.draw(tangent_planes(shape, distorted=True, PV1_12=40.0, PV2_16=-30.0))
+    mapping = pixel_map(epoch, data.draw(tangent_planes(shape, distorted=False)), shape=shape)
+    assert isinstance(mapping, RationalMap)
+    assert not mapping.cubic
+    coadd = some_coadd(shape, seed, "u1")
+    assert_equal(flagged(planes, mapping, coadd, 5), flag_epoch_twin(*planes, mapping, coadd))
 
 
 @settings(max_examples=15)
@@ -99,7 +153,15 @@ def test_epoch_is_flagged_the_slow_way_as_by_its_twin(
         data.draw(tangent_planes(shape, distorted=True)), data.draw(tangent_planes(coadd_shape, distorted=False)), 1, 1
     )
     coadd = some_coadd(coadd_shape, seed, "u2")
-    assert_equal(flag_epoch(*planes, mapping, coadd), flag_epoch_twin(*planes, mapping, coadd))
+    assert_equal(flagged(planes, mapping, coadd, 5), flag_epoch_twin(*planes, mapping, coadd))
+
+
+def folded(weight: Pixels, bmask: Pixels, seg: Pixels) -> Pixels:
+    """Return the words of a row of pixels."""
+    row = (each.reshape(1, -1) for each in (weight, bmask, seg))
+    out: npt.NDArray[np.uint32] = np.empty(weight.size, np.uint32)
+    fold_row(PlaneRows.of(*row), 0, 0, out)
+    return out
 
 
 @given(st.sampled_from(["f4", "f8", "f2", "i2", "i4", "i8", "u8"]), seeds)
@@ -108,43 +170,50 @@ def test_weight_is_positive_where_it_is_finite_and_above_zero(dtype: str, seed: 
         weight = np.array([0.0, 1.0, -1.0, np.nan, np.inf, 6e-8], np.float16)
     else:
         weight = plane(dtype, (5, 5), seed)
-    found = [bool(is_positive(each)) for each in as_floats(weight).ravel()]
-    assert found == (np.isfinite(weight) & (weight > 0)).ravel().tolist()
+    nothing = np.zeros(weight.shape, np.uint8)
+    assert ((folded(weight, nothing, nothing) == 0) == (np.isfinite(weight) & (weight > 0)).ravel()).all()
 
 
 @given(st.sampled_from(["u1", "i2", "u2", "i4", "i8"]), seeds)
 def test_bits_fold_as_by_their_twin(dtype: str, seed: int) -> None:
     bmask = plane(dtype, (4, 4), seed)
-    zeros = np.zeros(bmask.shape, np.int32)
-    expected = plane_flags(zeros + 1, bmask, zeros, criteria=(0, 0, 0), shift=0)
-    assert [int(fold_bits(each)) for each in as_unsigned(bmask).ravel()] == expected.ravel().tolist()
+    nothing = np.zeros(bmask.shape, np.int32)
+    expected = plane_flags(nothing + 1, bmask, nothing, criteria=(0, 0, 4), shift=8)
+    assert np.array_equal(folded(nothing + 1.0, bmask, nothing), expected.ravel())
 
 
-@contextmanager
-def planes_on_disk(weight: Pixels, bmask: Pixels, seg: Pixels) -> Iterator[tuple[Plane, Plane, Plane]]:
-    with tempfile.TemporaryDirectory() as folder, PlaneReader() as reader:
+Coded = tuple[CoaddFlags, CoaddRuns]
+
+
+def coded(planes: tuple[Pixels, Pixels, Pixels], wcs: Any, unique: UniqueRegion | None, **how: Any) -> Coded:
+    """Write a coadd's planes to disk and code them."""
+    with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "coadd.fits")
         with fitsio.FITS(path, "rw") as file:
-            for name, pixels in (("wgt", weight), ("msk", bmask), ("seg", seg)):
+            for name, pixels in zip(("wgt", "msk", "seg"), planes, strict=True):
                 file.write(pixels, extname=name)
-        yield reader.plane(path, "wgt"), reader.plane(path, "msk"), reader.plane(path, "seg")
+        files = PlaneFiles((path, "wgt"), (path, "msk"), (path, "seg"))
+        ny, nx = planes[0].shape
+        return code_coadd(files, (ny, nx), wcs=wcs, offset=1, unique=unique, **how)
 
 
 def coadd_twin(weight: Pixels, bmask: Pixels, seg: Pixels) -> Pixels:
     return plane_flags(weight, bmask, seg, criteria=(16, 32, 64), shift=32)
 
 
-def assert_coded(found: CoaddFlags, expected: Pixels, in_region: npt.NDArray[np.bool_]) -> None:
-    inner = found.codes[1:-1, 1:-1]
+def assert_coded(coded: Coded, expected: Pixels, in_region: npt.NDArray[np.bool_]) -> None:
+    found, own = coded
+    codes = found.codes.array
+    inner = codes[1:-1, 1:-1]
     assert found.shape == expected.shape
     assert np.array_equal(found.flags[inner], expected)
     assert np.array_equal(found.unique[inner], in_region)
-    border = np.ones(found.codes.shape, np.bool_)
+    border = np.ones(codes.shape, np.bool_)
     border[1:-1, 1:-1] = False
-    assert (found.codes[border] == 0).all()
+    assert (codes[border] == 0).all()
     assert (found.flags[0], found.unique[0]) == (8, False)
-    assert np.array_equal(decode(found.runs()), expected)
-    assert found.n_unique() == (in_region.sum(), (in_region & (expected == 0)).sum())
+    assert np.array_equal(decode(own.runs), expected)
+    assert (own.n_unique, own.n_good_unique) == (in_region.sum(), (in_region & (expected == 0)).sum())
 
 
 @pytest.mark.parametrize("dtypes", DTYPES, ids="-".join)
@@ -159,9 +228,8 @@ def test_coadd_is_flagged_as_by_its_twin(
     y, x = np.indices(shape).astype(np.float64)
     ra, dec = wcs.sky(x.ravel() + 1, y.ravel() + 1)
     in_region = (((ra - 359.9991) % 360 < 0.0012) & (dec >= -33.2008) & (dec < -33.1995)).reshape(shape)
-    with planes_on_disk(*planes) as opened:
-        found = read_coadd_flags(*opened, wcs=wcs, offset=1, unique=region)
-    assert found.has_region
+    found = coded(planes, wcs, region)
+    assert found[0].has_region
     assert_coded(found, coadd_twin(*planes), in_region)
 
 
@@ -169,41 +237,73 @@ def test_coadd_is_flagged_as_by_its_twin(
 @settings(max_examples=3)
 def test_coadd_without_unique_region_has_no_pixel_in_it(wcs: Any, seed: int) -> None:
     planes = three_planes(DTYPES[0], (6, 5), seed)
-    with planes_on_disk(*planes) as opened:
-        found = read_coadd_flags(*opened, wcs=wcs, offset=1, unique=None)
-    assert not found.has_region
+    found = coded(planes, wcs, None)
+    assert not found[0].has_region
     assert_coded(found, coadd_twin(*planes), np.zeros((6, 5), np.bool_))
 
 
-@pytest.mark.parametrize("n_sorts", [255, 256, 257, 3000])
+def many_sorts(n_sorts: int, shape: tuple[int, int]) -> tuple[Pixels, Pixels, Pixels]:
+    """Return planes whose last pixels differ each from the others."""
+    bmask = np.zeros(shape, np.int32)
+    bmask.ravel()[-n_sorts:] = np.arange(n_sorts)
+    return np.ones(shape, np.float32), bmask, np.zeros(shape, np.int32)
+
+
+# 16 sorts have codes in every coadd, two of them here, and the border has one.
+@pytest.mark.parametrize("n_sorts", [200, 241, 242, 3000])
 @settings(max_examples=1)
 @given(tangent_planes((300, 40), distorted=False))
 def test_coadd_may_have_many_sorts_of_pixels(n_sorts: int, wcs: Any) -> None:
-    """The first rows have few sorts: the codes grow to two bytes on the way."""
-    bmask = np.zeros((300, 40), np.int32)
-    bmask.ravel()[-n_sorts:] = np.arange(n_sorts)
-    weight, seg = np.ones(bmask.shape, np.float32), np.zeros(bmask.shape, np.int32)
-    with planes_on_disk(weight, bmask, seg) as opened:
-        found = read_coadd_flags(*opened, wcs=wcs, offset=1, unique=None)
-    assert found.codes.dtype == (np.uint8 if n_sorts < 256 else np.uint16)
-    assert_coded(found, coadd_twin(weight, bmask, seg), np.zeros(bmask.shape, np.bool_))
+    """The first rows have few sorts: that there are too many for one byte shows on the way."""
+    planes = many_sorts(n_sorts, (300, 40))
+    found = coded(planes, wcs, None)
+    assert found[0].codes.array.dtype == (np.uint8 if n_sorts <= 241 else np.uint16)
+    assert_coded(found, coadd_twin(*planes), np.zeros((300, 40), np.bool_))
 
 
-@pytest.mark.parametrize(("n_sorts", "refused"), [(65535, False), (65536, True)])
+@settings(max_examples=3)
+@given(tangent_planes((2200, 12), distorted=False), st.integers(0, 2**32 - 1))
+def test_parts_of_a_coadd_with_sorts_of_their_own_agree_on_codes(wcs: Any, seed: int) -> None:
+    """Three parts; each meets its values in an order of its own."""
+    rng = np.random.default_rng(seed)
+    bmask = rng.choice([0, 0, 0, 1, *(1 << rng.permutation(20))], (2200, 12)).astype(np.int32)
+    planes = (np.ones(bmask.shape, np.float32), bmask, np.zeros(bmask.shape, np.int32))
+    assert_coded(coded(planes, wcs, None), coadd_twin(*planes), np.zeros(bmask.shape, np.bool_))
+
+
+@settings(max_examples=1)
+@given(tangent_planes((2200, 12), distorted=False))
+def test_parts_of_a_coadd_that_together_have_many_sorts_agree_on_codes(wcs: Any) -> None:
+    """No part has too many for one byte, all of them together do."""
+    bmask = np.repeat(np.arange(2200 * 12 // 120), 120).reshape(2200, 12).astype(np.int32)
+    planes = (np.ones(bmask.shape, np.float32), bmask, np.zeros(bmask.shape, np.int32))
+    found = coded(planes, wcs, None)
+    assert found[0].codes.array.dtype == (np.uint8 if len(np.unique(bmask)) < 240 else np.uint16)
+    assert_coded(found, coadd_twin(*planes), np.zeros(bmask.shape, np.bool_))
+
+
+def test_flags_in_a_file_are_those_in_memory(tmp_path: Path) -> None:
+    planes = three_planes(DTYPES[0], (40, 30), 7)
+    wcs = tangent_plane((40, 30))
+    (plain, _), (shared, _) = coded(planes, wcs, None), coded(planes, wcs, None, scratch=tmp_path)
+    attached = pickle.loads(pickle.dumps(shared))
+    assert len(pickle.dumps(shared.codes)) < 300
+    for each in (shared, attached):
+        assert np.array_equal(each.codes.array, plain.codes.array)
+        assert np.array_equal(each.flags, plain.flags)
+
+
+@pytest.mark.parametrize(("n_sorts", "refused"), [(65519, False), (65600, True)])
 @settings(max_examples=1)
 @given(tangent_planes((260, 256), distorted=False))
 @pytest.mark.slow
 def test_coadd_of_more_sorts_than_codes_is_refused(n_sorts: int, refused: bool, wcs: Any) -> None:
-    bmask = np.zeros((260, 256), np.int32)
-    bmask.ravel()[:n_sorts] = np.arange(n_sorts)
-    weight, seg = np.ones(bmask.shape, np.float32), np.zeros(bmask.shape, np.int32)
-    with planes_on_disk(weight, bmask, seg) as opened:
-        if refused:
-            with pytest.raises(PlaneError, match="more than 65,535 sorts of pixels"):
-                read_coadd_flags(*opened, wcs=wcs, offset=1, unique=None)
-        else:
-            found = read_coadd_flags(*opened, wcs=wcs, offset=1, unique=None)
-            assert_coded(found, coadd_twin(weight, bmask, seg), np.zeros(bmask.shape, np.bool_))
+    planes = many_sorts(n_sorts, (260, 256))
+    if refused:
+        with pytest.raises(PlaneError, match="bmask has too many different values: expected up to 65,000"):
+            coded(planes, wcs, None)
+    else:
+        assert_coded(coded(planes, wcs, None), coadd_twin(*planes), np.zeros((260, 256), np.bool_))
 
 
 @pytest.mark.parametrize("which", [1, 2])
@@ -212,8 +312,6 @@ def test_coadd_of_more_sorts_than_codes_is_refused(n_sorts: int, refused: bool, 
 def test_coadd_mask_or_seg_of_floats_is_refused(which: int, wcs: Any) -> None:
     dtypes = ["f4", "i4", "i4"]
     dtypes[which] = "f4"
-    with (
-        planes_on_disk(*(np.zeros((6, 5), dtype) for dtype in dtypes)) as opened,
-        pytest.raises(PlaneError, match="is float32: expected integers"),
-    ):
-        read_coadd_flags(*opened, wcs=wcs, offset=1, unique=None)
+    weight, bmask, seg = (np.zeros((6, 5), dtype) for dtype in dtypes)
+    with pytest.raises(PlaneError, match="is float32: expected integers"):
+        coded((weight, bmask, seg), wcs, None)

@@ -11,10 +11,10 @@ from hypothesis.extra import numpy as hnp
 from goodpix.query.mask import Mask
 from goodpix.schema.counts import Amplifiers, Region, count
 from goodpix.schema.criteria import Criterion, Selection, fold_bmask
-from goodpix.schema.rle import Runs, decode, decode_good, encode
+from goodpix.schema.rle import Runs, RunScan, decode, decode_good, encode, sort_starts
 from goodpix.schema.rows import MaskKey
 
-from .strategies import FlagsImage, amplifiers, any_images, boxes, flags_images, masks, selections, shapes
+from .strategies import FlagsImage, amplifiers, any_images, boxes, flags_images, masks, selections
 
 KEY = MaskKey("DES0124-3332", "i", "epoch", 492768, 11)
 
@@ -47,15 +47,13 @@ def test_runs_start_where_column_major_pixels_change(image: FlagsImage) -> None:
     assert encode(image).starts.tolist() == [0, *changes.tolist()]
 
 
-@given(st.data(), st.sampled_from([np.uint8, np.uint16]), shapes)
-def test_encoding_with_a_table_is_encoding_what_it_says(
-    data: st.DataObject, dtype: type[np.unsignedinteger], shape: tuple[int, int]
-) -> None:
-    # few flags for many codes, so that some codes mean the same
-    table = np.array(data.draw(st.lists(st.sampled_from([0, 4, 1 << 40]), min_size=1, max_size=9)), np.int64)
-    codes = data.draw(hnp.arrays(dtype, shape, elements=st.integers(0, table.size - 1)))
-    with_table, plain = encode(codes, table), encode(table[codes])
-    assert (with_table.lengths.tolist(), with_table.flags.tolist()) == (plain.lengths.tolist(), plain.flags.tolist())
+@given(any_images, st.integers(1, 17))
+def test_blocks_of_rows_have_the_runs_of_the_whole(image: FlagsImage, height: int) -> None:
+    scan = RunScan(image.shape, image.dtype)
+    for y in range(0, image.shape[0], height):
+        scan.add(image[y : y + height])
+    lengths, flags = sort_starts(image.shape, scan.starts())
+    assert np.array_equal(np.repeat(flags, lengths), image.T.ravel())
 
 
 @given(st.data(), flags_images())

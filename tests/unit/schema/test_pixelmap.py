@@ -48,14 +48,21 @@ def grid() -> tuple[Floats, Floats]:
 def rows(found: PixelMap, coadd_shape: tuple[int, int]) -> tuple[Ints, Ints]:
     """Return the compiled kernel's nearest pixels of every row."""
     assert isinstance(found, RationalMap)
-    ny, nx = SHAPE
-    t = np.array([(x - found.centre_x) / found.half for x in range(nx)])
-    ix, iy = np.empty(SHAPE, np.int32), np.empty(SHAPE, np.int32)
-    for y in range(ny):
-        s = (y - found.centre_y) / found.half
-        coadd_ny, coadd_nx = coadd_shape
-        rational_row(found.coefficients, t, s, coadd_nx, coadd_ny, np.empty((3, nx)), ix[y], iy[y])
+    out: npt.NDArray[np.uint32] = np.empty((2, *SHAPE), np.uint32)
+    coadd_ny, coadd_nx = coadd_shape
+    for y in range(SHAPE[0]):
+        rational_row(found.coefficients, found.scale, 0, y, coadd_nx, coadd_ny, out[0, y], out[1, y])
+    ix, iy = out.astype(np.int32) - 1
     return ix, iy
+
+
+def at_zero(across: float, up: float, down: float) -> tuple[int, int]:
+    """Return the kernel's nearest pixel of (0, 0) for such polynomials, on a coadd of 10 x 10 pixels."""
+    coefficients: Floats = np.zeros((3, 4, 4))
+    coefficients[:, 0, 0] = across, up, down
+    out: npt.NDArray[np.uint32] = np.empty((2, 1), np.uint32)
+    rational_row(coefficients, np.array([0.0, 0.0, 1.0]), 0, 0, 10, 10, out[0], out[1])
+    return int(out[0, 0]) - 1, int(out[1, 0]) - 1
 
 
 def nearest(position: Floats, size: int) -> Ints:
@@ -165,18 +172,15 @@ def test_ninety_degrees_away_is_off_the_coadd() -> None:
     assert outside.all()
 
 
-def test_an_infinite_ratio_is_off_the_coadd() -> None:
-    ix, iy = np.empty(3, np.int32), np.empty(3, np.int32)
-    coefficients = np.zeros((3, 2, 2))
-    coefficients[:2, 0, 0] = 1.0
-    rational_row(coefficients, np.array([-1.0, 0.0, 1.0]), 0.0, 10, 10, np.empty((3, 3)), ix, iy)
-    assert set(ix.tolist()) | set(iy.tolist()) <= {-1, 10}
+@pytest.mark.parametrize("down", [0.0, -0.0, -1.0, 5e-324])
+def test_an_infinite_ratio_is_off_the_coadd(down: float) -> None:
+    assert set(at_zero(1.0, 1.0, down)) <= {-1, 10}
 
 
 def test_not_a_number_is_off_the_coadd() -> None:
-    ix, iy = np.empty(1, np.int32), np.empty(1, np.int32)
-    rational_row(np.zeros((3, 2, 2)), np.zeros(1), 0.0, 10, 10, np.empty((3, 1)), ix, iy)
-    assert (ix[0], iy[0]) == (-1, -1)
+    assert at_zero(0.0, 0.0, 0.0) == (-1, -1)
+    assert at_zero(np.nan, np.nan, 1.0) == (-1, -1)
+    assert at_zero(1.0, 1.0, np.nan) == (-1, -1)
 
 
 @pytest.mark.parametrize(
@@ -194,11 +198,7 @@ def test_not_a_number_is_off_the_coadd() -> None:
     ],
 )
 def test_a_half_goes_up_and_the_ends_are_clamped(position: float, pixel: int) -> None:
-    coefficients = np.zeros((3, 2, 2))
-    coefficients[:, 0, 0] = position, position, 1.0
-    ix, iy = np.empty(1, np.int32), np.empty(1, np.int32)
-    rational_row(coefficients, np.zeros(1), 0.0, 10, 10, np.empty((3, 1)), ix, iy)
-    assert (ix[0], iy[0]) == (pixel, pixel)
+    assert at_zero(position, position, 1.0) == (pixel, pixel)
 
 
 @pytest.mark.parametrize("projection", ["CAR", "CEA", "HPX", "ZEA"])

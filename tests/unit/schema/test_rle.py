@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from goodpix.schema.errors import MalformedRunsError
-from goodpix.schema.rle import Runs, decode, decode_good, encode
+from goodpix.schema.rle import Runs, RunScan, Starts, decode, decode_good, encode, merge_runs, sort_starts
 
 IMAGE: npt.NDArray[np.int64] = np.array([[0, 0, 5], [0, 7, 5]], np.int64)
 LENGTHS, FLAGS = [3, 1, 2], [0, 7, 5]
@@ -54,15 +54,20 @@ def test_memory_order_of_the_image_does_not_matter(order: Any) -> None:
     assert np.array_equal(decode(encode(np.array(IMAGE, order=order))), IMAGE)
 
 
-def test_codes_stand_for_flags_of_a_table() -> None:
-    table = np.array([0, 1 << 40, 3], np.int64)
-    codes = np.array([[0, 1], [2, 2]], np.uint8)
-    assert np.array_equal(decode(encode(codes, table)), table[codes])
+def test_parts_of_an_image_may_be_scanned_apart() -> None:
+    upper, lower = RunScan((3, 3), np.uint8), RunScan((3, 3), np.uint8, y0=1)
+    upper.add(np.array([[0, 0, 5]], np.uint8))
+    lower.add(np.array([[0, 7, 5]], np.uint8))
+    lower.add(np.array([[0, 7, 6]], np.uint8))
+    parts = [upper.starts(), lower.starts()]
+    both = Starts(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("starts", "codes")))
+    lengths, codes = sort_starts((3, 3), both)
+    assert (lengths.tolist(), codes.tolist()) == ([1, 2, 1, 2, 1, 1, 1], [0, 0, 0, 7, 5, 5, 6])
 
 
-def test_codes_with_equal_flags_are_one_run() -> None:
-    runs = encode(np.array([[0], [1], [2]], np.uint16), np.array([4, 4, 5], np.int64))
-    assert (runs.lengths.tolist(), runs.flags.tolist()) == ([2, 1], [4, 5])
+def test_neighbours_with_equal_flags_are_merged() -> None:
+    runs = merge_runs((3, 2), np.array([1, 2, 1, 2], np.uint32), np.array([4, 4, 5, 5], np.int64))
+    assert (runs.lengths.tolist(), runs.flags.tolist()) == ([3, 3], [4, 5])
 
 
 @pytest.mark.parametrize(("reject", "good"), [(7, [0]), (2, [0, 5]), (0, [0, 5, 7])])

@@ -1,0 +1,83 @@
+"""Worker processes: how many, and jobs spread over them."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing.connection import wait
+from typing import Protocol, TypeVar
+
+__all__ = ["Spread", "in_order", "process_pool", "usable_cores"]
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+
+class Spread(Protocol):
+    """A way to do many jobs: the built-in ``map``, or one that has other processes do them."""
+
+    def __call__(self, function: Callable[[Job], Result], jobs: Iterable[Job], /) -> Iterator[Result]:
+        """Yield the result of each job, in order."""
+
+
+def in_order(executor: Executor, n_ahead: int) -> Spread:
+    """Return a ``map`` over an executor, with never more than `n_ahead` jobs submitted or waiting to be taken."""
+
+    def spread(function: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
+        pending: deque[Future[Result]] = deque()
+        try:
+            for job in jobs:
+                if len(pending) == n_ahead:
+                    yield pending.popleft().result()
+                pending.append(executor.submit(function, job))
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()
+
+    return spread
+
+
+@contextmanager
+def process_pool(workers: int) -> Iterator[Executor]:
+    """Give a pool of worker processes.
+
+    Workers are not forked from this process, whose threads and open files they would share. They end
+    with it, even if it is killed, and leave Ctrl-C to it.
+    """
+    forkserver = "forkserver" in multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if forkserver else "spawn")
+    if forkserver:
+        # what every worker needs is imported once
+        context.set_forkserver_preload(["goodpix.ingest.tile"])
+    # the server that forks workers is older than this pool: it may have another environment
+    here = (os.getcwd(), dict(os.environ))
+    with ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=here) as pool:
+        yield pool
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use: its affinity, and a container's limit, respected."""
+    import loky  # what it finds out takes a file here and a file there, and differs between systems
+
+    return int(loky.cpu_count())
+
+
+def _start_worker(folder: str, environment: dict[str, str]) -> None:
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
