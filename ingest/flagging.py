@@ -69,8 +69,8 @@ def flag_epoch(
         y, n_rows = scan.y, block.bmask.shape[0]
         buffers = scan.room(n_rows)
         if isinstance(pixel_map, RationalMap) and pixel_map.cubic:
-            mapping = (pixel_map.coefficients, pixel_map.scale)
-            n = _flag_rational(block, *mapping, codes, shift, y, buffers, scan.n_starts)
+            t, s = pixel_map.scaled(np.arange(shape[1], dtype=float), np.arange(y, y + n_rows, dtype=float))
+            n = _flag_rational(block, pixel_map.coefficients, t, s, codes, shift, y, buffers, scan.n_starts)
         else:
             ix, iy = _nearest(pixel_map, slice(y, y + n_rows), shape[1], coadd.shape)
             n = _flag_placed(block, ix, iy, codes, shift, y, buffers, scan.n_starts)
@@ -113,7 +113,8 @@ def _flag_row(block: PlaneRows, row: int, x0: int, ix: Index, iy: Index, codes: 
 def _flag_rational(
     block: PlaneRows,
     coefficients: npt.NDArray[np.float64],
-    scale: npt.NDArray[np.float64],
+    t: npt.NDArray[np.float64],
+    s: npt.NDArray[np.float64],
     codes: Codes,
     shift: int,
     y0: int,
@@ -127,7 +128,7 @@ def _flag_rational(
     for x0 in range(0, nx, _STRIP):
         m = min(_STRIP, nx - x0)
         for row in range(n_rows):
-            rational_row(coefficients, scale, x0, y0 + row, coadd_nx, coadd_ny, ix[:m], iy[:m])
+            rational_row(coefficients, t[x0 : x0 + m], s[row], coadd_nx, coadd_ny, ix[:m], iy[:m])
             _flag_row(block, row, x0, ix[:m], iy[:m], codes, shift, words[:m])
             n = scan_row(words[:m], x0, y0 + row, buffers, n)
     return n

@@ -80,14 +80,13 @@ class RationalMap:
         """Whether `rational_row` can evaluate it."""
         return int(self.coefficients.shape[1]) == _CUBIC
 
-    @property
-    def scale(self) -> Floats:
-        """The scaling, as `rational_row` takes it; shape (3,)."""
-        return np.array([self.centre_x, self.centre_y, self.half])
+    def scaled(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Return t and s of positions in the epoch."""
+        return (x - self.centre_x) / self.half, (y - self.centre_y) / self.half
 
     def coadd_xy(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Return coadd positions; NaN where the direction is 90 degrees or more away."""
-        t, s = (x - self.centre_x) / self.half, (y - self.centre_y) / self.half
+        t, s = self.scaled(x, y)
         across, up, down = (np.polynomial.polynomial.polyval2d(t, s, each) for each in self.coefficients)
         front = down > 0
         safe = np.where(front, down, 1.0)
@@ -168,46 +167,48 @@ def _multiply(a: Floats, b: Floats) -> Floats:
 
 
 @kernel
-def rational_row(
-    coefficients: Floats, scale: Floats, x0: int, y: int, nx: int, ny: int, ix: IndexRow, iy: IndexRow
-) -> None:
+def rational_row(coefficients: Floats, t: Floats, s: float, nx: int, ny: int, ix: IndexRow, iy: IndexRow) -> None:
     """Write the nearest coadd pixel of each pixel of one row of an epoch, or of a part of it.
 
     Parameters
     ----------
     coefficients : ndarray of float64, shape (3, 4, 4)
         See `RationalMap`; cubics.
-    scale : ndarray of float64, shape (3,)
-        Its centre_x, centre_y and half.
-    x0, y : int
-        Where the row lies in the epoch.
+    t : ndarray of float64, shape (m,)
+        Scaled x of the pixels.
+    s : float
+        Scaled y of the row.
     nx, ny : int
         Size of the coadd.
     ix, iy : ndarray of uint32, shape (m,)
         Output: one more than the pixel, 0 to nx + 1 and 0 to ny + 1. Both ends are outside of the
         coadd; they are pixels of a coadd that has a border of one pixel all round.
     """
-    s = (y - scale[1]) / scale[2]
-    c = np.empty((3, 4))
-    for k in range(3):
-        for p in range(4):
-            of_p = coefficients[k, p]
-            c[k, p] = ((of_p[3] * s + of_p[2]) * s + of_p[1]) * s + of_p[0]
     # in variables of their own, or the compiler takes each for changed by every write to ix and iy
-    a0, a1, a2, a3 = c[0, 0], c[0, 1], c[0, 2], c[0, 3]
-    b0, b1, b2, b3 = c[1, 0], c[1, 1], c[1, 2], c[1, 3]
-    c0, c1, c2, c3 = c[2, 0], c[2, 1], c[2, 2], c[2, 3]
-    start, step = (x0 - scale[0]) / scale[2], 1.0 / scale[2]
+    a0, a1, a2, a3 = _in_t(coefficients[0], s)
+    b0, b1, b2, b3 = _in_t(coefficients[1], s)
+    c0, c1, c2, c3 = _in_t(coefficients[2], s)
     end_x, end_y = np.float64(nx + 1), np.float64(ny + 1)
-    for x in range(ix.size):
-        t = start + x * step
-        down = ((c3 * t + c2) * t + c1) * t + c0
+    for x in range(t.size):
+        at = t[x]
+        down = ((c3 * at + c2) * at + c1) * at + c0
         per_down = 1.0 / down
         # floor(v + 0.5) + 1, where what is negative is outside
-        across = (((a3 * t + a2) * t + a1) * t + a0) * per_down + 1.5
-        up = (((b3 * t + b2) * t + b1) * t + b0) * per_down + 1.5
+        across = (((a3 * at + a2) * at + a1) * at + a0) * per_down + 1.5
+        up = (((b3 * at + b2) * at + b1) * at + b0) * per_down + 1.5
         # written so that NaN and directions behind the tangent point end outside
         across = across if (across > 0.0) & (down > 0.0) else 0.0
         up = up if (up > 0.0) & (down > 0.0) else 0.0
         ix[x] = np.int32(across if across < end_x else end_x)
         iy[x] = np.int32(up if up < end_y else end_y)
+
+
+@kernel
+def _in_t(cubic: Floats, s: float) -> tuple[float, float, float, float]:
+    """Return the coefficients of the powers of t, at one s."""
+    return _cubic(cubic[0], s), _cubic(cubic[1], s), _cubic(cubic[2], s), _cubic(cubic[3], s)
+
+
+@kernel
+def _cubic(c: Floats, s: float) -> float:
+    return ((c[3] * s + c[2]) * s + c[1]) * s + c[0]

@@ -126,7 +126,8 @@ def kernel_row(found: PixelMap, row: int, shape: tuple[int, int] = TILE) -> Ints
     """Return the nearest coadd pixels of a row of the CCD as the compiled kernel has them; shape (2, nx)."""
     assert isinstance(found, RationalMap)
     out: npt.NDArray[np.uint32] = np.empty((2, CCD[1]), np.uint32)
-    rational_row(found.coefficients, found.scale, 0, row, shape[1], shape[0], out[0], out[1])
+    t, s = found.scaled(np.arange(CCD[1], dtype=float), np.array(float(row)))
+    rational_row(found.coefficients, t, float(s), shape[1], shape[0], out[0], out[1])
     return out.astype(np.int64) - 1
 
 

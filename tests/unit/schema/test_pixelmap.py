@@ -50,8 +50,9 @@ def rows(found: PixelMap, coadd_shape: tuple[int, int]) -> tuple[Ints, Ints]:
     assert isinstance(found, RationalMap)
     out: npt.NDArray[np.uint32] = np.empty((2, *SHAPE), np.uint32)
     coadd_ny, coadd_nx = coadd_shape
+    t, s = found.scaled(np.arange(SHAPE[1], dtype=float), np.arange(SHAPE[0], dtype=float))
     for y in range(SHAPE[0]):
-        rational_row(found.coefficients, found.scale, 0, y, coadd_nx, coadd_ny, out[0, y], out[1, y])
+        rational_row(found.coefficients, t, s[y], coadd_nx, coadd_ny, out[0, y], out[1, y])
     ix, iy = out.astype(np.int32) - 1
     return ix, iy
 
@@ -61,7 +62,7 @@ def at_zero(across: float, up: float, down: float) -> tuple[int, int]:
     coefficients: Floats = np.zeros((3, 4, 4))
     coefficients[:, 0, 0] = across, up, down
     out: npt.NDArray[np.uint32] = np.empty((2, 1), np.uint32)
-    rational_row(coefficients, np.array([0.0, 0.0, 1.0]), 0, 0, 10, 10, out[0], out[1])
+    rational_row(coefficients, np.zeros(1), 0.0, 10, 10, out[0], out[1])
     return int(out[0, 0]) - 1, int(out[1, 0]) - 1
 
 
