@@ -110,7 +110,7 @@ def check_mask(db: str | os.PathLike[str], tilename: str, band: str, expnum: int
                 raise MaskNotFoundError(f"the catalogue has no {key}")
             arguments = connection.execute(sa.select(run.c.arguments).where(run.c.run_id == of_epoch.run_id)).scalar()
         file = MaskFile.open(database.root.path(of_coadd.mask_file))
-        stored = decode(file.runs(of_epoch.mask_row_group))
+        stored = decode(file.runs(of_epoch.mask_row_group, key))
         wcs_source = database.identity.wcs_source
     remembered = json.loads(arguments or "{}").get("variables", {})
     return compare(stored, _read_side(of_epoch, wcs_source, remembered), _read_side(of_coadd, "image", remembered))

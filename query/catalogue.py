@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from functools import lru_cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 
 from ..schema import tables
 from ..schema.database import Database, open_for_reading, parse_url, shown
-from ..schema.errors import MaskFileError, MaskNotFoundError, UsageError
+from ..schema.errors import MaskNotFoundError, UsageError
 from ..schema.maskfile import MaskFile
 from ..schema.masksroot import FORMAT_VERSION
 from ..schema.rows import MaskKey
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Catalogue"]
+
+# Mask files that stay open.
+_FILES_OPEN = 8
 
 _MASK_COLUMNS = ("tilename", "band", "expnum", "ccdnum", "mask_row_group")
 
@@ -53,6 +57,9 @@ class Catalogue:
         self._url = parse_url(url)
         self._stack = ExitStack()
         self._database: Database = self._stack.enter_context(open_for_reading(url))
+        root = self._database.root
+        # opening a file takes as long as reading a mask; a mask file never changes
+        self._open = lru_cache(maxsize=_FILES_OPEN)(lambda mask_file: MaskFile.open(root.path(mask_file)))
 
     def __enter__(self) -> "Catalogue":
         return self
@@ -64,6 +71,7 @@ class Catalogue:
 
     def close(self) -> None:
         """Close every connection."""
+        self._open.cache_clear()
         self._stack.close()
 
     @property
@@ -181,7 +189,7 @@ class Catalogue:
             found = connection.execute(query).one_or_none()
         if found is None:
             raise MaskNotFoundError(f"the catalogue has no mask of {key}")
-        return self._read(self._open(found.mask_file), found.mask_row_group, key)
+        return self._read(found.mask_file, found.mask_row_group, key)
 
     def masks(self, *, kind: str = "epoch", **filters: Any) -> Iterator[Mask]:
         """Yield masks one at a time, file by file, in file order.
@@ -194,9 +202,8 @@ class Catalogue:
             See `epochs`; of `tiles` where `kind` is ``"coadd"``.
         """
         for mask_file, keys in self._by_file(kind, filters):
-            file = self._open(mask_file)
             for row_group, key in keys:
-                yield self._read(file, row_group, key)
+                yield self._read(mask_file, row_group, key)
 
     def to_pandas(self, *, kind: str = "epoch", **filters: Any) -> "pd.DataFrame":
         """Return one row per mask, with its runs as arrays.
@@ -241,17 +248,8 @@ class Catalogue:
                 files.setdefault(row["mask_file"], []).append((row["mask_row_group"], key))
         return list(files.items())
 
-    def _open(self, mask_file: str) -> MaskFile:
-        return MaskFile.open(self._database.root.path(mask_file))
-
-    def _read(self, file: MaskFile, row_group: int, key: MaskKey) -> Mask:
-        found = file.key(row_group)
-        if found != key:
-            raise MaskFileError(
-                f"mask file {file.path}: row {row_group} is {found}, expected {key}: "
-                "goodpix ingest --force makes it again"
-            )
-        return Mask(key, file.runs(row_group), self._database.identity.bit_names)
+    def _read(self, mask_file: str, row_group: int, key: MaskKey) -> Mask:
+        return Mask(key, self._open(mask_file).runs(row_group, key), self._database.identity.bit_names)
 
     def _view(self, name: str, filters: Mapping[str, Any]) -> "pd.DataFrame":
         view = VIEWS[name].table

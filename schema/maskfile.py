@@ -158,16 +158,6 @@ class MaskFile:
     def __len__(self) -> int:
         return int(self._parquet.num_row_groups)
 
-    def key(self, row_group: int) -> MaskKey:
-        """Return what the mask of a row is of.
-
-        Raises
-        ------
-        MaskFileError
-            If the file is damaged or has no such row.
-        """
-        return MaskKey(**self._values(row_group, _KEYS))
-
     def row(self, row_group: int) -> MaskRow:
         """Return one row without its runs.
 
@@ -186,21 +176,31 @@ class MaskFile:
         for row_group in range(len(self)):
             yield self.row(row_group)
 
-    def runs(self, row_group: int) -> Runs:
+    def runs(self, row_group: int, key: MaskKey | None = None) -> Runs:
         """Return the runs of one mask, checked.
+
+        Parameters
+        ----------
+        row_group : int
+            Which mask.
+        key : MaskKey, optional
+            What it has to be the mask of.
 
         Raises
         ------
         MaskFileError
-            If the file is damaged, has no such row, or the checksum does not hold.
+            If the file is damaged, has no such row, the checksum does not hold, or the mask is of something else.
         """
-        table = self._table(row_group, ["nx", "ny", "lengths", "flags", "checksum"])
+        table = self._table(row_group, [*(_KEYS if key else ()), "nx", "ny", "lengths", "flags", "checksum"])
         try:
             lengths, flags = (table[name].chunk(0).values.to_numpy() for name in ("lengths", "flags"))
             nx, ny = (table[name][0].as_py() for name in ("nx", "ny"))
+            found = MaskKey(*(table[name][0].as_py() for name in _KEYS)) if key else None
             runs = Runs(nx, ny, lengths, flags)
         except (MalformedRunsError, TypeError, ValueError, pa.ArrowException) as error:
             raise MaskFileError(_damaged(self.path, error)) from error
+        if found != key:
+            raise MaskFileError(_damaged(self.path, f"row {row_group} is {found}, expected {key}"))
         if runs.checksum != table["checksum"][0].as_py():
             raise MaskFileError(_damaged(self.path, f"row {row_group}: its checksum does not hold"))
         return runs
