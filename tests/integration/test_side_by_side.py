@@ -1,0 +1,104 @@
+"""Several processes make what one makes."""
+
+import os
+import re
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import goodpix
+from goodpix.ingest import survey as survey_module
+from goodpix.schema.errors import UsageError
+
+from .survey import Survey
+
+
+@pytest.fixture(autouse=True)
+def _every_worker_is_worth_starting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(survey_module, "BYTES_PER_WORKER", 1)
+
+
+def files(survey: Survey, masks: Path) -> Mapping[str, bytes]:
+    return {os.fspath(path.relative_to(masks)): path.read_bytes() for path in sorted(masks.rglob("*.parquet"))}
+
+
+def ingest(survey: Survey, name: str, **options: object) -> Mapping[str, bytes]:
+    """Return the mask files of a catalogue of its own."""
+    folder = survey.folder.parent
+    report = survey.ingest(db=folder / f"{name}.db", masks=folder / name, **options)
+    assert report.failures == ()
+    return files(survey, folder / name)
+
+
+@pytest.mark.parametrize("workers", [2, 3, 5])
+def test_any_number_of_workers_makes_the_same_bytes(survey: Survey, workers: int) -> None:
+    """Of two tiles: two workers do one each, three share both, the epochs of either spread over them."""
+    alone, together = ingest(survey, "alone", workers=1), ingest(survey, "together", workers=workers)
+    assert len(alone) == 2
+    assert together == alone
+
+
+def test_an_executor_makes_the_same_bytes(survey: Survey) -> None:
+    with ThreadPoolExecutor(2) as executor:
+        assert ingest(survey, "executor", executor=executor) == ingest(survey, "alone")
+
+
+def test_rows_are_those_that_one_process_stores(survey: Survey) -> None:
+    ingest(survey, "alone", workers=1)
+    ingest(survey, "together", workers=3)
+    found = []
+    for name in ("alone", "together"):
+        with goodpix.Catalogue(survey.folder.parent / f"{name}.db") as catalogue:
+            found.append(catalogue.epochs().drop(columns="run_id"))
+    assert found[0].equals(found[1])
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_one_bad_epoch_fails_alone(survey: Survey, workers: int, caplog: pytest.LogCaptureFixture) -> None:
+    survey.path(1, "seg").unlink()
+    report = survey.ingest(workers=workers)
+    (failure,) = report.failures
+    assert failure.key.endswith(f"#{survey.name(1)}")
+    assert (report.n_tiles, report.n_epochs) == (2, 5)
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert re.search(f"{survey.name(1)}: .*no such file", line)
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_one_bad_coadd_fails_alone(survey: Survey, workers: int) -> None:
+    survey.path(None, "seg").unlink()
+    report = survey.ingest(workers=workers)
+    (failure,) = report.failures
+    assert failure.key.endswith("#coadd")
+    assert report.n_epochs == 3
+
+
+def test_failures_are_reported_in_the_order_of_the_input(survey: Survey) -> None:
+    for band in "ri":
+        survey.path(0, "seg", band).unlink()
+    paths = [survey.info_path("r"), survey.info_path("i")]
+    report = goodpix.ingest_tiles(paths, db=survey.database, masks=survey.masks, workers=2)
+    assert [failure.band for failure in report.failures] == ["r", "i"]
+
+
+def test_nothing_to_do_starts_no_worker(survey: Survey) -> None:
+    ingest(survey, "twice", workers=3)
+    folder = survey.folder.parent
+    report = survey.ingest(db=folder / "twice.db", masks=folder / "twice", workers=3)
+    assert (report.n_epochs, report.n_unchanged) == (0, 6)
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+def test_number_of_workers_that_is_not_positive_is_refused(survey: Survey, workers: int) -> None:
+    with pytest.raises(UsageError, match=f"workers is {workers}: expected 1 or more"):
+        survey.ingest(workers=workers)
+
+
+def test_little_work_is_done_here(survey: Survey, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(survey_module, "BYTES_PER_WORKER", 10**12)
+    tiles = [(survey.info_path(), survey_module.read_info_file(survey.info_path()))]
+    assert survey_module._worth_starting(8, tiles) == 1
+    monkeypatch.setattr(survey_module, "BYTES_PER_WORKER", 1)
+    assert survey_module._worth_starting(8, tiles) == 8
