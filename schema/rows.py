@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from .columns import column
+from .columns import column, columns
 from .counts import BitCounts, Counts
 from .errors import UsageError
 
@@ -98,6 +98,19 @@ class CoaddFacts(ImageFacts):
     udecmax: float | None = column("northern limit of the tile's unique region, degrees")
 
 
+_COUNTS = [each.name for each in columns(Counts)]
+_NULL_FOR_COADDS = {each.name for each in columns(Counts) if each.nullable}
+# without an SE segmentation map, without a unique region, wholly off the coadd
+_NULL_FOR_EPOCHS = {
+    "n_se_seg",
+    "only_se_seg",
+    "n_unique",
+    "n_good_unique",
+    "area_good_unique",
+    "fraction_good_on_coadd",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class MaskRow:
     """One row of a mask file, without the runs.
@@ -148,12 +161,16 @@ class MaskRow:
         bits = {plane: {int(b): int(n) for b, n in of.items()} for plane, of in record.pop("bits").items()}
         hpix = tuple(int(each) for each in record.pop("hpix"))
         facts = EpochFacts(**record) if values["kind"] == "epoch" else CoaddFacts(**record)
+        may_be_null = _NULL_FOR_EPOCHS if isinstance(facts, EpochFacts) else _NULL_FOR_COADDS
+        for name in _COUNTS:
+            if values[name] is None and name not in may_be_null:
+                raise ValueError(f"{name} is null")
         return cls(
             key=MaskKey(**{each.name: values[each.name] for each in fields(MaskKey)}),
             nx=values["nx"],
             ny=values["ny"],
             checksum=values["checksum"],
-            counts=Counts(**{each.name: values[each.name] for each in fields(Counts)}),
+            counts=Counts(**{name: values[name] for name in _COUNTS}),
             facts=facts,
             bits=bits,
             hpix=hpix,

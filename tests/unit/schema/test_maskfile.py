@@ -283,6 +283,18 @@ def test_record_that_does_not_hold_is_refused(path: Path, record: str | None) ->
         MaskFile.open(path).row(1)
 
 
+@pytest.mark.parametrize("name", ["n_good", "n_good_se", "n_off_coadd", "fraction_good_se"])
+def test_null_where_an_epoch_has_a_number_is_refused(path: Path, name: str) -> None:
+    rewritten(path, lambda table: swapped(table, name, [None] * 4))
+    with pytest.raises(MaskFileError, match=f"{name} is null"):
+        MaskFile.open(path).row(1)
+
+
+def test_file_that_may_not_be_read_is_not_called_damaged(tmp_path: Path) -> None:
+    with pytest.raises(MaskFileError, match=r"cannot be read: \[Errno 36\]"):
+        MaskFile.open(tmp_path / ("a" * 300 + ".parquet"))
+
+
 @pytest.mark.parametrize("numerator", range(25))
 def test_truncated_file_is_refused(path: Path, numerator: int) -> None:
     data = path.read_bytes()
