@@ -65,14 +65,14 @@ def make_coadd_mask(
     files = PlaneFiles.of(info)
     with PlaneReader() as reader:
         image = reader.plane(info.image_path, info.image_ext)
-        primary = reader.primary_header(info.image_path)
+        header, primary = image.header, reader.primary_header(info.image_path)
         expected = {"BAND": info.band, "TILENAME": info.tilename}
-        check_identity(image.header, primary, info.image_path, expected)
-        wcs = Wcs.from_header(image.header, info.image_path)
+        check_identity(header, primary, info.image_path, expected)
+        wcs = Wcs.from_header(header, info.image_path)
         planes = files.planes(reader)
         check_shapes({**planes.named(), "image": image}, f"coadd (tile {info.tilename}, band {info.band})")
-        check_weight(planes.weight, allow_dithered=options.allow_dithered_weights)
-        shape, quantization = planes.bmask.shape, planes.weight.quantization
+        quantization = check_weight(planes.weight, allow_dithered=options.allow_dithered_weights)
+        shape = planes.bmask.shape
     region = info.unique_region
     flags, own = code_coadd(
         files, shape, wcs=wcs, offset=info.position_offset, unique=region, spread=spread, scratch=scratch

@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..schema.columns import values_of
 from ..schema.counts import count
 from ..schema.errors import FitsFileError, GoodpixError
 from ..schema.fitsplanes import Plane, PlaneReader, check_weight, expand, read_scamp_head
@@ -42,15 +43,17 @@ def make_epoch_mask(entry: EpochInfo, coadd: Coadd, options: Options, fingerprin
     """
     with PlaneReader() as reader:
         image = reader.plane(entry.image_path, entry.image_ext)
-        primary = reader.primary_header(entry.image_path)
+        header, primary = image.header, reader.primary_header(entry.image_path)
         expected = {"EXPNUM": entry.expnum, "CCDNUM": entry.ccdnum, "BAND": entry.band}
-        check_identity(image.header, primary, entry.image_path, expected)
+        check_identity(header, primary, entry.image_path, expected)
         planes = _planes(reader, entry, image, options)
-        wcs = _wcs(entry, image.header, options)
-        flagged = flag_epoch(planes.blocks(), image.shape, _map(wcs, coadd, image, entry), coadd.flags)
+        quantization = check_weight(planes.weight, allow_dithered=options.allow_dithered_weights)
+        wcs = _wcs(entry, header, options)
+        mapping = _map(wcs, coadd, image, entry)
+        flagged = flag_epoch(planes.blocks(), image.shape, mapping, coadd.flags)
     runs = flagged.runs
     place = footprint(wcs, image.shape, entry.position_offset)
-    exposure = exposure_facts(image.header, primary)
+    exposure = exposure_facts(header, primary)
     seg_used = planes.seg is not None
     counts, bits = count(
         runs,
@@ -60,11 +63,11 @@ def make_epoch_mask(entry: EpochInfo, coadd: Coadd, options: Options, fingerprin
         se_seg_used=seg_used,
     )
     facts = EpochFacts(
-        wcs_delta_pix=_wcs_delta(entry, image, coadd),
+        wcs_delta_pix=_wcs_delta(entry, header, image, mapping, coadd, options),
         se_seg_used=seg_used,
         stale=False,
-        **asdict(exposure),
-        **image_facts(entry, wcs, place, fingerprint=fingerprint, quantization=planes.weight.quantization),
+        **values_of(exposure),
+        **image_facts(entry, wcs, place, fingerprint=fingerprint, quantization=quantization),
     )
     key = MaskKey(entry.tilename, entry.band, "epoch", entry.expnum, entry.ccdnum)
     row = MaskRow(key, runs.nx, runs.ny, runs.checksum, counts, facts, nonzero_bits(bits), place.hpix)
@@ -81,7 +84,6 @@ def _planes(reader: PlaneReader, entry: EpochInfo, image: Plane, options: Option
     planes = PlaneFiles.of(entry).planes(reader)
     what = f"epoch {entry.name} (tile {entry.tilename}, band {entry.band})"
     check_shapes({**planes.named(), "image": image}, what)
-    check_weight(planes.weight, allow_dithered=options.allow_dithered_weights)
     return planes
 
 
@@ -97,23 +99,23 @@ def _map(wcs: Wcs, coadd: Coadd, image: Plane, entry: EpochInfo) -> PixelMap:
     return pixel_map(wcs, coadd.wcs, shape=image.shape, offset=entry.position_offset, coadd_offset=coadd.offset)
 
 
-def _wcs_delta(entry: EpochInfo, image: Plane, coadd: Coadd) -> float | None:
+def _wcs_delta(
+    entry: EpochInfo, header: Mapping[str, Any], image: Plane, mapping: PixelMap, coadd: Coadd, options: Options
+) -> float | None:
     """Return the largest distance between the image's and SCAMP's mapping, coadd pixels.
 
-    None where there is no SCAMP header or no position is in front of the coadd.
+    `mapping` is the one in use. None where there is no SCAMP header or no position is in front of the coadd.
     """
     if not entry.head_path or not Path(expand(entry.head_path)).exists():
         return None
     try:
-        solutions = [
-            Wcs.from_header(image.header, entry.image_path),
-            Wcs.from_header(read_scamp_head(entry.head_path), entry.head_path),
-        ]
+        other = _wcs(entry, header, replace(options, wcs_source="scamp" if options.wcs_source == "image" else "image"))
     except GoodpixError as error:
         logger.warning("epoch %s: wcs_delta_pix is not known: %s", entry.name, error)
         return None
     ny, nx = image.shape
     y, x = np.meshgrid(np.linspace(0, ny - 1, _GRID), np.linspace(0, nx - 1, _GRID), indexing="ij")
-    (ax, ay), (bx, by) = (_map(each, coadd, image, entry).coadd_xy(x.ravel(), y.ravel()) for each in solutions)
+    maps = (mapping, _map(other, coadd, image, entry))
+    (ax, ay), (bx, by) = (each.coadd_xy(x.ravel(), y.ravel()) for each in maps)
     distance = np.hypot(ax - bx, ay - by)
     return float(np.nanmax(distance)) if np.isfinite(distance).any() else None

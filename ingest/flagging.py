@@ -19,7 +19,7 @@ __all__ = ["EpochRuns", "flag_epoch"]
 # page of memory, so a narrow strip finds again what the row above has touched.
 _STRIP = 512
 
-_SE_PART = 0xFFFF_FF07
+_SE_PART = np.uint64(0xFFFF_FF07)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,10 +76,8 @@ def flag_epoch(
             n = _flag_placed(block, ix, iy, codes, shift, y, buffers, scan.n_starts)
         scan.done(n_rows, n)
     lengths, words = sort_starts(shape, scan.starts())
-    code = (words >> shift) & ((1 << 5) - 1 if narrow else 0xFFFF)
-    flags = (words & _SE_PART).astype(np.int64) | coadd.flags[code]
-    inside = coadd.unique[code]
-    n_unique, n_good = (int(lengths[which].sum(dtype=np.int64)) for which in (inside, inside & (flags == 0)))
+    flags: npt.NDArray[np.int64] = np.empty(words.size, np.int64)
+    n_unique, n_good = _decode_words(lengths, words, shift, coadd.flags, coadd.unique, flags)
     return EpochRuns(merge_runs(shape, lengths, flags), n_unique, n_good)
 
 
@@ -151,3 +149,26 @@ def _flag_placed(
         _flag_row(block, row, 0, ix[row], iy[row], codes, shift, words)
         n = scan_row(words, 0, y0 + row, buffers, n)
     return n
+
+
+@kernel
+def _decode_words(
+    lengths: npt.NDArray[np.uint32],
+    words: Words,
+    shift: int,
+    code_flags: npt.NDArray[np.int64],
+    code_unique: npt.NDArray[np.bool_],
+    flags: npt.NDArray[np.int64],
+) -> tuple[int, int]:
+    """Write the flags of words; return how many pixels are in the unique region, all and good ones."""
+    code_bits = np.uint64((1 << (8 - shift if shift < 8 else 16)) - 1)
+    n_unique = n_good = 0
+    for k in range(words.size):
+        word = np.uint64(words[k])
+        code = (word >> np.uint64(shift)) & code_bits
+        flags[k] = np.int64(word & _SE_PART) | code_flags[code]
+        if code_unique[code]:
+            n_unique += lengths[k]
+            if flags[k] == 0:
+                n_good += lengths[k]
+    return n_unique, n_good

@@ -176,12 +176,20 @@ def ingest_tiles(
     n_workers = usable_cores() if workers is None else workers
     if n_workers < 1:
         raise UsageError(f"workers is {workers}: expected 1 or more")
-    with open_for_writing(db, masks=masks, campaign=campaign, wcs_source=wcs_source, bit_names=bit_names) as database:
+    if executor is None:
+        n_workers = _worth_starting(n_workers, inputs)
+    with ExitStack() as stack:
+        # what workers need is imported while the database is opened
+        pool = stack.enter_context(process_pool(n_workers)) if executor is None and n_workers > 1 else None
+        database = stack.enter_context(
+            open_for_writing(db, masks=masks, campaign=campaign, wcs_source=wcs_source, bit_names=bit_names)
+        )
         writer = Writer(database, arguments)
         survey = _Survey(inputs, database, writer, options, force=force, retry_failed=retry_failed)
         outcome = "interrupted"
         try:
-            for number, _ in enumerate(survey.run(n_workers, executor), start=1):
+            done = survey.run(n_workers, executor, pool)
+            for number, _ in enumerate(done, start=1):
                 if progress is not None:
                     progress(number, len(inputs))
             outcome = "done"
@@ -216,8 +224,8 @@ class _Survey:
         self._receipts: list[Receipt] = []
         self._info_failures: list[Failure] = []
 
-    def run(self, n_workers: int, executor: Executor | None) -> Iterator[None]:
-        """Do every tile; yield whenever one is done."""
+    def run(self, n_workers: int, executor: Executor | None, pool: Executor | None) -> Iterator[None]:
+        """Do every tile, with an executor, a pool of processes or alone; yield whenever one is done."""
         tiles: list[tuple[Path, TileInfo]] = []
         for each in self._inputs:
             if isinstance(each.content, TileInfo):
@@ -227,22 +235,22 @@ class _Survey:
                 yield
         if executor is not None:
             yield from self._side_by_side(tiles, executor, n_workers)
-            return
-        n_workers = _worth_starting(n_workers, tiles)
-        if n_workers == 1:
-            for path, info in tiles:
-                self._take(_attempt(self._task(path, info)))
-                yield
+        elif pool is None:
+            yield from self._one_by_one(tiles)
         else:
             # those for which there are not tiles enough to keep every worker busy come last, spread out
             n_whole = len(tiles) - len(tiles) % n_workers
-            with ExitStack() as stack:
-                pool, scratch = stack.enter_context(process_pool(n_workers)), stack.enter_context(scratch_folder())
-                yield from self._side_by_side(tiles[:n_whole], pool, n_workers)
-                for path, info in tiles[n_whole:]:
-                    spread = in_order(pool, _AHEAD * n_workers)
-                    self._take(_attempt(self._task(path, info), spread, scratch))
-                    yield
+            yield from self._side_by_side(tiles[:n_whole], pool, n_workers)
+            with scratch_folder() as scratch:
+                yield from self._one_by_one(tiles[n_whole:], in_order(pool, _AHEAD * n_workers), scratch)
+
+    def _one_by_one(
+        self, tiles: list[tuple[Path, TileInfo]], spread: Spread = map, scratch: Path | None = None
+    ) -> Iterator[None]:
+        """Do the tiles here, one after the other."""
+        for path, info in tiles:
+            self._take(_attempt(self._task(path, info), spread, scratch))
+            yield
 
     def _side_by_side(self, tiles: list[tuple[Path, TileInfo]], executor: Executor, n_workers: int) -> Iterator[None]:
         """Have an executor do the tiles, a few submitted at a time; take each as it is done."""
@@ -338,15 +346,16 @@ def _check_inputs(inputs: list[_Input]) -> str:
     return campaign_of(first)
 
 
-def _worth_starting(n_workers: int, tiles: list[tuple[Path, TileInfo]]) -> int:
+def _worth_starting(n_workers: int, inputs: list[_Input]) -> int:
     """Return how many workers have enough to do; looks at no more files than it takes to tell."""
     n_bytes = 0
-    for _, info in tiles:
-        for entry in (info, *info.src_info):
-            if n_bytes >= n_workers * BYTES_PER_WORKER:
-                return n_workers
-            state = file_state(entry.image_path)
-            n_bytes += 0 if state is None else state[0]
+    for each in inputs:
+        if isinstance(each.content, TileInfo):
+            for entry in (each.content, *each.content.src_info):
+                if n_bytes >= n_workers * BYTES_PER_WORKER:
+                    return n_workers
+                state = file_state(entry.image_path)
+                n_bytes += 0 if state is None else state[0]
     return max(1, min(n_workers, n_bytes // BYTES_PER_WORKER))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import wait
+from multiprocessing.forkserver import ensure_running
 from typing import Protocol, TypeVar
 
 __all__ = ["Spread", "in_order", "process_pool", "usable_cores"]
@@ -53,8 +54,9 @@ def process_pool(workers: int) -> Iterator[Executor]:
     forkserver = "forkserver" in multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if forkserver else "spawn")
     if forkserver:
-        # what every worker needs is imported once
-        context.set_forkserver_preload(["goodpix.ingest.tile"])
+        # what every worker needs is imported once, from now on, and workers are forked when they have a job
+        context.set_forkserver_preload(["goodpix.ingest.preloaded"])
+        ensure_running()
     # the server that forks workers is older than this pool: it may have another environment
     here = (os.getcwd(), dict(os.environ))
     with ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=here) as pool:

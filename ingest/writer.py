@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..schema import tables
+from ..schema.columns import values_of
 from ..schema.database import Database
 from ..schema.rows import MaskRow
 from .infofile import TileInfo
@@ -178,7 +179,7 @@ def _values(stored: StoredRow) -> Values:
     """Return the columns that an epoch's and a coadd's row have in common."""
     row = stored.row
     key = {"tilename": row.key.tilename, "band": row.key.band, "nx": row.nx, "ny": row.ny}
-    return key | asdict(row.counts) | asdict(row.facts) | {"mask_row_group": stored.row_group}
+    return key | values_of(row.counts) | values_of(row.facts) | {"mask_row_group": stored.row_group}
 
 
 def _attempts(connection: sa.Connection, info_path: str) -> dict[str, int]:
@@ -202,7 +203,7 @@ def _forget_failures(connection: sa.Connection, receipt: Receipt) -> None:
 def _record(connection: sa.Connection, failures: tuple[Failure, ...], attempts: Mapping[str, int]) -> None:
     failure = tables.failure
     for each in failures:
-        values = asdict(each)
+        values = values_of(each)
         values["failure_key"] = values.pop("key")
         values |= {"attempts": attempts.get(each.key, 0) + 1, "failed_at": _now()}
         connection.execute(failure.delete().where(failure.c.failure_key == each.key))

@@ -5,7 +5,7 @@ import typing
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
-__all__ = ["Column", "column", "columns"]
+__all__ = ["Column", "column", "columns", "values_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +45,8 @@ def columns(row: type) -> tuple[Column, ...]:
             kind, nullable = typing.get_args(kind)[0], True
         out.append(Column(each.name, kind, nullable, each.metadata["doc"]))
     return tuple(out)
+
+
+def values_of(row: Any) -> dict[str, Any]:
+    """Return the values of a dataclass by name; unlike `dataclasses.asdict` it copies none of them."""
+    return {each.name: getattr(row, each.name) for each in fields(row)}

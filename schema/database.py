@@ -15,7 +15,7 @@ from .dialects import finish_writing, reader, sqlite_path, writer
 from .errors import AmbiguousInputError, CatalogueError, CatalogueVersionError, UsageError
 from .footprint import NSIDE
 from .masksroot import FORMAT_VERSION, MasksRoot
-from .tables import catalogue, coadd
+from .tables import catalogue, coadd, metadata
 from .views import create_views, drop_views
 
 __all__ = [
@@ -227,7 +227,11 @@ def _create(
         "footprint_nside": NSIDE,
     }
     with engine.begin() as connection:
-        migrate(connection)
+        # what the migrations come to, without loading Alembic
+        metadata.create_all(connection)
+        connection.execute(sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+        connection.execute(sa.text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": REVISION})
+        create_views(connection)
         connection.execute(catalogue.insert().values(values))
 
 

@@ -58,17 +58,28 @@ class Plane:
         The file, as the info file has it.
     ext : str or int
         The extension.
-    header : mapping of str to object
-        Its header; keys in upper case.
     shape : tuple of int
         (ny, nx).
     """
 
     path: str
     ext: Extension
-    header: Mapping[str, Any]
     shape: tuple[int, int]
     _hdu: Any = field(repr=False)
+
+    @property
+    def header(self) -> Mapping[str, Any]:
+        """Its header, read each time; keys in upper case.
+
+        Raises
+        ------
+        FitsFileError
+            If it cannot be read.
+        """
+        try:
+            return _upper(self._hdu.read_header())
+        except (OSError, ValueError) as error:
+            raise FitsFileError(f"{self.path}[{self.ext}]: cannot read the header ({_one_line(error)})") from error
 
     @property
     def quantization(self) -> str | None:
@@ -130,13 +141,13 @@ class PlaneReader:
         """
         hdu = self._hdu(path, ext)
         try:
-            header, info = _upper(hdu.read_header()), hdu.get_info()
+            info = hdu.get_info()
         except (OSError, ValueError) as error:
             raise FitsFileError(f"{path}[{ext}]: cannot read the header ({_one_line(error)})") from error
         shape = tuple(int(n) for n in info.get("dims", ()))
         if len(shape) != 2 or 0 in shape:
             raise PlaneError(f"{path}[{ext}]: its dimensions are {list(shape)}: expected an image, [ny, nx]")
-        return Plane(path, ext, header, (shape[0], shape[1]), hdu)
+        return Plane(path, ext, (shape[0], shape[1]), hdu)
 
     def primary_header(self, path: str) -> Mapping[str, Any]:
         """Return the header of a file's primary HDU; keys in upper case."""
@@ -171,19 +182,21 @@ class PlaneReader:
         return self._files[path]
 
 
-def check_weight(plane: Plane, *, allow_dithered: bool = False) -> None:
-    """Refuse a weight plane that has lost its exact zeros.
+def check_weight(plane: Plane, *, allow_dithered: bool = False) -> str | None:
+    """Refuse a weight plane that has lost its exact zeros; return how it was quantised.
 
     Raises
     ------
     DitheredWeightError
         If the plane was compressed with SUBTRACTIVE_DITHER_1, which makes half of the zeros positive.
     """
-    if plane.quantization == "SUBTRACTIVE_DITHER_1" and not allow_dithered:
+    quantization = plane.quantization
+    if quantization == "SUBTRACTIVE_DITHER_1" and not allow_dithered:
         raise DitheredWeightError(
             f"{plane.path}[{plane.ext}]: ZQUANTIZ is SUBTRACTIVE_DITHER_1, which loses the exact zeros of a "
             "weight plane: expected SUBTRACTIVE_DITHER_2 (--allow-dithered-weights takes it all the same)"
         )
+    return quantization
 
 
 def check_integer(plane: Plane, pixels: npt.NDArray[Any], what: str) -> None:

@@ -4,17 +4,19 @@ import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .bits import BitNames
-from .columns import columns
+from .columns import columns, values_of
 from .counts import Counts
 from .errors import MalformedRunsError, MaskFileError
 from .masksroot import FORMAT_VERSION, MasksRoot, publish
@@ -74,8 +76,7 @@ class MaskFileWriter:
             self._file,
             MASK_SCHEMA,
             compression="zstd",
-            # the library's own level is 1; these take 4 ms more per mask and 5 % off it (docs/format.md)
-            compression_level={"lengths.list.element": 3, "flags.list.element": 6},
+            compression_level=3,  # what others cost: docs/format.md
             use_dictionary=["flags.list.element"],
             column_encoding={"lengths.list.element": "BYTE_STREAM_SPLIT"},
             write_statistics=_KEYS,
@@ -101,15 +102,16 @@ class MaskFileWriter:
 
     def add(self, row: MaskRow, runs: Runs) -> int:
         """Write one mask and return the number of its row group."""
-        values: dict[str, Any] = asdict(row.key) | asdict(row.counts)
-        values |= {"nx": row.nx, "ny": row.ny, "checksum": row.checksum, "record": row.record}
-        arrays = {name: pa.array([value], MASK_SCHEMA.field(name).type) for name, value in values.items()}
+        record = row.record
+        values: dict[str, Any] = values_of(row.key) | values_of(row.counts)
+        values |= {"nx": row.nx, "ny": row.ny, "checksum": row.checksum, "record": record}
+        arrays = {name: _one(value, MASK_SCHEMA.field(name).type) for name, value in values.items()}
         for name, each in (("lengths", runs.lengths), ("flags", runs.flags)):
-            offsets = pa.array([0, each.size], pa.int32())
-            arrays[name] = pa.ListArray.from_arrays(offsets, pa.array(each))
-        table = pa.table([arrays[name] for name in MASK_SCHEMA.names], schema=MASK_SCHEMA)
+            offsets = _numbers(np.array([0, each.size], np.int32), pa.int32())
+            arrays[name] = pa.ListArray.from_arrays(offsets, _numbers(each, MASK_SCHEMA.field(name).type.value_type))
+        table = pa.Table.from_arrays([arrays[name] for name in MASK_SCHEMA.names], schema=MASK_SCHEMA)
         self._writer.write_table(table, row_group_size=1)
-        self._digest.update(f"{row.key}{row.checksum}{row.record}".encode())
+        self._digest.update(f"{row.key}{row.checksum}{record}".encode())
         self._n_rows += 1
         return self._n_rows - 1
 
@@ -225,6 +227,22 @@ class MaskFile:
         if table.num_rows != 1:
             raise MaskFileError(_damaged(self.path, f"row group {row_group} has {table.num_rows} rows"))
         return table
+
+
+# pa.array would do, but loads pandas, which takes half a second of every process.
+def _one(value: object, kind: pa.DataType) -> pa.Array:
+    """Return an array of one value, or of one null."""
+    if value is None:
+        return pa.nulls(1, kind)
+    if isinstance(value, str):
+        text = value.encode()
+        offsets = pa.py_buffer(np.array([0, len(text)], np.int32))
+        return pa.Array.from_buffers(kind, 1, [None, offsets, pa.py_buffer(text)])
+    return _numbers(np.array([value], kind.to_pandas_dtype()), kind)
+
+
+def _numbers(values: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:
+    return pa.Array.from_buffers(kind, values.size, [None, pa.py_buffer(np.ascontiguousarray(values))])
 
 
 def _unreadable(path: Path, error: Exception) -> str:

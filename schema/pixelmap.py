@@ -157,12 +157,15 @@ def _powers(linear: Floats, n: int) -> list[Floats]:
     return out
 
 
+@kernel
 def _multiply(a: Floats, b: Floats) -> Floats:
     """Return the product of two polynomials in two variables."""
     out = np.zeros((a.shape[0] + b.shape[0] - 1, a.shape[1] + b.shape[1] - 1))
-    for p, row in enumerate(a):
-        for q, value in enumerate(row):
-            out[p : p + b.shape[0], q : q + b.shape[1]] += value * b
+    for p in range(a.shape[0]):
+        for q in range(a.shape[1]):
+            for k in range(b.shape[0]):
+                for m in range(b.shape[1]):
+                    out[p + k, q + m] += a[p, q] * b[k, m]
     return out
 
 

@@ -196,11 +196,9 @@ def merge_runs(shape: tuple[int, int], lengths: npt.NDArray[np.uint32], flags: n
     flags : ndarray of int64, shape (n,)
         Flags of each.
     """
-    first = np.empty(flags.size, np.bool_)
-    first[:1] = True
-    np.not_equal(flags[1:], flags[:-1], out=first[1:])
-    where = np.flatnonzero(first)
-    return Runs(shape[1], shape[0], np.add.reduceat(lengths, where), flags[where])
+    merged, kept = np.empty_like(lengths), np.empty_like(flags)
+    n = _merge_equal(lengths, flags, merged, kept)
+    return Runs(shape[1], shape[0], merged[:n].copy(), kept[:n].copy())
 
 
 def encode(flags: npt.NDArray[np.integer]) -> Runs:
@@ -332,6 +330,24 @@ def _sort_by_column(
         lengths[k] = lengths[k + 1] - lengths[k]
     if starts.size:
         lengths[-1] = np.uint32(nx * ny) - lengths[-1]
+
+
+@kernel
+def _merge_equal(
+    lengths: npt.NDArray[np.uint32],
+    flags: npt.NDArray[np.int64],
+    merged: npt.NDArray[np.uint32],
+    kept: npt.NDArray[np.int64],
+) -> int:
+    """Write runs of which no neighbours have equal flags; return how many there are."""
+    n = 0
+    for k in range(lengths.size):
+        if n and kept[n - 1] == flags[k]:
+            merged[n - 1] += lengths[k]
+        else:
+            merged[n], kept[n] = lengths[k], flags[k]
+            n += 1
+    return n
 
 
 @kernel

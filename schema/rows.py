@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
-from .columns import column, columns
+from .columns import column, columns, values_of
 from .counts import BitCounts, Counts
 from .errors import UsageError
 
@@ -145,7 +145,7 @@ class MaskRow:
     @property
     def record(self) -> str:
         """Facts, bits and footprint as JSON: the same text for the same row."""
-        every = asdict(self.facts) | {"bits": self.bits, "hpix": list(self.hpix)}
+        every = values_of(self.facts) | {"bits": self.bits, "hpix": list(self.hpix)}
         return json.dumps(every, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @classmethod

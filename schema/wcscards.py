@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -54,12 +55,12 @@ def wcs_cards(header: Mapping[str, Any], source: str) -> dict[str, Card]:
     cards: dict[str, Card] = {}
     for given in header:
         key, value = str(given).upper(), header[given]
-        if value is None or not str(value).strip():
+        wanted, refused = _concern(key)
+        if not (wanted or refused) or value is None or not str(value).strip():
             continue
-        for pattern, why in _REFUSED.items():
-            if re.fullmatch(pattern, key) and value != 0:
-                raise WcsError(f"{source}: {key} {why}: expected the WCS of an image in keywords of today")
-        if _KEYWORD.fullmatch(key):
+        if refused and value != 0:
+            raise WcsError(f"{source}: {key} {refused}: expected the WCS of an image in keywords of today")
+        if wanted:
             cards[key] = _value(key, value, source)
     for key in _NEEDED:
         if key not in cards:
@@ -67,6 +68,13 @@ def wcs_cards(header: Mapping[str, Any], source: str) -> dict[str, Card]:
     _check_projection(cards, source)
     _check_numbers(cards, source)
     return _with_distortion(_right_ascension_first(cards))
+
+
+@lru_cache(maxsize=4096)  # the headers of a survey have the same keywords
+def _concern(key: str) -> tuple[bool, str | None]:
+    """Return whether a keyword is of the WCS, and why it cannot be honoured."""
+    refused = next((why for pattern, why in _REFUSED.items() if re.fullmatch(pattern, key)), None)
+    return _KEYWORD.fullmatch(key) is not None, refused
 
 
 def degrees_per_unit(cards: Mapping[str, Card], axis: int) -> float:

@@ -98,7 +98,7 @@ def test_number_of_workers_that_is_not_positive_is_refused(survey: Survey, worke
 
 def test_little_work_is_done_here(survey: Survey, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(survey_module, "BYTES_PER_WORKER", 10**12)
-    tiles = [(survey.info_path(), survey_module.read_info_file(survey.info_path()))]
-    assert survey_module._worth_starting(8, tiles) == 1
+    inputs = [survey_module._read(survey.info_path())]
+    assert survey_module._worth_starting(8, inputs) == 1
     monkeypatch.setattr(survey_module, "BYTES_PER_WORKER", 1)
-    assert survey_module._worth_starting(8, tiles) == 8
+    assert survey_module._worth_starting(8, inputs) == 8

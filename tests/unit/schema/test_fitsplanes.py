@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import fitsio
@@ -102,7 +103,7 @@ def test_plane_that_is_not_packed_has_no_quantization(reader: PlaneReader, path:
 
 def weight(method: str | None) -> Plane:
     header = {} if method is None else {"ZQUANTIZ": method}
-    return Plane("a.fits", "wgt", header, SHAPE, None)
+    return Plane("a.fits", "wgt", SHAPE, SimpleNamespace(read_header=lambda: header))
 
 
 @pytest.mark.parametrize("method", ["SUBTRACTIVE_DITHER_2", "NO_DITHER", "NONE", None])

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 import goodpix.schema.migrations
 from goodpix.schema import tables
-from goodpix.schema.database import migrate
+from goodpix.schema.database import REVISION, migrate, open_for_writing
 from goodpix.schema.views import VIEWS, drop_views
 
 
@@ -54,6 +54,22 @@ def test_migrations_give_the_tables_that_the_code_has(connection: sa.Connection)
 def test_newest_revision_is_recorded(connection: sa.Connection) -> None:
     head = alembic.script.ScriptDirectory.from_config(config(connection)).get_current_head()
     assert connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars().all() == [head]
+    assert head == REVISION
+
+
+def test_new_catalogue_is_as_migrations_make_it(connection: sa.Connection, database_url: str, tmp_path: Path) -> None:
+    migrated = constraints(connection)
+    downgrade(connection)
+    connection.execute(sa.text("DROP TABLE alembic_version"))
+    connection.commit()
+    with (
+        open_for_writing(database_url, masks=tmp_path / "masks", campaign="test", wcs_source="image") as database,
+        database.engine.begin() as made,
+    ):
+        assert differences(made) == []
+        assert constraints(made) == migrated
+        migrate(made)
+        assert differences(made) == []
 
 
 def test_views_come_with_the_tables(connection: sa.Connection) -> None:
