@@ -10,7 +10,7 @@ PIP  := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # The build constraint holds for esutil, which pip compiles, as well.
 INSTALL := $(PIP) install --constraint constraints.txt --build-constraint constraints.txt
 
-CODE := cli demo.py ingest query schema
+CODE := benchmarks cli demo.py ingest query schema
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -27,6 +27,14 @@ demo: $(VENV)/demo-installed ## Make a small synthetic tile, ingest it, query it
 .PHONY: test
 test: $(VENV)/dev-installed ## Run the tests (ARGS: passed to pytest)
 	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
+
+.PHONY: bench
+bench: $(VENV)/demo-installed ## Measure against the peers on full-size tiles, in a quarter of an hour (ARGS: passed on)
+	$(BIN)/python -m benchmarks $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: $(VENV)/demo-installed ## The same with fewer repeats, on one tile of fewer epochs, in two or three minutes
+	$(BIN)/python -m benchmarks --quick $(ARGS)
 
 .PHONY: check
 check: check-format check-lint check-types check-layers check-docstrings ## Check everything but the tests

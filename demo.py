@@ -1,7 +1,8 @@
-"""The demonstration: a small synthetic tile made, ingested, queried and drawn."""
+"""The demonstration: a synthetic tile made, ingested, queried and drawn."""
 
+import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from .schema.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from .ingest.synthetic import TileSpec
 
 __all__ = ["Demo", "run_demo"]
 
@@ -38,8 +41,8 @@ class Demo:
     epochs: "pd.DataFrame"
 
 
-def run_demo(folder: Path) -> Demo:
-    """Make a small synthetic tile in a folder, ingest it into SQLite and Parquet, query it and draw it.
+def run_demo(folder: Path, spec: "TileSpec | None" = None) -> Demo:
+    """Make a synthetic tile in a folder, ingest it into SQLite and Parquet, query it and draw it.
 
     Run again it does only what is missing. Sets the environment variable MEDS_DIR of this process,
     which the paths of the tile's info files start with.
@@ -48,17 +51,23 @@ def run_demo(folder: Path) -> Demo:
     ----------
     folder : Path
         Where to; made if it does not exist.
+    spec : TileSpec, optional
+        What to make; by default a tile that is made in seconds.
+
+    Raises
+    ------
+    UsageError
+        If the folder cannot be written, or holds another tile.
     """
     # numba compiles as it is imported: other commands start without
-    from .ingest.synthetic import make_tile
+    from .ingest.synthetic import SMALL
 
     folder = folder.absolute()
     survey = folder / "survey"
     database, masks, picture = folder / "goodpix.db", folder / "goodpix-masks", folder / "mask.png"
     os.environ["MEDS_DIR"] = str(survey)
     try:
-        if not list(survey.glob("*/pizza_cutter_info/*.yaml")):
-            make_tile(survey)
+        _make_once(survey, spec or SMALL)
     except OSError as error:
         raise UsageError(f"{folder}: cannot make the demonstration there ({error})") from error
     report = ingest_tiles(survey, db=database, masks=masks)
@@ -68,3 +77,15 @@ def run_demo(folder: Path) -> Demo:
         mask = catalogue.mask(fullest.tilename, fullest.band, fullest.expnum, fullest.ccdnum)
         mask.save(picture)
     return Demo(survey, database, masks, picture, report, epochs)
+
+
+def _make_once(survey: Path, spec: "TileSpec") -> None:
+    """Make a tile where there is none; where there is one it must be the same."""
+    from .ingest.synthetic import make_tile
+
+    record, wanted = survey / "tile.json", json.dumps(asdict(spec), indent=1)
+    if not record.exists():
+        make_tile(survey, spec)
+        record.write_text(wanted)
+    elif record.read_text() != wanted:
+        raise UsageError(f"{survey}: holds another tile than the one asked for: expected another folder")

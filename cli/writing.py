@@ -1,12 +1,14 @@
 """The commands that run the ingest side."""
 
 import os
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ..schema.errors import UsageError
 from .options import DEFAULT_DB, Db
 from .output import render_table, say, show_progress
 
@@ -19,12 +21,22 @@ WcsSource = StrEnum("WcsSource", ["image", "scamp"])
 
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where to make it.")] = Path("goodpix-demo"),
+    full: Annotated[
+        bool, typer.Option("--full", help="Make a tile of the survey's size: takes a minute or two, and a gigabyte.")
+    ] = False,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=1, help="Epochs of the full-size tile, 8 by default.")
+    ] = None,
 ) -> None:
     """Make a small synthetic tile, ingest it, query it, draw it."""
     from ..demo import run_demo
+    from ..ingest.synthetic import FULL, SMALL
 
+    if epochs is not None and not full:
+        raise UsageError(f"--epochs {epochs} is for the full-size tile: expected --full beside it")
+    spec = replace(FULL, n_epochs=epochs or FULL.n_epochs) if full else SMALL
     with show_progress():
-        made = run_demo(folder)
+        made = run_demo(folder, spec)
     say(str(made.report))
     print(render_table(made.epochs, "epochs"))
     print(f"\nsurvey files  {made.survey}\ndatabase      {made.database}\nmasks         {made.masks}")

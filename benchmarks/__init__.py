@@ -1,0 +1,1 @@
+"""How fast and how small goodpix is, each question against a named peer: ``python -m benchmarks``."""

@@ -1,0 +1,81 @@
+"""The program ``python -m benchmarks``."""
+
+import argparse
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from goodpix.ingest.synthetic import FULL
+
+from .bench import Bench, Effort
+from .measure import Result, WrongAnswerError
+from .processes import ProgramError
+from .questions import QUESTIONS
+from .report import Machine, as_json, as_markdown, versions
+from .tiles import TileNotMadeError, other_tile, own_tile
+
+__all__ = ["main"]
+
+_FOLDER = Path(__file__).resolve().parents[1] / "build" / "benchmarks"
+_QUICK_EPOCHS = 4
+
+
+def main() -> int:
+    """Ask the questions, print a table and write JSON; return the exit status.
+
+    A goal that is not reached is no error: the table says so. What fails or gives a wrong answer is one.
+    """
+    options = _parse()
+    started = time.monotonic()
+    machine, results, status = Machine.here(), list[Result](), 0
+    bench = _bench(options.folder, Effort.QUICK if options.quick else Effort.FULL)
+    for name in options.only or QUESTIONS:
+        asked = time.monotonic()
+        try:
+            results += QUESTIONS[name](bench)
+        except (WrongAnswerError, ProgramError) as error:
+            _say(f"{name} failed: {error}")
+            status = 1
+        _say(f"{name}: {time.monotonic() - asked:.0f} s")
+    print(f"{machine}\n{', '.join(f'{name} {each}' for name, each in versions().items())}\n")
+    print(as_markdown(results))
+    if options.output is not None:
+        options.output.write_text(as_json(results, machine))
+        _say(f"wrote {options.output}")
+    _say(f"all: {time.monotonic() - started:.0f} s")
+    return status
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure goodpix against its peers.")
+    parser.add_argument(
+        "--quick", action="store_true", help=f"fewer repeats, one tile of {_QUICK_EPOCHS} epochs: two or three minutes"
+    )
+    parser.add_argument(
+        "--folder", type=Path, default=_FOLDER, help="where tiles are kept, made if missing (default: %(default)s)"
+    )
+    parser.add_argument("--only", nargs="+", choices=QUESTIONS, metavar="NAME", help=f"of {', '.join(QUESTIONS)}")
+    parser.add_argument("--output", type=Path, metavar="FILE.json", help="write every sample, too")
+    return parser.parse_args()
+
+
+def _bench(folder: Path, effort: Effort) -> Bench:
+    """Return the bench with its tiles, which are made if they are not there."""
+    folder = folder.absolute()
+    if effort is Effort.QUICK:
+        return Bench((own_tile(folder, replace(FULL, n_epochs=_QUICK_EPOCHS)),), folder, effort)
+    tiles = [own_tile(folder)]
+    try:
+        tiles.append(other_tile(folder, FULL.n_epochs))
+    except TileNotMadeError as error:
+        _say(str(error))
+    return Bench(tuple(tiles), folder, effort)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""The time that mapping and flags take, over a whole CCD that is in memory.
+
+Against esutil (``image2sky``, then ``sky2image``) and wcslib, which only map. The nearest pixels of all
+three are compared at every pixel.
+"""
+
+from collections.abc import Iterator
+
+import fitsio
+import numpy as np
+import numpy.typing as npt
+
+from goodpix.ingest.coadd import make_coadd_mask
+from goodpix.ingest.coaddflags import CoaddFlags
+from goodpix.ingest.fingerprint import Options
+from goodpix.ingest.flagging import flag_epoch
+from goodpix.ingest.pixels import BLOCK, PlaneRows
+from goodpix.ingest.sharedarray import SharedArray
+from goodpix.schema.criteria import BIT_SHIFT, Criterion
+from goodpix.schema.pixelmap import PixelMap, pixel_map
+from goodpix.schema.rle import decode
+from goodpix.schema.wcs import Wcs
+
+from .bench import Bench
+from .directway import Positions, by_esutil, by_wcslib, read_header
+from .measure import Contender, Goal, GoalKind, Measured, Result, check, race
+from .tiles import Tile, planes_of
+
+__all__ = ["run"]
+
+_OURS, _ESUTIL, _WCSLIB = "goodpix, with flags and runs", "esutil", "wcslib"
+
+
+def run(bench: Bench) -> list[Result]:
+    """Measure the first epoch of every tile, which lies wholly on the coadd."""
+    return [row for tile in bench.tiles for row in _of_tile(bench, tile)]
+
+
+def _of_tile(bench: Bench, tile: Tile) -> list[Result]:
+    info = tile.info
+    epoch = info.src_info[0]
+    coadd, _ = make_coadd_mask(info, Options(), "")
+    headers = read_header(epoch), read_header(info)
+    planes = PlaneRows.of(*(fitsio.read(path, ext=ext) for path, ext in planes_of(epoch)))
+    shape = planes.bmask.shape
+
+    def mapping() -> PixelMap:
+        solutions = Wcs.from_header(headers[0], epoch.image_path), Wcs.from_header(headers[1], info.image_path)
+        return pixel_map(*solutions, shape=shape, offset=epoch.position_offset, coadd_offset=info.position_offset)
+
+    contenders = [
+        Contender(_OURS, lambda: flag_epoch(_blocks(planes), shape, mapping(), coadd.flags)),
+        Contender(_ESUTIL, lambda: by_esutil(*headers), at_most=bench.rounds(2, 1), warm_up=False),
+        Contender(_WCSLIB, lambda: by_wcslib(*headers), at_most=bench.rounds(2, 1), warm_up=False),
+    ]
+    found = race(contenders, bench.rounds(15, 7))
+    for name in (_ESUTIL, _WCSLIB):
+        _check_nearest(mapping(), coadd.flags.shape, name, found.answers[name])
+    measured = Measured("mapping", tile.label, "s", found.times)
+    return [
+        measured.row(_OURS, peer=_ESUTIL, goal=Goal(GoalKind.FASTER, 100)),
+        measured.row(_OURS, peer=_WCSLIB),
+        measured.row(_ESUTIL),
+        measured.row(_WCSLIB),
+    ]
+
+
+def _blocks(planes: PlaneRows) -> Iterator[PlaneRows]:
+    """Yield rows of planes as they come from a file."""
+    for y in range(0, planes.bmask.shape[0], BLOCK):
+        yield PlaneRows.of(*(plane[y : y + BLOCK] for plane in planes))
+
+
+def _check_nearest(found: PixelMap, coadd_shape: tuple[int, int], name: str, positions: Positions) -> None:
+    """Compare the nearest coadd pixels with another's, at every pixel but ties."""
+    ny, nx = coadd_shape
+    x, y = positions.nearest()
+    inside = (x >= 0) & (x < nx) & (y >= 0) & (y < ny)
+    tied = positions.tied()
+    for axis, size, expected in (("x", nx, x), ("y", ny, y)):
+        numbers = np.arange(1, size + 1)
+        numbered = _numbered(coadd_shape, numbers if axis == "x" else numbers[:, np.newaxis], size)
+        good = np.zeros(x.shape, np.uint8)
+        block = PlaneRows.of(np.ones(x.shape, np.float32), good, good)
+        flags = decode(flag_epoch([block], (x.shape[0], x.shape[1]), found, numbered).runs)
+        differs = ((flags >> BIT_SHIFT["coadd"]) != np.where(inside, expected + 1, 0)) & ~tied
+        check(not differs.any(), f"{name}: another nearest {axis} at {differs.sum()} pixels")
+
+
+def _numbered(shape: tuple[int, int], numbers: npt.NDArray[np.int64], size: int) -> CoaddFlags:
+    """Return a coadd whose flags hold the number of the column, or of the row, from 1 on; 0 is outside."""
+    ny, nx = shape
+    codes: npt.NDArray[np.uint16] = np.zeros((ny + 2, nx + 2), np.uint16)
+    codes[1:-1, 1:-1] = numbers
+    table = np.arange(size + 1, dtype=np.int64) << BIT_SHIFT["coadd"]
+    table[0] = int(Criterion.OFF_COADD)
+    return CoaddFlags(SharedArray(codes), table, np.zeros(size + 1, np.bool_), False)

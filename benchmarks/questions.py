@@ -1,0 +1,20 @@
+"""The questions, by name, in the order of the table."""
+
+from collections.abc import Callable, Mapping
+
+from . import fetch, ingest_epoch, ingest_tile, mapping, mask_size, memory, startup, workers
+from .bench import Bench
+from .measure import Result
+
+__all__ = ["QUESTIONS"]
+
+QUESTIONS: Mapping[str, Callable[[Bench], list[Result]]] = {
+    "ingest_epoch": ingest_epoch.run,
+    "ingest_tile": ingest_tile.run,
+    "mapping": mapping.run,
+    "workers": workers.run,
+    "memory": memory.run,
+    "mask_size": mask_size.run,
+    "fetch": fetch.run,
+    "startup": startup.run,
+}

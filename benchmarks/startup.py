@@ -1,0 +1,46 @@
+"""The time that a start takes.
+
+Against Python that does nothing, and against one that imports numpy and fitsio. goodpix starts with its
+kernels compiled: the first start after an installation compiles them.
+"""
+
+import shutil
+
+from goodpix.ingest.synthetic import SMALL, make_tile
+
+from .bench import Bench
+from .measure import Contender, Goal, GoalKind, Measured, Result, race
+from .processes import goodpix_command, ingest_command, python_command, run_program
+from .tiles import absolute
+
+__all__ = ["run"]
+
+_PASS, _IMPORTS = 'python -c "pass"', 'python -c "import numpy, fitsio"'
+_HELP, _IMPORT, _INGEST = "goodpix --help", 'python -c "import goodpix"', "goodpix ingest of the demonstration's tile"
+
+
+def run(bench: Bench) -> list[Result]:
+    """Measure three starts."""
+    with bench.scratch() as folder:
+        survey, catalogue = folder / "survey", folder / "catalogue"
+        tiles = [absolute("small", survey, path) for path in make_tile(survey, SMALL)]
+
+        def empty() -> None:
+            shutil.rmtree(catalogue, ignore_errors=True)
+            catalogue.mkdir()
+
+        contenders = [
+            Contender(_HELP, lambda: run_program(goodpix_command("--help"))),
+            Contender(_IMPORT, lambda: run_program(python_command("import goodpix"))),
+            Contender(_INGEST, lambda: run_program(ingest_command(tiles, catalogue)), empty),
+            Contender(_PASS, lambda: run_program(python_command("pass"))),
+            Contender(_IMPORTS, lambda: run_program(python_command("import numpy, fitsio"))),
+        ]
+        measured = Measured("startup", "small tile, 2 bands", "s", race(contenders, bench.rounds(9, 3)).times)
+    return [
+        measured.row(_HELP, peer=_PASS, goal=Goal(GoalKind.AT_MOST, 0.3)),
+        measured.row(_IMPORT, peer=_PASS, goal=Goal(GoalKind.AT_MOST, 0.1)),
+        measured.row(_INGEST, peer=_IMPORTS, goal=Goal(GoalKind.AT_MOST, 3)),
+        measured.row(_PASS),
+        measured.row(_IMPORTS),
+    ]

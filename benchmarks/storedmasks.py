@@ -1,0 +1,33 @@
+"""Stored masks, as they come from a catalogue and go to files that are measured."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from goodpix.schema.bits import DES_Y6
+from goodpix.schema.maskfile import MaskFile, MaskFileWriter
+from goodpix.schema.masksroot import MasksRoot
+from goodpix.schema.rle import Runs
+from goodpix.schema.rows import MaskRow
+
+__all__ = ["StoredMask", "read_masks", "write_masks"]
+
+StoredMask = tuple[MaskRow, Runs]
+
+
+def read_masks(folder: Path) -> list[StoredMask]:
+    """Return the masks of one tile's catalogue in a folder: the coadd's own, then those of the epochs."""
+    (path,) = (folder / "masks").rglob("*.parquet")
+    file = MaskFile.open(path)
+    return [(file.row(k), file.runs(k)) for k in range(len(file))]
+
+
+def write_masks(masks: Sequence[StoredMask], folder: Path) -> Path:
+    """Write masks into one new mask file, under exposure numbers that count up, and return its path."""
+    root = MasksRoot.of(folder)
+    first = masks[0][0].key
+    with MaskFileWriter(root, first.tilename, first.band, 1, DES_Y6) as writer:
+        for number, (row, runs) in enumerate(masks):
+            key = row.key if row.key.kind == "coadd" else replace(row.key, expnum=number)
+            writer.add(replace(row, key=key, nx=runs.nx, ny=runs.ny, checksum=runs.checksum), runs)
+        return root.path(writer.finish())

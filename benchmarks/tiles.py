@@ -1,0 +1,183 @@
+"""The tiles that are measured, and info files for parts of them."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fitsio
+import yaml
+
+from goodpix.ingest.infofile import TileInfo, read_info_file
+from goodpix.ingest.synthetic import FULL, TileSpec, make_tile
+
+__all__ = ["Plane", "Tile", "TileNotMadeError", "absolute", "other_tile", "own_tile", "planes_of"]
+
+_CHECKOUT = Path(__file__).resolve().parents[1]
+
+# A maker that detects objects with Source Extractor and packs with fpack, where there is one beside the checkout.
+_OTHER_MAKER = _CHECKOUT.parent / "shared" / "tools" / "make_full_tile.py"
+_OTHER_PROGRAMS = ("source-extractor", "fpack")
+
+Plane = tuple[str, str | int]
+"""Path and extension of a plane."""
+
+
+class TileNotMadeError(Exception):
+    """A tile cannot be made here; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One tile and band.
+
+    Parameters
+    ----------
+    label : str
+        Who made it, and how large it is.
+    info_path : Path
+        Its info file; the paths in it are absolute.
+    """
+
+    label: str
+    info_path: Path
+
+    @property
+    def info(self) -> TileInfo:
+        """What the info file says."""
+        return read_info_file(self.info_path)
+
+    def planes(self) -> list[Plane]:
+        """Return weight, bmask and seg of the coadd, then of every epoch."""
+        info = self.info
+        return [plane for each in (info, *info.src_info) for plane in planes_of(each)]
+
+    def first(self, n_epochs: int, folder: Path) -> "Tile":
+        """Return the tile with its first epochs alone; its info file is written below a folder."""
+        content = self._content()
+        content["src_info"] = content["src_info"][:n_epochs]
+        return Tile(_label(self.label, n_epochs), self._write(content, folder))
+
+    def renamed(self, tilename: str, folder: Path) -> "Tile":
+        """Return the same pixels under another tile's name; what must differ is copied below a folder."""
+        content = self._content()
+        image = Path(content["image_path"])
+        copy = folder / tilename / image.name
+        copy.parent.mkdir(parents=True)
+        shutil.copyfile(image, copy)
+        with fitsio.FITS(copy, "rw") as file:
+            for hdu in file:
+                if "TILENAME" in hdu.read_header():
+                    hdu.write_key("TILENAME", tilename)
+        moved = {key: str(copy) for key, value in content.items() if key.endswith("_path") and value == str(image)}
+        entries = [{**entry, "tilename": tilename} for entry in content["src_info"]]
+        content = {**content, **moved, "tilename": tilename, "src_info": entries}
+        return Tile(self.label, self._write(content, folder / tilename))
+
+    def _content(self) -> dict[str, Any]:
+        content: dict[str, Any] = yaml.load(self.info_path.read_bytes(), Loader=yaml.CSafeLoader)
+        return content
+
+    def _write(self, content: dict[str, Any], folder: Path) -> Path:
+        """Write an info file into folders of the names that it has."""
+        path = folder.joinpath(*self.info_path.parts[-3:])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.dump(content, Dumper=yaml.CSafeDumper))
+        return path
+
+
+def absolute(label: str, survey: Path, info_path: Path) -> Tile:
+    """Return a tile in a MEDS_DIR; its info file is written anew, beside the folder, with absolute paths.
+
+    Paths without a variable, because several tiles are in use at a time.
+    """
+    path = survey.with_name(f"{survey.name}-info").joinpath(*info_path.parts[-3:])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(info_path.read_text().replace("$MEDS_DIR", str(survey.absolute())))
+    return Tile(label, path)
+
+
+def planes_of(image: Any) -> list[Plane]:
+    """Return weight, bmask and seg of an info file's entry."""
+    names = ("weight", "bmask", "seg")
+    return [(getattr(image, f"{name}_path"), getattr(image, f"{name}_ext")) for name in names]
+
+
+def own_tile(folder: Path, spec: TileSpec = FULL) -> Tile:
+    """Return a tile of the package's own maker, made if it is not there.
+
+    Parameters
+    ----------
+    folder : Path
+        Where tiles are kept.
+    spec : TileSpec
+        Of one band. A tile with more epochs is as good: only the first are used.
+    """
+    survey = folder / "own"
+    made = _made("own maker", survey, spec.n_epochs)
+    if made is None:
+        _make(survey, lambda: make_tile(survey, spec))
+        made = _made("own maker", survey, spec.n_epochs)
+    assert made is not None  # the maker would have raised an error
+    return made
+
+
+def other_tile(folder: Path, n_epochs: int) -> Tile:
+    """Return a full-size tile whose objects Source Extractor has detected, made if it is not there.
+
+    Raises
+    ------
+    TileNotMadeError
+        If its maker, or a program that this needs, is not here or fails.
+    """
+    survey = folder / "source-extractor"
+    made = _made("Source Extractor", survey, n_epochs)
+    if made is not None:
+        return made
+    if not _OTHER_MAKER.is_file():
+        raise TileNotMadeError(f"no tile by Source Extractor: {_OTHER_MAKER} is not there")
+    missing = [name for name in _OTHER_PROGRAMS if shutil.which(name) is None]
+    if missing:
+        raise TileNotMadeError(f"no tile by Source Extractor: {', '.join(missing)} not installed")
+    command = [sys.executable, str(_OTHER_MAKER), str(survey)]
+    command += ["--epochs", str(n_epochs), "--jobs", str(os.cpu_count() or 1)]
+
+    def make() -> None:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            said = done.stderr.strip().splitlines() or ["it said nothing"]
+            raise TileNotMadeError(f"no tile by Source Extractor: {_OTHER_MAKER.name}: {said[-1]}")
+
+    _make(survey, make)
+    made = _made("Source Extractor", survey, n_epochs)
+    if made is None:
+        raise TileNotMadeError(f"no tile by Source Extractor: {_OTHER_MAKER.name} left no info file in {survey}")
+    return made
+
+
+def _make(survey: Path, make: Callable[[], object]) -> None:
+    """Make a tile from scratch."""
+    print(f"making a tile in {survey}: a minute or two", file=sys.stderr, flush=True)
+    shutil.rmtree(survey, ignore_errors=True)
+    survey.mkdir(parents=True)
+    make()
+
+
+def _made(label: str, survey: Path, n_epochs: int) -> Tile | None:
+    """Return the tile in a MEDS_DIR with so many epochs; None where there is none, or with fewer."""
+    found = sorted(survey.glob("*/pizza_cutter_info/*.yaml"))
+    if not found:
+        return None
+    tile = absolute(label, survey, found[0])
+    if len(tile.info.src_info) < n_epochs:
+        return None
+    return tile.first(n_epochs, survey.with_name(f"{survey.name}-{n_epochs}-info"))
+
+
+def _label(label: str, n_epochs: int) -> str:
+    who = label.partition(",")[0]
+    return f"{who}, {n_epochs} {'epoch' if n_epochs == 1 else 'epochs'}"

@@ -1,0 +1,74 @@
+"""The gain of several workers over one, on one tile or several.
+
+The mask files must have the same bytes, however many workers made them.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from .bench import Bench, Effort
+from .measure import Contender, Goal, GoalKind, Measured, Result, check, race
+from .processes import ingest_command, run_program
+from .tiles import Tile
+
+__all__ = ["run"]
+
+_GOAL_OF_TWO = Goal(GoalKind.FASTER, 1.7)
+_MORE_NAMES = ("DES0001-0001", "DES0002-0002", "DES0003-0003")
+
+
+def run(bench: Bench) -> list[Result]:
+    """Measure the first tile, and the same under more names."""
+    first = bench.tiles[0]
+    bench.catalogue(first)
+    with bench.scratch() as folder:
+        rows = _of_tiles([first], first.label, folder, bench.rounds(5, 1))
+        if bench.effort is Effort.QUICK:
+            return rows
+        names = _MORE_NAMES if bench.effort is Effort.FULL else _MORE_NAMES[:1]
+        several = [first, *(first.renamed(name, folder) for name in names)]
+        return rows + _of_tiles(several, f"{len(several)} tiles: {first.label}", folder, bench.rounds(2, 1))
+
+
+def _of_tiles(tiles: Sequence[Tile], label: str, folder: Path, rounds: int) -> list[Result]:
+    contenders, catalogues = [], {}
+    for n_workers in _numbers_of_workers():
+        catalogue = folder / f"catalogue-{n_workers}"
+        catalogues[n_workers] = catalogue
+        contenders.append(_contender(tiles, catalogue, n_workers))
+    measured = Measured("workers", label, "s", race(contenders, rounds).times)
+    made = {n_workers: _digests(catalogue) for n_workers, catalogue in catalogues.items()}
+    for n_workers, digests in made.items():
+        check(len(digests) == len(tiles), f"{n_workers} workers made {len(digests)} mask files of {len(tiles)}")
+        check(digests == made[1], f"mask files of {n_workers} workers differ from those of one")
+    one, *more = contenders
+    rows = [measured.row(one.name)]
+    for n_workers, each in zip(_numbers_of_workers()[1:], more, strict=True):
+        rows.append(measured.row(each.name, peer=one.name, goal=_GOAL_OF_TWO if n_workers == 2 else None))
+    return rows
+
+
+def _numbers_of_workers() -> list[int]:
+    """Return 1, 2, 4 and so on, up to the cores there are; at least up to 2."""
+    n_cores = max(2, os.cpu_count() or 1)
+    powers = [1 << k for k in range(n_cores.bit_length()) if 1 << k < n_cores]
+    return [*powers, n_cores]
+
+
+def _contender(tiles: Sequence[Tile], catalogue: Path, n_workers: int) -> Contender:
+    def empty() -> None:
+        shutil.rmtree(catalogue, ignore_errors=True)
+        catalogue.mkdir()
+
+    command = ingest_command(tiles, catalogue, n_workers)
+    return Contender(f"goodpix ingest --workers {n_workers}", lambda: run_program(command), empty, warm_up=False)
+
+
+def _digests(catalogue: Path) -> dict[str, str]:
+    """Return the sha256 of every mask file, by its path below the masks root."""
+    masks = catalogue / "masks"
+    paths = sorted(masks.rglob("*.parquet"))
+    return {str(path.relative_to(masks)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}

@@ -1,0 +1,61 @@
+"""The demonstration, of tiles of any size."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from goodpix.demo import run_demo
+from goodpix.schema.errors import UsageError
+
+from .conftest import Run
+from .survey import SPEC
+
+ONE_BAND = replace(SPEC, bands=("i",), n_epochs=2)
+
+
+@pytest.fixture(autouse=True)
+def _meds_dir(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have what the demonstration sets put back afterwards."""
+    monkeypatch.setenv("MEDS_DIR", "nowhere")
+
+
+def test_demo_is_of_the_tile_that_is_asked_for(tmp_path: Path) -> None:
+    made = run_demo(tmp_path / "demo", ONE_BAND)
+    assert (made.report.n_epochs, made.report.n_failures) == (2, 0)
+    assert set(made.epochs.band) == {"i"}
+    assert set(made.epochs.n_pixels) == {ONE_BAND.ccd_shape[0] * ONE_BAND.ccd_shape[1]}
+    assert made.picture.read_bytes().startswith(b"\x89PNG")
+    assert os.environ["MEDS_DIR"] == str(made.survey)
+
+
+def test_demo_of_the_same_tile_makes_nothing_again(tmp_path: Path) -> None:
+    run_demo(tmp_path, ONE_BAND)
+    again = run_demo(tmp_path, ONE_BAND)
+    assert (again.report.n_epochs, again.report.n_unchanged) == (0, 2)
+
+
+def test_demo_refuses_a_folder_with_another_tile(tmp_path: Path) -> None:
+    run_demo(tmp_path, ONE_BAND)
+    with pytest.raises(UsageError, match="another tile than the one asked for: expected another folder"):
+        run_demo(tmp_path, replace(ONE_BAND, n_epochs=3))
+
+
+def test_demo_that_was_interrupted_is_made_whole(tmp_path: Path) -> None:
+    made = run_demo(tmp_path, ONE_BAND)
+    (made.survey / "tile.json").unlink()
+    assert run_demo(tmp_path, ONE_BAND).report.n_failures == 0
+
+
+def test_epochs_without_full_exits_2_in_one_line(cli: Run, tmp_path: Path) -> None:
+    done = cli("demo", tmp_path / "demo", "--epochs", "4")
+    assert (done.status, done.lines) == (
+        2,
+        ["goodpix: --epochs 4 is for the full-size tile: expected --full beside it"],
+    )
+    assert not (tmp_path / "demo").exists()
+
+
+def test_full_size_tile_needs_an_epoch(cli: Run, tmp_path: Path) -> None:
+    assert cli("demo", tmp_path / "demo", "--full", "--epochs", "0").status == 2
