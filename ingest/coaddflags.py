@@ -23,7 +23,7 @@ from .workers import Spread
 __all__ = ["CoaddFlags", "CoaddRuns", "code_coadd"]
 
 # Rows that one call codes: enough to be worth the way to another process, few enough that all have work.
-_CHUNK = 8 * BLOCK
+_CHUNK = 2 * BLOCK
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from itertools import islice
 from multiprocessing.connection import wait
 from multiprocessing.forkserver import ensure_running
 from typing import Protocol, TypeVar
@@ -29,19 +30,26 @@ def in_order(executor: Executor, n_ahead: int) -> Spread:
     """Return a ``map`` over an executor, with never more than `n_ahead` jobs submitted or waiting to be taken."""
 
     def spread(function: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
-        pending: deque[Future[Result]] = deque()
-        try:
-            for job in jobs:
-                if len(pending) == n_ahead:
-                    yield pending.popleft().result()
-                pending.append(executor.submit(function, job))
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
+        left = iter(jobs)
+        # the first are submitted at once, not when the first result is asked for
+        pending = deque(executor.submit(function, job) for job in islice(left, n_ahead))
+        return _results(executor, function, left, pending)
 
     return spread
+
+
+def _results(
+    executor: Executor, function: Callable[[Job], Result], left: Iterator[Job], pending: deque[Future[Result]]
+) -> Iterator[Result]:
+    """Yield results in order, and submit a job for each; cancel what is not wanted any more."""
+    try:
+        while pending:
+            result = pending.popleft().result()
+            pending.extend(executor.submit(function, job) for job in islice(left, 1))
+            yield result
+    finally:
+        for future in pending:
+            future.cancel()
 
 
 @contextmanager

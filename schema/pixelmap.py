@@ -214,4 +214,4 @@ def _in_t(cubic: Floats, s: float) -> tuple[float, float, float, float]:
 
 @kernel
 def _cubic(c: Floats, s: float) -> float:
-    return ((c[3] * s + c[2]) * s + c[1]) * s + c[0]
+    return float(((c[3] * s + c[2]) * s + c[1]) * s + c[0])

@@ -37,10 +37,11 @@ def test_results_come_in_the_order_of_the_jobs() -> None:
 def test_no_more_jobs_are_submitted_than_asked_for() -> None:
     recorder = Recorder()
     results = in_order(recorder, 3)(square, range(7))
-    next(results)
     assert recorder.submitted == [0, 1, 2]
     next(results)
     assert recorder.submitted == [0, 1, 2, 3]
+    next(results)
+    assert recorder.submitted == [0, 1, 2, 3, 4]
 
 
 def test_jobs_are_taken_one_at_a_time() -> None:
