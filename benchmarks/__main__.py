@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -29,15 +30,18 @@ def main() -> int:
     options = _parse()
     started = time.monotonic()
     machine, results, status = Machine.here(), list[Result](), 0
-    bench = _bench(options.folder, Effort.QUICK if options.quick else Effort.FULL)
-    for name in options.only or QUESTIONS:
-        asked = time.monotonic()
-        try:
-            results += QUESTIONS[name](bench)
-        except (WrongAnswerError, ProgramError) as error:
-            _say(f"{name} failed: {error}")
-            status = 1
-        _say(f"{name}: {time.monotonic() - asked:.0f} s")
+    folder = options.folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix="run-") as work:
+        bench = _bench(folder, Path(work), Effort.QUICK if options.quick else Effort.FULL)
+        for name in options.only or QUESTIONS:
+            asked = time.monotonic()
+            try:
+                results += QUESTIONS[name](bench)
+            except (WrongAnswerError, ProgramError) as error:
+                _say(f"{name} failed: {error}")
+                status = 1
+            _say(f"{name}: {time.monotonic() - asked:.0f} s")
     print(f"{machine}\n{', '.join(f'{name} {each}' for name, each in versions().items())}\n")
     print(as_markdown(results))
     if options.output is not None:
@@ -60,17 +64,16 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _bench(folder: Path, effort: Effort) -> Bench:
+def _bench(folder: Path, work: Path, effort: Effort) -> Bench:
     """Return the bench with its tiles, which are made if they are not there."""
-    folder = folder.absolute()
     if effort is Effort.QUICK:
-        return Bench((own_tile(folder, replace(FULL, n_epochs=_QUICK_EPOCHS)),), folder, effort)
-    tiles = [own_tile(folder)]
+        return Bench((own_tile(folder, work, replace(FULL, n_epochs=_QUICK_EPOCHS)),), work, effort)
+    tiles = [own_tile(folder, work)]
     try:
-        tiles.append(other_tile(folder, FULL.n_epochs))
+        tiles.append(other_tile(folder, work, FULL.n_epochs))
     except TileNotMadeError as error:
         _say(str(error))
-    return Bench(tuple(tiles), folder, effort)
+    return Bench(tuple(tiles), work, effort)
 
 
 def _say(text: str) -> None:

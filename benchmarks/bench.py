@@ -1,6 +1,5 @@
 """What every question is given: tiles, a place to work, and how much effort to spend."""
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +30,7 @@ class Bench:
     tiles : tuple of Tile
         The data; the first is the package's own maker's.
     folder : Path
-        Where to work; what a question leaves there is removed.
+        Where this run works, and no other; what a question leaves there is removed.
     effort : Effort
         How often each contender is measured.
     """
@@ -48,7 +47,6 @@ class Bench:
         """
         if tile not in self._catalogues:
             folder = self.folder / f"catalogue-{len(self._catalogues)}"
-            shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             run_program(ingest_command([tile], folder))
             self._catalogues[tile] = folder

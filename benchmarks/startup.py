@@ -23,7 +23,7 @@ def run(bench: Bench) -> list[Result]:
     """Measure three starts."""
     with bench.scratch() as folder:
         survey, catalogue = folder / "survey", folder / "catalogue"
-        tiles = [absolute("small", survey, path) for path in make_tile(survey, SMALL)]
+        tiles = [absolute("small", survey, path, folder) for path in make_tile(survey, SMALL)]
 
         def empty() -> None:
             shutil.rmtree(catalogue, ignore_errors=True)

@@ -90,12 +90,12 @@ class Tile:
         return path
 
 
-def absolute(label: str, survey: Path, info_path: Path) -> Tile:
-    """Return a tile in a MEDS_DIR; its info file is written anew, beside the folder, with absolute paths.
+def absolute(label: str, survey: Path, info_path: Path, folder: Path) -> Tile:
+    """Return a tile in a MEDS_DIR; its info file is written anew, below a folder, with absolute paths.
 
     Paths without a variable, because several tiles are in use at a time.
     """
-    path = survey.with_name(f"{survey.name}-info").joinpath(*info_path.parts[-3:])
+    path = folder.joinpath(*info_path.parts[-3:])
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(info_path.read_text().replace("$MEDS_DIR", str(survey.absolute())))
     return Tile(label, path)
@@ -107,27 +107,29 @@ def planes_of(image: Any) -> list[Plane]:
     return [(getattr(image, f"{name}_path"), getattr(image, f"{name}_ext")) for name in names]
 
 
-def own_tile(folder: Path, spec: TileSpec = FULL) -> Tile:
+def own_tile(folder: Path, work: Path, spec: TileSpec = FULL) -> Tile:
     """Return a tile of the package's own maker, made if it is not there.
 
     Parameters
     ----------
     folder : Path
         Where tiles are kept.
+    work : Path
+        Where its info files go; nobody else's, because another run has its own.
     spec : TileSpec
         Of one band. A tile with more epochs is as good: only the first are used.
     """
     survey = folder / "own"
-    made = _made("own maker", survey, spec.n_epochs)
+    made = _made("own maker", survey, work, spec.n_epochs)
     if made is None:
         _make(survey, lambda: make_tile(survey, spec))
-        made = _made("own maker", survey, spec.n_epochs)
+        made = _made("own maker", survey, work, spec.n_epochs)
     assert made is not None  # the maker would have raised an error
     return made
 
 
-def other_tile(folder: Path, n_epochs: int) -> Tile:
-    """Return a full-size tile whose objects Source Extractor has detected, made if it is not there.
+def other_tile(folder: Path, work: Path, n_epochs: int) -> Tile:
+    """Return a full-size tile whose objects Source Extractor has detected, made if it is not there; see `own_tile`.
 
     Raises
     ------
@@ -135,7 +137,7 @@ def other_tile(folder: Path, n_epochs: int) -> Tile:
         If its maker, or a program that this needs, is not here or fails.
     """
     survey = folder / "source-extractor"
-    made = _made("Source Extractor", survey, n_epochs)
+    made = _made("Source Extractor", survey, work, n_epochs)
     if made is not None:
         return made
     if not _OTHER_MAKER.is_file():
@@ -153,7 +155,7 @@ def other_tile(folder: Path, n_epochs: int) -> Tile:
             raise TileNotMadeError(f"no tile by Source Extractor: {_OTHER_MAKER.name}: {said[-1]}")
 
     _make(survey, make)
-    made = _made("Source Extractor", survey, n_epochs)
+    made = _made("Source Extractor", survey, work, n_epochs)
     if made is None:
         raise TileNotMadeError(f"no tile by Source Extractor: {_OTHER_MAKER.name} left no info file in {survey}")
     return made
@@ -167,15 +169,15 @@ def _make(survey: Path, make: Callable[[], object]) -> None:
     make()
 
 
-def _made(label: str, survey: Path, n_epochs: int) -> Tile | None:
+def _made(label: str, survey: Path, work: Path, n_epochs: int) -> Tile | None:
     """Return the tile in a MEDS_DIR with so many epochs; None where there is none, or with fewer."""
     found = sorted(survey.glob("*/pizza_cutter_info/*.yaml"))
     if not found:
         return None
-    tile = absolute(label, survey, found[0])
+    tile = absolute(label, survey, found[0], work / f"{survey.name}-all")
     if len(tile.info.src_info) < n_epochs:
         return None
-    return tile.first(n_epochs, survey.with_name(f"{survey.name}-{n_epochs}-info"))
+    return tile.first(n_epochs, work / f"{survey.name}-{n_epochs}")
 
 
 def _label(label: str, n_epochs: int) -> str:

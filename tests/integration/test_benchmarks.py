@@ -47,8 +47,8 @@ GOALS = {
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     """A bench with one small tile."""
-    folder = tmp_path_factory.mktemp("bench")
-    return Bench((own_tile(folder, replace(SPEC, bands=("r",))),), folder, Effort.ONCE)
+    tile = own_tile(tmp_path_factory.mktemp("tiles"), tmp_path_factory.mktemp("info"), replace(SPEC, bands=("r",)))
+    return Bench((tile,), tmp_path_factory.mktemp("work"), Effort.ONCE)
 
 
 def test_every_question_has_contenders_and_goals() -> None:
@@ -67,12 +67,20 @@ def test_question_gives_finite_rows_of_all_contenders(name: str, bench: Bench) -
     assert len(as_markdown(rows).splitlines()) == len(rows) + 2
 
 
-def test_own_tile_is_made_once(bench: Bench) -> None:
-    before = bench.tiles[0].info_path.parent.parent.parent.parent / "own"
-    times = {path: path.stat().st_mtime_ns for path in before.rglob("*.fz")}
-    again = own_tile(bench.folder, replace(SPEC, bands=("r",), n_epochs=2))
-    assert times == {path: path.stat().st_mtime_ns for path in before.rglob("*.fz")} != {}
+def test_own_tile_is_made_once(tmp_path: Path) -> None:
+    spec = replace(SPEC, bands=("r",))
+    own_tile(tmp_path / "tiles", tmp_path / "one", spec)
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "tiles").rglob("*.*")}
+    again = own_tile(tmp_path / "tiles", tmp_path / "two", replace(spec, n_epochs=2))
+    assert times == {path: path.stat().st_mtime_ns for path in (tmp_path / "tiles").rglob("*.*")} != {}
     assert (again.label, len(again.info.src_info)) == ("own maker, 2 epochs", 2)
+
+
+def test_runs_side_by_side_share_no_info_file(tmp_path: Path) -> None:
+    spec = replace(SPEC, bands=("r",))
+    one, two = (own_tile(tmp_path / "tiles", tmp_path / name, spec) for name in ("one", "two"))
+    assert one.info_path != two.info_path
+    assert one.info == two.info
 
 
 def test_renamed_tile_has_a_coadd_of_its_own(bench: Bench, tmp_path: Path) -> None:
