@@ -20,7 +20,7 @@ from .pixels import BLOCK, PlaneFiles, PlaneRows, fold_row
 from .sharedarray import SharedArray
 from .workers import Spread
 
-__all__ = ["CoaddFlags", "CoaddRuns", "code_coadd"]
+__all__ = ["CoaddFlags", "RegionRuns", "code_coadd"]
 
 # Rows that one call codes: enough to be worth the way to another process, few enough that all have work.
 _CHUNK = 2 * BLOCK
@@ -56,15 +56,15 @@ class CoaddFlags:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CoaddRuns:
-    """The coadd's own mask.
+class RegionRuns:
+    """The mask of a coadd or an epoch, and how much of it counts for its tile alone.
 
     Parameters
     ----------
     runs : Runs
         Its runs.
     n_unique, n_good_unique : int
-        Pixels, and good ones, in the unique region.
+        Pixels, and good ones, whose (nearest) coadd pixel lies in the tile's unique region.
     """
 
     runs: Runs
@@ -103,7 +103,7 @@ def code_coadd(
     unique: UniqueRegion | None,
     spread: Spread = map,
     scratch: Path | None = None,
-) -> tuple[CoaddFlags, CoaddRuns]:
+) -> tuple[CoaddFlags, RegionRuns]:
     """Read the three planes of a coadd, some rows at a time, into its flags and its own mask.
 
     Parameters
@@ -176,10 +176,10 @@ def _flags_of(words: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
 
 def _runs(
     shape: tuple[int, int], starts: Starts, flags: npt.NDArray[np.int64], inside: npt.NDArray[np.bool_]
-) -> CoaddRuns:
+) -> RegionRuns:
     lengths, codes = sort_starts(shape, starts)
     n_unique, n_good = (int(lengths[which[codes]].sum(dtype=np.int64)) for which in (inside, inside & (flags == 0)))
-    return CoaddRuns(merge_runs(shape, lengths, flags[codes]), n_unique, n_good)
+    return RegionRuns(merge_runs(shape, lengths, flags[codes]), n_unique, n_good)
 
 
 # Bit 7 of flags is free: while a coadd is coded it says that the pixel is in the unique region.

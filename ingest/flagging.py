@@ -1,7 +1,6 @@
 """The flags of an epoch: its own planes, and the coadd's flags at each nearest pixel."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,11 +8,11 @@ import numpy.typing as npt
 
 from ..schema.jit import kernel
 from ..schema.pixelmap import PixelMap, RationalMap, rational_row
-from ..schema.rle import Runs, RunScan, ScanBuffers, merge_runs, scan_row, sort_starts
-from .coaddflags import CoaddFlags
+from ..schema.rle import RunScan, ScanBuffers, merge_runs, scan_row, sort_starts
+from .coaddflags import CoaddFlags, RegionRuns
 from .pixels import PlaneRows, fold_row
 
-__all__ = ["EpochRuns", "flag_epoch"]
+__all__ = ["flag_epoch"]
 
 # Columns done at a time: a row of a CCD runs along a column of the coadd, every pixel in another
 # page of memory, so a narrow strip finds again what the row above has touched.
@@ -22,26 +21,9 @@ _STRIP = 512
 _SE_PART = np.uint64(0xFFFF_FF07)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class EpochRuns:
-    """The mask of an epoch.
-
-    Parameters
-    ----------
-    runs : Runs
-        Its runs.
-    n_unique, n_good_unique : int
-        Pixels, and good ones, whose nearest coadd pixel lies in the tile's unique region.
-    """
-
-    runs: Runs
-    n_unique: int
-    n_good_unique: int
-
-
 def flag_epoch(
     blocks: Iterable[PlaneRows], shape: tuple[int, int], pixel_map: PixelMap, coadd: CoaddFlags
-) -> EpochRuns:
+) -> RegionRuns:
     """Return the runs of an epoch's flags.
 
     Parameters
@@ -78,7 +60,7 @@ def flag_epoch(
     lengths, words = sort_starts(shape, scan.starts())
     flags: npt.NDArray[np.int64] = np.empty(words.size, np.int64)
     n_unique, n_good = _decode_words(lengths, words, shift, coadd.flags, coadd.unique, flags)
-    return EpochRuns(merge_runs(shape, lengths, flags), n_unique, n_good)
+    return RegionRuns(merge_runs(shape, lengths, flags), n_unique, n_good)
 
 
 def _nearest(

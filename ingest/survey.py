@@ -241,8 +241,10 @@ class _Survey:
             # those for which there are not tiles enough to keep every worker busy come last, spread out
             n_whole = len(tiles) - len(tiles) % n_workers
             yield from self._side_by_side(tiles[:n_whole], pool, n_workers)
-            with scratch_folder() as scratch:
-                yield from self._one_by_one(tiles[n_whole:], in_order(pool, _AHEAD * n_workers), scratch)
+            spread = in_order(pool, _AHEAD * n_workers)
+            for tile in tiles[n_whole:]:
+                with scratch_folder() as scratch:
+                    yield from self._one_by_one([tile], spread, scratch)
 
     def _one_by_one(
         self, tiles: list[tuple[Path, TileInfo]], spread: Spread = map, scratch: Path | None = None

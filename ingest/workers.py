@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from multiprocessing.forkserver import ensure_running
 from typing import Protocol, TypeVar
 
@@ -56,19 +56,27 @@ def _results(
 def process_pool(workers: int) -> Iterator[Executor]:
     """Give a pool of worker processes.
 
-    Workers are not forked from this process, whose threads and open files they would share. They end
-    with it, even if it is killed, and leave Ctrl-C to it.
+    Workers are not forked from this process, whose threads and open files they would share. They leave Ctrl-C
+    to it, and end at once, whatever they do, when it is killed or the block is left by an error.
     """
-    forkserver = "forkserver" in multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if forkserver else "spawn")
-    if forkserver:
-        # what every worker needs is imported once, from now on, and workers are forked when they have a job
-        context.set_forkserver_preload(["goodpix.ingest.preloaded"])
-        ensure_running()
+    context = multiprocessing.get_context("forkserver")
+    # what every worker needs is imported once, from now on, and workers are forked when they have a job
+    context.set_forkserver_preload(["goodpix.ingest.preloaded"])
+    ensure_running()
+    # this end is closed by us, or by the system when this process is gone
+    other_end, held = context.Pipe(duplex=False)
     # the server that forks workers is older than this pool: it may have another environment
-    here = (os.getcwd(), dict(os.environ))
-    with ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=here) as pool:
+    here = (other_end, os.getcwd(), dict(os.environ))
+    pool = ProcessPoolExecutor(workers, context, initializer=_start_worker, initargs=here)
+    try:
         yield pool
+    except BaseException:
+        held.close()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+        held.close()
+        other_end.close()
 
 
 def usable_cores() -> int:
@@ -78,16 +86,14 @@ def usable_cores() -> int:
     return int(loky.cpu_count())
 
 
-def _start_worker(folder: str, environment: dict[str, str]) -> None:
+def _start_worker(other_end: Connection, folder: str, environment: dict[str, str]) -> None:
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with, args=(other_end,), daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
+def _end_with(other_end: Connection) -> None:
+    wait([other_end])
+    os._exit(1)

@@ -83,7 +83,7 @@ def test_failures_are_reported_in_the_order_of_the_input(survey: Survey) -> None
     assert [failure.band for failure in report.failures] == ["r", "i"]
 
 
-def test_nothing_to_do_starts_no_worker(survey: Survey) -> None:
+def test_ingest_twice_side_by_side_is_ingest_once(survey: Survey) -> None:
     ingest(survey, "twice", workers=3)
     folder = survey.folder.parent
     report = survey.ingest(db=folder / "twice.db", masks=folder / "twice", workers=3)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goodpix.ingest.coaddflags import CoaddFlags, CoaddRuns, code_coadd
+from goodpix.ingest.coaddflags import CoaddFlags, RegionRuns, code_coadd
 from goodpix.ingest.flagging import flag_epoch
 from goodpix.ingest.pixels import PlaneFiles, PlaneRows, fold_row
 from goodpix.ingest.sharedarray import SharedArray
@@ -182,7 +182,7 @@ def test_bits_fold_as_by_their_twin(dtype: str, seed: int) -> None:
     assert np.array_equal(folded(nothing + 1.0, bmask, nothing), expected.ravel())
 
 
-Coded = tuple[CoaddFlags, CoaddRuns]
+Coded = tuple[CoaddFlags, RegionRuns]
 
 
 def coded(planes: tuple[Pixels, Pixels, Pixels], wcs: Any, unique: UniqueRegion | None, **how: Any) -> Coded:

@@ -1,6 +1,10 @@
 """Facts about worker processes and jobs spread over them."""
 
 import os
+import subprocess
+import sys
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future
 from pathlib import Path
@@ -87,6 +91,41 @@ def test_workers_are_where_their_pool_was_made(tmp_path: Path, monkeypatch: pyte
             value = pool.submit(os.getenv, "GOODPIX_TEST_PLACE").result()
         assert found[0] != os.getpid()
         assert (found[1], value) == (os.fspath(tmp_path / name), name)
+
+
+def wait_until_gone(process: int) -> None:
+    """Return when there is no such process any more; a test that waits for ever has failed."""
+    while Path(f"/proc/{process}").exists():
+        threading.Event().wait(0.05)
+
+
+def leave_by_an_error(workers: list[int]) -> None:
+    with process_pool(1) as pool:
+        workers.append(pool.submit(os.getpid).result())
+        pool.submit(time.sleep, 3600)
+        raise KeyboardInterrupt("enough")
+
+
+def test_workers_drop_what_they_do_when_the_pool_is_left_by_an_error() -> None:
+    workers: list[int] = []
+    with pytest.raises(KeyboardInterrupt, match="enough"):
+        leave_by_an_error(workers)
+    wait_until_gone(workers[0])
+
+
+def test_workers_end_with_a_parent_that_is_killed() -> None:
+    program = (
+        "import os, time\n"
+        "from goodpix.ingest.workers import process_pool\n"
+        "with process_pool(1) as pool:\n"
+        "    print(pool.submit(os.getpid).result(), flush=True)\n"
+        "    pool.submit(time.sleep, 3600).result()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        worker = int(parent.stdout.readline())
+        parent.kill()
+    wait_until_gone(worker)
 
 
 # What a worker runs must be importable there, and tests are not.
