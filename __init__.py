@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .ingest.direct import Comparison, check_mask
-    from .ingest.survey import IngestReport, ingest_tiles
+    from .ingest.report import IngestReport
+    from .ingest.survey import ingest_tiles
     from .query.catalogue import Catalogue
     from .query.mask import Mask
     from .schema.bits import BitNames
@@ -31,7 +32,7 @@ _HOMES = {
     "Comparison": ".ingest.direct",
     "Criterion": ".schema.criteria",
     "GoodpixError": ".schema.errors",
-    "IngestReport": ".ingest.survey",
+    "IngestReport": ".ingest.report",
     "Mask": ".query.mask",
     "Selection": ".schema.criteria",
     "check_mask": ".ingest.direct",

@@ -10,7 +10,7 @@ import fitsio
 import numpy as np
 import numpy.typing as npt
 
-from goodpix.ingest.coadd import Coadd, make_coadd_mask
+from goodpix.ingest.coadd import Coadd, read_coadd
 from goodpix.ingest.epoch import make_epoch_mask
 from goodpix.ingest.fingerprint import Options
 from goodpix.ingest.infofile import EpochInfo
@@ -40,7 +40,7 @@ def run(bench: Bench) -> list[Result]:
 def _of_tile(bench: Bench, tile: Tile, folder: Path) -> list[Result]:
     info = tile.info
     epoch = info.src_info[0]
-    coadd, _ = make_coadd_mask(info, _OPTIONS, _FINGERPRINT)
+    coadd = read_coadd(info, _OPTIONS).for_epochs
     direct_coadd = DirectCoadd.read(info)
     with MaskFileWriter(MasksRoot.of(folder), info.tilename, info.band, 1, DES_Y6) as writer:
         contenders = [

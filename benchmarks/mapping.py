@@ -10,7 +10,7 @@ import fitsio
 import numpy as np
 import numpy.typing as npt
 
-from goodpix.ingest.coadd import make_coadd_mask
+from goodpix.ingest.coadd import read_coadd
 from goodpix.ingest.coaddflags import CoaddFlags
 from goodpix.ingest.fingerprint import Options
 from goodpix.ingest.flagging import flag_epoch
@@ -39,7 +39,7 @@ def run(bench: Bench) -> list[Result]:
 def _of_tile(bench: Bench, tile: Tile) -> list[Result]:
     info = tile.info
     epoch = info.src_info[0]
-    coadd, _ = make_coadd_mask(info, Options(), "")
+    coadd = read_coadd(info, Options()).for_epochs
     headers = read_header(epoch), read_header(info)
     planes = PlaneRows.of(*(fitsio.read(path, ext=ext) for path, ext in planes_of(epoch)))
     shape = planes.bmask.shape

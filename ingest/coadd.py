@@ -5,11 +5,11 @@ from pathlib import Path
 
 from ..schema.counts import count_coadd
 from ..schema.fitsplanes import PlaneReader, check_weight
-from ..schema.footprint import footprint
+from ..schema.footprint import UniqueRegion, footprint
 from ..schema.rle import Runs
 from ..schema.rows import CoaddFacts, MaskKey, MaskRow, nonzero_bits
 from ..schema.wcs import Wcs
-from .coaddflags import CoaddFlags, code_coadd
+from .coaddflags import CoaddFlags, CodedCoadd, code_coadd
 from .fingerprint import Options
 from .headerfacts import check_identity
 from .imagefacts import check_shapes, image_facts
@@ -17,7 +17,7 @@ from .infofile import TileInfo
 from .pixels import PlaneFiles
 from .workers import Spread
 
-__all__ = ["Coadd", "make_coadd_mask"]
+__all__ = ["Coadd", "ReadCoadd", "read_coadd"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,10 +39,53 @@ class Coadd:
     offset: float
 
 
-def make_coadd_mask(
-    info: TileInfo, options: Options, fingerprint: str, *, spread: Spread = map, scratch: Path | None = None
-) -> tuple[Coadd, tuple[MaskRow, Runs]]:
-    """Read a tile's coadd; return what its epochs need, and its own mask with its row.
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadCoadd:
+    """A coadd whose planes were read; its own mask can wait until its epochs are under way.
+
+    Parameters
+    ----------
+    info : TileInfo
+        What the info file says.
+    wcs : Wcs
+        Its solution.
+    coded : CodedCoadd
+        What its planes say.
+    quantization : str or None
+        How its weight plane was compressed.
+    """
+
+    info: TileInfo
+    wcs: Wcs
+    coded: CodedCoadd
+    quantization: str | None
+
+    @property
+    def for_epochs(self) -> Coadd:
+        """What its epochs need of it."""
+        return Coadd(self.coded.flags, self.wcs, self.info.position_offset)
+
+    def own_mask(self, fingerprint: str) -> tuple[MaskRow, Runs]:
+        """Return the coadd's own mask with its row; `fingerprint` is that of its inputs."""
+        info, own = self.info, self.coded.own_runs()
+        place = footprint(self.wcs, self.coded.flags.shape, info.position_offset)
+        unique = (own.n_unique, own.n_good_unique) if self.coded.flags.has_region else None
+        counts, bits = count_coadd(own.runs, pixel_area=place.pixel_area, unique=unique)
+        facts = CoaddFacts(
+            crossra0=info.crossra0,
+            uramin=info.uramin,
+            uramax=info.uramax,
+            udecmin=info.udecmin,
+            udecmax=info.udecmax,
+            **image_facts(info, self.wcs, place, fingerprint=fingerprint, quantization=self.quantization),
+        )
+        key = MaskKey(info.tilename, info.band, "coadd", None, None)
+        row = MaskRow(key, own.runs.nx, own.runs.ny, own.runs.checksum, counts, facts, nonzero_bits(bits), place.hpix)
+        return row, own.runs
+
+
+def read_coadd(info: TileInfo, options: Options, *, spread: Spread = map, scratch: Path | None = None) -> ReadCoadd:
+    """Read a tile's coadd.
 
     Parameters
     ----------
@@ -50,8 +93,6 @@ def make_coadd_mask(
         What the info file says.
     options : Options
         What changes masks besides the inputs.
-    fingerprint : str
-        Of its inputs.
     spread : Spread
         How the parts of the coadd are done.
     scratch : Path, optional
@@ -73,21 +114,8 @@ def make_coadd_mask(
         check_shapes({**planes.named(), "image": image}, f"coadd (tile {info.tilename}, band {info.band})")
         quantization = check_weight(planes.weight, allow_dithered=options.allow_dithered_weights)
         shape = planes.bmask.shape
-    region = info.unique_region
-    flags, own = code_coadd(
-        files, shape, wcs=wcs, offset=info.position_offset, unique=region, spread=spread, scratch=scratch
+    unique = UniqueRegion(*info.unique_limits) if info.unique_limits else None
+    coded = code_coadd(
+        files, shape, wcs=wcs, offset=info.position_offset, unique=unique, spread=spread, scratch=scratch
     )
-    place = footprint(wcs, shape, info.position_offset)
-    unique = (own.n_unique, own.n_good_unique) if region else None
-    counts, bits = count_coadd(own.runs, pixel_area=place.pixel_area, unique=unique)
-    facts = CoaddFacts(
-        crossra0=info.crossra0,
-        uramin=info.uramin,
-        uramax=info.uramax,
-        udecmin=info.udecmin,
-        udecmax=info.udecmax,
-        **image_facts(info, wcs, place, fingerprint=fingerprint, quantization=quantization),
-    )
-    key = MaskKey(info.tilename, info.band, "coadd", None, None)
-    row = MaskRow(key, own.runs.nx, own.runs.ny, own.runs.checksum, counts, facts, nonzero_bits(bits), place.hpix)
-    return Coadd(flags, wcs, info.position_offset), (row, own.runs)
+    return ReadCoadd(info, wcs, coded, quantization)

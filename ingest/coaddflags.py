@@ -20,7 +20,7 @@ from .pixels import BLOCK, PlaneFiles, PlaneRows, fold_row
 from .sharedarray import SharedArray
 from .workers import Spread
 
-__all__ = ["CoaddFlags", "RegionRuns", "code_coadd"]
+__all__ = ["CoaddFlags", "CodedCoadd", "RegionRuns", "code_coadd"]
 
 # Rows that one call codes: enough to be worth the way to another process, few enough that all have work.
 _CHUNK = 2 * BLOCK
@@ -73,6 +73,29 @@ class RegionRuns:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class CodedCoadd:
+    """A coadd that was read.
+
+    Parameters
+    ----------
+    flags : CoaddFlags
+        Flags of each pixel.
+    starts : Starts
+        Where runs of equal codes start, row by row.
+    """
+
+    flags: CoaddFlags
+    starts: Starts
+
+    def own_runs(self) -> RegionRuns:
+        """Return the coadd's own mask."""
+        shape, inside, flags = self.flags.shape, self.flags.unique, self.flags.flags
+        lengths, codes = sort_starts(shape, self.starts)
+        n_unique, n_good = (int(lengths[which[codes]].sum(dtype=np.int64)) for which in (inside, inside & (flags == 0)))
+        return RegionRuns(merge_runs(shape, lengths, flags[codes]), n_unique, n_good)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class _Chunk:
     """Some rows of a coadd, to be coded into `codes`."""
 
@@ -103,8 +126,8 @@ def code_coadd(
     unique: UniqueRegion | None,
     spread: Spread = map,
     scratch: Path | None = None,
-) -> tuple[CoaddFlags, RegionRuns]:
-    """Read the three planes of a coadd, some rows at a time, into its flags and its own mask.
+) -> CodedCoadd:
+    """Read the three planes of a coadd, some rows at a time, into its flags.
 
     Parameters
     ----------
@@ -140,8 +163,8 @@ def code_coadd(
         coded = _unite(spread(_code_rows, chunks), codes)
         if coded is not None:
             words, starts = coded
-            flags, inside = _flags_of(words), (words & _UNIQUE) != 0
-            return CoaddFlags(codes, flags, inside, unique is not None), _runs(shape, starts, flags, inside)
+            flags = CoaddFlags(codes, _flags_of(words), (words & _UNIQUE) != 0, unique is not None)
+            return CodedCoadd(flags, starts)
     path, ext = planes.bmask
     raise PlaneError(f"{path}[{ext}]: a coadd's bmask has too many different values: expected up to 65,000")
 
@@ -172,14 +195,6 @@ def _flags_of(words: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
     flags: npt.NDArray[np.int64] = (wide & 0x07) << 4 | (wide >> BIT_SHIFT["se"]) << BIT_SHIFT["coadd"]
     flags[0] = int(Criterion.OFF_COADD)
     return flags
-
-
-def _runs(
-    shape: tuple[int, int], starts: Starts, flags: npt.NDArray[np.int64], inside: npt.NDArray[np.bool_]
-) -> RegionRuns:
-    lengths, codes = sort_starts(shape, starts)
-    n_unique, n_good = (int(lengths[which[codes]].sum(dtype=np.int64)) for which in (inside, inside & (flags == 0)))
-    return RegionRuns(merge_runs(shape, lengths, flags[codes]), n_unique, n_good)
 
 
 # Bit 7 of flags is free: while a coadd is coded it says that the pixel is in the unique region.

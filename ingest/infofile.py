@@ -9,7 +9,6 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from ..schema.errors import InfoFileError, UsageError
-from ..schema.footprint import UniqueRegion
 
 __all__ = ["EpochInfo", "ImageInfo", "TileInfo", "find_info_files", "read_info_file"]
 
@@ -89,13 +88,12 @@ class TileInfo(ImageInfo):
         return [tile | entry if isinstance(entry, dict) else entry for entry in value]
 
     @property
-    def unique_region(self) -> UniqueRegion | None:
-        """The tile's unique region; None when the file has none."""
-        limits = (self.uramin, self.uramax, self.udecmin, self.udecmax)
-        if any(each is None for each in limits):
-            return None
-        west, east, south, north = (float(each) for each in limits if each is not None)
-        return UniqueRegion(west, east, south, north)
+    def unique_limits(self) -> tuple[float, float, float, float] | None:
+        """West, east, south and north of the tile's unique region, degrees; None when the file has none."""
+        match (self.uramin, self.uramax, self.udecmin, self.udecmax):
+            case (float(west), float(east), float(south), float(north)):
+                return west, east, south, north
+        return None
 
 
 def find_info_files(places: list[Path]) -> list[Path]:
@@ -171,9 +169,9 @@ def _check_entries(path: Path, info: TileInfo) -> None:
     repeated = [name for name, n in Counter(each.name for each in info.src_info).items() if n > 1]
     if repeated:
         raise InfoFileError(f"{path}: src_info lists epoch {repeated[0]} twice: expected each (expnum, ccdnum) once")
-    region = info.unique_region
-    if region is not None and not (-90 <= region.south < region.north <= 90):
-        limits = f"{region.south}, {region.north}"
+    _, _, south, north = info.unique_limits or (0, 0, -90, 90)
+    if not -90 <= south < north <= 90:
+        limits = f"{south}, {north}"
         raise InfoFileError(f"{path}: udecmin, udecmax are {limits}: expected -90 <= udecmin < udecmax <= 90")
 
 

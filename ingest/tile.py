@@ -10,33 +10,19 @@ from ..schema.errors import MaskFileError
 from ..schema.maskfile import MaskFile, MaskFileWriter
 from ..schema.rle import Runs
 from ..schema.rows import EpochFacts, MaskRow
-from .coadd import Coadd, make_coadd_mask
+from .coadd import Coadd, ReadCoadd, read_coadd
 from .epoch import make_epoch_mask
 from .fingerprint import Options
 from .infofile import EpochInfo
 from .plan import Action, EpochKey, Plan, Step, TileTask, make_plan
+from .report import Failure
 from .workers import Spread
 
-__all__ = ["Failure", "Receipt", "StoredRow", "ingest_tile"]
+__all__ = ["Receipt", "StoredRow", "ingest_tile"]
 
 logger = logging.getLogger(__name__)
 
 Mask = tuple[MaskRow, Runs]
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """One input that failed."""
-
-    key: str
-    path: str
-    error_type: str
-    message: str
-    tilename: str | None = None
-    band: str | None = None
-    expnum: int | None = None
-    ccdnum: int | None = None
-    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,20 +131,31 @@ def _ingest(task: TileTask, previous: MaskFile | None, spread: Spread, scratch: 
     )
     if plan.changes_nothing or not receipt.whole:
         return receipt
-    coadd, of_coadd = None, None
+    of_coadd: Mask | None = None
+    made: Iterator[Mask | _Trouble] = iter(())
     if plan.needs_coadd:
-        made = _try_coadd(task, plan.coadd, spread, scratch)
-        if isinstance(made, _Trouble):
-            failures = (_failure(task, plan.coadd, made, None),)
-            return replace(receipt, whole=False, failures=failures, failed_before=(), n_unchanged=0)
-        coadd, of_coadd = made
-    jobs = (
-        _EpochJob(entry, coadd, task.options, step.fingerprint)
-        for entry, step in plan.epochs
-        if step.action is Action.MAKE and coadd is not None
-    )
-    own = of_coadd if plan.coadd.action is Action.MAKE else None
-    return _write(task, plan, receipt, _Sources(previous, own, spread(_try_epoch, jobs)))
+        coadd = _try_coadd(task, spread, scratch)
+        if isinstance(coadd, _Trouble):
+            return _without_coadd(task, plan, receipt, coadd)
+        jobs = (
+            _EpochJob(entry, coadd.for_epochs, task.options, step.fingerprint)
+            for entry, step in plan.epochs
+            if step.action is Action.MAKE
+        )
+        # worker processes begin with the epochs, and the coadd's own mask is made meanwhile
+        made = spread(_try_epoch, jobs)
+        if plan.coadd.action is Action.MAKE:
+            own = _try_own_mask(coadd, plan.coadd)
+            if isinstance(own, _Trouble):
+                return _without_coadd(task, plan, receipt, own)
+            of_coadd = own
+    return _write(task, plan, receipt, _Sources(previous, of_coadd, made))
+
+
+def _without_coadd(task: TileTask, plan: Plan, receipt: Receipt, trouble: "_Trouble") -> Receipt:
+    """Return the receipt of a tile whose coadd cannot be used."""
+    failures = (_failure(task, plan.coadd, trouble, None),)
+    return replace(receipt, whole=False, failures=failures, failed_before=(), n_unchanged=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,12 +234,19 @@ def _try_epoch(job: _EpochJob) -> Mask | _Trouble:
         return _Trouble.of(error)
 
 
-def _try_coadd(task: TileTask, step: Step, spread: Spread, scratch: Path | None) -> tuple[Coadd, Mask] | _Trouble:
-    """Return the coadd and its own mask, or why there is none."""
+def _try_coadd(task: TileTask, spread: Spread, scratch: Path | None) -> ReadCoadd | _Trouble:
+    """Return the coadd, or why it cannot be used."""
     try:
-        coadd, mask = make_coadd_mask(task.info, task.options, step.fingerprint, spread=spread, scratch=scratch)
-        return coadd, _checked(mask)
+        return read_coadd(task.info, task.options, spread=spread, scratch=scratch)
     except Exception as error:  # noqa: BLE001  # whatever a file does to its reader, the survey goes on
+        return _Trouble.of(error)
+
+
+def _try_own_mask(coadd: ReadCoadd, step: Step) -> Mask | _Trouble:
+    """Return the coadd's own mask, or why there is none."""
+    try:
+        return _checked(coadd.own_mask(step.fingerprint))
+    except Exception as error:  # noqa: BLE001  # as above
         return _Trouble.of(error)
 
 

@@ -16,7 +16,8 @@ from ..schema.database import Database
 from ..schema.rows import MaskRow
 from .infofile import TileInfo
 from .plan import EpochKey, Known
-from .tile import Failure, Receipt, StoredRow
+from .report import Failure
+from .tile import Receipt, StoredRow
 
 __all__ = ["KnownTile", "Writer"]
 

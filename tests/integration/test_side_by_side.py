@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import goodpix
-from goodpix.ingest import survey as survey_module
+from goodpix.ingest import inputs as inputs_module
 from goodpix.schema.errors import UsageError
 
 from .survey import Survey
@@ -17,7 +17,7 @@ from .survey import Survey
 
 @pytest.fixture(autouse=True)
 def _every_worker_is_worth_starting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(survey_module, "BYTES_PER_WORKER", 1)
+    monkeypatch.setattr(inputs_module, "BYTES_PER_WORKER", 1)
 
 
 def files(survey: Survey, masks: Path) -> Mapping[str, bytes]:
@@ -97,8 +97,8 @@ def test_number_of_workers_that_is_not_positive_is_refused(survey: Survey, worke
 
 
 def test_little_work_is_done_here(survey: Survey, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(survey_module, "BYTES_PER_WORKER", 10**12)
-    inputs = [survey_module._read(survey.info_path())]
-    assert survey_module._worth_starting(8, inputs) == 1
-    monkeypatch.setattr(survey_module, "BYTES_PER_WORKER", 1)
-    assert survey_module._worth_starting(8, inputs) == 8
+    monkeypatch.setattr(inputs_module, "BYTES_PER_WORKER", 10**12)
+    inputs = inputs_module.read_inputs([survey.info_path()])
+    assert inputs_module.worth_starting(8, inputs) == 1
+    monkeypatch.setattr(inputs_module, "BYTES_PER_WORKER", 1)
+    assert inputs_module.worth_starting(8, inputs) == 8

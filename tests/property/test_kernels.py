@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goodpix.ingest.coaddflags import CoaddFlags, RegionRuns, code_coadd
+from goodpix.ingest.coaddflags import CoaddFlags, CodedCoadd, code_coadd
 from goodpix.ingest.flagging import flag_epoch
 from goodpix.ingest.pixels import PlaneFiles, PlaneRows, fold_row
 from goodpix.ingest.sharedarray import SharedArray
@@ -182,10 +182,7 @@ def test_bits_fold_as_by_their_twin(dtype: str, seed: int) -> None:
     assert np.array_equal(folded(nothing + 1.0, bmask, nothing), expected.ravel())
 
 
-Coded = tuple[CoaddFlags, RegionRuns]
-
-
-def coded(planes: tuple[Pixels, Pixels, Pixels], wcs: Any, unique: UniqueRegion | None, **how: Any) -> Coded:
+def coded(planes: tuple[Pixels, Pixels, Pixels], wcs: Any, unique: UniqueRegion | None, **how: Any) -> CodedCoadd:
     """Write a coadd's planes to disk and code them."""
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "coadd.fits")
@@ -201,8 +198,8 @@ def coadd_twin(weight: Pixels, bmask: Pixels, seg: Pixels) -> Pixels:
     return plane_flags(weight, bmask, seg, criteria=(16, 32, 64), shift=32)
 
 
-def assert_coded(coded: Coded, expected: Pixels, in_region: npt.NDArray[np.bool_]) -> None:
-    found, own = coded
+def assert_coded(coded: CodedCoadd, expected: Pixels, in_region: npt.NDArray[np.bool_]) -> None:
+    found, own = coded.flags, coded.own_runs()
     codes = found.codes.array
     inner = codes[1:-1, 1:-1]
     assert found.shape == expected.shape
@@ -229,7 +226,7 @@ def test_coadd_is_flagged_as_by_its_twin(
     ra, dec = wcs.sky(x.ravel() + 1, y.ravel() + 1)
     in_region = (((ra - 359.9991) % 360 < 0.0012) & (dec >= -33.2008) & (dec < -33.1995)).reshape(shape)
     found = coded(planes, wcs, region)
-    assert found[0].has_region
+    assert found.flags.has_region
     assert_coded(found, coadd_twin(*planes), in_region)
 
 
@@ -238,7 +235,7 @@ def test_coadd_is_flagged_as_by_its_twin(
 def test_coadd_without_unique_region_has_no_pixel_in_it(wcs: Any, seed: int) -> None:
     planes = three_planes(DTYPES[0], (6, 5), seed)
     found = coded(planes, wcs, None)
-    assert not found[0].has_region
+    assert not found.flags.has_region
     assert_coded(found, coadd_twin(*planes), np.zeros((6, 5), np.bool_))
 
 
@@ -257,7 +254,7 @@ def test_coadd_may_have_many_sorts_of_pixels(n_sorts: int, wcs: Any) -> None:
     """The first rows have few sorts: that there are too many for one byte shows on the way."""
     planes = many_sorts(n_sorts, (300, 40))
     found = coded(planes, wcs, None)
-    assert found[0].codes.array.dtype == (np.uint8 if n_sorts <= 241 else np.uint16)
+    assert found.flags.codes.array.dtype == (np.uint8 if n_sorts <= 241 else np.uint16)
     assert_coded(found, coadd_twin(*planes), np.zeros((300, 40), np.bool_))
 
 
@@ -278,14 +275,14 @@ def test_parts_of_a_coadd_that_together_have_many_sorts_agree_on_codes(wcs: Any)
     bmask = np.repeat(np.arange(2200 * 12 // 120), 120).reshape(2200, 12).astype(np.int32)
     planes = (np.ones(bmask.shape, np.float32), bmask, np.zeros(bmask.shape, np.int32))
     found = coded(planes, wcs, None)
-    assert found[0].codes.array.dtype == (np.uint8 if len(np.unique(bmask)) < 240 else np.uint16)
+    assert found.flags.codes.array.dtype == (np.uint8 if len(np.unique(bmask)) < 240 else np.uint16)
     assert_coded(found, coadd_twin(*planes), np.zeros(bmask.shape, np.bool_))
 
 
 def test_flags_in_a_file_are_those_in_memory(tmp_path: Path) -> None:
     planes = three_planes(DTYPES[0], (40, 30), 7)
     wcs = tangent_plane((40, 30))
-    (plain, _), (shared, _) = coded(planes, wcs, None), coded(planes, wcs, None, scratch=tmp_path)
+    plain, shared = coded(planes, wcs, None).flags, coded(planes, wcs, None, scratch=tmp_path).flags
     attached = pickle.loads(pickle.dumps(shared))
     assert len(pickle.dumps(shared.codes)) < 300
     for each in (shared, attached):
