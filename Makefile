@@ -33,7 +33,7 @@ bench: $(VENV)/demo-installed ## Measure against the peers on full-size tiles, i
 	$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: bench-quick
-bench-quick: $(VENV)/demo-installed ## The same with fewer repeats, on one tile of fewer epochs, in two or three minutes
+bench-quick: $(VENV)/demo-installed ## The same with fewer repeats, on one smaller tile, in two minutes
 	$(BIN)/python -m benchmarks --quick $(ARGS)
 
 .PHONY: check

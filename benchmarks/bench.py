@@ -47,7 +47,7 @@ class Bench:
         """
         if tile not in self._catalogues:
             folder = self.folder / f"catalogue-{len(self._catalogues)}"
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)
             run_program(ingest_command([tile], folder))
             self._catalogues[tile] = folder
         return self._catalogues[tile]

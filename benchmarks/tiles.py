@@ -107,7 +107,7 @@ def planes_of(image: Any) -> list[Plane]:
     return [(getattr(image, f"{name}_path"), getattr(image, f"{name}_ext")) for name in names]
 
 
-def own_tile(folder: Path, work: Path, spec: TileSpec = FULL) -> Tile:
+def own_tile(folder: Path, work: Path, spec: TileSpec = FULL, label: str = "own maker") -> Tile:
     """Return a tile of the package's own maker, made if it is not there.
 
     Parameters
@@ -118,12 +118,14 @@ def own_tile(folder: Path, work: Path, spec: TileSpec = FULL) -> Tile:
         Where its info files go; nobody else's, because another run has its own.
     spec : TileSpec
         Of one band. A tile with more epochs is as good: only the first are used.
+    label : str
+        What tells it from other tiles.
     """
-    survey = folder / "own"
-    made = _made("own maker", survey, work, spec.n_epochs)
+    survey = folder / label.replace(" ", "-")
+    made = _made(label, survey, work, spec.n_epochs)
     if made is None:
         _make(survey, lambda: make_tile(survey, spec))
-        made = _made("own maker", survey, work, spec.n_epochs)
+        made = _made(label, survey, work, spec.n_epochs)
     assert made is not None  # the maker would have raised an error
     return made
 

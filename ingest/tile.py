@@ -137,8 +137,9 @@ def _ingest(task: TileTask, previous: MaskFile | None, spread: Spread, scratch: 
         coadd = _try_coadd(task, spread, scratch)
         if isinstance(coadd, _Trouble):
             return _without_coadd(task, plan, receipt, coadd)
+        for_epochs = coadd.for_epochs
         jobs = (
-            _EpochJob(entry, coadd.for_epochs, task.options, step.fingerprint)
+            _EpochJob(entry, for_epochs, task.options, step.fingerprint)
             for entry, step in plan.epochs
             if step.action is Action.MAKE
         )
@@ -149,6 +150,8 @@ def _ingest(task: TileTask, previous: MaskFile | None, spread: Spread, scratch: 
             if isinstance(own, _Trouble):
                 return _without_coadd(task, plan, receipt, own)
             of_coadd = own
+        # what the planes say of the coadd itself is as large as its flags
+        del coadd
     return _write(task, plan, receipt, _Sources(previous, of_coadd, made))
 
 
