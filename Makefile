@@ -29,12 +29,16 @@ test: $(VENV)/dev-installed ## Run the tests (ARGS: passed to pytest)
 	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: bench
-bench: $(VENV)/demo-installed ## Measure against the peers on full-size tiles, in a quarter of an hour (ARGS: passed on)
+bench: $(VENV)/dev-installed ## Measure against the peers on full-size tiles, in a quarter of an hour (ARGS: passed on)
 	$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: bench-quick
-bench-quick: $(VENV)/demo-installed ## The same with fewer repeats, on one smaller tile, in two minutes
+bench-quick: $(VENV)/dev-installed ## The same with fewer repeats, on one smaller tile, in two minutes
 	$(BIN)/python -m benchmarks --quick $(ARGS)
+
+.PHONY: bench-survey
+bench-survey: $(VENV)/dev-installed ## Ask a synthetic catalogue of 8 million epochs, in an hour or two (ARGS: --scale 0.01 for less)
+	$(BIN)/python -m benchmarks.survey $(ARGS)
 
 .PHONY: check
 check: check-format check-lint check-types check-layers check-docstrings ## Check everything but the tests
@@ -110,5 +114,5 @@ $(VENV)/demo-installed: pyproject.toml constraints.txt | $(VENV)/made
 	touch $@
 
 $(VENV)/dev-installed: pyproject.toml constraints.txt | $(VENV)/made
-	$(INSTALL) --editable '.[plot,postgres]' --group dev
+	$(INSTALL) --editable '.[maps,plot,postgres]' --group dev
 	touch $@ $(VENV)/demo-installed

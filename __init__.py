@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .query.mask import Mask
     from .schema.bits import BitNames
     from .schema.criteria import Criterion, Selection
+    from .schema.database import upgrade
     from .schema.errors import GoodpixError
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Selection",
     "check_mask",
     "ingest_tiles",
+    "upgrade",
 ]
 
 _HOMES = {
@@ -37,6 +39,7 @@ _HOMES = {
     "Selection": ".schema.criteria",
     "check_mask": ".ingest.direct",
     "ingest_tiles": ".ingest.survey",
+    "upgrade": ".schema.database",
 }
 
 

@@ -54,9 +54,7 @@ def main() -> int:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure goodpix against its peers.")
-    parser.add_argument(
-        "--quick", action="store_true", help="fewer repeats, one small tile of few epochs: two minutes"
-    )
+    parser.add_argument("--quick", action="store_true", help="fewer repeats, one small tile of few epochs: two minutes")
     parser.add_argument(
         "--folder", type=Path, default=_FOLDER, help="where tiles are kept, made if missing (default: %(default)s)"
     )

@@ -6,8 +6,10 @@ from typing import Annotated
 import typer
 
 from ..schema.errors import GoodpixError
-from .reading import LISTINGS, info, listing, mask, sql
-from .writing import check, demo, ingest
+from .maps import epoch_map
+from .places import AS_THEY_STAND, at
+from .reading import LISTINGS, epochs, info, listing, mask, sql
+from .writing import check, demo, ingest, upgrade
 
 __all__ = ["app", "main"]
 
@@ -21,14 +23,18 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(ingest)
+app.command()(epochs)
 for _name, _meaning in LISTINGS.items():
     app.command(_name, help=_meaning)(listing(_name))
+app.command(context_settings=AS_THEY_STAND)(at)
 app.command()(mask)
 app.command()(check)
+app.command("map")(epoch_map)
 app.command()(sql)
 
 db_app = typer.Typer(help="The database of a catalogue.", no_args_is_help=True, rich_markup_mode=None)
 db_app.command()(info)
+db_app.command()(upgrade)
 app.add_typer(db_app, name="db")
 
 

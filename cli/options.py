@@ -11,11 +11,13 @@ from ..schema.errors import UsageError
 __all__ = [
     "DEFAULT_DB",
     "Band",
+    "Border",
     "Ccdnum",
     "Db",
     "Expnum",
     "Format",
     "FormatOption",
+    "Grow",
     "Ignore",
     "IgnoreBit",
     "Max",
@@ -56,6 +58,13 @@ IgnoreBit = Annotated[
 ]
 
 
+Grow = Annotated[
+    list[str] | None,
+    typer.Option("--grow", metavar="WHAT=PIXELS", help="Dilate a criterion or a bit, such as COADD_SEG=8; repeatable."),
+]
+Border = Annotated[int, typer.Option("--border", min=0, metavar="PIXELS", help="Leave out the edges of the image.")]
+
+
 def parse_filters(**given: list[str] | None) -> dict[str, Any]:
     """Return filters of options; bounds are split at their equals sign."""
     filters: dict[str, Any] = {name: value for name, value in given.items() if value}
@@ -72,8 +81,10 @@ def _bound(option: str, text: str) -> tuple[str, str]:
     return column.strip(), value.strip()
 
 
-def parse_selection(ignore: list[str] | None, ignore_bits: list[str] | None) -> Any:
-    """Return the Selection that ignores these criteria, and these bits given as PLANE:BIT."""
+def parse_selection(
+    ignore: list[str] | None, ignore_bits: list[str] | None, grow: list[str] | None, border: int
+) -> Any:
+    """Return the Selection of these options: bits are PLANE:BIT, what grows is WHAT=PIXELS."""
     from ..schema.criteria import Selection
 
     by_plane: dict[str, list[str | int]] = {}
@@ -82,4 +93,10 @@ def parse_selection(ignore: list[str] | None, ignore_bits: list[str] | None) -> 
         if not colon:
             raise UsageError(f"--ignore-bit {text}: expected PLANE:BIT, such as SE:STAR")
         by_plane.setdefault(plane.upper(), []).append(bit)
-    return Selection(ignore=ignore or (), ignore_bits=by_plane)
+    radii: dict[str, Any] = {}
+    for text in grow or []:
+        what, equals, radius = text.partition("=")
+        if not equals:
+            raise UsageError(f"--grow {text}: expected WHAT=PIXELS, such as COADD_SEG=8")
+        radii[what] = radius
+    return Selection(ignore=ignore or (), ignore_bits=by_plane, grow=radii, border=border)

@@ -24,6 +24,7 @@ LEADING = {
     "ccds": "band expnum ccdnum n_tiles tiles_disagree fraction_good_se n_good_se n_pixels n_se_seg n_se_weight "
     "n_se_bmask nite",
     "exposures": "band expnum n_ccds fraction_good_se n_good_se n_pixels nite exptime mean_fwhm mean_skybrite",
+    "at": "tilename band expnum ccdnum x y on_image coadd_x coadd_y on_coadd good criteria se_bits coadd_bits",
     "failures": "failure_key error_type message attempts failed_at",
 }
 
@@ -70,7 +71,7 @@ def _in_format(rows: "pd.DataFrame", name: str, format_: Format) -> bytes:
 
 def render_table(rows: "pd.DataFrame", name: str) -> str:
     """Return rows as lines of text; of the answer of that name, its leading columns."""
-    leading = LEADING.get(name, "").split()
+    leading = [each for each in LEADING.get(name, "").split() if each in rows]
     shown = rows[leading] if leading else rows
     if shown.empty:
         return "  ".join(shown.columns)

@@ -9,10 +9,12 @@ import typer
 from .options import (
     DEFAULT_DB,
     Band,
+    Border,
     Ccdnum,
     Db,
     Expnum,
     FormatOption,
+    Grow,
     Ignore,
     IgnoreBit,
     Max,
@@ -23,15 +25,14 @@ from .options import (
     parse_filters,
     parse_selection,
 )
-from .output import answer, write_output
+from .output import answer, say, write_output
 
 # Imports in function bodies: they bring pandas and SQL, which the help must not wait for.
 
-__all__ = ["LISTINGS", "info", "listing", "mask", "sql"]
+__all__ = ["LISTINGS", "epochs", "info", "listing", "mask", "sql"]
 
 LISTINGS = {
     "tiles": "List tiles: sums over their epochs, and their coadd.",
-    "epochs": "List epochs: the counts of each mask, and the facts about its image.",
     "ccds": "List CCD images, each once, however many tiles hold it.",
     "exposures": "List exposures: sums over their CCD images.",
     "bits": "List how many pixels each mask bit costs each epoch.",
@@ -60,6 +61,32 @@ def listing(name: str) -> Callable[..., None]:
     return command
 
 
+def epochs(
+    db: Db = DEFAULT_DB,
+    tile: Tile = None,
+    band: Band = None,
+    expnum: Expnum = None,
+    ccdnum: Ccdnum = None,
+    nite: Nite = None,
+    min_: Min = None,
+    max_: Max = None,
+    ignore: Ignore = None,
+    ignore_bit: IgnoreBit = None,
+    grow: Grow = None,
+    border: Border = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that count by another definition of good.")] = 1,
+    format_: FormatOption = None,
+    output: Output = None,
+) -> None:
+    """List epochs: the counts of each mask, by any definition of good, and the facts about its image."""
+    filters = parse_filters(tilename=tile, band=band, expnum=expnum, ccdnum=ccdnum, nite=nite, min=min_, max=max_)
+    selection = parse_selection(ignore, ignore_bit, grow, border)
+    wanted = None if str(selection) == "default" else selection
+    answer("epochs", db, lambda cat: cat.epochs(selection=wanted, workers=workers, **filters), format_, output)
+    if wanted is not None:
+        say(f"selection: {wanted}")
+
+
 def mask(
     tilename: Annotated[str, typer.Argument(metavar="TILE", help="Tile name.")],
     band: Annotated[str, typer.Argument(help="Band.")],
@@ -68,6 +95,8 @@ def mask(
     db: Db = DEFAULT_DB,
     ignore: Ignore = None,
     ignore_bit: IgnoreBit = None,
+    grow: Grow = None,
+    border: Border = 0,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write: .png, .fits, .npz or .parquet.")
     ] = None,
@@ -75,7 +104,7 @@ def mask(
     """Show one mask, or write it to a file."""
     from ..query.catalogue import Catalogue
 
-    selection = parse_selection(ignore, ignore_bit)
+    selection = parse_selection(ignore, ignore_bit, grow, border)
     with Catalogue(db) as catalogue:
         found = catalogue.mask(tilename, band, expnum, ccdnum)
         n_good = found.count(selection)

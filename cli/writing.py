@@ -14,7 +14,7 @@ from .output import render_table, say, show_progress
 
 # Imports in function bodies: they bring numba, pandas and SQL, which the help must not wait for.
 
-__all__ = ["check", "demo", "ingest"]
+__all__ = ["check", "demo", "ingest", "upgrade"]
 
 WcsSource = StrEnum("WcsSource", ["image", "scamp"])
 
@@ -110,3 +110,12 @@ def check(
     print(comparison)
     if not comparison.equal:
         raise typer.Exit(1)
+
+
+def upgrade(db: Db = DEFAULT_DB) -> None:
+    """Bring the tables of an older catalogue to the revision that this software writes."""
+    from ..schema.database import REVISION
+    from ..schema.database import upgrade as upgrade_tables
+
+    changed = upgrade_tables(db)
+    say(f"tables of revision {REVISION}{'' if changed else ' already'}")

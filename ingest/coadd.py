@@ -9,13 +9,13 @@ from ..schema.footprint import UniqueRegion, footprint
 from ..schema.rle import Runs
 from ..schema.rows import CoaddFacts, MaskKey, MaskRow, nonzero_bits
 from ..schema.wcs import Wcs
+from ..schema.workers import Spread
 from .coaddflags import CoaddFlags, CodedCoadd, code_coadd
 from .fingerprint import Options
 from .headerfacts import check_identity
 from .imagefacts import check_shapes, image_facts
 from .infofile import TileInfo
 from .pixels import PlaneFiles
-from .workers import Spread
 
 __all__ = ["Coadd", "ReadCoadd", "read_coadd"]
 

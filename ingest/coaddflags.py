@@ -16,9 +16,9 @@ from ..schema.footprint import UniqueRegion
 from ..schema.jit import kernel
 from ..schema.rle import Runs, RunScan, ScanBuffers, Starts, merge_runs, scan_row, sort_starts
 from ..schema.wcs import Wcs
+from ..schema.workers import Spread
 from .pixels import BLOCK, PlaneFiles, PlaneRows, fold_row
 from .sharedarray import SharedArray
-from .workers import Spread
 
 __all__ = ["CoaddFlags", "CodedCoadd", "RegionRuns", "code_coadd"]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..schema.amplifiers import Amplifiers
 from ..schema.columns import values_of
 from ..schema.counts import count
 from ..schema.errors import FitsFileError, GoodpixError
@@ -20,7 +21,7 @@ from ..schema.wcs import Wcs
 from .coadd import Coadd
 from .fingerprint import Options
 from .flagging import flag_epoch
-from .headerfacts import amplifiers, check_identity, exposure_facts
+from .headerfacts import check_identity, exposure_facts
 from .imagefacts import check_shapes, image_facts
 from .infofile import EpochInfo
 from .pixels import PlaneFiles, Planes
@@ -57,7 +58,7 @@ def make_epoch_mask(entry: EpochInfo, coadd: Coadd, options: Options, fingerprin
     seg_used = planes.seg is not None
     counts, bits = count(
         runs,
-        amplifiers=amplifiers(exposure, image.shape),
+        amplifiers=Amplifiers.of(exposure.dataseca, exposure.datasecb, image.shape),
         pixel_area=place.pixel_area,
         unique=(flagged.n_unique, flagged.n_good_unique) if coadd.flags.has_region else None,
         se_seg_used=seg_used,

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..schema.jit import kernel
+from ..schema.nearest import nearest_pixels
 from ..schema.pixelmap import PixelMap, RationalMap, rational_row
 from ..schema.rle import RunScan, ScanBuffers, merge_runs, scan_row, sort_starts
 from .coaddflags import CoaddFlags, RegionRuns
@@ -54,26 +55,13 @@ def flag_epoch(
             t, s = pixel_map.scaled(np.arange(shape[1], dtype=float), np.arange(y, y + n_rows, dtype=float))
             n = _flag_rational(block, pixel_map.coefficients, t, s, codes, shift, y, buffers, scan.n_starts)
         else:
-            ix, iy = _nearest(pixel_map, slice(y, y + n_rows), shape[1], coadd.shape)
+            ix, iy = nearest_pixels(pixel_map, slice(y, y + n_rows), shape[1], coadd.shape)
             n = _flag_placed(block, ix, iy, codes, shift, y, buffers, scan.n_starts)
         scan.done(n_rows, n)
     lengths, words = sort_starts(shape, scan.starts())
     flags: npt.NDArray[np.int64] = np.empty(words.size, np.int64)
     n_unique, n_good = _decode_words(lengths, words, shift, coadd.flags, coadd.unique, flags)
     return RegionRuns(merge_runs(shape, lengths, flags), n_unique, n_good)
-
-
-def _nearest(
-    pixel_map: PixelMap, rows: slice, nx: int, coadd_shape: tuple[int, int]
-) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
-    """Return what `rational_row` does, for some rows and any way of mapping."""
-    y, x = np.mgrid[rows, 0:nx].astype(np.float64)
-    coadd_xy = pixel_map.coadd_xy(x, y)
-    out = []
-    for position, size in zip(coadd_xy, coadd_shape[::-1], strict=True):
-        inside = np.nan_to_num(np.floor(position + 0.5), nan=-1.0, posinf=size, neginf=-1.0)
-        out.append((np.clip(inside, -1, size) + 1).astype(np.uint32))
-    return out[0], out[1]
 
 
 Codes = npt.NDArray[np.unsignedinteger[Any]]

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..schema.counts import Amplifiers, Region
 from ..schema.errors import HeaderMismatchError
 
-__all__ = ["ExposureFacts", "amplifiers", "check_identity", "exposure_facts"]
+__all__ = ["ExposureFacts", "check_identity", "exposure_facts"]
 
 Header = Mapping[str, Any]
 
-_SECTION = re.compile(r"\s*\[\s*(\d+)\s*:\s*(\d+)\s*,\s*(\d+)\s*:\s*(\d+)\s*\]\s*")
 
 # A night's exposures are those between two local noons; at Cerro Tololo, where DECam is, UT 14 h.
 _NIGHT_STARTS = 14
@@ -59,18 +57,6 @@ def exposure_facts(header: Header, primary: Header) -> ExposureFacts:
         dataseca=_text(header, primary, "DATASECA"),
         datasecb=_text(header, primary, "DATASECB"),
     )
-
-
-def amplifiers(facts: ExposureFacts, shape: tuple[int, int]) -> Amplifiers:
-    """Return the amplifier halves: DATASECA and DATASECB, else x < nx / 2 and the rest.
-
-    Sections that are not inside the image, or overlap, are those of another frame and not used.
-    """
-    a, b = _section(facts.dataseca, shape), _section(facts.datasecb, shape)
-    if a is None or b is None:
-        return Amplifiers.halves(shape)
-    apart = a.x1 <= b.x0 or b.x1 <= a.x0 or a.y1 <= b.y0 or b.y1 <= a.y0
-    return Amplifiers(a, b) if apart else Amplifiers.halves(shape)
 
 
 def check_identity(header: Header, primary: Header, source: str, expected: Mapping[str, object]) -> None:
@@ -142,15 +128,3 @@ def _nite(value: object, date_obs: str | None) -> int | None:
     except (ValueError, OverflowError):
         return None
     return int(night.strftime("%Y%m%d")) if "T" in str(date_obs) else None
-
-
-def _section(text: str | None, shape: tuple[int, int]) -> Region | None:
-    """Return the pixels of a FITS section such as ``[1:1024,1:4096]``; None if not inside the image."""
-    match = _SECTION.fullmatch(text or "")
-    if match is None:
-        return None
-    first_x, last_x, first_y, last_y = (int(each) for each in match.groups())
-    ny, nx = shape
-    if not (1 <= first_x <= last_x <= nx and 1 <= first_y <= last_y <= ny):
-        return None
-    return Region(first_x - 1, last_x, first_y - 1, last_y)

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..schema.database import Database
 from ..schema.errors import InfoFileError
+from ..schema.workers import Spread, in_order
 from .fingerprint import Options
 from .infofile import TileInfo
 from .inputs import Input
@@ -16,7 +17,6 @@ from .plan import TileTask
 from .report import Failure, IngestReport
 from .sharedarray import scratch_folder
 from .tile import Receipt, ingest_tile
-from .workers import Spread, in_order
 from .writer import Writer
 
 __all__ = ["Run"]

@@ -9,10 +9,10 @@ from dataclasses import asdict
 
 from ..schema.bits import DES_Y6, BitNames
 from ..schema.errors import UsageError
+from ..schema.workers import process_pool, usable_cores
 from .fingerprint import Options
 from .inputs import check_inputs, read_inputs, used_variables, worth_starting
 from .report import IngestReport
-from .workers import process_pool, usable_cores
 
 __all__ = ["ingest_tiles"]
 
@@ -102,7 +102,9 @@ def ingest_tiles(
     if executor is None:
         n_workers = worth_starting(n_workers, inputs)
     with ExitStack() as stack:
-        pool = stack.enter_context(process_pool(n_workers)) if executor is None and n_workers > 1 else None
+        pool = None
+        if executor is None and n_workers > 1:
+            pool = stack.enter_context(process_pool(n_workers, "goodpix.ingest.preloaded"))
         # numba and SQLAlchemy are slow to import: the server that forks workers does it meanwhile
         from ..schema.database import open_for_writing
         from .run import Run

@@ -10,13 +10,13 @@ from ..schema.errors import MaskFileError
 from ..schema.maskfile import MaskFile, MaskFileWriter
 from ..schema.rle import Runs
 from ..schema.rows import EpochFacts, MaskRow
+from ..schema.workers import Spread
 from .coadd import Coadd, ReadCoadd, read_coadd
 from .epoch import make_epoch_mask
 from .fingerprint import Options
 from .infofile import EpochInfo
 from .plan import Action, EpochKey, Plan, Step, TileTask, make_plan
 from .report import Failure
-from .workers import Spread
 
 __all__ = ["Receipt", "StoredRow", "ingest_tile"]
 

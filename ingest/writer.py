@@ -14,6 +14,7 @@ from ..schema import tables
 from ..schema.columns import values_of
 from ..schema.database import Database
 from ..schema.rows import MaskRow
+from ..schema.summaries import lock_summaries, refresh_summaries
 from .infofile import TileInfo
 from .plan import EpochKey, Known
 from .report import Failure
@@ -123,7 +124,8 @@ class Writer:
             connection.execute(run.update().where(run.c.run_id == self.run_id).values(values))
 
     def _replace_rows(self, connection: sa.Connection, receipt: Receipt) -> None:
-        """Put the rows of a new mask file in the place of the last one's."""
+        """Put the rows of a new mask file in the place of the last one's; the summaries follow."""
+        lock_summaries(connection)
         coadd, epoch = tables.coadd.c, tables.epoch.c
         of_tile = sa.and_(epoch.tilename == receipt.tilename, epoch.band == receipt.band)
         of_coadd = sa.and_(coadd.tilename == receipt.tilename, coadd.band == receipt.band)
@@ -140,6 +142,8 @@ class Writer:
                 self._insert_coadd(connection, stored, receipt, run_id)
             else:
                 self._insert_epoch(connection, stored, run_id)
+                runs[of_epoch] = run_id
+        refresh_summaries(connection, receipt.tilename, receipt.band, {key for key in runs if key is not None})
 
     def _insert_coadd(self, connection: sa.Connection, stored: StoredRow, receipt: Receipt, run_id: int | None) -> None:
         values = _values(stored) | {

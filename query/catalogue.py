@@ -1,38 +1,39 @@
 """The catalogue, opened for reading."""
 
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
-from functools import lru_cache
-from types import TracebackType
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
+from pyarrow import concat_tables
 
-from ..schema import tables
-from ..schema.database import Database, open_for_reading, parse_url, shown
-from ..schema.errors import MaskNotFoundError, UsageError
-from ..schema.maskfile import MaskFile
-from ..schema.masksroot import FORMAT_VERSION
+from ..schema.criteria import Selection
+from ..schema.errors import UsageError
 from ..schema.rows import MaskKey
-from ..schema.views import VIEWS
-from .filters import Filters
-from .frames import frame
+from .filters import Bounds
+from .listings import Listings
+from .mapping import Mapped, map_masks
+from .maps.coaddmap import epoch_map
+from .maps.healmap import healsparse_map
+from .maps.mapfiles import check_map_name
+from .maps.skyarea import sky_area
+from .maps.wholeccd import ccd_mask
 from .mask import Mask
-from .readonlysql import run_query
+from .maskreader import MaskReader, find_mask, find_masks
+from .recount import COUNT_COLUMNS, Recount, recounted
+from .sky.position import epochs_at
+from .tabular import MASK_COLUMNS, mask_frame, mask_tables, run_frames, write_masks
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pandas as pd
+    import pyarrow as pa
 
 __all__ = ["Catalogue"]
 
-# Mask files that stay open.
-_FILES_OPEN = 8
 
-_MASK_COLUMNS = ("tilename", "band", "expnum", "ccdnum", "mask_row_group")
-
-
-class Catalogue:
+class Catalogue(Listings):
     """A catalogue of good background pixels, opened read-only; a context manager.
 
     Parameters
@@ -54,57 +55,32 @@ class Catalogue:
     """
 
     def __init__(self, url: str | os.PathLike[str] = "sqlite:///goodpix.db") -> None:
-        self._url = parse_url(url)
-        self._stack = ExitStack()
-        self._database: Database = self._stack.enter_context(open_for_reading(url))
-        root = self._database.root
-        # opening a file takes as long as reading a mask; a mask file never changes
-        self._open = lru_cache(maxsize=_FILES_OPEN)(lambda mask_file: MaskFile.open(root.path(mask_file)))
+        super().__init__(url)
+        self._reader = MaskReader(self._database.root, self._database.identity.bit_names)
+        self._stack.callback(self._reader.close)
 
-    def __enter__(self) -> "Catalogue":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close every connection."""
-        self._open.cache_clear()
-        self._stack.close()
-
-    @property
-    def database(self) -> Database:
-        """The open database, and what the catalogue is."""
-        return self._database
-
-    def info(self) -> dict[str, object]:
-        """Return what the catalogue is, and how many rows it has, by name."""
-        identity = self._database.identity
-        counted = {"coadds": tables.coadd, "epochs": tables.epoch, "failures": tables.failure}
-        with self._database.engine.connect() as connection:
-            n_rows = {
-                name: connection.execute(sa.select(sa.func.count()).select_from(table)).scalar()
-                for name, table in counted.items()
-            }
-        return {
-            "database": shown(self._url),
-            "masks": str(self._database.root.folder),
-            "uuid": identity.uuid,
-            "format_version": FORMAT_VERSION,
-            "campaign": identity.campaign,
-            "wcs_source": identity.wcs_source,
-            **n_rows,
-        }
-
-    def epochs(self, **filters: Any) -> "pd.DataFrame":
+    def epochs(
+        self,
+        *,
+        selection: Selection | None = None,
+        executor: Executor | None = None,
+        workers: int = 1,
+        **filters: Any,
+    ) -> "pd.DataFrame":
         """Return one row per epoch: the columns of the view ``epoch_quality``.
 
         Parameters
         ----------
+        selection : Selection, optional
+            A definition of good other than the stored one. Every mask is read, and counts and fractions are
+            those of this definition, which the column ``selection`` names.
+        executor : concurrent.futures.Executor, optional
+            What reads the masks, see `map`.
+        workers : int
+            Processes that read them, where no executor is given.
         **filters
-            See `goodpix.query.filters.Filters`.
+            See `goodpix.query.filters.Filters`. Bounds on counts hold for the selection's; `where` is about
+            what is stored.
 
         Returns
         -------
@@ -116,48 +92,13 @@ class Catalogue:
         UnknownNameError
             If a filter or column does not exist.
         """
-        return self._view("epoch_quality", filters)
-
-    def tiles(self, **filters: Any) -> "pd.DataFrame":
-        """Return one row per tile and band: the view ``tile_quality``; see `epochs`."""
-        return self._view("tile_quality", filters)
-
-    def ccds(self, **filters: Any) -> "pd.DataFrame":
-        """Return one row per CCD image, each once: the view ``ccd_quality``; see `epochs`."""
-        return self._view("ccd_quality", filters)
-
-    def exposures(self, **filters: Any) -> "pd.DataFrame":
-        """Return one row per exposure: the view ``exposure_quality``; see `epochs`."""
-        return self._view("exposure_quality", filters)
-
-    def bits(self, **filters: Any) -> "pd.DataFrame":
-        """Return one row per mask bit of each plane of each epoch: ``bit_quality``; see `epochs`."""
-        return self._view("bit_quality", filters)
-
-    def failures(self, **filters: Any) -> "pd.DataFrame":
-        """Return one row per input that failed: the table ``failure``; see `epochs`."""
-        wanted = Filters.of(**filters)
-        failure = tables.failure
-        query = sa.select(failure).where(*wanted.conditions(failure)).order_by(failure.c.failure_key)
-        return self._frame(query)
-
-    def sql(self, query: str, parameters: Mapping[str, Any] | None = None) -> "pd.DataFrame":
-        """Return the answer of one SQL query, which can read everything and change nothing.
-
-        Parameters
-        ----------
-        query : str
-            One SELECT; values as ``:name``.
-        parameters : mapping, optional
-            Values by name.
-
-        Raises
-        ------
-        UsageError
-            If the query is not one, is wrong, or would change something.
-        """
-        with self._database.engine.connect() as connection:
-            return run_query(connection, query, parameters or {})
+        if selection is None:
+            return self._view("epoch_quality", filters)
+        selection.growths(self._database.identity.bit_names)
+        later, now = Bounds.taken_from(filters, COUNT_COLUMNS)
+        stored = self._view("epoch_quality", now)
+        found = self.map(Recount(selection), executor, workers=workers, **now)
+        return later.of_frame(recounted(stored, found, selection))
 
     def mask(self, tilename: str, band: str, expnum: int | None = None, ccdnum: int | None = None) -> Mask:
         """Return one mask: of an epoch, or the coadd's own where no exposure is given.
@@ -171,25 +112,11 @@ class Catalogue:
         """
         if (expnum is None) != (ccdnum is None):
             raise UsageError("give expnum and ccdnum both, or neither for the coadd's own mask")
-        key = MaskKey(tilename, band, "coadd" if expnum is None else "epoch", expnum, ccdnum)
-        coadd, epoch = tables.coadd.c, tables.epoch.c
-        query = sa.select(coadd.mask_file, coadd.mask_row_group).where(coadd.tilename == tilename, coadd.band == band)
-        if expnum is not None:
-            query = (
-                sa.select(coadd.mask_file, epoch.mask_row_group)
-                .join_from(tables.coadd, tables.epoch, _same_tile())
-                .where(
-                    coadd.tilename == tilename,
-                    coadd.band == band,
-                    epoch.expnum == int(expnum),
-                    epoch.ccdnum == int(ccdnum or 0),
-                )
-            )
-        with self._database.engine.connect() as connection:
-            found = connection.execute(query).one_or_none()
-        if found is None:
-            raise MaskNotFoundError(f"the catalogue has no mask of {key}")
-        return self._read(found.mask_file, found.mask_row_group, key)
+        if expnum is None or ccdnum is None:
+            key = MaskKey(tilename, band, "coadd", None, None)
+        else:
+            key = MaskKey(tilename, band, "epoch", int(expnum), int(ccdnum))  # numpy's integers are not SQLite's
+        return self._reader.read(find_mask(self._database, key))
 
     def masks(self, *, kind: str = "epoch", **filters: Any) -> Iterator[Mask]:
         """Yield masks one at a time, file by file, in file order.
@@ -201,12 +128,207 @@ class Catalogue:
         **filters
             See `epochs`; of `tiles` where `kind` is ``"coadd"``.
         """
-        for mask_file, keys in self._by_file(kind, filters):
-            for row_group, key in keys:
-                yield self._read(mask_file, row_group, key)
+        return map(self._reader.read, find_masks(self._database, kind, filters))
+
+    def map(
+        self,
+        func: Callable[[Mask], Any],
+        executor: Executor | None = None,
+        *,
+        workers: int = 1,
+        kind: str = "epoch",
+        **filters: Any,
+    ) -> Iterator[Mapped]:
+        """Yield what a function returns for each mask, as it comes.
+
+        Parameters
+        ----------
+        func : callable
+            Takes a `Mask`. With an executor or workers it has to be one that can be pickled: a function of a
+            module, not a lambda.
+        executor : concurrent.futures.Executor, optional
+            What does the work, such as a Dask client's ``get_executor(pure=False)``.
+        workers : int
+            Processes of this machine that do it, where no executor is given; 1 is the calling process.
+        kind : str
+            See `masks`.
+        **filters
+            See `epochs`.
+
+        Yields
+        ------
+        Mapped
+            ``key``, ``value`` and ``error`` of each mask: one that cannot be read or for which the function
+            fails has an error, and ends nothing.
+        """
+        database = self._database
+        places = find_masks(database, kind, filters)
+        return map_masks(func, places, database.root, database.identity.bit_names, executor=executor, workers=workers)
+
+    def ccd_mask(self, band: str, expnum: int, ccdnum: int) -> Mask:
+        """Return the mask of one CCD image over all tiles that hold it; see `goodpix.query.maps.wholeccd.ccd_mask`.
+
+        A pixel takes the flags of the tile in whose unique region it falls, else of any tile that covers
+        it; it is `OFF_COADD` only where none does.
+
+        Raises
+        ------
+        MaskNotFoundError
+            If no tile of the catalogue holds it.
+        """
+        return ccd_mask(self, band, expnum, ccdnum)
+
+    def good_epoch_map(
+        self,
+        tilename: str,
+        band: str,
+        selection: Selection | None = None,
+        *,
+        path: str | os.PathLike[str] | None = None,
+    ) -> "npt.NDArray[np.int16]":
+        """Return how many epochs are good at each pixel of a coadd; see `goodpix.query.maps.coaddmap.epoch_map`.
+
+        Each pixel of an epoch is taken to the coadd pixel nearest to it; there the epoch counts once.
+
+        Parameters
+        ----------
+        tilename, band : str
+            The coadd.
+        selection : Selection, optional
+            A definition of good other than the default.
+        path : path, optional
+            A file to write the map to as well: ``.fits`` (with the coadd's WCS), ``.png`` or ``.npz``.
+
+        Returns
+        -------
+        ndarray of int16, shape (ny, nx)
+            On the coadd's pixels.
+
+        Raises
+        ------
+        MaskNotFoundError
+            If the catalogue has no such tile and band.
+        """
+        if path is not None:
+            check_map_name(os.fspath(path))
+        found = epoch_map(self, tilename, band, selection)
+        if path is not None:
+            found.save(os.fspath(path))
+        return found.counts
+
+    def sky_area(self, selection: Selection | None = None, **filters: Any) -> float:
+        """Return the area on the sky that is good in at least one epoch, in arcmin^2; see `goodpix.query.maps.skyarea`.
+
+        It is the union over epochs and bands, each spot once, within each tile's unique region.
+
+        Parameters
+        ----------
+        selection : Selection, optional
+            A definition of good other than the default.
+        **filters
+            Which epochs, by their stored columns; see `epochs`.
+        """
+        return sky_area(self, selection, **filters)
+
+    def healsparse_map(
+        self,
+        statistic: str = "fraction",
+        *,
+        nside: int = 4096,
+        nside_coverage: int = 32,
+        selection: Selection | None = None,
+        unique: bool = True,
+        **filters: Any,
+    ) -> Any:
+        """Return a map of good pixels on the sky; needs the extra ``maps``. See `goodpix.query.maps.healmap`.
+
+        Parameters
+        ----------
+        statistic : str
+            ``"fraction"``: good pixels over all pixels of the epochs. ``"n_epochs"``: how many epochs have at
+            least one good pixel.
+        nside, nside_coverage : int
+            Resolution of the map, and in which healsparse keeps track of where there is something.
+        selection : Selection, optional
+            A definition of good other than the default.
+        unique : bool
+            Count pixels within their tile's unique region alone, so that tiles add up.
+        **filters
+            Which epochs, by their stored columns; see `epochs`.
+
+        Returns
+        -------
+        HealSparseMap
+            Nested, of float32 (fraction) or int32 (n_epochs).
+        """
+        return healsparse_map(
+            self,
+            statistic,
+            nside=nside,
+            nside_coverage=nside_coverage,
+            selection=selection,
+            unique=unique,
+            **filters,
+        )
+
+    def at(
+        self,
+        ra: "npt.ArrayLike | None" = None,
+        dec: "npt.ArrayLike | None" = None,
+        *,
+        radius: float | None = None,
+        polygon: "npt.ArrayLike | None" = None,
+        reasons: bool = True,
+        unique: bool = False,
+        selection: Selection | None = None,
+        **filters: Any,
+    ) -> "pd.DataFrame":
+        """Return every epoch that saw a place on the sky; `goodpix.query.sky.position.epochs_at` says more.
+
+        Parameters
+        ----------
+        ra, dec : float or array of float
+            One position, or many; degrees.
+        radius : float, optional
+            Degrees. Find all epochs that have a part in the disc about each position.
+        polygon : array of float, shape (m, 2), optional
+            Right ascension and declination of its vertices, degrees. Find all epochs that have a part in it;
+            then `ra` and `dec` may be left out.
+        reasons : bool
+            Whether to read the masks, for whether the pixel is good and why not.
+        unique : bool
+            Whether to give each CCD image once, and not in each tile that holds it.
+        selection : Selection, optional
+            A definition of good other than the default.
+        **filters
+            See `epochs`; of the columns of an epoch.
+
+        Raises
+        ------
+        UnknownNameError
+            If a filter, a column or a bit does not exist.
+        UsageError
+            If a position, the radius or the polygon is not on the sky, or they do not go together.
+
+        Examples
+        --------
+        >>> cat.at(22.5, -32.1, band="r", unique=True)  # doctest: +SKIP
+        """
+        return epochs_at(
+            self._database,
+            self._reader,
+            ra,
+            dec,
+            radius=radius,
+            polygon=polygon,
+            reasons=reasons,
+            unique=unique,
+            selection=selection,
+            **filters,
+        )
 
     def to_pandas(self, *, kind: str = "epoch", **filters: Any) -> "pd.DataFrame":
-        """Return one row per mask, with its runs as arrays.
+        """Return one row per mask, with its runs as arrays; see `masks`, which yields them one at a time.
 
         Returns
         -------
@@ -214,54 +336,29 @@ class Catalogue:
             Columns ``tilename``, ``band``, ``kind``, ``expnum``, ``ccdnum``, ``nx``, ``ny``,
             ``lengths`` (uint32 arrays) and ``flags`` (int64 arrays).
         """
-        import pandas as pd  # slow to import
+        return mask_frame(self.masks(kind=kind, **filters))
 
-        columns = ["tilename", "band", "kind", "expnum", "ccdnum", "nx", "ny", "lengths", "flags"]
-        rows = []
-        for mask in self.masks(kind=kind, **filters):
-            key, runs = mask.key, mask.encoded
-            rows.append(
-                (key.tilename, key.band, key.kind, key.expnum, key.ccdnum, runs.nx, runs.ny, runs.lengths, runs.flags)
-            )
-        return pd.DataFrame(rows, columns=columns)
+    def to_arrow(self, *, kind: str = "epoch", **filters: Any) -> "pa.Table":
+        """Return the same as an Arrow table, lengths and flags as lists."""
+        return concat_tables([MASK_COLUMNS.empty_table(), *mask_tables(self.masks(kind=kind, **filters))])
 
-    def _by_file(self, kind: str, filters: Mapping[str, Any]) -> list[tuple[str, list[tuple[int, MaskKey]]]]:
-        """Return the mask files that hold what is wanted, and which of their rows."""
-        if kind not in ("epoch", "coadd"):
-            raise UsageError(f"kind is {kind!r}: expected epoch or coadd")
-        wanted = Filters.of(**filters)
-        coadd, epoch = tables.coadd, tables.epoch
-        if kind == "coadd":
-            query = sa.select(coadd).where(*wanted.conditions(coadd)).order_by(coadd.c.tilename, coadd.c.band)
-        else:
-            columns = (epoch.c[name] for name in _MASK_COLUMNS)
-            query = (
-                sa.select(coadd.c.mask_file, *columns)
-                .join_from(coadd, epoch, _same_tile())
-                .where(*wanted.conditions(epoch))
-                .order_by(epoch.c.tilename, epoch.c.band, epoch.c.mask_row_group)
-            )
-        files: dict[str, list[tuple[int, MaskKey]]] = {}
-        with self._database.engine.connect() as connection:
-            for row in connection.execute(query).mappings():
-                key = MaskKey(row["tilename"], row["band"], kind, row.get("expnum"), row.get("ccdnum"))
-                files.setdefault(row["mask_file"], []).append((row["mask_row_group"], key))
-        return list(files.items())
+    def to_parquet(self, path: str | os.PathLike[str], *, kind: str = "epoch", **filters: Any) -> int:
+        """Write the same to a Parquet file, one mask at a time; return how many.
 
-    def _read(self, mask_file: str, row_group: int, key: MaskKey) -> Mask:
-        return Mask(key, self._open(mask_file).runs(row_group, key), self._database.identity.bit_names)
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        """
+        return write_masks(self.masks(kind=kind, **filters), os.fspath(path))
 
-    def _view(self, name: str, filters: Mapping[str, Any]) -> "pd.DataFrame":
-        view = VIEWS[name].table
-        key = [c for c in view.c if c.name in ("tilename", "band", "expnum", "ccdnum", "plane", "bit")]
-        query = sa.select(view).where(*Filters.of(**filters).conditions(view)).order_by(*key)
-        return self._frame(query)
+    def runs(self, *, kind: str = "epoch", **filters: Any) -> "Iterator[pd.DataFrame]":
+        """Yield the runs of each mask, split at column ends, as a data frame.
 
-    def _frame(self, query: "sa.Select[Any]") -> "pd.DataFrame":
-        with self._database.engine.connect() as connection:
-            return frame(query.selected_columns, connection.execute(query))
-
-
-def _same_tile() -> sa.ColumnElement[bool]:
-    coadd, epoch = tables.coadd.c, tables.epoch.c
-    return sa.and_(coadd.tilename == epoch.tilename, coadd.band == epoch.band)
+        Yields
+        ------
+        DataFrame
+            Columns ``tilename``, ``band``, ``expnum``, ``ccdnum``, ``x``, ``y`` (first pixel), ``length`` and
+            ``flags``.
+        """
+        return run_frames(self.masks(kind=kind, **filters))

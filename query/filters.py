@@ -1,15 +1,19 @@
 """Filters: which rows of a view are wanted."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql import visitors
 
 from ..schema.errors import UnknownNameError, UsageError
 
-__all__ = ["Filters", "Wanted"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Bounds", "Filters", "Wanted"]
 
 Wanted = str | int | slice | Iterable[str | int | slice] | None
 """One value, several, or ranges with both ends: ``"A:B"`` or ``slice(A, B)``."""
@@ -27,6 +31,8 @@ class Filters:
         Numbers, and ranges with both ends such as ``"1:10"`` or ``slice(1, 10)``; a missing end is open.
     min, max : mapping of str to number
         Bounds of any numeric column, themselves included.
+    where : SQLAlchemy expression, optional
+        Any other condition over columns by their names, such as ``sqlalchemy.column("airmass") < 1.2``.
     """
 
     tilename: Wanted = None
@@ -36,6 +42,7 @@ class Filters:
     nite: Wanted = None
     min: Mapping[str, float] = field(default_factory=dict)
     max: Mapping[str, float] = field(default_factory=dict)
+    where: "sa.ColumnElement[bool] | None" = None
 
     @classmethod
     def of(cls, **given: Any) -> "Filters":
@@ -73,7 +80,56 @@ class Filters:
                 if not _is_numeric(column):
                     raise UsageError(f"column {name} is not numeric: expected a numeric column for min and max")
                 out.append(getattr(column, compare)(_number(name, value)))
+        if self.where is not None:
+            out.append(_over(view, self.where))
         return out
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Bounds of columns that are not in the database.
+
+    Parameters
+    ----------
+    min, max : mapping of str to number
+        Bounds, themselves included.
+    """
+
+    min: Mapping[str, float]
+    max: Mapping[str, float]
+
+    @classmethod
+    def taken_from(cls, filters: Mapping[str, Any], names: Collection[str]) -> "tuple[Bounds, dict[str, Any]]":
+        """Return the bounds of some columns, and the filters without them."""
+        rest = dict(filters)
+        taken = {}
+        for which in ("min", "max"):
+            given = dict(rest.get(which, {}))
+            taken[which] = {name: _number(name, given.pop(name)) for name in list(given) if name in names}
+            rest[which] = given
+        return cls(**taken), rest
+
+    def of_frame(self, frame: "pd.DataFrame") -> "pd.DataFrame":
+        """Return the rows within the bounds; a null is in none."""
+        for name, least in self.min.items():
+            frame = frame[(frame[name] >= least).fillna(False).astype(bool)]
+        for name, greatest in self.max.items():
+            frame = frame[(frame[name] <= greatest).fillna(False).astype(bool)]
+        return frame.reset_index(drop=True)
+
+
+def _over(view: sa.TableClause, where: object) -> sa.ColumnElement[bool]:
+    """Return a condition with its columns replaced by the view's of the same names."""
+    if not isinstance(where, sa.ColumnElement):
+        raise UsageError(f"where is {where!r}: expected a SQLAlchemy expression, such as column('airmass') < 1.2")
+
+    def replace(element: object, **_: Any) -> sa.ColumnElement[Any] | None:
+        if isinstance(element, sa.ColumnClause) and not element.is_literal:
+            return _column(view, element.name)
+        return None
+
+    replaced: sa.ColumnElement[bool] = visitors.replacement_traverse(where, {}, replace)
+    return replaced
 
 
 def _column(view: sa.TableClause, name: str) -> sa.ColumnElement[Any]:

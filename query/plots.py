@@ -1,19 +1,20 @@
 """Pictures of masks."""
 
 from dataclasses import dataclass
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from ..schema.criteria import Criterion, Selection
+from ..schema.criteria import OWN_CUT, Criterion, Selection
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from .mask import Mask
 
-__all__ = ["REASONS", "Reason", "plot_mask", "reason_image"]
+__all__ = ["REASONS", "Reason", "plot_mask", "reason_image", "thumbnail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +23,15 @@ class Reason:
 
     Parameters
     ----------
-    criterion : Criterion
-        What fails.
+    bit : int
+        The bit of the criteria that says it.
     label : str
         The words in the legend.
     colour : str
         Hexadecimal RGB.
     """
 
-    criterion: Criterion
+    bit: int
     label: str
     colour: str
 
@@ -40,6 +41,7 @@ GOOD_COLOUR = "#ffffff"
 # Where several criteria fail the first of these is shown: what says most about the pixel comes first.
 # The colours are those of Okabe & Ito (2008), which colour-blind people can tell apart.
 REASONS = (
+    Reason(OWN_CUT, "border or own cut", "#009e73"),
     Reason(Criterion.OFF_COADD, "off the coadd", "#bbbbbb"),
     Reason(Criterion.SE_BMASK, "SE mask bit", "#d55e00"),
     Reason(Criterion.SE_WEIGHT, "SE weight", "#000000"),
@@ -60,8 +62,7 @@ def reason_image(mask: "Mask", selection: Selection | None = None) -> npt.NDArra
     """
     shown = np.zeros(1 << len(REASONS), np.uint8)
     for number in range(len(REASONS), 0, -1):
-        criterion = REASONS[number - 1].criterion
-        shown[(np.arange(shown.size) & criterion) != 0] = number
+        shown[(np.arange(shown.size) & REASONS[number - 1].bit) != 0] = number
     return shown[mask.criteria(selection)]
 
 
@@ -121,6 +122,20 @@ def plot_mask(mask: "Mask", selection: Selection | None = None, *, ax: "Axes | N
     return ax
 
 
+def thumbnail(mask: "Mask", size: int = 512) -> bytes | None:
+    """Return a PNG of a mask, coloured by reason, of at most `size` pixels a side; None without matplotlib."""
+    try:
+        from matplotlib.colors import to_rgb
+        from matplotlib.image import imsave
+    except ImportError:
+        return None
+    step = -(-max(mask.shape) // size)
+    colours = np.array([to_rgb(each) for each in (GOOD_COLOUR, *(reason.colour for reason in REASONS))])
+    picture = BytesIO()
+    imsave(picture, colours[reason_image(mask)[::step, ::step]], origin="lower", format="png")
+    return picture.getvalue()
+
+
 def _new_axes(aspect: float) -> "Axes":
     """Return the axes of a new figure that fits an image of that width over height."""
     # without pyplot there is no figure of someone else's to draw into, and nothing to close
@@ -134,16 +149,13 @@ def _new_axes(aspect: float) -> "Axes":
 
 
 def _title(mask: "Mask", selection: Selection | None) -> str:
-    key = mask.key
-    what = f"exposure {key.expnum}, CCD {key.ccdnum}" if key.kind == "epoch" else "coadd"
-    n_pixels = mask.encoded.nx * mask.encoded.ny
-    n_good = mask.count(selection)
+    key, (ny, nx) = mask.key, mask.shape
+    what = {"epoch": f"exposure {key.expnum}, CCD {key.ccdnum}", "coadd": "coadd"}.get(key.kind, str(key))
+    shown = mask if selection is None or selection.by_pixel else mask.recut(selection)
+    n_good = shown.count(selection if shown is mask else None)
     off = (mask.encoded.flags & int(Criterion.OFF_COADD)) != 0
-    n_on_coadd = n_pixels - int(mask.encoded.lengths[off].sum(dtype=np.int64))
-    good = f"{n_good / n_pixels:.1%} good"
+    n_on_coadd = nx * ny - int(mask.encoded.lengths[off].sum(dtype=np.int64))
+    good = f"{n_good / (nx * ny):.1%} good"
     if key.kind == "epoch":
         good += f", {n_good / n_on_coadd:.1%} of what is on the coadd" if n_on_coadd else ", all off the coadd"
-    lines = [f"{key.tilename}  {key.band}  {what}", good]
-    if selection is not None and selection != Selection():
-        lines.append(f"selection: {selection}")
-    return "\n".join(lines)
+    return f"{key.tilename}  {key.band}  {what}\n{good}\nselection: {selection or Selection()}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sqlalchemy as sa
 
+from ..schema.dialects import side_effects
 from ..schema.errors import UsageError
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run_query"]
 
-_QUERY = re.compile(r"\s*(select|with|values)\b", re.IGNORECASE)
+_QUERY = re.compile(r"(\s|--[^\n]*\n|/\*.*?\*/)*(select|with|values)\b", re.IGNORECASE | re.DOTALL)
 
 
 def run_query(connection: sa.Connection, query: str, parameters: Mapping[str, Any]) -> "pd.DataFrame":
@@ -40,6 +41,9 @@ def run_query(connection: sa.Connection, query: str, parameters: Mapping[str, An
     if not _QUERY.match(query):
         first = next(iter(query.split()), "nothing")
         raise UsageError(f"the query starts with {first[:40]!r}: expected one SELECT, to read with")
+    refused = side_effects(connection, query)
+    if refused:
+        raise UsageError(f"the query may not call {', '.join(refused)}: expected functions that only compute")
     text = query.strip().rstrip(";")
     if connection.dialect.name == "postgresql":
         # a query without parameters would go out as it stands, with COMMIT and all if it has several

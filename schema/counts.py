@@ -5,13 +5,14 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
+from .amplifiers import Amplifiers
 from .bits import N_BITS
 from .columns import column
-from .criteria import BIT_SHIFT, COADD_CRITERIA, SE_CRITERIA, Criterion
+from .criteria import BIT_SHIFT, COADD_CRITERIA, CRITERIA_BITS, OWN_CUT, SE_CRITERIA, Criterion
 from .jit import kernel
 from .rle import Runs
 
-__all__ = ["Amplifiers", "BitCounts", "Counts", "Region", "count", "count_coadd"]
+__all__ = ["BitCounts", "Counts", "count", "count_coadd"]
 
 _ARCMIN2 = 1 / 3600.0
 
@@ -59,36 +60,6 @@ class BitCounts:
 
     se: npt.NDArray[np.int64]
     coadd: npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """A box of pixels, half-open."""
-
-    x0: int
-    x1: int
-    y0: int
-    y1: int
-
-    @property
-    def n_pixels(self) -> int:
-        """Pixels in the box."""
-        return (self.x1 - self.x0) * (self.y1 - self.y0)
-
-
-@dataclass(frozen=True, slots=True)
-class Amplifiers:
-    """The two amplifier halves of a CCD."""
-
-    a: Region
-    b: Region
-
-    @classmethod
-    def halves(cls, shape: tuple[int, int]) -> "Amplifiers":
-        """Return the halves x < nx / 2 and the rest."""
-        ny, nx = shape
-        middle = (nx + 1) // 2
-        return cls(Region(0, middle, 0, ny), Region(middle, nx, 0, ny))
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,8 +176,9 @@ def _tally(runs: Runs, amplifiers: Amplifiers) -> _Tally:
     )
 
 
-_N_COMBINATIONS = 1 << len(Criterion)
-_SE = int(SE_CRITERIA)
+_N_COMBINATIONS = CRITERIA_BITS + 1
+# a cut of one's own is in pixels of the epoch, whatever it is about
+_SE = int(SE_CRITERIA) | OWN_CUT
 _NOT_GOOD_COADD = int(COADD_CRITERIA | Criterion.OFF_COADD)
 _SHIFT_SE, _ALL_BITS = np.uint64(BIT_SHIFT["se"]), np.uint64((1 << 2 * N_BITS) - 1)
 

@@ -1,22 +1,26 @@
 """The reasons for which a pixel fails, as bits of its flags."""
 
 import difflib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntFlag
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .bits import DES_Y6, N_BITS, OTHER_BIT, BitNames
-from .errors import UnknownNameError
+from .errors import UnknownNameError, UsageError
 
 __all__ = [
     "BIT_SHIFT",
     "COADD_CRITERIA",
     "CRITERIA_BITS",
+    "OWN_CUT",
     "SE_CRITERIA",
     "Criterion",
+    "Growth",
     "Selection",
     "fold_bmask",
 ]
@@ -43,6 +47,9 @@ class Criterion(IntFlag):
 
 CRITERIA_BITS = 0xFF
 """The part of flags that holds criteria."""
+
+OWN_CUT = 0x80
+"""The bit of flags for pixels that a cut of one's own leaves out: a border, a list of stars. It is never stored."""
 
 SE_CRITERIA = Criterion.SE_SEG | Criterion.SE_WEIGHT | Criterion.SE_BMASK
 COADD_CRITERIA = Criterion.COADD_SEG | Criterion.COADD_WEIGHT | Criterion.COADD_BMASK
@@ -74,6 +81,25 @@ def fold_bmask(bmask: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
 
 
 @dataclass(frozen=True, slots=True)
+class Growth:
+    """What a selection makes larger.
+
+    Parameters
+    ----------
+    criterion : Criterion
+        What fails for the pixels around.
+    bits : int
+        The flags bits of which a pixel needs one to be grown.
+    radius : float
+        Pixels.
+    """
+
+    criterion: Criterion
+    bits: int
+    radius: float
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """A definition of good that differs from the default one.
 
@@ -85,16 +111,26 @@ class Selection:
         Per plane (``"SE"``, ``"COADD"``) the mask bits that do not count, by name or by value (one
         bit set; above ``1 << 22`` it means OTHER). The plane's bmask criterion then fails only for
         the bits that are left.
+    grow : mapping of str to float
+        Criteria (``"COADD_SEG"``) and mask bits (``"SE:TRAIL"``) whose pixels are dilated by a disc of
+        that radius, in pixels of the image: the wings of objects reach beyond their isophotes. The
+        pixels around fail the same criterion.
+    border : int
+        Pixels along the edges of the image that are left out; 48 is usual for shear.
 
     Raises
     ------
     UnknownNameError
         If a criterion or plane does not exist; for bits, when the selection is used, because their
         names belong to the catalogue.
+    UsageError
+        If a radius or the border is not a number of pixels.
     """
 
     ignore: Sequence[str | Criterion] = ()
     ignore_bits: Mapping[str, Sequence[str | int]] = field(default_factory=dict)
+    grow: Mapping[str, float] = field(default_factory=dict)
+    border: int = 0
 
     def __post_init__(self) -> None:
         ignore = (self.ignore,) if isinstance(self.ignore, str | Criterion) else self.ignore
@@ -108,6 +144,40 @@ class Selection:
             many = (names,) if isinstance(names, str | int) else names
             bits[plane.upper()] = bits.get(plane.upper(), ()) + tuple(many)
         object.__setattr__(self, "ignore_bits", bits)
+        object.__setattr__(self, "grow", dict(_grown(name, radius) for name, radius in self.grow.items()))
+        border: Any = self.border
+        if isinstance(border, bool) or not isinstance(border, int | np.integer) or border < 0:
+            raise UsageError(f"border is {self.border!r}: expected a number of pixels, 0 or more")
+
+    @property
+    def by_pixel(self) -> bool:
+        """Whether each pixel can be judged by its own flags; with `grow` and `border` its place matters too."""
+        return not self.border and not any(self.grow.values())
+
+    def growths(self, bit_names: BitNames = DES_Y6) -> tuple[Growth, ...]:
+        """Return what is made larger.
+
+        Raises
+        ------
+        UnknownNameError
+            If a bit name is unknown.
+        UsageError
+            If what is to grow is ignored.
+        """
+        left = self._bits_left(bit_names)
+        out = []
+        for name, radius in self.grow.items():
+            plane, colon, bit = name.partition(":")
+            if colon:
+                criterion = _BMASK_CRITERION[plane.lower()]
+                bits = 1 << (BIT_SHIFT[plane.lower()] + bit_names.bit(plane, bit))
+            else:
+                criterion = Criterion[name]
+                bits = left.get(criterion, int(criterion))
+            if criterion in self.ignore or (criterion in left and not bits & left[criterion]):
+                raise UsageError(f"grow {name}: the selection ignores it, so that there is nothing to grow")
+            out.append(Growth(criterion, bits, radius))
+        return tuple(out)
 
     def reject(self, bit_names: BitNames = DES_Y6) -> int:
         """Return the flags bits that make a pixel bad: it is good where ``flags & reject == 0``.
@@ -124,13 +194,13 @@ class Selection:
         UsageError
             If a bit value does not have exactly one bit set.
         """
-        reject = sum(int(each) for each in Criterion if each not in self.ignore)
+        reject = OWN_CUT + sum(int(each) for each in Criterion if each not in self.ignore)
         for criterion, left in self._bits_left(bit_names).items():
             reject = (reject & ~int(criterion)) | left  # ~ of a flag knows its own bits alone
         return reject
 
     def criteria(self, flags: npt.NDArray[np.int64], bit_names: BitNames = DES_Y6) -> npt.NDArray[np.uint8]:
-        """Return which criteria fail by this definition, as an array of the same shape."""
+        """Return which criteria fail by this definition, as an array of the same shape; `grow` and `border` apart."""
         reject = self.reject(bit_names)
         failing = flags & np.int64(reject & CRITERIA_BITS)
         for criterion, left in self._bits_left(bit_names).items():
@@ -148,14 +218,39 @@ class Selection:
         return out
 
     def good(self, flags: npt.NDArray[np.int64], bit_names: BitNames = DES_Y6) -> npt.NDArray[np.bool_]:
-        """Return which of the given flags are good, as an array of the same shape."""
+        """Return which of the given flags are good, as an array of the same shape.
+
+        Raises
+        ------
+        UsageError
+            If the selection has `grow` or `border`: those need a whole mask.
+        """
+        if not self.by_pixel:
+            raise UsageError(f"selection {self}: grow and border need a whole mask, see goodpix.Mask.good")
         good: npt.NDArray[np.bool_] = (flags & np.int64(self.reject(bit_names))) == 0
         return good
 
     def __str__(self) -> str:
         parts = [f"ignore {each.name}" for each in self.ignore if isinstance(each, Criterion)]
         parts += [f"ignore {plane}:{name}" for plane, names in self.ignore_bits.items() for name in names]
+        parts += [f"grow {name} by {radius:g}" for name, radius in self.grow.items()]
+        parts += [f"border {self.border}"] if self.border else []
         return ", ".join(parts) or "default"
+
+
+def _grown(name: str, radius: float) -> tuple[str, float]:
+    """Return what is to grow, spelt one way, and its radius."""
+    plane, colon, bit = (part.strip() for part in name.partition(":"))
+    if colon and plane.lower() not in BIT_SHIFT:
+        raise UnknownNameError(f"grow: unknown plane {plane!r}: expected SE or COADD")
+    spelt = f"{plane.upper()}:{bit.upper()}" if colon else str(_criterion(name).name)
+    try:
+        pixels = float(radius)
+    except (TypeError, ValueError):
+        pixels = math.nan
+    if isinstance(radius, bool) or not 0 <= pixels < math.inf:
+        raise UsageError(f"grow {spelt} by {radius!r}: expected a radius in pixels, 0 or more")
+    return spelt, pixels
 
 
 def _criterion(name: str | Criterion) -> Criterion:

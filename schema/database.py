@@ -3,7 +3,7 @@
 import json
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from .bits import DES_Y6, BitNames
-from .dialects import finish_writing, reader, sqlite_path, writer
+from .dialects import finish_writing, guide_planner, reader, sqlite_path, writer
 from .errors import AmbiguousInputError, CatalogueError, CatalogueVersionError, UsageError
 from .footprint import NSIDE
 from .masksroot import FORMAT_VERSION, MasksRoot
@@ -27,10 +27,16 @@ __all__ = [
     "open_for_writing",
     "parse_url",
     "shown",
+    "upgrade",
 ]
 
-REVISION = "0001"
-"""The newest of the migrations: that of the tables that this software reads and writes."""
+REVISION = "0002"
+"""The newest of the migrations: that of the tables that this software writes."""
+
+_READABLE = ("0001", REVISION)
+"""Revisions whose tables and views it reads."""
+
+_RECORDED = sa.text("SELECT version_num FROM alembic_version")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +137,7 @@ def open_for_reading(url: str | os.PathLike[str]) -> Iterator[Database]:
         raise CatalogueError(f"no catalogue at {shown(parsed)}: goodpix ingest makes one, --db names another")
     engine = reader(parsed)
     try:
-        identity = _identity(engine, parsed)
+        identity = _identity(engine, parsed, _READABLE)
         yield Database(engine, identity, _root(parsed, identity))
     except sa.exc.DBAPIError as error:
         raise _unusable(parsed, error) from error
@@ -178,7 +184,7 @@ def open_for_writing(
     try:
         if _is_empty(engine, parsed):
             _create(engine, parsed, MasksRoot.of(masks or "goodpix-masks"), campaign, wcs_source, bit_names)
-        identity = _identity(engine, parsed)
+        identity = _identity(engine, parsed, (REVISION,))
         root = _root(parsed, identity)
         for what, wanted, found in (
             ("campaign", campaign, identity.campaign),
@@ -232,6 +238,7 @@ def _create(
         connection.execute(sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
         connection.execute(sa.text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": REVISION})
         create_views(connection)
+        guide_planner(connection)
         connection.execute(catalogue.insert().values(values))
 
 
@@ -246,6 +253,42 @@ def migrate(connection: sa.Connection, revision: str = REVISION) -> None:
     drop_views(connection)
     alembic.command.upgrade(config, revision)
     create_views(connection)
+    guide_planner(connection)
+
+
+def upgrade(url: str | os.PathLike[str]) -> bool:
+    """Bring the tables of a catalogue to the newest revision, all or nothing; its masks stay as they are.
+
+    Parameters
+    ----------
+    url : str or path
+        The database.
+
+    Returns
+    -------
+    bool
+        False when the tables were new already.
+
+    Raises
+    ------
+    CatalogueError
+        If there is no catalogue at the URL.
+    CatalogueVersionError
+        If it is of a version that this software does not know.
+    """
+    with open_for_reading(url) as database, database.engine.connect() as connection:
+        if connection.execute(_RECORDED).scalar() == REVISION:
+            return False
+    parsed = parse_url(url)
+    engine = writer(parsed)
+    try:
+        with engine.begin() as connection:
+            migrate(connection)
+    except sa.exc.DBAPIError as error:
+        raise _unusable(parsed, error) from error
+    finally:
+        finish_writing(engine, parsed)
+    return True
 
 
 def _has_no_masks(engine: sa.Engine) -> bool:
@@ -253,22 +296,24 @@ def _has_no_masks(engine: sa.Engine) -> bool:
         return connection.execute(sa.select(coadd.c.coadd_id).limit(1)).first() is None
 
 
-def _identity(engine: sa.Engine, url: sa.URL) -> Identity:
-    """Return what a catalogue is, after checking that this software can use it."""
+def _identity(engine: sa.Engine, url: sa.URL, revisions: Collection[str]) -> Identity:
+    """Return what a catalogue is, after checking that it is of one of these revisions."""
     try:
         with engine.connect() as connection:
             if not sa.inspect(connection).has_table("catalogue"):
                 raise CatalogueError(f"{shown(url)} is not a goodpix catalogue: it has no table catalogue")
             found = connection.execute(sa.select(catalogue)).mappings().one_or_none()
-            revision = connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+            revision = connection.execute(_RECORDED).scalar()
     except sa.exc.DBAPIError as error:
         raise _unusable(url, error) from error
     if found is None:
         raise CatalogueError(f"{shown(url)}: its table catalogue is empty: use another --db")
-    if found["format_version"] > FORMAT_VERSION or revision != REVISION:
+    if found["format_version"] > FORMAT_VERSION or revision not in revisions:
+        older = found["format_version"] <= FORMAT_VERSION and revision in _READABLE
+        cure = "goodpix db upgrade brings it there" if older else "use the goodpix that made it"
         raise CatalogueVersionError(
             f"{shown(url)}: tables of revision {revision}, format {found['format_version']}; expected {REVISION} and "
-            f"{FORMAT_VERSION}: use the goodpix that made it"
+            f"{FORMAT_VERSION}: {cure}"
         )
     try:
         bits = json.loads(found["bits"])

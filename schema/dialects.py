@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
@@ -9,11 +10,22 @@ from typing import Any
 
 import sqlalchemy as sa
 
-__all__ = ["finish_writing", "network_filesystem", "reader", "sqlite_path", "writer"]
+__all__ = [
+    "finish_writing",
+    "guide_planner",
+    "network_filesystem",
+    "reader",
+    "side_effects",
+    "sqlite_path",
+    "writer",
+]
 
 logger = logging.getLogger(__name__)
 
 _BUSY_MS = 30_000
+
+# Bytes; of a new database. An epoch's row is 2.7 kB, of which SQLite's own 4096 would hold one and waste the rest.
+_PAGE_SIZE = 16_384
 _NETWORK = {
     "nfs",
     "nfs4",
@@ -29,6 +41,28 @@ _NETWORK = {
     "9p",
 }
 
+# What SQLite's planner is told, by table and index: the rows of a whole survey, then the rows that agree in the
+# index's first column, in its first two, and so on (https://www.sqlite.org/fileformat2.html#stat1tab). ANALYZE would
+# count the first tile, and the plans that suit one would stay those for ten thousand.
+_ROWS = {
+    ("epoch", "sqlite_autoindex_epoch_1"): "8000000 800 160 7 1",
+    ("epoch", "ix_epoch_ccd"): "8000000 1600000 110 2",
+    ("bit_count", "sqlite_autoindex_bit_count_1"): "96000000 12 6 1",
+    ("bit_count", "sqlite_autoindex_bit_count_2"): "96000000 2 2 1",
+    ("footprint", "footprint"): "45000000 400 1",
+    ("footprint", "ix_footprint_epoch_id"): "45000000 6",
+    ("coadd", "sqlite_autoindex_coadd_1"): "50000 5 1",
+    ("tile_summary", "tile_summary"): "50000 5 1",
+    ("tile_run", "tile_run"): "60000 6 1 1",
+    ("ccd_image", "ccd_image"): "4500000 60 60 1",
+    ("ccd_image", "ix_ccd_image_fraction"): "4500000 900000 15000 1",
+    ("ccd_image", "ix_ccd_image_nite"): "4500000 6000 1500 25",
+    ("exposure_summary", "exposure_summary"): "75000 1 1",
+    ("exposure_summary", "ix_exposure_summary_nite"): "75000 100",
+    ("ccd_night", "ix_ccd_night_ccd"): "230000 46000 760 1",
+    ("ccd_median", "ccd_median"): "305 61 1",
+}
+
 # What a read-only connection may do: look at rows, call functions (but not load code) and read how
 # tables are made. mode=ro alone would still let a query ATTACH, and so create, another file.
 _ALLOWED = {
@@ -38,7 +72,12 @@ _ALLOWED = {
     sqlite3.SQLITE_TRANSACTION,
 }
 _READ_PRAGMAS = {"table_info", "table_xinfo", "index_list", "index_info", "foreign_key_list", "database_list"}
-_FORBIDDEN_FUNCTIONS = {"load_extension", "fts3_tokenizer"}
+_FORBIDDEN_FUNCTIONS = {"load_extension", "fts3_tokenizer", "icu_load_collation", "readfile", "writefile", "edit"}
+
+# Postgres' read-only transaction lets functions kill other sessions, write files and large objects, or keep locks.
+# Whatever does more than compute is volatile; so are these, which do not.
+_HARMLESS = {"random", "random_normal", "setseed", "clock_timestamp", "timeofday", "gen_random_uuid"}
+_HARMLESS |= {f"pg_{what}_size" for what in ("relation", "total_relation", "table", "indexes", "database")}
 
 
 def sqlite_path(url: sa.URL) -> Path | None:
@@ -55,7 +94,9 @@ def reader(url: sa.URL) -> sa.Engine:
         # the URL may have options of its own, such as the schema that holds the catalogue
         given = url.query.get("options", ())
         options = " ".join([*([given] if isinstance(given, str) else given), "-c default_transaction_read_only=on"])
-        return sa.create_engine(url.difference_update_query(["options"]), connect_args={"options": options})
+        engine = sa.create_engine(url.difference_update_query(["options"]), connect_args={"options": options})
+        # a pooler in between may drop the options, but not what each transaction begins with
+        return engine.execution_options(postgresql_readonly=True)
     mode = "mode=ro"
     if not os.access(path.parent, os.W_OK) and not path.with_name(path.name + "-wal").exists():
         # SQLite would make files beside the database to coordinate with writers, of which there are none
@@ -63,6 +104,21 @@ def reader(url: sa.URL) -> sa.Engine:
     engine = sa.create_engine(_sqlite_url(path, mode))
     sa.event.listen(engine, "connect", _prepare_reader)
     return engine
+
+
+def side_effects(connection: sa.Connection, query: str) -> list[str]:
+    """Return the functions in a query that may do more than compute, as far as names tell.
+
+    Any word counts, in a string or a comment too: some functions run what a string says. SQLite, whose
+    authorizer sees each call, needs no such look.
+    """
+    if connection.dialect.name == "sqlite":
+        return []
+    if 'u&"' in query.lower():
+        return ['U&"..."']  # a name in disguise
+    words = sorted(set(re.findall(r"[\w$]+", query.lower())) - _HARMLESS)
+    found = sa.text("SELECT DISTINCT proname FROM pg_catalog.pg_proc WHERE provolatile = 'v' AND proname = ANY(:words)")
+    return sorted(connection.execute(found, {"words": words}).scalars())
 
 
 def writer(url: sa.URL) -> sa.Engine:
@@ -83,6 +139,7 @@ def writer(url: sa.URL) -> sa.Engine:
         connection.isolation_level = None
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA page_size = {_PAGE_SIZE}")
         if wal:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
@@ -90,6 +147,16 @@ def writer(url: sa.URL) -> sa.Engine:
     sa.event.listen(engine, "connect", prepare)
     sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     return engine
+
+
+def guide_planner(connection: sa.Connection) -> None:
+    """Tell SQLite how large a catalogue's tables become; Postgres counts by itself."""
+    if connection.dialect.name != "sqlite":
+        return
+    connection.exec_driver_sql("ANALYZE sqlite_schema")
+    connection.exec_driver_sql("DELETE FROM sqlite_stat1")
+    rows = [(table, index, numbers) for (table, index), numbers in _ROWS.items()]
+    connection.exec_driver_sql("INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES (?, ?, ?)", rows)
 
 
 def finish_writing(engine: sa.Engine, url: sa.URL) -> None:

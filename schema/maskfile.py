@@ -197,9 +197,9 @@ class MaskFile:
         """
         table = self._table(row_group, [*(_KEYS if key else ()), "nx", "ny", "lengths", "flags", "checksum"])
         try:
-            lengths, flags = (table[name].chunk(0).values.to_numpy() for name in ("lengths", "flags"))
+            lengths, flags = _runs_of(table)
             nx, ny = (table[name][0].as_py() for name in ("nx", "ny"))
-            found = MaskKey(*(table[name][0].as_py() for name in _KEYS)) if key else None
+            found = _key_of(table) if key else None
             runs = Runs(nx, ny, lengths, flags)
         except (MalformedRunsError, TypeError, ValueError, pa.ArrowException) as error:
             raise MaskFileError(_damaged(self.path, error)) from error
@@ -208,6 +208,36 @@ class MaskFile:
         if runs.checksum != table["checksum"][0].as_py():
             raise MaskFileError(_damaged(self.path, f"row {row_group}: its checksum does not hold"))
         return runs
+
+    def flags_at(self, row_group: int, pixels: npt.NDArray[np.int64], key: MaskKey) -> npt.NDArray[np.int64]:
+        """Return the flags of some pixels of one mask, faster than all of its runs are read and checked.
+
+        What is read is checked by the CRCs of its pages, and not by the checksum of the runs.
+
+        Parameters
+        ----------
+        row_group : int
+            Which mask.
+        pixels : ndarray of int64, shape (n,)
+            Pixels inside the image, ``k = x * ny + y``.
+        key : MaskKey
+            What it has to be the mask of.
+
+        Raises
+        ------
+        MaskFileError
+            If the file is damaged, has no such row, or the mask is of something else.
+        """
+        table = self._table(row_group, [*_KEYS, "lengths", "flags"])
+        try:
+            lengths, flags = _runs_of(table)
+            found = _key_of(table)
+            out: npt.NDArray[np.int64] = flags[np.searchsorted(np.cumsum(lengths, dtype=np.int64), pixels, "right")]
+        except (IndexError, TypeError, ValueError, pa.ArrowException) as error:
+            raise MaskFileError(_damaged(self.path, error)) from error
+        if found != key:
+            raise MaskFileError(_damaged(self.path, f"row {row_group} is {found}, expected {key}"))
+        return out
 
     def _values(self, row_group: int, names: list[str]) -> dict[str, Any]:
         table = self._table(row_group, names)
@@ -227,6 +257,16 @@ class MaskFile:
         if table.num_rows != 1:
             raise MaskFileError(_damaged(self.path, f"row group {row_group} has {table.num_rows} rows"))
         return table
+
+
+def _runs_of(table: pa.Table) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
+    """Return lengths and flags of a table of one row."""
+    return table["lengths"].chunk(0).values.to_numpy(), table["flags"].chunk(0).values.to_numpy()
+
+
+def _key_of(table: pa.Table) -> MaskKey:
+    """Return the key of a table of one row."""
+    return MaskKey(*(table[name][0].as_py() for name in _KEYS))
 
 
 # pa.array would do, but loads pandas, which takes half a second of every process.

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .jit import kernel
+from .planepolynomials import Scaling, plane_polynomials
 from .wcs import Wcs
 
 __all__ = ["PixelMap", "RationalMap", "WcslibMap", "pixel_map", "rational_row"]
@@ -115,58 +116,18 @@ class WcslibMap:
 
 def _rational(epoch: Wcs, coadd: Wcs, shape: tuple[int, int], offset: float, coadd_offset: float) -> RationalMap:
     """Return the mapping between two tangent planes."""
-    ny, nx = shape
-    centre_x, centre_y, half = (nx - 1) / 2, (ny - 1) / 2, max(nx, ny) / 2
-    # intermediate world coordinates as polynomials in (t, s): element [p, q] multiplies t**p * s**q
-    centre = epoch.cd @ (np.array([centre_x, centre_y]) + offset - epoch.crpix)
-    slopes = epoch.cd * half
-    u, v = (np.array([[centre[k], slopes[k, 1]], [slopes[k, 0], 0.0]]) for k in (0, 1))
-    xi, eta = (np.radians(_substitute(each, u, v)) for each in epoch.pv_coefficients())
-    one = np.zeros_like(xi)
-    one[0, 0] = 1.0
+    scaling = Scaling.of(shape)
+    plane = plane_polynomials(epoch, scaling, offset)
     # rows: east, north and centre of the coadd; columns: those of the epoch
-    east, north, down = np.tensordot(coadd.basis() @ epoch.basis().T, np.array([xi, eta, one]), 1)
+    east, north, down = np.tensordot(coadd.basis() @ epoch.basis().T, plane, 1)
     to_pixels = np.linalg.inv(coadd.cd) * math.degrees(1.0)
     origin = coadd.crpix - coadd_offset
     across = to_pixels[0, 0] * east + to_pixels[0, 1] * north + origin[0] * down
     up = to_pixels[1, 0] * east + to_pixels[1, 1] * north + origin[1] * down
     coefficients = np.array([across, up, down])
     missing = max(0, _CUBIC - coefficients.shape[1])
-    return RationalMap(np.pad(coefficients, ((0, 0), (0, missing), (0, missing))), centre_x, centre_y, half)
-
-
-def _substitute(coefficients: Floats, u: Floats, v: Floats) -> Floats:
-    """Return the polynomial sum c[p, q] u**p v**q for linear u and v in (t, s)."""
-    n = coefficients.shape[0]
-    powers_u, powers_v = _powers(u, n), _powers(v, n)
-    out = np.zeros((n, n))
-    for p in range(n):
-        for q in range(n - p):
-            if coefficients[p, q] != 0:
-                product = _multiply(powers_u[p], powers_v[q])
-                k = p + q + 1
-                out[:k, :k] += coefficients[p, q] * product[:k, :k]
-    return out
-
-
-def _powers(linear: Floats, n: int) -> list[Floats]:
-    """Return powers 0 to n - 1 of a polynomial."""
-    out = [np.ones((1, 1))]
-    for _ in range(n - 1):
-        out.append(_multiply(out[-1], linear))
-    return out
-
-
-@kernel
-def _multiply(a: Floats, b: Floats) -> Floats:
-    """Return the product of two polynomials in two variables."""
-    out = np.zeros((a.shape[0] + b.shape[0] - 1, a.shape[1] + b.shape[1] - 1))
-    for p in range(a.shape[0]):
-        for q in range(a.shape[1]):
-            for k in range(b.shape[0]):
-                for m in range(b.shape[1]):
-                    out[p + k, q + m] += a[p, q] * b[k, m]
-    return out
+    padded = np.pad(coefficients, ((0, 0), (0, missing), (0, missing)))
+    return RationalMap(padded, scaling.centre_x, scaling.centre_y, scaling.half)
 
 
 @kernel

@@ -14,7 +14,7 @@ __all__ = ["CoaddFacts", "EpochFacts", "ImageFacts", "MaskKey", "MaskRow", "nonz
 
 @dataclass(frozen=True, slots=True)
 class MaskKey:
-    """What a mask is of."""
+    """What a mask is of; one that a user made has the kind ``own`` and is not stored."""
 
     tilename: str = column("coadd tile, such as DES0124-3332")
     band: str = column("filter band, as the info file has it")
@@ -30,9 +30,16 @@ class MaskKey:
     @property
     def name(self) -> str:
         """The mask within its tile and band: ``expnum/ccdnum``, or ``coadd``."""
-        return f"{self.expnum}/{self.ccdnum}" if self.kind == "epoch" else "coadd"
+        return f"{self.expnum}/{self.ccdnum}" if self.kind == "epoch" else self.kind
+
+    @classmethod
+    def own(cls) -> "MaskKey":
+        """Return the key of a mask that a user made."""
+        return cls("", "", "own", None, None)
 
     def __str__(self) -> str:
+        if self.kind == "own":
+            return "a mask of one's own"
         what = f"epoch {self.name}" if self.kind == "epoch" else "coadd"
         return f"{what} (tile {self.tilename}, band {self.band})"
 

@@ -1,27 +1,36 @@
 """The SQL tables of a catalogue.
 
-The Parquet files are the truth; these tables are an index of them.
+The Parquet files are the truth; these tables are an index of them. The summary tables at the end follow from
+the table epoch (`goodpix.schema.summaries`).
 """
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
 
 from .columns import Column, columns
 from .counts import Counts
+from .criteria import Criterion
 from .footprint import NSIDE
 from .rows import CoaddFacts, EpochFacts
 
 __all__ = [
     "bit_count",
     "catalogue",
+    "ccd_image",
+    "ccd_median",
+    "ccd_night",
     "coadd",
     "epoch",
+    "exposure_summary",
     "failure",
     "footprint",
     "ingest_run",
     "metadata",
+    "tile_run",
+    "tile_summary",
 ]
 
 metadata = sa.MetaData(
@@ -178,6 +187,110 @@ failure = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False, comment="how often it was tried"),
     sa.Column("failed_at", sa.Text, nullable=False, comment="when last, UTC, ISO 8601"),
     sa.Index("ix_failure_tile", "tilename", "band"),
+)
+
+
+# What follows is kept true by `goodpix.schema.summaries`: it holds nothing that the tables above do not.
+
+
+def _like(names: Iterable[str], meaning: str = "{}") -> list["sa.Column[object]"]:
+    """Return columns with the names and types of an epoch's; `meaning` takes what an epoch's column means."""
+    found = [epoch.c[name] for name in names]
+    return [sa.Column(c.name, type(c.type), nullable=True, comment=meaning.format(c.comment)) for c in found]
+
+
+def _key_like(names: Iterable[str]) -> list["sa.Column[object]"]:
+    return [
+        sa.Column(c.name, type(c.type), nullable=False, comment=c.comment) for c in (epoch.c[name] for name in names)
+    ]
+
+
+def _of_coadd() -> sa.ForeignKeyConstraint:
+    # a summary goes with its tile, whoever removes that
+    return sa.ForeignKeyConstraint(["tilename", "band"], ["coadd.tilename", "coadd.band"], ondelete="CASCADE")
+
+
+_SE_COUNTS = ["n_pixels", "n_good_se", "n_se_seg", "n_se_weight", "n_se_bmask"]
+_AMPLIFIERS = [f"{what}_amp_{half}" for half in "ab" for what in ("n_good_se", "n_pixels")]
+_CRITERIA = [f"{prefix}_{str(each.name).lower()}" for prefix in ("n", "only") for each in Criterion]
+_TILE_COUNTS = ["n_pixels", "n_good", "n_on_coadd", "n_good_se", "n_good_coadd", "n_unique", "n_good_unique"]
+_OF_EXPOSURE = ["nite", "mjd_obs", "date_obs", "exptime", "airmass", "bunit"]
+_SKY = ["fwhm", "skybrite", "skysigma"]
+
+tile_summary = sa.Table(
+    "tile_summary",
+    metadata,
+    *_tile_key(),
+    sa.Column("n_epochs", sa.BigInteger, nullable=False, comment="epochs of the tile and band"),
+    sa.Column("n_epochs_used", sa.BigInteger, nullable=False, comment="epochs with an SE segmentation map"),
+    sa.Column("n_epochs_stale", sa.BigInteger, nullable=False, comment="epochs that are stale"),
+    *_like([*_TILE_COUNTS, *_CRITERIA, "area_good", "area_good_unique"], "{}; sum over the epochs used"),
+    sa.PrimaryKeyConstraint("tilename", "band"),
+    _of_coadd(),
+    sqlite_with_rowid=False,
+)
+
+tile_run = sa.Table(
+    "tile_run",
+    metadata,
+    *_tile_key(),
+    sa.Column("run_id", _Id, sa.ForeignKey("ingest_run.run_id"), nullable=False, comment="run"),
+    sa.Column("n_epochs", sa.BigInteger, nullable=False, comment="epochs of the tile and band that the run made"),
+    sa.PrimaryKeyConstraint("tilename", "band", "run_id"),
+    _of_coadd(),
+    sqlite_with_rowid=False,
+)
+
+ccd_image = sa.Table(
+    "ccd_image",
+    metadata,
+    *_key_like(["band", "expnum", "ccdnum"]),
+    sa.Column("n_tiles", sa.BigInteger, nullable=False, comment="tiles that hold it, with an SE segmentation map"),
+    sa.Column("tiles_disagree", sa.Boolean, nullable=True, comment="whether tiles differ in its SE counts"),
+    *_like([*_SE_COUNTS, *_AMPLIFIERS, *_OF_EXPOSURE[:-1], *_SKY, "skyvara", "skyvarb", "bunit", "detpos"]),
+    *_like(["pixel_area", "fraction_good_se"]),
+    # an exposure has one band, and may be asked for without it
+    sa.PrimaryKeyConstraint("expnum", "band", "ccdnum"),
+    sa.Index("ix_ccd_image_fraction", "band", "ccdnum", "fraction_good_se"),
+    sa.Index("ix_ccd_image_nite", "nite", "band", "ccdnum"),
+    sqlite_with_rowid=False,
+)
+
+exposure_summary = sa.Table(
+    "exposure_summary",
+    metadata,
+    *_key_like(["band", "expnum"]),
+    sa.Column("n_ccds", sa.BigInteger, nullable=False, comment="CCD images of the exposure"),
+    *_like(_OF_EXPOSURE),
+    *(
+        sa.Column(f"mean_{c.name}", sa.Double, nullable=True, comment=f"{c.comment}; mean of the CCD images")
+        for c in (epoch.c[name] for name in _SKY)
+    ),
+    *_like([*_SE_COUNTS, *_AMPLIFIERS], "{}; sum over the CCD images"),
+    sa.PrimaryKeyConstraint("expnum", "band"),
+    sa.Index("ix_exposure_summary_nite", "nite"),
+    sqlite_with_rowid=False,
+)
+
+ccd_night = sa.Table(
+    "ccd_night",
+    metadata,
+    *_key_like(["band", "ccdnum"]),
+    *_like(["nite"]),
+    sa.Column("n_ccd_images", sa.BigInteger, nullable=False, comment="CCD images of the night"),
+    *_like([*_SE_COUNTS, *_AMPLIFIERS], "{}; sum over the CCD images"),
+    # unique but for a night that the header does not say; all columns, so that sums by CCD need no other
+    sa.Index("ix_ccd_night_ccd", "band", "ccdnum", "nite", "n_ccd_images", *_SE_COUNTS, *_AMPLIFIERS),
+)
+
+ccd_median = sa.Table(
+    "ccd_median",
+    metadata,
+    *_key_like(["band", "ccdnum"]),
+    sa.Column("n_ccd_images", sa.BigInteger, nullable=False, comment="CCD images of the band and CCD"),
+    sa.Column("fraction_good_se", sa.Double, nullable=False, comment="median of their n_good_se / n_pixels"),
+    sa.PrimaryKeyConstraint("band", "ccdnum"),
+    sqlite_with_rowid=False,
 )
 
 

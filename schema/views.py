@@ -1,22 +1,19 @@
 """The SQL views of a catalogue: the stable face for queries and dashboards."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
-from .criteria import Criterion
+from .columns import Column
 from .rows import CoaddFacts
-from .tables import bit_count, coadd, epoch, names
+from .tables import bit_count, ccd_image, coadd, epoch, exposure_summary, names, tile_summary
 
 __all__ = ["VIEWS", "View", "create_views", "drop_views"]
 
-_CRITERIA = [str(each.name).lower() for each in Criterion]
-_SE_COUNTS = ["n_pixels", "n_good_se", "n_se_seg", "n_se_weight", "n_se_bmask"]
-_AMPLIFIERS = [f"{what}_amp_{half}" for half in "ab" for what in ("n_good_se", "n_pixels")]
-_HEADER = ["nite", "mjd_obs", "date_obs", "exptime", "airmass", "fwhm", "skybrite", "skysigma"]
-_CCD_KEY = ["band", "expnum", "ccdnum"]
 _TILE_NUMBERS = ["n_epochs", "n_epochs_used", "n_epochs_stale"]
+_AREAS = ["area_good", "area_good_unique"]
 _COADD_COUNTS = {
     "coadd_n_pixels": "n_pixels",
     "coadd_n_good": "n_good",
@@ -24,6 +21,11 @@ _COADD_COUNTS = {
     "coadd_n_weight": "n_coadd_weight",
     "coadd_n_bmask": "n_coadd_bmask",
     "coadd_fraction_good": "fraction_good",
+}
+_FRACTIONS = {
+    "fraction_good": "n_good / n_pixels, of the sums",
+    "fraction_good_on_coadd": "n_good / n_on_coadd, of the sums",
+    "fraction_good_se": "n_good_se / n_pixels, of the sums",
 }
 
 
@@ -41,28 +43,35 @@ class View:
         What a row of it is.
     booleans : tuple of str
         Its columns of truth values, which SQLite gives as numbers.
+    computed : mapping of str to str
+        What those of its columns mean that are not a table's.
     """
 
     name: str
     select: "sa.Select[tuple[object, ...]]"
     doc: str
     booleans: tuple[str, ...] = ()
+    computed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def table(self) -> sa.TableClause:
         """The view as something to select from."""
         return sa.table(self.name, *(sa.column(c.name, c.type) for c in self.select.selected_columns))
 
-
-def _total(column: "sa.ColumnElement[Any]", name: str) -> "sa.Label[Any]":
-    # Postgres adds bigints up to a numeric, which pandas takes for objects
-    return sa.cast(sa.func.sum(column), sa.BigInteger).label(name)
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Its columns in order, with what they mean."""
+        return tuple(
+            Column(c.name, c.type.python_type, bool(c.nullable), str(c.comment))
+            if isinstance(c, sa.Column)
+            else Column(c.name, c.type.python_type, True, self.computed[c.name])
+            for c in self.select.selected_columns
+        )
 
 
 def _ratio(part: "sa.ColumnElement[Any]", whole: "sa.ColumnElement[Any]", name: str) -> "sa.Label[Any]":
     """Return a ratio of sums, null where there is nothing to divide by."""
-    share = sa.cast(sa.func.sum(part), sa.Double) / sa.func.nullif(sa.func.sum(whole), 0)
-    return share.label(name)
+    return (sa.cast(part, sa.Double) / sa.func.nullif(whole, 0)).label(name)
 
 
 def _epoch_quality() -> "sa.Select[tuple[object, ...]]":
@@ -74,76 +83,40 @@ def _epoch_quality() -> "sa.Select[tuple[object, ...]]":
 
 
 def _tile_quality() -> "sa.Select[tuple[object, ...]]":
-    used = sa.case((epoch.c.se_seg_used, 1), else_=0)
-    e = {c.name: sa.case((epoch.c.se_seg_used, c)) for c in epoch.c}
-    summed = ["n_pixels", "n_good", "n_on_coadd", "n_good_se", "n_good_coadd", "n_unique", "n_good_unique"]
-    summed += [f"{prefix}_{name}" for prefix in ("n", "only") for name in _CRITERIA]
-    of_epochs = (
-        sa.select(
-            epoch.c.tilename,
-            epoch.c.band,
-            sa.func.count().label("n_epochs"),
-            _total(used, "n_epochs_used"),
-            _total(sa.case((epoch.c.stale, 1), else_=0), "n_epochs_stale"),
-            *(_total(e[name], name) for name in summed),
-            _ratio(e["n_good"], e["n_pixels"], "fraction_good"),
-            _ratio(e["n_good"], e["n_on_coadd"], "fraction_good_on_coadd"),
-            _ratio(e["n_good_se"], e["n_pixels"], "fraction_good_se"),
-            sa.func.sum(e["area_good"]).label("area_good"),
-            sa.func.sum(e["area_good_unique"]).label("area_good_unique"),
-        )
-        .group_by(epoch.c.tilename, epoch.c.band)
-        .subquery("of_epochs")
-    )
+    of_epochs = tile_summary.c
     facts = [coadd.c[name] for name in names(CoaddFacts) if name not in ("wcs", "planes")]
+    sums = [c for c in of_epochs if c.name not in ("tilename", "band", *_TILE_NUMBERS, *_AREAS)]
     return sa.select(
         coadd.c.tilename,
         coadd.c.band,
-        *(sa.func.coalesce(of_epochs.c[name], 0).label(name) for name in _TILE_NUMBERS),
-        *(c for c in of_epochs.c if c.name not in ("tilename", "band", *_TILE_NUMBERS)),
+        *(sa.func.coalesce(of_epochs[name], 0).label(name) for name in _TILE_NUMBERS),
+        *sums,
+        _ratio(of_epochs.n_good, of_epochs.n_pixels, "fraction_good"),
+        _ratio(of_epochs.n_good, of_epochs.n_on_coadd, "fraction_good_on_coadd"),
+        _ratio(of_epochs.n_good_se, of_epochs.n_pixels, "fraction_good_se"),
+        *(of_epochs[name] for name in _AREAS),
         *(coadd.c[name].label(label) for label, name in _COADD_COUNTS.items()),
         *facts,
         coadd.c.generation,
         coadd.c.mask_file,
         coadd.c.run_id,
-    ).outerjoin(of_epochs, sa.and_(of_epochs.c.tilename == coadd.c.tilename, of_epochs.c.band == coadd.c.band))
-
-
-def _ccd_quality() -> "sa.Select[tuple[object, ...]]":
-    # every tile that holds the CCD image has counted the same SE pixels, so any one of them will do
-    differ = [sa.func.min(epoch.c[name]) != sa.func.max(epoch.c[name]) for name in _SE_COUNTS]
-    once = [*_SE_COUNTS, *_AMPLIFIERS, *_HEADER, "skyvara", "skyvarb", "bunit", "detpos", "pixel_area"]
-    share = sa.cast(sa.func.max(epoch.c.n_good_se), sa.Double) / sa.func.max(epoch.c.n_pixels)
-    return (
-        sa.select(
-            *(epoch.c[name] for name in _CCD_KEY),
-            sa.func.count().label("n_tiles"),
-            sa.or_(*differ).label("tiles_disagree"),
-            *(sa.func.max(epoch.c[name]).label(name) for name in once),
-            share.label("fraction_good_se"),
-        )
-        .where(epoch.c.se_seg_used)
-        .group_by(*(epoch.c[name] for name in _CCD_KEY))
+    ).outerjoin_from(
+        coadd, tile_summary, sa.and_(of_epochs.tilename == coadd.c.tilename, of_epochs.band == coadd.c.band)
     )
 
 
+def _ccd_quality() -> "sa.Select[tuple[object, ...]]":
+    return sa.select(*ccd_image.c)
+
+
 def _exposure_quality() -> "sa.Select[tuple[object, ...]]":
-    ccd = _ccd_quality().subquery("ccd")
-    once = ["nite", "mjd_obs", "date_obs", "exptime", "airmass", "bunit"]
-    return sa.select(
-        ccd.c.band,
-        ccd.c.expnum,
-        sa.func.count().label("n_ccds"),
-        *(sa.func.max(ccd.c[name]).label(name) for name in once),
-        *(sa.func.avg(ccd.c[name]).label(f"mean_{name}") for name in ("fwhm", "skybrite", "skysigma")),
-        *(_total(ccd.c[name], name) for name in (*_SE_COUNTS, *_AMPLIFIERS)),
-        _ratio(ccd.c.n_good_se, ccd.c.n_pixels, "fraction_good_se"),
-    ).group_by(ccd.c.band, ccd.c.expnum)
+    of_ccds = exposure_summary.c
+    return sa.select(*of_ccds, _ratio(of_ccds.n_good_se, of_ccds.n_pixels, "fraction_good_se"))
 
 
 def _bit_quality() -> "sa.Select[tuple[object, ...]]":
     return sa.select(
-        *(epoch.c[name] for name in ("tilename", *_CCD_KEY)),
+        *(epoch.c[name] for name in ("tilename", "band", "expnum", "ccdnum")),
         *(bit_count.c[name] for name in ("plane", "bit", "name", "n_pixels")),
     ).join(epoch, epoch.c.epoch_id == bit_count.c.epoch_id)
 
@@ -152,9 +125,18 @@ VIEWS = {
     view.name: view
     for view in (
         View("epoch_quality", _epoch_quality(), "one epoch", ("se_seg_used", "stale")),
-        View("tile_quality", _tile_quality(), "one tile and band: sums over its epochs, and its coadd"),
+        View(
+            "tile_quality",
+            _tile_quality(),
+            "one tile and band: sums over its epochs, and its coadd",
+            computed={
+                **{name: str(tile_summary.c[name].comment) for name in _TILE_NUMBERS},
+                **{label: f"{coadd.c[name].comment}; of the coadd's own mask" for label, name in _COADD_COUNTS.items()},
+                **_FRACTIONS,
+            },
+        ),
         View("ccd_quality", _ccd_quality(), "one CCD image, however many tiles hold it", ("tiles_disagree",)),
-        View("exposure_quality", _exposure_quality(), "one exposure: sums over its CCD images"),
+        View("exposure_quality", _exposure_quality(), "one exposure: sums over its CCD images", computed=_FRACTIONS),
         View("bit_quality", _bit_quality(), "one mask bit of one plane of one epoch"),
     )
 }

@@ -1,6 +1,6 @@
 """The celestial coordinates of a FITS header."""
 
-import math
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -10,34 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import WcsError
+from .tangentplane import is_polynomial, pv_coefficients, tangent_frame
 from .wcscards import Card, cd_matrix, degrees_per_unit, wcs_cards
 
 __all__ = ["Wcs", "unit_vectors"]
 
-_TANGENT = ({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN"}, {"CTYPE1": "RA---TPV", "CTYPE2": "DEC--TPV"})
-
-# PVi_m that are powers of the radius; all other m, in their order, are the products x**p * y**q of
-# the TPV convention (FITS registry), x the own axis and y the other
-_RADIAL = {3, 11, 23, 39}
-
 # radians; a hundred-thousandth of a DECam pixel
 _ROUND_TRIP = 1e-11
-
-
-def _pv_powers() -> dict[int, tuple[int, int]]:
-    """Return the powers of (own axis, other axis) of each polynomial PV term."""
-    powers: dict[int, tuple[int, int]] = {}
-    m = 0
-    for order in range(8):
-        for k in range(order + 1):
-            powers[m] = (order - k, k)
-            m += 1
-        if m in _RADIAL:
-            m += 1
-    return powers
-
-
-_PV_POWERS = _pv_powers()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +55,17 @@ class Wcs:
                 raise WcsError(f"{source}: wcslib cannot use this WCS: {' '.join(str(error).split())}") from error
         return self
 
+    @classmethod
+    def from_json(cls, text: str) -> "Wcs":
+        """Return the solution of a catalogue's row, which was checked when it was stored."""
+        return _from_cards(json.loads(text))
+
     def __reduce__(self) -> tuple[Any, ...]:
         # a mapping proxy cannot be pickled
         return (_from_cards, (dict(self.keywords),))
 
     def _number(self, key: str, default: float = 0.0) -> float:
         return float(self.keywords.get(key, default))
-
-    def _pv_numbers(self) -> set[int]:
-        """Return the numbers of the PV terms that are not zero."""
-        return {int(key[4:]) for key, value in self.keywords.items() if key.startswith("PV") and float(value) != 0}
-
-    def _has(self, *prefixes: str) -> bool:
-        return any(key.startswith(prefixes) for key in self.keywords)
 
     @property
     def crval(self) -> npt.NDArray[np.float64]:
@@ -108,15 +85,7 @@ class Wcs:
     @property
     def polynomial(self) -> bool:
         """Whether this is a tangent plane with at most polynomial PV terms, and default poles and units."""
-        return (
-            {key: self.keywords[key] for key in ("CTYPE1", "CTYPE2")} in _TANGENT
-            and {str(self.keywords.get(f"CUNIT{axis}", "deg")) for axis in (1, 2)} == {"deg"}
-            and self._number("LONPOLE", 180.0) == 180
-            and not (self._has("LONPOLE") and self._number("CRVAL2") == 90)
-            and self._number("LATPOLE", 90.0) in (90.0, self._number("CRVAL2"))
-            and not self._has("A_", "B_", "AP_", "BP_", "CROTA")
-            and (not self._pv_numbers() & _RADIAL if self.keywords["CTYPE1"] == "RA---TPV" else not self._has("PV"))
-        )
+        return bool(is_polynomial(self.keywords))
 
     @property
     def linear(self) -> bool:
@@ -131,19 +100,8 @@ class Wcs:
         -------
         ndarray of float64, shape (2, n, n)
             Element ``[axis, p, q]`` multiplies ``u**p * v**q``. Without PV terms: xi = u, eta = v.
-
-        Notes
-        -----
-        The TPV convention, https://fits.gsfc.nasa.gov/registry/tpvwcs.html: a linear term PVi_1
-        that is absent is 1, any other 0.
         """
-        degree = max([sum(_PV_POWERS[m]) for m in self._pv_numbers()], default=1) or 1
-        out = np.zeros((2, degree + 1, degree + 1))
-        for m, (own, other) in _PV_POWERS.items():
-            if own + other <= degree:
-                out[0, own, other] = self._number(f"PV1_{m}", float(m == 1))
-                out[1, other, own] = self._number(f"PV2_{m}", float(m == 1))
-        return out
+        return pv_coefficients(self.keywords)
 
     def basis(self) -> npt.NDArray[np.float64]:
         """Return the tangent frame: unit vectors of xi (east), eta (north) and the tangent point.
@@ -153,21 +111,7 @@ class Wcs:
         ndarray of float64, shape (3, 3)
             One vector a row, in equatorial coordinates.
         """
-        ra, dec = np.radians(self.crval)
-        if self.crval[1] == 90:
-            # the default LONPOLE is 0 there (Calabretta & Greisen 2002, A&A 395, 1077, section 2.2)
-            ra += math.pi
-        # sines and cosines of the exact multiples of 90 degrees must be exact, else a pole is no pole
-        sin_dec = math.copysign(1.0, dec) if abs(self.crval[1]) == 90 else math.sin(dec)
-        cos_dec = 0.0 if abs(self.crval[1]) == 90 else math.cos(dec)
-        sin_ra, cos_ra = math.sin(ra), math.cos(ra)
-        return np.array(
-            [
-                [-sin_ra, cos_ra, 0.0],
-                [-sin_dec * cos_ra, -sin_dec * sin_ra, cos_dec],
-                [cos_dec * cos_ra, cos_dec * sin_ra, sin_dec],
-            ]
-        )
+        return np.array(tangent_frame(*self.crval.tolist()))
 
     def vectors(self, fits_x: npt.NDArray[np.float64], fits_y: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return the directions of pixel positions.

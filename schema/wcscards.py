@@ -11,15 +11,17 @@ import numpy.typing as npt
 
 from .errors import WcsError
 
-__all__ = ["Card", "cd_matrix", "degrees_per_unit", "wcs_cards"]
+__all__ = ["TEXT_KEYWORDS", "Card", "cd_matrix", "degrees_per_unit", "wcs_cards"]
 
 Card = str | int | float
+
+TEXT_KEYWORDS = frozenset({"CTYPE1", "CTYPE2", "CUNIT1", "CUNIT2", "RADESYS"})
+"""The WCS keywords whose values are words; those of all others are numbers."""
 
 _KEYWORD = re.compile(
     r"RADESYS|EQUINOX|LONPOLE|LATPOLE|(CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA)[12]"
     r"|(CD|PC)[12]_[12]|PV[12]_(0|[1-9]\d*)|(A|B|AP|BP)_(ORDER|\d_\d)"
 )
-_TEXT = {"CTYPE1", "CTYPE2", "CUNIT1", "CUNIT2", "RADESYS"}
 _NEEDED = ("CTYPE1", "CTYPE2", "CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2")
 
 # What wcslib would pass over or read in its own way: a wrong answer for the asking.
@@ -82,24 +84,35 @@ def degrees_per_unit(cards: Mapping[str, Card], axis: int) -> float:
     return _UNITS.get(str(cards.get(f"CUNIT{axis}", "deg")).lower(), 1.0)
 
 
-def cd_matrix(cards: Mapping[str, Card]) -> npt.NDArray[np.float64]:
-    """Return the CD matrix, units of the axes per pixel; shape (2, 2). From CDELT and PC where there is no CD."""
+def cd_matrix(cards: Mapping[str, Any]) -> npt.NDArray[np.float64]:
+    """Return the CD matrix, units of the axes per pixel, from CDELT and PC where there is no CD.
+
+    Parameters
+    ----------
+    cards : mapping
+        WCS keywords. The value of one may be an array of the numbers that many headers have.
+
+    Returns
+    -------
+    ndarray of float64, shape (..., 2, 2)
+        What there is of shape in the values comes first.
+    """
 
     def matrix(name: str, diagonal: float) -> npt.NDArray[np.float64]:
-        return np.array(
-            [[float(cards.get(f"{name}{i}_{j}", diagonal * (i == j))) for j in (1, 2)] for i in (1, 2)], np.float64
-        )
+        elements = [cards.get(f"{name}{i}_{j}", diagonal * (i == j)) for i in (1, 2) for j in (1, 2)]
+        flat = np.stack(np.broadcast_arrays(*elements), axis=-1).astype(np.float64)
+        return flat.reshape(*flat.shape[:-1], 2, 2)
 
     if _has(cards, r"CD\d_\d"):
         return matrix("CD", 0.0)
-    scales = np.array([[float(cards.get("CDELT1", 1.0))], [float(cards.get("CDELT2", 1.0))]])
-    out: npt.NDArray[np.float64] = scales * matrix("PC", 1.0)
+    scales = np.stack(np.broadcast_arrays(cards.get("CDELT1", 1.0), cards.get("CDELT2", 1.0)), axis=-1)
+    out: npt.NDArray[np.float64] = scales[..., np.newaxis] * matrix("PC", 1.0)
     return out
 
 
 def _value(key: str, value: Any, source: str) -> Card:
     """Return the value of a WCS keyword, checked."""
-    if key in _TEXT:
+    if key in TEXT_KEYWORDS:
         return str(value).strip().upper() if key.startswith("CTYPE") else str(value).strip()
     try:
         number = None if isinstance(value, bool) else float(value)

@@ -54,7 +54,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'catalogue.db'}"
         return
-    yield from _new_database(request.getfixturevalue("postgres_url"))
+    yield from new_database(request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
@@ -63,16 +63,16 @@ def module_database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path_factory.mktemp('database') / 'catalogue.db'}"
         return
-    yield from _new_database(request.getfixturevalue("postgres_url"))
+    yield from new_database(request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture
 def postgres_database(postgres_url: str) -> Iterator[str]:
     """The URL of a new, empty Postgres database."""
-    yield from _new_database(postgres_url)
+    yield from new_database(postgres_url)
 
 
-def _new_database(server: str) -> Iterator[str]:
+def new_database(server: str) -> Iterator[str]:
     url = sa.make_url(server)
     name = f"goodpix_test_{os.getpid()}_{next(_numbers)}"
     plain = url.set(drivername="postgresql").render_as_string(hide_password=False)

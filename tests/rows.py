@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from goodpix.schema.amplifiers import Amplifiers
 from goodpix.schema.bits import DES_Y6
-from goodpix.schema.counts import Amplifiers, count, count_coadd
+from goodpix.schema.counts import count, count_coadd
 from goodpix.schema.maskfile import MaskFileWriter
 from goodpix.schema.masksroot import MasksRoot
 from goodpix.schema.rle import Runs, encode

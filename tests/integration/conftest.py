@@ -12,6 +12,7 @@ import pytest
 from goodpix.cli import main
 from goodpix.ingest.synthetic import make_tile
 
+from .neighbours import ingest_neighbours, make_neighbours
 from .survey import SPEC, Done, Survey
 
 Run = Callable[..., Done]
@@ -68,6 +69,12 @@ def stored(_catalogue_of_small_tile: Survey, tmp_path: Path, monkeypatch: pytest
     shutil.copytree(_catalogue_of_small_tile.folder.parent, copy.folder.parent)
     monkeypatch.setenv("MEDS_DIR", os.fspath(copy.folder))
     return copy
+
+
+@pytest.fixture(scope="session")
+def neighbours(tmp_path_factory: pytest.TempPathFactory) -> Survey:
+    """The small tile, and the one beside it that lists the same CCD images, in one catalogue; nobody changes them."""
+    return ingest_neighbours(*make_neighbours(tmp_path_factory.mktemp("neighbours")))
 
 
 @pytest.fixture

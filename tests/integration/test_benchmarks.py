@@ -29,6 +29,9 @@ CONTENDERS = {
     | {"GZIP FITS", "packed bits + zstd 19"},
     "fetch": {"mask file, opened each time", "mask file, open", "fitsio.read from PLIO FITS", "Mask.count()"}
     | {"Catalogue.mask().good(), opened each time", "Catalogue.mask().good(), open"},
+    "selection": {"disc of 8 pixels", "scipy binary_dilation, disc of 8 pixels"}
+    | {"two masks, run by run", "two boolean images, numpy"}
+    | {"epochs(selection=), a criterion ignored", "epochs(selection=), two grown, a border"},
     "startup": {"goodpix --help", 'python -c "import goodpix"', 'python -c "pass"'},
 }
 
@@ -40,6 +43,7 @@ GOALS = {
     "memory": ["<= 800 MB"] * 3 + ["<= 1.1 x"],
     "mask_size": ["<= 0.55 x", "< 1 x", "<= 1.1 x"],
     "fetch": [">= 8 x faster"] * 2,
+    "selection": ["<= 0.3 s"],
     "startup": ["<= 0.3 s", "<= 0.1 s", "<= 3 s"],
 }
 

@@ -7,8 +7,8 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from goodpix.schema.amplifiers import Amplifiers, Region
 from goodpix.schema.bits import DES_Y6
-from goodpix.schema.counts import Amplifiers, Region
 from goodpix.schema.criteria import Criterion, Selection
 from goodpix.schema.rle import Runs, encode
 from goodpix.schema.wcs import Wcs
@@ -37,9 +37,9 @@ def pixel_flags(draw: st.DrawFn) -> int:
 
 
 @st.composite
-def flags_images(draw: st.DrawFn) -> FlagsImage:
+def flags_images(draw: st.DrawFn, shape: tuple[int, int] | None = None) -> FlagsImage:
     """Images of a few sorts of pixels, in stretches along columns as CCDs have them, or scattered."""
-    ny, nx = draw(shapes)
+    ny, nx = shape or draw(shapes)
     sorts = np.array(draw(st.lists(pixel_flags(), min_size=1, max_size=6)), np.int64)
     stretch = draw(st.integers(1, 20))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
@@ -77,6 +77,16 @@ selections: st.SearchStrategy[Selection] = st.builds(
     ignore_bits=st.fixed_dictionaries(
         {}, optional={plane: st.lists(st.sampled_from(of), max_size=4) for plane, of in _names.items()}
     ),
+)
+
+
+_what: list[str] = ["SE_SEG", "COADD_SEG", "SE_WEIGHT", "OFF_COADD", "SE_BMASK", "SE:TRAIL", "COADD:NO_DATA"]
+grown_selections: st.SearchStrategy[Selection] = st.builds(
+    Selection,
+    ignore=st.lists(st.sampled_from(["COADD_WEIGHT", "SE_WEIGHT"]), max_size=1),
+    ignore_bits=st.fixed_dictionaries({}, optional={"SE": st.just(["STAR"])}),
+    grow=st.dictionaries(st.sampled_from([each for each in _what if each != "SE_WEIGHT"]), st.floats(0, 6), max_size=3),
+    border=st.integers(0, 4),
 )
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from goodpix.schema.counts import Amplifiers, BitCounts, Counts, Region, count, count_coadd
+from goodpix.schema.amplifiers import Amplifiers, Region
+from goodpix.schema.counts import BitCounts, Counts, count, count_coadd
 from goodpix.schema.criteria import Criterion
 from goodpix.schema.rle import encode
 

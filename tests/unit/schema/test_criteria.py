@@ -11,14 +11,16 @@ from goodpix.schema.criteria import (
     BIT_SHIFT,
     COADD_CRITERIA,
     CRITERIA_BITS,
+    OWN_CUT,
     SE_CRITERIA,
     Criterion,
+    Growth,
     Selection,
     fold_bmask,
 )
 from goodpix.schema.errors import UnknownNameError, UsageError
 
-EVERY = 0x7F
+EVERY = 0xFF
 OTHER = 1 << 23
 
 
@@ -48,7 +50,7 @@ def test_bits_of_flags_do_not_overlap() -> None:
 
 
 def test_every_criterion_but_off_coadd_belongs_to_one_image() -> None:
-    assert int(SE_CRITERIA) + int(COADD_CRITERIA) + int(Criterion.OFF_COADD) == EVERY
+    assert int(SE_CRITERIA) + int(COADD_CRITERIA) + int(Criterion.OFF_COADD) == EVERY & ~OWN_CUT
 
 
 @pytest.mark.parametrize(
@@ -194,4 +196,90 @@ def test_pixel_with_an_ignored_bit_and_another_is_bad() -> None:
     ],
 )
 def test_selection_says_what_it_is(selection: Selection, text: str) -> None:
+    assert str(selection) == text
+
+
+def test_own_cut_is_no_criterion_and_always_rejects() -> None:
+    assert OWN_CUT not in [int(each) for each in Criterion]
+    assert Selection(ignore=[each.name or "" for each in Criterion]).reject() == OWN_CUT
+
+
+@pytest.mark.parametrize(
+    ("grow", "expected"),
+    [
+        ({"COADD_SEG": 8}, Growth(Criterion.COADD_SEG, 16, 8.0)),
+        ({" coadd_seg ": 8}, Growth(Criterion.COADD_SEG, 16, 8.0)),
+        ({"SE:TRAIL": 5}, Growth(Criterion.SE_BMASK, 1 << 14, 5.0)),
+        ({"se:trail": "5"}, Growth(Criterion.SE_BMASK, 1 << 14, 5.0)),
+        ({"SE:64": 5}, Growth(Criterion.SE_BMASK, 1 << 14, 5.0)),
+        ({"COADD:NO_DATA": 2.5}, Growth(Criterion.COADD_BMASK, 1 << 32, 2.5)),
+        ({"COADD:OTHER": 1}, Growth(Criterion.COADD_BMASK, 1 << 55, 1.0)),
+    ],
+)
+def test_what_grows_is_a_criterion_or_a_bit(grow: Any, expected: Growth) -> None:
+    assert Selection(grow=grow).growths() == (expected,)
+
+
+def test_bmask_criterion_grows_from_the_bits_that_are_left() -> None:
+    (growth,) = Selection(ignore_bits={"SE": ["STAR"]}, grow={"SE_BMASK": 2}).growths()
+    assert growth == Growth(Criterion.SE_BMASK, se_bits_but(5), 2.0)
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        Selection(ignore=["COADD_SEG"], grow={"COADD_SEG": 8}),
+        Selection(ignore=["SE_BMASK"], grow={"SE:TRAIL": 5}),
+        Selection(ignore_bits={"SE": ["TRAIL"]}, grow={"SE:TRAIL": 5}),
+    ],
+    ids=str,
+)
+def test_what_is_ignored_cannot_grow(selection: Selection) -> None:
+    with pytest.raises(UsageError, match="the selection ignores it, so that there is nothing to grow"):
+        selection.growths()
+
+
+@pytest.mark.parametrize(
+    ("grow", "message"),
+    [
+        ({"COADD_SEGG": 8}, "unknown criterion 'COADD_SEGG', did you mean COADD_SEG"),
+        ({"XX:TRAIL": 8}, "grow: unknown plane 'XX': expected SE or COADD"),
+        ({"SE_SEG": -1}, "grow SE_SEG by -1: expected a radius in pixels, 0 or more"),
+        ({"SE_SEG": "wide"}, "grow SE_SEG by 'wide': expected a radius"),
+        ({"SE_SEG": float("nan")}, "expected a radius"),
+        ({"SE_SEG": float("inf")}, "expected a radius"),
+        ({"SE_SEG": True}, "expected a radius"),
+        ({"SE_SEG": None}, "expected a radius"),
+    ],
+)
+def test_growth_that_is_none_is_refused(grow: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Selection(grow=grow)
+
+
+def test_growth_of_an_unknown_bit_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match="TRAIL"):
+        Selection(grow={"SE:TRIAL": 5}).growths()
+
+
+@pytest.mark.parametrize("border", [-1, 2.5, True, "48", None])
+def test_border_that_is_no_number_of_pixels_is_refused(border: Any) -> None:
+    with pytest.raises(UsageError, match="expected a number of pixels, 0 or more"):
+        Selection(border=border)
+
+
+@pytest.mark.parametrize("selection", [Selection(border=1), Selection(grow={"SE_SEG": 1})], ids=str)
+def test_flags_alone_cannot_tell_what_grows_or_is_near_an_edge(selection: Selection) -> None:
+    assert not selection.by_pixel
+    with pytest.raises(UsageError, match="grow and border need a whole mask"):
+        selection.good(np.zeros(3, np.int64))
+
+
+def test_growth_by_nothing_is_a_selection_by_pixel() -> None:
+    assert Selection(grow={"SE_SEG": 0}).by_pixel
+
+
+def test_selection_says_all_of_itself() -> None:
+    selection = Selection(["SE_SEG"], {"se": ["STAR", 2048]}, {"coadd_seg": 8, "SE:trail": 2.5}, 48)
+    text = "ignore SE_SEG, ignore SE:STAR, ignore SE:2048, grow COADD_SEG by 8, grow SE:TRAIL by 2.5, border 48"
     assert str(selection) == text

@@ -14,9 +14,13 @@ import pytest
 import sqlalchemy as sa
 
 from goodpix.query.catalogue import Catalogue
+from goodpix.schema import tables
 from goodpix.schema.database import Database, open_for_reading, open_for_writing
-from goodpix.schema.dialects import network_filesystem, sqlite_path
+from goodpix.schema.dialects import network_filesystem, side_effects, sqlite_path
 from goodpix.schema.errors import UsageError
+from goodpix.schema.views import VIEWS
+
+from ...conftest import new_database
 
 
 def make_catalogue(url: str, masks: Path) -> None:
@@ -48,6 +52,8 @@ def sqlite_reading(sqlite_folder: Path) -> Iterator[Database]:
     with open_for_reading(sqlite_folder / "catalogue.db") as database:
         yield database
 
+
+DENIED = r"not authorized|authorization denied|no such function|no such table|may not be modified|prohibited"
 
 WRITES = [
     "INSERT INTO failure VALUES ('a', 'b', NULL, NULL, NULL, NULL, 'c', 'd', NULL, 1, 'e')",
@@ -104,6 +110,23 @@ def test_reader_cannot_write(reading: Database, statement: str) -> None:
         "SELECT LOAD_EXTENSION('{folder}/x.so', 'entry')",
         "SELECT writefile('{folder}/new.db', 'x')",
         "SELECT fts3_tokenizer('x', x'00')",
+        "SELECT readfile('{folder}/catalogue.db')",
+        "SELECT edit('x', 'true')",
+        "SELECT * FROM pragma_journal_mode",
+        "SELECT * FROM pragma_writable_schema",
+        "SELECT * FROM pragma_user_version",
+        "SELECT * FROM pragma_application_id(7)",
+        "SELECT * FROM pragma_query_only",
+        "SELECT * FROM pragma_module_list",
+        "SELECT * FROM pragma_wal_checkpoint",
+        "SELECT * FROM pragma_optimize",
+        "PRAGMA main.journal_mode = OFF",
+        "PRAGMA trusted_schema = ON",
+        "PRAGMA hard_heap_limit = 1",
+        "PRAGMA mmap_size = 1",
+        "UPDATE sqlite_master SET sql = ''",
+        "DELETE FROM sqlite_stat1",
+        "INSERT INTO sqlite_sequence VALUES ('a', 1)",
         "SAVEPOINT a",
     ],
 )
@@ -111,7 +134,7 @@ def test_sqlite_reader_is_denied_all_but_reading(sqlite_reading: Database, sqlit
     before = {path: path.stat().st_mtime_ns for path in sqlite_folder.rglob("*")}
     with (
         sqlite_reading.engine.connect() as connection,
-        pytest.raises(sa.exc.DBAPIError, match=r"not authorized|authorization denied|no such function|prohibited"),
+        pytest.raises(sa.exc.DBAPIError, match=DENIED),
     ):
         connection.exec_driver_sql(statement.format(folder=sqlite_folder)).fetchall()
     assert {path: path.stat().st_mtime_ns for path in sqlite_folder.rglob("*")} == before
@@ -169,10 +192,120 @@ def test_query_that_would_change_something_is_refused(catalogue_url: str, query:
 def test_query_cannot_make_later_ones_write(postgres_database: str, tmp_path: Path, query: str) -> None:
     make_catalogue(postgres_database, tmp_path / "masks")
     with Catalogue(postgres_database) as catalogue:
-        with suppress(UsageError):
+        with pytest.raises(UsageError, match="may not call set_config"):
             catalogue.sql(query)
-        with pytest.raises(UsageError, match="read-only transaction"):
-            catalogue.sql("SELECT setval('epoch_epoch_id_seq', 7)")
+        # and where the look at names is not enough
+        with suppress(sa.exc.DBAPIError), catalogue.database.engine.connect() as connection:
+            connection.execute(sa.text(query))
+        with (
+            catalogue.database.engine.connect() as connection,
+            pytest.raises(sa.exc.DBAPIError, match="read-only transaction"),
+        ):
+            connection.execute(sa.text("SELECT setval('epoch_epoch_id_seq', 7)"))
+
+
+CALLS = [
+    "SELECT pg_read_file('/etc/hostname')",
+    "SELECT pg_read_binary_file('/etc/hostname')",
+    "SELECT * FROM pg_ls_dir('/')",
+    "SELECT pg_stat_file('/etc')",
+    "SELECT lo_import('/etc/hostname')",
+    "SELECT lo_export(1, '/tmp/goodpix-must-not-exist')",
+    "SELECT lo_from_bytea(0, 'x')",
+    "SELECT lo_create(7)",
+    "SELECT lo_unlink(7)",
+    "SELECT nextval('epoch_epoch_id_seq')",
+    "SELECT setval('epoch_epoch_id_seq', 7)",
+    "SELECT set_config('work_mem', '1MB', false)",
+    "SELECT set_config('role', 'postgres', false)",
+    "SELECT pg_terminate_backend(1)",
+    "SELECT pg_cancel_backend(1)",
+    "SELECT pg_reload_conf()",
+    "SELECT pg_rotate_logfile()",
+    "SELECT pg_switch_wal()",
+    "SELECT pg_create_restore_point('x')",
+    "SELECT pg_logical_emit_message(false, 'x', 'y')",
+    "SELECT pg_advisory_lock(7)",
+    "SELECT pg_try_advisory_lock(7)",
+    "SELECT pg_notify('x', 'y')",
+    "SELECT pg_sleep(0)",
+    "SELECT pg_stat_reset()",
+    "SELECT pg_export_snapshot()",
+    "SELECT query_to_xml('SELECT lo_create(7)', true, true, '')",
+    "SELECT ts_stat('SELECT to_tsvector(campaign) FROM catalogue')",
+    "SELECT PG_Sleep(0)",
+    'SELECT "pg_sleep"(0)',
+    "SELECT pg_catalog.pg_sleep(0)",
+    "SELECT pg_sleep/**/(0)",
+    "SELECT 1 FROM catalogue WHERE pg_sleep(0) IS NULL",
+    "SELECT (SELECT lo_create(7) LIMIT 1)",
+    "WITH a AS MATERIALIZED (SELECT lo_create(7)) SELECT * FROM a",
+    'SELECT U&"\\0070g_sleep"(0)',
+    "SELECT count_up()",
+    "SELECT dblink_exec('', 'DELETE FROM catalogue')",
+    "SELECT * FROM dblink('', 'DELETE FROM catalogue') AS a(b text)",
+]
+
+
+@pytest.fixture(scope="module")
+def with_a_function(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a Postgres catalogue beside which somebody has made a function that does something."""
+    for url in new_database(postgres_url):
+        make_catalogue(url, tmp_path_factory.mktemp("function") / "masks")
+        engine = sa.create_engine(url)
+        with engine.begin() as connection:
+            connection.exec_driver_sql("CREATE FUNCTION count_up() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+        engine.dispose()
+        yield url
+
+
+@pytest.mark.parametrize("query", CALLS)
+def test_function_that_may_do_something_is_refused(with_a_function: str, query: str) -> None:
+    with Catalogue(with_a_function) as catalogue:
+        with pytest.raises(UsageError, match=r"the query may not call|does not exist"):
+            catalogue.sql(query)
+        found = catalogue.sql(
+            "SELECT (SELECT count(*) FROM pg_largeobject_metadata) AS objects, "
+            "(SELECT count(*) FROM pg_locks WHERE locktype = 'advisory') AS locks"
+        )
+    assert found.to_dict("list") == {"objects": [0], "locks": [0]}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT random() AS a, clock_timestamp() AS b",
+        "SELECT pg_size_pretty(pg_total_relation_size('epoch')) AS a",
+        "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY fraction_good_se) AS a FROM ccd_quality",
+        "SELECT count(*) AS a, max(current_setting('work_mem')) AS b, string_agg(tilename, ',') AS c FROM coadd",
+    ],
+)
+def test_function_that_only_computes_may_be_called(with_a_function: str, query: str) -> None:
+    with Catalogue(with_a_function) as catalogue:
+        assert len(catalogue.sql(query)) == 1
+
+
+def test_no_column_has_the_name_of_a_function_that_does_something(with_a_function: str) -> None:
+    names = {*tables.metadata.tables, *VIEWS}
+    names |= {c.name for table in tables.metadata.tables.values() for c in table.c}
+    names |= {each.name for view in VIEWS.values() for each in view.columns}
+    with open_for_reading(with_a_function) as database, database.engine.connect() as connection:
+        assert side_effects(connection, " ".join(names)) == []
+
+
+def test_row_cannot_be_locked(with_a_function: str) -> None:
+    with Catalogue(with_a_function) as catalogue, pytest.raises(UsageError, match="read-only transaction"):
+        catalogue.sql("SELECT * FROM catalogue FOR UPDATE")
+
+
+def test_transaction_is_read_only_without_the_servers_options(with_a_function: str) -> None:
+    with open_for_reading(with_a_function) as database, database.engine.connect() as connection:
+        connection.exec_driver_sql("SET default_transaction_read_only = off")
+        connection.rollback()
+        connection.exec_driver_sql("SET SESSION default_transaction_read_only = off")
+        connection.commit()
+        with pytest.raises(sa.exc.DBAPIError, match="read-only transaction"):
+            connection.execute(sa.text("DELETE FROM catalogue"))
 
 
 def test_query_takes_values_by_name(catalogue_url: str) -> None:
@@ -181,7 +314,10 @@ def test_query_takes_values_by_name(catalogue_url: str) -> None:
     assert found.to_dict("list") == {"campaign": ["y6"]}
 
 
-@pytest.mark.parametrize("query", ["SELECT campaign FROM catalogue;", "  select campaign\nfrom catalogue -- all"])
+@pytest.mark.parametrize(
+    "query",
+    ["SELECT campaign FROM catalogue;", "  select campaign\nfrom catalogue -- all", "-- all\n/* it */ SELECT 1 AS a"],
+)
 def test_query_may_be_written_as_people_do(catalogue_url: str, query: str) -> None:
     with Catalogue(catalogue_url) as catalogue:
         assert len(catalogue.sql(query)) == 1
@@ -240,6 +376,21 @@ def test_path_of_a_sqlite_file_is_absolute(tmp_path: Path, monkeypatch: pytest.M
 
 def test_folder_of_the_tests_is_local(tmp_path: Path) -> None:
     assert network_filesystem(tmp_path) is None
+
+
+def test_plans_of_an_empty_catalogue_are_those_of_a_whole_survey(sqlite_reading: Database) -> None:
+    query = (
+        "EXPLAIN QUERY PLAN SELECT c.expnum FROM ccd_median AS m JOIN ccd_quality AS c ON c.band = m.band "
+        "AND c.ccdnum = m.ccdnum AND c.fraction_good_se < m.fraction_good_se - 0.1 ORDER BY c.band, c.expnum"
+    )
+    with sqlite_reading.engine.connect() as connection:
+        plan = [row[3] for row in connection.exec_driver_sql(query)]
+    assert any(step.startswith("SEARCH ccd_image USING COVERING INDEX ix_ccd_image_fraction") for step in plan)
+
+
+def test_new_sqlite_database_has_pages_for_several_epochs(sqlite_folder: Path) -> None:
+    with closing(sqlite3.connect(sqlite_folder / "catalogue.db")) as connection:
+        assert connection.execute("PRAGMA page_size").fetchone() == (16384,)
 
 
 def test_reader_leaves_a_log_in_use_alone(tmp_path: Path) -> None:

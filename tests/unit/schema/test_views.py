@@ -12,6 +12,7 @@ from goodpix.schema import tables
 from goodpix.schema.database import migrate
 from goodpix.schema.rle import encode
 from goodpix.schema.rows import MaskRow
+from goodpix.schema.summaries import fill_summaries
 from goodpix.schema.views import VIEWS
 
 from ...rows import PIXEL_AREA, TILE, coadd_row, epoch_row
@@ -40,6 +41,7 @@ class Catalogue:
 
     def rows(self, view: str) -> list[dict[str, Any]]:
         shown = VIEWS[view].table
+        fill_summaries(self._connection)
         return [dict(row) for row in self._connection.execute(sa.select(shown)).mappings()]
 
     def row(self, view: str) -> dict[str, Any]:

@@ -53,15 +53,25 @@ def _results(
 
 
 @contextmanager
-def process_pool(workers: int) -> Iterator[Executor]:
+def process_pool(workers: int, preload: str | None = None) -> Iterator[Executor]:
     """Give a pool of worker processes.
 
+    Parameters
+    ----------
+    workers : int
+        How many.
+    preload : str, optional
+        A module for all of them to start with.
+
+    Notes
+    -----
     Workers are not forked from this process, whose threads and open files they would share. They leave Ctrl-C
     to it, and end at once, whatever they do, when it is killed or the block is left by an error.
     """
     context = multiprocessing.get_context("forkserver")
-    # what every worker needs is imported once, from now on, and workers are forked when they have a job
-    context.set_forkserver_preload(["goodpix.ingest.preloaded"])
+    if preload is not None:
+        # what every worker needs is imported once, from now on, and workers are forked when they have a job
+        context.set_forkserver_preload([preload])
     ensure_running()
     # this end is closed by us, or by the system when this process is gone
     other_end, held = context.Pipe(duplex=False)

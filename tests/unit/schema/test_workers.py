@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from goodpix.ingest.sharedarray import SharedArray, scratch_folder
-from goodpix.ingest.workers import in_order, process_pool, usable_cores
+from goodpix.schema.workers import in_order, process_pool, usable_cores
 
 
 class Recorder(Executor):
@@ -116,7 +116,7 @@ def test_workers_drop_what_they_do_when_the_pool_is_left_by_an_error() -> None:
 def test_workers_end_with_a_parent_that_is_killed() -> None:
     program = (
         "import os, time\n"
-        "from goodpix.ingest.workers import process_pool\n"
+        "from goodpix.schema.workers import process_pool\n"
         "with process_pool(1) as pool:\n"
         "    print(pool.submit(os.getpid).result(), flush=True)\n"
         "    pool.submit(time.sleep, 3600).result()\n"

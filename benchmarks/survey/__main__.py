@@ -1,0 +1,75 @@
+"""The program ``python -m benchmarks.survey``."""
+
+import argparse
+import sqlite3
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+from ..measure import Result, WrongAnswerError
+from ..report import Machine, as_json, as_markdown, versions
+from .asking import ask_all, load_rows
+from .databases import DATABASES
+from .postgres import ServerError
+from .synthetic import Survey
+
+__all__ = ["main"]
+
+_FOLDER = Path(__file__).resolve().parents[2] / "build" / "benchmarks" / "survey"
+_ROUNDS = 9
+
+
+def main() -> int:
+    """Load the databases one after the other, ask them, print a table and write JSON; return the exit status."""
+    options = _parse()
+    machine, results, status = Machine.here(), list[Result](), 0
+    folder = options.folder.absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    survey = Survey.of(options.scale)
+    _say(f"{len(survey.tiles):,} tiles, {len(survey.images):,} CCD images, {len(survey):,} epochs")
+    for name in options.databases:
+        started = time.monotonic()
+        try:
+            with DATABASES[name](survey, folder, keep=options.keep) as loaded:
+                _say(f"{name}: there after {time.monotonic() - started:.0f} s")
+                results += load_rows(survey, loaded)
+                results += ask_all(survey, loaded, folder, _ROUNDS)
+        except ServerError as error:
+            _say(f"{name} is left out: {error}")
+        except WrongAnswerError as error:
+            _say(f"{name} failed: {error}")
+            status = 1
+        _say(f"{name}: {time.monotonic() - started:.0f} s")
+    said = versions() | {"sqlite": sqlite3.sqlite_version, "duckdb": version("duckdb"), "psycopg": version("psycopg")}
+    print(f"{machine}\n{', '.join(f'{name} {each}' for name, each in said.items())}\n")
+    print(as_markdown(results))
+    if options.output is not None:
+        options.output.write_text(as_json(results, machine))
+        _say(f"wrote {options.output}")
+    return status
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.survey", description="Ask a catalogue of a whole survey what quality assurance asks."
+    )
+    parser.add_argument(
+        "--scale",
+        type=float,
+        default=1.0,
+        help="times 8 million epochs, which take 27 GB in either database and half an hour each (default: %(default)s)",
+    )
+    parser.add_argument("--databases", nargs="+", choices=DATABASES, default=list(DATABASES), metavar="NAME")
+    parser.add_argument("--folder", type=Path, default=_FOLDER, help="where to work (default: %(default)s)")
+    parser.add_argument("--keep", action="store_true", help="leave the databases there, for another run to ask")
+    parser.add_argument("--output", type=Path, metavar="FILE.json", help="write every sample, too")
+    return parser.parse_args()
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""The pixels of a coadd, on which maps are made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..schema.database import Database
+from ..schema.footprint import UniqueRegion
+from ..schema.rows import MaskKey
+from ..schema.wcs import Wcs
+from .maskreader import find_mask
+
+__all__ = ["CoaddGrid", "find_grid"]
+
+
+@dataclass(frozen=True, slots=True)
+class CoaddGrid:
+    """The pixels of one coadd.
+
+    Parameters
+    ----------
+    tilename, band : str
+        Which coadd.
+    wcs : Wcs
+        Its solution.
+    shape : tuple of int
+        (ny, nx).
+    offset : float
+        What is added to zero-based coordinates before the WCS.
+    region : UniqueRegion or None
+        The tile's unique region; None where the info file has none.
+    """
+
+    tilename: str
+    band: str
+    wcs: Wcs
+    shape: tuple[int, int]
+    offset: float
+    region: UniqueRegion | None
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "CoaddGrid":
+        """Return the pixels that a row of the table ``coadd`` describes."""
+        limits = [row[name] for name in ("uramin", "uramax", "udecmin", "udecmax")]
+        return cls(
+            tilename=row["tilename"],
+            band=row["band"],
+            wcs=Wcs.from_json(row["wcs"]),
+            shape=(row["ny"], row["nx"]),
+            offset=float(row["position_offset"]),
+            region=None if None in limits else UniqueRegion(*limits),
+        )
+
+    def same_sky(self, other: "CoaddGrid") -> bool:
+        """Tell whether another coadd has its pixels, and its unique region, at the same places of the sky."""
+        own, others = ((each.shape, each.offset, each.region, dict(each.wcs.keywords)) for each in (self, other))
+        return own == others
+
+    def unique_rows(self, rows: slice) -> npt.NDArray[np.bool_]:
+        """Return which pixels of some rows have their centre in the unique region; all where there is none."""
+        if self.region is None:
+            return np.ones((rows.stop - rows.start, self.shape[1]), np.bool_)
+        return self.region.contains_rows(self.wcs, rows, self.shape[1], self.offset)
+
+
+def find_grid(database: Database, tilename: str, band: str) -> CoaddGrid:
+    """Return the pixels of a catalogue's coadd.
+
+    Raises
+    ------
+    MaskNotFoundError
+        If the catalogue has no such tile and band.
+    """
+    return CoaddGrid.of(find_mask(database, MaskKey(tilename, band, "coadd", None, None)).row)

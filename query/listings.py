@@ -1,0 +1,140 @@
+"""The numbers of a catalogue, as data frames."""
+
+import os
+from collections.abc import Mapping
+from contextlib import ExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import sqlalchemy as sa
+
+from ..schema import tables
+from ..schema.database import Database, open_for_reading, parse_url, shown
+from ..schema.masksroot import FORMAT_VERSION
+from ..schema.views import VIEWS
+from .filters import Filters
+from .frames import frame
+from .readonlysql import run_query
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Listings"]
+
+
+class Listings:
+    """A database, opened read-only, and what its views and tables hold; a context manager.
+
+    Parameters
+    ----------
+    url : str or path
+        Database URL, or a SQLite file.
+    """
+
+    def __init__(self, url: str | os.PathLike[str]) -> None:
+        self._url = parse_url(url)
+        self._stack = ExitStack()
+        self._database: Database = self._stack.enter_context(open_for_reading(url))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._stack.close()
+
+    @property
+    def database(self) -> Database:
+        """The open database, and what the catalogue is."""
+        return self._database
+
+    def info(self) -> dict[str, object]:
+        """Return what the catalogue is, and how many rows it has, by name."""
+        identity = self._database.identity
+        counted = {"coadds": tables.coadd, "epochs": tables.epoch, "failures": tables.failure}
+        with self._database.engine.connect() as connection:
+            n_rows = {
+                name: connection.execute(sa.select(sa.func.count()).select_from(table)).scalar()
+                for name, table in counted.items()
+            }
+        return {
+            "database": shown(self._url),
+            "masks": str(self._database.root.folder),
+            "uuid": identity.uuid,
+            "format_version": FORMAT_VERSION,
+            "campaign": identity.campaign,
+            "wcs_source": identity.wcs_source,
+            **n_rows,
+        }
+
+    def tiles(self, **filters: Any) -> "pd.DataFrame":
+        """Return one row per tile and band: the view ``tile_quality``.
+
+        Parameters
+        ----------
+        **filters
+            See `goodpix.query.filters.Filters`.
+
+        Returns
+        -------
+        DataFrame
+            Empty, with its columns, where nothing matches.
+
+        Raises
+        ------
+        UnknownNameError
+            If a filter or column does not exist.
+        """
+        return self._view("tile_quality", filters)
+
+    def ccds(self, **filters: Any) -> "pd.DataFrame":
+        """Return one row per CCD image, each once: the view ``ccd_quality``; see `tiles`."""
+        return self._view("ccd_quality", filters)
+
+    def exposures(self, **filters: Any) -> "pd.DataFrame":
+        """Return one row per exposure: the view ``exposure_quality``; see `tiles`."""
+        return self._view("exposure_quality", filters)
+
+    def bits(self, **filters: Any) -> "pd.DataFrame":
+        """Return one row per mask bit of each plane of each epoch: ``bit_quality``; see `tiles`."""
+        return self._view("bit_quality", filters)
+
+    def failures(self, **filters: Any) -> "pd.DataFrame":
+        """Return one row per input that failed: the table ``failure``; see `tiles`."""
+        wanted = Filters.of(**filters)
+        failure = tables.failure
+        query = sa.select(failure).where(*wanted.conditions(failure)).order_by(failure.c.failure_key)
+        return self._frame(query)
+
+    def sql(self, query: str, parameters: Mapping[str, Any] | None = None) -> "pd.DataFrame":
+        """Return the answer of one SQL query, which can read everything and change nothing.
+
+        Parameters
+        ----------
+        query : str
+            One SELECT; values as ``:name``.
+        parameters : mapping, optional
+            Values by name.
+
+        Raises
+        ------
+        UsageError
+            If the query is not one, is wrong, or would change something.
+        """
+        with self._database.engine.connect() as connection:
+            return run_query(connection, query, parameters or {})
+
+    def _view(self, name: str, filters: Mapping[str, Any]) -> "pd.DataFrame":
+        view = VIEWS[name].table
+        key = [c for c in view.c if c.name in ("tilename", "band", "expnum", "ccdnum", "plane", "bit")]
+        query = sa.select(view).where(*Filters.of(**filters).conditions(view)).order_by(*key)
+        return self._frame(query)
+
+    def _frame(self, query: "sa.Select[Any]") -> "pd.DataFrame":
+        with self._database.engine.connect() as connection:
+            return frame(query.selected_columns, connection.execute(query))

@@ -1,0 +1,137 @@
+"""A function applied to many masks, side by side."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from ..schema.bits import BitNames
+from ..schema.errors import UsageError
+from ..schema.masksroot import MasksRoot
+from ..schema.rows import MaskKey
+from ..schema.workers import process_pool
+from .mask import Mask
+from .maskreader import MaskPlace, MaskReader
+
+__all__ = ["Mapped", "map_masks"]
+
+# Masks that travel to a worker together: of one file if possible, which is opened once.
+_BATCH = 16
+
+# Batches that wait for a worker: enough for a cluster of a few hundred.
+_AHEAD = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """What came of one mask.
+
+    Parameters
+    ----------
+    key : MaskKey
+        Which mask.
+    value : object
+        What the function returned; None where it failed.
+    error : str or None
+        Why there is no value: the error's class and text.
+    """
+
+    key: MaskKey
+    value: Any = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Batch:
+    """Some masks, as they travel to a worker."""
+
+    root: MasksRoot
+    bit_names: BitNames
+    places: tuple[MaskPlace, ...]
+    function: Callable[[Mask], Any]
+
+
+def map_masks(
+    function: Callable[[Mask], Any],
+    places: Iterable[MaskPlace],
+    root: MasksRoot,
+    bit_names: BitNames,
+    *,
+    executor: Executor | None = None,
+    workers: int = 1,
+) -> Iterator[Mapped]:
+    """Yield what a function returns for each mask, as it comes.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a `Mask`. With an executor or workers it has to be one that can be pickled, and so has its result.
+    places : iterable of MaskPlace
+        Which masks.
+    root : MasksRoot
+        The folder of the mask files, which workers see under the same name.
+    bit_names : BitNames
+        Names of the survey's mask bits.
+    executor : concurrent.futures.Executor, optional
+        What does the work.
+    workers : int
+        Processes of this machine that do it, where no executor is given; 1 is the calling process.
+
+    Yields
+    ------
+    Mapped
+        One for each mask, in any order where others do the work. A mask that cannot be read, or for which
+        the function fails, is one with an error.
+
+    Raises
+    ------
+    UsageError
+        If `workers` is less than 1.
+    """
+    if workers < 1:
+        raise UsageError(f"workers is {workers}: expected 1 or more")
+    with ExitStack() as stack:
+        if executor is None and workers == 1:
+            reader = MaskReader(root, bit_names)
+            stack.callback(reader.close)
+            for place in places:
+                yield _apply(function, reader, place)
+            return
+        pool = executor or stack.enter_context(process_pool(workers))
+        left = iter(places)
+        batches = (_Batch(root, bit_names, some, function) for some in iter(lambda: tuple(islice(left, _BATCH)), ()))
+        yield from _as_they_come(pool, batches)
+
+
+def _as_they_come(pool: Executor, batches: Iterator[_Batch]) -> Iterator[Mapped]:
+    pending: dict[Future[list[Mapped]], _Batch] = {}
+    try:
+        while True:
+            for batch in islice(batches, _AHEAD - len(pending)):
+                pending[pool.submit(_apply_to_all, batch)] = batch
+            if not pending:
+                return
+            for future in wait(pending, return_when=FIRST_COMPLETED).done:
+                batch, error = pending.pop(future), future.exception()
+                yield from future.result() if error is None else (_failed(place, error) for place in batch.places)
+    finally:
+        for future in pending:
+            future.cancel()
+
+
+def _apply_to_all(batch: _Batch) -> list[Mapped]:
+    reader = MaskReader(batch.root, batch.bit_names)
+    return [_apply(batch.function, reader, place) for place in batch.places]
+
+
+def _apply(function: Callable[[Mask], Any], reader: MaskReader, place: MaskPlace) -> Mapped:
+    try:
+        return Mapped(place.key, function(reader.read(place)))
+    except Exception as error:  # noqa: BLE001  # one bad mask never ends the work on others
+        return _failed(place, error)
+
+
+def _failed(place: MaskPlace, error: BaseException) -> Mapped:
+    return Mapped(place.key, error=f"{type(error).__name__}: {' '.join(str(error).split())}")

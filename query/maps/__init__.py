@@ -1,0 +1,1 @@
+"""Good pixels on the grid of a coadd, over whole CCDs and on the sky."""

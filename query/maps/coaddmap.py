@@ -1,0 +1,116 @@
+"""How many epochs are good at each pixel of a coadd."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ...schema.criteria import Selection
+from ...schema.nearest import mark_nearest
+from ...schema.pixelmap import pixel_map
+from .coaddgrid import CoaddGrid, find_grid
+from .countedmasks import counted_masks
+from .mapfiles import save_map
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from ..catalogue import Catalogue
+
+__all__ = ["EpochMap", "epoch_map"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EpochMap:
+    """How many epochs are good at each pixel of a coadd.
+
+    Parameters
+    ----------
+    counts : ndarray of int16, shape (ny, nx)
+        The numbers, on the coadd's pixels.
+    grid : CoaddGrid
+        Those pixels.
+    selection : Selection
+        The definition of good.
+    n_epochs : int
+        Epochs that were looked at.
+    """
+
+    counts: npt.NDArray[np.int16]
+    grid: CoaddGrid
+    selection: Selection
+    n_epochs: int
+
+    def summary(self) -> "pd.DataFrame":
+        """Return how many pixels have 0, 1, 2, ... good epochs.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``n_good_epochs``, ``n_pixels`` and ``fraction`` of the coadd's pixels; a row for every
+            number up to the largest.
+        """
+        import pandas as pd  # slow to import
+
+        # row by row: bincount makes a copy of 8 bytes a pixel
+        most = int(self.counts.max())
+        n_pixels = np.zeros(most + 1, np.int64)
+        for row in self.counts:
+            n_pixels += np.bincount(row, minlength=most + 1)
+        numbers = np.arange(most + 1)
+        return pd.DataFrame({"n_good_epochs": numbers, "n_pixels": n_pixels, "fraction": n_pixels / self.counts.size})
+
+    def plot(self, *, ax: "Axes | None" = None) -> "Axes":
+        """Draw the map; needs the extra ``plot``. See `goodpix.query.maps.mapplot.plot_map`."""
+        from .mapplot import plot_map  # matplotlib is an extra
+
+        return plot_map(self, ax=ax)
+
+    def save(self, path: Path | str) -> None:
+        """Write the map in the format that the file's name ends in; see `goodpix.query.maps.mapfiles.save_map`."""
+        save_map(self, path)
+
+
+def epoch_map(catalogue: "Catalogue", tilename: str, band: str, selection: Selection | None = None) -> EpochMap:
+    """Return how many epochs of a tile and band are good at each pixel of its coadd.
+
+    An epoch counts once at a coadd pixel when that is the nearest one of at least one of its good
+    pixels. Epochs without an SE segmentation map stay out unless the selection ignores `SE_SEG`.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Where the masks are.
+    tilename, band : str
+        The coadd.
+    selection : Selection, optional
+        A definition of good other than the default. Pixels off the coadd are nowhere on the map,
+        though it may ignore `OFF_COADD`.
+
+    Raises
+    ------
+    MaskNotFoundError
+        If the catalogue has no such tile and band.
+    UnknownNameError, UsageError
+        If the selection cannot be used.
+    """
+    grid = find_grid(catalogue.database, tilename, band)
+    wanted = selection or Selection()
+    ny, nx = grid.shape
+    counts = np.zeros(grid.shape, np.int16)
+    marks = np.zeros((ny + 2, nx + 2), np.bool_)
+    n_epochs = 0
+    for mask in counted_masks(catalogue, wanted, tilename=[tilename], band=[band]):
+        mapping = pixel_map(mask.wcs, grid.wcs, shape=mask.shape, offset=mask.position_offset, coadd_offset=grid.offset)
+        box = mark_nearest(mapping, mask.good(wanted), marks)
+        # without the border, which stands for what is off the coadd
+        x0, x1, y0, y1 = max(box.x0, 1), min(box.x1, nx + 1), max(box.y0, 1), min(box.y1, ny + 1)
+        if x0 < x1 and y0 < y1:
+            touched = marks[y0:y1, x0:x1]
+            counts[y0 - 1 : y1 - 1, x0 - 1 : x1 - 1] += touched
+            touched[...] = False
+        n_epochs += 1
+    return EpochMap(counts, grid, wanted, n_epochs)

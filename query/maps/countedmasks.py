@@ -1,0 +1,43 @@
+"""The masks that a sum over epochs counts."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ...schema.criteria import Criterion, Selection
+from ..filters import Filters
+
+if TYPE_CHECKING:
+    from ..catalogue import Catalogue
+    from ..mask import Mask
+
+__all__ = ["counted_masks"]
+
+
+def counted_masks(catalogue: "Catalogue", selection: Selection | None, **filters: Any) -> "Iterator[Mask]":
+    """Yield the masks of epochs, file by file, that a map or an area is made of.
+
+    Epochs without an SE segmentation map stay out, as they do of the views' sums, unless the
+    selection ignores `SE_SEG`: nobody knows which of their pixels are in an object.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Where they are.
+    selection : Selection or None
+        The definition of good.
+    **filters
+        See `goodpix.Catalogue.epochs`.
+
+    Raises
+    ------
+    UnknownNameError, UsageError
+        If the selection or a filter cannot be used, be there masks or none.
+    """
+    Filters.of(**filters)
+    if selection is not None:
+        selection.reject(catalogue.database.identity.bit_names)
+        selection.growths(catalogue.database.identity.bit_names)
+    every = selection is not None and Criterion.SE_SEG in selection.ignore
+    for mask in catalogue.masks(**filters):
+        if every or mask.row is None or mask.row["se_seg_used"]:
+            yield mask

@@ -1,0 +1,1 @@
+"""Places on the sky: which epochs saw them, and which pixels they are."""

@@ -1,0 +1,91 @@
+"""The area on the sky that is good in at least one epoch."""
+
+from collections.abc import Iterable
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..schema.criteria import Selection
+from ..schema.errors import UsageError
+from ..schema.inversemap import inverse_map, mark_covered
+from ..schema.solidangle import solid_angles
+from .coaddgrid import CoaddGrid, find_grid
+from .countedmasks import counted_masks
+
+if TYPE_CHECKING:
+    from .catalogue import Catalogue
+    from .mask import Mask
+
+__all__ = ["sky_area"]
+
+# Rows of a coadd done at a time.
+_ROWS = 256
+
+
+def sky_area(catalogue: "Catalogue", selection: Selection | None = None, **filters: Any) -> float:
+    """Return the area on the sky that is good in at least one of some epochs, each spot once.
+
+    Per tile it is the union over all epochs, of all bands, of the coadd pixels whose centre lies in a
+    good pixel, within the tile's unique region: those of neighbouring tiles do not overlap, so that
+    tiles add up. A tile without limits counts as a whole. Epochs without an SE segmentation map stay
+    out unless the selection ignores `SE_SEG`.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Where the masks are.
+    selection : Selection, optional
+        A definition of good other than the default.
+    **filters
+        Which epochs; see `goodpix.Catalogue.epochs`.
+
+    Returns
+    -------
+    float
+        Square arcminutes; each coadd pixel counts with its solid angle.
+
+    Raises
+    ------
+    UsageError
+        If the bands of a tile have coadds of different pixels or unique regions: ask for one band at a time.
+    """
+    masks = counted_masks(catalogue, selection, **filters)
+    return sum(
+        (_tile_area(catalogue, of_tile, selection) for _, of_tile in groupby(masks, lambda mask: mask.key.tilename)),
+        0.0,
+    )
+
+
+def _tile_area(catalogue: "Catalogue", masks: "Iterable[Mask]", selection: Selection | None) -> float:
+    """Return the area of one tile; there is one mask at least."""
+    grid: CoaddGrid | None = None
+    covered: npt.NDArray[np.bool_] = np.empty((0, 0), np.bool_)
+    for (tilename, band), of_band in groupby(masks, lambda mask: (mask.key.tilename, mask.key.band)):
+        found = find_grid(catalogue.database, tilename, band)
+        if grid is None:
+            grid, covered = found, np.zeros(found.shape, np.bool_)
+        elif not grid.same_sky(found):
+            raise UsageError(
+                f"tile {tilename}: the coadds of bands {grid.band} and {band} have different pixels or unique "
+                f"regions: expected one band at a time, such as {band}"
+            )
+        for mask in of_band:
+            inverse = inverse_map(
+                mask.wcs, grid.wcs, shape=mask.shape, offset=mask.position_offset, coadd_offset=grid.offset
+            )
+            mark_covered(inverse, mask.good(selection), covered)
+    return 0.0 if grid is None else _area(grid, covered)
+
+
+def _area(grid: CoaddGrid, covered: npt.NDArray[np.bool_]) -> float:
+    """Return the solid angle of some pixels of a coadd that are in its unique region, square arcminutes."""
+    ny, nx = grid.shape
+    total = 0.0
+    for y in range(0, ny, _ROWS):
+        rows = slice(y, min(y + _ROWS, ny))
+        counted = covered[rows] & grid.unique_rows(rows)
+        if counted.any():
+            total += float(solid_angles(grid.wcs, rows, nx, grid.offset).sum(where=counted))
+    return total

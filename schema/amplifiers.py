@@ -1,0 +1,62 @@
+"""The amplifier halves of a CCD, which are boxes of pixels."""
+
+import re
+from dataclasses import dataclass
+
+__all__ = ["Amplifiers", "Region"]
+
+_SECTION = re.compile(r"\s*\[\s*(\d+)\s*:\s*(\d+)\s*,\s*(\d+)\s*:\s*(\d+)\s*\]\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A box of pixels, half-open."""
+
+    x0: int
+    x1: int
+    y0: int
+    y1: int
+
+    @property
+    def n_pixels(self) -> int:
+        """Pixels in the box."""
+        return (self.x1 - self.x0) * (self.y1 - self.y0)
+
+
+@dataclass(frozen=True, slots=True)
+class Amplifiers:
+    """The two amplifier halves of a CCD."""
+
+    a: Region
+    b: Region
+
+    @classmethod
+    def of(cls, dataseca: str | None, datasecb: str | None, shape: tuple[int, int]) -> "Amplifiers":
+        """Return the halves that DATASECA and DATASECB say, else x < nx / 2 and the rest.
+
+        Sections that are not inside the image, or overlap, are those of another frame and not used.
+        """
+        a, b = _section(dataseca, shape), _section(datasecb, shape)
+        if a is None or b is None:
+            return cls.halves(shape)
+        apart = a.x1 <= b.x0 or b.x1 <= a.x0 or a.y1 <= b.y0 or b.y1 <= a.y0
+        return cls(a, b) if apart else cls.halves(shape)
+
+    @classmethod
+    def halves(cls, shape: tuple[int, int]) -> "Amplifiers":
+        """Return the halves x < nx / 2 and the rest."""
+        ny, nx = shape
+        middle = (nx + 1) // 2
+        return cls(Region(0, middle, 0, ny), Region(middle, nx, 0, ny))
+
+
+def _section(text: str | None, shape: tuple[int, int]) -> Region | None:
+    """Return the pixels of a FITS section such as ``[1:1024,1:4096]``; None if not inside the image."""
+    match = _SECTION.fullmatch(text or "")
+    if match is None:
+        return None
+    first_x, last_x, first_y, last_y = (int(each) for each in match.groups())
+    ny, nx = shape
+    if not (1 <= first_x <= last_x <= nx and 1 <= first_y <= last_y <= ny):
+        return None
+    return Region(first_x - 1, last_x, first_y - 1, last_y)

@@ -1,0 +1,213 @@
+"""How many epochs are good at each coadd pixel: the array, its files, the command."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from astropy.io import fits
+from astropy.wcs import WCS
+
+import goodpix
+from goodpix.query.maps.coaddmap import EpochMap, epoch_map
+from goodpix.query.maps.mapplot import reduced
+from goodpix.schema.errors import MaskNotFoundError, UnknownNameError, UsageError
+
+from .conftest import Run
+from .neighbours import SELECTIONS, coadd_positions, nearest, sky_of_pixels
+from .survey import SPEC, Survey
+
+TILE = SPEC.tilename
+
+
+def plain_map(catalogue: goodpix.Catalogue, band: str, selection: goodpix.Selection, how: str) -> npt.NDArray[Any]:
+    """Return the map that a loop over epochs makes."""
+    coadd = catalogue.mask(TILE, band).row
+    assert coadd is not None
+    counts = np.zeros((coadd["ny"], coadd["nx"]), int)
+    for mask in catalogue.masks(tilename=TILE, band=band):
+        assert mask.row is not None
+        ix, iy = nearest(coadd_positions(mask.row, coadd, how))
+        inside = (ix >= 0) & (ix < coadd["nx"]) & (iy >= 0) & (iy < coadd["ny"]) & mask.good(selection)
+        hit = np.zeros(counts.shape, np.bool_)
+        hit[iy[inside], ix[inside]] = True
+        counts += hit
+    return counts
+
+
+def made(survey: Survey, selection: goodpix.Selection | None = None) -> EpochMap:
+    with survey.catalogue() as catalogue:
+        return epoch_map(catalogue, TILE, "r", selection)
+
+
+@pytest.fixture
+def db(ingested: Survey) -> list[str]:
+    """The option that names the catalogue."""
+    return ["--db", str(ingested.database)]
+
+
+@pytest.mark.parametrize("how", ["wcslib", "esutil"])
+@pytest.mark.parametrize("name", SELECTIONS)
+@pytest.mark.parametrize("band", SPEC.bands)
+def test_map_equals_the_plain_way_at_every_pixel(name: str, band: str, how: str, ingested: Survey) -> None:
+    with ingested.catalogue() as catalogue:
+        found = catalogue.good_epoch_map(TILE, band, SELECTIONS[name])
+        expected = plain_map(catalogue, band, SELECTIONS[name], how)
+    assert found.dtype == np.int16
+    assert expected.max() > 1
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_map_without_selection_is_of_the_default_one(ingested: Survey) -> None:
+    with ingested.catalogue() as catalogue:
+        found = catalogue.good_epoch_map(TILE, "r")
+        np.testing.assert_array_equal(found, catalogue.good_epoch_map(TILE, "r", goodpix.Selection()))
+
+
+def test_map_is_on_the_tiles_own_coadd(neighbours: Survey, ingested: Survey) -> None:
+    with neighbours.catalogue() as catalogue:
+        np.testing.assert_array_equal(catalogue.good_epoch_map(TILE, "r"), made(ingested).counts)
+
+
+def test_epoch_without_segmentation_stays_out_unless_se_seg_is_ignored(survey: Survey) -> None:
+    survey.set_entry(0, {"seg_path": ...})
+    survey.ingest(allow_missing_se_seg=True)
+    assert made(survey).n_epochs == 2
+    assert made(survey, goodpix.Selection(ignore=["SE_SEG"])).n_epochs == 3
+
+
+def test_positions_count_from_the_coadds_own_offset(survey: Survey) -> None:
+    # what the coadd has at a pixel moves with it
+    own = goodpix.Selection(ignore=["COADD_SEG", "COADD_WEIGHT", "COADD_BMASK", "OFF_COADD"])
+    survey.ingest()
+    usual = made(survey, own).counts
+    survey.set_entry(None, {"position_offset": 3})
+    survey.ingest()
+    # added to the coadd's pixels before its WCS: all of the sky lies two pixels further down and left
+    np.testing.assert_array_equal(made(survey, own).counts[:-2, :-2], usual[2:, 2:])
+
+
+def test_summary_has_a_row_per_number_of_epochs(ingested: Survey) -> None:
+    found = made(ingested)
+    summary = found.summary()
+    assert list(summary.columns) == ["n_good_epochs", "n_pixels", "fraction"]
+    assert list(summary.n_good_epochs) == list(range(int(found.counts.max()) + 1))
+    assert [int((found.counts == n).sum()) for n in summary.n_good_epochs] == list(summary.n_pixels)
+    assert summary.fraction.sum() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(("tile", "band", "says"), [("DES9999+0000", "r", "no tile"), (TILE, "Y", "has bands i, r")])
+def test_unknown_tile_or_band_is_an_error(tile: str, band: str, says: str, ingested: Survey) -> None:
+    with ingested.catalogue() as catalogue, pytest.raises(MaskNotFoundError, match=says):
+        catalogue.good_epoch_map(tile, band)
+
+
+def test_unknown_bit_is_an_error(ingested: Survey) -> None:
+    wrong = goodpix.Selection(ignore_bits={"SE": ["STARS"]})
+    with ingested.catalogue() as catalogue, pytest.raises(UnknownNameError, match="STARS"):
+        catalogue.good_epoch_map(TILE, "r", wrong)
+
+
+# Files.
+
+
+def test_fits_file_has_the_numbers_and_the_coadds_wcs(ingested: Survey, tmp_path: Path) -> None:
+    wide = SELECTIONS["ignore"]
+    with ingested.catalogue() as catalogue:
+        found = catalogue.good_epoch_map(TILE, "r", wide, path=tmp_path / "map.fits")
+        coadd = catalogue.mask(TILE, "r").row
+    assert coadd is not None
+    with fits.open(tmp_path / "map.fits") as hdus:
+        header, image = hdus[1].header, hdus[1].data
+    assert np.issubdtype(image.dtype, np.integer)
+    np.testing.assert_array_equal(image, found)
+    assert (header["TILENAME"], header["BAND"], header["N_EPOCHS"]) == (TILE, "r", 3)
+    assert header["SELECT"] == str(wide)
+    y, x = np.mgrid[0 : coadd["ny"], 0 : coadd["nx"]]
+    sky = np.array(WCS(header).all_pix2world(x.ravel(), y.ravel(), 0))
+    np.testing.assert_allclose(sky, sky_of_pixels(coadd).reshape(2, -1), rtol=0, atol=1e-10)
+
+
+def test_fits_file_counts_from_one_whatever_the_coadds_offset(survey: Survey, tmp_path: Path) -> None:
+    survey.set_entry(None, {"position_offset": 0})
+    survey.ingest()
+    made(survey).save(tmp_path / "map.fits")
+    with survey.catalogue() as catalogue:
+        coadd = catalogue.mask(TILE, "r").row
+    assert coadd is not None
+    sky = np.array(WCS(fits.getheader(tmp_path / "map.fits", 1)).all_pix2world([0.0], [0.0], 0))
+    np.testing.assert_allclose(sky[:, 0], sky_of_pixels(coadd)[:, 0, 0], rtol=0, atol=1e-10)
+
+
+def test_npz_file_has_the_numbers(ingested: Survey, tmp_path: Path) -> None:
+    found = made(ingested, SELECTIONS["border"])
+    found.save(tmp_path / "map.npz")
+    with np.load(tmp_path / "map.npz") as file:
+        np.testing.assert_array_equal(file["n_good_epochs"], found.counts)
+        assert (str(file["tilename"]), str(file["band"]), str(file["selection"])) == (TILE, "r", "border 7")
+
+
+def test_picture_names_its_selection(ingested: Survey) -> None:
+    axes = made(ingested, SELECTIONS["grow"]).plot()
+    title = axes.get_title(loc="left")
+    assert title.splitlines()[0] == f"{TILE}  r  good ones of 3 epochs"
+    assert title.splitlines()[-1] == "selection: grow SE_SEG by 3, grow COADD_SEG by 2"
+
+
+def test_picture_file_is_a_picture(ingested: Survey, tmp_path: Path) -> None:
+    made(ingested).save(tmp_path / "map.PNG")
+    assert (tmp_path / "map.PNG").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("step", [1, 2, 3, 7])
+def test_reduced_map_is_of_means(step: int) -> None:
+    image = np.random.default_rng(1).integers(0, 9, (12, 17)).astype(np.int16)
+    found = reduced(image, step)
+    for y, x in np.ndindex(found.shape):
+        part = image[y * step : (y + 1) * step, x * step : (x + 1) * step]
+        assert found[y, x] == pytest.approx(part.mean())
+
+
+def test_name_that_says_no_format_is_refused_before_anything_is_done(ingested: Survey, tmp_path: Path) -> None:
+    with ingested.catalogue() as catalogue, pytest.raises(UsageError, match="expected a name that ends in"):
+        catalogue.good_epoch_map(TILE, "r", path=tmp_path / "map.jpg")
+
+
+# The command.
+
+
+def test_command_lists_pixels_by_number_of_epochs(ingested: Survey, db: list[str], cli: Run) -> None:
+    done = cli("map", TILE, "r", *db, "--border", "7")
+    assert (done.status, done.err) == (0, "")
+    lines = [line.split() for line in done.out.splitlines()]
+    summary = made(ingested, SELECTIONS["border"]).summary()
+    assert lines[0] == list(summary.columns)
+    assert [int(line[1]) for line in lines[1:]] == list(summary.n_pixels)
+
+
+@pytest.mark.parametrize("name", ["map.fits", "map.fits.fz", "map.npz", "map.png"])
+def test_command_writes_a_file(name: str, db: list[str], cli: Run, tmp_path: Path) -> None:
+    done = cli("map", TILE, "r", *db, "-o", tmp_path / name)
+    assert (done.status, done.out, done.err) == (0, "", f"wrote {tmp_path / name}\n")
+    assert (tmp_path / name).stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["DES9999+0000", "r"], "there is no tile DES9999+0000"),
+        ([TILE, "u"], "has bands i, r"),
+        ([TILE, "r", "-o", "map.gif"], "expected a name that ends in .fits, .png or .npz"),
+        ([TILE, "r", "-o", "no-folder/map.npz"], "cannot be written"),
+        ([TILE, "r", "-o", "no-folder/map.fits"], "cannot be written"),
+        ([TILE, "r", "--ignore", "SEG"], "unknown criterion 'SEG'"),
+    ],
+)
+def test_command_that_cannot_be_done_exits_2_in_one_line(
+    arguments: list[str], says: str, db: list[str], cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = cli("map", *arguments, *db)
+    assert (done.status, done.out, len(done.lines)) == (2, "", 1)
+    assert says in done.err

@@ -1,0 +1,42 @@
+"""Facts about dilation by a disc."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from scipy import ndimage
+
+from goodpix.schema.dilation import dilate
+from goodpix.schema.errors import UsageError
+
+RADII = [0, 0.5, 1, np.sqrt(2), 1.5, 2, 2.9, 3, 5, 8.25, 16, 40, 300]
+
+
+def disc(radius: float, largest: int) -> npt.NDArray[np.bool_]:
+    """Return the pixels within a radius of the middle one."""
+    reach = min(int(radius), largest)
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    within: npt.NDArray[np.bool_] = x**2 + y**2 <= radius**2
+    return within
+
+
+@pytest.mark.parametrize("radius", RADII)
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (37, 1), (23, 31), (70, 45)], ids=str)
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.2, 1.0])
+def test_dilation_is_that_of_scipy(shape: tuple[int, int], share: float, radius: float) -> None:
+    pixels = np.random.default_rng(5).random(shape) < share
+    expected = ndimage.binary_dilation(pixels, disc(radius, max(shape)))
+    assert np.array_equal(dilate(pixels, radius), expected)
+    assert np.array_equal(dilate(np.asfortranarray(pixels), radius), expected)
+
+
+def test_distance_of_hundreds_of_pixels_is_exact() -> None:
+    pixels: npt.NDArray[np.bool_] = np.zeros((700, 900), np.bool_)
+    pixels[300, 400] = True
+    y, x = np.indices(pixels.shape)
+    assert np.array_equal(dilate(pixels, 289.5), (y - 300) ** 2 + (x - 400) ** 2 <= 289.5**2)
+
+
+@pytest.mark.parametrize("radius", [-1, np.nan, np.inf])
+def test_radius_that_is_no_length_is_refused(radius: float) -> None:
+    with pytest.raises(UsageError, match="expected pixels, 0 or more"):
+        dilate(np.ones((2, 2), np.bool_), radius)
