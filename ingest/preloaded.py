@@ -3,9 +3,9 @@
 import numpy as np
 
 from ..schema.rle import encode
-from . import attempt
+from . import tile
 
-__all__ = ["attempt"]
+__all__ = ["tile"]
 
 # the first kernel that a process runs loads the compiler, which takes half a second
 encode(np.zeros((1, 1), np.int64))

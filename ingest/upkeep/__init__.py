@@ -1,1 +1,0 @@
-"""The upkeep of a catalogue: it is verified, made again from its masks, swept and brought to newer tables."""
