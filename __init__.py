@@ -7,11 +7,15 @@ if TYPE_CHECKING:
     from .ingest.direct import Comparison, check_mask
     from .ingest.report import IngestReport
     from .ingest.survey import ingest_tiles
+    from .ingest.upkeep.collect import gc
+    from .ingest.upkeep.rebuild import rebuild
+    from .ingest.upkeep.report import GcReport, Problem, RebuildReport, UpgradeReport, VerifyReport
+    from .ingest.upkeep.upgrade import upgrade
+    from .ingest.upkeep.verify import verify
     from .query.catalogue import Catalogue
     from .query.mask import Mask
     from .schema.bits import BitNames
     from .schema.criteria import Criterion, Selection
-    from .schema.database import upgrade
     from .schema.errors import GoodpixError
 
 __all__ = [
@@ -19,13 +23,21 @@ __all__ = [
     "Catalogue",
     "Comparison",
     "Criterion",
+    "GcReport",
     "GoodpixError",
     "IngestReport",
     "Mask",
+    "Problem",
+    "RebuildReport",
     "Selection",
+    "UpgradeReport",
+    "VerifyReport",
     "check_mask",
+    "gc",
     "ingest_tiles",
+    "rebuild",
     "upgrade",
+    "verify",
 ]
 
 _HOMES = {
@@ -33,13 +45,21 @@ _HOMES = {
     "Catalogue": ".query.catalogue",
     "Comparison": ".ingest.direct",
     "Criterion": ".schema.criteria",
+    "GcReport": ".ingest.upkeep.report",
     "GoodpixError": ".schema.errors",
     "IngestReport": ".ingest.report",
     "Mask": ".query.mask",
+    "Problem": ".ingest.upkeep.report",
+    "RebuildReport": ".ingest.upkeep.report",
     "Selection": ".schema.criteria",
+    "UpgradeReport": ".ingest.upkeep.report",
+    "VerifyReport": ".ingest.upkeep.report",
     "check_mask": ".ingest.direct",
+    "gc": ".ingest.upkeep.collect",
     "ingest_tiles": ".ingest.survey",
-    "upgrade": ".schema.database",
+    "rebuild": ".ingest.upkeep.rebuild",
+    "upgrade": ".ingest.upkeep.upgrade",
+    "verify": ".ingest.upkeep.verify",
 }
 
 

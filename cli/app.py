@@ -9,9 +9,13 @@ from ..schema.errors import GoodpixError
 from .maps import epoch_map
 from .places import AS_THEY_STAND, at
 from .reading import LISTINGS, epochs, info, listing, mask, sql
-from .writing import check, demo, ingest, upgrade
+from .upkeep import gc, rebuild, upgrade, verify
+from .writing import check, demo, ingest
 
 __all__ = ["app", "main"]
+
+# What installs a library that only some need.
+_EXTRAS = {"matplotlib": "plot", "psycopg": "postgres", "distributed": "dask"}
 
 app = typer.Typer(
     help="A catalogue of good background pixels.",
@@ -31,6 +35,9 @@ app.command()(mask)
 app.command()(check)
 app.command("map")(epoch_map)
 app.command()(sql)
+app.command()(verify)
+app.command()(rebuild)
+app.command()(gc)
 
 db_app = typer.Typer(help="The database of a catalogue.", no_args_is_help=True, rich_markup_mode=None)
 db_app.command()(info)
@@ -46,7 +53,7 @@ def main() -> None:
         print(f"goodpix: {error}", file=sys.stderr)
         sys.exit(2)
     except ModuleNotFoundError as error:
-        extra = {"matplotlib": "plot", "psycopg": "postgres"}.get((error.name or "").partition(".")[0])
+        extra = _EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
             raise
         print(f"goodpix: {error.name} is not installed: pip install 'goodpix[{extra}]'", file=sys.stderr)

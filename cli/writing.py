@@ -1,6 +1,7 @@
 """The commands that run the ingest side."""
 
 import os
+from contextlib import ExitStack
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -11,10 +12,11 @@ import typer
 from ..schema.errors import UsageError
 from .options import DEFAULT_DB, Db
 from .output import render_table, say, show_progress
+from .stops import stoppable
 
 # Imports in function bodies: they bring numba, pandas and SQL, which the help must not wait for.
 
-__all__ = ["check", "demo", "ingest", "upgrade"]
+__all__ = ["check", "demo", "ingest"]
 
 WcsSource = StrEnum("WcsSource", ["image", "scamp"])
 
@@ -65,25 +67,42 @@ def ingest(
     allow_dithered_weights: Annotated[
         bool, typer.Option("--allow-dithered-weights", help="Take weights that may have lost their zeros.")
     ] = False,
+    dask: Annotated[
+        str | None, typer.Option("--dask", metavar="ADDRESS", help="Dask scheduler, or its file, that has tiles done.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE.json", help="File for the report of the run, as JSON.")
+    ] = None,
 ) -> None:
     """Compute the masks of every epoch that info files list, and store them."""
     from ..ingest.survey import ingest_tiles
 
-    with show_progress() as advance:
-        report = ingest_tiles(
+    if dask is not None and workers is not None:
+        raise UsageError("--workers is for processes of this machine: expected --dask or --workers, not both")
+    with ExitStack() as stack:
+        stack.enter_context(stoppable("stopped: what is done is stored, the same command goes on with the rest"))
+        advance = stack.enter_context(show_progress())
+        executor = None
+        if dask is not None:
+            from ..ingest.daskcluster import dask_executor
+
+            executor = stack.enter_context(dask_executor(dask))
+        done = ingest_tiles(
             inputs,
             db=db,
             masks=masks or _masks_of_environment(db),
             wcs_source=wcs.value,
             workers=workers,
+            executor=executor,
             force=force,
             retry_failed=retry_failed,
             allow_missing_se_seg=allow_missing_se_seg,
             allow_dithered_weights=allow_dithered_weights,
             progress=advance,
+            report=report,
         )
-    say(str(report))
-    if report.n_failures:
+    say(str(done))
+    if done.n_failures:
         say("what failed and why: goodpix failures")
         raise typer.Exit(1)
 
@@ -110,12 +129,3 @@ def check(
     print(comparison)
     if not comparison.equal:
         raise typer.Exit(1)
-
-
-def upgrade(db: Db = DEFAULT_DB) -> None:
-    """Bring the tables of an older catalogue to the revision that this software writes."""
-    from ..schema.database import REVISION
-    from ..schema.database import upgrade as upgrade_tables
-
-    changed = upgrade_tables(db)
-    say(f"tables of revision {REVISION}{'' if changed else ' already'}")

@@ -3,9 +3,9 @@
 import numpy as np
 
 from ..schema.rle import encode
-from . import tile
+from . import attempt
 
-__all__ = ["tile"]
+__all__ = ["attempt"]
 
 # the first kernel that a process runs loads the compiler, which takes half a second
 encode(np.zeros((1, 1), np.int64))

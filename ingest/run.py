@@ -1,22 +1,27 @@
 """One run over many tiles."""
 
 import logging
+import os
+import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import Executor
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ..schema.database import Database
+from ..schema.database import Database, parse_url, shown
 from ..schema.errors import InfoFileError
 from ..schema.workers import Spread, in_order
+from .attempt import SideBySide, attempt_alone, attempt_apart, attempt_tile
 from .fingerprint import Options
 from .infofile import TileInfo
 from .inputs import Input
 from .plan import TileTask
-from .report import Failure, IngestReport
+from .report import Failure, IngestReport, Stages
 from .sharedarray import scratch_folder
-from .tile import Receipt, ingest_tile
+from .tile import Receipt
 from .writer import Writer
 
 __all__ = ["Run"]
@@ -26,6 +31,12 @@ logger = logging.getLogger(__name__)
 # Tiles submitted per worker: the next one waits where it will be done.
 _AHEAD = 2
 
+# The same of an executor of which it is not known how many workers it has: enough for a cluster of a few hundred.
+_WINDOW = 512
+
+# Seconds for which a run that is stopped goes on storing what is done.
+_GRACE = 5.0
+
 
 class Run:
     """One run over many tiles, which remembers how it went; a context manager, which records that.
@@ -34,8 +45,10 @@ class Run:
     ----------
     inputs : list of Input
         The info files.
+    url : str or path
+        The database.
     database : Database
-        Open for writing.
+        The same, open for writing.
     arguments : mapping
         What the run was asked for, to be recorded.
     options : Options
@@ -47,6 +60,7 @@ class Run:
     def __init__(
         self,
         inputs: list[Input],
+        url: str | os.PathLike[str],
         database: Database,
         arguments: Mapping[str, Any],
         options: Options,
@@ -54,11 +68,14 @@ class Run:
         force: bool,
         retry_failed: bool,
     ) -> None:
-        self._inputs = inputs
+        self._inputs, self._url = inputs, parse_url(url)
         self._database, self._writer, self._options = database, Writer(database, arguments), options
         self._force, self._retry_failed = force, retry_failed
         self._receipts: list[Receipt] = []
         self._info_failures: list[Failure] = []
+        self._started = datetime.now(UTC).isoformat(timespec="seconds")
+        self._seconds_commit = 0.0
+        self._outcome = "under way"
 
     def __enter__(self) -> "Run":
         return self
@@ -67,17 +84,24 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         report = self.report()
-        outcome = "failures" if report.n_failures else "done"
+        done = "failures" if report.n_failures else "done"
+        self._outcome = done if error is None else "interrupted"
         self._writer.finish(
             n_tiles=report.n_tiles,
             n_epochs=report.n_epochs,
             n_unchanged=report.n_unchanged,
             n_failures=report.n_failures,
-            outcome=outcome if error is None else "interrupted",
+            outcome=self._outcome,
         )
 
     def tiles(self, n_workers: int, executor: Executor | None, pool: Executor | None) -> Iterator[None]:
-        """Do every tile, with an executor, a pool of processes or alone; yield whenever one is done."""
+        """Do every tile, with an executor, a pool of processes or alone; yield whenever one is done.
+
+        Raises
+        ------
+        WorkerLostError
+            If the executor takes no more tiles.
+        """
         tiles: list[tuple[Path, TileInfo]] = []
         for each in self._inputs:
             if isinstance(each.content, TileInfo):
@@ -86,53 +110,74 @@ class Run:
                 self._info_failures.append(_info_failure(each.path, each.content, self._writer))
                 yield
         if executor is not None:
-            yield from self._side_by_side(tiles, executor, n_workers)
-        elif pool is None:
-            yield from self._one_by_one(tiles)
+            yield from self._by_executor(tiles, executor, _AHEAD * n_workers if n_workers > 1 else _WINDOW)
+        elif pool is not None:
+            yield from self._by_pool(tiles, pool, n_workers)
         else:
-            # those for which there are not tiles enough to keep every worker busy come last, spread out
-            n_whole = len(tiles) - len(tiles) % n_workers
-            yield from self._side_by_side(tiles[:n_whole], pool, n_workers)
-            spread = in_order(pool, _AHEAD * n_workers)
-            for tile in tiles[n_whole:]:
-                with scratch_folder() as scratch:
-                    yield from self._one_by_one([tile], spread, scratch)
+            yield from self._one_by_one(tiles)
 
     def _one_by_one(
         self, tiles: list[tuple[Path, TileInfo]], spread: Spread = map, scratch: Path | None = None
     ) -> Iterator[None]:
         """Do the tiles here, one after the other."""
         for path, info in tiles:
-            self._take(_attempt(self._task(path, info), spread, scratch))
+            self._take(attempt_tile(self._task(path, info), spread, scratch))
             yield
 
-    def _side_by_side(self, tiles: list[tuple[Path, TileInfo]], executor: Executor, n_workers: int) -> Iterator[None]:
-        """Have an executor do the tiles, a few submitted at a time; take each as it is done."""
-        pending: dict[Future[Receipt], TileTask] = {}
-        for path, info in tiles:
-            if len(pending) == _AHEAD * n_workers:
-                yield from self._collect(pending)
-            task = self._task(path, info)
-            pending[executor.submit(ingest_tile, task)] = task
-        while pending:
-            yield from self._collect(pending)
-
-    def _collect(self, pending: dict[Future[Receipt], TileTask]) -> Iterator[None]:
-        """Take the tiles that are done, at least one."""
-        for future in wait(pending, return_when=FIRST_COMPLETED).done:
-            task = pending.pop(future)
-            error = future.exception()
-            self._take(future.result() if error is None else _lost(task, error))
+    def _by_executor(self, tiles: list[tuple[Path, TileInfo]], executor: Executor, n_ahead: int) -> Iterator[None]:
+        """Have an executor do the tiles; one that it lost is not to blame before it was lost alone."""
+        lost: list[TileTask] = []
+        yield from self._side_by_side(tiles, executor, n_ahead, lost)
+        for task in lost:
+            self._take(attempt_alone(task, executor))
             yield
+
+    def _by_pool(self, tiles: list[tuple[Path, TileInfo]], pool: Executor, n_workers: int) -> Iterator[None]:
+        """Have a pool of processes do the tiles, and the epochs of some."""
+        # those for which there are not tiles enough to keep every worker busy come last, spread out
+        n_whole = len(tiles) - len(tiles) % n_workers
+        lost: list[TileTask] = []
+        yield from self._side_by_side(tiles[:n_whole], pool, _AHEAD * n_workers, lost)
+        spread = in_order(pool, _AHEAD * n_workers)
+        for tile in tiles[n_whole:]:
+            with scratch_folder() as scratch:
+                yield from self._one_by_one([tile], spread, scratch)
+        for task in lost:
+            with scratch_folder() as scratch:
+                self._take(attempt_apart(task, pool, spread, scratch))
+            yield
+
+    def _side_by_side(
+        self, tiles: list[tuple[Path, TileInfo]], executor: Executor, n_ahead: int, lost: list[TileTask]
+    ) -> Iterator[None]:
+        """Have an executor do the tiles, a few submitted at a time; take each as it is done, and list the lost."""
+        hands = SideBySide(executor, n_ahead)
+        try:
+            for receipt in hands.receipts(self._task(path, info) for path, info in tiles):
+                self._take(receipt)
+                yield
+        except (KeyboardInterrupt, SystemExit):
+            hands.drop()
+            until = time.monotonic() + _GRACE
+            for receipt in hands.finished():
+                self._take(receipt)
+                if time.monotonic() > until:
+                    break
+            raise
+        for task in hands.lost:
+            logger.warning("%s %s: its worker died: it is tried again", task.info.tilename, task.info.band)
+        lost += hands.lost
 
     def _take(self, receipt: Receipt) -> None:
         """Load the receipt of a tile."""
+        started = time.monotonic()
         self._writer.commit(receipt)
+        self._seconds_commit += time.monotonic() - started
         self._receipts.append(receipt)
         _log(receipt)
 
     def report(self, seconds: float = 0.0) -> IngestReport:
-        """Return what was done so far."""
+        """Return what was done so far, and how it ended."""
         given = {str(each.path): number for number, each in enumerate(self._inputs)}
         receipts = sorted(self._receipts, key=lambda receipt: given[receipt.info_path])
         return IngestReport(
@@ -143,6 +188,19 @@ class Run:
             failures=(*self._info_failures, *(failure for receipt in receipts for failure in receipt.failures)),
             n_failed_before=sum(len(receipt.failed_before) for receipt in receipts),
             seconds=seconds,
+            n_pixels=sum(receipt.n_pixels for receipt in receipts),
+            n_bytes=sum(receipt.n_bytes for receipt in receipts),
+            stages=Stages(
+                coadd=sum(receipt.seconds_coadd for receipt in receipts),
+                epochs=sum(receipt.seconds - receipt.seconds_coadd for receipt in receipts),
+                database=self._seconds_commit,
+            ),
+            run_id=self._writer.run_id,
+            started=self._started,
+            outcome=self._outcome,
+            version=version("goodpix"),
+            database=shown(self._url),
+            masks=str(self._database.root.folder),
         )
 
     def _task(self, path: Path, info: TileInfo) -> TileTask:
@@ -163,14 +221,6 @@ class Run:
         )
 
 
-def _attempt(task: TileTask, spread: Spread = map, scratch: Path | None = None) -> Receipt:
-    """Do one tile here."""
-    try:
-        return ingest_tile(task, spread, scratch)
-    except Exception as error:  # noqa: BLE001  # the disk is full, say: the old masks hold, other tiles go on
-        return _lost(task, error)
-
-
 def _log(receipt: Receipt) -> None:
     """Say what a tile job did."""
     tile = f"{receipt.tilename} {receipt.band}"
@@ -186,19 +236,6 @@ def _log(receipt: Receipt) -> None:
     )
     for expnum, ccdnum in receipt.dropped:
         logger.warning("%s: epoch %d/%d is dropped: the info file no longer lists it", tile, expnum, ccdnum)
-
-
-def _lost(task: TileTask, error: BaseException) -> Receipt:
-    message = f"no new mask file could be written: {' '.join(str(error).split()) or type(error).__name__}"
-    failure = Failure(
-        key=task.failure_key("coadd"),
-        path=task.info_path,
-        error_type=type(error).__name__,
-        message=message,
-        tilename=task.info.tilename,
-        band=task.info.band,
-    )
-    return Receipt(task.info_path, task.info.tilename, task.info.band, whole=False, failures=(failure,))
 
 
 def _info_failure(path: Path, error: InfoFileError, writer: Writer) -> Failure:

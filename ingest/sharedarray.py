@@ -1,9 +1,12 @@
 """An array that worker processes share instead of copying it."""
 
+import fcntl
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["SharedArray", "scratch_folder"]
+__all__ = ["SharedArray", "remove_leftovers", "scratch_folder"]
+
+_PREFIX = "goodpix-scratch-"
+
+# Seconds; a younger folder may not be locked yet.
+_YOUNG = 60
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,5 +63,28 @@ def _attach(path: Path, shape: tuple[int, ...], dtype: str) -> SharedArray:
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
     """Give a folder for shared arrays, in the system's temporary folder, for as long as they are needed."""
-    with tempfile.TemporaryDirectory(prefix="goodpix-") as folder:
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder, _opened(Path(folder)) as descriptor:
+        # the lock goes with this process, whatever ends it; where there are none, nobody removes the folder either
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield Path(folder)
+
+
+def remove_leftovers() -> None:
+    """Remove the scratch folders of this user's processes that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            state = folder.lstat()
+            if state.st_uid == os.getuid() and time.time() - state.st_mtime > _YOUNG:
+                with _opened(folder) as descriptor:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(folder)
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[int]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -6,13 +6,15 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import asdict
+from pathlib import Path
 
 from ..schema.bits import DES_Y6, BitNames
 from ..schema.errors import UsageError
 from ..schema.workers import process_pool, usable_cores
 from .fingerprint import Options
-from .inputs import check_inputs, read_inputs, used_variables, worth_starting
+from .inputs import Input, check_inputs, read_inputs, used_variables, worth_starting
 from .report import IngestReport
+from .sharedarray import remove_leftovers
 
 __all__ = ["ingest_tiles"]
 
@@ -34,6 +36,7 @@ def ingest_tiles(
     allow_dithered_weights: bool = False,
     bit_names: BitNames = DES_Y6,
     progress: Progress | None = None,
+    report: PathLike | None = None,
 ) -> IngestReport:
     """Compute the masks of every epoch that info files list, and store them.
 
@@ -55,8 +58,10 @@ def ingest_tiles(
         for more than 1 keeps its own work under ``if __name__ == "__main__":``, as with all of
         multiprocessing.
     executor : concurrent.futures.Executor, optional
-        What does the tiles instead; it has `workers` workers. They write mask files, and need the
-        masks root and the survey's files where this process has them.
+        What does the tiles instead: of Dask, say, ``Client(...).get_executor(pure=False)``. Its workers write
+        the mask files and never touch the database; they need goodpix, and the masks root and the survey's
+        files where this process has them. Twice as many tiles as `workers` are submitted at a time; 512 when
+        that is 1 or None.
     force : bool
         Make every mask again.
     retry_failed : bool
@@ -69,11 +74,14 @@ def ingest_tiles(
         Names of the survey's mask bits; recorded when the catalogue is made.
     progress : callable, optional
         Called with the tiles that are done, and all of them.
+    report : path, optional
+        File for the report, as JSON. It is written when the run is stopped, too.
 
     Returns
     -------
     IngestReport
-        What was done and what failed; a failure is recorded and stops nothing else.
+        What was done and what failed; a failure is recorded and stops nothing else. Nor does a worker that
+        dies: its tile is tried once more when nothing else is under way, then it is a failure.
 
     Raises
     ------
@@ -81,6 +89,12 @@ def ingest_tiles(
         If an input path does not exist, inputs contradict each other or the catalogue.
     CatalogueError
         If the catalogue or its masks root cannot be used.
+    WorkerLostError
+        If the executor takes no more tiles.
+
+    Notes
+    -----
+    Whatever stops a run, each tile that was stored is whole, and the same call goes on with the others.
     """
     started = time.monotonic()
     if wcs_source not in ("image", "scamp"):
@@ -96,11 +110,10 @@ def ingest_tiles(
         "retry_failed": retry_failed,
         "variables": used_variables(inputs),
     }
-    n_workers = usable_cores() if workers is None else workers
-    if n_workers < 1:
-        raise UsageError(f"workers is {workers}: expected 1 or more")
-    if executor is None:
-        n_workers = worth_starting(n_workers, inputs)
+    if report is not None and not Path(report).absolute().parent.is_dir():
+        raise UsageError(f"report {report}: its folder does not exist")
+    n_workers = _number_of(workers, executor, inputs)
+    remove_leftovers()
     with ExitStack() as stack:
         pool = None
         if executor is None and n_workers > 1:
@@ -112,8 +125,20 @@ def ingest_tiles(
         database = stack.enter_context(
             open_for_writing(db, masks=masks, campaign=campaign, wcs_source=wcs_source, bit_names=bit_names)
         )
-        run = stack.enter_context(Run(inputs, database, arguments, options, force=force, retry_failed=retry_failed))
+        run = Run(inputs, db, database, arguments, options, force=force, retry_failed=retry_failed)
+        if report is not None:
+            stack.callback(lambda: run.report(time.monotonic() - started).write(report))
+        stack.enter_context(run)
         for number, _ in enumerate(run.tiles(n_workers, executor, pool), start=1):
             if progress is not None:
                 progress(number, len(inputs))
     return run.report(time.monotonic() - started)
+
+
+def _number_of(workers: int | None, executor: Executor | None, inputs: list[Input]) -> int:
+    """Return how many workers there are to be."""
+    if workers is not None and workers < 1:
+        raise UsageError(f"workers is {workers}: expected 1 or more")
+    if executor is not None:
+        return workers or 1
+    return worth_starting(workers or usable_cores(), inputs)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..schema.errors import MaskFileError
+from ..schema.errors import MaskFileError, WorkerLostError
 from ..schema.maskfile import MaskFile, MaskFileWriter
 from ..schema.rle import Runs
 from ..schema.rows import EpochFacts, MaskRow
@@ -58,8 +58,10 @@ class Receipt:
         Epochs that the info file no longer lists.
     n_unchanged : int
         Epochs that were up to date.
-    seconds : float
-        How long the job took.
+    n_bytes : int
+        Size of the new mask file.
+    seconds, seconds_coadd : float
+        How long the job took, and reading the coadd of it.
     """
 
     info_path: str
@@ -73,12 +75,23 @@ class Receipt:
     failed_before: tuple[str, ...] = ()
     dropped: tuple[EpochKey, ...] = ()
     n_unchanged: int = 0
+    n_bytes: int = 0
     seconds: float = 0.0
+    seconds_coadd: float = 0.0
 
     @property
     def n_made(self) -> int:
         """Epochs whose masks were made."""
-        return sum(each.made for each in self.rows if each.row.key.kind == "epoch")
+        return len(self._made)
+
+    @property
+    def n_pixels(self) -> int:
+        """Pixels of these masks."""
+        return sum(row.nx * row.ny for row in self._made)
+
+    @property
+    def _made(self) -> list[MaskRow]:
+        return [each.row for each in self.rows if each.made and each.row.key.kind == "epoch"]
 
 
 class _LostMaskError(Exception):
@@ -134,7 +147,9 @@ def _ingest(task: TileTask, previous: MaskFile | None, spread: Spread, scratch: 
     of_coadd: Mask | None = None
     made: Iterator[Mask | _Trouble] = iter(())
     if plan.needs_coadd:
+        started = time.monotonic()
         coadd = _try_coadd(task, spread, scratch)
+        receipt = replace(receipt, seconds_coadd=time.monotonic() - started)
         if isinstance(coadd, _Trouble):
             return _without_coadd(task, plan, receipt, coadd)
         for_epochs = coadd.for_epochs
@@ -186,7 +201,7 @@ def _write(task: TileTask, plan: Plan, receipt: Receipt, sources: _Sources) -> R
             add(of_coadd, made=sources.of_coadd is not None)
         for entry, step in plan.epochs:
             if step.action is Action.MAKE:
-                made = next(sources.made)
+                made = _next_made(sources.made)
                 if not isinstance(made, _Trouble):
                     changed = True
                     add(made, made=True)
@@ -202,21 +217,34 @@ def _write(task: TileTask, plan: Plan, receipt: Receipt, sources: _Sources) -> R
         if not changed:
             return receipt
         mask_file = writer.finish()
-    return replace(receipt, mask_file=mask_file, generation=generation, rows=tuple(rows), dropped=plan.dropped)
+    n_bytes = task.root.path(mask_file).stat().st_size
+    return replace(
+        receipt, mask_file=mask_file, generation=generation, rows=tuple(rows), dropped=plan.dropped, n_bytes=n_bytes
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _Trouble:
-    """Why a mask could not be made: an error as it travels between processes."""
+    """Why a mask could not be made: an error as it travels between processes.
+
+    Parameters
+    ----------
+    error_type, message : str
+        The error, in one line.
+    of_inputs : bool
+        Whether it comes again as long as the inputs are the same: that of a machine may not.
+    """
 
     error_type: str
     message: str
+    of_inputs: bool
 
     @classmethod
     def of(cls, error: Exception) -> "_Trouble":
-        """Return the trouble of an error, as one line."""
+        """Return the trouble of an error."""
         logger.debug("the error in full", exc_info=error)
-        return cls(type(error).__name__, " ".join(str(error).split()) or type(error).__name__)
+        message = " ".join(str(error).split()) or type(error).__name__
+        return cls(type(error).__name__, message, not isinstance(error, WorkerLostError | MemoryError))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -234,6 +262,14 @@ def _try_epoch(job: _EpochJob) -> Mask | _Trouble:
     try:
         return _checked(make_epoch_mask(job.entry, job.coadd, job.options, job.fingerprint))
     except Exception as error:  # noqa: BLE001  # one bad epoch never ends a survey job
+        return _Trouble.of(error)
+
+
+def _next_made(made: Iterator[Mask | _Trouble]) -> Mask | _Trouble:
+    """Return the next mask of those that are made, or why there is none."""
+    try:
+        return next(made)
+    except WorkerLostError as error:
         return _Trouble.of(error)
 
 
@@ -301,5 +337,5 @@ def _failure(task: TileTask, step: Step, trouble: _Trouble, entry: EpochInfo | N
         band=task.info.band,
         expnum=entry.expnum if entry else None,
         ccdnum=entry.ccdnum if entry else None,
-        fingerprint=step.fingerprint,
+        fingerprint=step.fingerprint if trouble.of_inputs else None,
     )

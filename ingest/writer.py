@@ -2,7 +2,7 @@
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -20,7 +20,7 @@ from .plan import EpochKey, Known
 from .report import Failure
 from .tile import Receipt, StoredRow
 
-__all__ = ["KnownTile", "Writer"]
+__all__ = ["KnownTile", "Writer", "record_failures"]
 
 Values = dict[str, Any]
 
@@ -102,12 +102,12 @@ class Writer:
             connection.execute(tables.failure.delete().where(of_info))
             if receipt.whole:
                 _forget_failures(connection, receipt)
-            _record(connection, receipt.failures, attempts)
+            record_failures(connection, receipt.failures, attempts)
 
     def commit_failure(self, failure: Failure) -> None:
         """Record that an info file could not be used."""
         with self._engine.begin() as connection:
-            _record(connection, (failure,), _attempts(connection, failure.path))
+            record_failures(connection, (failure,), _attempts(connection, failure.path))
 
     def finish(self, *, n_tiles: int, n_epochs: int, n_unchanged: int, n_failures: int, outcome: str) -> None:
         """Record how the run ended."""
@@ -205,12 +205,25 @@ def _forget_failures(connection: sa.Connection, receipt: Receipt) -> None:
     )
 
 
-def _record(connection: sa.Connection, failures: tuple[Failure, ...], attempts: Mapping[str, int]) -> None:
+def record_failures(
+    connection: sa.Connection, failures: Iterable[Failure], attempts: Mapping[str, int] | None = None
+) -> None:
+    """Write what failed into the database, in the place of what is there of the same keys.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a transaction.
+    failures : iterable of Failure
+        What failed.
+    attempts : mapping, optional
+        How often that had been tried before, by key.
+    """
     failure = tables.failure
     for each in failures:
         values = values_of(each)
         values["failure_key"] = values.pop("key")
-        values |= {"attempts": attempts.get(each.key, 0) + 1, "failed_at": _now()}
+        values |= {"attempts": (attempts or {}).get(each.key, 0) + 1, "failed_at": _now()}
         connection.execute(failure.delete().where(failure.c.failure_key == each.key))
         connection.execute(failure.insert().values(values))
 

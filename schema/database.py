@@ -3,7 +3,7 @@
 import json
 import os
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +22,12 @@ __all__ = [
     "REVISION",
     "Database",
     "Identity",
+    "create_tables",
     "is_catalogue",
     "open_for_reading",
     "open_for_writing",
     "parse_url",
+    "remembered_root",
     "shown",
     "upgrade",
 ]
@@ -48,6 +50,25 @@ class Identity:
     campaign: str
     wcs_source: str
     bit_names: BitNames
+
+    @property
+    def row(self) -> dict[str, object]:
+        """The row of the table catalogue."""
+        return {
+            "catalogue_id": 1,
+            "uuid": self.uuid,
+            "format_version": FORMAT_VERSION,
+            "masks_root": self.masks_root,
+            "campaign": self.campaign,
+            "wcs_source": self.wcs_source,
+            "bits": json.dumps({"se": dict(self.bit_names.se), "coadd": dict(self.bit_names.coadd)}),
+            "footprint_nside": NSIDE,
+        }
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What the marker of the masks root keeps of it."""
+        return {"campaign": self.campaign, "wcs_source": self.wcs_source}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +112,9 @@ def parse_url(url: str | os.PathLike[str]) -> sa.URL:
         raise UsageError(f"--db: {backend} is not supported: expected sqlite:///FILE or postgresql+psycopg://...")
     if backend == "sqlite":
         return parsed.set(database=_on_disk(parsed.database))
+    if "@" in f"{parsed.host}{parsed.database}":
+        # what follows the first @ of a password was taken for the host, and would be shown
+        raise UsageError("--db: the URL has more than one @: expected %40 for one in a user name or password")
     return parsed.set(drivername="postgresql+psycopg")
 
 
@@ -196,7 +220,7 @@ def open_for_writing(
                     f"{what} is {wanted}, but the catalogue {shown(parsed)} was made with {found}: "
                     "use another --db and --masks for it"
                 )
-        root.claim(identity.uuid, new=_has_no_masks(engine))
+        root.claim(identity.uuid, new=_has_no_masks(engine), facts=identity.facts)
         yield Database(engine, identity, root)
     except sa.exc.DBAPIError as error:
         raise _unusable(parsed, error) from error
@@ -222,24 +246,19 @@ def _create(
             f"masks root {root.folder} belongs to catalogue {owner}, but {shown(url)} is empty: "
             "give this catalogue a root of its own with --masks"
         )
-    values = {
-        "catalogue_id": 1,
-        "uuid": str(uuid.uuid4()),
-        "format_version": FORMAT_VERSION,
-        "masks_root": _remembered(url, root),
-        "campaign": campaign,
-        "wcs_source": wcs_source,
-        "bits": json.dumps({"se": dict(bit_names.se), "coadd": dict(bit_names.coadd)}),
-        "footprint_nside": NSIDE,
-    }
+    identity = Identity(str(uuid.uuid4()), remembered_root(url, root), campaign, wcs_source, bit_names)
     with engine.begin() as connection:
-        # what the migrations come to, without loading Alembic
-        metadata.create_all(connection)
-        connection.execute(sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
-        connection.execute(sa.text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": REVISION})
-        create_views(connection)
-        guide_planner(connection)
-        connection.execute(catalogue.insert().values(values))
+        create_tables(connection, identity)
+
+
+def create_tables(connection: sa.Connection, identity: Identity) -> None:
+    """Make the tables of an empty catalogue, and say what it is: what the migrations come to, without Alembic."""
+    metadata.create_all(connection)
+    connection.execute(sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+    connection.execute(sa.text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": REVISION})
+    create_views(connection)
+    guide_planner(connection)
+    connection.execute(catalogue.insert().values(identity.row))
 
 
 def migrate(connection: sa.Connection, revision: str = REVISION) -> None:
@@ -256,13 +275,16 @@ def migrate(connection: sa.Connection, revision: str = REVISION) -> None:
     guide_planner(connection)
 
 
-def upgrade(url: str | os.PathLike[str]) -> bool:
+def upgrade(url: str | os.PathLike[str], before: Callable[[str], object] | None = None) -> bool:
     """Bring the tables of a catalogue to the newest revision, all or nothing; its masks stay as they are.
 
     Parameters
     ----------
     url : str or path
         The database.
+    before : callable, optional
+        Called with the revision that the tables have, before anything changes and while no one else can
+        write; not called where there is nothing to do.
 
     Returns
     -------
@@ -283,6 +305,11 @@ def upgrade(url: str | os.PathLike[str]) -> bool:
     engine = writer(parsed)
     try:
         with engine.begin() as connection:
+            revision = str(connection.execute(_RECORDED).scalar())
+            if revision == REVISION:  # by someone else, since
+                return False
+            if before is not None:
+                before(revision)
             migrate(connection)
     except sa.exc.DBAPIError as error:
         raise _unusable(parsed, error) from error
@@ -329,7 +356,7 @@ def _identity(engine: sa.Engine, url: sa.URL, revisions: Collection[str]) -> Ide
     )
 
 
-def _remembered(url: sa.URL, root: MasksRoot) -> str:
+def remembered_root(url: sa.URL, root: MasksRoot) -> str:
     """Return a root as the catalogue remembers it: relative where it lies beside a SQLite file."""
     path = sqlite_path(url)
     if path is not None and root.folder.is_relative_to(path.parent):

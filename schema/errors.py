@@ -19,6 +19,7 @@ __all__ = [
     "UnknownNameError",
     "UsageError",
     "WcsError",
+    "WorkerLostError",
 ]
 
 
@@ -80,3 +81,7 @@ class CatalogueError(GoodpixError, OSError):
 
 class CatalogueVersionError(CatalogueError):
     """A catalogue of another version than this software can use."""
+
+
+class WorkerLostError(GoodpixError, OSError):
+    """Work whose worker process died, or an executor that takes no more of it."""

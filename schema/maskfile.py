@@ -162,6 +162,28 @@ class MaskFile:
     def __len__(self) -> int:
         return int(self._parquet.num_row_groups)
 
+    @property
+    def generation(self) -> int:
+        """How many files of its tile and band there had been, itself included, as it says itself."""
+        try:
+            return int(self._said("generation"))
+        except ValueError as error:
+            raise MaskFileError(_damaged(self.path, error)) from error
+
+    @property
+    def bit_names(self) -> BitNames:
+        """The names of the mask bits that it carries."""
+        try:
+            bits = json.loads(self._said("bits"))
+            return BitNames(bits["se"], bits["coadd"])
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise MaskFileError(_damaged(self.path, error)) from error
+
+    def _said(self, name: str) -> str:
+        """Return what its footer says by a name; nothing where it does not."""
+        found: bytes = (self._parquet.metadata.metadata or {}).get(f"goodpix.{name}".encode(), b"")
+        return found.decode()
+
     def row(self, row_group: int) -> MaskRow:
         """Return one row without its runs.
 

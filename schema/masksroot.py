@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ FORMAT_VERSION = 1
 
 # The underscore keeps it out of the way of readers that take a folder for a Parquet dataset.
 _MARKER = "_goodpix.json"
+_FACTS = ("campaign", "wcs_source")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +55,32 @@ class MasksRoot:
         CatalogueVersionError
             If it is of another format version.
         """
+        return self._marked().get("uuid")
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What the root's marker says of its catalogue besides: campaign and wcs_source; an old one says nothing."""
+        return {name: value for name, value in self._marked().items() if name != "uuid"}
+
+    def _marked(self) -> dict[str, str]:
+        """Return what the marker says; nothing where there is none."""
         marker = self.folder / _MARKER
         try:
             if not marker.exists():
-                return None
+                return {}
             found = json.loads(marker.read_text())
-            version, uuid = found["format_version"], str(found["uuid"])
-        except (OSError, ValueError, TypeError, KeyError) as error:
+            version = found.pop("format_version")
+            marked = {"uuid": str(found["uuid"])} | {name: str(found[name]) for name in _FACTS if name in found}
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise CatalogueError(f"masks root {self.folder}: cannot read its {_MARKER} ({error})") from error
         if version != FORMAT_VERSION:
             raise CatalogueVersionError(
                 f"masks root {self.folder}: format version {version}, expected {FORMAT_VERSION}: "
                 "use the goodpix that wrote it"
             )
-        return uuid
+        return marked
 
-    def claim(self, uuid: str, *, new: bool = True) -> None:
+    def claim(self, uuid: str, *, new: bool = True, facts: Mapping[str, str] | None = None) -> None:
         """Mark the root as a catalogue's, or check that it is.
 
         Parameters
@@ -77,6 +89,8 @@ class MasksRoot:
             The catalogue's.
         new : bool
             Whether the root may be unmarked: it has no masks of this catalogue yet.
+        facts : mapping, optional
+            ``campaign`` and ``wcs_source``, which the marker keeps for a rebuild: no mask file says them.
 
         Raises
         ------
@@ -90,16 +104,16 @@ class MasksRoot:
             raise CatalogueError(
                 f"masks root {self.folder}: its {_MARKER} is missing: is the disk mounted, or was the folder moved?"
             )
-        if owner is None:
-            self._mark(uuid)
-        elif owner != uuid:
+        if owner is not None and owner != uuid:
             raise CatalogueError(
                 f"masks root {self.folder} belongs to catalogue {owner}, expected {uuid}: "
                 "give this catalogue a root of its own with --masks"
             )
+        if owner is None or (facts and facts != self.facts):
+            self._mark(uuid, facts or {})
 
-    def _mark(self, uuid: str) -> None:
-        text = json.dumps({"format_version": FORMAT_VERSION, "uuid": uuid}, indent=1) + "\n"
+    def _mark(self, uuid: str, facts: Mapping[str, str]) -> None:
+        text = json.dumps({"format_version": FORMAT_VERSION, "uuid": uuid, **facts}, indent=1) + "\n"
         try:
             with self.temporary(_MARKER) as file:
                 file.write(text.encode())

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from .tables import catalogue, ccd_image, ccd_median, ccd_night, epoch, exposure_summary, tile_run, tile_summary
 
-__all__ = ["fill_summaries", "lock_summaries", "refresh_summaries"]
+__all__ = ["SUMMARIES", "Summary", "fill_summaries", "lock_summaries", "refresh_summaries"]
 
 # Keys in one statement; each is two of SQLite's 32,766 values.
 _AT_A_TIME = 1000
@@ -24,14 +24,25 @@ Keys = Collection[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Summary:
-    """A summary table, and the query over its source that it holds the answer of."""
+class Summary:
+    """A summary table, and the query over its source that it holds the answer of.
+
+    Parameters
+    ----------
+    table : Table
+        The summary.
+    source : Table
+        What it sums.
+    query : Select
+        Its rows, columns in the table's order.
+    """
 
     table: sa.Table
     source: sa.Table
     query: "sa.Select[Any]"
 
     def fill(self, connection: sa.Connection) -> None:
+        """Make every row again."""
         connection.execute(self.table.delete())
         connection.execute(self.table.insert().from_select(self.table.c.keys(), self.query))
 
@@ -51,7 +62,7 @@ def lock_summaries(connection: sa.Connection) -> None:
 
 def fill_summaries(connection: sa.Connection) -> None:
     """Make every summary from scratch."""
-    for each in (_TILES, _RUNS, _CCD_IMAGES, _EXPOSURES, _NIGHTS):
+    for each in SUMMARIES:
         each.fill(connection)
     connection.execute(ccd_median.delete())
     ccds = connection.execute(sa.select(ccd_night.c.band, ccd_night.c.ccdnum).distinct()).all()
@@ -208,8 +219,11 @@ def _nights() -> "sa.Select[Any]":
     return sa.select(*key, sa.func.count(), *(_total(ccd_image.c[name], name) for name in sums)).group_by(*key)
 
 
-_TILES = _Summary(tile_summary, epoch, _tiles())
-_RUNS = _Summary(tile_run, epoch, _runs())
-_CCD_IMAGES = _Summary(ccd_image, epoch, _ccd_images())
-_EXPOSURES = _Summary(exposure_summary, ccd_image, _exposures())
-_NIGHTS = _Summary(ccd_night, ccd_image, _nights())
+_TILES = Summary(tile_summary, epoch, _tiles())
+_RUNS = Summary(tile_run, epoch, _runs())
+_CCD_IMAGES = Summary(ccd_image, epoch, _ccd_images())
+_EXPOSURES = Summary(exposure_summary, ccd_image, _exposures())
+_NIGHTS = Summary(ccd_night, ccd_image, _nights())
+
+SUMMARIES = (_TILES, _RUNS, _CCD_IMAGES, _EXPOSURES, _NIGHTS)
+"""Every summary but the medians, each after what it sums."""

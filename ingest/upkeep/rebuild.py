@@ -1,0 +1,196 @@
+"""The database of a catalogue, made again from its masks root alone."""
+
+import logging
+import os
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from ...schema.bits import DES_Y6, BitNames
+from ...schema.database import Identity, parse_url, remembered_root, shown
+from ...schema.errors import CatalogueError, MaskFileError, UsageError
+from ...schema.maskfile import MaskFile
+from ...schema.masksroot import MasksRoot
+from ...schema.summaries import fill_summaries
+from ..writer import record_failures
+from .choosing import Choice, TileFiles, choose_file
+from .existing import Existing
+from .listing import FoundFile, list_files
+from .loading import insert_masks
+from .report import RebuildReport
+from .sidebyside import spread_over
+from .swapping import new_database
+
+__all__ = ["rebuild"]
+
+logger = logging.getLogger(__name__)
+
+PathLike = str | os.PathLike[str]
+
+
+def rebuild(
+    db: PathLike = "sqlite:///goodpix.db",
+    masks: PathLike | None = None,
+    *,
+    force: bool = False,
+    campaign: str | None = None,
+    wcs_source: str | None = None,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> RebuildReport:
+    """Make the database of a catalogue again from its mask files.
+
+    Of each tile and band the file of the highest generation that is whole is taken. The new database is made
+    aside and takes the place of the old one at the end (on Postgres: in one transaction), all or nothing. What
+    mask files do not hold does not come back: the runs of the ingest, its failures, and the numbers of rows.
+
+    Parameters
+    ----------
+    db : str or path
+        Database URL, or a SQLite file.
+    masks : path, optional
+        Masks root. By default what the database remembers, else ``goodpix-masks``.
+    force : bool
+        Replace a database that is not empty, or cannot be read.
+    campaign, wcs_source : str, optional
+        What the catalogue is, where neither the masks root nor the old database says it.
+    workers : int
+        Processes that read mask files side by side.
+    progress : callable, optional
+        Called with the tiles and bands that are done, and all of them.
+
+    Returns
+    -------
+    RebuildReport
+        What was made, and what could not be used; that is recorded in the table ``failure``, too.
+
+    Raises
+    ------
+    UsageError
+        If the database is not empty and `force` is not given, or it is not known what the catalogue is.
+    CatalogueError
+        If the root is not there or not this catalogue's, or the database cannot be written.
+    """
+    url = parse_url(db)
+    old = Existing.at(url)
+    if not old.empty and not force:
+        raise UsageError(f"{shown(url)} {old.what}: --force replaces it")
+    root = MasksRoot.of(masks or old.masks_root or "goodpix-masks")
+    if not root.folder.is_dir():
+        raise CatalogueError(f"masks root {root.folder}: there is no such folder: --masks names another")
+    files = list(list_files(root))
+    identity = _identity(url, root, old, files, campaign, wcs_source)
+    tiles, notes = _tiles(root, files)
+    report = _Tally(notes=notes)
+    with new_database(url, identity) as begin, spread_over(workers) as spread:
+        for number, choice in enumerate(spread(choose_file, tiles), start=1):
+            with begin() as connection:
+                report.add(choice)
+                _load(connection, choice, identity.bit_names)
+            if progress is not None:
+                progress(number, len(tiles))
+        with begin() as connection:
+            fill_summaries(connection)
+        root.claim(identity.uuid, facts=identity.facts)
+    return report.report
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What a rebuild has done so far."""
+
+    notes: list[str]
+    n_tiles: int = 0
+    n_epochs: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    def add(self, choice: Choice) -> None:
+        """Take a tile and band into account, and say what is not as it should be."""
+        self.notes += choice.notes
+        told = [f"{each.key.rpartition('#')[2]}: {each.message}" for each in choice.failures]
+        self.failures += [f"tile {choice.tilename}, band {choice.band}: {each}" for each in told]
+        for each in (*choice.notes, *told):
+            logger.warning("%s %s: %s", choice.tilename, choice.band, each)
+        if choice.file is not None:
+            self.n_tiles += 1
+            self.n_epochs += len(choice.file.usable) - 1
+            logger.info("%s %s: %d epochs", choice.tilename, choice.band, len(choice.file.usable) - 1)
+
+    @property
+    def report(self) -> RebuildReport:
+        return RebuildReport(self.n_tiles, self.n_epochs, tuple(self.failures), tuple(self.notes))
+
+
+def _load(connection: sa.Connection, choice: Choice, bit_names: BitNames) -> None:
+    if choice.file is not None:
+        of_file = {"mask_file": choice.file.name, "generation": choice.generation}
+        insert_masks(connection, choice.file.usable.values(), of_file, bit_names)
+    record_failures(connection, choice.failures)
+
+
+def _tiles(root: MasksRoot, files: Iterable[FoundFile]) -> tuple[list[TileFiles], list[str]]:
+    """Return the mask files by tile and band, and a note on each file that only looks like one."""
+    found: dict[tuple[str, str], list[FoundFile]] = defaultdict(list)
+    notes = []
+    for each in files:
+        said = each.mask_file
+        if said is not None:
+            found[said.tilename, said.band].append(each)
+        elif each.name.endswith(".parquet"):
+            notes.append(f"{each.name}: its name is not that of a mask file: it is passed over")
+    return [TileFiles(root, *key, of_tile) for key, of_tile in sorted(found.items())], notes
+
+
+def _identity(
+    url: sa.URL,
+    root: MasksRoot,
+    old: Existing,
+    files: Iterable[FoundFile],
+    campaign: str | None,
+    wcs_source: str | None,
+) -> Identity:
+    """Return what the catalogue is, by its root, else by the old database, else as it was given."""
+    owner = root.owner
+    known = old.identity
+    if known is not None and owner is not None and owner != known.uuid and not old.empty:
+        raise CatalogueError(
+            f"masks root {root.folder} belongs to catalogue {owner}, but {shown(url)} is catalogue {known.uuid}: "
+            "expected --db and --masks of one catalogue"
+        )
+    if wcs_source not in (None, "image", "scamp"):
+        raise UsageError(f"wcs_source is {wcs_source!r}: expected image or scamp")
+    facts = root.facts or (known.facts if known is not None and owner in (None, known.uuid) else {})
+    given = {"campaign": campaign, "wcs_source": wcs_source}
+    for name, value in given.items():
+        if value is not None and facts.get(name, value) != value:
+            raise UsageError(f"{name} is {value}, but the masks root {root.folder} is of {facts[name]}")
+    facts = {name: value for name, value in given.items() if value is not None} | facts
+    missing = [option for name, option in _OPTIONS.items() if name not in facts]
+    if missing:
+        raise UsageError(
+            f"masks root {root.folder} does not say what its catalogue is, nor does {shown(url)}: "
+            f"expected {' and '.join(missing)}"
+        )
+    return Identity(
+        uuid=owner or (known.uuid if known else str(uuid.uuid4())),
+        masks_root=remembered_root(url, root),
+        bit_names=_bit_names(root, files) or (known.bit_names if known else DES_Y6),
+        **facts,
+    )
+
+
+_OPTIONS = {"campaign": "--campaign", "wcs_source": "--wcs"}
+
+
+def _bit_names(root: MasksRoot, files: Iterable[FoundFile]) -> BitNames | None:
+    """Return the names of mask bits that mask files carry, which is the same in all of a catalogue."""
+    for each in files:
+        if each.mask_file is not None:
+            try:
+                return MaskFile.open(root.path(each.name)).bit_names
+            except MaskFileError:
+                continue  # it is recorded when its tile's turn comes
+    return None

@@ -1,0 +1,150 @@
+"""The rows of a tile and band, put right by its mask files."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from ...schema import tables
+from ...schema.database import Database
+from ...schema.summaries import lock_summaries, refresh_summaries
+from ..report import Failure
+from ..writer import record_failures
+from .checkedfile import CheckedFile, CheckedMask
+from .choosing import Choice, TileFiles, choose_file, lost_mask
+from .comparing import Comparison
+from .listing import FoundFile
+from .loading import delete_rows, insert_masks, update_mask
+from .storedtile import StoredTile
+
+__all__ = ["Damage", "repair_tile"]
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """What is wrong with a tile and band.
+
+    Parameters
+    ----------
+    stored : StoredTile
+        Its rows.
+    file : CheckedFile
+        The file that they name.
+    found : Comparison
+        How they differ.
+    files : sequence of FoundFile
+        All its mask files.
+    """
+
+    stored: StoredTile
+    file: CheckedFile
+    found: Comparison
+    files: Sequence[FoundFile]
+
+
+def repair_tile(database: Database, damage: Damage) -> bool:
+    """Write the rows of a tile and band again that differ from its masks, and record those whose mask is gone.
+
+    Where the coadd's own mask is gone, and with it the file, the rows come from the newest other file that is
+    whole, if there is one.
+
+    Parameters
+    ----------
+    database : Database
+        Open for writing.
+    damage : Damage
+        What is wrong.
+
+    Returns
+    -------
+    bool
+        False when an ingest has replaced the rows meanwhile, and nothing was done.
+    """
+    stored = damage.stored
+    # read before the database is locked, for it takes seconds
+    choice = choose_file(_others(database, damage)) if damage.found.tile_is_lost else None
+    with database.engine.begin() as connection:
+        lock_summaries(connection)
+        if _mask_file(connection, stored) != stored.mask_file:
+            return False
+        if choice is None:
+            _repair_rows(connection, database, damage)
+            changed = stored.ccd_images | _ccd_images(damage.file.usable.values())
+        else:
+            _replace_tile(connection, database, damage, choice)
+            changed = stored.ccd_images | _ccd_images(choice.file.usable.values() if choice.file else ())
+        refresh_summaries(connection, stored.tilename, stored.band, changed)
+    return True
+
+
+def _others(database: Database, damage: Damage) -> TileFiles:
+    """Return the mask files of the tile, but for that which is lost unless no row names it."""
+    stored = damage.stored
+    others = [each for each in damage.files if each.name != stored.mask_file or not damage.file.trouble]
+    return TileFiles(database.root, stored.tilename, stored.band, others)
+
+
+def _mask_file(connection: sa.Connection, stored: StoredTile) -> str:
+    coadd = tables.coadd.c
+    query = sa.select(coadd.mask_file).where(coadd.tilename == stored.tilename, coadd.band == stored.band)
+    return connection.execute(query).scalar() or ""
+
+
+def _repair_rows(connection: sa.Connection, database: Database, damage: Damage) -> None:
+    """Put rows right by the file that they name."""
+    stored, file, bit_names = damage.stored, damage.file, database.identity.bit_names
+    usable = file.usable
+    of_file = {"mask_file": file.name, "generation": max(stored.generation, file.generation)}
+    missing = []
+    for name in sorted(damage.found.differing):
+        if name in stored.masks:
+            update_mask(connection, stored.masks[name].row_id, usable[name], of_file, bit_names)
+        else:
+            missing.append(usable[name])
+    insert_masks(connection, missing, of_file, bit_names)
+    delete_rows(connection, stored, damage.found.lost)
+    why = {problem.where: problem.message for problem in damage.found.problems if problem.what == "mask"}
+    record_failures(
+        connection,
+        [_failure(database, stored, name, why[str(stored.masks[name].key)]) for name in sorted(damage.found.lost)],
+    )
+
+
+def _replace_tile(connection: sa.Connection, database: Database, damage: Damage, choice: Choice) -> None:
+    """Put the rows of another file in the place of all that the tile has."""
+    stored, file = damage.stored, choice.file
+    usable = file.usable if file else {}
+    # a mask of the same inputs is the same mask, whichever file it lies in
+    same = {
+        name
+        for name, mask in stored.masks.items()
+        if name in usable and _fingerprint(usable[name]) == mask.values["fingerprint"]
+    }
+    delete_rows(connection, stored, stored.masks)
+    if file is not None:
+        of_file = {"mask_file": file.name, "generation": max(stored.generation, choice.generation)}
+        run_ids = {name: stored.masks[name].values["run_id"] for name in same}
+        insert_masks(connection, usable.values(), of_file, database.identity.bit_names, run_ids)
+    why = damage.found.problems[0].message
+    gone = set(stored.masks) - same | (set() if file else {"coadd"})
+    lost = [_failure(database, stored, name, f"{why}; {_instead(file, name)}") for name in sorted(gone)]
+    record_failures(connection, [*lost, *choice.failures])
+
+
+def _instead(file: CheckedFile | None, name: str) -> str:
+    if file is None or name not in file.usable:
+        return "there is no other"
+    return f"in its place that of {file.name} is used"
+
+
+def _failure(database: Database, stored: StoredTile, name: str, message: str) -> Failure:
+    return lost_mask(database.root, stored.mask_file, (stored.tilename, stored.band), name, message)
+
+
+def _fingerprint(mask: CheckedMask) -> str | None:
+    return mask.row.facts.fingerprint if mask.row else None
+
+
+def _ccd_images(masks: Iterable[CheckedMask]) -> set[tuple[int, int]]:
+    keys = [each.row.key for each in masks if each.row is not None]
+    return {(key.expnum, key.ccdnum) for key in keys if key.expnum is not None and key.ccdnum is not None}

@@ -1,0 +1,160 @@
+"""What the database has of one tile and band."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from ...schema import tables
+from ...schema.bits import BitNames
+from ...schema.columns import values_of
+from ...schema.rows import MaskKey, MaskRow
+
+__all__ = ["StoredMask", "StoredTile", "bit_rows", "mask_values", "owner_of", "read_tile", "table_of"]
+
+# Values in one statement; SQLite takes 32,766.
+_AT_A_TIME = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMask:
+    """The row of a mask, and what hangs on it.
+
+    Parameters
+    ----------
+    key : MaskKey
+        What it is of.
+    row_id : int
+        Its number in its table.
+    values : mapping
+        Its columns.
+    bits : mapping
+        Rows of ``bit_count``: name and pixels by plane and bit.
+    hpix : frozenset of int
+        Rows of ``footprint``; none for a coadd.
+    """
+
+    key: MaskKey
+    row_id: int
+    values: Mapping[str, Any]
+    bits: Mapping[tuple[str, int], tuple[str, int]]
+    hpix: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTile:
+    """The rows of a tile and band.
+
+    Parameters
+    ----------
+    tilename, band : str
+        Which.
+    mask_file : str
+        The file that its masks lie in; empty where there is no coadd's row to say so.
+    generation : int
+        Of the coadd's row.
+    masks : mapping
+        The rows by name, ``expnum/ccdnum`` or ``coadd``.
+    """
+
+    tilename: str
+    band: str
+    mask_file: str = ""
+    generation: int = 0
+    masks: Mapping[str, StoredMask] = field(default_factory=dict)
+
+    @property
+    def ccd_images(self) -> set[tuple[int, int]]:
+        """The epochs: expnum and ccdnum."""
+        keys = (each.key for each in self.masks.values())
+        return {(key.expnum, key.ccdnum) for key in keys if key.expnum is not None and key.ccdnum is not None}
+
+
+def table_of(kind: str) -> sa.Table:
+    """Return the table of the rows of a kind of mask."""
+    return tables.epoch if kind == "epoch" else tables.coadd
+
+
+def owner_of(kind: str) -> str:
+    """Return the column that numbers the rows of a kind of mask, here and in what hangs on them."""
+    return f"{table_of(kind).name}_id"
+
+
+def read_tile(
+    connection: sa.Connection, tilename: str, band: str, chosen: Mapping[str, Collection[int]] | None = None
+) -> StoredTile:
+    """Return what the database has of a tile and band.
+
+    Parameters
+    ----------
+    connection : Connection
+        To the database.
+    tilename, band : str
+        Which.
+    chosen : mapping, optional
+        Numbers of the rows that matter, by kind; by default all of them do.
+    """
+    coadd = tables.coadd.c
+    files = sa.select(coadd.mask_file, coadd.generation).where(coadd.tilename == tilename, coadd.band == band)
+    found = connection.execute(files).one_or_none()
+    masks: list[StoredMask] = []
+    for kind in ("coadd", "epoch"):
+        ids = None if chosen is None else chosen.get(kind, ())
+        masks += _masks(connection, kind, tilename, band, ids)
+    mask_file, generation = (found.mask_file, found.generation) if found else ("", 0)
+    return StoredTile(tilename, band, mask_file, generation, {each.key.name: each for each in masks})
+
+
+def mask_values(row: MaskRow, row_group: int) -> dict[str, Any]:
+    """Return the columns of the row that a mask has in the database, but for those of its ingest."""
+    key = {"tilename": row.key.tilename, "band": row.key.band, "nx": row.nx, "ny": row.ny}
+    if row.key.kind == "epoch":
+        key |= {"expnum": row.key.expnum, "ccdnum": row.key.ccdnum}
+    return key | values_of(row.counts) | values_of(row.facts) | {"mask_row_group": row_group}
+
+
+def bit_rows(row: MaskRow, bit_names: BitNames) -> dict[tuple[str, int], tuple[str, int]]:
+    """Return name and pixels of each mask bit that occurs, by plane and bit."""
+    return {(plane, bit): (bit_names.name(plane, bit), n) for plane, of in row.bits.items() for bit, n in of.items()}
+
+
+def _masks(
+    connection: sa.Connection, kind: str, tilename: str, band: str, ids: Collection[int] | None
+) -> list[StoredMask]:
+    table, owner = table_of(kind), owner_of(kind)
+    query = sa.select(table).where(table.c.tilename == tilename, table.c.band == band)
+    if ids is not None:
+        query = query.where(table.c[owner].in_(list(ids)))
+    rows = connection.execute(query.order_by(table.c.mask_row_group, table.c[owner])).mappings().all()
+    numbers = [row[owner] for row in rows]
+    bits: dict[int, dict[tuple[str, int], tuple[str, int]]] = defaultdict(dict)
+    hpix: dict[int, set[int]] = defaultdict(set)
+    bit, touched = tables.bit_count, tables.footprint
+    for each in _of_owners(connection, bit, bit.c[owner], numbers):
+        bits[each[owner]][each["plane"], each["bit"]] = (each["name"], each["n_pixels"])
+    if kind == "epoch":
+        for each in _of_owners(connection, touched, touched.c.epoch_id, numbers):
+            hpix[each["epoch_id"]].add(each["hpix"])
+    return [
+        StoredMask(
+            MaskKey(tilename, band, kind, row.get("expnum"), row.get("ccdnum")),
+            row[owner],
+            dict(row),
+            bits[row[owner]],
+            frozenset(hpix[row[owner]]),
+        )
+        for row in rows
+    ]
+
+
+def _of_owners(
+    connection: sa.Connection, table: sa.Table, owner: "sa.Column[Any]", numbers: Sequence[int]
+) -> list[sa.RowMapping]:
+    """Return the rows of a table that hang on rows of these numbers."""
+    found: list[sa.RowMapping] = []
+    for start in range(0, len(numbers), _AT_A_TIME):
+        some = numbers[start : start + _AT_A_TIME]
+        found += connection.execute(sa.select(table).where(owner.in_(some))).mappings().all()
+    return found

@@ -1,0 +1,83 @@
+"""A catalogue's tables, brought to the newest revision, after a copy of the database."""
+
+import os
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from ...schema.database import REVISION, parse_url
+from ...schema.database import upgrade as upgrade_tables
+from ...schema.dialects import sqlite_path
+from ...schema.errors import CatalogueError
+from ...schema.masksroot import publish
+from .report import UpgradeReport
+
+__all__ = ["upgrade"]
+
+
+def upgrade(db: str | os.PathLike[str] = "sqlite:///goodpix.db") -> UpgradeReport:
+    """Bring the tables of a catalogue to the newest revision, all or nothing; its masks stay as they are.
+
+    A SQLite database is copied to ``<db>.bak-<revision>`` first.
+
+    Parameters
+    ----------
+    db : str or path
+        Database URL, or a SQLite file.
+
+    Returns
+    -------
+    UpgradeReport
+        What was done; nothing where the tables were new already.
+
+    Raises
+    ------
+    CatalogueError
+        If there is no catalogue at the URL, or the copy cannot be written.
+    CatalogueVersionError
+        If it is of a version that this software does not know.
+    """
+    url = parse_url(db)
+    done: list[UpgradeReport] = []
+
+    def prepare(revision: str) -> None:
+        done.append(UpgradeReport(revision, REVISION, _back_up(url, revision)))
+
+    upgrade_tables(db, prepare)
+    return done[0] if done else UpgradeReport(REVISION, REVISION, None)
+
+
+def _back_up(url: sa.URL, revision: str) -> Path | None:
+    """Copy a SQLite database, and return where to; nowhere for another."""
+    path = sqlite_path(url)
+    if path is None:
+        return None
+    final = _free(path, f".bak-{revision}")
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
+        os.close(descriptor)
+        temporary = Path(name)
+        try:
+            with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(temporary)) as target:
+                source.backup(target)
+                # one plain file, whatever the writer of the original has beside it
+                target.execute("PRAGMA journal_mode = DELETE").fetchall()
+            publish(temporary, final)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except (OSError, sqlite3.Error) as error:
+        raise CatalogueError(f"{path} cannot be copied to {final}, and stays as it is: {error}") from error
+    return final
+
+
+def _free(path: Path, end: str) -> Path:
+    """Return a name that nothing has."""
+    wanted = path.with_name(path.name + end)
+    number = 1
+    while wanted.exists():
+        number += 1
+        wanted = path.with_name(f"{path.name}{end}-{number}")
+    return wanted

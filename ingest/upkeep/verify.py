@@ -1,0 +1,256 @@
+"""A catalogue, checked: every row against its mask, and rows against each other."""
+
+import logging
+import os
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from ...schema import tables
+from ...schema.database import Database, open_for_reading, open_for_writing
+from ...schema.errors import GoodpixError, UsageError
+from ...schema.rows import MaskKey
+from ...schema.summaries import fill_summaries, lock_summaries
+from ..direct import check_mask
+from .checkedfile import CheckedFile, FileJob, check_file
+from .comparing import compare_tile
+from .crosschecks import check_ccd_images, check_orphans, check_summaries
+from .listing import FoundFile, list_files
+from .repair import Damage, repair_tile
+from .report import Problem, VerifyReport
+from .sampling import Sample, sample_epochs, sample_masks
+from .sidebyside import spread_over
+from .storedtile import StoredTile, read_tile
+
+__all__ = ["verify"]
+
+logger = logging.getLogger(__name__)
+
+PathLike = str | os.PathLike[str]
+
+# Files that no row names that are told one by one.
+_SHOWN = 10
+
+
+def verify(
+    db: PathLike = "sqlite:///goodpix.db",
+    *,
+    sample: int | None = None,
+    images: int = 0,
+    repair: bool = False,
+    seed: int = 1,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> VerifyReport:
+    """Check that a catalogue is whole.
+
+    Every row has its mask, whose checksum holds; the counts of the runs are those of the row; what each tile
+    counts of one CCD image is the same; the summary tables are what they sum.
+
+    Parameters
+    ----------
+    db : str or path
+        Database URL, or a SQLite file.
+    sample : int, optional
+        Check as many masks, chosen at random, and what they are part of; by default all of them.
+    images : int
+        Derive as many masks again from the FITS files, the direct way, and compare every pixel.
+    repair : bool
+        Write again the rows that differ from their masks; rows whose mask is gone become failures, which the
+        next ingest tries again.
+    seed : int
+        Where the random choice comes from.
+    workers : int
+        Processes that read mask files side by side.
+    progress : callable, optional
+        Called with the tiles and bands that are done, and all of them.
+
+    Returns
+    -------
+    VerifyReport
+        What is wrong, in its ``problems``.
+
+    Raises
+    ------
+    UsageError
+        If a number is negative, or a sample is to be repaired.
+    CatalogueError
+        If the catalogue cannot be used; with `repair`, if its masks root is not there.
+    """
+    for name, number in (("sample", sample), ("images", images)):
+        if number is not None and number < 0:
+            raise UsageError(f"{name} is {number}: expected 0 or more")
+    if repair and sample is not None:
+        raise UsageError("a repair looks at every mask: expected no sample beside it")
+    with _opened(db, repair) as database, spread_over(workers) as spread:
+        check = _Check(database, repair)
+        mounted = check.root()
+        with database.engine.connect() as connection:
+            chosen = None if sample is None else sample_masks(connection, sample, seed)
+            by_direct_way = sample_epochs(connection, images, seed)
+        tiles = (check.tiles() if chosen is None else list(chosen.tiles)) if mounted else []
+        for number, file in enumerate(spread(check_file, check.jobs(tiles, chosen)), start=1):
+            check.take(file, every=chosen is None)
+            if progress is not None:
+                progress(number, len(tiles))
+        check.between_rows(chosen)
+        for each in by_direct_way:
+            check.image(db, each)
+        check.notes += check.unnamed()
+    return VerifyReport(
+        tuple(check.problems),
+        tuple(check.repaired),
+        tuple(check.notes),
+        check.n_files,
+        check.n_masks,
+        len(by_direct_way),
+        seed if chosen is not None or images else None,
+    )
+
+
+def _opened(db: PathLike, repair: bool) -> AbstractContextManager[Database]:
+    """Open a catalogue, for writing where it is to be repaired."""
+    if not repair:
+        return open_for_reading(db)
+    with open_for_reading(db) as database:
+        known = database.identity
+    return open_for_writing(db, masks=None, campaign=known.campaign, wcs_source=known.wcs_source)
+
+
+@dataclass(slots=True)
+class _Check:
+    """A check under way."""
+
+    database: Database
+    repair: bool
+    problems: list[Problem] = field(default_factory=list)
+    repaired: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    n_files: int = 0
+    n_masks: int = 0
+    files: dict[tuple[str, str], list[FoundFile]] = field(default_factory=lambda: defaultdict(list))
+    waiting: deque[StoredTile] = field(default_factory=deque)
+    named: set[str] = field(default_factory=set)
+
+    def root(self) -> bool:
+        """Look at the masks root, and list its files; return whether it is there at all."""
+        root = self.database.root
+        where = str(root.folder)
+        if not root.folder.is_dir():
+            message = "there is no such folder: is the disk mounted, or was the folder moved?"
+            self.problems.append(Problem("masks root", where, message))
+            return False
+        try:
+            owner = root.owner
+        except GoodpixError as error:
+            self.problems.append(Problem("masks root", where, str(error)))
+        else:
+            uuid = self.database.identity.uuid
+            if owner is None:
+                message = "its _goodpix.json is missing: is the disk mounted, or was the folder moved?"
+                self.problems.append(Problem("masks root", where, message))
+            elif owner != uuid:
+                self.problems.append(Problem("masks root", where, f"it belongs to catalogue {owner}, expected {uuid}"))
+        for each in list_files(root):
+            said = each.mask_file
+            if said is not None:
+                self.files[said.tilename, said.band].append(each)
+            elif each.name.endswith(".parquet"):
+                self.notes.append(f"{each.name}: its name is not that of a mask file")
+        return True
+
+    def tiles(self) -> list[tuple[str, str]]:
+        """Return every tile and band that has rows, coadds or not."""
+        with self.database.engine.connect() as connection:
+            found = {
+                (row.tilename, row.band)
+                for table in (tables.coadd, tables.epoch)
+                for row in connection.execute(sa.select(table.c.tilename, table.c.band).distinct())
+            }
+        return sorted(found)
+
+    def jobs(self, tiles: Iterable[tuple[str, str]], chosen: Sample | None) -> Iterator[FileJob]:
+        """Yield the file of each tile, whose rows wait for what is found in it."""
+        for tilename, band in tiles:
+            with self.database.engine.connect() as connection:
+                of_tile = None if chosen is None else chosen.of_tile(tilename, band)
+                stored = read_tile(connection, tilename, band, of_tile)
+            self.waiting.append(stored)
+            row_groups = {mask.values["mask_row_group"] for mask in stored.masks.values()}
+            yield FileJob(self.database.root, stored.mask_file, None if chosen is None else frozenset(row_groups))
+
+    def take(self, file: CheckedFile, *, every: bool) -> None:
+        """Compare a file with the rows that waited for it, and repair them if that is wanted."""
+        stored = self.waiting.popleft()
+        self.n_files += 1
+        self.n_masks += len(stored.masks)
+        found = compare_tile(stored, file, self.database.identity.bit_names, every=every)
+        self.notes += found.notes
+        logger.info(
+            "%s %s: %d masks, %d problems", stored.tilename, stored.band, len(stored.masks), len(found.problems)
+        )
+        if found.problems and self.repair:
+            self._repair(Damage(stored, file, found, self.files[stored.tilename, stored.band]))
+        else:
+            self.problems += found.problems
+
+    def _repair(self, damage: Damage) -> None:
+        stored = damage.stored
+        if repair_tile(self.database, damage):
+            self.repaired += damage.found.problems
+        else:
+            self.notes.append(f"tile {stored.tilename}, band {stored.band}: an ingest has replaced its rows meanwhile")
+
+    def between_rows(self, chosen: Sample | None) -> None:
+        """Look at what rows must have in common."""
+        with self.database.engine.connect() as connection:
+            if chosen is not None:
+                self.problems += check_ccd_images(connection, chosen.ccd_images)
+            else:
+                self.problems += check_ccd_images(connection)
+                self.problems += check_orphans(connection)
+            if not sa.inspect(connection).has_table(tables.tile_summary.name):
+                self.notes.append("the tables are old and have no summaries: goodpix db upgrade adds them")
+                return
+            wrong = (
+                check_summaries(connection)
+                if chosen is None
+                else check_summaries(connection, chosen.tiles_by_band, chosen.ccd_images)
+            )
+        if wrong and self.repair:
+            with self.database.engine.begin() as connection:
+                lock_summaries(connection)
+                fill_summaries(connection)
+            self.repaired += wrong
+        else:
+            self.problems += wrong
+
+    def image(self, db: PathLike, key: MaskKey) -> None:
+        """Derive the mask of an epoch again from the FITS files."""
+        assert key.expnum is not None
+        assert key.ccdnum is not None
+        try:
+            comparison = check_mask(db, key.tilename, key.band, key.expnum, key.ccdnum)
+        except GoodpixError as error:
+            self.problems.append(Problem("image", str(key), f"cannot be compared: {error}"))
+            return
+        if not comparison.equal:
+            message = (
+                f"differs from the FITS files, unless they have changed since, at "
+                f"{comparison.n_pixels - comparison.n_equal:,} of {comparison.n_pixels:,} pixels"
+            )
+            self.problems.append(Problem("image", str(key), "; ".join([message, *comparison.examples[:1]])))
+
+    def unnamed(self) -> list[str]:
+        """Return notes on the mask files that no row names."""
+        with self.database.engine.connect() as connection:
+            named = set(connection.scalars(sa.select(tables.coadd.c.mask_file)))
+        every = [each for of_tile in self.files.values() for each in of_tile if each.name not in named]
+        notes = [f"{each.name}: no row names it ({each.n_bytes:,} bytes)" for each in every[:_SHOWN]]
+        if len(every) > _SHOWN:
+            n_bytes = sum(each.n_bytes for each in every)
+            notes.append(f"{len(every):,} files in all that no row names, {n_bytes:,} bytes: goodpix gc lists them")
+        return notes

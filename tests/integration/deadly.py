@@ -1,0 +1,145 @@
+"""A file whose readers are killed."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .survey import Survey
+
+__all__ = ["DEADLINE", "DeadlyFile", "deadly_head", "dying_workers", "until"]
+
+DEADLINE = 60.0
+"""Seconds after which what a test waits for will not come any more."""
+
+_PAUSE = 0.01
+
+
+def until(true: Callable[[], object], what: str) -> None:
+    """Return when a condition holds; fail when it does not within `DEADLINE`."""
+    ends = time.monotonic() + DEADLINE
+    while not true():
+        if time.monotonic() > ends:
+            raise TimeoutError(what)
+        threading.Event().wait(_PAUSE)
+
+
+class DeadlyFile:
+    """A named pipe. Whoever reads it waits there, and is killed, up to a number of times; then there is no such file.
+
+    Parameters
+    ----------
+    path : Path
+        Where.
+    n_kills : int
+        How many readers are killed; 0 means that they wait for ever.
+    """
+
+    def __init__(self, path: Path, n_kills: int) -> None:
+        self.path, self._left = path, n_kills
+        self.killed: list[int] = []
+        self._over = threading.Event()
+        os.mkfifo(path)
+
+    def readers(self) -> list[int]:
+        """Return the processes that have the file open."""
+        found = []
+        for link in Path("/proc").glob("[0-9]*/fd/*"):
+            try:
+                if link.readlink() == self.path and int(link.parts[2]) != os.getpid():
+                    found.append(int(link.parts[2]))
+            except OSError:
+                continue  # that process is gone
+        return found
+
+    def kill_readers(self) -> None:
+        """Kill one reader after the other until all that are to be killed are, or the test is over."""
+        while self._left and not self._over.is_set():
+            with self.held_open() as is_open:
+                if is_open:
+                    for reader in self.readers():
+                        os.kill(reader, signal.SIGKILL)
+                        self.killed.append(reader)
+                        self._left -= 1
+                        until(lambda each=reader: each not in self.readers(), "the reader dies")  # type: ignore[misc]
+                if not self._left:
+                    self.path.unlink()
+            self._over.wait(_PAUSE)
+
+    @contextmanager
+    def held_open(self) -> Iterator[bool]:
+        """Hold the other end open, if there is a reader: it has opened the file then, and waits for its content."""
+        try:
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            os.close(descriptor)
+
+    def is_read(self) -> bool:
+        """Tell whether there is a reader."""
+        with self.held_open() as is_open:
+            return is_open
+
+    def let_go(self) -> None:
+        """Remove the file, and let who waits for its content find it empty."""
+        with self.held_open():
+            self.path.unlink()
+
+    def close(self) -> None:
+        """Kill nobody any more."""
+        self._over.set()
+
+
+@contextmanager
+def deadly_head(survey: Survey, number: int, n_kills: int, band: str = "r") -> Iterator[DeadlyFile]:
+    """Make the SCAMP header of an epoch a deadly file."""
+    path = survey.folder / f"deadly-{band}-{number}.ohead"
+    survey.set_entry(number, {"head_path": f"$MEDS_DIR/{path.name}"}, band)
+    file = DeadlyFile(path, n_kills)
+    thread = threading.Thread(target=file.kill_readers)
+    thread.start()
+    try:
+        yield file
+    finally:
+        file.close()
+        thread.join()
+
+
+def pool_workers() -> list[int]:
+    """Return the worker processes of this one: the children of the server that forks them."""
+    parents = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents[int(status.parent.name)] = int(status.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue  # that process is gone
+    return [process for process, parent in parents.items() if parents.get(parent) == os.getpid()]
+
+
+@contextmanager
+def dying_workers(begin: Callable[[], bool]) -> Iterator[list[int]]:
+    """Kill every worker process of this one from the time on at which a condition holds."""
+    killed: list[int] = []
+    over = threading.Event()
+
+    def kill() -> None:
+        while not over.wait(_PAUSE):
+            if begin():
+                for worker in pool_workers():
+                    os.kill(worker, signal.SIGKILL)
+                    killed.append(worker)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        yield killed
+    finally:
+        over.set()
+        thread.join()

@@ -1,0 +1,175 @@
+"""An ingest that is stopped: what is done is stored, and the same command goes on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from goodpix.ingest.sharedarray import remove_leftovers, scratch_folder
+
+from .deadly import DeadlyFile, deadly_head, until
+from .survey import Survey
+
+pytestmark = pytest.mark.slow
+
+# The command line, but workers are worth starting for a small tile.
+PROGRAM = """
+from goodpix.ingest import inputs
+inputs.BYTES_PER_WORKER = 1
+from goodpix.cli import main
+main()
+"""
+
+# Seconds within which a run that is told to stop has stopped.
+SOON = 10.0
+
+Ingest = subprocess.Popen[str]
+
+
+def command(survey: Survey, workers: int) -> list[str]:
+    places = ["--db", str(survey.database), "--masks", str(survey.masks), "--workers", str(workers)]
+    report = ["--report", str(report_path(survey))]
+    return [sys.executable, "-c", PROGRAM, "ingest", str(survey.folder), *places, *report]
+
+
+def report_path(survey: Survey) -> Path:
+    return survey.folder.parent / "report.json"
+
+
+@contextmanager
+def ingest_that_waits(survey: Survey, workers: int) -> Iterator[tuple[Ingest, DeadlyFile]]:
+    """Run an ingest that has done the first tile, and then waits for a file of the second."""
+    environment = os.environ | {"TMPDIR": str(survey.folder.parent)}
+    with (
+        deadly_head(survey, 1, n_kills=0) as file,
+        subprocess.Popen(
+            command(survey, workers),
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as running,
+    ):
+        try:
+            assert running.stderr is not None
+            assert "i: 3 epochs made" in running.stderr.readline()
+            until(file.is_read, "the ingest comes to the second tile")
+            with file.held_open() as is_open:
+                assert is_open
+                yield running, file
+        finally:
+            running.kill()
+    until(lambda: not file.readers(), "its processes end")
+
+
+def stop(running: Ingest, send: Callable[[int], None], number: int) -> str:
+    """Send a signal to an ingest and return what it said last, after it has stopped in time."""
+    started = time.monotonic()
+    send(number)
+    _, said = running.communicate(timeout=60)
+    assert time.monotonic() - started < SOON
+    return said
+
+
+def outcomes(survey: Survey) -> list[str | None]:
+    with survey.catalogue() as catalogue:
+        found = catalogue.sql("SELECT outcome FROM ingest_run ORDER BY run_id").outcome
+    return [each if isinstance(each, str) else None for each in found]
+
+
+def checksums(survey: Survey) -> list[str]:
+    with survey.catalogue() as catalogue:
+        return [mask.encoded.checksum for kind in ("epoch", "coadd") for mask in catalogue.masks(kind=kind)]
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "workers"),
+    [(signal.SIGINT, 130, 1), (signal.SIGTERM, 143, 1), (signal.SIGTERM, 143, 2), (signal.SIGINT, 130, 3)],
+)
+def test_a_stopped_ingest_stores_what_is_done_and_says_so(
+    survey: Survey, ingested: Survey, number: int, status: int, workers: int
+) -> None:
+    """Of two tiles: two workers do one each, three share the epochs of both."""
+    with ingest_that_waits(survey, workers) as (running, file):
+        said = stop(running, running.send_signal, number)
+        until(lambda: not file.readers(), "its workers end, though the file is still held open")
+    assert running.returncode == status, said
+    assert "stopped: what is done is stored" in said
+    assert "Traceback" not in said
+    assert outcomes(survey) == ["interrupted"]
+    with survey.catalogue() as catalogue:
+        assert set(catalogue.epochs().band) == {"i"}
+        assert catalogue.failures().empty
+    report = json.loads(report_path(survey).read_text())
+    assert (report["outcome"], report["n_tiles"], report["n_epochs"]) == ("interrupted", 1, 3)
+    file.path.unlink()
+    assert survey.ingest().n_epochs == 3
+    assert outcomes(survey) == ["interrupted", "done"]
+    assert checksums(survey) == checksums(ingested)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_all_processes_stops_it_too(survey: Survey, number: int) -> None:
+    """As a terminal and a batch system send it."""
+    with ingest_that_waits(survey, 3) as (running, _):
+        said = stop(running, lambda each: os.killpg(running.pid, each), number)
+    assert running.returncode == 128 + number, said
+    assert outcomes(survey) == ["interrupted"]
+    with survey.catalogue() as catalogue:
+        assert len(catalogue.epochs()) == 3
+        assert catalogue.failures().empty
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_a_killed_ingest_takes_its_workers_along_and_is_completed(
+    survey: Survey, ingested: Survey, workers: int
+) -> None:
+    with ingest_that_waits(survey, workers) as (running, file):
+        running.kill()
+        running.wait()
+        until(lambda: not file.readers(), "its workers end, though the file is still held open")
+    assert outcomes(survey) == [None]
+    file.path.unlink()
+    assert survey.ingest().n_epochs == 3
+    assert outcomes(survey) == [None, "done"]
+    assert checksums(survey) == checksums(ingested)
+
+
+def test_the_scratch_folder_of_a_killed_ingest_is_removed_by_the_next(
+    survey: Survey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ingest_that_waits(survey, 3) as (running, _):
+        running.kill()
+        running.wait()
+    (left,) = survey.folder.parent.glob("goodpix-scratch-*")
+    old = time.time() - 3600
+    os.utime(left, (old, old))
+    monkeypatch.setattr("tempfile.tempdir", str(survey.folder.parent))
+    remove_leftovers()
+    assert not left.exists()
+
+
+def test_the_scratch_folder_of_a_running_ingest_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with scratch_folder() as folder:
+        old = time.time() - 3600
+        os.utime(folder, (old, old))
+        remove_leftovers()
+        assert folder.exists()
+
+
+def test_a_folder_that_is_not_ours_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    for name in ("goodpix-pg-x", "goodpix-scratch-young"):
+        (tmp_path / name).mkdir()
+    os.utime(tmp_path / "goodpix-pg-x", (0, 0))
+    remove_leftovers()
+    assert len(list(tmp_path.iterdir())) == 2
