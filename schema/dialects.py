@@ -94,7 +94,8 @@ def reader(url: sa.URL) -> sa.Engine:
         # the URL may have options of its own, such as the schema that holds the catalogue
         given = url.query.get("options", ())
         options = " ".join([*([given] if isinstance(given, str) else given), "-c default_transaction_read_only=on"])
-        engine = sa.create_engine(url.difference_update_query(["options"]), connect_args={"options": options})
+        plain = url.difference_update_query(["options"])
+        engine = sa.create_engine(plain, connect_args={"options": options}, isolation_level="REPEATABLE READ")
         # a pooler in between may drop the options, but not what each transaction begins with
         return engine.execution_options(postgresql_readonly=True)
     mode = "mode=ro"
@@ -103,6 +104,7 @@ def reader(url: sa.URL) -> sa.Engine:
         mode = "immutable=1"
     engine = sa.create_engine(_sqlite_url(path, mode))
     sa.event.listen(engine, "connect", _prepare_reader)
+    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     return engine
 
 
@@ -199,6 +201,7 @@ def _sqlite_url(path: Path, mode: str) -> sa.URL:
 
 
 def _prepare_reader(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # transactions begin where SQLAlchemy says
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
     connection.set_authorizer(_authorize)
 

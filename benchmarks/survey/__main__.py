@@ -17,7 +17,7 @@ from .synthetic import Survey
 __all__ = ["main"]
 
 _FOLDER = Path(__file__).resolve().parents[2] / "build" / "benchmarks" / "survey"
-_ROUNDS = 9
+_ROUNDS = 5
 
 
 def main() -> int:

@@ -22,9 +22,10 @@ Bools = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.intp]
 Columns = dict[str, npt.NDArray[Any]]
 
-# HEALPix pixels of one query, each with hundreds of epochs of 3 kB; and positions looked up at a time.
+# HEALPix pixels of one query, each with hundreds of epochs; positions looked up at a time; and epochs, each of 3 kB.
 _PIXELS = 100
 _POSITIONS = 2000
+_ROWS = 2000
 
 _TILE = ("tilename", "band")
 _KEY = (*_TILE, "expnum", "ccdnum")
@@ -39,22 +40,30 @@ _MARGIN = 0.05
 
 
 def _candidates() -> "sa.Select[Any]":
-    """Return the query for all epochs whose footprint has one of the pixels ``hpix``."""
-    epoch, coadd = tables.epoch.c, tables.coadd.c
+    """Return the query for the corners of all epochs whose footprint has one of the pixels ``hpix``."""
+    epoch, footprint = tables.epoch.c, tables.footprint.c
     return (
-        sa.select(
-            tables.footprint.c.hpix,
-            *(epoch[name] for name in dict.fromkeys((*_SHOWN, *_IMAGE, *_CORNERS)) if name in epoch),
-            *(coadd[name].label(f"coadd_{name}") for name in ("coadd_id", *_IMAGE, *_LIMITS)),
-            coadd.mask_file,
-        )
-        .join_from(tables.footprint, tables.epoch, tables.footprint.c.epoch_id == epoch.epoch_id)
-        .join(tables.coadd, sa.and_(coadd.tilename == epoch.tilename, coadd.band == epoch.band))
-        .where(tables.footprint.c.hpix.in_(sa.bindparam("hpix", expanding=True)))
+        sa.select(footprint.hpix, epoch.epoch_id, *(epoch[name] for name in _CORNERS))
+        .join_from(tables.footprint, tables.epoch, footprint.epoch_id == epoch.epoch_id)
+        .where(footprint.hpix.in_(sa.bindparam("hpix", expanding=True)))
     )
 
 
-_CANDIDATES = _candidates()
+def _epochs() -> "sa.Select[Any]":
+    """Return the query for what is to be known of the epochs ``epoch_id``, and of their coadds."""
+    epoch, coadd = tables.epoch.c, tables.coadd.c
+    return (
+        sa.select(
+            *(epoch[name] for name in dict.fromkeys((*_SHOWN, *_IMAGE)) if name in epoch),
+            *(coadd[name].label(f"coadd_{name}") for name in ("coadd_id", *_IMAGE, *_LIMITS)),
+            coadd.mask_file,
+        )
+        .join_from(tables.epoch, tables.coadd, sa.and_(coadd.tilename == epoch.tilename, coadd.band == epoch.band))
+        .where(epoch.epoch_id.in_(sa.bindparam("epoch_id", expanding=True)))
+    )
+
+
+_CANDIDATES, _EPOCHS = _candidates(), _epochs()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,15 +137,18 @@ def find_sightings(
     Sightings
         In the order of place, tilename, band, expnum and ccdnum.
     """
-    query = _CANDIDATES.where(*conditions)
+    candidates = _CANDIDATES.where(*conditions)
     parts = [Sightings.none()]
     with engine.connect() as connection:
         nside = connection.execute(sa.select(tables.catalogue.c.footprint_nside)).scalar_one()
         for block in _blocks(places.cover(nside)):
-            found = connection.execute(query, {"hpix": np.unique(block.hpix).tolist()})
-            names, rows = list(found.keys()), found.all()
-            if rows:
-                parts.append(_seen(dict(zip(names, zip(*rows, strict=True), strict=True)), block, places))
+            rows = connection.execute(candidates, {"hpix": np.unique(block.hpix).tolist()}).all()
+            place, epoch_id = _near(rows, block, places)
+            ids = np.unique(epoch_id)
+            for start in range(0, ids.size, _ROWS):
+                some = ids[start : start + _ROWS]
+                mine = np.isin(epoch_id, some)
+                parts.append(_seen(_columns(connection, some), place[mine], epoch_id[mine], places))
     return _sorted(Sightings.joined(parts), places, unique=unique)
 
 
@@ -151,22 +163,32 @@ def _blocks(cover: Cover) -> Iterator[Cover]:
         start = stop
 
 
-def _seen(rows: "dict[str, Sequence[Any]]", block: Cover, places: Places) -> Sightings:
-    """Return which epochs saw which places, of those that have a HEALPix pixel in common."""
+def _near(rows: Sequence[sa.Row[Any]], block: Cover, places: Places) -> tuple[Indices, npt.NDArray[np.int64]]:
+    """Return pairs of a place and an epoch that have a HEALPix pixel in common, and whose corners allow more."""
+    found = np.array([tuple(row) for row in rows], np.float64).reshape(-1, 2 + len(_CORNERS))
+    hpix, epoch_id = found[:, :2].T.astype(np.int64)
     # each row goes with all places of its pixel; an epoch has a row for each of its pixels
-    _, first, number = np.unique(np.array(rows["epoch_id"]), return_index=True, return_inverse=True)
-    hpix = np.array(rows["hpix"])
     start, stop = (np.searchsorted(block.hpix, hpix, side=side) for side in ("left", "right"))
     n_places = stop - start
     before = np.cumsum(n_places) - n_places
     place = block.place[np.arange(n_places.sum()) + np.repeat(start - before, n_places)]
-    which = np.repeat(number, n_places)
-    near = _may_touch(rows, first, which, places.middles[:, place], places.radius)
-    # from here on epochs are numbered among those that are near one of the places
-    pairs = np.unique(place[near] * first.size + which[near])
-    place, which = pairs // first.size, pairs % first.size
-    kept, which = np.unique(which, return_inverse=True)
-    epochs = {name: [values[k] for k in first[kept].tolist()] for name, values in rows.items()}
+    row = np.repeat(np.arange(hpix.size), n_places)
+    near = _may_touch(found[:, 2:].T, row, places.middles[:, place], places.radius)
+    pairs = np.unique(np.stack([place[near], epoch_id[row[near]]]), axis=1)
+    return pairs[0].astype(np.intp), pairs[1]
+
+
+def _columns(connection: sa.Connection, epoch_id: npt.NDArray[np.int64]) -> dict[str, tuple[Any, ...]]:
+    """Return what is known of epochs, in the order of their numbers."""
+    found = connection.execute(_EPOCHS.order_by(tables.epoch.c.epoch_id), {"epoch_id": epoch_id.tolist()})
+    return dict(zip(found.keys(), zip(*found.all(), strict=True), strict=True))
+
+
+def _seen(
+    epochs: dict[str, tuple[Any, ...]], place: Indices, epoch_id: npt.NDArray[np.int64], places: Places
+) -> Sightings:
+    """Return which of these pairs of a place and an epoch are sightings."""
+    which = np.searchsorted(np.array(epochs["epoch_id"]), epoch_id)
     images, coadds = _images(epochs, ""), _images(epochs, "coadd_")
     position = images.positions(which, places.vectors[:, place])
     on_image = images.hold(which, position)
@@ -191,11 +213,8 @@ def _objects(values: Sequence[object]) -> npt.NDArray[Any]:
     return out
 
 
-def _may_touch(
-    rows: "dict[str, Sequence[Any]]", epochs: Indices, which: Indices, middles: Floats, radius: float
-) -> Bools:
+def _may_touch(degrees: Floats, which: Indices, middles: Floats, radius: float) -> Bools:
     """Return whether the corners of images allow them to have something of discs; a convex image's corners do."""
-    degrees = np.array([rows[name] for name in _CORNERS])[:, epochs]
     corners = [unit_vectors(degrees[2 * k], degrees[2 * k + 1]) for k in range(4)]
     sides = [np.sqrt(((corners[k] - corners[k - 1]) ** 2).sum(axis=0)) for k in range(4)]
     margin = _MARGIN * np.degrees(np.max(sides, axis=0))[which] + radius
@@ -208,14 +227,14 @@ def _may_touch(
     return out
 
 
-def _images(epochs: "dict[str, list[Any]]", prefix: str) -> SkyImages:
+def _images(epochs: dict[str, tuple[Any, ...]], prefix: str) -> SkyImages:
     """Return the images of epochs, or of the coadd of each."""
     wcs, nx, ny, offset = (epochs[prefix + name] for name in _IMAGE)
     solutions = WcsStack.from_json(wcs)
     return SkyImages(solutions, np.array(nx, np.int64), np.array(ny, np.int64), np.array(offset, np.float64))
 
 
-def _in_region(epochs: "dict[str, list[Any]]", which: Indices, vectors: Floats) -> Bools:
+def _in_region(epochs: dict[str, tuple[Any, ...]], which: Indices, vectors: Floats) -> Bools:
     """Return whether directions lie in the unique region of the tile of each epoch."""
     out = np.zeros(which.size, np.bool_)
     coadd_id = np.array(epochs["coadd_coadd_id"], np.int64)

@@ -53,7 +53,9 @@ def sqlite_reading(sqlite_folder: Path) -> Iterator[Database]:
         yield database
 
 
-DENIED = r"not authorized|authorization denied|no such function|no such table|may not be modified|prohibited"
+DENIED = (
+    r"not authorized|cannot VACUUM|authorization denied|no such function|no such table|may not be modified|prohibited"
+)
 
 WRITES = [
     "INSERT INTO failure VALUES ('a', 'b', NULL, NULL, NULL, NULL, 'c', 'd', NULL, 1, 'e')",
@@ -403,3 +405,19 @@ def test_reader_leaves_a_log_in_use_alone(tmp_path: Path) -> None:
         with open_for_reading(path) as database:
             assert database.identity.campaign == "new"
         assert path.with_name("catalogue.db-wal").exists()
+
+
+def test_a_reader_sees_one_state_for_as_long_as_it_is_connected(database_url: str, tmp_path: Path) -> None:
+    count = sa.select(sa.func.count()).select_from(tables.failure)
+    failure = {"failure_key": "a", "path": "a", "error_type": "b", "message": "c", "attempts": 1, "failed_at": "d"}
+    with (
+        open_for_writing(database_url, masks=tmp_path / "masks", campaign="y6", wcs_source="image") as writing,
+        open_for_reading(database_url) as reading,
+    ):
+        with reading.engine.connect() as connection:
+            assert connection.execute(count).scalar() == 0
+            with writing.engine.begin() as other:
+                other.execute(tables.failure.insert().values(failure))
+            assert connection.execute(count).scalar() == 0
+        with reading.engine.connect() as connection:
+            assert connection.execute(count).scalar() == 1
