@@ -6,23 +6,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any
 
 import sqlalchemy as sa
 
 from ..schema import tables
+from ..schema.bulk import upsert_rows
 from ..schema.columns import values_of
 from ..schema.database import Database
-from ..schema.rows import MaskRow
 from ..schema.summaries import lock_summaries, refresh_summaries
 from .infofile import TileInfo
+from .maskrows import insert_masks
 from .plan import EpochKey, Known
 from .report import Failure
-from .tile import Receipt, StoredRow
+from .tile import Receipt
 
 __all__ = ["KnownTile", "Writer", "record_failures"]
-
-Values = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +54,8 @@ class Writer:
             "started": _now(),
         }
         with self._engine.begin() as connection:
-            result = connection.execute(tables.ingest_run.insert().values(values))
-        self.run_id = _new_id(result)
+            numbered = tables.ingest_run.insert().returning(tables.ingest_run.c.run_id)
+            self.run_id = int(connection.execute(numbered, values).scalar_one())
 
     def known(self, info: TileInfo) -> KnownTile:
         """Return what the catalogue has of a tile and band."""
@@ -96,18 +94,13 @@ class Writer:
         with self._engine.begin() as connection:
             if receipt.mask_file is not None:
                 self._replace_rows(connection, receipt)
-            attempts = _attempts(connection, receipt.info_path)
-            # the info file could be read, or there would be no receipt
-            of_info = tables.failure.c.failure_key == f"{receipt.info_path}#info"
-            connection.execute(tables.failure.delete().where(of_info))
-            if receipt.whole:
-                _forget_failures(connection, receipt)
-            record_failures(connection, receipt.failures, attempts)
+            record_failures(connection, receipt.failures)
+            _forget_failures(connection, receipt)
 
     def commit_failure(self, failure: Failure) -> None:
         """Record that an info file could not be used."""
         with self._engine.begin() as connection:
-            record_failures(connection, (failure,), _attempts(connection, failure.path))
+            record_failures(connection, (failure,))
 
     def finish(self, *, n_tiles: int, n_epochs: int, n_unchanged: int, n_failures: int, outcome: str) -> None:
         """Record how the run ended."""
@@ -129,86 +122,37 @@ class Writer:
         coadd, epoch = tables.coadd.c, tables.epoch.c
         of_tile = sa.and_(epoch.tilename == receipt.tilename, epoch.band == receipt.band)
         of_coadd = sa.and_(coadd.tilename == receipt.tilename, coadd.band == receipt.band)
-        old = connection.execute(sa.select(epoch.expnum, epoch.ccdnum, epoch.run_id).where(of_tile))
-        runs: dict[EpochKey | None, int | None] = {(row.expnum, row.ccdnum): row.run_id for row in old}
-        runs[None] = connection.execute(sa.select(coadd.run_id).where(of_coadd)).scalar()
+        old = connection.execute(sa.select(epoch.expnum, epoch.ccdnum, epoch.run_id).where(of_tile)).all()
+        run_ids = {f"{row.expnum}/{row.ccdnum}": row.run_id for row in old}
+        run_ids["coadd"] = connection.execute(sa.select(coadd.run_id).where(of_coadd)).scalar()
+        run_ids |= {each.row.key.name: self.run_id for each in receipt.rows if each.made}
         connection.execute(tables.epoch.delete().where(of_tile))
         connection.execute(tables.coadd.delete().where(of_coadd))
-        for stored in receipt.rows:
-            key = stored.row.key
-            of_epoch = (key.expnum, key.ccdnum) if key.expnum is not None and key.ccdnum is not None else None
-            run_id = self.run_id if stored.made else runs.get(of_epoch)
-            if of_epoch is None:
-                self._insert_coadd(connection, stored, receipt, run_id)
-            else:
-                self._insert_epoch(connection, stored, run_id)
-                runs[of_epoch] = run_id
-        refresh_summaries(connection, receipt.tilename, receipt.band, {key for key in runs if key is not None})
-
-    def _insert_coadd(self, connection: sa.Connection, stored: StoredRow, receipt: Receipt, run_id: int | None) -> None:
-        values = _values(stored) | {
-            "generation": receipt.generation,
-            "mask_file": receipt.mask_file,
-            "run_id": run_id,
+        of_file = {"mask_file": receipt.mask_file, "generation": receipt.generation}
+        masks = [(each.row, each.row_group) for each in receipt.rows]
+        insert_masks(connection, masks, of_file, self._bit_names, run_ids)
+        changed = {(row.expnum, row.ccdnum) for row in old} | {
+            (key.expnum, key.ccdnum)
+            for key in (row.key for row, _ in masks)
+            if key.expnum is not None and key.ccdnum is not None
         }
-        result = connection.execute(tables.coadd.insert().values(values))
-        self._insert_bits(connection, {"coadd_id": _new_id(result)}, stored.row)
-
-    def _insert_epoch(self, connection: sa.Connection, stored: StoredRow, run_id: int | None) -> None:
-        key = stored.row.key
-        values = _values(stored) | {"expnum": key.expnum, "ccdnum": key.ccdnum, "run_id": run_id}
-        result = connection.execute(tables.epoch.insert().values(values))
-        epoch_id = _new_id(result)
-        self._insert_bits(connection, {"epoch_id": epoch_id}, stored.row)
-        touched = [{"hpix": hpix, "epoch_id": epoch_id} for hpix in stored.row.hpix]
-        connection.execute(tables.footprint.insert(), touched)
-
-    def _insert_bits(self, connection: sa.Connection, owner: Values, row: MaskRow) -> None:
-        counted = [
-            owner | {"plane": plane, "bit": bit, "name": self._bit_names.name(plane, bit), "n_pixels": n}
-            for plane, of in row.bits.items()
-            for bit, n in of.items()
-        ]
-        if counted:
-            connection.execute(tables.bit_count.insert(), counted)
-
-
-def _new_id(result: sa.CursorResult[Any]) -> int:
-    """Return the number that the database gave a new row."""
-    key = result.inserted_primary_key
-    assert key is not None  # every table here numbers its rows
-    return int(key[0])
-
-
-def _values(stored: StoredRow) -> Values:
-    """Return the columns that an epoch's and a coadd's row have in common."""
-    row = stored.row
-    key = {"tilename": row.key.tilename, "band": row.key.band, "nx": row.nx, "ny": row.ny}
-    return key | values_of(row.counts) | values_of(row.facts) | {"mask_row_group": stored.row_group}
-
-
-def _attempts(connection: sa.Connection, info_path: str) -> dict[str, int]:
-    failure = tables.failure.c
-    rows = connection.execute(sa.select(failure.failure_key, failure.attempts).where(failure.path == info_path))
-    return {row.failure_key: row.attempts for row in rows}
+        refresh_summaries(connection, receipt.tilename, receipt.band, changed)
 
 
 def _forget_failures(connection: sa.Connection, receipt: Receipt) -> None:
-    """Remove what failed of a tile before, but for what was not tried again."""
+    """Remove what failed of a tile before, but for what was not tried again or has failed now."""
     failure = tables.failure.c
-    of_tile = sa.and_(failure.tilename == receipt.tilename, failure.band == receipt.band)
-    connection.execute(
-        tables.failure.delete().where(
-            sa.or_(of_tile, failure.path == receipt.info_path),
-            failure.failure_key.not_in(receipt.failed_before),
-        )
-    )
+    # the info file could be read, or there would be no receipt
+    gone: sa.ColumnElement[bool] = failure.failure_key == f"{receipt.info_path}#info"
+    if receipt.whole:
+        of_tile = sa.and_(failure.tilename == receipt.tilename, failure.band == receipt.band)
+        kept = [*receipt.failed_before, *(each.key for each in receipt.failures)]
+        gone = sa.and_(sa.or_(of_tile, failure.path == receipt.info_path), failure.failure_key.not_in(kept))
+    connection.execute(tables.failure.delete().where(gone))
 
 
-def record_failures(
-    connection: sa.Connection, failures: Iterable[Failure], attempts: Mapping[str, int] | None = None
-) -> None:
-    """Write what failed into the database, in the place of what is there of the same keys.
+def record_failures(connection: sa.Connection, failures: Iterable[Failure]) -> None:
+    """Write what failed into the database; an attempt more where it has failed before.
 
     Parameters
     ----------
@@ -216,16 +160,12 @@ def record_failures(
         In a transaction.
     failures : iterable of Failure
         What failed.
-    attempts : mapping, optional
-        How often that had been tried before, by key.
     """
-    failure = tables.failure
+    rows = []
     for each in failures:
         values = values_of(each)
-        values["failure_key"] = values.pop("key")
-        values |= {"attempts": (attempts or {}).get(each.key, 0) + 1, "failed_at": _now()}
-        connection.execute(failure.delete().where(failure.c.failure_key == each.key))
-        connection.execute(failure.insert().values(values))
+        rows.append({"failure_key": values.pop("key"), "attempts": 1, "failed_at": _now()} | values)
+    upsert_rows(connection, tables.failure, rows, counter="attempts")
 
 
 def _now() -> str:
