@@ -17,7 +17,7 @@ __all__ = ["bit_rows", "insert_belongings", "insert_masks", "mask_values", "owne
 def insert_masks(
     connection: sa.Connection,
     masks: Iterable[tuple[MaskRow, int]],
-    of_file: Mapping[str, Any],
+    of_file: dict[str, Any],
     bit_names: BitNames,
     run_ids: Mapping[str, int | None] | None = None,
 ) -> None:
@@ -29,7 +29,7 @@ def insert_masks(
         In a transaction.
     masks : iterable of (MaskRow, int)
         Rows and their row groups; the coadd's is among them, or in the database.
-    of_file : mapping
+    of_file : dict
         ``mask_file`` and ``generation`` of the coadd's row.
     bit_names : BitNames
         The catalogue's.

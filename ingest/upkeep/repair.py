@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from ...schema import tables
-from ...schema.database import Database
+from ...schema.database import Database, WritableDatabase
 from ...schema.summaries import lock_summaries, refresh_summaries
 from ..maskrows import insert_masks
 from ..report import Failure
@@ -43,7 +43,7 @@ class Damage:
     files: Sequence[FoundFile]
 
 
-def repair_tile(database: Database, damage: Damage) -> bool:
+def repair_tile(database: WritableDatabase, damage: Damage) -> bool:
     """Write the rows of a tile and band again that differ from its masks, and record those whose mask is gone.
 
     Where the coadd's own mask is gone, and with it the file, the rows come from the newest other file that is
@@ -51,16 +51,27 @@ def repair_tile(database: Database, damage: Damage) -> bool:
 
     Parameters
     ----------
-    database : Database
-        Open for writing.
+    database : WritableDatabase
+        The catalogue.
     damage : Damage
         What is wrong.
 
     Returns
     -------
     bool
-        False when an ingest has replaced the rows meanwhile, and nothing was done.
+        False when an ingest is at work on the tile or has replaced its rows meanwhile, and nothing was done.
     """
+    stored = damage.stored
+    if not database.claims.take(stored.tilename, stored.band):
+        return False
+    try:
+        return _repair(database, damage)
+    finally:
+        database.claims.release(stored.tilename, stored.band)
+
+
+def _repair(database: Database, damage: Damage) -> bool:
+    """Repair a tile that is claimed; return False when an ingest has replaced its rows before that."""
     stored = damage.stored
     # read before the database is locked, for it takes seconds
     choice = choose_file(_others(database, damage)) if damage.found.tile_is_lost else None
