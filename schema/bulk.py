@@ -78,7 +78,9 @@ def upsert_rows(connection: sa.Connection, table: sa.Table, rows: Iterable[Row],
     key = table.primary_key.columns.keys()
     for row in rows:
         insert = make(table).values(row)
-        new: dict[str, sa.ColumnElement[Any]] = {c.name: c for c in insert.excluded if c.name in row and c.name not in key}
+        new: dict[str, sa.ColumnElement[Any]] = {
+            c.name: c for c in insert.excluded if c.name in row and c.name not in key
+        }
         new[counter] = table.c[counter] + new[counter]
         connection.execute(insert.on_conflict_do_update(index_elements=key, set_=new))
 
