@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ..schema.database import Database, parse_url, shown
+from ..schema.database import WritableDatabase, parse_url, shown
 from ..schema.errors import InfoFileError
 from ..schema.workers import Spread, in_order
 from .attempt import SideBySide, attempt_alone, attempt_apart, attempt_tile
@@ -34,6 +34,10 @@ _AHEAD = 2
 # The same of an executor of which it is not known how many workers it has: enough for a cluster of a few hundred.
 _WINDOW = 512
 
+# Seconds between two looks at tiles that other ingests have in hand, and between two words about it.
+_PAUSE = 0.5
+_QUIET = 60.0
+
 # Seconds for which a run that is stopped goes on storing what is done.
 _GRACE = 5.0
 
@@ -47,8 +51,8 @@ class Run:
         The info files.
     url : str or path
         The database.
-    database : Database
-        The same, open for writing.
+    database : WritableDatabase
+        The same.
     arguments : mapping
         What the run was asked for, to be recorded.
     options : Options
@@ -61,7 +65,7 @@ class Run:
         self,
         inputs: list[Input],
         url: str | os.PathLike[str],
-        database: Database,
+        database: WritableDatabase,
         arguments: Mapping[str, Any],
         options: Options,
         *,
@@ -71,6 +75,10 @@ class Run:
         self._inputs, self._url = inputs, parse_url(url)
         self._database, self._writer, self._options = database, Writer(database, arguments), options
         self._force, self._retry_failed = force, retry_failed
+        # what others make while this run goes on need not be made again
+        self._generations = self._writer.generations() if force else {}
+        self._claims, self._quiet_until = database.claims, 0.0
+        self._elsewhere: list[tuple[Path, TileInfo]] = []
         self._receipts: list[Receipt] = []
         self._info_failures: list[Failure] = []
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
@@ -109,6 +117,17 @@ class Run:
             else:
                 self._info_failures.append(_info_failure(each.path, each.content, self._writer))
                 yield
+        while tiles:
+            self._elsewhere = []
+            yield from self._round(tiles, n_workers, executor, pool)
+            if len(self._elsewhere) == len(tiles):
+                self._wait()
+            tiles = self._elsewhere
+
+    def _round(
+        self, tiles: list[tuple[Path, TileInfo]], n_workers: int, executor: Executor | None, pool: Executor | None
+    ) -> Iterator[None]:
+        """Do the tiles that no other ingest has in hand."""
         if executor is not None:
             yield from self._by_executor(tiles, executor, _AHEAD * n_workers if n_workers > 1 else _WINDOW)
         elif pool is not None:
@@ -120,17 +139,17 @@ class Run:
         self, tiles: list[tuple[Path, TileInfo]], spread: Spread = map, scratch: Path | None = None
     ) -> Iterator[None]:
         """Do the tiles here, one after the other."""
-        for path, info in tiles:
-            self._take(attempt_tile(self._task(path, info), spread, scratch))
-            yield
+        for task in self._tasks(tiles):
+            if self._take(attempt_tile(task, spread, scratch)):
+                yield
 
     def _by_executor(self, tiles: list[tuple[Path, TileInfo]], executor: Executor, n_ahead: int) -> Iterator[None]:
         """Have an executor do the tiles; one that it lost is not to blame before it was lost alone."""
         lost: list[TileTask] = []
         yield from self._side_by_side(tiles, executor, n_ahead, lost)
         for task in lost:
-            self._take(attempt_alone(task, executor))
-            yield
+            if self._take(attempt_alone(task, executor)):
+                yield
 
     def _by_pool(self, tiles: list[tuple[Path, TileInfo]], pool: Executor, n_workers: int) -> Iterator[None]:
         """Have a pool of processes do the tiles, and the epochs of some."""
@@ -144,8 +163,9 @@ class Run:
                 yield from self._one_by_one([tile], spread, scratch)
         for task in lost:
             with scratch_folder() as scratch:
-                self._take(attempt_apart(task, pool, spread, scratch))
-            yield
+                stored = self._take(attempt_apart(task, pool, spread, scratch))
+            if stored:
+                yield
 
     def _side_by_side(
         self, tiles: list[tuple[Path, TileInfo]], executor: Executor, n_ahead: int, lost: list[TileTask]
@@ -153,9 +173,9 @@ class Run:
         """Have an executor do the tiles, a few submitted at a time; take each as it is done, and list the lost."""
         hands = SideBySide(executor, n_ahead)
         try:
-            for receipt in hands.receipts(self._task(path, info) for path, info in tiles):
-                self._take(receipt)
-                yield
+            for receipt in hands.receipts(self._tasks(tiles)):
+                if self._take(receipt):
+                    yield
         except (KeyboardInterrupt, SystemExit):
             hands.drop()
             until = time.monotonic() + _GRACE
@@ -168,13 +188,24 @@ class Run:
             logger.warning("%s %s: its worker died: it is tried again", task.info.tilename, task.info.band)
         lost += hands.lost
 
-    def _take(self, receipt: Receipt) -> None:
-        """Load the receipt of a tile."""
+    def _take(self, receipt: Receipt) -> bool:
+        """Load the receipt of a tile, or put the tile back if another ingest has stored it meanwhile."""
         started = time.monotonic()
-        self._writer.commit(receipt)
+        stored = self._writer.commit(receipt)
+        self._claims.release(receipt.tilename, receipt.band)
         self._seconds_commit += time.monotonic() - started
-        self._receipts.append(receipt)
-        _log(receipt)
+        if stored:
+            self._receipts.append(receipt)
+            _log(receipt)
+        else:
+            tile = f"{receipt.tilename} {receipt.band}"
+            logger.warning("%s: another ingest has stored it meanwhile: it is looked at again", tile)
+            self._elsewhere += [
+                (each.path, each.content)
+                for each in self._inputs
+                if str(each.path) == receipt.info_path and isinstance(each.content, TileInfo)
+            ]
+        return stored
 
     def report(self, seconds: float = 0.0) -> IngestReport:
         """Return what was done so far, and how it ended."""
@@ -203,6 +234,24 @@ class Run:
             masks=str(self._database.root.folder),
         )
 
+    def _tasks(self, tiles: list[tuple[Path, TileInfo]]) -> Iterator[TileTask]:
+        """Claim each tile, and yield what is to be done of it; what another ingest has in hand is put aside."""
+        for path, info in tiles:
+            if self._claims.take(info.tilename, info.band):
+                yield self._task(path, info)
+            else:
+                self._elsewhere.append((path, info))
+
+    def _wait(self) -> None:
+        """Wait a little for the other ingests that have all that is left in their hands."""
+        _, info = self._elsewhere[0]
+        if time.monotonic() > self._quiet_until:
+            n, holder = len(self._elsewhere), self._claims.holder(info.tilename, info.band)
+            tile = f"{info.tilename} {info.band}"
+            logger.info("%d tiles are in the hands of others (%s: %s): waiting for them", n, tile, holder)
+            self._quiet_until = time.monotonic() + _QUIET
+        time.sleep(_PAUSE)
+
     def _task(self, path: Path, info: TileInfo) -> TileTask:
         known = self._writer.known(info)
         return TileTask(
@@ -216,7 +265,7 @@ class Run:
             coadd=known.coadd,
             epochs=known.epochs,
             failed=self._writer.failed(str(path)),
-            force=self._force,
+            force=self._force and known.generation == self._generations.get((info.tilename, info.band), 0),
             retry_failed=self._retry_failed,
         )
 

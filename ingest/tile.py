@@ -47,7 +47,7 @@ class Receipt:
     mask_file : str or None
         The new mask file; None when the last one still holds.
     generation : int
-        Its generation.
+        Of the mask file that the catalogue has then; 0 where there is none.
     rows : tuple of StoredRow
         What it holds.
     failures : tuple of Failure
@@ -139,6 +139,7 @@ def _ingest(task: TileTask, previous: MaskFile | None, spread: Spread, scratch: 
         task.info.tilename,
         task.info.band,
         whole=plan.coadd.action is not Action.SKIP,
+        generation=task.generation,
         failed_before=tuple(task.failure_key(step.name) for step in plan.steps if step.action is Action.SKIP),
         n_unchanged=sum(step.action is Action.COPY for _, step in plan.epochs),
     )

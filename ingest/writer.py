@@ -1,28 +1,33 @@
 """The one writer: loads receipts into the database, each in one transaction."""
 
 import json
+import logging
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any
+from typing import TypeVar
 
 import sqlalchemy as sa
 
 from ..schema import tables
+from ..schema.bulk import upsert_rows
 from ..schema.columns import values_of
-from ..schema.database import Database
-from ..schema.rows import MaskRow
+from ..schema.database import WritableDatabase
+from ..schema.errors import CatalogueError
 from ..schema.summaries import lock_summaries, refresh_summaries
 from .infofile import TileInfo
+from .maskrows import insert_masks
 from .plan import EpochKey, Known
 from .report import Failure
-from .tile import Receipt, StoredRow
+from .tile import Receipt
 
 __all__ = ["KnownTile", "Writer", "record_failures"]
 
-Values = dict[str, Any]
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +45,14 @@ class Writer:
 
     Parameters
     ----------
-    database : Database
-        The catalogue, opened for writing.
+    database : WritableDatabase
+        The catalogue.
     arguments : mapping
         What the run was asked for, recorded with it.
     """
 
-    def __init__(self, database: Database, arguments: Mapping[str, object]) -> None:
-        self._engine = database.engine
+    def __init__(self, database: WritableDatabase, arguments: Mapping[str, object]) -> None:
+        self._engine, self._patience = database.engine, database.patience
         self._bit_names = database.identity.bit_names
         values = {
             "version": version("goodpix"),
@@ -56,58 +61,40 @@ class Writer:
             "started": _now(),
         }
         with self._engine.begin() as connection:
-            result = connection.execute(tables.ingest_run.insert().values(values))
-        self.run_id = _new_id(result)
+            numbered = tables.ingest_run.insert().returning(tables.ingest_run.c.run_id)
+            self.run_id = int(connection.execute(numbered, values).scalar_one())
 
     def known(self, info: TileInfo) -> KnownTile:
         """Return what the catalogue has of a tile and band."""
-        coadd, epoch = tables.coadd.c, tables.epoch.c
-        with self._engine.connect() as connection:
-            found = connection.execute(
-                sa.select(coadd.generation, coadd.mask_file, coadd.mask_row_group, coadd.fingerprint).where(
-                    coadd.tilename == info.tilename, coadd.band == info.band
-                )
-            ).one_or_none()
-            if found is None:
-                return KnownTile()
-            rows = connection.execute(
-                sa.select(epoch.expnum, epoch.ccdnum, epoch.mask_row_group, epoch.fingerprint, epoch.stale).where(
-                    epoch.tilename == info.tilename, epoch.band == info.band
-                )
-            ).all()
-        return KnownTile(
-            generation=found.generation,
-            mask_file=found.mask_file,
-            coadd=Known(found.mask_row_group, found.fingerprint),
-            epochs={(row.expnum, row.ccdnum): Known(row.mask_row_group, row.fingerprint, row.stale) for row in rows},
-        )
+        return self._transact(lambda connection: _known(connection, info))
+
+    def generations(self) -> dict[tuple[str, str], int]:
+        """Return the generation of each tile and band that the catalogue has."""
+        coadd = tables.coadd.c
+        query = sa.select(coadd.tilename, coadd.band, coadd.generation)
+        rows = self._transact(lambda connection: connection.execute(query).all())
+        return {(row.tilename, row.band): row.generation for row in rows}
 
     def failed(self, info_path: str) -> dict[str, str | None]:
         """Return the fingerprints of what failed of an info file, by failure key."""
         failure = tables.failure.c
-        with self._engine.connect() as connection:
-            rows = connection.execute(
-                sa.select(failure.failure_key, failure.fingerprint).where(failure.path == info_path)
-            )
-            return {row.failure_key: row.fingerprint for row in rows}
+        query = sa.select(failure.failure_key, failure.fingerprint).where(failure.path == info_path)
+        rows = self._transact(lambda connection: connection.execute(query).all())
+        return {row.failure_key: row.fingerprint for row in rows}
 
-    def commit(self, receipt: Receipt) -> None:
-        """Load one receipt, all or nothing: afterwards readers see the new masks."""
-        with self._engine.begin() as connection:
-            if receipt.mask_file is not None:
-                self._replace_rows(connection, receipt)
-            attempts = _attempts(connection, receipt.info_path)
-            # the info file could be read, or there would be no receipt
-            of_info = tables.failure.c.failure_key == f"{receipt.info_path}#info"
-            connection.execute(tables.failure.delete().where(of_info))
-            if receipt.whole:
-                _forget_failures(connection, receipt)
-            record_failures(connection, receipt.failures, attempts)
+    def commit(self, receipt: Receipt) -> bool:
+        """Load one receipt, all or nothing: afterwards readers see the new masks.
+
+        Returns
+        -------
+        bool
+            False, and nothing is changed, if another process has stored the tile since the receipt's job began.
+        """
+        return self._transact(lambda connection: self._store(connection, receipt))
 
     def commit_failure(self, failure: Failure) -> None:
         """Record that an info file could not be used."""
-        with self._engine.begin() as connection:
-            record_failures(connection, (failure,), _attempts(connection, failure.path))
+        self._transact(lambda connection: record_failures(connection, (failure,)))
 
     def finish(self, *, n_tiles: int, n_epochs: int, n_unchanged: int, n_failures: int, outcome: str) -> None:
         """Record how the run ended."""
@@ -120,95 +107,107 @@ class Writer:
             "n_failures": n_failures,
             "outcome": outcome,
         }
-        with self._engine.begin() as connection:
-            connection.execute(run.update().where(run.c.run_id == self.run_id).values(values))
+        query = run.update().where(run.c.run_id == self.run_id).values(values)
+        try:
+            self._transact(lambda connection: connection.execute(query))
+        except CatalogueError as error:
+            if outcome != "interrupted":
+                raise
+            logger.warning("how the run ended cannot be recorded: %s", error)
+
+    def _transact(self, work: Callable[[sa.Connection], Result]) -> Result:
+        """Do something in one transaction, and again in another if the server was away."""
+
+        def attempt() -> Result:
+            with self._engine.begin() as connection:
+                return work(connection)
+
+        return self._patience(attempt)
+
+    def _store(self, connection: sa.Connection, receipt: Receipt) -> bool:
+        """Load one receipt, unless what it was made from is not the newest any more."""
+        if receipt.mask_file is not None:
+            lock_summaries(connection)
+        if receipt.whole:
+            generation, mask_file = _generation(connection, receipt)
+            if mask_file is not None and mask_file == receipt.mask_file:
+                return True  # the server was lost after it had stored this, before it could say so
+            if generation != receipt.generation - (receipt.mask_file is not None):
+                return False
+        if receipt.mask_file is not None:
+            self._replace_rows(connection, receipt)
+        record_failures(connection, receipt.failures)
+        _forget_failures(connection, receipt)
+        return True
 
     def _replace_rows(self, connection: sa.Connection, receipt: Receipt) -> None:
         """Put the rows of a new mask file in the place of the last one's; the summaries follow."""
-        lock_summaries(connection)
         coadd, epoch = tables.coadd.c, tables.epoch.c
         of_tile = sa.and_(epoch.tilename == receipt.tilename, epoch.band == receipt.band)
         of_coadd = sa.and_(coadd.tilename == receipt.tilename, coadd.band == receipt.band)
-        old = connection.execute(sa.select(epoch.expnum, epoch.ccdnum, epoch.run_id).where(of_tile))
-        runs: dict[EpochKey | None, int | None] = {(row.expnum, row.ccdnum): row.run_id for row in old}
-        runs[None] = connection.execute(sa.select(coadd.run_id).where(of_coadd)).scalar()
+        old = connection.execute(sa.select(epoch.expnum, epoch.ccdnum, epoch.run_id).where(of_tile)).all()
+        run_ids = {f"{row.expnum}/{row.ccdnum}": row.run_id for row in old}
+        run_ids["coadd"] = connection.execute(sa.select(coadd.run_id).where(of_coadd)).scalar()
+        run_ids |= {each.row.key.name: self.run_id for each in receipt.rows if each.made}
         connection.execute(tables.epoch.delete().where(of_tile))
         connection.execute(tables.coadd.delete().where(of_coadd))
-        for stored in receipt.rows:
-            key = stored.row.key
-            of_epoch = (key.expnum, key.ccdnum) if key.expnum is not None and key.ccdnum is not None else None
-            run_id = self.run_id if stored.made else runs.get(of_epoch)
-            if of_epoch is None:
-                self._insert_coadd(connection, stored, receipt, run_id)
-            else:
-                self._insert_epoch(connection, stored, run_id)
-                runs[of_epoch] = run_id
-        refresh_summaries(connection, receipt.tilename, receipt.band, {key for key in runs if key is not None})
-
-    def _insert_coadd(self, connection: sa.Connection, stored: StoredRow, receipt: Receipt, run_id: int | None) -> None:
-        values = _values(stored) | {
-            "generation": receipt.generation,
-            "mask_file": receipt.mask_file,
-            "run_id": run_id,
+        of_file = {"mask_file": receipt.mask_file, "generation": receipt.generation}
+        masks = [(each.row, each.row_group) for each in receipt.rows]
+        insert_masks(connection, masks, of_file, self._bit_names, run_ids)
+        changed = {(row.expnum, row.ccdnum) for row in old} | {
+            (key.expnum, key.ccdnum)
+            for key in (row.key for row, _ in masks)
+            if key.expnum is not None and key.ccdnum is not None
         }
-        result = connection.execute(tables.coadd.insert().values(values))
-        self._insert_bits(connection, {"coadd_id": _new_id(result)}, stored.row)
-
-    def _insert_epoch(self, connection: sa.Connection, stored: StoredRow, run_id: int | None) -> None:
-        key = stored.row.key
-        values = _values(stored) | {"expnum": key.expnum, "ccdnum": key.ccdnum, "run_id": run_id}
-        result = connection.execute(tables.epoch.insert().values(values))
-        epoch_id = _new_id(result)
-        self._insert_bits(connection, {"epoch_id": epoch_id}, stored.row)
-        touched = [{"hpix": hpix, "epoch_id": epoch_id} for hpix in stored.row.hpix]
-        connection.execute(tables.footprint.insert(), touched)
-
-    def _insert_bits(self, connection: sa.Connection, owner: Values, row: MaskRow) -> None:
-        counted = [
-            owner | {"plane": plane, "bit": bit, "name": self._bit_names.name(plane, bit), "n_pixels": n}
-            for plane, of in row.bits.items()
-            for bit, n in of.items()
-        ]
-        if counted:
-            connection.execute(tables.bit_count.insert(), counted)
+        refresh_summaries(connection, receipt.tilename, receipt.band, changed)
 
 
-def _new_id(result: sa.CursorResult[Any]) -> int:
-    """Return the number that the database gave a new row."""
-    key = result.inserted_primary_key
-    assert key is not None  # every table here numbers its rows
-    return int(key[0])
-
-
-def _values(stored: StoredRow) -> Values:
-    """Return the columns that an epoch's and a coadd's row have in common."""
-    row = stored.row
-    key = {"tilename": row.key.tilename, "band": row.key.band, "nx": row.nx, "ny": row.ny}
-    return key | values_of(row.counts) | values_of(row.facts) | {"mask_row_group": stored.row_group}
-
-
-def _attempts(connection: sa.Connection, info_path: str) -> dict[str, int]:
-    failure = tables.failure.c
-    rows = connection.execute(sa.select(failure.failure_key, failure.attempts).where(failure.path == info_path))
-    return {row.failure_key: row.attempts for row in rows}
-
-
-def _forget_failures(connection: sa.Connection, receipt: Receipt) -> None:
-    """Remove what failed of a tile before, but for what was not tried again."""
-    failure = tables.failure.c
-    of_tile = sa.and_(failure.tilename == receipt.tilename, failure.band == receipt.band)
-    connection.execute(
-        tables.failure.delete().where(
-            sa.or_(of_tile, failure.path == receipt.info_path),
-            failure.failure_key.not_in(receipt.failed_before),
+def _known(connection: sa.Connection, info: TileInfo) -> KnownTile:
+    coadd, epoch = tables.coadd.c, tables.epoch.c
+    found = connection.execute(
+        sa.select(coadd.generation, coadd.mask_file, coadd.mask_row_group, coadd.fingerprint).where(
+            coadd.tilename == info.tilename, coadd.band == info.band
         )
+    ).one_or_none()
+    if found is None:
+        return KnownTile()
+    rows = connection.execute(
+        sa.select(epoch.expnum, epoch.ccdnum, epoch.mask_row_group, epoch.fingerprint, epoch.stale).where(
+            epoch.tilename == info.tilename, epoch.band == info.band
+        )
+    )
+    return KnownTile(
+        generation=found.generation,
+        mask_file=found.mask_file,
+        coadd=Known(found.mask_row_group, found.fingerprint),
+        epochs={(row.expnum, row.ccdnum): Known(row.mask_row_group, row.fingerprint, row.stale) for row in rows},
     )
 
 
-def record_failures(
-    connection: sa.Connection, failures: Iterable[Failure], attempts: Mapping[str, int] | None = None
-) -> None:
-    """Write what failed into the database, in the place of what is there of the same keys.
+def _generation(connection: sa.Connection, receipt: Receipt) -> tuple[int, str | None]:
+    """Return generation and mask file of a receipt's tile as they are now; 0 and None where it has none."""
+    coadd = tables.coadd.c
+    query = sa.select(coadd.generation, coadd.mask_file).where(
+        coadd.tilename == receipt.tilename, coadd.band == receipt.band
+    )
+    found = connection.execute(query).one_or_none()
+    return (found.generation, found.mask_file) if found else (0, None)
+
+
+def _forget_failures(connection: sa.Connection, receipt: Receipt) -> None:
+    """Remove what failed of a tile before, but for what was not tried again or has failed now."""
+    failure = tables.failure.c
+    # the info file could be read, or there would be no receipt
+    gone: sa.ColumnElement[bool] = failure.failure_key == f"{receipt.info_path}#info"
+    if receipt.whole:
+        of_tile = sa.and_(failure.tilename == receipt.tilename, failure.band == receipt.band)
+        kept = [*receipt.failed_before, *(each.key for each in receipt.failures)]
+        gone = sa.and_(sa.or_(of_tile, failure.path == receipt.info_path), failure.failure_key.not_in(kept))
+    connection.execute(tables.failure.delete().where(gone))
+
+
+def record_failures(connection: sa.Connection, failures: Iterable[Failure]) -> None:
+    """Write what failed into the database; an attempt more where it has failed before.
 
     Parameters
     ----------
@@ -216,16 +215,12 @@ def record_failures(
         In a transaction.
     failures : iterable of Failure
         What failed.
-    attempts : mapping, optional
-        How often that had been tried before, by key.
     """
-    failure = tables.failure
+    rows = []
     for each in failures:
         values = values_of(each)
-        values["failure_key"] = values.pop("key")
-        values |= {"attempts": (attempts or {}).get(each.key, 0) + 1, "failed_at": _now()}
-        connection.execute(failure.delete().where(failure.c.failure_key == each.key))
-        connection.execute(failure.insert().values(values))
+        rows.append({"failure_key": values.pop("key"), "attempts": 1, "failed_at": _now()} | values)
+    upsert_rows(connection, tables.failure, rows, counter="attempts")
 
 
 def _now() -> str:

@@ -3,33 +3,38 @@
 import json
 import os
 import uuid
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from .bits import DES_Y6, BitNames
+from .claims import Claims, TileClaims, WholeCatalogue, lock_creation, sharing, sole_writer
+from .dburl import parse_url, shown
 from .dialects import finish_writing, guide_planner, reader, sqlite_path, writer
-from .errors import AmbiguousInputError, CatalogueError, CatalogueVersionError, UsageError
+from .errors import AmbiguousInputError, CatalogueError, CatalogueVersionError
 from .footprint import NSIDE
 from .masksroot import FORMAT_VERSION, MasksRoot
+from .patience import Patience, driver_text
 from .tables import catalogue, coadd, metadata
-from .views import create_views, drop_views
+from .views import create_views
 
 __all__ = [
     "REVISION",
     "Database",
     "Identity",
+    "WritableDatabase",
     "create_tables",
+    "engine_to_write",
     "is_catalogue",
     "open_for_reading",
     "open_for_writing",
     "parse_url",
+    "recorded_revision",
     "remembered_root",
     "shown",
-    "upgrade",
 ]
 
 REVISION = "0002"
@@ -37,8 +42,6 @@ REVISION = "0002"
 
 _READABLE = ("0001", REVISION)
 """Revisions whose tables and views it reads."""
-
-_RECORDED = sa.text("SELECT version_num FROM alembic_version")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,45 +93,20 @@ class Database:
     root: MasksRoot
 
 
-def parse_url(url: str | os.PathLike[str]) -> sa.URL:
-    """Return a database URL; a plain path means a SQLite file.
+@dataclass(frozen=True, slots=True)
+class WritableDatabase(Database):
+    """The database of one catalogue, open for writing.
 
-    Raises
-    ------
-    UsageError
-        If the URL cannot be understood or names a database other than SQLite or Postgres.
+    Parameters
+    ----------
+    claims : Claims
+        What this process has claimed of it.
+    patience : Patience
+        With its server.
     """
-    text = os.fspath(url)
-    if "://" not in text:
-        return sa.URL.create("sqlite", database=_on_disk(text))
-    try:
-        parsed = sa.make_url(text)
-        backend = parsed.get_backend_name()
-    except (sa.exc.ArgumentError, ValueError):
-        raise UsageError(
-            "--db: cannot understand this URL: expected sqlite:///FILE or postgresql+psycopg://..."
-        ) from None
-    if backend not in ("sqlite", "postgresql"):
-        raise UsageError(f"--db: {backend} is not supported: expected sqlite:///FILE or postgresql+psycopg://...")
-    if backend == "sqlite":
-        return parsed.set(database=_on_disk(parsed.database))
-    if "@" in f"{parsed.host}{parsed.database}":
-        # what follows the first @ of a password was taken for the host, and would be shown
-        raise UsageError("--db: the URL has more than one @: expected %40 for one in a user name or password")
-    return parsed.set(drivername="postgresql+psycopg")
 
-
-def _on_disk(database: str | None) -> str:
-    """Refuse a SQLite database in memory, which would be gone with the command."""
-    if database in (None, "", ":memory:"):
-        raise UsageError("--db: a database in memory cannot hold a catalogue: expected sqlite:///FILE")
-    return database
-
-
-def shown(url: sa.URL) -> str:
-    """Return a URL as it may be shown: without a password, also where one stands among its options."""
-    secret = [name for name in url.query if "pass" in name.lower()]
-    return url.update_query_dict(dict.fromkeys(secret, "***")).render_as_string(hide_password=True)
+    claims: Claims
+    patience: Patience
 
 
 def is_catalogue(url: str | os.PathLike[str]) -> bool:
@@ -177,7 +155,7 @@ def open_for_writing(
     campaign: str,
     wcs_source: str,
     bit_names: BitNames = DES_Y6,
-) -> Iterator[Database]:
+) -> Iterator[WritableDatabase]:
     """Open a catalogue for an ingest, or create it where there is none.
 
     Parameters
@@ -195,6 +173,8 @@ def open_for_writing(
     ------
     AmbiguousInputError
         If campaign, wcs_source or masks root are not those of the catalogue.
+    CatalogueBusyError
+        If another process writes into it and it is in SQLite, or is rebuilt or upgraded.
     CatalogueError
         If the database cannot be opened, or the masks root belongs to another catalogue.
     CatalogueVersionError
@@ -204,10 +184,11 @@ def open_for_writing(
     path = sqlite_path(parsed)
     if path is not None and not path.parent.is_dir():
         raise CatalogueError(f"{shown(parsed)}: the folder {path.parent} does not exist")
-    engine = writer(parsed)
-    try:
+    with sole_writer(parsed), engine_to_write(parsed) as engine, ExitStack() as stack:
         if _is_empty(engine, parsed):
             _create(engine, parsed, MasksRoot.of(masks or "goodpix-masks"), campaign, wcs_source, bit_names)
+        patience = Patience(shown(parsed))
+        session = stack.enter_context(sharing(engine, parsed, patience)) if path is None else None
         identity = _identity(engine, parsed, (REVISION,))
         root = _root(parsed, identity)
         for what, wanted, found in (
@@ -221,11 +202,26 @@ def open_for_writing(
                     "use another --db and --masks for it"
                 )
         root.claim(identity.uuid, new=_has_no_masks(engine), facts=identity.facts)
-        yield Database(engine, identity, root)
+        claims = TileClaims(session, identity.uuid) if session else WholeCatalogue()
+        yield WritableDatabase(engine, identity, root, claims, patience)
+
+
+@contextmanager
+def engine_to_write(url: sa.URL) -> Iterator[sa.Engine]:
+    """Give connections that may write, to a database that may be anything; what is wrong with it is one of our errors.
+
+    Raises
+    ------
+    CatalogueError
+        If the database cannot be used.
+    """
+    engine = writer(url)
+    try:
+        yield engine
     except sa.exc.DBAPIError as error:
-        raise _unusable(parsed, error) from error
+        raise _unusable(url, error) from error
     finally:
-        finish_writing(engine, parsed)
+        finish_writing(engine, url)
 
 
 def _is_empty(engine: sa.Engine, url: sa.URL) -> bool:
@@ -239,15 +235,18 @@ def _is_empty(engine: sa.Engine, url: sa.URL) -> bool:
 def _create(
     engine: sa.Engine, url: sa.URL, root: MasksRoot, campaign: str, wcs_source: str, bit_names: BitNames
 ) -> None:
-    """Make an empty catalogue, in one transaction."""
-    owner = root.owner
-    if owner is not None:
-        raise CatalogueError(
-            f"masks root {root.folder} belongs to catalogue {owner}, but {shown(url)} is empty: "
-            "give this catalogue a root of its own with --masks"
-        )
-    identity = Identity(str(uuid.uuid4()), remembered_root(url, root), campaign, wcs_source, bit_names)
+    """Make an empty catalogue, in one transaction, unless somebody else has done so meanwhile."""
     with engine.begin() as connection:
+        lock_creation(connection, url)
+        if sa.inspect(connection).get_table_names():
+            return
+        owner = root.owner
+        if owner is not None:
+            raise CatalogueError(
+                f"masks root {root.folder} belongs to catalogue {owner}, but {shown(url)} is empty: "
+                "give this catalogue a root of its own with --masks"
+            )
+        identity = Identity(str(uuid.uuid4()), remembered_root(url, root), campaign, wcs_source, bit_names)
         create_tables(connection, identity)
 
 
@@ -259,63 +258,6 @@ def create_tables(connection: sa.Connection, identity: Identity) -> None:
     create_views(connection)
     guide_planner(connection)
     connection.execute(catalogue.insert().values(identity.row))
-
-
-def migrate(connection: sa.Connection, revision: str = REVISION) -> None:
-    """Bring the tables to a revision, and the views to this software's."""
-    import alembic.command  # slow, and rarely needed
-    import alembic.config
-
-    config = alembic.config.Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    config.attributes["connection"] = connection
-    drop_views(connection)
-    alembic.command.upgrade(config, revision)
-    create_views(connection)
-    guide_planner(connection)
-
-
-def upgrade(url: str | os.PathLike[str], before: Callable[[str], object] | None = None) -> bool:
-    """Bring the tables of a catalogue to the newest revision, all or nothing; its masks stay as they are.
-
-    Parameters
-    ----------
-    url : str or path
-        The database.
-    before : callable, optional
-        Called with the revision that the tables have, before anything changes and while no one else can
-        write; not called where there is nothing to do.
-
-    Returns
-    -------
-    bool
-        False when the tables were new already.
-
-    Raises
-    ------
-    CatalogueError
-        If there is no catalogue at the URL.
-    CatalogueVersionError
-        If it is of a version that this software does not know.
-    """
-    with open_for_reading(url) as database, database.engine.connect() as connection:
-        if connection.execute(_RECORDED).scalar() == REVISION:
-            return False
-    parsed = parse_url(url)
-    engine = writer(parsed)
-    try:
-        with engine.begin() as connection:
-            revision = str(connection.execute(_RECORDED).scalar())
-            if revision == REVISION:  # by someone else, since
-                return False
-            if before is not None:
-                before(revision)
-            migrate(connection)
-    except sa.exc.DBAPIError as error:
-        raise _unusable(parsed, error) from error
-    finally:
-        finish_writing(engine, parsed)
-    return True
 
 
 def _has_no_masks(engine: sa.Engine) -> bool:
@@ -330,7 +272,7 @@ def _identity(engine: sa.Engine, url: sa.URL, revisions: Collection[str]) -> Ide
             if not sa.inspect(connection).has_table("catalogue"):
                 raise CatalogueError(f"{shown(url)} is not a goodpix catalogue: it has no table catalogue")
             found = connection.execute(sa.select(catalogue)).mappings().one_or_none()
-            revision = connection.execute(_RECORDED).scalar()
+            revision = recorded_revision(connection)
     except sa.exc.DBAPIError as error:
         raise _unusable(url, error) from error
     if found is None:
@@ -356,6 +298,11 @@ def _identity(engine: sa.Engine, url: sa.URL, revisions: Collection[str]) -> Ide
     )
 
 
+def recorded_revision(connection: sa.Connection) -> str | None:
+    """Return the revision that the tables of a catalogue say that they are of."""
+    return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+
+
 def remembered_root(url: sa.URL, root: MasksRoot) -> str:
     """Return a root as the catalogue remembers it: relative where it lies beside a SQLite file."""
     path = sqlite_path(url)
@@ -371,5 +318,4 @@ def _root(url: sa.URL, identity: Identity) -> MasksRoot:
 
 
 def _unusable(url: sa.URL, error: sa.exc.DBAPIError) -> CatalogueError:
-    # SQLAlchemy's own text repeats the statement and a link; the driver's says what is wrong
-    return CatalogueError(f"cannot use the database {shown(url)}: {' '.join(str(error.orig).split())}")
+    return CatalogueError(f"cannot use the database {shown(url)}: {driver_text(error)}")

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import platform
 import re
 import sqlite3
 from contextlib import closing, suppress
@@ -23,6 +24,12 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 _BUSY_MS = 30_000
+
+# What the URL may say otherwise: a server that is gone without a word is noticed within two minutes.
+_CONNECTION = {"connect_timeout": "10", "keepalives_idle": "60", "keepalives_interval": "10", "keepalives_count": "6"}
+
+# The longest application_name that Postgres keeps.
+_NAME_BYTES = 63
 
 # Bytes; of a new database. An epoch's row is 2.7 kB, of which SQLite's own 4096 would hold one and waste the rest.
 _PAGE_SIZE = 16_384
@@ -94,10 +101,9 @@ def reader(url: sa.URL) -> sa.Engine:
         # the URL may have options of its own, such as the schema that holds the catalogue
         given = url.query.get("options", ())
         options = " ".join([*([given] if isinstance(given, str) else given), "-c default_transaction_read_only=on"])
-        plain = url.difference_update_query(["options"])
-        engine = sa.create_engine(plain, connect_args={"options": options}, isolation_level="REPEATABLE READ")
+        engine = _server(url.difference_update_query(["options"]), {"options": options})
         # a pooler in between may drop the options, but not what each transaction begins with
-        return engine.execution_options(postgresql_readonly=True)
+        return engine.execution_options(postgresql_readonly=True, isolation_level="REPEATABLE READ")
     mode = "mode=ro"
     if not os.access(path.parent, os.W_OK) and not path.with_name(path.name + "-wal").exists():
         # SQLite would make files beside the database to coordinate with writers, of which there are none
@@ -127,7 +133,7 @@ def writer(url: sa.URL) -> sa.Engine:
     """Return an engine for a process that writes."""
     path = sqlite_path(url)
     if path is None:
-        return sa.create_engine(url)
+        return _server(url, {})
     engine = sa.create_engine(_sqlite_url(path, "mode=rwc"))
     network = network_filesystem(path.parent)
     if network is not None:
@@ -149,6 +155,13 @@ def writer(url: sa.URL) -> sa.Engine:
     sa.event.listen(engine, "connect", prepare)
     sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     return engine
+
+
+def _server(url: sa.URL, arguments: dict[str, str]) -> sa.Engine:
+    """Return an engine for Postgres, whose connections are tried before use: the server may have closed them."""
+    process = {"application_name": f"goodpix, process {os.getpid()} on {platform.node()}"[:_NAME_BYTES]}
+    asked = {name: value for name, value in (_CONNECTION | process).items() if name not in url.query}
+    return sa.create_engine(url, connect_args=asked | arguments, pool_pre_ping=True)
 
 
 def guide_planner(connection: sa.Connection) -> None:

@@ -5,6 +5,7 @@ Each is a `GoodpixError` and also the built-in that fits, so that a caller may c
 
 __all__ = [
     "AmbiguousInputError",
+    "CatalogueBusyError",
     "CatalogueError",
     "CatalogueVersionError",
     "DitheredWeightError",
@@ -77,6 +78,10 @@ class MaskNotFoundError(GoodpixError, LookupError):
 
 class CatalogueError(GoodpixError, OSError):
     """A catalogue that is missing or cannot be opened."""
+
+
+class CatalogueBusyError(CatalogueError):
+    """A catalogue that another process is writing."""
 
 
 class CatalogueVersionError(CatalogueError):

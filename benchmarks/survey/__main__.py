@@ -8,10 +8,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ..measure import Result, WrongAnswerError
+from ..postgres import ServerError
 from ..report import Machine, as_json, as_markdown, versions
 from .asking import ask_all, load_rows
 from .databases import DATABASES
-from .postgres import ServerError
 from .synthetic import Survey
 
 __all__ = ["main"]

@@ -11,13 +11,27 @@ from typing import Any
 
 import duckdb
 
+from ..postgres import running_server
 from .loading import load
-from .postgres import running_server
 from .synthetic import Survey
 
 __all__ = ["DATABASES", "Loaded", "parquet", "sqlite_survey"]
 
 _COUNTS = ("epoch", "ingest_run")
+
+# What a machine of one's own would be given.
+_SERVER = {
+    "shared_buffers": "2GB",
+    "effective_cache_size": "8GB",
+    "maintenance_work_mem": "1GB",
+    "work_mem": "64MB",
+    "random_page_cost": "1.1",
+    "max_wal_size": "8GB",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+    "default_toast_compression": "lz4",
+    "autovacuum": "off",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +79,7 @@ def postgres_survey(survey: Survey, folder: Path, *, keep: bool = False) -> Iter
         If there is no server to be had.
     """
     try:
-        with running_server(folder / "postgres" / "server") as server:
+        with running_server(folder / "postgres" / "server", _SERVER) as server:
             seconds = _loaded(survey, folder, "postgres", server.url)
             files = folder / "postgres" / "server" / "data" / "base"
 

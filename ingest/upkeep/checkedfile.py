@@ -1,6 +1,6 @@
 """A mask file that was read in full and checked by itself, without the database."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from ...schema.amplifiers import Amplifiers
@@ -14,7 +14,7 @@ from ...schema.rle import Runs
 from ...schema.rows import EpochFacts, MaskRow, nonzero_bits
 from .listing import MaskFileName
 
-__all__ = ["CheckedFile", "CheckedMask", "FileJob", "check_file"]
+__all__ = ["CheckedFile", "CheckedMask", "FileJob", "check_file", "rows_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,11 @@ class CheckedFile:
     def troubles(self) -> dict[int, str]:
         """What is wrong with masks, by row group."""
         return {each.row_group: each.trouble for each in self.masks if each.trouble is not None}
+
+
+def rows_of(masks: Iterable[CheckedMask]) -> list[tuple[MaskRow, int]]:
+    """Return row and row group of each mask that has a row."""
+    return [(each.row, each.row_group) for each in masks if each.row is not None]
 
 
 def check_file(job: FileJob) -> CheckedFile:

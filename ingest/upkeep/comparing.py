@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from ...schema.bits import BitNames
 from ...schema.rows import MaskKey
+from ..maskrows import bit_rows, mask_values
 from .checkedfile import CheckedFile, CheckedMask
 from .listing import MaskFileName
 from .report import Problem
-from .storedtile import StoredMask, StoredTile, bit_rows, mask_values
+from .storedtile import StoredMask, StoredTile
 
 __all__ = ["Comparison", "compare_tile"]
 

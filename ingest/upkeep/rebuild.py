@@ -15,11 +15,12 @@ from ...schema.errors import CatalogueError, MaskFileError, UsageError
 from ...schema.maskfile import MaskFile
 from ...schema.masksroot import MasksRoot
 from ...schema.summaries import fill_summaries
+from ..maskrows import insert_masks
 from ..writer import record_failures
+from .checkedfile import rows_of
 from .choosing import Choice, TileFiles, choose_file
 from .existing import Existing
 from .listing import FoundFile, list_files
-from .loading import insert_masks
 from .report import RebuildReport
 from .sidebyside import spread_over
 from .swapping import new_database
@@ -127,7 +128,7 @@ class _Tally:
 def _load(connection: sa.Connection, choice: Choice, bit_names: BitNames) -> None:
     if choice.file is not None:
         of_file = {"mask_file": choice.file.name, "generation": choice.generation}
-        insert_masks(connection, choice.file.usable.values(), of_file, bit_names)
+        insert_masks(connection, rows_of(choice.file.usable.values()), of_file, bit_names)
     record_failures(connection, choice.failures)
 
 

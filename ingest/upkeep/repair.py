@@ -6,15 +6,16 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from ...schema import tables
-from ...schema.database import Database
+from ...schema.database import Database, WritableDatabase
 from ...schema.summaries import lock_summaries, refresh_summaries
+from ..maskrows import insert_masks
 from ..report import Failure
 from ..writer import record_failures
-from .checkedfile import CheckedFile, CheckedMask
+from .checkedfile import CheckedFile, CheckedMask, rows_of
 from .choosing import Choice, TileFiles, choose_file, lost_mask
 from .comparing import Comparison
 from .listing import FoundFile
-from .loading import delete_rows, insert_masks, update_mask
+from .loading import delete_rows, update_mask
 from .storedtile import StoredTile
 
 __all__ = ["Damage", "repair_tile"]
@@ -42,7 +43,7 @@ class Damage:
     files: Sequence[FoundFile]
 
 
-def repair_tile(database: Database, damage: Damage) -> bool:
+def repair_tile(database: WritableDatabase, damage: Damage) -> bool:
     """Write the rows of a tile and band again that differ from its masks, and record those whose mask is gone.
 
     Where the coadd's own mask is gone, and with it the file, the rows come from the newest other file that is
@@ -50,16 +51,27 @@ def repair_tile(database: Database, damage: Damage) -> bool:
 
     Parameters
     ----------
-    database : Database
-        Open for writing.
+    database : WritableDatabase
+        The catalogue.
     damage : Damage
         What is wrong.
 
     Returns
     -------
     bool
-        False when an ingest has replaced the rows meanwhile, and nothing was done.
+        False when an ingest is at work on the tile or has replaced its rows meanwhile, and nothing was done.
     """
+    stored = damage.stored
+    if not database.claims.take(stored.tilename, stored.band):
+        return False
+    try:
+        return _repair(database, damage)
+    finally:
+        database.claims.release(stored.tilename, stored.band)
+
+
+def _repair(database: Database, damage: Damage) -> bool:
+    """Repair a tile that is claimed; return False when an ingest has replaced its rows before that."""
     stored = damage.stored
     # read before the database is locked, for it takes seconds
     choice = choose_file(_others(database, damage)) if damage.found.tile_is_lost else None
@@ -101,7 +113,7 @@ def _repair_rows(connection: sa.Connection, database: Database, damage: Damage) 
             update_mask(connection, stored.masks[name].row_id, usable[name], of_file, bit_names)
         else:
             missing.append(usable[name])
-    insert_masks(connection, missing, of_file, bit_names)
+    insert_masks(connection, rows_of(missing), of_file, bit_names)
     delete_rows(connection, stored, damage.found.lost)
     why = {problem.where: problem.message for problem in damage.found.problems if problem.what == "mask"}
     record_failures(
@@ -124,7 +136,7 @@ def _replace_tile(connection: sa.Connection, database: Database, damage: Damage,
     if file is not None:
         of_file = {"mask_file": file.name, "generation": max(stored.generation, choice.generation)}
         run_ids = {name: stored.masks[name].values["run_id"] for name in same}
-        insert_masks(connection, usable.values(), of_file, database.identity.bit_names, run_ids)
+        insert_masks(connection, rows_of(usable.values()), of_file, database.identity.bit_names, run_ids)
     why = damage.found.problems[0].message
     gone = set(stored.masks) - same | (set() if file else {"coadd"})
     lost = [_failure(database, stored, name, f"{why}; {_instead(file, name)}") for name in sorted(gone)]

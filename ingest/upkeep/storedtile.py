@@ -8,11 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from ...schema import tables
-from ...schema.bits import BitNames
-from ...schema.columns import values_of
-from ...schema.rows import MaskKey, MaskRow
+from ...schema.rows import MaskKey
+from ..maskrows import owner_of, table_of
 
-__all__ = ["StoredMask", "StoredTile", "bit_rows", "mask_values", "owner_of", "read_tile", "table_of"]
+__all__ = ["StoredMask", "StoredTile", "read_tile"]
 
 # Values in one statement; SQLite takes 32,766.
 _AT_A_TIME = 10_000
@@ -72,16 +71,6 @@ class StoredTile:
         return {(key.expnum, key.ccdnum) for key in keys if key.expnum is not None and key.ccdnum is not None}
 
 
-def table_of(kind: str) -> sa.Table:
-    """Return the table of the rows of a kind of mask."""
-    return tables.epoch if kind == "epoch" else tables.coadd
-
-
-def owner_of(kind: str) -> str:
-    """Return the column that numbers the rows of a kind of mask, here and in what hangs on them."""
-    return f"{table_of(kind).name}_id"
-
-
 def read_tile(
     connection: sa.Connection, tilename: str, band: str, chosen: Mapping[str, Collection[int]] | None = None
 ) -> StoredTile:
@@ -105,19 +94,6 @@ def read_tile(
         masks += _masks(connection, kind, tilename, band, ids)
     mask_file, generation = (found.mask_file, found.generation) if found else ("", 0)
     return StoredTile(tilename, band, mask_file, generation, {each.key.name: each for each in masks})
-
-
-def mask_values(row: MaskRow, row_group: int) -> dict[str, Any]:
-    """Return the columns of the row that a mask has in the database, but for those of its ingest."""
-    key = {"tilename": row.key.tilename, "band": row.key.band, "nx": row.nx, "ny": row.ny}
-    if row.key.kind == "epoch":
-        key |= {"expnum": row.key.expnum, "ccdnum": row.key.ccdnum}
-    return key | values_of(row.counts) | values_of(row.facts) | {"mask_row_group": row_group}
-
-
-def bit_rows(row: MaskRow, bit_names: BitNames) -> dict[tuple[str, int], tuple[str, int]]:
-    """Return name and pixels of each mask bit that occurs, by plane and bit."""
-    return {(plane, bit): (bit_names.name(plane, bit), n) for plane, of in row.bits.items() for bit, n in of.items()}
 
 
 def _masks(

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from ...schema.database import Identity, create_tables, shown, upgrade
+from ...schema.claims import lock_catalogue, lock_creation, sole_writer
+from ...schema.database import Identity, create_tables
+from ...schema.dburl import shown
 from ...schema.dialects import finish_writing, sqlite_path, writer
 from ...schema.errors import CatalogueError
 from ...schema.masksroot import publish
 from ...schema.tables import catalogue, metadata
+from ...schema.upgrading import upgrade
 
 __all__ = ["PATIENCE", "new_database"]
 
@@ -56,7 +59,7 @@ def new_database(url: sa.URL, identity: Identity) -> Iterator[Begin]:
             with _in_one_transaction(url, identity) as begin:
                 yield begin
         else:
-            with _beside(path.resolve(), identity) as begin:
+            with sole_writer(url), _beside(path.resolve(), identity) as begin:
                 yield begin
     except (sa.exc.DBAPIError, sqlite3.Error, OSError) as error:
         if isinstance(error, CatalogueError):
@@ -125,11 +128,13 @@ def _in_one_transaction(url: sa.URL, identity: Identity) -> Iterator[Begin]:
             # tables that stay keep the rights that others have to them
             upgrade(url.render_as_string(hide_password=False))
         with engine.begin() as connection:
+            lock_catalogue(connection, url)
             if old:
                 for table in reversed(metadata.sorted_tables):
                     connection.execute(table.delete())
                 connection.execute(catalogue.insert().values(identity.row))
             else:
+                lock_creation(connection, url)
                 create_tables(connection, identity)
             yield lambda: nullcontext(connection)
     finally:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from ...schema.database import REVISION, parse_url
-from ...schema.database import upgrade as upgrade_tables
+from ...schema.database import REVISION
+from ...schema.dburl import parse_url
 from ...schema.dialects import sqlite_path
 from ...schema.errors import CatalogueError
 from ...schema.masksroot import publish
+from ...schema.upgrading import upgrade as upgrade_tables
 from .report import UpgradeReport
 
 __all__ = ["upgrade"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from ...schema import tables
-from ...schema.database import Database, open_for_reading, open_for_writing
+from ...schema.database import Database, WritableDatabase, open_for_reading, open_for_writing
 from ...schema.errors import GoodpixError, UsageError
 from ...schema.rows import MaskKey
 from ...schema.summaries import fill_summaries, lock_summaries
@@ -86,7 +86,7 @@ def verify(
     if repair and sample is not None:
         raise UsageError("a repair looks at every mask: expected no sample beside it")
     with _opened(db, repair) as database, spread_over(workers) as spread:
-        check = _Check(database, repair)
+        check = _Check(database, database if isinstance(database, WritableDatabase) else None)
         mounted = check.root()
         with database.engine.connect() as connection:
             chosen = None if sample is None else sample_masks(connection, sample, seed)
@@ -125,7 +125,7 @@ class _Check:
     """A check under way."""
 
     database: Database
-    repair: bool
+    repaired_in: WritableDatabase | None
     problems: list[Problem] = field(default_factory=list)
     repaired: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -192,17 +192,17 @@ class _Check:
         logger.info(
             "%s %s: %d masks, %d problems", stored.tilename, stored.band, len(stored.masks), len(found.problems)
         )
-        if found.problems and self.repair:
-            self._repair(Damage(stored, file, found, self.files[stored.tilename, stored.band]))
+        if found.problems and self.repaired_in:
+            self._repair(self.repaired_in, Damage(stored, file, found, self.files[stored.tilename, stored.band]))
         else:
             self.problems += found.problems
 
-    def _repair(self, damage: Damage) -> None:
+    def _repair(self, database: WritableDatabase, damage: Damage) -> None:
         stored = damage.stored
-        if repair_tile(self.database, damage):
+        if repair_tile(database, damage):
             self.repaired += damage.found.problems
         else:
-            self.notes.append(f"tile {stored.tilename}, band {stored.band}: an ingest has replaced its rows meanwhile")
+            self.notes.append(f"tile {stored.tilename}, band {stored.band}: an ingest is at work on it: look again")
 
     def between_rows(self, chosen: Sample | None) -> None:
         """Look at what rows must have in common."""
@@ -220,7 +220,7 @@ class _Check:
                 if chosen is None
                 else check_summaries(connection, chosen.tiles_by_band, chosen.ccd_images)
             )
-        if wrong and self.repair:
+        if wrong and self.repaired_in:
             with self.database.engine.begin() as connection:
                 lock_summaries(connection)
                 fill_summaries(connection)

@@ -14,8 +14,9 @@ import sqlalchemy as sa
 
 import goodpix
 import goodpix.schema.migrations
-from goodpix.schema.database import REVISION, migrate, open_for_writing, upgrade
+from goodpix.schema.database import REVISION, open_for_writing
 from goodpix.schema.errors import CatalogueError, CatalogueVersionError
+from goodpix.schema.upgrading import migrate, upgrade
 from goodpix.schema.views import VIEWS, drop_views
 
 from ..plainsums import assert_summaries_are_true

@@ -14,11 +14,11 @@ import pytest
 import sqlalchemy as sa
 
 import goodpix
+from goodpix.benchmarks.postgres import ServerError
 from goodpix.benchmarks.report import as_markdown
 from goodpix.benchmarks.survey import __main__ as program
 from goodpix.benchmarks.survey.asking import ask_all, load_rows
 from goodpix.benchmarks.survey.databases import DATABASES, Loaded
-from goodpix.benchmarks.survey.postgres import ServerError
 from goodpix.benchmarks.survey.questions import QUESTIONS
 from goodpix.benchmarks.survey.sky import BANDS, CCD_SHAPE
 from goodpix.benchmarks.survey.synthetic import Survey

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 
 import goodpix.schema.migrations
 from goodpix.schema import tables
-from goodpix.schema.database import REVISION, migrate, open_for_writing
+from goodpix.schema.database import REVISION, open_for_writing
+from goodpix.schema.upgrading import migrate
 from goodpix.schema.views import VIEWS, drop_views
 
 

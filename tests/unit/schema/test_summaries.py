@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from goodpix.schema import summaries, tables
-from goodpix.schema.database import migrate
 from goodpix.schema.summaries import fill_summaries, lock_summaries, refresh_summaries
+from goodpix.schema.upgrading import migrate
 
 from ...plainsums import assert_summaries_are_true
 from ...rows import coadd_row, epoch_row, some_runs

@@ -9,10 +9,10 @@ import pytest
 import sqlalchemy as sa
 
 from goodpix.schema import tables
-from goodpix.schema.database import migrate
 from goodpix.schema.rle import encode
 from goodpix.schema.rows import MaskRow
 from goodpix.schema.summaries import fill_summaries
+from goodpix.schema.upgrading import migrate
 from goodpix.schema.views import VIEWS
 
 from ...rows import PIXEL_AREA, TILE, coadd_row, epoch_row

@@ -1,0 +1,99 @@
+"""Many rows at once: COPY on Postgres, one prepared statement on SQLite."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+import sqlalchemy as sa
+import sqlalchemy.dialects.postgresql
+import sqlalchemy.dialects.sqlite
+
+__all__ = ["insert_rows", "new_ids", "upsert_rows"]
+
+Row = Mapping[str, Any]
+
+
+def new_ids(connection: sa.Connection, column: "sa.Column[Any]", n: int) -> list[int]:
+    """Return numbers for new rows that no other writer gives.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a transaction; on SQLite nobody else can write until that ends.
+    column : Column
+        The column that numbers the rows of its table.
+    n : int
+        How many.
+    """
+    if connection.dialect.name == "sqlite":
+        last = connection.execute(sa.select(sa.func.coalesce(sa.func.max(column), 0))).scalar_one()
+        return list(range(last + 1, last + n + 1))
+    sequence = sa.func.pg_get_serial_sequence(column.table.name, column.name)
+    numbers = sa.select(sa.func.nextval(sequence)).select_from(sa.func.generate_series(1, n))
+    return list(connection.execute(numbers).scalars())
+
+
+def insert_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
+    """Insert rows that all have the same columns, in one statement however many there are.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a transaction.
+    table : Table
+        Where.
+    rows : sequence of mapping
+        Values by column, as the driver takes them.
+    """
+    if not rows:
+        return
+    names = list(rows[0])
+    preparer = connection.dialect.identifier_preparer
+    into = f"{preparer.format_table(table)} ({', '.join(map(preparer.quote, names))})"
+    # a single name would give the value itself
+    values = map(itemgetter(*names), rows) if len(names) > 1 else ((row[names[0]],) for row in rows)
+    if connection.dialect.name == "sqlite":
+        places = ", ".join("?" * len(names))
+        connection.exec_driver_sql(f"INSERT INTO {into} VALUES ({places})", list(values))
+    else:
+        _copy(connection, f"COPY {into} FROM STDIN", values)
+
+
+def upsert_rows(connection: sa.Connection, table: sa.Table, rows: Iterable[Row], *, counter: str) -> None:
+    """Insert rows, each in the place of the one that has its primary key, as one indivisible step.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a transaction.
+    table : Table
+        Where.
+    rows : iterable of mapping
+        Values by column.
+    counter : str
+        A column that a row which takes another's place adds to the other's.
+    """
+    dialects = sqlalchemy.dialects
+    make = dialects.sqlite.insert if connection.dialect.name == "sqlite" else dialects.postgresql.insert
+    key = table.primary_key.columns.keys()
+    for row in rows:
+        insert = make(table).values(row)
+        new: dict[str, sa.ColumnElement[Any]] = {
+            c.name: c for c in insert.excluded if c.name in row and c.name not in key
+        }
+        new[counter] = table.c[counter] + new[counter]
+        connection.execute(insert.on_conflict_do_update(index_elements=key, set_=new))
+
+
+def _copy(connection: sa.Connection, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+    """Send rows through a COPY, for which SQLAlchemy has no word; errors come as from its own statements."""
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                copy.write_row(row)
+    except connection.dialect.loaded_dbapi.Error as error:
+        lost = connection.dialect.is_disconnect(error, driver, None)
+        if lost:
+            connection.invalidate(error)
+        raise sa.exc.DBAPIError(statement, None, error, connection_invalidated=lost) from error

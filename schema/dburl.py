@@ -1,0 +1,53 @@
+"""The URL of a database, as it is given and as it may be shown."""
+
+import os
+
+import sqlalchemy as sa
+
+from .errors import UsageError
+
+__all__ = ["parse_url", "shown"]
+
+# Parameters of a Postgres URL whose values are no secret: those of an option that is misspelt may be anything.
+_SHOWN = {"host", "port", "dbname", "user", "service", "options", "application_name", "connect_timeout", "sslmode"}
+
+
+def parse_url(url: str | os.PathLike[str]) -> sa.URL:
+    """Return a database URL; a plain path means a SQLite file.
+
+    Raises
+    ------
+    UsageError
+        If the URL cannot be understood or names a database other than SQLite or Postgres.
+    """
+    text = os.fspath(url)
+    if "://" not in text:
+        return sa.URL.create("sqlite", database=_on_disk(text))
+    try:
+        parsed = sa.make_url(text)
+        backend = parsed.get_backend_name()
+    except (sa.exc.ArgumentError, ValueError):
+        raise UsageError(
+            "--db: cannot understand this URL: expected sqlite:///FILE or postgresql+psycopg://..."
+        ) from None
+    if backend not in ("sqlite", "postgresql"):
+        raise UsageError(f"--db: {backend} is not supported: expected sqlite:///FILE or postgresql+psycopg://...")
+    if backend == "sqlite":
+        return parsed.set(database=_on_disk(parsed.database))
+    if "@" in f"{parsed.host}{parsed.database}":
+        # what follows the first @ of a password was taken for the host, and would be shown
+        raise UsageError("--db: the URL has more than one @: expected %40 for one in a user name or password")
+    return parsed.set(drivername="postgresql+psycopg")
+
+
+def _on_disk(database: str | None) -> str:
+    """Refuse a SQLite database in memory, which would be gone with the command."""
+    if database in (None, "", ":memory:"):
+        raise UsageError("--db: a database in memory cannot hold a catalogue: expected sqlite:///FILE")
+    return database
+
+
+def shown(url: sa.URL) -> str:
+    """Return a URL as it may be shown: without a password, also where one stands among its options."""
+    secret = [name for name in url.query if name not in _SHOWN and url.get_backend_name() == "postgresql"]
+    return url.update_query_dict(dict.fromkeys(secret, "***")).render_as_string(hide_password=True)
