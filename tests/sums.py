@@ -6,6 +6,7 @@ from typing import Any
 
 from goodpix.query.focalplane import FOCAL_PLANE
 from goodpix.schema import tables
+from goodpix.schema.bits import DES_Y6
 from goodpix.schema.database import open_for_writing
 from goodpix.schema.rle import Runs
 from goodpix.schema.summaries import fill_summaries
@@ -22,6 +23,9 @@ DARK = 61
 SICK = (35, "b")
 """An amplifier half that is bad in every image."""
 
+COADD_NO_DATA = 17
+"""Pixels of each coadd's own mask with its bit NO_DATA."""
+
 _RUNS: list[Runs] = [some_runs(seed, (12, 10)) for seed in range(7)]
 # in degrees; the first two lie side by side across RA = 0
 _CENTRES = ((0.2, -33.5), (359.6, -33.5), (21.0, -33.5))
@@ -33,19 +37,22 @@ def make_catalogue(url: str, masks: Any) -> list[Row]:
     for number, row in enumerate(epochs):
         row["epoch_id"] = number + 1
     coadds = [_coadd(number, band) for number in range(len(TILES)) for band in BANDS]
+    for number, coadd in enumerate(coadds):
+        coadd["coadd_id"] = number + 1
     with (
         open_for_writing(url, masks=masks, campaign="test", wcs_source="image") as database,
         database.engine.begin() as connection,
     ):
-        connection.execute(tables.coadd.insert(), coadds)
-        bits = [{"epoch_id": row["epoch_id"], **bit} for row in epochs for bit in row.pop("bits")]
-        connection.execute(tables.epoch.insert(), epochs)
-        connection.execute(tables.bit_count.insert(), bits)
+        for table, key, rows in ((tables.coadd, "coadd_id", coadds), (tables.epoch, "epoch_id", epochs)):
+            plain = [{name: value for name, value in row.items() if name != "bits"} for row in rows]
+            connection.execute(table.insert(), plain)
+            bits = [{key: row[key], **bit} for row in rows for bit in _bits(row["bits"])]
+            connection.execute(tables.bit_count.insert(), bits)
         fill_summaries(connection)
     return epochs
 
 
-def _coadd(number: int, band: str) -> Row:
+def _coadd(number: int, band: str) -> dict[str, Any]:
     ra, dec = _CENTRES[number]
     row = coadd_row(_RUNS[0], tilename=TILES[number], band=band)
     east, west = (ra + 0.3) % 360, (ra - 0.3) % 360
@@ -55,6 +62,7 @@ def _coadd(number: int, band: str) -> Row:
     return {
         **values,
         "mask_row_group": 0,
+        "bits": {"coadd": {0: COADD_NO_DATA}},
         **asdict(row.counts),
         **asdict(row.facts),
         **corners,
@@ -95,11 +103,12 @@ def _epoch(exposure: int, ccdnum: int, tilename: str) -> Row:
         counts[f"n_good_se_amp_{SICK[1]}"] = 0
         counts["n_good_se"] -= lost
         counts["fraction_good_se"] = counts["n_good_se"] / counts["n_pixels"]
-    bits = [
-        {"plane": plane, "bit": bit, "name": f"BIT_{bit}", "n_pixels": n}
-        for plane, of_plane in row.bits.items()
-        for bit, n in of_plane.items()
-    ]
     key = {"tilename": tilename, "band": row.key.band, "expnum": row.key.expnum, "ccdnum": ccdnum}
     size = {"nx": row.nx, "ny": row.ny, "mask_row_group": 0, "run_id": None}
-    return {**key, **size, **counts, **asdict(row.facts), "bits": bits}
+    return {**key, **size, **counts, **asdict(row.facts), "bits": row.bits}
+
+
+def _bits(counted: Mapping[str, Mapping[int, int]]) -> Iterable[Row]:
+    for plane, of_plane in counted.items():
+        for bit, n in of_plane.items():
+            yield {"plane": plane, "bit": bit, "name": DES_Y6.name(plane, bit), "n_pixels": n}

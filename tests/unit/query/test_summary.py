@@ -1,9 +1,12 @@
 """What pictures show, against plain sums over the epochs, on both databases."""
 
 import math
+import re
+import shutil
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,14 +15,15 @@ import sqlalchemy as sa
 
 import goodpix
 from goodpix.query.focalplane import FOCAL_PLANE
+from goodpix.query.summary.bits import bit_costs
 from goodpix.query.summary.ccdhalves import ccd_halves
 from goodpix.query.summary.criteria import criteria_costs
 from goodpix.query.summary.overtime import over_time
 from goodpix.query.summary.skytiles import sky_tiles
 from goodpix.schema.database import open_for_writing
-from goodpix.schema.errors import UnknownNameError, UsageError
+from goodpix.schema.errors import CatalogueVersionError, UnknownNameError, UsageError
 
-from ...sums import BANDS, DARK, NIGHTS, SICK, TILES, Row, make_catalogue
+from ...sums import BANDS, COADD_NO_DATA, DARK, NIGHTS, SICK, TILES, Row, make_catalogue
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +138,65 @@ def test_halves_have_the_median_of_nights(
     assert found.n_nights.tolist() == [len(grouped(of_ccd[(n,)], "nite")) for n in found.ccdnum]
 
 
+@pytest.mark.parametrize("nite", [None, "20150101:20150102"])
+@pytest.mark.parametrize("band", [None, "i"])
+@pytest.mark.parametrize("statistic", ["SE:BPM", "SE:OTHER", "se:1"])
+def test_halves_have_the_share_of_a_bit(
+    cat: goodpix.Catalogue, ccds: list[Row], statistic: str, band: str | None, nite: str | None
+) -> None:
+    bit = {"SE:OTHER": 23}.get(statistic, 0)
+    counted = [{**row, "n_set": row["bits"]["se"].get(bit, 0)} for row in ccds]
+    of_ccd = grouped(
+        [r for r in counted if band in (None, r["band"]) and (nite is None or r["nite"] in NIGHTS[:2])], "ccdnum"
+    )
+    found = ccd_halves(cat, statistic, band=band, nite=nite)
+    expected = [nightly_median(of_ccd[(n,)], "n_set", "n_pixels") if of_ccd[(n,)] else math.nan for n in found.ccdnum]
+    assert same(found.value, expected)
+    assert found.n_ccd_images.tolist() == [len(of_ccd[(n,)]) for n in found.ccdnum]
+
+
+@pytest.mark.parametrize("filters", [{}, {"band": "r"}, {"ccdnum": "3:9", "nite": NIGHTS[1]}])
+def test_bits_cost_what_ccd_images_have_of_them(
+    cat: goodpix.Catalogue, ccds: list[Row], filters: dict[str, Any]
+) -> None:
+    wanted = [
+        row
+        for row in ccds
+        if row["band"] == filters.get("band", row["band"])
+        and ("nite" not in filters or (3 <= row["ccdnum"] <= 9 and row["nite"] == NIGHTS[1]))
+    ]
+    expected = {
+        (band, bit): (sum(row["bits"]["se"].get(bit, 0) for row in rows), sum(row["n_pixels"] for row in rows))
+        for (band,), rows in grouped(wanted, "band").items()
+        for bit in range(24)
+    }
+    found = bit_costs(cat, **filters)
+    assert {(row.band, row.bit): (row.n_set, row.n_pixels) for row in found.itertuples()} == {
+        key: sums for key, sums in expected.items() if sums[0]
+    }
+    assert found.fraction.tolist() == pytest.approx((found.n_set / found.n_pixels).tolist())
+    assert dict(zip(found["bit"], found["name"], strict=True)) == {0: "BPM", 5: "STAR", 23: "OTHER"}
+
+
+def test_bits_of_coadds_are_those_of_their_own_masks(cat: goodpix.Catalogue) -> None:
+    found = bit_costs(cat, "coadd", band="i")
+    (row,) = found.to_dict("records")
+    assert (row["band"], row["plane"], row["bit"], row["name"]) == ("i", "coadd", 0, "NO_DATA")
+    assert (row["n_set"], row["n_pixels"]) == (
+        len(TILES) * COADD_NO_DATA,
+        int(cat.tiles(band="i").coadd_n_pixels.sum()),
+    )
+
+
+@pytest.mark.parametrize("ask", [bit_costs, ccd_halves], ids=["bits", "halves"])
+def test_a_catalogue_of_an_earlier_version_is_told_the_cure(tmp_path: Any, ask: Callable[..., Any]) -> None:
+    frozen = Path(__file__).resolve().parents[2] / "data" / "catalogue_v1"
+    with goodpix.Catalogue(Path(shutil.copytree(frozen, tmp_path / "old")) / "goodpix.db") as old:
+        with pytest.raises(CatalogueVersionError, match="goodpix db upgrade"):
+            ask(old)
+        assert len(sky_tiles(old)) == 1
+
+
 def test_a_ccd_without_images_is_null_and_no_outlier(cat: goodpix.Catalogue) -> None:
     dark = ccd_halves(cat).query(f"ccdnum == {DARK}")
     assert dark.value.isna().all()
@@ -232,6 +295,12 @@ def test_an_empty_catalogue_and_filters_that_nothing_matches_give_no_number(
         (ccd_halves, {"tilename": "DES"}, "ccd_night has no column 'tilename'"),
         (over_time, {"by": "year"}, "by is 'year': expected night or exposure"),
         (over_time, {"colour": "red"}, "unknown filter 'colour'"),
+        (ccd_halves, {"statistic": "SE:STARS"}, "STARS"),
+        (ccd_halves, {"statistic": "COADD:NO_DATA"}, "expected a bit of the SE mask"),
+        (ccd_halves, {"statistic": "SE:STAR", "min": {"n_pixels": 5}}, "has no bounds"),
+        (bit_costs, {"plane": "weight"}, "plane is 'weight': expected se or coadd"),
+        (bit_costs, {"max": {"n_pixels": 5}}, "have no bounds"),
+        (bit_costs, {"plane": "coadd", "nite": 20150101}, "coadd has no column 'nite'"),
         (criteria_costs, {"expnum": 5}, "tile_quality has no column 'expnum'"),
     ],
 )
@@ -253,6 +322,8 @@ def test_no_statement_reads_the_epochs(cat: goodpix.Catalogue) -> None:
     for frame in (sky_tiles, ccd_halves, criteria_costs, over_time):
         frame(cat)
     over_time(cat, ccdnum=3)
+    ccd_halves(cat, "SE:STAR")
+    bit_costs(cat)
     sa.event.remove(engine, "before_cursor_execute", note)
-    assert len(asked) == 5
-    assert not [each for each in asked if "epoch_quality" in each or "FROM epoch" in each]
+    assert sum("value" in each or "n_pixels" in each for each in asked) == 7
+    assert not [each for each in asked if re.search(r"\bepoch\b|epoch_quality", each)]
