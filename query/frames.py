@@ -8,7 +8,7 @@ import sqlalchemy as sa
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["frame"]
+__all__ = ["frame", "read_frame"]
 
 
 def frame(columns: Iterable[sa.ColumnElement[Any]], rows: Iterable[Sequence[Any]]) -> "pd.DataFrame":
@@ -25,6 +25,12 @@ def frame(columns: Iterable[sa.ColumnElement[Any]], rows: Iterable[Sequence[Any]
     for column, each in zip(listed, values, strict=True):
         series[getattr(column, "name", "")] = pd.Series(list(each), dtype=_dtype(column, None in each))
     return pd.DataFrame(series)
+
+
+def read_frame(engine: sa.Engine, query: "sa.Select[Any]") -> "pd.DataFrame":
+    """Return what a query finds; see `frame`."""
+    with engine.connect() as connection:
+        return frame(query.selected_columns, connection.execute(query))
 
 
 def _dtype(column: sa.ColumnElement[Any], has_null: bool) -> str:

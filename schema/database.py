@@ -37,10 +37,10 @@ __all__ = [
     "shown",
 ]
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest of the migrations: that of the tables that this software writes."""
 
-_READABLE = ("0001", REVISION)
+_READABLE = ("0001", "0002", REVISION)
 """Revisions whose tables and views it reads."""
 
 
