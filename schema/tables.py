@@ -252,7 +252,8 @@ ccd_image = sa.Table(
     *_like(["pixel_area", "fraction_good_se"]),
     # an exposure has one band, and may be asked for without it
     sa.PrimaryKeyConstraint("expnum", "band", "ccdnum"),
-    sa.Index("ix_ccd_image_fraction", "band", "ccdnum", "fraction_good_se"),
+    # with the exposure Postgres need not look at the rows; SQLite has every key in every index
+    sa.Index("ix_ccd_image_fraction", "band", "ccdnum", "fraction_good_se", "expnum"),
     sa.Index("ix_ccd_image_nite", "nite", "band", "ccdnum"),
     sqlite_with_rowid=False,
 )

@@ -1,4 +1,4 @@
-"""Add the summary table of mask bits by CCD and night, and fill it from the epochs."""
+"""Add the summary table of mask bits by CCD and night, and find outliers among CCD images by their index alone."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -23,7 +23,7 @@ GROUP BY band, ccdnum, nite, bit, name
 
 
 def upgrade() -> None:
-    """Make the table, and fill it."""
+    """Make the table, fill it, and make the index anew."""
     op.create_table(
         "ccd_bit_night",
         sa.Column("band", sa.Text(), nullable=False, comment="filter band, as the info file has it"),
@@ -41,8 +41,13 @@ def upgrade() -> None:
     of_bit = ["band", "bit", "name", "ccdnum", "nite", "n_ccd_images", "n_pixels"]
     op.create_index("ix_ccd_bit_night_bit", "ccd_bit_night", of_bit, unique=False)
     op.create_index("ix_ccd_bit_night_ccd", "ccd_bit_night", ["band", "ccdnum", "nite"], unique=False)
+    op.drop_index("ix_ccd_image_fraction", "ccd_image")
+    of_fraction = ["band", "ccdnum", "fraction_good_se", "expnum"]
+    op.create_index("ix_ccd_image_fraction", "ccd_image", of_fraction, unique=False)
 
 
 def downgrade() -> None:
-    """Remove the table."""
+    """Remove the table, and make the index as it was."""
     op.drop_table("ccd_bit_night")
+    op.drop_index("ix_ccd_image_fraction", "ccd_image")
+    op.create_index("ix_ccd_image_fraction", "ccd_image", ["band", "ccdnum", "fraction_good_se"], unique=False)
