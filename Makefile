@@ -40,6 +40,10 @@ bench-quick: $(VENV)/dev-installed ## The same with fewer repeats, on one smalle
 bench-survey: $(VENV)/dev-installed ## Ask a synthetic catalogue of 8 million epochs, in an hour or two (ARGS: --scale 0.01 for less)
 	$(BIN)/python -m benchmarks.survey $(ARGS)
 
+.PHONY: bench-scale
+bench-scale: $(VENV)/dev-installed ## Measure what 50,000 tiles cost besides reading images, in some ten minutes
+	$(BIN)/python -m benchmarks.scale $(ARGS)
+
 .PHONY: check
 check: check-format check-lint check-types check-layers check-docstrings ## Check everything but the tests
 

@@ -24,7 +24,7 @@ from .sharedarray import scratch_folder
 from .tile import Receipt
 from .writer import Writer
 
-__all__ = ["Run"]
+__all__ = ["WINDOW", "Run"]
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 _AHEAD = 2
 
 # The same of an executor of which it is not known how many workers it has: enough for a cluster of a few hundred.
-_WINDOW = 512
+WINDOW = 512
 
 # Seconds between two looks at tiles that other ingests have in hand, and between two words about it.
 _PAUSE = 0.5
@@ -129,7 +129,7 @@ class Run:
     ) -> Iterator[None]:
         """Do the tiles that no other ingest has in hand."""
         if executor is not None:
-            yield from self._by_executor(tiles, executor, _AHEAD * n_workers if n_workers > 1 else _WINDOW)
+            yield from self._by_executor(tiles, executor, _AHEAD * n_workers if n_workers > 1 else WINDOW)
         elif pool is not None:
             yield from self._by_pool(tiles, pool, n_workers)
         else:

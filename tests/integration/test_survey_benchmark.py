@@ -16,9 +16,11 @@ import sqlalchemy as sa
 import goodpix
 from goodpix.benchmarks.postgres import ServerError
 from goodpix.benchmarks.report import as_markdown
+from goodpix.benchmarks.scale import Scale
+from goodpix.benchmarks.scale import run as run_scale
 from goodpix.benchmarks.survey import __main__ as program
 from goodpix.benchmarks.survey.asking import ask_all, load_rows
-from goodpix.benchmarks.survey.databases import DATABASES, Loaded
+from goodpix.benchmarks.survey.databases import DATABASES, Loaded, sqlite_survey
 from goodpix.benchmarks.survey.questions import QUESTIONS
 from goodpix.benchmarks.survey.sky import BANDS, CCD_SHAPE
 from goodpix.benchmarks.survey.synthetic import Survey
@@ -140,3 +142,13 @@ def test_other_scale_is_not_taken_for_what_is_there(survey: Survey, tmp_path: Pa
     (tmp_path / "sqlite" / "load.json").write_text('{"n_epochs": 7, "seconds": {}}')
     with pytest.raises(FileExistsError, match="holds 7 epochs"), DATABASES["sqlite"](survey, tmp_path, keep=True):
         pass
+
+
+def test_what_a_survey_costs_besides_reading_is_measured(folder: Path, survey: Survey) -> None:
+    with sqlite_survey(survey, folder / "scale") as loaded:
+        rows = run_scale(Scale(n_tasks=20, n_epochs=2, n_receipts=2), folder, [loaded.url])
+    found = [row.contender for row in rows if row.question == "store a receipt"]
+    assert found[0] == "SQLite"
+    assert found[-1] == f"sqlite with {len(survey):,} epochs"
+    assert len({row.contender for row in rows if row.question == "an empty task"}) == 2
+    assert all(math.isfinite(value) and value > 0 for row in rows for value in row.samples)

@@ -1,0 +1,210 @@
+"""The program ``python -m benchmarks.scale``: what a survey of 50,000 tiles and bands costs besides reading images.
+
+Empty tasks through the window that tiles go through, receipts into either database, and a run that finds nothing to do.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, replace
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+import goodpix
+from goodpix.ingest.attempt import SideBySide
+from goodpix.ingest.fingerprint import Options
+from goodpix.ingest.infofile import read_info_file
+from goodpix.ingest.plan import TileTask
+from goodpix.ingest.run import WINDOW
+from goodpix.ingest.synthetic import SMALL, make_tile
+from goodpix.ingest.tile import Receipt, ingest_tile
+from goodpix.ingest.writer import Writer
+from goodpix.schema.bits import DES_Y6
+from goodpix.schema.database import open_for_reading, open_for_writing
+from goodpix.schema.masksroot import MasksRoot
+from goodpix.schema.tables import tile_summary
+from goodpix.schema.workers import process_pool, usable_cores
+
+from .measure import Result, check
+from .postgres import ServerError, running_server
+from .report import Machine, as_markdown, versions
+from .tiles import absolute
+
+__all__ = ["Scale", "main", "run"]
+
+# A tile whose images take no time to make.
+_SPEC = replace(SMALL, bands=("r",), coadd_shape=(160, 170), ccd_shape=(128, 64))
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How much is measured.
+
+    Parameters
+    ----------
+    n_tasks : int
+        Empty tasks.
+    n_epochs : int
+        Epochs of a tile.
+    n_receipts : int
+        Receipts stored.
+    """
+
+    n_tasks: int = 50_000
+    n_epochs: int = 160
+    n_receipts: int = 60
+
+
+def main() -> int:
+    """Measure, and print a table; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description="Measure what a survey costs.")
+    parser.add_argument("--tasks", type=int, default=Scale.n_tasks, help="empty tasks (default: %(default)s)")
+    parser.add_argument(
+        "--catalogue", action="append", default=[], metavar="URL", help="store receipts there, too; it grows by them"
+    )
+    options = parser.parse_args()
+    machine = Machine.here()
+    with tempfile.TemporaryDirectory(prefix="goodpix-") as folder:
+        Path(folder).chmod(0o755)  # a database server may run as another user
+        rows = run(Scale(n_tasks=options.tasks), Path(folder), options.catalogue)
+    print(f"{machine}\n{', '.join(f'{name} {each}' for name, each in versions().items())}\n")
+    print(as_markdown(rows))
+    return 0
+
+
+def run(scale: Scale, folder: Path, catalogues: Sequence[str] = ()) -> list[Result]:
+    """Measure everything.
+
+    Parameters
+    ----------
+    scale : Scale
+        How much.
+    folder : Path
+        Where to work.
+    catalogues : sequence of str
+        Databases that hold a survey already, into which receipts are stored, too.
+    """
+    survey = folder / "survey"
+    (made,) = make_tile(survey, replace(_SPEC, n_epochs=scale.n_epochs))
+    info_path = absolute("own maker", survey, made, folder / "info").info_path
+    task = TileTask(
+        info_path=str(info_path),
+        info=read_info_file(info_path),
+        root=MasksRoot.of(folder / "receipts"),
+        options=Options("image", allow_missing_se_seg=False, allow_dithered_weights=False),
+        bit_names=DES_Y6,
+    )
+    receipt = ingest_tile(task)
+    rows = [_second_run(info_path, folder, scale)]
+    rows.append(_store("SQLite", f"sqlite:///{folder / 'receipts.db'}", folder / "sqlite", receipt, scale))
+    try:
+        with running_server(folder / "server") as server:
+            name = f"Postgres {server.version()}"
+            rows.append(_store(name, server.url, folder / "postgres", receipt, scale))
+    except ServerError as error:
+        print(f"Postgres is left out: {error}", file=sys.stderr)
+    rows += [_store_in_survey(url, receipt, scale) for url in catalogues]
+    return [*rows, *_empty_tasks(task, scale)]
+
+
+def _second_run(info_path: Path, folder: Path, scale: Scale) -> Result:
+    """Time a run that finds everything up to date."""
+    times = []
+    for number in range(6):
+        started = time.perf_counter()
+        report = goodpix.ingest_tiles(info_path, db=folder / "second.db", masks=folder / "second")
+        if number:
+            times.append(1e3 * (time.perf_counter() - started))
+            check(report.n_unchanged == scale.n_epochs, f"the second run made masks again: {report}")
+    return Result("a run that finds nothing to do", _data(scale), "one tile", "ms", tuple(times))
+
+
+def _store_in_survey(url: str, receipt: Receipt, scale: Scale) -> Result:
+    """Time the same where there is a survey already."""
+    with open_for_reading(url) as database, database.engine.connect() as connection:
+        campaign = database.identity.campaign
+        n_epochs = connection.scalar(sa.select(sa.func.sum(tile_summary.c.n_epochs)))
+        name = f"{connection.dialect.name} with {n_epochs:,} epochs"
+    return _store(name, url, None, receipt, scale, campaign)
+
+
+def _store(
+    name: str, url: str, masks: Path | None, receipt: Receipt, scale: Scale, campaign: str = "synthetic"
+) -> Result:
+    """Time how long it takes to store receipts of different tiles, of which two share their CCD images."""
+    times = []
+    with open_for_writing(url, masks=masks, campaign=campaign, wcs_source="image") as database:
+        writer = Writer(database, {})
+        for number in range(scale.n_receipts):
+            other = _of_another_tile(receipt, number)
+            started = time.perf_counter()
+            stored = writer.commit(other)
+            times.append(1e3 * (time.perf_counter() - started))
+            check(stored, f"{name}: {other.tilename} was there already")
+    return Result("store a receipt", _data(scale), name, "ms", tuple(times))
+
+
+def _of_another_tile(receipt: Receipt, number: int) -> Receipt:
+    """Return a receipt under another tile's name, with exposures of its own but for one other tile."""
+    tilename, first = f"SCALE{number:05d}", 10_000_000 + 1000 * (number // 2)
+    rows = []
+    for k, stored in enumerate(receipt.rows):
+        key = replace(stored.row.key, tilename=tilename)
+        if key.expnum is not None:
+            key = replace(key, expnum=first + k)
+        rows.append(replace(stored, row=replace(stored.row, key=key)))
+    mask_file = f"{receipt.band}/{tilename}.parquet"
+    return replace(receipt, info_path=tilename, tilename=tilename, mask_file=mask_file, rows=tuple(rows))
+
+
+class _Nothing(Executor):
+    """An executor that has another do nothing, whatever it is asked for."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    def submit(self, _function: Any, /, *_args: Any, **_kwargs: Any) -> Future[Any]:
+        return self._executor.submit(_nothing)
+
+
+def _nothing() -> None:
+    """Do what an empty task does."""
+
+
+def _empty_tasks(task: TileTask, scale: Scale) -> list[Result]:
+    """Time empty tasks through the window of tiles, on a Dask cluster of this machine beside its own processes."""
+    from distributed import Client, LocalCluster
+
+    n_workers = usable_cores()
+    with process_pool(n_workers) as pool:
+        rows = [_through_window(f"{n_workers} processes", pool, task, scale)]
+    with (
+        LocalCluster(n_workers=n_workers, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        executor = client.get_executor(pure=False)
+        rows.append(_through_window(f"Dask, {n_workers} workers", executor, task, scale))
+    return rows
+
+
+def _through_window(name: str, executor: Executor, task: TileTask, scale: Scale) -> Result:
+    executor.submit(_nothing).result()  # workers take their time to start
+    started = time.perf_counter()
+    n_done = sum(1 for _ in SideBySide(_Nothing(executor), WINDOW).receipts(repeat(task, scale.n_tasks)))
+    seconds = time.perf_counter() - started
+    check(n_done == scale.n_tasks, f"{name}: {n_done} tasks were done of {scale.n_tasks}")
+    return Result("an empty task", f"{scale.n_tasks:,} tasks", name, "ms", (1e3 * seconds / scale.n_tasks,))
+
+
+def _data(scale: Scale) -> str:
+    return f"tile of {scale.n_epochs} epochs"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
