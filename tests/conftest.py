@@ -74,9 +74,11 @@ def new_database(server: str) -> Iterator[str]:
     url = sa.make_url(server)
     name = f"goodpix_test_{os.getpid()}_{next(_numbers)}"
     plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    # a connection each: a test may start its server again meanwhile
     with psycopg.connect(plain, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
-        try:
-            yield url.set(database=name).render_as_string(hide_password=False)
-        finally:
+    try:
+        yield url.set(database=name).render_as_string(hide_password=False)
+    finally:
+        with psycopg.connect(plain, autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
