@@ -46,6 +46,13 @@ def server_or_skip() -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def own_server() -> Iterator[Server]:
+    """A server of a module's own, which its tests may stop and change; each leaves it running."""
+    with server_or_skip() as server:
+        yield server
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database that is new: a file that does not exist yet, or an empty Postgres database."""

@@ -19,7 +19,7 @@ from goodpix.schema import patience
 from goodpix.schema.database import open_for_writing
 from goodpix.schema.errors import CatalogueBusyError, CatalogueError
 
-from ..conftest import new_database, server_or_skip
+from ..conftest import new_database
 from .conftest import Run
 from .deadly import until
 from .survey import SPEC, Survey
@@ -178,13 +178,6 @@ def test_transaction_whose_connection_is_closed_is_done_again(survey: Survey, po
             until(lambda: ask(url, WAITING) not in ([], [first]), "it stores it again")
         assert own.result().n_epochs == 6
     whole(url)
-
-
-@pytest.fixture(scope="module")
-def own_server() -> Iterator[Server]:
-    """A server that a test may stop."""
-    with server_or_skip() as server:
-        yield server
 
 
 @pytest.fixture
