@@ -100,11 +100,9 @@ def reader(url: sa.URL) -> sa.Engine:
     """Return an engine whose connections cannot write, attach or create anything."""
     path = sqlite_path(url)
     if path is None:
-        # the URL may have options of its own, such as the schema that holds the catalogue
-        given = url.query.get("options", ())
-        options = " ".join([*([given] if isinstance(given, str) else given), "-c default_transaction_read_only=on"])
-        engine = _server(url.difference_update_query(["options"]), {"options": options})
-        # a pooler in between may drop the options, but not what each transaction begins with
+        engine = _server(url)
+        sa.event.listen(engine, "connect", _never_write)
+        # a pooler in between may forget what a connection was told, but not what each transaction begins with
         return engine.execution_options(postgresql_readonly=True, isolation_level="REPEATABLE READ")
     mode = "mode=ro"
     if not os.access(path.parent, os.W_OK) and not path.with_name(path.name + "-wal").exists():
@@ -135,7 +133,7 @@ def writer(url: sa.URL) -> sa.Engine:
     """Return an engine for a process that writes."""
     path = sqlite_path(url)
     if path is None:
-        return _server(url, {})
+        return _server(url)
     engine = sa.create_engine(_sqlite_url(path, "mode=rwc"))
     network = network_filesystem(path.parent)
     if network is not None:
@@ -159,11 +157,19 @@ def writer(url: sa.URL) -> sa.Engine:
     return engine
 
 
-def _server(url: sa.URL, arguments: dict[str, str]) -> sa.Engine:
+def _server(url: sa.URL) -> sa.Engine:
     """Return an engine for Postgres, whose connections are tried before use: the server may have closed them."""
     process = {"application_name": f"goodpix, process {os.getpid()} on {platform.node()}"[:_NAME_BYTES]}
     asked = {name: value for name, value in (_CONNECTION | process).items() if name not in url.query}
-    return sa.create_engine(url, connect_args=asked | arguments, pool_pre_ping=True)
+    return sa.create_engine(url, connect_args=asked, pool_pre_ping=True)
+
+
+def _never_write(connection: Any, _record: object) -> None:
+    # not among the options of the connection: those of a service file or of PGOPTIONS, such as the schema that
+    # holds the catalogue, would count no more
+    connection.autocommit = True
+    connection.execute("SET default_transaction_read_only = on")
+    connection.autocommit = False
 
 
 def guide_planner(connection: sa.Connection) -> None:

@@ -46,6 +46,13 @@ def server_or_skip() -> Iterator[Server]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def own_server() -> Iterator[Server]:
+    """A server of a module's own, which its tests may stop and change; each leaves it running."""
+    with server_or_skip() as server:
+        yield server
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database that is new: a file that does not exist yet, or an empty Postgres database."""
@@ -74,9 +81,11 @@ def new_database(server: str) -> Iterator[str]:
     url = sa.make_url(server)
     name = f"goodpix_test_{os.getpid()}_{next(_numbers)}"
     plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    # a connection each: a test may start its server again meanwhile
     with psycopg.connect(plain, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
-        try:
-            yield url.set(database=name).render_as_string(hide_password=False)
-        finally:
+    try:
+        yield url.set(database=name).render_as_string(hide_password=False)
+    finally:
+        with psycopg.connect(plain, autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
