@@ -6,18 +6,15 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import alembic.command
-import alembic.config
 import pandas as pd
 import pytest
 import sqlalchemy as sa
 
 import goodpix
-import goodpix.schema.migrations
 from goodpix.schema.database import REVISION, open_for_writing
 from goodpix.schema.errors import CatalogueError, CatalogueVersionError
 from goodpix.schema.upgrading import migrate, upgrade
-from goodpix.schema.views import VIEWS, drop_views
+from goodpix.schema.views import VIEWS
 
 from ..plainsums import assert_summaries_are_true
 from .survey import Survey
@@ -128,19 +125,10 @@ def test_migration_fills_the_summaries_of_many_epochs(database_url: str, survey:
     survey.ingest(db=database_url)
     engine = sa.create_engine(database_url)
     with engine.begin() as connection:
-        back_to_the_first(connection)
+        migrate(connection, "0001")
         migrate(connection)
         assert_summaries_are_true(connection)
     engine.dispose()
-
-
-def back_to_the_first(connection: sa.Connection) -> None:
-    """Take back every step after the first, as the database would be if it had been made then."""
-    config = alembic.config.Config()
-    config.set_main_option("script_location", str(Path(next(iter(goodpix.schema.migrations.__path__)))))
-    config.attributes["connection"] = connection
-    drop_views(connection)
-    alembic.command.downgrade(config, "0001")
 
 
 def test_upgrade_on_the_command_line(frozen: Path, cli: Any) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import pytest
 import sqlalchemy as sa
 
 import goodpix
-from goodpix.schema.database import REVISION
-from goodpix.schema.errors import CatalogueVersionError
+from goodpix.schema.database import REVISION, open_for_writing
+from goodpix.schema.errors import CatalogueBusyError, CatalogueVersionError
 from goodpix.schema.tables import metadata
+from goodpix.schema.upgrading import migrate
 
 from .conftest import Run
 from .damage import all_rows
@@ -102,11 +104,10 @@ def test_postgres_is_upgraded(old: Path, postgres_database: str) -> None:
     goodpix.upgrade(old)
     expected = all_rows(old)
     goodpix.rebuild(postgres_database, old.parent / "goodpix-masks", campaign="x", wcs_source="image")
-    engine = sa.create_engine(postgres_database)
-    with engine.begin() as connection:
-        _downgrade(connection)
+    downgrade(postgres_database)
     report = goodpix.upgrade(postgres_database)
     assert (report.before, report.after, report.backup) == ("0001", REVISION, None)
+    engine = sa.create_engine(postgres_database)
     with engine.connect() as connection:
         assert set(sa.inspect(connection).get_table_names()) == {*metadata.tables, "alembic_version"}
         n = connection.execute(sa.text("SELECT count(*) FROM ccd_image")).scalar_one()
@@ -115,16 +116,44 @@ def test_postgres_is_upgraded(old: Path, postgres_database: str) -> None:
     assert goodpix.verify(postgres_database).ok
 
 
-def _downgrade(connection: sa.Connection) -> None:
+def downgrade(url: str) -> None:
     """Bring tables to the first revision."""
-    import alembic.command
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        migrate(connection, "0001")
+    engine.dispose()
 
-    from goodpix.schema.views import drop_views
 
-    from ..unit.schema.test_migrations import config
+def test_ingest_makes_a_catalogue_but_never_upgrades_one(survey: Survey, database_url: str, cli: Run) -> None:
+    ingest = ["ingest", survey.folder, "--db", database_url, "--masks", survey.masks]
+    assert cli(*ingest).status == 0
+    downgrade(database_url)
+    refused = cli(*ingest)
+    assert (refused.status, refused.out, len(refused.lines)) == (2, "", 1)
+    assert "tables of revision 0001" in refused.err
+    assert "goodpix db upgrade" in refused.err
+    assert "0001" in cli("db", "upgrade", "--db", database_url).err
+    assert "6 epochs are up to date" in cli(*ingest).err
 
-    drop_views(connection)
-    alembic.command.downgrade(config(connection), "0001")
+
+def test_catalogue_that_is_written_is_not_upgraded(
+    survey: Survey, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("goodpix.schema.advisorylocks._PATIENCE", 0.0)
+    with open_for_writing(database_url, masks=survey.masks, campaign="x", wcs_source="image"):
+        downgrade(database_url)
+        with pytest.raises(CatalogueBusyError, match=r"is being written by .*process"):
+            goodpix.upgrade(database_url)
+    assert goodpix.upgrade(database_url).before == "0001"
+
+
+def test_of_two_upgrades_at_once_one_has_nothing_to_do(survey: Survey, postgres_database: str) -> None:
+    with open_for_writing(postgres_database, masks=survey.masks, campaign="x", wcs_source="image"):
+        pass
+    downgrade(postgres_database)
+    with ThreadPoolExecutor(3) as threads:
+        reports = list(threads.map(goodpix.upgrade, [postgres_database] * 3))
+    assert sorted(each.before for each in reports) == ["0001", REVISION, REVISION]
 
 
 def test_command_upgrades_and_says_what_it_did(old: Path, cli: Run) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import alembic.autogenerate
-import alembic.command
 import alembic.config
 import alembic.runtime.migration
 import alembic.script
@@ -12,10 +11,17 @@ import pytest
 import sqlalchemy as sa
 
 import goodpix.schema.migrations
+from goodpix.ingest.maskrows import insert_masks
+from goodpix.ingest.report import Failure
+from goodpix.ingest.writer import record_failures
 from goodpix.schema import tables
+from goodpix.schema.bits import DES_Y6
 from goodpix.schema.database import REVISION, open_for_writing
+from goodpix.schema.summaries import SUMMARIES, fill_summaries
 from goodpix.schema.upgrading import migrate
-from goodpix.schema.views import VIEWS, drop_views
+from goodpix.schema.views import VIEWS
+
+from ...rows import coadd_and_epochs
 
 
 @pytest.fixture
@@ -43,11 +49,6 @@ def differences(connection: sa.Connection) -> list[object]:
     return found
 
 
-def downgrade(connection: sa.Connection) -> None:
-    drop_views(connection)
-    alembic.command.downgrade(config(connection), "base")
-
-
 def test_migrations_give_the_tables_that_the_code_has(connection: sa.Connection) -> None:
     assert differences(connection) == []
 
@@ -60,7 +61,7 @@ def test_newest_revision_is_recorded(connection: sa.Connection) -> None:
 
 def test_new_catalogue_is_as_migrations_make_it(connection: sa.Connection, database_url: str, tmp_path: Path) -> None:
     migrated = constraints(connection)
-    downgrade(connection)
+    migrate(connection, "base")
     connection.execute(sa.text("DROP TABLE alembic_version"))
     connection.commit()
     with (
@@ -78,13 +79,38 @@ def test_views_come_with_the_tables(connection: sa.Connection) -> None:
 
 
 def test_downgrade_removes_every_table(connection: sa.Connection) -> None:
-    downgrade(connection)
+    migrate(connection, "base")
     assert sa.inspect(connection).get_table_names() == ["alembic_version"]
 
 
 def test_downgraded_database_can_be_upgraded_again(connection: sa.Connection) -> None:
-    downgrade(connection)
+    migrate(connection, "base")
     migrate(connection)
+    assert differences(connection) == []
+
+
+def rows(connection: sa.Connection) -> dict[str, list[str]]:
+    """Return every row of every table there is."""
+    names = sorted(set(sa.inspect(connection).get_table_names()) - {"alembic_version"})
+    return {name: sorted(map(str, connection.execute(sa.select(tables.metadata.tables[name])).all())) for name in names}
+
+
+def test_rows_outlive_a_downgrade_and_an_upgrade(connection: sa.Connection) -> None:
+    run = {"version": "0", "arguments": "{}", "host": "here", "started": "2026-01-01"}
+    connection.execute(tables.ingest_run.insert(), run)
+    masks = [(row, number) for number, (row, _) in enumerate(coadd_and_epochs(3))]
+    names = [row.key.name for row, _ in masks]
+    insert_masks(connection, masks, {"mask_file": "i/a.parquet", "generation": 1}, DES_Y6, dict.fromkeys(names, 1))
+    record_failures(connection, [Failure("info#coadd", "info", "PlaneError", "message")])
+    fill_summaries(connection)
+    before = rows(connection)
+    assert all(before[name] for name in tables.metadata.tables if name != "catalogue")
+    migrate(connection, "0001")
+    old = rows(connection)
+    assert old == {name: before[name] for name in old}
+    assert set(before) - set(old) == {each.table.name for each in SUMMARIES} | {"ccd_median"}
+    migrate(connection)
+    assert rows(connection) == before
     assert differences(connection) == []
 
 
@@ -111,7 +137,7 @@ def constraints(connection: sa.Connection) -> dict[str, list[object]]:
 
 def test_migrations_give_the_constraints_that_the_code_has(connection: sa.Connection) -> None:
     migrated = constraints(connection)
-    downgrade(connection)
+    migrate(connection, "base")
     tables.metadata.create_all(connection)
     assert migrated == constraints(connection)
 
