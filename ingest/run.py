@@ -37,6 +37,9 @@ _WINDOW = 512
 # Seconds for which a run that is stopped goes on storing what is done.
 _GRACE = 5.0
 
+# How a run is stopped.
+_STOPS = (KeyboardInterrupt, SystemExit)
+
 
 class Run:
     """One run over many tiles, which remembers how it went; a context manager, which records that.
@@ -83,15 +86,21 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        report = self.report()
-        done = "failures" if report.n_failures else "done"
-        self._outcome = done if error is None else "interrupted"
+        try:
+            self._record("interrupted" if error else "failures" if self.report().n_failures else "done")
+        except _STOPS:
+            self._record("interrupted")
+            raise
+
+    def _record(self, outcome: str) -> None:
+        """Record how the run ended."""
+        report, self._outcome = self.report(), outcome
         self._writer.finish(
             n_tiles=report.n_tiles,
             n_epochs=report.n_epochs,
             n_unchanged=report.n_unchanged,
             n_failures=report.n_failures,
-            outcome=self._outcome,
+            outcome=outcome,
         )
 
     def tiles(self, n_workers: int, executor: Executor | None, pool: Executor | None) -> Iterator[None]:
@@ -156,7 +165,7 @@ class Run:
             for receipt in hands.receipts(self._task(path, info) for path, info in tiles):
                 self._take(receipt)
                 yield
-        except (KeyboardInterrupt, SystemExit):
+        except _STOPS:
             hands.drop()
             until = time.monotonic() + _GRACE
             for receipt in hands.finished():
@@ -170,11 +179,18 @@ class Run:
 
     def _take(self, receipt: Receipt) -> None:
         """Load the receipt of a tile."""
-        started = time.monotonic()
-        self._writer.commit(receipt)
+        started, stop = time.monotonic(), None
+        try:
+            self._writer.commit(receipt)
+        except _STOPS as error:
+            # rolled back; the tile is done nevertheless
+            stop = error
+            self._writer.commit(receipt)
         self._seconds_commit += time.monotonic() - started
         self._receipts.append(receipt)
         _log(receipt)
+        if stop is not None:
+            raise stop
 
     def report(self, seconds: float = 0.0) -> IngestReport:
         """Return what was done so far, and how it ended."""
