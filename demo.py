@@ -25,8 +25,10 @@ class Demo:
     ----------
     survey : Path
         The tile's files; the MEDS_DIR of its paths.
-    database, masks, picture : Path
-        The catalogue, and a mask drawn.
+    database, masks : Path
+        The catalogue.
+    picture : Path or None
+        A mask drawn; None where every epoch failed.
     report : IngestReport
         What the ingest did.
     epochs : DataFrame
@@ -36,7 +38,7 @@ class Demo:
     survey: Path
     database: Path
     masks: Path
-    picture: Path
+    picture: Path | None
     report: IngestReport
     epochs: "pd.DataFrame"
 
@@ -73,6 +75,8 @@ def run_demo(folder: Path, spec: "TileSpec | None" = None) -> Demo:
     report = ingest_tiles(survey, db=database, masks=masks)
     with Catalogue(database) as catalogue:
         epochs = catalogue.epochs()
+        if epochs.empty:
+            return Demo(survey, database, masks, None, report, epochs)
         fullest = epochs.sort_values(["n_on_coadd", "n_good"]).iloc[-1]
         mask = catalogue.mask(fullest.tilename, fullest.band, fullest.expnum, fullest.ccdnum)
         mask.save(picture)

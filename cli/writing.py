@@ -40,9 +40,13 @@ def demo(
     with show_progress():
         made = run_demo(folder, spec)
     say(str(made.report))
-    print(render_table(made.epochs, "epochs"))
-    print(f"\nsurvey files  {made.survey}\ndatabase      {made.database}\nmasks         {made.masks}")
-    print(f"picture       {made.picture}\n\nTry: goodpix tiles --db {made.database}")
+    if made.picture is not None:
+        print(render_table(made.epochs, "epochs"))
+        print(f"\nsurvey files  {made.survey}\ndatabase      {made.database}\nmasks         {made.masks}")
+        print(f"picture       {made.picture}\n\nTry: goodpix tiles --db {made.database}")
+    if made.report.n_failures:
+        say(f"what failed and why: goodpix failures --db {made.database}; a demo in another folder is made anew")
+        raise typer.Exit(1)
 
 
 def ingest(
@@ -75,12 +79,12 @@ def ingest(
     ] = None,
 ) -> None:
     """Compute the masks of every epoch that info files list, and store them."""
-    from ..ingest.survey import ingest_tiles
-
     if dask is not None and workers is not None:
         raise UsageError("--workers is for processes of this machine: expected --dask or --workers, not both")
     with ExitStack() as stack:
         stack.enter_context(stoppable("stopped: what is done is stored, the same command goes on with the rest"))
+        from ..ingest.survey import ingest_tiles
+
         advance = stack.enter_context(show_progress())
         executor = None
         if dask is not None:

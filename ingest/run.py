@@ -41,6 +41,9 @@ _QUIET = 60.0
 # Seconds for which a run that is stopped goes on storing what is done.
 _GRACE = 5.0
 
+# How a run is stopped.
+_STOPS = (KeyboardInterrupt, SystemExit)
+
 
 class Run:
     """One run over many tiles, which remembers how it went; a context manager, which records that.
@@ -91,15 +94,21 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        report = self.report()
-        done = "failures" if report.n_failures else "done"
-        self._outcome = done if error is None else "interrupted"
+        try:
+            self._record("interrupted" if error else "failures" if self.report().n_failures else "done")
+        except _STOPS:
+            self._record("interrupted")
+            raise
+
+    def _record(self, outcome: str) -> None:
+        """Record how the run ended."""
+        report, self._outcome = self.report(), outcome
         self._writer.finish(
             n_tiles=report.n_tiles,
             n_epochs=report.n_epochs,
             n_unchanged=report.n_unchanged,
             n_failures=report.n_failures,
-            outcome=self._outcome,
+            outcome=outcome,
         )
 
     def tiles(self, n_workers: int, executor: Executor | None, pool: Executor | None) -> Iterator[None]:
@@ -176,7 +185,7 @@ class Run:
             for receipt in hands.receipts(self._tasks(tiles)):
                 if self._take(receipt):
                     yield
-        except (KeyboardInterrupt, SystemExit):
+        except _STOPS:
             hands.drop()
             until = time.monotonic() + _GRACE
             for receipt in hands.finished():
@@ -190,8 +199,13 @@ class Run:
 
     def _take(self, receipt: Receipt) -> bool:
         """Load the receipt of a tile, or put the tile back if another ingest has stored it meanwhile."""
-        started = time.monotonic()
-        stored = self._writer.commit(receipt)
+        started, stop = time.monotonic(), None
+        try:
+            stored = self._writer.commit(receipt)
+        except _STOPS as error:
+            # rolled back; the tile is done nevertheless
+            stop = error
+            stored = self._writer.commit(receipt)
         self._claims.release(receipt.tilename, receipt.band)
         self._seconds_commit += time.monotonic() - started
         if stored:
@@ -205,6 +219,8 @@ class Run:
                 for each in self._inputs
                 if str(each.path) == receipt.info_path and isinstance(each.content, TileInfo)
             ]
+        if stop is not None:
+            raise stop
         return stored
 
     def report(self, seconds: float = 0.0) -> IngestReport:

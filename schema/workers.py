@@ -1,5 +1,6 @@
 """Worker processes: how many, and jobs spread over them."""
 
+import fcntl
 import multiprocessing
 import os
 import signal
@@ -8,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import islice
 from multiprocessing import connection
@@ -198,6 +199,13 @@ def _start_worker(other_end: connection.Connection, folder: str, environment: di
     os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(other_end,), daemon=True).start()
+    # that thread comes to nothing while foreign code holds Python's lock, to read a file that does not come, say;
+    # where the kernel can be asked (Linux) it ends the process by SIGIO, and of files opened once tells one owner
+    with suppress(OSError):
+        signal.signal(signal.SIGIO, signal.SIG_DFL)
+        own = os.open(f"/proc/self/fd/{other_end.fileno()}", os.O_RDONLY)
+        fcntl.fcntl(own, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(own, fcntl.F_SETFL, fcntl.FASYNC)
 
 
 def _end_with(other_end: connection.Connection) -> None:

@@ -1,6 +1,8 @@
 """A file whose readers are killed."""
 
 import os
+import re
+import select
 import signal
 import threading
 import time
@@ -45,11 +47,11 @@ class DeadlyFile:
         os.mkfifo(path)
 
     def readers(self) -> list[int]:
-        """Return the processes that have the file open."""
+        """Return the processes that have the file open to read it."""
         found = []
         for link in Path("/proc").glob("[0-9]*/fd/*"):
             try:
-                if link.readlink() == self.path and int(link.parts[2]) != os.getpid():
+                if link.readlink() == self.path and not _access(link) & (os.O_WRONLY | os.O_RDWR):
                     found.append(int(link.parts[2]))
             except OSError:
                 continue  # that process is gone
@@ -57,44 +59,65 @@ class DeadlyFile:
 
     def kill_readers(self) -> None:
         """Kill one reader after the other until all that are to be killed are, or the test is over."""
-        while self._left and not self._over.is_set():
-            with self.held_open() as is_open:
-                if is_open:
-                    for reader in self.readers():
+        while self._left and not self._over.wait(_PAUSE):
+            with self._held_open() as end:
+                if end is not None:
+                    for reader in self._opened(end):
                         os.kill(reader, signal.SIGKILL)
                         self.killed.append(reader)
                         self._left -= 1
                         until(lambda each=reader: each not in self.readers(), "the reader dies")  # type: ignore[misc]
                 if not self._left:
                     self.path.unlink()
-            self._over.wait(_PAUSE)
 
     @contextmanager
-    def held_open(self) -> Iterator[bool]:
-        """Hold the other end open, if there is a reader: it has opened the file then, and waits for its content."""
+    def held_open(self) -> Iterator[None]:
+        """Wait for a reader, and hold the other end open: it waits for content that does not come."""
+        ends = time.monotonic() + DEADLINE
+        while time.monotonic() < ends:
+            with self._held_open() as end:
+                if end is not None and self._opened(end):
+                    yield
+                    return
+            self._over.wait(_PAUSE)
+        raise TimeoutError("somebody reads the file")
+
+    @contextmanager
+    def _held_open(self) -> Iterator[int | None]:
+        """Hold the other end open, if there is a reader."""
         try:
-            descriptor = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)
+            end = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)
         except OSError:
-            yield False
+            yield None
             return
         try:
-            yield True
+            yield end
         finally:
-            os.close(descriptor)
+            os.close(end)
 
-    def is_read(self) -> bool:
-        """Tell whether there is a reader."""
-        with self.held_open() as is_open:
-            return is_open
-
-    def let_go(self) -> None:
-        """Remove the file, and let who waits for its content find it empty."""
-        with self.held_open():
-            self.path.unlink()
+    def _opened(self, end: int) -> list[int]:
+        """Return the processes that have the file open; none if there was a dead one."""
+        # a reader is counted a moment before it has the file open, and a moment after it has lost it
+        until(lambda: self.readers() or _is_deserted(end), "the reader opens the file")
+        return self.readers()
 
     def close(self) -> None:
         """Kill nobody any more."""
         self._over.set()
+
+
+def _is_deserted(end: int) -> bool:
+    """Tell whether nobody has the other end of a pipe open."""
+    pipe = select.poll()
+    pipe.register(end, 0)
+    return any(event & select.POLLERR for _, event in pipe.poll(0))
+
+
+def _access(link: Path) -> int:
+    """Return the flags with which a file was opened."""
+    # not ours to count: the end that we hold open, and have twice while a process of ours is being started
+    (flags,) = re.findall(r"^flags:\s+(\d+)$", (link.parents[1] / "fdinfo" / link.name).read_text(), re.MULTILINE)
+    return int(flags, 8)
 
 
 @contextmanager

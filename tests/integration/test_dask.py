@@ -18,7 +18,7 @@ from goodpix.ingest.daskcluster import dask_executor
 from goodpix.schema.errors import UsageError
 
 from .conftest import Run
-from .deadly import deadly_head, until
+from .deadly import DEADLINE, deadly_head
 from .survey import Survey
 
 pytestmark = pytest.mark.slow
@@ -126,10 +126,10 @@ def test_a_stopped_ingest_drops_what_the_cluster_has_not_done(
     ):
         assert running.stderr is not None
         assert "i: 3 epochs made" in running.stderr.readline()
-        until(file.is_read, "a worker comes to the second tile")
-        running.send_signal(signal.SIGTERM)
-        _, said = running.communicate(timeout=60)
-        file.let_go()
+        with file.held_open():
+            running.send_signal(signal.SIGTERM)
+            _, said = running.communicate(timeout=DEADLINE)
+            file.path.unlink()
     assert (running.returncode, "Traceback" in said) == (143, False), said
     with survey.catalogue() as catalogue:
         assert set(catalogue.epochs().band) == {"i"}

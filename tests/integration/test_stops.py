@@ -14,21 +14,21 @@ import pytest
 
 from goodpix.ingest.sharedarray import remove_leftovers, scratch_folder
 
-from .deadly import DeadlyFile, deadly_head, until
+from .deadly import DEADLINE, DeadlyFile, deadly_head, until
 from .survey import Survey
 
 pytestmark = pytest.mark.slow
 
-# The command line, but workers are worth starting for a small tile.
+# The command line, but workers are worth starting for a small tile, and a shell that runs the tests in the background
+# may have them, and so this, ignore Ctrl-C.
 PROGRAM = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from goodpix.ingest import inputs
 inputs.BYTES_PER_WORKER = 1
 from goodpix.cli import main
 main()
 """
-
-# Seconds within which a run that is told to stop has stopped.
-SOON = 10.0
 
 Ingest = subprocess.Popen[str]
 
@@ -61,9 +61,7 @@ def ingest_that_waits(survey: Survey, workers: int) -> Iterator[tuple[Ingest, De
         try:
             assert running.stderr is not None
             assert "i: 3 epochs made" in running.stderr.readline()
-            until(file.is_read, "the ingest comes to the second tile")
-            with file.held_open() as is_open:
-                assert is_open
+            with file.held_open():
                 yield running, file
         finally:
             running.kill()
@@ -71,11 +69,12 @@ def ingest_that_waits(survey: Survey, workers: int) -> Iterator[tuple[Ingest, De
 
 
 def stop(running: Ingest, send: Callable[[int], None], number: int) -> str:
-    """Send a signal to an ingest and return what it said last, after it has stopped in time."""
-    started = time.monotonic()
+    """Send a signal to an ingest and return what it said last.
+
+    That it has stored what is done shows that it ended by itself, which it has less than ten seconds for.
+    """
     send(number)
-    _, said = running.communicate(timeout=60)
-    assert time.monotonic() - started < SOON
+    _, said = running.communicate(timeout=DEADLINE)
     return said
 
 
