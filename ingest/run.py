@@ -200,7 +200,7 @@ class Run:
             outcome=self._outcome,
             version=version("goodpix"),
             database=shown(self._url),
-            masks=str(self._database.root.folder),
+            masks=str(self._database.root),
         )
 
     def _task(self, path: Path, info: TileInfo) -> TileTask:

@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ...schema.bits import BitNames
+from ...schema.maskfilename import MaskFileName
 from ...schema.rows import MaskKey
 from .checkedfile import CheckedFile, CheckedMask
-from .listing import MaskFileName
 from .report import Problem
 from .storedtile import StoredMask, StoredTile, bit_rows, mask_values
 

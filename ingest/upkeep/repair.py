@@ -7,13 +7,13 @@ import sqlalchemy as sa
 
 from ...schema import tables
 from ...schema.database import Database
+from ...schema.stores import FoundFile
 from ...schema.summaries import lock_summaries, refresh_summaries
 from ..report import Failure
 from ..writer import record_failures
 from .checkedfile import CheckedFile, CheckedMask
 from .choosing import Choice, TileFiles, choose_file, lost_mask
 from .comparing import Comparison
-from .listing import FoundFile
 from .loading import delete_rows, insert_masks, update_mask
 from .storedtile import StoredTile
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from ...schema.database import Identity, create_tables, shown, upgrade
 from ...schema.dialects import finish_writing, sqlite_path, writer
 from ...schema.errors import CatalogueError
-from ...schema.masksroot import publish
+from ...schema.localfolder import publish
 from ...schema.tables import catalogue, metadata
 
 __all__ = ["PATIENCE", "new_database"]

@@ -12,7 +12,7 @@ from ...schema.database import REVISION, parse_url
 from ...schema.database import upgrade as upgrade_tables
 from ...schema.dialects import sqlite_path
 from ...schema.errors import CatalogueError
-from ...schema.masksroot import publish
+from ...schema.localfolder import publish
 from .report import UpgradeReport
 
 __all__ = ["upgrade"]
