@@ -41,6 +41,9 @@ __all__ = ["Scale", "main", "run"]
 # A tile whose images take no time to make.
 _SPEC = replace(SMALL, bands=("r",), coadd_shape=(160, 170), ccd_shape=(128, 64))
 
+# Tiles and bands of the survey.
+_TASKS = 50_000
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:
@@ -56,7 +59,7 @@ class Scale:
         Receipts stored.
     """
 
-    n_tasks: int = 50_000
+    n_tasks: int = _TASKS
     n_epochs: int = 160
     n_receipts: int = 60
 
@@ -64,7 +67,7 @@ class Scale:
 def main() -> int:
     """Measure, and print a table; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description="Measure what a survey costs.")
-    parser.add_argument("--tasks", type=int, default=Scale.n_tasks, help="empty tasks (default: %(default)s)")
+    parser.add_argument("--tasks", type=int, default=_TASKS, help="empty tasks (default: %(default)s)")
     parser.add_argument(
         "--catalogue", action="append", default=[], metavar="URL", help="store receipts there, too; it grows by them"
     )

@@ -30,4 +30,4 @@ def write_masks(masks: Sequence[StoredMask], folder: Path) -> Path:
         for number, (row, runs) in enumerate(masks):
             key = row.key if row.key.kind == "coadd" else replace(row.key, expnum=number)
             writer.add(replace(row, key=key, nx=runs.nx, ny=runs.ny, checksum=runs.checksum), runs)
-        return root.path(writer.finish())
+        return folder / writer.finish()

@@ -1,6 +1,5 @@
 """The commands that look after a catalogue."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -49,7 +48,13 @@ def verify(
 def rebuild(
     db: Db = DEFAULT_DB,
     masks: Annotated[
-        Path | None, typer.Option("--masks", envvar="GOODPIX_MASKS", help="Folder of the mask files.")
+        str | None,
+        typer.Option(
+            "--masks",
+            envvar="GOODPIX_MASKS",
+            metavar="ROOT",
+            help="Folder of the mask files, or a URL like s3://bucket/prefix.",
+        ),
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace a database that is not empty, or cannot be read.")

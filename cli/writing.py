@@ -53,7 +53,12 @@ def ingest(
     inputs: Annotated[list[Path], typer.Argument(help="Info files, or folders to search for them.")],
     db: Db = DEFAULT_DB,
     masks: Annotated[
-        Path | None, typer.Option("--masks", help="Folder of the mask files; GOODPIX_MASKS for a new catalogue.")
+        str | None,
+        typer.Option(
+            "--masks",
+            metavar="ROOT",
+            help="Folder of the mask files, or a URL like s3://bucket/prefix; GOODPIX_MASKS for a new catalogue.",
+        ),
     ] = None,
     wcs: Annotated[
         WcsSource, typer.Option("--wcs", help="An epoch's coordinates: of its image, or of its SCAMP header.")
@@ -111,12 +116,12 @@ def ingest(
         raise typer.Exit(1)
 
 
-def _masks_of_environment(db: str) -> Path | None:
+def _masks_of_environment(db: str) -> str | None:
     """Return GOODPIX_MASKS for a catalogue that is yet to be made; an existing one knows its own."""
     from ..schema.database import is_catalogue
 
     masks = os.environ.get("GOODPIX_MASKS")
-    return Path(masks) if masks and not is_catalogue(db) else None
+    return masks if masks and not is_catalogue(db) else None
 
 
 def check(

@@ -247,7 +247,7 @@ class Run:
             outcome=self._outcome,
             version=version("goodpix"),
             database=shown(self._url),
-            masks=str(self._database.root.folder),
+            masks=str(self._database.root),
         )
 
     def _tasks(self, tiles: list[tuple[Path, TileInfo]]) -> Iterator[TileTask]:

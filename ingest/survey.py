@@ -46,8 +46,9 @@ def ingest_tiles(
         Info files, and folders that are searched for ``*_pizza_cutter_info.yaml``.
     db : str or path
         Database URL, or a SQLite file; made where there is none.
-    masks : path, optional
-        Masks root. By default what the catalogue remembers, else ``goodpix-masks``.
+    masks : str or path, optional
+        Masks root: a folder, or a URL such as ``s3://bucket/prefix``. By default what the catalogue remembers,
+        else ``goodpix-masks``.
     wcs_source : str
         ``"image"``: an epoch's coordinates are those of its image header; ``"scamp"``: those of
         its ``head_path``.

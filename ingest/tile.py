@@ -145,6 +145,8 @@ def _ingest(task: TileTask, previous: MaskFile | None, spread: Spread, scratch: 
     )
     if plan.changes_nothing or not receipt.whole:
         return receipt
+    if previous is not None and any(step.action is Action.COPY for step in plan.steps):
+        previous = previous.fetched()
     of_coadd: Mask | None = None
     made: Iterator[Mask | _Trouble] = iter(())
     if plan.needs_coadd:
@@ -218,9 +220,13 @@ def _write(task: TileTask, plan: Plan, receipt: Receipt, sources: _Sources) -> R
         if not changed:
             return receipt
         mask_file = writer.finish()
-    n_bytes = task.root.path(mask_file).stat().st_size
     return replace(
-        receipt, mask_file=mask_file, generation=generation, rows=tuple(rows), dropped=plan.dropped, n_bytes=n_bytes
+        receipt,
+        mask_file=mask_file,
+        generation=generation,
+        rows=tuple(rows),
+        dropped=plan.dropped,
+        n_bytes=writer.n_bytes,
     )
 
 

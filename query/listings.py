@@ -64,7 +64,7 @@ class Listings:
             }
         return {
             "database": shown(self._url),
-            "masks": str(self._database.root.folder),
+            "masks": str(self._database.root),
             "uuid": identity.uuid,
             "format_version": FORMAT_VERSION,
             "campaign": identity.campaign,

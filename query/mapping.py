@@ -71,7 +71,7 @@ def map_masks(
     places : iterable of MaskPlace
         Which masks.
     root : MasksRoot
-        The folder of the mask files, which workers see under the same name.
+        The place of the mask files, which workers see under the same name.
     bit_names : BitNames
         Names of the survey's mask bits.
     executor : concurrent.futures.Executor, optional

@@ -52,7 +52,7 @@ class MaskReader:
     Parameters
     ----------
     root : MasksRoot
-        The folder of the mask files.
+        The place of the mask files.
     bit_names : BitNames
         Names of the survey's mask bits.
     """

@@ -6,7 +6,6 @@ import uuid
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -163,7 +162,7 @@ def open_for_writing(
     url : str or path
         The database.
     masks : str or path, optional
-        Masks root. By default what the catalogue remembers, else ``goodpix-masks``.
+        Masks root: a folder or a URL. By default what the catalogue remembers, else ``goodpix-masks``.
     campaign, wcs_source : str
         What the inputs are; must be what the catalogue was made for.
     bit_names : BitNames
@@ -181,12 +180,13 @@ def open_for_writing(
         If it is of another version than this software writes.
     """
     parsed = parse_url(url)
+    given = MasksRoot.of(masks) if masks else None
     path = sqlite_path(parsed)
     if path is not None and not path.parent.is_dir():
         raise CatalogueError(f"{shown(parsed)}: the folder {path.parent} does not exist")
     with sole_writer(parsed), engine_to_write(parsed) as engine, ExitStack() as stack:
         if _is_empty(engine, parsed):
-            _create(engine, parsed, MasksRoot.of(masks or "goodpix-masks"), campaign, wcs_source, bit_names)
+            _create(engine, parsed, given or MasksRoot.of("goodpix-masks"), campaign, wcs_source, bit_names)
         patience = Patience(shown(parsed))
         session = stack.enter_context(sharing(engine, parsed, patience)) if path is None else None
         identity = _identity(engine, parsed, (REVISION,))
@@ -194,7 +194,7 @@ def open_for_writing(
         for what, wanted, found in (
             ("campaign", campaign, identity.campaign),
             ("--wcs", wcs_source, identity.wcs_source),
-            ("masks root", str(MasksRoot.of(masks).folder) if masks else str(root.folder), str(root.folder)),
+            ("masks root", str(given or root), str(root)),
         ):
             if wanted != found:
                 raise AmbiguousInputError(
@@ -243,7 +243,7 @@ def _create(
         owner = root.owner
         if owner is not None:
             raise CatalogueError(
-                f"masks root {root.folder} belongs to catalogue {owner}, but {shown(url)} is empty: "
+                f"masks root {root} belongs to catalogue {owner}, but {shown(url)} is empty: "
                 "give this catalogue a root of its own with --masks"
             )
         identity = Identity(str(uuid.uuid4()), remembered_root(url, root), campaign, wcs_source, bit_names)
@@ -306,15 +306,12 @@ def recorded_revision(connection: sa.Connection) -> str | None:
 def remembered_root(url: sa.URL, root: MasksRoot) -> str:
     """Return a root as the catalogue remembers it: relative where it lies beside a SQLite file."""
     path = sqlite_path(url)
-    if path is not None and root.folder.is_relative_to(path.parent):
-        return str(root.folder.relative_to(path.parent))
-    return str(root.folder)
+    return root.seen_from(path and path.parent)
 
 
 def _root(url: sa.URL, identity: Identity) -> MasksRoot:
     path = sqlite_path(url)
-    folder = Path(identity.masks_root)
-    return MasksRoot.of(folder if path is None else path.parent / folder)
+    return MasksRoot.of(identity.masks_root, path and path.parent)
 
 
 def _unusable(url: sa.URL, error: sa.exc.DBAPIError) -> CatalogueError:

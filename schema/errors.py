@@ -17,6 +17,7 @@ __all__ = [
     "MaskFileError",
     "MaskNotFoundError",
     "PlaneError",
+    "StoreError",
     "UnknownNameError",
     "UsageError",
     "WcsError",
@@ -74,6 +75,10 @@ class MaskFileError(GoodpixError, OSError):
 
 class MaskNotFoundError(GoodpixError, LookupError):
     """A mask that the catalogue does not hold."""
+
+
+class StoreError(GoodpixError, OSError):
+    """An object store that cannot be reached, or refuses: nothing is known about what it holds."""
 
 
 class CatalogueError(GoodpixError, OSError):

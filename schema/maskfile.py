@@ -18,10 +18,13 @@ import pyarrow.parquet as pq
 from .bits import BitNames
 from .columns import columns, values_of
 from .counts import Counts
-from .errors import MalformedRunsError, MaskFileError
-from .masksroot import FORMAT_VERSION, MasksRoot, publish
+from .errors import MalformedRunsError, MaskFileError, StoreError
+from .maskfilename import MaskFileName
+from .masksroot import FORMAT_VERSION, MasksRoot
+from .parquetfile import open_parquet
 from .rle import Runs
 from .rows import MaskKey, MaskRow
+from .stores import Place
 
 __all__ = ["MASK_SCHEMA", "MaskFile", "MaskFileWriter"]
 
@@ -57,11 +60,15 @@ class MaskFileWriter:
         How many files of this tile and band there have been, this one included.
     bit_names : BitNames
         The survey's mask bits, recorded in the file.
+
+    Attributes
+    ----------
+    n_bytes : int
+        Size of the file, once it is finished.
     """
 
     def __init__(self, root: MasksRoot, tilename: str, band: str, generation: int, bit_names: BitNames) -> None:
-        self._root, self._band = root, band
-        self._stem = f"{tilename}_{band}_g{generation}"
+        self._name = MaskFileName(tilename, band, generation)
         software = version("goodpix")
         metadata = {
             "goodpix.format_version": str(FORMAT_VERSION),
@@ -71,9 +78,9 @@ class MaskFileWriter:
             "goodpix.version": software,
         }
         self._digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
-        self._file = root.temporary(f"{band}/{self._stem}")
+        self._draft = root.store.draft(band)
         self._writer = pq.ParquetWriter(
-            self._file,
+            self._draft.file,
             MASK_SCHEMA,
             compression="zstd",
             compression_level=3,  # what others cost: docs/format.md
@@ -85,6 +92,7 @@ class MaskFileWriter:
         )
         self._writer.add_key_value_metadata(metadata)
         self._n_rows = 0
+        self.n_bytes = 0
 
     def __enter__(self) -> "MaskFileWriter":
         return self
@@ -96,9 +104,7 @@ class MaskFileWriter:
         with suppress(OSError, ValueError, pa.ArrowException):
             if self._writer.is_open:
                 self._writer.close()
-        with suppress(OSError):
-            self._file.close()
-        Path(self._file.name).unlink(missing_ok=True)
+        self._draft.discard()
 
     def add(self, row: MaskRow, runs: Runs) -> int:
         """Write one mask and return the number of its row group."""
@@ -118,9 +124,9 @@ class MaskFileWriter:
     def finish(self) -> str:
         """Complete the file, give it its name, and return that, relative to the root."""
         self._writer.close()
-        self._file.close()
-        name = f"{self._band}/{self._stem}_{self._digest.hexdigest()[:12]}.parquet"
-        publish(Path(self._file.name), self._root.path(name))
+        self.n_bytes = self._draft.file.tell()
+        name = self._name.with_hash(self._digest.hexdigest())
+        self._draft.publish(name)
         return name
 
 
@@ -130,27 +136,37 @@ class MaskFile:
 
     Parameters
     ----------
-    path : Path
+    path : Path or StoredObject
         The file.
-
-    Raises
-    ------
-    MaskFileError
-        If the file is missing, is not a mask file, or is of another format version.
     """
 
-    path: Path
+    path: Place
     _parquet: pq.ParquetFile
 
     @classmethod
-    def open(cls, path: Path) -> "MaskFile":
-        """Open a mask file."""
+    def open(cls, path: Place, *, whole: bool = False) -> "MaskFile":
+        """Open a mask file.
+
+        Parameters
+        ----------
+        path : Path or StoredObject
+            The file.
+        whole : bool
+            Whether all of it is going to be read, which makes a difference in an object store.
+
+        Raises
+        ------
+        MaskFileError
+            If the file is missing, is not a mask file, or is of another format version.
+        StoreError
+            If its store cannot be reached, or refuses. So it is with all that is read of the file later.
+        """
         try:
-            parquet = pq.ParquetFile(path, page_checksum_verification=True)
+            parquet = open_parquet(path, whole=whole)
             found = (parquet.metadata.metadata or {}).get(b"goodpix.format_version", b"none").decode()
             same_columns = parquet.schema_arrow.equals(MASK_SCHEMA)
-        except FileNotFoundError:
-            raise MaskFileError(f"mask file {path} is missing: goodpix ingest makes it again") from None
+        except StoreError:
+            raise
         except (OSError, ValueError, pa.ArrowException) as error:
             raise MaskFileError(_unreadable(path, error)) from error
         if found != str(FORMAT_VERSION):
@@ -158,6 +174,10 @@ class MaskFile:
         if not same_columns:
             raise MaskFileError(f"mask file {path}: its columns are not those of format {FORMAT_VERSION}")
         return cls(path, parquet)
+
+    def fetched(self) -> "MaskFile":
+        """Return the same file, from which much is going to be read: one in an object store is fetched at once."""
+        return self if isinstance(self.path, Path) else MaskFile.open(self.path, whole=True)
 
     def __len__(self) -> int:
         return int(self._parquet.num_row_groups)
@@ -274,6 +294,8 @@ class MaskFile:
             raise MaskFileError(_damaged(self.path, f"it has {len(self)} masks, none at {row_group}"))
         try:
             table = self._parquet.read_row_group(row_group, columns=names)
+        except StoreError:
+            raise
         except (OSError, pa.ArrowException) as error:
             raise MaskFileError(_unreadable(self.path, error)) from error
         if table.num_rows != 1:
@@ -307,12 +329,14 @@ def _numbers(values: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:
     return pa.Array.from_buffers(kind, values.size, [None, pa.py_buffer(np.ascontiguousarray(values))])
 
 
-def _unreadable(path: Path, error: Exception) -> str:
-    """Say whether a file is damaged, or the system would not let it be read."""
+def _unreadable(path: Place, error: Exception) -> str:
+    """Say whether a file is missing, damaged, or the system would not let it be read."""
+    if isinstance(error, FileNotFoundError):
+        return f"mask file {path} is missing: goodpix ingest makes it again"
     if isinstance(error, OSError) and error.errno is not None:
         return f"mask file {path} cannot be read: {' '.join(str(error).split())[:200]}"
     return _damaged(path, error)
 
 
-def _damaged(path: Path, why: object) -> str:
+def _damaged(path: Place, why: object) -> str:
     return f"mask file {path} is damaged: goodpix ingest makes it again ({' '.join(str(why).split())[:200]})"

@@ -1,15 +1,18 @@
-"""The folder that holds a catalogue's mask files."""
+"""The root of a catalogue's mask files."""
 
 import json
 import os
-import tempfile
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import CatalogueError, CatalogueVersionError, UsageError
+from .errors import CatalogueError, CatalogueVersionError, StoreError, UsageError
+from .localfolder import LocalFolder
+from .objectstore import ObjectStore
+from .stores import Place, Store
 
-__all__ = ["FORMAT_VERSION", "MasksRoot", "publish"]
+__all__ = ["FORMAT_VERSION", "MasksRoot"]
 
 FORMAT_VERSION = 1
 """Version of what is stored, files and tables; raised whenever older software would misread it."""
@@ -18,31 +21,56 @@ FORMAT_VERSION = 1
 _MARKER = "_goodpix.json"
 _FACTS = ("campaign", "wcs_source")
 
+_LOCAL = re.compile(r"(file|local)://(?=/)")
+
 
 @dataclass(frozen=True, slots=True)
 class MasksRoot:
-    """The folder of mask files, one subfolder per band.
+    """The place of the mask files, one subfolder per band, and whose they are.
 
     Parameters
     ----------
-    folder : Path
-        Its place, absolute.
+    store : Store
+        A folder, or what is to be used like one in an object store.
     """
 
-    folder: Path
+    store: Store
 
     @classmethod
-    def of(cls, place: str | os.PathLike[str]) -> "MasksRoot":
+    def of(cls, place: str | os.PathLike[str], beside: Path | None = None) -> "MasksRoot":
         """Return the root at a place.
+
+        Parameters
+        ----------
+        place : str or path
+            A folder, or a URL that fsspec knows.
+        beside : Path, optional
+            Where a path starts from that is remembered; by default the working directory.
 
         Raises
         ------
         UsageError
-            If the place is not a folder's.
+            If the place is neither.
         """
-        if "://" in os.fspath(place):
-            raise UsageError(f"masks root {place}: object stores are not supported yet: expected a folder")
-        return cls(Path(os.path.abspath(os.path.expanduser(place))))  # ~nobody stays as it is
+        text = os.fspath(place)
+        if not isinstance(place, str) and re.match(r"[a-z0-9]{2,}:/(?!/)", text):
+            raise UsageError(f"masks root {text}: a Path has lost a slash of this URL: expected it as text")
+        text = _LOCAL.sub("", text)
+        if "://" in text:
+            return cls(ObjectStore.at(text))
+        path = beside / text if beside else os.path.expanduser(text)  # ~nobody stays as it is
+        return cls(LocalFolder(Path(os.path.abspath(path))))
+
+    def __str__(self) -> str:
+        return str(self.store)
+
+    def seen_from(self, folder: Path | None) -> str:
+        """Return the place as it is remembered by a database in a folder, or by one that is in none."""
+        return str(self) if folder is None else self.store.seen_from(folder)
+
+    def path(self, mask_file: str) -> Place:
+        """Return the place of a mask file, named relative to the root."""
+        return self.store.path(mask_file)
 
     @property
     def owner(self) -> str | None:
@@ -60,25 +88,27 @@ class MasksRoot:
     @property
     def facts(self) -> dict[str, str]:
         """What the root's marker says of its catalogue besides: campaign and wcs_source; an old one says nothing."""
-        return {name: value for name, value in self._marked().items() if name != "uuid"}
+        return _facts(self._marked())
 
-    def _marked(self) -> dict[str, str]:
-        """Return what the marker says; nothing where there is none."""
-        marker = self.folder / _MARKER
-        try:
-            if not marker.exists():
-                return {}
-            found = json.loads(marker.read_text())
-            version = found.pop("format_version")
-            marked = {"uuid": str(found["uuid"])} | {name: str(found[name]) for name in _FACTS if name in found}
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise CatalogueError(f"masks root {self.folder}: cannot read its {_MARKER} ({error})") from error
-        if version != FORMAT_VERSION:
-            raise CatalogueVersionError(
-                f"masks root {self.folder}: format version {version}, expected {FORMAT_VERSION}: "
-                "use the goodpix that wrote it"
-            )
-        return marked
+    def trouble(self, uuid: str) -> str | None:
+        """Return why the root is not that of a catalogue; None where it is.
+
+        Parameters
+        ----------
+        uuid : str
+            The catalogue's.
+
+        Raises
+        ------
+        CatalogueError
+            If the root's marker cannot be read.
+        CatalogueVersionError
+            If it is of another format version.
+        """
+        owner = self.owner
+        if owner is None:
+            return f"its {_MARKER} is missing: {self.store.doubt}"
+        return None if owner == uuid else f"it belongs to catalogue {owner}, expected {uuid}"
 
     def claim(self, uuid: str, *, new: bool = True, facts: Mapping[str, str] | None = None) -> None:
         """Mark the root as a catalogue's, or check that it is.
@@ -99,66 +129,49 @@ class MasksRoot:
         CatalogueVersionError
             If it is of another format version.
         """
-        owner = self.owner
-        if owner is None and not new:
+        marked = self._marked()
+        if not marked and not new:
+            raise CatalogueError(f"masks root {self}: {self.trouble(uuid)}")
+        text = json.dumps({"format_version": FORMAT_VERSION, "uuid": uuid, **(facts or {})}, indent=1) + "\n"
+        try:
+            if not marked:
+                # of two catalogues that find it unmarked at once, one has it, and the other reads whose it is
+                self.store.create(_MARKER, text.encode())
+                marked = self._marked()
+            owner = marked.get("uuid")
+            if owner == uuid and facts and facts != _facts(marked):
+                self.store.write(_MARKER, text.encode())
+        except CatalogueError:
+            raise
+        except StoreError as error:
+            raise CatalogueError(f"masks root {error}") from error
+        except OSError as error:
+            raise CatalogueError(f"masks root {self}: cannot be used ({error})") from error
+        if owner != uuid:
             raise CatalogueError(
-                f"masks root {self.folder}: its {_MARKER} is missing: is the disk mounted, or was the folder moved?"
-            )
-        if owner is not None and owner != uuid:
-            raise CatalogueError(
-                f"masks root {self.folder} belongs to catalogue {owner}, expected {uuid}: "
+                f"masks root {self} belongs to catalogue {owner}, expected {uuid}: "
                 "give this catalogue a root of its own with --masks"
             )
-        if owner is None or (facts and facts != self.facts):
-            self._mark(uuid, facts or {})
 
-    def _mark(self, uuid: str, facts: Mapping[str, str]) -> None:
-        text = json.dumps({"format_version": FORMAT_VERSION, "uuid": uuid, **facts}, indent=1) + "\n"
+    def _marked(self) -> dict[str, str]:
+        """Return what the marker says; nothing where there is none."""
         try:
-            with self.temporary(_MARKER) as file:
-                file.write(text.encode())
-            publish(Path(file.name), self.folder / _MARKER)
-        except OSError as error:
-            raise CatalogueError(f"masks root {self.folder}: cannot be used ({error})") from error
-
-    def temporary(self, name: str) -> "tempfile._TemporaryFileWrapper[bytes]":
-        """Return an open file, of a name that no reader looks at, to be published under `name` later."""
-        folder = (self.folder / name).parent
-        _make_folder(folder)
-        return tempfile.NamedTemporaryFile(dir=folder, prefix=".", suffix=".partial", delete=False)
-
-    def path(self, mask_file: str) -> Path:
-        """Return the place of a mask file, named relative to the root."""
-        return self.folder / mask_file
-
-
-def publish(temporary: Path, final: Path) -> None:
-    """Give a finished file its name, so that after a crash either all of it is there or nothing.
-
-    The file's bytes reach the disk before its name does, and its name before the caller goes on.
-    """
-    umask = os.umask(0)
-    os.umask(umask)
-    with temporary.open("rb") as file:
-        # a temporary file is its owner's alone; a catalogue is for colleagues too
-        os.fchmod(file.fileno(), 0o666 & ~umask)
-        os.fsync(file.fileno())
-    temporary.replace(final)
-    _sync(final.parent)
+            content = self.store.read(_MARKER)
+            if content is None:
+                return {}
+            found = json.loads(content)
+            version = found.pop("format_version")
+            marked = {"uuid": str(found["uuid"])} | {name: str(found[name]) for name in _FACTS if name in found}
+        except StoreError as error:
+            raise CatalogueError(f"masks root {error}") from error
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise CatalogueError(f"masks root {self}: cannot read its {_MARKER} ({error})") from error
+        if version != FORMAT_VERSION:
+            raise CatalogueVersionError(
+                f"masks root {self}: format version {version}, expected {FORMAT_VERSION}: use the goodpix that wrote it"
+            )
+        return marked
 
 
-def _make_folder(folder: Path) -> None:
-    """Make a folder and those above it, so that they outlast a crash."""
-    if not folder.is_dir():
-        _make_folder(folder.parent)
-        folder.mkdir(exist_ok=True)
-        _sync(folder.parent)
-
-
-def _sync(folder: Path) -> None:
-    """Bring the names in a folder to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _facts(marked: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in marked.items() if name != "uuid"}

@@ -1,6 +1,7 @@
 """Masks and their rows, as an ingest would make them."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,11 @@ def write_masks(
         for row, runs in masks:
             writer.add(row, runs)
         return writer.finish()
+
+
+def folder_of(root: MasksRoot) -> Path:
+    """Return the folder of a root that is one."""
+    return Path(str(root))
 
 
 def coadd_and_epochs(n_epochs: int, *, shape: tuple[int, int] = (40, 30)) -> list[tuple[MaskRow, Runs]]:

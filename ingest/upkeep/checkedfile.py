@@ -9,10 +9,10 @@ from ...schema.columns import values_of
 from ...schema.counts import BitCounts, Counts, count, count_coadd
 from ...schema.errors import MaskFileError
 from ...schema.maskfile import MaskFile
+from ...schema.maskfilename import MaskFileName
 from ...schema.masksroot import MasksRoot
 from ...schema.rle import Runs
 from ...schema.rows import EpochFacts, MaskRow, nonzero_bits
-from .listing import MaskFileName
 
 __all__ = ["CheckedFile", "CheckedMask", "FileJob", "check_file", "rows_of"]
 
@@ -107,7 +107,7 @@ def check_file(job: FileJob) -> CheckedFile:
     if said is None:
         return CheckedFile(job.name, generation, trouble="its name is not that of a mask file")
     try:
-        file = MaskFile.open(job.root.path(job.name))
+        file = MaskFile.open(job.root.path(job.name), whole=job.row_groups is None)
         inside, bit_names = file.generation, file.bit_names
     except MaskFileError as error:
         return CheckedFile(job.name, generation, trouble=str(error))

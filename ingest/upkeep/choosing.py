@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...schema.masksroot import MasksRoot
+from ...schema.stores import FoundFile
 from ..report import Failure
 from .checkedfile import CheckedFile, FileJob, check_file
-from .listing import FoundFile
 
 __all__ = ["Choice", "TileFiles", "choose_file", "lost_mask"]
 

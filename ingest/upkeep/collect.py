@@ -3,14 +3,13 @@
 import os
 import time
 from collections import defaultdict
-from contextlib import suppress
 
 import sqlalchemy as sa
 
 from ...schema import tables
 from ...schema.database import Database, open_for_reading
 from ...schema.errors import CatalogueError
-from .listing import FoundFile, list_files
+from ...schema.stores import FoundFile
 from .report import GcReport, OldFile
 
 __all__ = ["gc"]
@@ -39,7 +38,7 @@ def gc(db: str | os.PathLike[str] = "sqlite:///goodpix.db", *, delete: bool = Fa
     with open_for_reading(db) as database:
         _check_root(database)
         # listed first: a file that is new since cannot be taken for one that no row names
-        files = list(list_files(database.root))
+        files = list(database.root.store.files())
         now = time.time()
         with database.engine.connect() as connection:
             named = set(connection.scalars(sa.select(tables.coadd.c.mask_file)))
@@ -54,12 +53,9 @@ def gc(db: str | os.PathLike[str] = "sqlite:///goodpix.db", *, delete: bool = Fa
 
 
 def _check_root(database: Database) -> None:
-    owner, uuid = database.root.owner, database.identity.uuid
-    if owner != uuid:
-        whose = f"belongs to catalogue {owner}" if owner else "has no _goodpix.json"
-        raise CatalogueError(
-            f"masks root {database.root.folder} {whose}, expected catalogue {uuid}: nothing is removed"
-        )
+    trouble = database.root.trouble(database.identity.uuid)
+    if trouble is not None:
+        raise CatalogueError(f"masks root {database.root}: nothing is removed: {trouble}")
 
 
 def _highest(files: list[FoundFile]) -> set[str]:
@@ -72,11 +68,8 @@ def _highest(files: list[FoundFile]) -> set[str]:
 
 
 def _remove(database: Database, file: FoundFile) -> None:
-    path = database.root.path(file.name)
     try:
-        with suppress(FileNotFoundError):
-            # an ingest may have made the same file again since
-            if path.stat().st_mtime == file.modified:
-                path.unlink()
+        database.root.store.remove(file)
     except OSError as error:
-        raise CatalogueError(f"{path} cannot be removed: {error.strerror}") from error
+        why = error.strerror or error
+        raise CatalogueError(f"{database.root.path(file.name)} cannot be removed: {why}") from error

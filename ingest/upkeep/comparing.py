@@ -4,10 +4,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ...schema.bits import BitNames
+from ...schema.maskfilename import MaskFileName
 from ...schema.rows import MaskKey
 from ..maskrows import bit_rows, mask_values
 from .checkedfile import CheckedFile, CheckedMask
-from .listing import MaskFileName
 from .report import Problem
 from .storedtile import StoredMask, StoredTile
 

@@ -65,4 +65,4 @@ class Existing:
         with database.engine.connect() as connection:
             n = connection.execute(sa.select(sa.func.count()).select_from(tables.coadd)).scalar_one()
         what = f"has {n} tiles and bands" if n else "is empty"
-        return cls(what, n == 0, database.identity, str(database.root.folder))
+        return cls(what, n == 0, database.identity, str(database.root))

@@ -14,13 +14,13 @@ from ...schema.database import Identity, parse_url, remembered_root, shown
 from ...schema.errors import CatalogueError, MaskFileError, UsageError
 from ...schema.maskfile import MaskFile
 from ...schema.masksroot import MasksRoot
+from ...schema.stores import FoundFile
 from ...schema.summaries import fill_summaries
 from ..maskrows import insert_masks
 from ..writer import record_failures
 from .checkedfile import rows_of
 from .choosing import Choice, TileFiles, choose_file
 from .existing import Existing
-from .listing import FoundFile, list_files
 from .report import RebuildReport
 from .sidebyside import spread_over
 from .swapping import new_database
@@ -52,8 +52,9 @@ def rebuild(
     ----------
     db : str or path
         Database URL, or a SQLite file.
-    masks : path, optional
-        Masks root. By default what the database remembers, else ``goodpix-masks``.
+    masks : str or path, optional
+        Masks root: a folder, or a URL such as ``s3://bucket/prefix``. By default what the database remembers,
+        else ``goodpix-masks``.
     force : bool
         Replace a database that is not empty, or cannot be read.
     campaign, wcs_source : str, optional
@@ -80,9 +81,9 @@ def rebuild(
     if not old.empty and not force:
         raise UsageError(f"{shown(url)} {old.what}: --force replaces it")
     root = MasksRoot.of(masks or old.masks_root or "goodpix-masks")
-    if not root.folder.is_dir():
-        raise CatalogueError(f"masks root {root.folder}: there is no such folder: --masks names another")
-    files = list(list_files(root))
+    if not root.store.exists():
+        raise CatalogueError(f"masks root {root}: it does not exist: --masks names another")
+    files = list(root.store.files())
     identity = _identity(url, root, old, files, campaign, wcs_source)
     tiles, notes = _tiles(root, files)
     report = _Tally(notes=notes)
@@ -158,7 +159,7 @@ def _identity(
     known = old.identity
     if known is not None and owner is not None and owner != known.uuid and not old.empty:
         raise CatalogueError(
-            f"masks root {root.folder} belongs to catalogue {owner}, but {shown(url)} is catalogue {known.uuid}: "
+            f"masks root {root} belongs to catalogue {owner}, but {shown(url)} is catalogue {known.uuid}: "
             "expected --db and --masks of one catalogue"
         )
     if wcs_source not in (None, "image", "scamp"):
@@ -167,12 +168,12 @@ def _identity(
     given = {"campaign": campaign, "wcs_source": wcs_source}
     for name, value in given.items():
         if value is not None and facts.get(name, value) != value:
-            raise UsageError(f"{name} is {value}, but the masks root {root.folder} is of {facts[name]}")
+            raise UsageError(f"{name} is {value}, but the masks root {root} is of {facts[name]}")
     facts = {name: value for name, value in given.items() if value is not None} | facts
     missing = [option for name, option in _OPTIONS.items() if name not in facts]
     if missing:
         raise UsageError(
-            f"masks root {root.folder} does not say what its catalogue is, nor does {shown(url)}: "
+            f"masks root {root} does not say what its catalogue is, nor does {shown(url)}: "
             f"expected {' and '.join(missing)}"
         )
     return Identity(

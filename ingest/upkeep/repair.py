@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from ...schema import tables
 from ...schema.database import Database, WritableDatabase
+from ...schema.stores import FoundFile
 from ...schema.summaries import lock_summaries, refresh_summaries
 from ..maskrows import insert_masks
 from ..report import Failure
@@ -14,7 +15,6 @@ from ..writer import record_failures
 from .checkedfile import CheckedFile, CheckedMask, rows_of
 from .choosing import Choice, TileFiles, choose_file, lost_mask
 from .comparing import Comparison
-from .listing import FoundFile
 from .loading import delete_rows, update_mask
 from .storedtile import StoredTile
 

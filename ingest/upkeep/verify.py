@@ -13,12 +13,12 @@ from ...schema import tables
 from ...schema.database import Database, WritableDatabase, open_for_reading, open_for_writing
 from ...schema.errors import GoodpixError, UsageError
 from ...schema.rows import MaskKey
+from ...schema.stores import FoundFile
 from ...schema.summaries import fill_summaries, lock_summaries
 from ..direct import check_mask
 from .checkedfile import CheckedFile, FileJob, check_file
 from .comparing import compare_tile
 from .crosschecks import check_ccd_images, check_orphans, check_summaries
-from .listing import FoundFile, list_files
 from .repair import Damage, repair_tile
 from .report import Problem, VerifyReport
 from .sampling import Sample, sample_epochs, sample_masks
@@ -138,23 +138,16 @@ class _Check:
     def root(self) -> bool:
         """Look at the masks root, and list its files; return whether it is there at all."""
         root = self.database.root
-        where = str(root.folder)
-        if not root.folder.is_dir():
-            message = "there is no such folder: is the disk mounted, or was the folder moved?"
-            self.problems.append(Problem("masks root", where, message))
+        if not root.store.exists():
+            self.problems.append(Problem("masks root", str(root), f"it does not exist: {root.store.doubt}"))
             return False
         try:
-            owner = root.owner
+            trouble = root.trouble(self.database.identity.uuid)
         except GoodpixError as error:
-            self.problems.append(Problem("masks root", where, str(error)))
-        else:
-            uuid = self.database.identity.uuid
-            if owner is None:
-                message = "its _goodpix.json is missing: is the disk mounted, or was the folder moved?"
-                self.problems.append(Problem("masks root", where, message))
-            elif owner != uuid:
-                self.problems.append(Problem("masks root", where, f"it belongs to catalogue {owner}, expected {uuid}"))
-        for each in list_files(root):
+            trouble = str(error)
+        if trouble is not None:
+            self.problems.append(Problem("masks root", str(root), trouble))
+        for each in root.store.files():
             said = each.mask_file
             if said is not None:
                 self.files[said.tilename, said.band].append(each)

@@ -13,6 +13,7 @@ from goodpix.cli import main
 from goodpix.ingest.synthetic import make_tile
 
 from .neighbours import ingest_neighbours, make_neighbours
+from .objects import Bucket, ObjectServer, object_server
 from .survey import SPEC, Done, Survey
 
 Run = Callable[..., Done]
@@ -21,7 +22,8 @@ Run = Callable[..., Done]
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the settings of whoever runs the tests out of them."""
-    for name in ("GOODPIX_DB", "GOODPIX_MASKS", "MEDS_DIR"):
+    aws = [name for name in os.environ if name.startswith("AWS_")]
+    for name in ("GOODPIX_DB", "GOODPIX_MASKS", "MEDS_DIR", *aws):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -75,6 +77,25 @@ def stored(_catalogue_of_small_tile: Survey, tmp_path: Path, monkeypatch: pytest
 def neighbours(tmp_path_factory: pytest.TempPathFactory) -> Survey:
     """The small tile, and the one beside it that lists the same CCD images, in one catalogue; nobody changes them."""
     return ingest_neighbours(*make_neighbours(tmp_path_factory.mktemp("neighbours")))
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[ObjectServer]:
+    """An S3 server, in a process of its own."""
+    with object_server(os.environ) as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(s3_server: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    """A new bucket, and the environment that leads to it."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    made = Bucket(s3_server)
+    made.make()
+    s3_server.asked()
+    yield made
+    s3_server.accept()
 
 
 @pytest.fixture

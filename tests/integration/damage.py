@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from .survey import Survey
 
-__all__ = ["TABLES", "all_rows", "change", "flip", "flip_mask", "make_older", "mask_path", "runs_of"]
+__all__ = ["TABLES", "all_rows", "change", "flip", "flip_mask", "flipped", "make_older", "mask_path", "runs_of"]
 
 TABLES = {
     "catalogue": [],
@@ -69,10 +69,15 @@ def runs_of(path: Path, row_group: int) -> Sequence[int]:
 
 def flip(path: Path, position: int, n_bytes: int = 4) -> None:
     """Turn some bytes of a file over."""
-    content = bytearray(path.read_bytes())
+    path.write_bytes(flipped(path.read_bytes(), position, n_bytes))
+
+
+def flipped(content: bytes, position: int, n_bytes: int) -> bytes:
+    """Return the content of a file with some bytes turned over."""
+    changed = bytearray(content)
     for k in range(position, position + n_bytes):
-        content[k] ^= 0xFF
-    path.write_bytes(bytes(content))
+        changed[k] ^= 0xFF
+    return bytes(changed)
 
 
 def flip_mask(survey: Survey, row_group: int, band: str = "r") -> None:

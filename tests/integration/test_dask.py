@@ -19,6 +19,7 @@ from goodpix.schema.errors import UsageError
 
 from .conftest import Run
 from .deadly import DEADLINE, deadly_head
+from .objects import Bucket
 from .survey import Survey
 
 pytestmark = pytest.mark.slow
@@ -80,6 +81,18 @@ def test_a_cluster_makes_the_same_bytes(survey: Survey, executor: Executor) -> N
     report = survey.ingest(executor=executor)
     assert (report.failures, report.n_epochs, report.outcome) == ((), 6, "done")
     assert files(survey, survey.masks) == files(survey, folder / "alone")
+
+
+def test_workers_write_to_an_object_store(
+    survey: Survey, cluster: LocalCluster, executor: Executor, bucket: Bucket
+) -> None:
+    environment = bucket.server.environment
+    with Client(cluster, set_as_default=False) as client:
+        client.run(lambda: os.environ.update(environment))
+    report = survey.ingest(masks=bucket.root, executor=executor)
+    assert (report.failures, report.n_epochs) == ((), 6)
+    assert len(bucket.mask_files()) == 2
+    assert len(survey.flags()) == 6
 
 
 def test_a_worker_that_is_killed_mid_tile_loses_nothing(survey: Survey, executor: Executor, ingested: Survey) -> None:

@@ -17,7 +17,7 @@ from goodpix.schema.rle import Runs
 from goodpix.schema.rows import MaskRow
 from goodpix.schema.tables import names
 
-from ..rows import TILE, coadd_and_epochs, coadd_row, epoch_row, some_runs, write_masks
+from ..rows import TILE, coadd_and_epochs, coadd_row, epoch_row, folder_of, some_runs, write_masks
 
 Masks = list[tuple[MaskRow, Runs]]
 Row = dict[str, Any]
@@ -91,18 +91,18 @@ def assert_same(found: list[Row], expected: Masks) -> None:
 @pytest.mark.parametrize("read", READERS)
 @pytest.mark.parametrize("band", list(FILES))
 def test_one_file_is_read(read: Callable[[Path], list[Row]], root: MasksRoot, band: str) -> None:
-    (path,) = (root.folder / band).iterdir()
+    (path,) = (folder_of(root) / band).iterdir()
     assert_same(read(path), FILES[band])
 
 
 @pytest.mark.parametrize("read", READERS)
 def test_folder_is_read(read: Callable[[Path], list[Row]], root: MasksRoot) -> None:
-    assert_same(read(root.folder), [*FILES["i"], *FILES["r"]])
+    assert_same(read(folder_of(root)), [*FILES["i"], *FILES["r"]])
 
 
 def test_query_over_the_folder_finds_the_good_fraction(root: MasksRoot) -> None:
     with duckdb.connect() as connection:
         query = "SELECT sum(n_good) / sum(n_pixels) FROM read_parquet(?) WHERE kind = 'epoch'"
-        found = connection.execute(query, [pattern(root.folder)]).fetchall()
+        found = connection.execute(query, [pattern(folder_of(root))]).fetchall()
     epochs = [row.counts for masks in FILES.values() for row, _ in masks if row.key.kind == "epoch"]
     assert found == [(sum(each.n_good for each in epochs) / sum(each.n_pixels for each in epochs),)]

@@ -259,7 +259,7 @@ def test_frozen_catalogue_is_rebuilt_with_its_old_database(tmp_path: Path) -> No
 
 
 def test_missing_root_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(goodpix.GoodpixError, match="there is no such folder"):
+    with pytest.raises(goodpix.GoodpixError, match="masks: it does not exist"):
         goodpix.rebuild(tmp_path / "new.db", tmp_path / "masks")
     assert not (tmp_path / "new.db").exists()
 

@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
@@ -135,7 +136,7 @@ def test_masks_root_need_not_be_given_again(
     url: str, write: Callable[..., AbstractContextManager[Database]], masks: Path
 ) -> None:
     with write(masks=None) as database:
-        assert database.root == MasksRoot(masks)
+        assert database.root == MasksRoot.of(masks)
 
 
 def test_masks_root_of_another_catalogue_is_refused(
@@ -345,7 +346,28 @@ def test_masks_root_beside_the_database_moves_with_it(tmp_path: Path) -> None:
         pass
     (tmp_path / "here").rename(tmp_path / "there")
     with open_for_reading(tmp_path / "there" / "a.db") as database:
-        assert database.root == MasksRoot(tmp_path / "there" / "masks")
+        assert database.root == MasksRoot.of(tmp_path / "there" / "masks")
+
+
+def test_masks_root_in_an_object_store_is_remembered_by_its_url(database_url: str) -> None:
+    given: dict[str, Any] = {"campaign": CAMPAIGN, "wcs_source": "image"}
+    root = f"memory://{uuid.uuid4()}/masks"
+    with open_for_writing(database_url, masks=f"{root}/", **given):
+        pass
+    with open_for_reading(database_url) as database:
+        assert (str(database.root), database.identity.masks_root) == (root, root)
+        assert database.root.owner == database.identity.uuid
+    with open_for_writing(database_url, masks=None, **given) as database:
+        assert str(database.root) == root
+
+
+def test_masks_root_that_is_no_place_leaves_no_database(tmp_path: Path) -> None:
+    with (
+        pytest.raises(UsageError, match="nonsense://bucket"),
+        open_for_writing(tmp_path / "a.db", masks="nonsense://bucket", campaign=CAMPAIGN, wcs_source="image"),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_masks_root_elsewhere_stays_there(tmp_path: Path) -> None:
@@ -354,7 +376,7 @@ def test_masks_root_elsewhere_stays_there(tmp_path: Path) -> None:
         pass
     (tmp_path / "here").rename(tmp_path / "there")
     with open_for_reading(tmp_path / "there" / "a.db") as database:
-        assert database.root == MasksRoot(tmp_path / "masks")
+        assert database.root == MasksRoot.of(tmp_path / "masks")
 
 
 def test_moved_catalogue_can_be_written(tmp_path: Path) -> None:
@@ -364,7 +386,7 @@ def test_moved_catalogue_can_be_written(tmp_path: Path) -> None:
         pass
     shutil.move(tmp_path / "here", tmp_path / "there")
     with open_for_writing(tmp_path / "there" / "a.db", masks=tmp_path / "there" / "masks", **given) as database:
-        assert database.root == MasksRoot(tmp_path / "there" / "masks")
+        assert database.root == MasksRoot.of(tmp_path / "there" / "masks")
 
 
 def test_finished_write_leaves_one_plain_file(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from goodpix.schema.masksroot import FORMAT_VERSION, MasksRoot
 from goodpix.schema.rle import Runs
 from goodpix.schema.rows import MaskRow
 
-from ...rows import BAND, TILE, coadd_and_epochs, epoch_row, some_runs, write_masks
+from ...rows import BAND, TILE, coadd_and_epochs, epoch_row, folder_of, some_runs, write_masks
 
 MASKS = coadd_and_epochs(3)
 KEYS = {"tilename", "band", "kind", "expnum", "ccdnum"}
@@ -31,13 +31,13 @@ def root(tmp_path: Path) -> MasksRoot:
 
 @pytest.fixture
 def path(root: MasksRoot) -> Path:
-    return root.path(write_masks(root, MASKS))
+    return folder_of(root) / write_masks(root, MASKS)
 
 
 @pytest.fixture
 def short(root: MasksRoot) -> Path:
     """A file of few bytes, each of which matters."""
-    return root.path(write_masks(root, coadd_and_epochs(1, shape=(9, 6)), generation=2))
+    return folder_of(root) / write_masks(root, coadd_and_epochs(1, shape=(9, 6)), generation=2)
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_statistics_are_kept_for_keys_alone(metadata: Any, name: str) -> None:
 
 
 def test_footer_of_fifty_masks_is_small(root: MasksRoot) -> None:
-    path = root.path(write_masks(root, coadd_and_epochs(49, shape=(9, 6))))
+    path = folder_of(root) / write_masks(root, coadd_and_epochs(49, shape=(9, 6)))
     assert pq.ParquetFile(path).metadata.serialized_size < 150_000
 
 
@@ -156,7 +156,7 @@ def test_same_masks_give_the_same_name_and_bytes(tmp_path: Path) -> None:
     for folder in ("one", "two"):
         root = MasksRoot.of(tmp_path / folder)
         name = write_masks(root, MASKS)
-        written.append((name, root.path(name).read_bytes()))
+        written.append((name, (folder_of(root) / name).read_bytes()))
     assert written[0] == written[1]
 
 
@@ -184,17 +184,17 @@ def test_abandoned_writer_leaves_no_file(root: MasksRoot) -> None:
     with pytest.raises(KeyboardInterrupt):
         abandon(root)
     gc.collect()
-    assert [each for each in root.folder.rglob("*") if each.is_file()] == []
+    assert [each for each in folder_of(root).rglob("*") if each.is_file()] == []
 
 
 def test_finished_writer_leaves_one_file(root: MasksRoot, path: Path) -> None:
-    assert [each for each in root.folder.rglob("*") if each.is_file()] == [path]
+    assert [each for each in folder_of(root).rglob("*") if each.is_file()] == [path]
 
 
 def test_unfinished_file_is_not_one_that_readers_look_at(root: MasksRoot) -> None:
     with MaskFileWriter(root, TILE, BAND, 1, DES_Y6) as writer:
         writer.add(*MASKS[0])
-        assert list(root.folder.rglob("*.parquet")) == []
+        assert list(folder_of(root).rglob("*.parquet")) == []
 
 
 def test_file_can_be_read_by_others(path: Path) -> None:

@@ -11,7 +11,7 @@ from goodpix.schema.masksroot import MasksRoot
 from goodpix.schema.rle import decode
 from goodpix.schema.rows import MaskKey
 
-from ...rows import TILE, coadd_and_epochs, write_masks
+from ...rows import TILE, coadd_and_epochs, folder_of, write_masks
 
 MASKS = coadd_and_epochs(3)
 
@@ -19,7 +19,7 @@ MASKS = coadd_and_epochs(3)
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     root = MasksRoot.of(tmp_path / "masks")
-    return root.path(write_masks(root, MASKS))
+    return folder_of(root) / write_masks(root, MASKS)
 
 
 @pytest.mark.parametrize("row_group", range(len(MASKS)))

@@ -1,25 +1,31 @@
 """Facts about the masks root."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
-from goodpix.schema.errors import CatalogueError, CatalogueVersionError
-from goodpix.schema.masksroot import FORMAT_VERSION, MasksRoot, publish
+from goodpix.schema.errors import CatalogueError, CatalogueVersionError, UsageError
+from goodpix.schema.localfolder import LocalFolder
+from goodpix.schema.masksroot import FORMAT_VERSION, MasksRoot
+from goodpix.schema.objectstore import ObjectStore
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> MasksRoot:
-    return MasksRoot.of(tmp_path / "masks")
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "masks"
 
 
 @pytest.fixture
-def marker(root: MasksRoot) -> Path:
+def root(folder: Path) -> MasksRoot:
+    return MasksRoot.of(folder)
+
+
+@pytest.fixture
+def marker(root: MasksRoot, folder: Path) -> Path:
     """The file that a claimed root is marked with."""
     root.claim("one")
-    (found,) = root.folder.iterdir()
+    (found,) = folder.iterdir()
     return found
 
 
@@ -33,9 +39,30 @@ def test_root_may_be_claimed_again_by_its_own_catalogue(root: MasksRoot, marker:
     assert marker.read_bytes() == before
 
 
+def test_root_keeps_the_facts_that_it_is_given(root: MasksRoot, marker: Path) -> None:
+    assert root.facts == {}
+    facts = {"campaign": "y6", "wcs_source": "image"}
+    root.claim("one", facts=facts)
+    assert (root.owner, root.facts) == ("one", facts)
+
+
 def test_root_of_another_catalogue_is_refused(root: MasksRoot, marker: Path) -> None:
     with pytest.raises(CatalogueError, match=r"belongs to catalogue one, expected two: .* --masks"):
         root.claim("two")
+
+
+def test_of_two_catalogues_that_claim_it_at_once_one_has_it(root: MasksRoot, monkeypatch: pytest.MonkeyPatch) -> None:
+    create = LocalFolder.create
+
+    def after_another(store: LocalFolder, name: str, content: bytes) -> bool:
+        monkeypatch.undo()
+        MasksRoot(store).claim("two")
+        return create(store, name, content)
+
+    monkeypatch.setattr(LocalFolder, "create", after_another)
+    with pytest.raises(CatalogueError, match="belongs to catalogue two, expected one"):
+        root.claim("one")
+    assert root.owner == "two"
 
 
 @pytest.mark.parametrize("version", [FORMAT_VERSION + 1, 0, None, "1"])
@@ -52,8 +79,8 @@ def test_damaged_marker_is_refused(root: MasksRoot, marker: Path, text: str) -> 
         root.claim("one")
 
 
-def test_file_in_place_of_the_folder_is_refused(root: MasksRoot) -> None:
-    root.folder.write_text("")
+def test_file_in_place_of_the_folder_is_refused(root: MasksRoot, folder: Path) -> None:
+    folder.write_text("")
     with pytest.raises(CatalogueError, match="cannot be used"):
         root.claim("one")
 
@@ -64,47 +91,47 @@ def test_marker_is_no_parquet_file(marker: Path) -> None:
 
 def test_root_is_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert MasksRoot.of("a/../masks").folder == tmp_path / "masks"
+    assert str(MasksRoot.of("a/../masks")) == str(tmp_path / "masks")
 
 
 def test_home_is_filled_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert MasksRoot.of("~/masks").folder == tmp_path / "masks"
+    assert str(MasksRoot.of("~/masks")) == str(tmp_path / "masks")
 
 
-def test_temporary_file_lies_beside_the_final_one(root: MasksRoot) -> None:
-    with root.temporary("i/name") as file:
-        assert Path(file.name).parent == root.folder / "i"
+@pytest.mark.parametrize("url", ["file:///data/masks", "local:///data/masks", "file:///data/masks/"])
+def test_url_of_a_file_means_the_folder(url: str) -> None:
+    assert MasksRoot.of(url) == MasksRoot(LocalFolder(Path("/data/masks")))
 
 
-def test_temporary_file_is_hidden_from_readers_of_the_folder(root: MasksRoot) -> None:
-    with root.temporary("i/name") as file:
-        assert Path(file.name).name.startswith(".")
+@pytest.mark.parametrize("url", ["s3://bucket/some/masks", "s3://bucket/some/masks/"])
+def test_url_of_a_bucket_means_its_objects(url: str) -> None:
+    root = MasksRoot.of(url)
+    assert root == MasksRoot(ObjectStore("s3://bucket/some/masks"))
+    assert str(root.path("r/name")) == "s3://bucket/some/masks/r/name"
+    assert root.seen_from(Path("/data")) == root.seen_from(None) == "s3://bucket/some/masks"
 
 
-def test_published_file_has_its_name_alone(root: MasksRoot) -> None:
-    with root.temporary("name") as file:
-        file.write(b"text")
-    publish(Path(file.name), root.path("name"))
-    assert [(path.name, path.read_bytes()) for path in root.folder.iterdir()] == [("name", b"text")]
+def test_path_that_was_a_url_is_refused() -> None:
+    with pytest.raises(
+        UsageError, match=r"masks root s3:/bucket/masks: a Path has lost a slash .* expected it as text"
+    ):
+        MasksRoot.of(Path("s3://bucket/masks"))
 
 
-def test_published_file_takes_the_place_of_an_older_one(root: MasksRoot) -> None:
-    root.folder.mkdir()
-    root.path("name").write_bytes(b"old")
-    with root.temporary("name") as file:
-        file.write(b"new")
-    publish(Path(file.name), root.path("name"))
-    assert root.path("name").read_bytes() == b"new"
+@pytest.mark.parametrize("url", ["s3://", "s3:///masks", "://bucket", "simplecache::s3://bucket/masks"])
+def test_what_is_no_url_is_refused(url: str) -> None:
+    with pytest.raises(UsageError, match="expected a folder, or a URL such as s3://bucket/prefix"):
+        MasksRoot.of(url)
 
 
-@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
-def test_published_file_follows_the_umask(root: MasksRoot, umask: int, mode: int) -> None:
-    with root.temporary("name") as file:
-        file.write(b"text")
-    before = os.umask(umask)
-    try:
-        publish(Path(file.name), root.path("name"))
-    finally:
-        os.umask(before)
-    assert root.path("name").stat().st_mode & 0o777 == mode
+def test_protocol_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"nonsense://bucket/masks: .*expected a folder or s3://"):
+        MasksRoot.of("nonsense://bucket/masks")
+
+
+@pytest.mark.parametrize("url", ["s3://key:secret@bucket/masks", "s3://bucket/masks?token=secret", "s3://b/m#secret"])
+def test_url_with_a_secret_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(UsageError, match="expected a URL without") as refused:
+        MasksRoot.of(url)
+    assert "secret" not in str(refused.value)
