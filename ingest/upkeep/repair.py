@@ -43,7 +43,7 @@ class Damage:
     files: Sequence[FoundFile]
 
 
-def repair_tile(database: WritableDatabase, damage: Damage) -> bool:
+def repair_tile(database: WritableDatabase, damage: Damage) -> int | None:
     """Write the rows of a tile and band again that differ from its masks, and record those whose mask is gone.
 
     Where the coadd's own mask is gone, and with it the file, the rows come from the newest other file that is
@@ -58,35 +58,36 @@ def repair_tile(database: WritableDatabase, damage: Damage) -> bool:
 
     Returns
     -------
-    bool
-        False when an ingest is at work on the tile or has replaced its rows meanwhile, and nothing was done.
+    int or None
+        How many masks are recorded as failures; None when an ingest is at work on the tile or has replaced its
+        rows meanwhile, and nothing was done.
     """
     stored = damage.stored
     if not database.claims.take(stored.tilename, stored.band):
-        return False
+        return None
     try:
         return _repair(database, damage)
     finally:
         database.claims.release(stored.tilename, stored.band)
 
 
-def _repair(database: Database, damage: Damage) -> bool:
-    """Repair a tile that is claimed; return False when an ingest has replaced its rows before that."""
+def _repair(database: Database, damage: Damage) -> int | None:
+    """Repair a tile that is claimed; return None when an ingest has replaced its rows before that."""
     stored = damage.stored
     # read before the database is locked, for it takes seconds
     choice = choose_file(_others(database, damage)) if damage.found.tile_is_lost else None
     with database.engine.begin() as connection:
         lock_summaries(connection)
         if _mask_file(connection, stored) != stored.mask_file:
-            return False
+            return None
         if choice is None:
-            _repair_rows(connection, database, damage)
+            n_lost = _repair_rows(connection, database, damage)
             changed = stored.ccd_images | _ccd_images(damage.file.usable.values())
         else:
-            _replace_tile(connection, database, damage, choice)
+            n_lost = _replace_tile(connection, database, damage, choice)
             changed = stored.ccd_images | _ccd_images(choice.file.usable.values() if choice.file else ())
         refresh_summaries(connection, stored.tilename, stored.band, changed)
-    return True
+    return n_lost
 
 
 def _others(database: Database, damage: Damage) -> TileFiles:
@@ -102,8 +103,8 @@ def _mask_file(connection: sa.Connection, stored: StoredTile) -> str:
     return connection.execute(query).scalar() or ""
 
 
-def _repair_rows(connection: sa.Connection, database: Database, damage: Damage) -> None:
-    """Put rows right by the file that they name."""
+def _repair_rows(connection: sa.Connection, database: Database, damage: Damage) -> int:
+    """Put rows right by the file that they name; return how many masks are failures now."""
     stored, file, bit_names = damage.stored, damage.file, database.identity.bit_names
     usable = file.usable
     of_file = {"mask_file": file.name, "generation": max(stored.generation, file.generation)}
@@ -120,10 +121,11 @@ def _repair_rows(connection: sa.Connection, database: Database, damage: Damage) 
         connection,
         [_failure(database, stored, name, why[str(stored.masks[name].key)]) for name in sorted(damage.found.lost)],
     )
+    return len(damage.found.lost)
 
 
-def _replace_tile(connection: sa.Connection, database: Database, damage: Damage, choice: Choice) -> None:
-    """Put the rows of another file in the place of all that the tile has."""
+def _replace_tile(connection: sa.Connection, database: Database, damage: Damage, choice: Choice) -> int:
+    """Put the rows of another file in the place of all that the tile has; return how many masks are failures now."""
     stored, file = damage.stored, choice.file
     usable = file.usable if file else {}
     # a mask of the same inputs is the same mask, whichever file it lies in
@@ -141,6 +143,7 @@ def _replace_tile(connection: sa.Connection, database: Database, damage: Damage,
     gone = set(stored.masks) - same | (set() if file else {"coadd"})
     lost = [_failure(database, stored, name, f"{why}; {_instead(file, name)}") for name in sorted(gone)]
     record_failures(connection, [*lost, *choice.failures])
+    return len(gone)
 
 
 def _instead(file: CheckedFile | None, name: str) -> str:

@@ -45,6 +45,8 @@ class VerifyReport:
         Mask files and masks that were checked; masks that were derived again from the images.
     seed : int or None
         What the random choice came from; None where nothing was left to chance.
+    n_lost : int
+        Masks that a repair could not put right: they are failures, which the next ingest tries again.
     """
 
     problems: tuple[Problem, ...]
@@ -54,6 +56,7 @@ class VerifyReport:
     n_masks: int
     n_images: int
     seed: int | None
+    n_lost: int = 0
 
     @property
     def ok(self) -> bool:
@@ -67,6 +70,8 @@ class VerifyReport:
         if self.seed is not None:
             checked.append(f"chosen with seed {self.seed}")
         found = [f"{len(self.problems):,} problems" if self.problems else "nothing is wrong"]
+        if self.n_lost:
+            found.insert(0, f"{self.n_lost:,} masks are lost until goodpix ingest makes them again")
         if self.repaired:
             found.insert(0, f"{len(self.repaired):,} repaired")
         return f"{', '.join(checked)}: {', '.join(found)}"

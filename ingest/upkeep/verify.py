@@ -108,6 +108,7 @@ def verify(
         check.n_masks,
         len(by_direct_way),
         seed if chosen is not None or images else None,
+        check.n_lost,
     )
 
 
@@ -131,6 +132,7 @@ class _Check:
     notes: list[str] = field(default_factory=list)
     n_files: int = 0
     n_masks: int = 0
+    n_lost: int = 0
     files: dict[tuple[str, str], list[FoundFile]] = field(default_factory=lambda: defaultdict(list))
     waiting: deque[StoredTile] = field(default_factory=deque)
     named: set[str] = field(default_factory=set)
@@ -192,8 +194,10 @@ class _Check:
 
     def _repair(self, database: WritableDatabase, damage: Damage) -> None:
         stored = damage.stored
-        if repair_tile(database, damage):
+        n_lost = repair_tile(database, damage)
+        if n_lost is not None:
             self.repaired += damage.found.problems
+            self.n_lost += n_lost
         else:
             self.notes.append(f"tile {stored.tilename}, band {stored.band}: an ingest is at work on it: look again")
 
