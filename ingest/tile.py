@@ -127,9 +127,9 @@ def ingest_tile(task: TileTask, spread: Spread = map, scratch: Path | None = Non
         try:
             receipt = _ingest(task, previous, spread, scratch)
             return replace(receipt, seconds=time.monotonic() - started)
-        except _LostMaskError as lost:
-            logger.warning("%s %s: %s: %s", task.info.tilename, task.info.band, lost, lost.__cause__)
-            task = task.without(str(lost))
+        except _LostMaskError:
+            assert previous is not None
+            task = _without_lost(task, previous)
 
 
 def _ingest(task: TileTask, previous: MaskFile | None, spread: Spread, scratch: Path | None) -> Receipt:
@@ -196,7 +196,7 @@ def _write(task: TileTask, plan: Plan, receipt: Receipt, sources: _Sources) -> R
         def add(mask: Mask, *, made: bool) -> None:
             rows.append(StoredRow(mask[0], writer.add(*mask), made))
 
-        of_coadd = sources.of_coadd or _copy(sources.previous, plan.coadd)
+        of_coadd = sources.of_coadd or _copy(task, sources.previous, plan.coadd)
         if of_coadd is not None:
             add(of_coadd, made=sources.of_coadd is not None)
         for entry, step in plan.epochs:
@@ -209,7 +209,7 @@ def _write(task: TileTask, plan: Plan, receipt: Receipt, sources: _Sources) -> R
                 failures.append(_failure(task, step, made, entry))
             # the last good mask of a failed epoch stays, and says that it is not the newest
             stale = step.action is not Action.COPY
-            kept = _copy(sources.previous, step, stale=stale)
+            kept = _copy(task, sources.previous, step, stale=stale)
             if kept is not None and step.known is not None:
                 changed |= stale != step.known.stale
                 add(kept, made=False)
@@ -306,13 +306,24 @@ def _open_previous(task: TileTask) -> MaskFile | None:
         return None
 
 
-def _copy(previous: MaskFile | None, step: Step, *, stale: bool = False) -> Mask | None:
+def _without_lost(task: TileTask, previous: MaskFile) -> TileTask:
+    """Return the task as if the catalogue did not have the masks that cannot be copied."""
+    for step in make_plan(task).steps:
+        try:
+            _copy(task, previous, step)
+        except _LostMaskError as lost:
+            logger.warning("%s %s: %s: %s", task.info.tilename, task.info.band, lost, lost.__cause__)
+            task = task.without(step.name)
+    return task
+
+
+def _copy(task: TileTask, previous: MaskFile | None, step: Step, *, stale: bool = False) -> Mask | None:
     """Return a mask of the last file; None where the catalogue has none.
 
     Raises
     ------
     _LostMaskError
-        If it should be there and cannot be read.
+        If it should be there and cannot be read, or another is in its place.
     """
     if previous is None or step.known is None:
         return None
@@ -320,8 +331,10 @@ def _copy(previous: MaskFile | None, step: Step, *, stale: bool = False) -> Mask
         row, runs = previous.row(step.known.row_group), previous.runs(step.known.row_group)
     except MaskFileError as error:
         raise _LostMaskError(step.name) from error
-    if row.key.name != step.name:
-        raise _LostMaskError(step.name) from MaskFileError(f"{previous.path}: row {step.known.row_group} is {row.key}")
+    said = (row.key.tilename, row.key.band, row.key.name, row.facts.fingerprint)
+    if said != (task.info.tilename, task.info.band, step.name, step.known.fingerprint):
+        why = MaskFileError(f"{previous.path}: row {step.known.row_group} is another mask, of {row.key}")
+        raise _LostMaskError(step.name) from why
     if isinstance(row.facts, EpochFacts):
         row = replace(row, facts=replace(row.facts, stale=stale))
     return row, runs
