@@ -1,5 +1,6 @@
 """The tile job: from an info file to a mask file and a receipt."""
 
+import errno
 import logging
 import time
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ __all__ = ["Receipt", "StoredRow", "ingest_tile"]
 logger = logging.getLogger(__name__)
 
 Mask = tuple[MaskRow, Runs]
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +247,9 @@ class _Trouble:
         """Return the trouble of an error."""
         logger.debug("the error in full", exc_info=error)
         message = " ".join(str(error).split()) or type(error).__name__
-        return cls(type(error).__name__, message, not isinstance(error, WorkerLostError | MemoryError))
+        of_machine = isinstance(error, WorkerLostError | MemoryError)
+        of_machine |= isinstance(error, OSError) and error.errno in _NO_ROOM
+        return cls(type(error).__name__, message, not of_machine)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

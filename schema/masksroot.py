@@ -115,9 +115,13 @@ class MasksRoot:
     def _mark(self, uuid: str, facts: Mapping[str, str]) -> None:
         text = json.dumps({"format_version": FORMAT_VERSION, "uuid": uuid, **facts}, indent=1) + "\n"
         try:
-            with self.temporary(_MARKER) as file:
-                file.write(text.encode())
-            publish(Path(file.name), self.folder / _MARKER)
+            file = self.temporary(_MARKER)
+            try:
+                with file:
+                    file.write(text.encode())
+                publish(Path(file.name), self.folder / _MARKER)
+            finally:
+                Path(file.name).unlink(missing_ok=True)
         except OSError as error:
             raise CatalogueError(f"masks root {self.folder}: cannot be used ({error})") from error
 
