@@ -199,7 +199,7 @@ def test_flipped_bit_is_found_or_harmless(scene: Scene, right: Answers) -> None:
     content = path.read_bytes()
     footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
     rng = np.random.default_rng(5)
-    parts = [(0, 200, 4), (200, footer, 6), (footer, len(content), 6)]
+    parts = [(0, 200, 3), (200, footer, 3), (footer, len(content), 4)]
     for position in np.concatenate([rng.integers(*part) for part in parts]).tolist():
         flipped = bytearray(content)
         flipped[position] ^= 1 << int(rng.integers(8))
