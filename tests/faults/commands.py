@@ -82,17 +82,30 @@ class Command:
             self.status = self.forks._ask(self.process)
         return self.status is not None
 
+    def until_stopped(self) -> None:
+        """Wait until it has stopped itself."""
+        until(lambda: self.ended() or self._state == "T", "the command comes to the step at which it stops")
+        assert self.status is None, self.err.read_text()
+
+    def go_on(self) -> None:
+        """Have it go on after it has stopped itself."""
+        os.kill(self.process, signal.SIGCONT)
+
+    @property
+    def asleep(self) -> bool:
+        """Whether it waits, for another or for time to pass."""
+        return self._state == "S"
+
+    @property
+    def _state(self) -> str:
+        """A letter: see ``man 5 proc``."""
+        return Path(f"/proc/{self.process}/stat").read_text().rpartition(")")[2].split()[0]
+
     def end(self) -> Done:
         """Wait for its end; a status below zero is that of the signal that ended it."""
         until(self.ended, f"the command ends whose words are in {self.err}")
         assert self.status is not None
         return Done(self.status, self.out.read_text(), self.err.read_text())
-
-    def kill(self) -> Done:
-        """Kill it, unless it has ended."""
-        if not self.ended():
-            os.kill(self.process, signal.SIGKILL)
-        return self.end()
 
 
 @contextmanager

@@ -25,6 +25,7 @@ import sqlalchemy as sa
 
 from goodpix.cli import main
 from goodpix.ingest import inputs
+from goodpix.schema import dialects
 
 __all__ = ["Order"]
 
@@ -41,10 +42,15 @@ class Order:
         Files for its standard output and standard error.
     environment : dict of str to str
         Variables to set.
-    kill_at_step : int
-        The step at which it kills itself; 0 for none. Steps are what changes what is stored: a sync, renaming or
-        removal of a file before and after, a connection to SQLite, a commit, and a statement that writes, unless the
-        one before it was of the same kind.
+    kill_at_step, stop_at_step : int
+        The step at which it kills itself, or stops until it is told to go on; 0 for none. Steps are what changes what
+        is stored: a sync, renaming or removal of a file before and after, a connection to SQLite, a commit, and a
+        statement that writes, unless the one before it was of the same kind.
+    step : str
+        The only kind of step that counts: ``fsync``, ``replace``, ``unlink``, ``sqlite3.connect``, ``commit`` or the
+        first word of a statement; by default every kind does.
+    busy_ms : int
+        Milliseconds for which it waits for a lock of SQLite; 0 for as long as everybody else.
     largest_file : int
         Bytes that no file may pass; 0 for no limit.
     user : str
@@ -56,6 +62,9 @@ class Order:
     err: str
     environment: dict[str, str]
     kill_at_step: int = 0
+    stop_at_step: int = 0
+    step: str = ""
+    busy_ms: int = 0
     largest_file: int = 0
     user: str = ""
 
@@ -70,23 +79,27 @@ class Order:
             resource.setrlimit(resource.RLIMIT_FSIZE, (self.largest_file, self.largest_file))
         if self.user:
             _become(self.user)
-        if self.kill_at_step:
-            _Steps(self.kill_at_step).watch()
+        if self.busy_ms:
+            dialects._BUSY_MS = self.busy_ms
+        if self.kill_at_step or self.stop_at_step:
+            number = signal.SIGKILL if self.kill_at_step else signal.SIGSTOP
+            _Steps(self.kill_at_step or self.stop_at_step, self.step, number).watch()
         os._exit(_status(self.arguments))
 
 
 class _Steps:
-    """Counts steps; at the last one the process kills itself."""
+    """Counts steps, all or of one kind; at the last one the process sends itself a signal."""
 
-    def __init__(self, last: int) -> None:
-        self._left = last
+    def __init__(self, last: int, kind: str, number: int) -> None:
+        self._left, self._counted, self._number = last, kind, number
         self._kind = ""
 
     def take(self, kind: str) -> None:
         self._kind = kind
-        self._left -= 1
+        self._left -= not self._counted or kind == self._counted
         if self._left == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
+            self._left = -1
+            os.kill(os.getpid(), self._number)
 
     def watch(self) -> None:
         """Count what is done from here on."""
