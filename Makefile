@@ -28,6 +28,10 @@ demo: $(VENV)/demo-installed ## Make a small synthetic tile, ingest it, query it
 test: $(VENV)/dev-installed ## Run the tests (ARGS: passed to pytest)
 	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
+.PHONY: stress
+stress: $(VENV)/dev-installed ## Run the tests of faults with 50 kills in the place of 10, in some minutes (ARGS: passed to pytest)
+	GOODPIX_TEST_KILLS=50 $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder tests/faults $(ARGS)
+
 .PHONY: bench
 bench: $(VENV)/dev-installed ## Measure against the peers on full-size tiles, in a quarter of an hour (ARGS: passed on)
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -41,12 +41,23 @@ class SharedArray:
 
     @classmethod
     def zeros(cls, shape: tuple[int, ...], dtype: npt.DTypeLike, folder: Path | None = None) -> "SharedArray":
-        """Return an array of zeros, with a file if there is a folder for it."""
+        """Return an array of zeros, with a file if there is a folder for it.
+
+        Raises
+        ------
+        OSError
+            If there is no room for the file.
+        """
         if folder is None:
             return cls(np.zeros(shape, dtype))
         handle, name = tempfile.mkstemp(dir=folder, suffix=".array")
-        with os.fdopen(handle, "wb") as file:
-            file.truncate(int(np.prod(shape)) * np.dtype(dtype).itemsize)
+        try:
+            # room is taken now: who writes to a map of a file when the disk is full is killed, without a word
+            os.posix_fallocate(handle, 0, int(np.prod(shape)) * np.dtype(dtype).itemsize)
+        except OSError as error:
+            raise OSError(error.errno, os.strerror(error.errno or 0), name) from error
+        finally:
+            os.close(handle)
         return _attach(Path(name), shape, np.dtype(dtype).str)
 
     def __reduce__(self) -> tuple[Any, ...]:

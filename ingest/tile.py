@@ -1,5 +1,6 @@
 """The tile job: from an info file to a mask file and a receipt."""
 
+import errno
 import logging
 import time
 from collections.abc import Iterator
@@ -23,6 +24,8 @@ __all__ = ["Receipt", "StoredRow", "ingest_tile"]
 logger = logging.getLogger(__name__)
 
 Mask = tuple[MaskRow, Runs]
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +130,9 @@ def ingest_tile(task: TileTask, spread: Spread = map, scratch: Path | None = Non
         try:
             receipt = _ingest(task, previous, spread, scratch)
             return replace(receipt, seconds=time.monotonic() - started)
-        except _LostMaskError as lost:
-            logger.warning("%s %s: %s: %s", task.info.tilename, task.info.band, lost, lost.__cause__)
-            task = task.without(str(lost))
+        except _LostMaskError:
+            assert previous is not None
+            task = _without_lost(task, previous)
 
 
 def _ingest(task: TileTask, previous: MaskFile | None, spread: Spread, scratch: Path | None) -> Receipt:
@@ -199,7 +202,7 @@ def _write(task: TileTask, plan: Plan, receipt: Receipt, sources: _Sources) -> R
         def add(mask: Mask, *, made: bool) -> None:
             rows.append(StoredRow(mask[0], writer.add(*mask), made))
 
-        of_coadd = sources.of_coadd or _copy(sources.previous, plan.coadd)
+        of_coadd = sources.of_coadd or _copy(task, sources.previous, plan.coadd)
         if of_coadd is not None:
             add(of_coadd, made=sources.of_coadd is not None)
         for entry, step in plan.epochs:
@@ -212,7 +215,7 @@ def _write(task: TileTask, plan: Plan, receipt: Receipt, sources: _Sources) -> R
                 failures.append(_failure(task, step, made, entry))
             # the last good mask of a failed epoch stays, and says that it is not the newest
             stale = step.action is not Action.COPY
-            kept = _copy(sources.previous, step, stale=stale)
+            kept = _copy(task, sources.previous, step, stale=stale)
             if kept is not None and step.known is not None:
                 changed |= stale != step.known.stale
                 add(kept, made=False)
@@ -251,7 +254,9 @@ class _Trouble:
         """Return the trouble of an error."""
         logger.debug("the error in full", exc_info=error)
         message = " ".join(str(error).split()) or type(error).__name__
-        return cls(type(error).__name__, message, not isinstance(error, WorkerLostError | MemoryError))
+        of_machine = isinstance(error, WorkerLostError | MemoryError)
+        of_machine |= isinstance(error, OSError) and error.errno in _NO_ROOM
+        return cls(type(error).__name__, message, not of_machine)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -313,13 +318,24 @@ def _open_previous(task: TileTask) -> MaskFile | None:
         return None
 
 
-def _copy(previous: MaskFile | None, step: Step, *, stale: bool = False) -> Mask | None:
+def _without_lost(task: TileTask, previous: MaskFile) -> TileTask:
+    """Return the task as if the catalogue did not have the masks that cannot be copied."""
+    for step in make_plan(task).steps:
+        try:
+            _copy(task, previous, step)
+        except _LostMaskError as lost:
+            logger.warning("%s %s: %s: %s", task.info.tilename, task.info.band, lost, lost.__cause__)
+            task = task.without(step.name)
+    return task
+
+
+def _copy(task: TileTask, previous: MaskFile | None, step: Step, *, stale: bool = False) -> Mask | None:
     """Return a mask of the last file; None where the catalogue has none.
 
     Raises
     ------
     _LostMaskError
-        If it should be there and cannot be read.
+        If it should be there and cannot be read, or another is in its place.
     """
     if previous is None or step.known is None:
         return None
@@ -327,8 +343,10 @@ def _copy(previous: MaskFile | None, step: Step, *, stale: bool = False) -> Mask
         row, runs = previous.row(step.known.row_group), previous.runs(step.known.row_group)
     except MaskFileError as error:
         raise _LostMaskError(step.name) from error
-    if row.key.name != step.name:
-        raise _LostMaskError(step.name) from MaskFileError(f"{previous.path}: row {step.known.row_group} is {row.key}")
+    said = (row.key.tilename, row.key.band, row.key.name, row.facts.fingerprint)
+    if said != (task.info.tilename, task.info.band, step.name, step.known.fingerprint):
+        why = MaskFileError(f"{previous.path}: row {step.known.row_group} is another mask, of {row.key}")
+        raise _LostMaskError(step.name) from why
     if isinstance(row.facts, EpochFacts):
         row = replace(row, facts=replace(row.facts, stale=stale))
     return row, runs

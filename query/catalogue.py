@@ -19,7 +19,7 @@ from .maps.mapfiles import check_map_name
 from .maps.skyarea import sky_area
 from .maps.wholeccd import ccd_mask
 from .mask import Mask
-from .maskreader import MaskReader, find_mask, find_masks
+from .maskreader import MaskReader, find_masks, read_mask, read_masks
 from .recount import COUNT_COLUMNS, Recount, recounted
 from .sky.position import epochs_at
 from .tabular import MASK_COLUMNS, mask_frame, mask_tables, run_frames, write_masks
@@ -116,10 +116,12 @@ class Catalogue(Listings):
             key = MaskKey(tilename, band, "coadd", None, None)
         else:
             key = MaskKey(tilename, band, "epoch", int(expnum), int(ccdnum))  # numpy's integers are not SQLite's
-        return self._reader.read(find_mask(self._database, key))
+        return read_mask(self._database, self._reader, key)
 
     def masks(self, *, kind: str = "epoch", **filters: Any) -> Iterator[Mask]:
         """Yield masks one at a time, file by file, in file order.
+
+        A tile that an ingest replaces meanwhile is the old one or the new one.
 
         Parameters
         ----------
@@ -128,7 +130,7 @@ class Catalogue(Listings):
         **filters
             See `epochs`; of `tiles` where `kind` is ``"coadd"``.
         """
-        return map(self._reader.read, find_masks(self._database, kind, filters))
+        return read_masks(self._database, self._reader, find_masks(self._database, kind, filters))
 
     def map(
         self,
@@ -161,9 +163,8 @@ class Catalogue(Listings):
             ``key``, ``value`` and ``error`` of each mask: one that cannot be read or for which the function
             fails has an error, and ends nothing.
         """
-        database = self._database
-        places = find_masks(database, kind, filters)
-        return map_masks(func, places, database.root, database.identity.bit_names, executor=executor, workers=workers)
+        places = find_masks(self._database, kind, filters)
+        return map_masks(func, places, self._database, executor=executor, workers=workers)
 
     def ccd_mask(self, band: str, expnum: int, ccdnum: int) -> Mask:
         """Return the mask of one CCD image over all tiles that hold it; see `goodpix.query.maps.wholeccd.ccd_mask`.

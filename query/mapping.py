@@ -1,19 +1,20 @@
 """A function applied to many masks, side by side."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from ..schema.bits import BitNames
-from ..schema.errors import UsageError
+from ..schema.database import Database
+from ..schema.errors import MaskFileMissingError, MaskNotFoundError, UsageError
 from ..schema.masksroot import MasksRoot
 from ..schema.rows import MaskKey
 from ..schema.workers import process_pool
 from .mask import Mask
-from .maskreader import MaskPlace, MaskReader
+from .maskreader import MaskPlace, MaskReader, read_mask
 
 __all__ = ["Mapped", "map_masks"]
 
@@ -56,8 +57,7 @@ class _Batch:
 def map_masks(
     function: Callable[[Mask], Any],
     places: Iterable[MaskPlace],
-    root: MasksRoot,
-    bit_names: BitNames,
+    database: Database,
     *,
     executor: Executor | None = None,
     workers: int = 1,
@@ -70,10 +70,8 @@ def map_masks(
         Takes a `Mask`. With an executor or workers it has to be one that can be pickled, and so has its result.
     places : iterable of MaskPlace
         Which masks.
-    root : MasksRoot
-        The place of the mask files, which workers see under the same name.
-    bit_names : BitNames
-        Names of the survey's mask bits.
+    database : Database
+        The catalogue. Workers never open it, but see its masks root under the same name.
     executor : concurrent.futures.Executor, optional
         What does the work.
     workers : int
@@ -83,7 +81,7 @@ def map_masks(
     ------
     Mapped
         One for each mask, in any order where others do the work. A mask that cannot be read, or for which
-        the function fails, is one with an error.
+        the function fails, is one with an error. One that an ingest replaces meanwhile is the old one or the new.
 
     Raises
     ------
@@ -92,21 +90,26 @@ def map_masks(
     """
     if workers < 1:
         raise UsageError(f"workers is {workers}: expected 1 or more")
+    root, bit_names = database.root, database.identity.bit_names
     with ExitStack() as stack:
+        reader = MaskReader(root, bit_names)
+        stack.callback(reader.close)
         if executor is None and workers == 1:
-            reader = MaskReader(root, bit_names)
-            stack.callback(reader.close)
-            for place in places:
-                yield _apply(function, reader, place)
-            return
-        pool = executor or stack.enter_context(process_pool(workers))
-        left = iter(places)
-        batches = (_Batch(root, bit_names, some, function) for some in iter(lambda: tuple(islice(left, _BATCH)), ()))
-        yield from _as_they_come(pool, batches)
+            found = (_apply(function, reader, place) for place in places)
+        else:
+            pool = executor or stack.enter_context(process_pool(workers))
+            left = iter(places)
+            some = iter(lambda: tuple(islice(left, _BATCH)), ())
+            found = _as_they_come(pool, (_Batch(root, bit_names, each, function) for each in some))
+        for each in stack.enter_context(closing(found)):
+            if isinstance(each, Mapped):
+                yield each
+            else:
+                yield from _apply_to_newer(function, reader, database, each)
 
 
-def _as_they_come(pool: Executor, batches: Iterator[_Batch]) -> Iterator[Mapped]:
-    pending: dict[Future[list[Mapped]], _Batch] = {}
+def _as_they_come(pool: Executor, batches: Iterator[_Batch]) -> Generator[Mapped | MaskPlace, None, None]:
+    pending: dict[Future[list[Mapped | MaskPlace]], _Batch] = {}
     try:
         while True:
             for batch in islice(batches, _AHEAD - len(pending)):
@@ -121,16 +124,31 @@ def _as_they_come(pool: Executor, batches: Iterator[_Batch]) -> Iterator[Mapped]
             future.cancel()
 
 
-def _apply_to_all(batch: _Batch) -> list[Mapped]:
+def _apply_to_all(batch: _Batch) -> list[Mapped | MaskPlace]:
     reader = MaskReader(batch.root, batch.bit_names)
     return [_apply(batch.function, reader, place) for place in batch.places]
 
 
-def _apply(function: Callable[[Mask], Any], reader: MaskReader, place: MaskPlace) -> Mapped:
+def _apply(function: Callable[[Mask], Any], reader: MaskReader, place: MaskPlace) -> Mapped | MaskPlace:
+    """Return what comes of a mask; its place where its file is not there, or not any more."""
     try:
         return Mapped(place.key, function(reader.read(place)))
+    except MaskFileMissingError:
+        return place
     except Exception as error:  # noqa: BLE001  # one bad mask never ends the work on others
         return _failed(place, error)
+
+
+def _apply_to_newer(
+    function: Callable[[Mask], Any], reader: MaskReader, database: Database, place: MaskPlace
+) -> Iterator[Mapped]:
+    """Yield what comes of a mask whose file was not there; nothing where an ingest has dropped it since."""
+    try:
+        yield Mapped(place.key, function(read_mask(database, reader, place.key)))
+    except MaskNotFoundError:
+        return
+    except Exception as error:  # noqa: BLE001  # as above
+        yield _failed(place, error)
 
 
 def _failed(place: MaskPlace, error: BaseException) -> Mapped:

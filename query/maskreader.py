@@ -1,6 +1,6 @@
 """Masks read by the rows of a catalogue."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -12,14 +12,14 @@ import sqlalchemy as sa
 from ..schema import tables
 from ..schema.bits import BitNames
 from ..schema.database import Database
-from ..schema.errors import MaskNotFoundError, UsageError
+from ..schema.errors import MaskFileMissingError, MaskNotFoundError, UsageError
 from ..schema.maskfile import MaskFile
 from ..schema.masksroot import MasksRoot
 from ..schema.rows import MaskKey
 from .filters import Filters
 from .mask import Mask
 
-__all__ = ["MaskPlace", "MaskReader", "find_mask", "find_masks"]
+__all__ = ["MaskPlace", "MaskReader", "find_mask", "find_masks", "read_mask", "read_masks"]
 
 # Mask files that stay open.
 _FILES_OPEN = 8
@@ -97,6 +97,40 @@ def find_mask(database: Database, key: MaskKey) -> MaskPlace:
         if row is None:
             raise MaskNotFoundError(f"the catalogue has no mask of {key}{_instead(connection, key)}")
     return MaskPlace.of(key.kind, dict(row))
+
+
+def read_mask(database: Database, reader: MaskReader, key: MaskKey) -> Mask:
+    """Return one mask; the newer one where an ingest replaces it and a sweep removes its file meanwhile.
+
+    Raises
+    ------
+    MaskNotFoundError
+        If the catalogue has no such mask.
+    MaskFileError
+        If its mask file is missing or damaged.
+    """
+    place = find_mask(database, key)
+    while True:
+        try:
+            return reader.read(place)
+        except MaskFileMissingError:
+            newer = find_mask(database, key)
+            if newer.row["mask_file"] == place.row["mask_file"]:
+                raise
+            place = newer
+
+
+def read_masks(database: Database, reader: MaskReader, places: Iterable[MaskPlace]) -> Iterator[Mask]:
+    """Yield masks by their places; those that are gone since as they are now, or not at all where they are no more."""
+    for place in places:
+        try:
+            mask = reader.read(place)
+        except MaskFileMissingError:
+            try:
+                mask = read_mask(database, reader, place.key)
+            except MaskNotFoundError:
+                continue
+        yield mask
 
 
 def find_masks(database: Database, kind: str, filters: Mapping[str, Any]) -> Iterator[MaskPlace]:

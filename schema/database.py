@@ -42,6 +42,14 @@ REVISION = "0003"
 _READABLE = ("0001", "0002", REVISION)
 """Revisions whose tables and views it reads."""
 
+# What helps, by the error codes of SQLite and Postgres.
+_KEPT = "what is stored is kept, and the same command goes on"
+_CURES = {
+    **dict.fromkeys(("SQLITE_FULL", "53100"), f"{_KEPT} when there is room"),
+    "SQLITE_IOERR": f"the disk fails, or a quota is used up: {_KEPT} when that is mended",
+    **dict.fromkeys(("SQLITE_BUSY", "55P03"), f"another process holds it: {_KEPT} when that has ended"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -315,4 +323,7 @@ def _root(url: sa.URL, identity: Identity) -> MasksRoot:
 
 
 def _unusable(url: sa.URL, error: sa.exc.DBAPIError) -> CatalogueError:
-    return CatalogueError(f"cannot use the database {shown(url)}: {driver_text(error)}")
+    text = f"cannot use the database {shown(url)}: {driver_text(error)}"
+    code = getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None) or ""
+    cure = _CURES.get("_".join(code.split("_")[:2]))
+    return CatalogueError(f"{text} ({cure})" if cure else text)

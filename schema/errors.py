@@ -15,6 +15,7 @@ __all__ = [
     "InfoFileError",
     "MalformedRunsError",
     "MaskFileError",
+    "MaskFileMissingError",
     "MaskNotFoundError",
     "PlaneError",
     "StoreError",
@@ -71,6 +72,10 @@ class MalformedRunsError(GoodpixError, ValueError):
 
 class MaskFileError(GoodpixError, OSError):
     """A mask file that is missing, damaged or of another format version."""
+
+
+class MaskFileMissingError(MaskFileError, FileNotFoundError):
+    """A mask file that is not there, or not any more."""
 
 
 class MaskNotFoundError(GoodpixError, LookupError):

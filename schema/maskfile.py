@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ import pyarrow.parquet as pq
 from .bits import BitNames
 from .columns import columns, values_of
 from .counts import Counts
-from .errors import MalformedRunsError, MaskFileError, StoreError
+from .errors import MalformedRunsError, MaskFileError, MaskFileMissingError, StoreError
 from .maskfilename import MaskFileName
 from .masksroot import FORMAT_VERSION, MasksRoot
 from .parquetfile import open_parquet
@@ -31,6 +32,7 @@ __all__ = ["MASK_SCHEMA", "MaskFile", "MaskFileWriter"]
 _ORDER = "column-major"
 _ARROW_TYPES = {int: pa.int64(), float: pa.float64(), str: pa.string()}
 _KEYS = ["tilename", "band", "kind", "expnum", "ccdnum"]
+_GENERATION = re.compile(r"_g([0-9]+)_[0-9a-f]{12}\.parquet$")
 
 
 def _schema() -> pa.Schema:
@@ -157,7 +159,8 @@ class MaskFile:
         Raises
         ------
         MaskFileError
-            If the file is missing, is not a mask file, or is of another format version.
+            If the file is missing, is not a mask file, is of another format version, or of another generation than
+            its name says.
         StoreError
             If its store cannot be reached, or refuses. So it is with all that is read of the file later.
         """
@@ -168,12 +171,17 @@ class MaskFile:
         except StoreError:
             raise
         except (OSError, ValueError, pa.ArrowException) as error:
-            raise MaskFileError(_unreadable(path, error)) from error
+            raise _unreadable(path, error) from error
         if found != str(FORMAT_VERSION):
             raise MaskFileError(f"mask file {path}: format version {found}, expected {FORMAT_VERSION}")
         if not same_columns:
             raise MaskFileError(f"mask file {path}: its columns are not those of format {FORMAT_VERSION}")
-        return cls(path, parquet)
+        opened = cls(path, parquet)
+        named = _GENERATION.search(str(path))
+        if named and int(named[1]) != opened.generation:
+            why = f"it is of generation {opened.generation}, its name says {named[1]}"
+            raise MaskFileError(_damaged(path, why))
+        return opened
 
     def fetched(self) -> "MaskFile":
         """Return the same file, from which much is going to be read: one in an object store is fetched at once."""
@@ -297,7 +305,7 @@ class MaskFile:
         except StoreError:
             raise
         except (OSError, pa.ArrowException) as error:
-            raise MaskFileError(_unreadable(self.path, error)) from error
+            raise _unreadable(self.path, error) from error
         if table.num_rows != 1:
             raise MaskFileError(_damaged(self.path, f"row group {row_group} has {table.num_rows} rows"))
         return table
@@ -329,14 +337,17 @@ def _numbers(values: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:
     return pa.Array.from_buffers(kind, values.size, [None, pa.py_buffer(np.ascontiguousarray(values))])
 
 
-def _unreadable(path: Place, error: Exception) -> str:
-    """Say whether a file is missing, damaged, or the system would not let it be read."""
+def _unreadable(path: Place, error: Exception) -> MaskFileError:
+    """Return an error that says whether a file is missing, damaged, or the system would not let it be read."""
     if isinstance(error, FileNotFoundError):
-        return f"mask file {path} is missing: goodpix ingest makes it again"
+        return MaskFileMissingError(f"mask file {path} is missing: goodpix ingest makes it again")
     if isinstance(error, OSError) and error.errno is not None:
-        return f"mask file {path} cannot be read: {' '.join(str(error).split())[:200]}"
-    return _damaged(path, error)
+        return MaskFileError(f"mask file {path} cannot be read: {' '.join(str(error).split())[:200]}")
+    return MaskFileError(_damaged(path, error))
 
 
 def _damaged(path: Place, why: object) -> str:
-    return f"mask file {path} is damaged: goodpix ingest makes it again ({' '.join(str(why).split())[:200]})"
+    return (
+        f"mask file {path} is damaged: goodpix verify --repair, then goodpix ingest, makes it again "
+        f"({' '.join(str(why).split())[:200]})"
+    )

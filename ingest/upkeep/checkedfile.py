@@ -108,12 +108,9 @@ def check_file(job: FileJob) -> CheckedFile:
         return CheckedFile(job.name, generation, trouble="its name is not that of a mask file")
     try:
         file = MaskFile.open(job.root.path(job.name), whole=job.row_groups is None)
-        inside, bit_names = file.generation, file.bit_names
+        bit_names = file.bit_names
     except MaskFileError as error:
         return CheckedFile(job.name, generation, trouble=str(error))
-    if inside != generation:
-        trouble = f"it is of generation {inside}, its name says {generation}"
-        return CheckedFile(job.name, generation, trouble=trouble)
     wanted = range(len(file)) if job.row_groups is None else sorted(job.row_groups)
     masks = [_check(file, row_group, said) for row_group in wanted]
     return CheckedFile(job.name, generation, tuple(_without_twins(masks)), bit_names)

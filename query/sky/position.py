@@ -1,5 +1,6 @@
 """Every epoch that saw a place on the sky."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy.typing as npt
 from ...schema import tables
 from ...schema.criteria import Selection
 from ...schema.database import Database
-from ...schema.errors import UsageError
+from ...schema.errors import MaskFileMissingError, UsageError
 from ...schema.wcs import unit_vectors
 from ..filters import Filters
 from ..maskreader import MaskPlace, MaskReader
@@ -102,13 +103,22 @@ def epochs_at(
     places = _places(ra, dec, radius, polygon)
     conditions = Filters.of(**filters).conditions(tables.epoch)
     words = Reasons(selection or Selection(), database.identity.bit_names)
-    found = find_sightings(database.engine, places, conditions, unique=unique)
+    find = partial(find_sightings, database.engine, places, conditions, unique=unique)
+    found = find()
+    of_masks: Columns = {}
+    while reasons:
+        try:
+            of_masks = _reason_columns(found, words, reader)
+            break
+        except MaskFileMissingError:
+            # an ingest may have replaced it since its row was read
+            before, found = found, find()
+            if set(found.epochs["mask_file"]) == set(before.epochs["mask_file"]):
+                raise
     columns = _position_columns(ra, dec, places, found) | _epoch_columns(found)
     if not isinstance(places, Points):
         columns["on_image"] = found.on_image
-    if reasons:
-        columns |= _reason_columns(found, words, reader)
-    return _frame(columns)
+    return _frame(columns | of_masks)
 
 
 def _places(

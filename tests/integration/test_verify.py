@@ -6,7 +6,6 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 
-import numpy as np
 import pytest
 
 import goodpix
@@ -199,34 +198,11 @@ def test_rows_whose_file_is_gone_become_failures(stored: Survey, name: str) -> N
     assert goodpix.verify(stored.database).ok
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_ingest_makes_what_a_repair_gave_up(stored: Survey, name: str) -> None:
-    before = stored.flags()
-    FILES[name][0](stored)
-    goodpix.verify(stored.database, repair=True)
-    assert stored.ingest().n_failures == 0
-    assert goodpix.verify(stored.database).ok
-    after = stored.flags()
-    assert all(np.array_equal(before[key], after[key]) for key in before)
-    with stored.catalogue() as catalogue:
-        assert catalogue.failures().empty
-
-
 def test_flipped_bytes_of_a_mask_are_found(stored: Survey) -> None:
     flip_mask(stored, 2)
     (problem,) = goodpix.verify(stored.database).problems
     assert (problem.what, problem.where) == ("mask", f"epoch {stored.name(1)} (tile {SPEC.tilename}, band r)")
     assert "is damaged" in problem.message
-
-
-def test_every_flipped_byte_is_found_or_harmless(stored: Survey) -> None:
-    path = mask_path(stored)
-    whole, before = path.read_bytes(), stored.flags()
-    for position in np.random.default_rng(5).integers(0, len(whole), 40).tolist():
-        flip(path, position, 1)
-        if goodpix.verify(stored.database).ok:
-            assert all(np.array_equal(before[key], flags) for key, flags in stored.flags().items())
-        path.write_bytes(whole)
 
 
 def test_damaged_mask_costs_its_epoch_alone(stored: Survey) -> None:

@@ -1,0 +1,122 @@
+"""Commands of goodpix in processes of their own, in which something goes wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ..integration.deadly import until
+from ..integration.survey import Done
+from .forked import Order
+
+__all__ = ["Command", "Forks", "forks_of"]
+
+
+class Forks:
+    """Starts commands that begin at once: copies of a process that has loaded all they need; see `forked`.
+
+    Parameters
+    ----------
+    program : Popen
+        What makes them.
+    folder : Path
+        Where files go that hold what they say.
+    """
+
+    def __init__(self, program: subprocess.Popen[str], folder: Path) -> None:
+        self._program, self._folder, self._n = program, folder, 0
+
+    def start(self, *arguments: object, environment: Mapping[str, object], **faults: object) -> "Command":
+        """Start a command; `faults` are the fields of `Order` that say what is to go wrong."""
+        self._n += 1
+        out, err = (self._folder / f"{self._n}.{name}" for name in ("out", "err"))
+        variables = {name: str(value) for name, value in environment.items()}
+        order = Order([str(each) for each in arguments], str(out), str(err), variables, **faults)  # type: ignore[arg-type]
+        process = self._ask(asdict(order))
+        assert process is not None
+        return Command(self, process, out, err)
+
+    def run(self, *arguments: object, environment: Mapping[str, object], **faults: object) -> Done:
+        """Run a command to its end."""
+        return self.start(*arguments, environment=environment, **faults).end()
+
+    def _ask(self, order: object) -> int | None:
+        assert self._program.stdin is not None
+        assert self._program.stdout is not None
+        self._program.stdin.write(json.dumps(order) + "\n")
+        self._program.stdin.flush()
+        answer: int | None = json.loads(self._program.stdout.readline())
+        return answer
+
+
+@dataclass(slots=True)
+class Command:
+    """A command that was started.
+
+    Parameters
+    ----------
+    forks : Forks
+        What started it.
+    process : int
+        Its process.
+    out, err : Path
+        Files that hold what it says.
+    status : int or None
+        How it ended; None as long as that is not known.
+    """
+
+    forks: Forks
+    process: int
+    out: Path
+    err: Path
+    status: int | None = None
+
+    def ended(self) -> bool:
+        """Tell whether it has."""
+        if self.status is None:
+            self.status = self.forks._ask(self.process)
+        return self.status is not None
+
+    def until_stopped(self) -> None:
+        """Wait until it has stopped itself."""
+        until(lambda: self.ended() or self._state == "T", "the command comes to the step at which it stops")
+        assert self.status is None, self.err.read_text()
+
+    def go_on(self) -> None:
+        """Have it go on after it has stopped itself."""
+        os.kill(self.process, signal.SIGCONT)
+
+    @property
+    def asleep(self) -> bool:
+        """Whether it waits, for another or for time to pass."""
+        return self._state == "S"
+
+    @property
+    def _state(self) -> str:
+        """A letter: see ``man 5 proc``."""
+        return Path(f"/proc/{self.process}/stat").read_text().rpartition(")")[2].split()[0]
+
+    def end(self) -> Done:
+        """Wait for its end; a status below zero is that of the signal that ended it."""
+        until(self.ended, f"the command ends whose words are in {self.err}")
+        assert self.status is not None
+        return Done(self.status, self.out.read_text(), self.err.read_text())
+
+
+@contextmanager
+def forks_of(survey: Path, folder: Path) -> Iterator[Forks]:
+    """Load what commands need by an ingest of a survey, and start them from there on."""
+    path = Path(__file__).with_name("forked.py")
+    with subprocess.Popen(
+        [sys.executable, path, survey, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as running:
+        try:
+            yield Forks(running, folder)
+        finally:
+            assert running.stdin is not None
+            running.stdin.close()

@@ -1,0 +1,244 @@
+"""A command killed at any moment of its life: start-up, workers, epochs, files, rows, the last checkpoint."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+import goodpix
+
+from ..integration.damage import make_older
+from .conftest import MakeSurvey
+from .contents import Contents, missing
+from .kills import KILLS, Outcome, outcome
+from .scene import Scene
+
+pytestmark = pytest.mark.slow
+
+# The command line, but workers are worth starting for small tiles.
+PROGRAM = """
+from goodpix.ingest import inputs
+inputs.BYTES_PER_WORKER = 1
+from goodpix.cli import main
+main()
+"""
+
+BANDS = "riz"  # two workers do a tile each, and share the epochs of the third
+N_EPOCHS = 2 * len(BANDS)
+
+# Parts of a life: until the first tile is stored, from each to the next, and from the last to the closed database.
+SHARES = [0.4, *[0.4 / (len(BANDS) - 1)] * (len(BANDS) - 1), 0.2]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a command is killed.
+
+    Parameters
+    ----------
+    n_stored : int
+        How many tiles it has said to be stored.
+    fraction : float
+        Of the time from there to the next.
+    """
+
+    n_stored: int
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """A command that was killed.
+
+    Parameters
+    ----------
+    announced : list of str
+        The bands whose tiles it had said to be stored.
+    outcome : Outcome
+        What became of the catalogue.
+    litter : list of str
+        What is left of it after the next run, and after a sweep days later.
+    """
+
+    announced: list[str]
+    outcome: Outcome
+    litter: list[str]
+
+    @property
+    def stored(self) -> list[str]:
+        """The bands whose tiles were stored."""
+        return [row.split(", ")[1] for row in self.outcome.left.get("coadd", [])]
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """How long the parts of a command's life take, in seconds."""
+
+    parts: list[float]
+
+    @classmethod
+    def of(cls, scene: Scene, workers: int) -> "Life":
+        """Measure that of an undisturbed command."""
+        times = [time.monotonic()]
+        with begun(scene, workers) as running:
+            assert running.stderr is not None
+            for _ in running.stderr:
+                times.append(time.monotonic())
+        assert running.returncode == 0
+        parts = [later - earlier for earlier, later in pairwise(times)]
+        assert len(parts) == len(SHARES), "a line for each tile, and one for all"
+        return cls(parts)
+
+
+def begun(scene: Scene, workers: int) -> "subprocess.Popen[str]":
+    arguments = [*scene.command[:-1], str(workers)]
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *arguments],
+        env=os.environ | scene.environment,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def moments(n: int, rng: np.random.Generator) -> list[Moment]:
+    """Return so many moments, spread evenly over the shares of a life."""
+    places = (np.arange(n) + rng.random(n)) / n
+    ends = np.cumsum(SHARES)
+    ends[-1] = 1.0
+    part = np.searchsorted(ends, places, side="right")
+    fractions = 1 - (ends[part] - places) / np.array(SHARES)[part]
+    return [Moment(int(k), float(fraction)) for k, fraction in zip(part, fractions, strict=True)]
+
+
+def kill(scene: Scene, workers: int, life: Life, moment: Moment) -> list[str]:
+    """Kill a command at a moment; return the bands whose tiles it has said to be stored."""
+    delay = life.parts[moment.n_stored] * moment.fraction
+    while True:
+        scene.restore()
+        with begun(scene, workers) as running:
+            assert running.stderr is not None
+            said = [running.stderr.readline() for _ in range(moment.n_stored)]
+            threading.Event().wait(delay)
+            running.kill()
+            # its workers hold the other end as well: this is when the last of them is gone
+            said += running.stderr
+        if running.returncode == -signal.SIGKILL:
+            return [line.split()[1].rstrip(":") for line in said if "epochs made" in line and "tiles" not in line]
+        assert running.returncode == 0, said
+        delay /= 2  # it was faster than when it was measured
+
+
+def litter_of(scene: Scene) -> list[str]:
+    """Return the files that are left of killed commands after a sweep days later."""
+    for path in scene.masks.rglob("*"):
+        make_older(path)
+    goodpix.gc(scene.url, delete=True)
+    partial = [name for name in scene.files() if not name.endswith(".parquet")]
+    # Python's own folder for the sockets of its workers is not ours to remove
+    scratch = [path.name for path in (scene.folder / "scratch").iterdir() if not path.name.startswith("pymp-")]
+    return partial + scratch
+
+
+@dataclass(frozen=True, slots=True)
+class Kills:
+    """Commands that were killed on one kind of database, with so many workers.
+
+    Parameters
+    ----------
+    whole : Contents
+        What an undisturbed ingest makes.
+    files : dict
+        Its mask files.
+    killed : list of Killed
+        The commands.
+    """
+
+    whole: Contents
+    files: dict[str, bytes]
+    killed: list[Killed]
+
+
+CASES = [("sqlite", 1), ("postgres", 2), ("sqlite", 2), ("postgres", 1)]
+
+
+@pytest.fixture(scope="module")
+def kills(
+    request: pytest.FixtureRequest, survey_of: MakeSurvey, tmp_path_factory: pytest.TempPathFactory
+) -> list[Kills]:
+    """Commands that were killed at moments of their lives."""
+    rng = np.random.default_rng(7)
+    every = moments(KILLS, rng)
+    case_of = rng.permutation(np.arange(KILLS) % len(CASES))
+    lives: dict[int, Life] = {}
+    found = []
+    for number, (engine, workers) in enumerate(CASES):
+        server = request.getfixturevalue("postgres_url") if engine == "postgres" else ""
+        folder = tmp_path_factory.mktemp("commands")
+        with Scene.of(survey_of(BANDS), folder, server) as scene, pytest.MonkeyPatch.context() as patch:
+            patch.setenv("MEDS_DIR", scene.environment["MEDS_DIR"])
+            patch.setattr("tempfile.tempdir", scene.environment["TMPDIR"])
+            scene.keep()
+            if workers not in lives:
+                lives[workers] = Life.of(scene, workers)
+            else:
+                scene.ingest()
+            whole, files = scene.contents(), scene.files()
+            mine = [each for each, case in zip(every, case_of, strict=True) if case == number]
+            found.append(Kills(whole, files, [killed(scene, workers, lives[workers], each) for each in mine]))
+    return found
+
+
+def killed(scene: Scene, workers: int, life: Life, moment: Moment) -> Killed:
+    announced = kill(scene, workers, life, moment)
+    for path in (scene.folder / "scratch").iterdir():
+        make_older(path)
+    became = outcome(scene, f"{scene.url}, {workers} workers, {moment}")
+    return Killed(announced, became, litter_of(scene))
+
+
+def every(kills: list[Kills]) -> Iterator[tuple[Kills, Killed]]:
+    return ((group, each) for group in kills for each in group.killed)
+
+
+def test_commands_are_killed_before_anything_is_stored_and_when_some_is(kills: list[Kills]) -> None:
+    n_stored = [len(each.stored) for _, each in every(kills)]
+    assert len(n_stored) == KILLS
+    assert n_stored.count(0) >= KILLS // 5
+    assert sum(0 < n < len(BANDS) for n in n_stored) >= KILLS // 5
+    assert {len(group.killed) > 0 for group in kills} == {True}
+
+
+def test_what_a_killed_command_said_to_be_stored_is(kills: list[Kills]) -> None:
+    assert [each.outcome.when for _, each in every(kills) if not set(each.announced) <= set(each.stored)] == []
+
+
+def test_killed_command_leaves_whole_tiles(kills: list[Kills]) -> None:
+    assert [lost for group, each in every(kills) if (lost := missing(each.outcome.left, group.whole))] == []
+    assert [each.outcome.half_files for _, each in every(kills) if each.outcome.half_files] == []
+
+
+def test_killed_command_leaves_a_catalogue_without_damage(kills: list[Kills]) -> None:
+    assert [(each.outcome.when, each.outcome.problems) for _, each in every(kills) if each.outcome.problems] == []
+
+
+def test_same_command_makes_what_is_missing_and_no_more(kills: list[Kills]) -> None:
+    made = [(each.outcome.when, each.outcome.n_made + 2 * len(each.stored)) for _, each in every(kills)]
+    assert [(when, n) for when, n in made if n != N_EPOCHS] == []
+
+
+def test_completed_catalogue_is_that_of_an_undisturbed_command(kills: list[Kills]) -> None:
+    assert [each.outcome.when for group, each in every(kills) if each.outcome.completed != group.whole] == []
+    assert [each.outcome.when for group, each in every(kills) if each.outcome.mask_files != group.files] == []
+
+
+def test_killed_command_leaves_no_litter_for_long(kills: list[Kills]) -> None:
+    assert [(each.outcome.when, each.litter) for _, each in every(kills) if each.litter] == []
