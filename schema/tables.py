@@ -254,6 +254,13 @@ ccd_image = sa.Table(
     sa.PrimaryKeyConstraint("expnum", "band", "ccdnum"),
     sa.Index("ix_ccd_image_fraction", "band", "ccdnum", "fraction_good_se"),
     sa.Index("ix_ccd_image_nite", "nite", "band", "ccdnum"),
+    # nothing in it as a rule, and so the answer to whether something is
+    sa.Index(
+        "ix_ccd_image_disagree",
+        *("band", "expnum", "ccdnum"),
+        sqlite_where=sa.text("tiles_disagree"),
+        postgresql_where=sa.text("tiles_disagree"),
+    ),
     sqlite_with_rowid=False,
 )
 
