@@ -1,5 +1,9 @@
 """Pictures that need masks and images: what is drawn is what they hold."""
 
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import fitsio
@@ -97,3 +101,17 @@ def test_tile_shows_its_map_of_good_epochs(ingested: Survey, tmp_path: Path) -> 
     np.testing.assert_array_equal(np.ma.filled(np.ma.asarray(picture.get_array()), 0), expected)
     first, *_, last = axes.get_title(loc="left").splitlines()
     assert (first, last) == (f"{TILE}  r  good ones of 3 epochs", "selection: ignore COADD_SEG")
+
+
+@pytest.mark.slow
+def test_what_the_docs_show_runs(tmp_path: Path) -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "plots.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GOODPIX_")}
+    environment["MEDS_DIR"] = str(tmp_path / "goodpix-demo" / "survey")
+    for arguments in (["-m", "goodpix", "demo", "goodpix-demo"], ["-W", "error", "-c", code]):
+        done = subprocess.run(
+            [sys.executable, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    assert all((tmp_path / name).stat().st_size > 5000 for name in ("mask.png", "time.png"))
