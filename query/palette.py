@@ -4,7 +4,7 @@ They can be told apart with any kind of colour blindness: the single ones are th
 them darker; the lightness of `SEQUENTIAL` rises from end to end, and that of `DIVERGING` falls from its middle.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from ..schema.criteria import Criterion
@@ -20,6 +20,7 @@ __all__ = [
     "SEQUENTIAL",
     "TEXT_COLOUR",
     "band_colour",
+    "in_band_order",
 ]
 
 CRITERION_COLOURS: Mapping[Criterion, str] = MappingProxyType(
@@ -95,3 +96,9 @@ DIVERGING = (
 def band_colour(band: str) -> str:
     """Return what a band is shown in; one without a colour of its own always gets the same."""
     return BAND_COLOURS.get(band) or _OTHER_BANDS[sum(band.encode()) % len(_OTHER_BANDS)]
+
+
+def in_band_order(bands: Iterable[str]) -> list[str]:
+    """Return bands, each once, from the bluest to the reddest; those that are not known come last."""
+    known = list(BAND_COLOURS)
+    return sorted(set(bands), key=lambda band: (known.index(band) if band in known else len(known), band))

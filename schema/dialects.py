@@ -64,6 +64,7 @@ _ROWS = {
     ("ccd_image", "ccd_image"): "4500000 60 60 1",
     ("ccd_image", "ix_ccd_image_fraction"): "4500000 900000 15000 1",
     ("ccd_image", "ix_ccd_image_nite"): "4500000 6000 1500 25",
+    ("ccd_image", "ix_ccd_image_disagree"): "10 10 1 1",
     ("exposure_summary", "exposure_summary"): "75000 1 1",
     ("exposure_summary", "ix_exposure_summary_nite"): "75000 100",
     ("ccd_night", "ix_ccd_night_ccd"): "230000 46000 760 1",

@@ -255,6 +255,13 @@ ccd_image = sa.Table(
     # with the exposure Postgres need not look at the rows; SQLite has every key in every index
     sa.Index("ix_ccd_image_fraction", "band", "ccdnum", "fraction_good_se", "expnum"),
     sa.Index("ix_ccd_image_nite", "nite", "band", "ccdnum"),
+    # nothing in it as a rule, and so the answer to whether something is
+    sa.Index(
+        "ix_ccd_image_disagree",
+        *("band", "expnum", "ccdnum"),
+        sqlite_where=sa.text("tiles_disagree"),
+        postgresql_where=sa.text("tiles_disagree"),
+    ),
     sqlite_with_rowid=False,
 )
 

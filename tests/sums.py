@@ -31,9 +31,11 @@ _RUNS: list[Runs] = [some_runs(seed, (12, 10)) for seed in range(7)]
 _CENTRES = ((0.2, -33.5), (359.6, -33.5), (21.0, -33.5))
 
 
-def make_catalogue(url: str, masks: Any) -> list[Row]:
+def make_catalogue(
+    url: str, masks: Any, *, n_exposures: int = 8, ccdnums: Iterable[int] = tuple(FOCAL_PLANE)
+) -> list[Row]:
     """Make a catalogue of three tiles, whose CCD images are in several of them, and return the rows of its epochs."""
-    epochs: list[Any] = [dict(row) for row in _epochs()]
+    epochs: list[Any] = [dict(row) for row in _epochs(n_exposures, ccdnums)]
     for number, row in enumerate(epochs):
         row["epoch_id"] = number + 1
     coadds = [_coadd(number, band) for number in range(len(TILES)) for band in BANDS]
@@ -71,9 +73,9 @@ def _coadd(number: int, band: str) -> dict[str, Any]:
     }
 
 
-def _epochs() -> Iterable[Row]:
-    for exposure in range(8):
-        for ccdnum in FOCAL_PLANE:
+def _epochs(n_exposures: int, ccdnums: Iterable[int]) -> Iterable[Row]:
+    for exposure in range(n_exposures):
+        for ccdnum in ccdnums:
             # every third CCD image is in a second tile as well
             for tilename in TILES[: 1 + (ccdnum % 3 == 0)]:
                 if ccdnum != DARK:
@@ -81,7 +83,7 @@ def _epochs() -> Iterable[Row]:
 
 
 def _epoch(exposure: int, ccdnum: int, tilename: str) -> Row:
-    runs = _RUNS[(exposure * 5 + ccdnum) % 7]
+    runs, nite = _RUNS[(exposure * 5 + ccdnum) % 7], NIGHTS[exposure // 2 % 4]
     row = epoch_row(
         runs,
         tilename=tilename,
@@ -89,8 +91,8 @@ def _epoch(exposure: int, ccdnum: int, tilename: str) -> Row:
         expnum=1000 + exposure,
         ccdnum=ccdnum,
         unique=(7, 5),
-        nite=NIGHTS[exposure // 2],
-        mjd_obs=None if NIGHTS[exposure // 2] is None else 57023.0 + exposure,
+        nite=nite,
+        mjd_obs=None if nite is None else 57023.0 + exposure,
         exptime=None if exposure == 1 else 90.0 + exposure,
         skybrite=None if exposure == 4 else 100.0 + 10 * exposure + ccdnum / 100,
         fwhm=3.0 + exposure / 10,

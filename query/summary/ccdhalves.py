@@ -13,16 +13,13 @@ from ..focalplane import FOCAL_PLANE, HALVES
 from ..frames import read_frame
 from ..listings import Listings
 from .needed import check_tables
+from .outliers import outliers
 from .statistic import RATIOS, Statistic
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["ccd_halves"]
-
-# an outlier is as many standard deviations from the median, as the median deviation gives them, and as much of it
-_SIGMAS, _LEAST = 5.0, 0.01
-_TO_SIGMA = 1.4826
 
 
 def ccd_halves(cat: Listings, statistic: str = "fraction_good_se", **filters: Any) -> "pd.DataFrame":
@@ -45,7 +42,8 @@ def ccd_halves(cat: Listings, statistic: str = "fraction_good_se", **filters: An
     DataFrame
         ``ccdnum``, ``detpos`` and ``half`` (a or b), of all 62 CCDs; ``n_ccd_images`` and ``n_nights`` that
         match; ``value``, the median over nights of what each night's CCD images have in sum, or of a count the sum;
-        null where there is none. ``outlier`` where it is far from the median of all.
+        null where there is none. ``outlier`` where it is far from the others, see
+        `goodpix.query.summary.outliers.outliers`.
 
     Raises
     ------
@@ -53,11 +51,6 @@ def ccd_halves(cat: Listings, statistic: str = "fraction_good_se", **filters: An
         If a filter, column, bit or statistic does not exist.
     CatalogueVersionError
         If the catalogue has no such sums yet.
-
-    Notes
-    -----
-    A half is an outlier when it is five standard deviations from the median of the others, as 1.4826 times the median
-    deviation gives them, and by a hundredth of that median.
     """
     import pandas as pd  # slow to import
 
@@ -78,7 +71,7 @@ def ccd_halves(cat: Listings, statistic: str = "fraction_good_se", **filters: An
             "n_ccd_images": [int(n_images_of.get(ccd.ccdnum, 0)) for ccd, _ in places],
             "n_nights": [int(n_nights_of.get(ccd.ccdnum, 0)) for ccd, _ in places],
             "value": value,
-            "outlier": _outliers(value),
+            "outlier": outliers(value),
         }
     )
 
@@ -123,14 +116,3 @@ def _of_bit(cat: Listings, statistic: str, filters: Mapping[str, Any]) -> "sa.Se
 
 def _total(column: "sa.ColumnElement[Any]", name: str) -> "sa.Label[Any]":
     return sa.cast(sa.func.sum(column), sa.BigInteger).label(name)
-
-
-def _outliers(value: "np.ndarray[Any, np.dtype[np.float64]]") -> "np.ndarray[Any, np.dtype[np.bool_]]":
-    """Return which of some numbers are far from the others; NaN is none."""
-    known = value[np.isfinite(value)]
-    if known.size == 0:
-        return np.zeros(value.shape, np.bool_)
-    median = np.median(known)
-    sigma = _TO_SIGMA * np.median(np.abs(known - median))
-    far: np.ndarray[Any, np.dtype[np.bool_]] = np.abs(value - median) > max(_SIGMAS * sigma, _LEAST * abs(median))
-    return far

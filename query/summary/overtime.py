@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from ...schema.errors import UsageError
+from ...schema.tables import ccd_night
 from ...schema.views import VIEWS
 from ..filters import Filters
 from ..frames import read_frame
 from ..listings import Listings
-from .statistic import Statistic
+from .needed import check_tables
+from .statistic import Statistic, statistics_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,10 +41,9 @@ def over_time(
     Returns
     -------
     DataFrame
-        ``nite``, ``band``, with exposures ``expnum``; ``mjd_obs``, of nights that of the first exposure;
-        ``n_exposures`` and ``n_ccd_images``; ``value`` of all of them (see
-        `goodpix.query.summary.statistic.Statistic`), null where there is none; in order of time. What the headers do
-        not date comes last.
+        ``nite`` and ``band``; of exposures ``expnum`` and ``mjd_obs``, too; ``n_ccd_images`` that count; ``value`` of
+        all of them (see `goodpix.query.summary.statistic.Statistic`), null where there is none; in order of time. What
+        the headers do not date comes last.
 
     Raises
     ------
@@ -52,22 +53,28 @@ def over_time(
     if by not in ("night", "exposure"):
         raise UsageError(f"by is {by!r}: expected night or exposure")
     wanted = Filters.of(**filters)
-    of_ccds = wanted.ccdnum is not None
-    table: sa.TableClause = VIEWS["ccd_quality" if of_ccds else "exposure_quality"].table
-    of_each = Statistic.of(statistic, table)
-    key = [table.c.nite, table.c.band, *([table.c.expnum] if by == "exposure" else [])]
-    n_images = sa.func.count() if of_ccds else sa.cast(sa.func.sum(table.c.n_ccds), sa.BigInteger)
-    first = sa.func.min(table.c.mjd_obs)
+    of_nights = by == "night"
+    table = _source(cat, statistic, wanted, of_nights)
+    value = Statistic.of(statistic, table).value
+    images = next((table.c[name] for name in ("n_ccds", "n_ccd_images") if name in table.c), None)
+    n_images = sa.func.count() if images is None else sa.cast(sa.func.sum(images), sa.BigInteger)
+    nite = table.c.nite if of_nights else sa.func.min(table.c.nite).label("nite")
+    key = [nite, table.c.band] if of_nights else [table.c.expnum, table.c.band]
+    start = [] if of_nights else [table.c.expnum, sa.func.min(table.c.mjd_obs).label("mjd_obs")]
     query = (
-        sa.select(
-            *key,
-            first.label("mjd_obs"),
-            sa.func.count(sa.distinct(table.c.expnum)).label("n_exposures"),
-            n_images.label("n_ccd_images"),
-            of_each.value,
-        )
+        sa.select(nite, table.c.band, *start, n_images.label("n_ccd_images"), value)
         .where(*wanted.conditions(table))
         .group_by(*key)
-        .order_by(table.c.nite.is_(None), table.c.nite, first, *key[1:])
+        .order_by(nite.is_(None), nite, *start[1:], *start[:1], table.c.band)
     )
     return read_frame(cat.database.engine, query)
+
+
+def _source(cat: Listings, statistic: str, wanted: Filters, of_nights: bool) -> sa.TableClause:
+    """Return the smallest table or view that can tell."""
+    if wanted.ccdnum is None:
+        return VIEWS["exposure_quality"].table
+    if of_nights and wanted.expnum is None and statistic in statistics_of(ccd_night):
+        check_tables(cat, ccd_night)
+        return ccd_night
+    return VIEWS["ccd_quality"].table

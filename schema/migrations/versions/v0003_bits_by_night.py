@@ -37,6 +37,10 @@ def upgrade() -> None:
         ),
     )
     op.execute(_FILL)
+    # of the few CCD images that tiles count differently, if any
+    key, some = ["band", "expnum", "ccdnum"], sa.text("tiles_disagree")
+    name = "ix_ccd_image_disagree"
+    op.create_index(name, "ccd_image", key, unique=False, sqlite_where=some, postgresql_where=some)
     # large at the survey's size, and so indexed when it is full
     of_bit = ["band", "bit", "name", "ccdnum", "nite", "n_ccd_images", "n_pixels"]
     op.create_index("ix_ccd_bit_night_bit", "ccd_bit_night", of_bit, unique=False)
@@ -47,7 +51,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Remove the table, and make the index as it was."""
+    """Remove the table, and make the indexes as they were."""
+    op.drop_index("ix_ccd_image_disagree", "ccd_image")
     op.drop_table("ccd_bit_night")
     op.drop_index("ix_ccd_image_fraction", "ccd_image")
     op.create_index("ix_ccd_image_fraction", "ccd_image", ["band", "ccdnum", "fraction_good_se"], unique=False)

@@ -6,6 +6,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from goodpix.ingest.synthetic.decam import DecamSolution, decam_solutions
+from goodpix.ingest.synthetic.exposure import amplifiers
 from goodpix.query.focalplane import FOCAL_PLANE, HALVES, MM_PER_PIXEL, Ccd
 
 SOLUTIONS = decam_solutions()
@@ -79,3 +80,9 @@ def test_halves_make_up_the_ccd_and_a_is_nearer_the_middle(ccd: Ccd) -> None:
     assert ccd.a_is_high == (ccd.ccdnum <= 31)
     # with x growing to the south, the half at large x is the southern one
     assert (norths["a"][0] < norths["b"][0]) == ccd.a_is_high
+
+
+@pytest.mark.parametrize("ccd", FOCAL_PLANE.values(), ids=lambda each: each.detpos)
+def test_synthetic_images_have_their_amplifiers_there(ccd: Ccd) -> None:
+    a, b = amplifiers(ccd.ccdnum, 2048)
+    assert (a.start > b.start) == ccd.a_is_high

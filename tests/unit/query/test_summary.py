@@ -237,7 +237,7 @@ def test_nights_and_exposures_have_their_sums(
     for row in found.to_dict("records"):
         of_row = expected[tuple(None if pd.isna(row[name]) else row[name] for name in key)]
         exposures = grouped(of_row, "expnum").values()
-        assert (row["n_exposures"], row["n_ccd_images"]) == (len(exposures), len(of_row))
+        assert row["n_ccd_images"] == len(of_row)
         if statistic == "sky_rate":
             # an exposure's sky is the mean of its CCD images'
             means = [{"sky": mean(each, "skybrite"), "exptime": each[0]["exptime"]} for each in exposures]
