@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .survey import Survey
@@ -49,12 +49,11 @@ class DeadlyFile:
     def readers(self) -> list[int]:
         """Return the processes that have the file open to read it."""
         found = []
-        for link in Path("/proc").glob("[0-9]*/fd/*"):
-            try:
-                if link.readlink() == self.path and not _access(link) & (os.O_WRONLY | os.O_RDWR):
-                    found.append(int(link.parts[2]))
-            except OSError:
-                continue  # that process is gone
+        for process in filter(str.isdecimal, os.listdir("/proc")):
+            for link in _links(Path("/proc", process, "fd")):
+                with suppress(OSError):  # that process is gone
+                    if link.readlink() == self.path and not _access(link) & (os.O_WRONLY | os.O_RDWR):
+                        found.append(int(process))
         return found
 
     def kill_readers(self) -> None:
@@ -111,6 +110,13 @@ def _is_deserted(end: int) -> bool:
     pipe = select.poll()
     pipe.register(end, 0)
     return any(event & select.POLLERR for _, event in pipe.poll(0))
+
+
+def _links(folder: Path) -> list[Path]:
+    """Return what a folder of descriptors holds; nothing where its process is gone."""
+    with suppress(OSError):
+        return [folder / name for name in os.listdir(folder)]
+    return []
 
 
 def _access(link: Path) -> int:
