@@ -122,5 +122,5 @@ $(VENV)/demo-installed: pyproject.toml constraints.txt | $(VENV)/made
 	touch $@
 
 $(VENV)/dev-installed: pyproject.toml constraints.txt | $(VENV)/made
-	$(INSTALL) --editable '.[dask,maps,plot,postgres,s3]' --group dev
+	$(INSTALL) --editable '.[dashboard,dask,maps,plot,postgres,s3]' --group dev
 	touch $@ $(VENV)/demo-installed

@@ -9,13 +9,20 @@ from ..schema.errors import GoodpixError
 from .maps import epoch_map
 from .places import AS_THEY_STAND, at
 from .reading import LISTINGS, epochs, info, listing, mask, sql
+from .serving import dashboard
 from .upkeep import gc, rebuild, upgrade, verify
 from .writing import check, demo, ingest
 
 __all__ = ["app", "main"]
 
 # What installs a library that only some need.
-_EXTRAS = {"matplotlib": "plot", "psycopg": "postgres", "distributed": "dask"}
+_EXTRAS = {
+    "matplotlib": "plot",
+    "psycopg": "postgres",
+    "distributed": "dask",
+    "panel": "dashboard",
+    "bokeh": "dashboard",
+}
 
 app = typer.Typer(
     help="A catalogue of good background pixels.",
@@ -38,6 +45,7 @@ app.command()(sql)
 app.command()(verify)
 app.command()(rebuild)
 app.command()(gc)
+app.command()(dashboard)
 
 db_app = typer.Typer(help="The database of a catalogue.", no_args_is_help=True, rich_markup_mode=None)
 db_app.command()(info)

@@ -85,18 +85,6 @@ def parse_selection(
     ignore: list[str] | None, ignore_bits: list[str] | None, grow: list[str] | None, border: int
 ) -> Any:
     """Return the Selection of these options: bits are PLANE:BIT, what grows is WHAT=PIXELS."""
-    from ..schema.criteria import Selection
+    from ..schema.selectionwords import SelectionWords
 
-    by_plane: dict[str, list[str | int]] = {}
-    for text in ignore_bits or []:
-        plane, colon, bit = text.partition(":")
-        if not colon:
-            raise UsageError(f"--ignore-bit {text}: expected PLANE:BIT, such as SE:STAR")
-        by_plane.setdefault(plane.upper(), []).append(bit)
-    radii: dict[str, Any] = {}
-    for text in grow or []:
-        what, equals, radius = text.partition("=")
-        if not equals:
-            raise UsageError(f"--grow {text}: expected WHAT=PIXELS, such as COADD_SEG=8")
-        radii[what] = radius
-    return Selection(ignore=ignore or (), ignore_bits=by_plane, grow=radii, border=border)
+    return SelectionWords(ignore or (), ignore_bits or (), grow or (), border).selection("--")

@@ -1,7 +1,7 @@
 """The catalogue, opened for reading."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
     import pyarrow as pa
+
+    from .dashboard.serve import DashboardServer
 
 __all__ = ["Catalogue"]
 
@@ -327,6 +329,40 @@ class Catalogue(Listings):
             selection=selection,
             **filters,
         )
+
+    def dashboard(
+        self,
+        *,
+        port: int = 0,
+        address: str = "127.0.0.1",
+        origins: Sequence[str] = (),
+        basic_auth: str | None = None,
+    ) -> "DashboardServer":
+        """Serve pages about the catalogue to a browser, from a thread; needs the extra ``dashboard``.
+
+        Parameters
+        ----------
+        port : int
+            Where; 0 for any that is free.
+        address : str
+            Of which of this machine's addresses.
+        origins : sequence of str
+            Further names by which browsers know the server; see `goodpix.query.dashboard.serve.DashboardServer`.
+        basic_auth : str, optional
+            A password, or a JSON file of passwords by user, that browsers are asked for.
+
+        Returns
+        -------
+        DashboardServer
+            It runs: ``url`` says where, and ``stop()`` ends it.
+
+        Examples
+        --------
+        >>> pages = cat.dashboard()  # doctest: +SKIP
+        """
+        from .dashboard.serve import DashboardServer  # Panel is an extra, and slow to import
+
+        return DashboardServer(self, port=port, address=address, origins=origins, basic_auth=basic_auth).start()
 
     def to_pandas(self, *, kind: str = "epoch", **filters: Any) -> "pd.DataFrame":
         """Return one row per mask, with its runs as arrays; see `masks`, which yields them one at a time.

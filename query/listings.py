@@ -53,6 +53,11 @@ class Listings:
         """The open database, and what the catalogue is."""
         return self._database
 
+    @property
+    def shown_url(self) -> str:
+        """The database's URL, without a password."""
+        return shown(self._url)
+
     def info(self) -> dict[str, object]:
         """Return what the catalogue is, and how many rows it has, by name."""
         identity = self._database.identity
@@ -63,7 +68,7 @@ class Listings:
                 for name, table in counted.items()
             }
         return {
-            "database": shown(self._url),
+            "database": self.shown_url,
             "masks": str(self._database.root),
             "uuid": identity.uuid,
             "format_version": FORMAT_VERSION,

@@ -16,7 +16,7 @@ from .mask import Mask
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COUNT_COLUMNS", "Recount", "recounted"]
+__all__ = ["COUNT_COLUMNS", "Recount", "counts_of", "recounted"]
 
 logger = logging.getLogger(__name__)
 
@@ -48,17 +48,28 @@ class Recount:
         UsageError
             If the mask is not an epoch's of a catalogue, or the selection cannot be used.
         """
-        row = mask.row
-        if row is None or mask.key.kind != "epoch":
-            raise UsageError(f"{mask.key}: expected the mask of an epoch of a catalogue")
-        counts, _ = count(
-            mask.recut(self.selection).encoded,
-            amplifiers=Amplifiers.of(row["dataseca"], row["datasecb"], mask.shape),
-            pixel_area=row["pixel_area"],
-            unique=None,
-            se_seg_used=row["se_seg_used"],
-        )
-        return values_of(counts) | {name: row[name] for name in _THE_SAME}
+        return counts_of(mask.recut(self.selection))
+
+
+def counts_of(mask: Mask) -> dict[str, Any]:
+    """Return the columns of `COUNT_COLUMNS` of an epoch's mask, which may have been recut, by name.
+
+    Raises
+    ------
+    UsageError
+        If the mask is not an epoch's of a catalogue.
+    """
+    row = mask.row
+    if row is None or mask.key.kind != "epoch":
+        raise UsageError(f"{mask.key}: expected the mask of an epoch of a catalogue")
+    counts, _ = count(
+        mask.encoded,
+        amplifiers=Amplifiers.of(row["dataseca"], row["datasecb"], mask.shape),
+        pixel_area=row["pixel_area"],
+        unique=None,
+        se_seg_used=row["se_seg_used"],
+    )
+    return values_of(counts) | {name: row[name] for name in _THE_SAME}
 
 
 def recounted(stored: "pd.DataFrame", found: Iterable[Mapped], selection: Selection) -> "pd.DataFrame":

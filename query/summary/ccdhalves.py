@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["ccd_halves"]
 
 
-def ccd_halves(cat: Listings, statistic: str = "fraction_good_se", **filters: Any) -> "pd.DataFrame":
+def ccd_halves(
+    cat: Listings, statistic: str = "fraction_good_se", *, nights: sa.TableClause = ccd_night, **filters: Any
+) -> "pd.DataFrame":
     """Return one row per amplifier half of each CCD of DECam, with a number.
 
     Parameters
@@ -33,6 +35,8 @@ def ccd_halves(cat: Listings, statistic: str = "fraction_good_se", **filters: An
         Any of ``ccd_night``: ``fraction_good_se``, which is counted by amplifier, or
         ``fraction_se_seg``, ``fraction_se_weight``, ``fraction_se_bmask`` and the columns, which are of whole CCDs;
         or the share of pixels with a bit of the SE mask, such as ``"SE:STAR"`` or ``"SE:32"``.
+    nights : Table
+        Another table like ``ccd_night``, such as of some CCD images only; bits are of all.
     **filters
         ``band``, ``ccdnum`` and ``nite``, such as ``"20150101:20151231"``: see `goodpix.query.filters.Filters`, over
         ``ccd_night``.
@@ -56,7 +60,7 @@ def ccd_halves(cat: Listings, statistic: str = "fraction_good_se", **filters: An
 
     names = [f"{statistic}_amp_{half}" for half in HALVES]
     by_half = {half: name if name in RATIOS else statistic for half, name in zip(HALVES, names, strict=True)}
-    query = _of_bit(cat, statistic, filters) if ":" in statistic else _of_nights(cat, by_half.values(), filters)
+    query = _of_bit(cat, statistic, filters) if ":" in statistic else _of_nights(cat, nights, by_half.values(), filters)
     of_ccds = read_frame(cat.database.engine, query).groupby("ccdnum")
     over_nights = "sum" if statistic.startswith("n_") else "median"
     values = {name: getattr(of_ccds[name], over_nights)() for name in by_half.values()}
@@ -76,14 +80,16 @@ def ccd_halves(cat: Listings, statistic: str = "fraction_good_se", **filters: An
     )
 
 
-def _of_nights(cat: Listings, names: Iterable[str], filters: Mapping[str, Any]) -> "sa.Select[Any]":
+def _of_nights(
+    cat: Listings, nights: sa.TableClause, names: Iterable[str], filters: Mapping[str, Any]
+) -> "sa.Select[Any]":
     """Return the query of some statistics of each CCD and night."""
     check_tables(cat, ccd_night)
-    wanted = {name: Statistic.of(name, ccd_night).value.label(name) for name in names}
+    wanted = {name: Statistic.of(name, nights).value.label(name) for name in names}
     return (
-        sa.select(ccd_night.c.ccdnum, _total(ccd_night.c.n_ccd_images, "n_ccd_images"), *wanted.values())
-        .where(*Filters.of(**filters).conditions(ccd_night))
-        .group_by(ccd_night.c.ccdnum, ccd_night.c.nite)
+        sa.select(nights.c.ccdnum, _total(nights.c.n_ccd_images, "n_ccd_images"), *wanted.values())
+        .where(*Filters.of(**filters).conditions(nights))
+        .group_by(nights.c.ccdnum, nights.c.nite)
     )
 
 

@@ -1,0 +1,356 @@
+"""What a page shows, as the parameters of its address."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+import numpy.typing as npt
+
+from ...schema.amplifiers import Region
+from ...schema.criteria import Selection
+from ...schema.errors import UsageError
+from ...schema.selectionwords import SelectionWords
+
+__all__ = ["Address", "Pixel", "SkyBox", "Span", "TableView", "View"]
+
+_LONGEST = 100
+_MOST_PARAMETERS = 100
+_TABLE_PARAMETER = re.compile(r"([a-z]+)\.(sort|page|where)")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Whole numbers from the first to the last, as ``A:B``; a missing end is open."""
+
+    first: int | None
+    last: int | None
+
+    @classmethod
+    def parse(cls, text: str) -> "Span":
+        """Return the span of a text; of one number it is that number alone.
+
+        Raises
+        ------
+        UsageError
+            If it is neither.
+        """
+        match = re.fullmatch(r"\s*(\d{0,18})\s*(:?)\s*(\d{0,18})\s*", text)
+        if match is None or not (match[1] or match[3]) or (match[3] and not match[2]):
+            raise UsageError(f"{text!r}: expected a number, or a range A:B")
+        first, last = (int(match[number]) if match[number] else None for number in (1, 3))
+        return cls(first, last if match[2] else first)
+
+    def __str__(self) -> str:
+        if self.first is not None and self.first == self.last:
+            return str(self.first)
+        return f"{'' if self.first is None else self.first}:{'' if self.last is None else self.last}"
+
+
+@dataclass(frozen=True, slots=True)
+class SkyBox:
+    """A box on the sky, degrees; eastwards from `ra0` to `ra1`, across RA = 0 where `ra1` is the smaller."""
+
+    ra0: float
+    ra1: float
+    dec0: float
+    dec1: float
+
+    @classmethod
+    def parse(cls, text: str) -> "SkyBox":
+        """Return the box of a text ``RA0:RA1,DEC0:DEC1``.
+
+        Raises
+        ------
+        UsageError
+            If it is none.
+        """
+        try:
+            ra, dec = text.split(",")
+            numbers = [float(each) for each in (*ra.split(":"), *dec.split(":"))]
+            ra0, ra1, dec0, dec1 = numbers
+        except ValueError:
+            raise UsageError(f"{text!r}: expected RA0:RA1,DEC0:DEC1 in degrees") from None
+        if not np.isfinite(numbers).all() or not -90 <= dec0 <= dec1 <= 90:
+            raise UsageError(f"{text!r}: expected RA0:RA1,DEC0:DEC1 in degrees, DEC0 below DEC1")
+        return cls(ra0 % 360.0, ra1 % 360.0, dec0, dec1)
+
+    def holds(self, ra: npt.NDArray[np.float64], dec: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+        """Return which positions, in degrees, lie in it."""
+        width = (self.ra1 - self.ra0) % 360.0
+        inside: npt.NDArray[np.bool_] = ((ra - self.ra0) % 360.0 <= width) & (dec >= self.dec0) & (dec <= self.dec1)
+        return inside
+
+    def __str__(self) -> str:
+        return f"{self.ra0:.4g}:{self.ra1:.4g},{self.dec0:.4g}:{self.dec1:.4g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Pixel:
+    """A pixel, zero-based."""
+
+    x: int
+    y: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Pixel":
+        """Return the pixel of a text ``X,Y``.
+
+        Raises
+        ------
+        UsageError
+            If it is none.
+        """
+        match = re.fullmatch(r"(\d{1,9}),(\d{1,9})", text)
+        if match is None:
+            raise UsageError(f"{text!r}: expected X,Y in pixels")
+        return cls(int(match[1]), int(match[2]))
+
+    def __str__(self) -> str:
+        return f"{self.x},{self.y}"
+
+
+@dataclass(frozen=True, slots=True)
+class TableView:
+    """Which rows of a table are shown.
+
+    Parameters
+    ----------
+    sort : str
+        Column, with a minus sign before it where the greatest come first; empty for the table's own order.
+    page : int
+        From 1 on.
+    column, least, greatest : str, float, float
+        Bounds of a column, themselves included; empty and None for no bound.
+    """
+
+    sort: str = ""
+    page: int = 1
+    column: str = ""
+    least: float | None = None
+    greatest: float | None = None
+
+    @property
+    def where(self) -> str:
+        """The bounds as ``COLUMN:LEAST:GREATEST``."""
+        if not self.column:
+            return ""
+        return ":".join([self.column, *("" if each is None else f"{each:g}" for each in (self.least, self.greatest))])
+
+    def changed(self, name: str, text: str) -> "TableView":
+        """Return the same with ``sort``, ``page`` or ``where`` as a text says.
+
+        Raises
+        ------
+        UsageError
+            If the text cannot be understood.
+        """
+        if name == "sort":
+            return replace(self, sort=_word(text, r"-?\w{1,64}", "a column, or -column"), page=1)
+        if name == "page":
+            return replace(self, page=int(_word(text, r"[1-9]\d{0,6}", "a number from 1 on")))
+        if not text:
+            return replace(self, page=1, column="", least=None, greatest=None)
+        column, least, greatest = [*text.split(":"), "", ""][:3]
+        try:
+            bounds = [_bound(each) if each.strip() else None for each in (least, greatest)]
+        except ValueError:
+            raise UsageError(f"{text!r}: expected COLUMN:LEAST:GREATEST with numbers") from None
+        return replace(self, page=1, column=_word(column, r"\w{1,64}", "a column"), least=bounds[0], greatest=bounds[1])
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a page shows; what is empty or None does not matter.
+
+    Parameters
+    ----------
+    band, tile : str
+        Band; tile, or a part of its name.
+    expnum, ccdnum : int
+        Exposure and CCD.
+    nite : Span
+        Nights, YYYYMMDD.
+    box : SkyBox
+        Tiles whose centres lie in it.
+    statistic : str
+        What colours or heights stand for.
+    by : str
+        ``"night"`` or ``"exposure"``.
+    tables : mapping of str to TableView
+        The page's tables that are not as they are at first.
+    selection : Selection
+        The definition of good, of a single mask.
+    hide : tuple of str
+        Reasons whose pixels are not coloured.
+    image : bool
+        Whether the image lies behind the mask.
+    window : Region
+        The pixels in sight.
+    pixel : Pixel
+        The pixel that is explained.
+    """
+
+    band: str = ""
+    tile: str = ""
+    expnum: int | None = None
+    ccdnum: int | None = None
+    nite: Span | None = None
+    box: SkyBox | None = None
+    statistic: str = ""
+    by: str = ""
+    tables: Mapping[str, TableView] = field(default_factory=dict)
+    selection: Selection = field(default_factory=Selection)
+    hide: tuple[str, ...] = ()
+    image: bool = False
+    window: Region | None = None
+    pixel: Pixel | None = None
+
+    def table(self, name: str) -> TableView:
+        """Return how a table is shown."""
+        return self.tables.get(name, TableView())
+
+    def with_table(self, name: str, table: TableView) -> "View":
+        """Return the same with a table shown otherwise."""
+        return replace(self, tables={**self.tables, name: table})
+
+    def query(self) -> str:
+        """Return the parameters of the address."""
+        pairs: list[tuple[str, object]] = []
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value != getattr(_NOTHING, each.name):
+                write = _WRITERS.get(each.name)
+                pairs += write(each.name, value) if write else [(each.name, value)]
+        return "&".join(f"{name}={quote(str(value), safe=':,=-')}" for name, value in pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The parameters of an address, understood.
+
+    Parameters
+    ----------
+    view : View
+        What they ask for.
+    problems : tuple of str
+        What could not be understood, and was left out.
+    """
+
+    view: View
+    problems: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, given: Mapping[str, Sequence[str]]) -> "Address":
+        """Return what parameters ask for, each with all of its values."""
+        if sum(map(len, given.values())) > _MOST_PARAMETERS:
+            return cls(View(), (f"the address has more than {_MOST_PARAMETERS} parameters: none is used",))
+        values: dict[str, Any] = {}
+        tables: dict[str, TableView] = {}
+        problems = []
+        for name in sorted(given, key=lambda each: each.endswith(".page")):  # to sort goes back to the first page
+            try:
+                _take(name, given[name], values, tables)
+            except UsageError as error:
+                problems.append(f"{name}: {error}")
+        try:
+            words = {name: values.pop(name) for name in _SELECTION if name in values}
+            values["selection"] = SelectionWords(**words).selection()
+        except UsageError as error:
+            problems.append(str(error))
+        return cls(View(**values, tables=tables), tuple(problems))
+
+
+def _take(name: str, texts: Sequence[str], values: dict[str, Any], tables: dict[str, TableView]) -> None:
+    """Take one parameter of an address."""
+    if any(len(text) > _LONGEST for text in texts):
+        raise UsageError(f"expected at most {_LONGEST} letters")
+    match = _TABLE_PARAMETER.fullmatch(name)
+    if match:
+        tables[match[1]] = tables.get(match[1], TableView()).changed(match[2], texts[-1])
+    elif name in _READERS:
+        key, read = _READERS[name]
+        values[key] = read(texts)
+    elif not name.startswith("bokeh-") and name != "every":  # those are the server's, and the browser's
+        raise UsageError("there is no such parameter")
+
+
+def _word(text: str, pattern: str, expected: str) -> str:
+    if not re.fullmatch(pattern, text):
+        raise UsageError(f"{text!r}: expected {expected}")
+    return text
+
+
+def _bound(text: str) -> float:
+    """Return a number, which may be in per cent."""
+    number = float(text.strip().removesuffix("%")) / (100 if text.strip().endswith("%") else 1)
+    if not np.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
+def _number(text: str) -> int:
+    return int(_word(text, r"\d{1,18}", "a number"))
+
+
+def _window(text: str) -> Region:
+    match = re.fullmatch(r"(\d{1,9}):(\d{1,9}),(\d{1,9}):(\d{1,9})", text)
+    box = Region(*(int(each) for each in match.groups())) if match else None
+    if box is None or box.x1 <= box.x0 or box.y1 <= box.y0:
+        raise UsageError(f"{text!r}: expected X0:X1,Y0:Y1 in pixels")
+    return box
+
+
+def _last(read: Callable[[str], Any]) -> Callable[[Sequence[str]], Any]:
+    return lambda texts: read(texts[-1])
+
+
+_SELECTION = ("ignore", "ignore_bits", "grow", "border")
+
+_READERS: Mapping[str, tuple[str, Callable[[Sequence[str]], Any]]] = {
+    "band": ("band", _last(lambda text: text)),
+    "tile": ("tile", _last(lambda text: text.strip())),
+    "expnum": ("expnum", _last(_number)),
+    "ccdnum": ("ccdnum", _last(_number)),
+    "nite": ("nite", _last(Span.parse)),
+    "box": ("box", _last(SkyBox.parse)),
+    "statistic": ("statistic", _last(lambda text: _word(text, r"[\w:]{1,64}", "the name of a statistic"))),
+    "by": ("by", _last(lambda text: _word(text, "night|exposure", "night or exposure"))),
+    "ignore": ("ignore", tuple),
+    "ignore-bit": ("ignore_bits", tuple),
+    "grow": ("grow", tuple),
+    "border": ("border", _last(_number)),
+    "hide": ("hide", tuple),
+    "image": ("image", _last(lambda text: _word(text, "0|1", "0 or 1") == "1")),
+    "window": ("window", _last(_window)),
+    "pixel": ("pixel", _last(Pixel.parse)),
+}
+"""By the name of a parameter: what it sets, and how it is understood."""
+
+
+def _write_selection(_name: str, selection: Selection) -> list[tuple[str, object]]:
+    words = SelectionWords.of(selection)
+    parts = [("ignore", words.ignore), ("ignore-bit", words.ignore_bits), ("grow", words.grow)]
+    pairs: list[tuple[str, object]] = [(name, text) for name, texts in parts for text in texts]
+    return [*pairs, ("border", words.border)] if words.border else pairs
+
+
+def _write_tables(_name: str, tables: Mapping[str, TableView]) -> list[tuple[str, object]]:
+    pairs: list[tuple[str, object]] = []
+    for name, table in tables.items():
+        pairs += [(f"{name}.{part}", text) for part, text in (("where", table.where), ("sort", table.sort)) if text]
+        pairs += [(f"{name}.page", table.page)] if table.page > 1 else []
+    return pairs
+
+
+_WRITERS: Mapping[str, Callable[[str, Any], list[tuple[str, object]]]] = {
+    "selection": _write_selection,
+    "tables": _write_tables,
+    "hide": lambda name, values: [(name, value) for value in values],
+    "image": lambda name, value: [(name, int(value))],
+    "window": lambda name, box: [(name, f"{box.x0}:{box.x1},{box.y0}:{box.y1}")],
+}
+
+_NOTHING = View()

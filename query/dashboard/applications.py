@@ -1,0 +1,73 @@
+"""The pages as applications of a Bokeh server."""
+
+from collections.abc import Callable
+from importlib.metadata import version
+
+import panel as pn
+
+from .focalview import FocalView
+from .maskview import MaskView
+from .openmask import OpenMasks
+from .overview import Overview
+from .readings import Readings
+from .session import Page, Session
+from .skyview import SkyView
+from .surveynumbers import headline
+from .timeview import TimeView
+
+__all__ = ["TITLES", "applications"]
+
+TITLES = {"": "Overview", "sky": "Sky", "focalplane": "Focal plane", "time": "Time", "mask": "Mask"}
+"""What the pages are called, by their paths."""
+
+_LEADS = {
+    "": "",
+    "sky": "Where on the sky is it good? ",
+    "focalplane": "Which CCDs and amplifiers are bad? ",
+    "time": "Which nights were bad, and what changed? ",
+    "mask": "Which pixels of one epoch are sky, and why are the others not? ",
+}
+
+
+def applications(readings: Readings) -> dict[str, Callable[[], pn.Template]]:
+    """Return by path what makes each page of a catalogue for a browser that opens it."""
+    masks = OpenMasks(readings)
+    makers: dict[str, Callable[[Session], Page]] = {
+        "": Overview,
+        "sky": SkyView,
+        "focalplane": FocalView,
+        "time": TimeView,
+        "mask": lambda session: MaskView(session, masks),
+    }
+    return {f"/{path}": _application(readings, path, make) for path, make in makers.items()}
+
+
+def _application(readings: Readings, path: str, make: Callable[[Session], Page]) -> Callable[[], pn.Template]:
+    """Return a function that makes a page for each browser that opens it."""
+
+    # Panel takes plain functions alone
+    def application() -> pn.Template:
+        request = pn.state.curdoc.session_context.request
+        arguments = {
+            name: [value.decode(errors="replace") for value in values] for name, values in request.arguments.items()
+        }
+        # browsers say so when someone asks them to load a page again
+        anew = "Cache-Control" in request.headers or "Pragma" in request.headers
+        session = Session(readings, arguments, anew=anew)
+        return session.open(make(session), _frame(session, path))
+
+    return application
+
+
+def _frame(session: Session, path: str) -> dict[str, object]:
+    """Return what the template shows around a page."""
+    readings = session.readings
+    identity = readings.catalogue.database.identity
+    return {
+        "pages": [{"path": each, "title": title} for each, title in TITLES.items()],
+        "path": path,
+        "heading": TITLES[path],
+        "lead": f"{_LEADS[path]}{readings.get('headline', headline, since=session.since)}",
+        "footer": f"goodpix {version('goodpix')} · {readings.catalogue.shown_url}, read-only · "
+        f"campaign {identity.campaign} · WCS of the {identity.wcs_source}",
+    }

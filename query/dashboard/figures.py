@@ -1,0 +1,86 @@
+"""The one look of the dashboard's plots."""
+
+from typing import Any
+
+from bokeh.models import CustomJSTickFormatter, HoverTool, NumeralTickFormatter
+from bokeh.plotting import figure
+
+from ..palette import TEXT_COLOUR
+
+__all__ = ["PERCENT", "SHORT_NUMBERS", "new_figure"]
+
+_GRID = "#e6e6e6"
+_QUIET = "#666666"
+
+PERCENT = "0.[00] %"
+"""How fractions are written on axes and in tooltips."""
+
+_SHORT = """
+const units = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];
+for (const [size, unit] of units) if (Math.abs(tick) >= size) return `${+(tick / size).toPrecision(4)} ${unit}`;
+return `${+tick.toPrecision(4)}`;
+"""
+
+
+def SHORT_NUMBERS() -> CustomJSTickFormatter:  # noqa: N802  # a model belongs to one document, so it is made anew
+    """Return a formatter that writes 1500 as 1.5 k."""
+    return CustomJSTickFormatter(code=_SHORT)
+
+
+def new_figure(
+    x_label: str,
+    y_label: str,
+    *,
+    height: int = 280,
+    percent: str = "",
+    tooltips: Any = None,
+    tools: str = "",
+    **given: Any,
+) -> Any:
+    """Return an empty plot.
+
+    Parameters
+    ----------
+    x_label, y_label : str
+        What the axes are.
+    height : int
+        Pixels on the screen; it is as wide as there is room.
+    percent : str
+        Which axes are of fractions: ``"x"``, ``"y"`` or ``"xy"``.
+    tooltips : sequence of (str, str), optional
+        What is shown under the pointer; Bokeh's names of columns, whose values it escapes.
+    tools : str
+        Bokeh's names of tools, which stand to the right; none for a plot that only shows.
+    **given
+        Anything else for `bokeh.plotting.figure`.
+    """
+    plot = figure(
+        height=height,
+        sizing_mode="stretch_width",
+        tools=tools,
+        x_axis_label=x_label,
+        y_axis_label=y_label,
+        toolbar_location="right" if tools else None,
+        background_fill_color=None,
+        border_fill_color=None,
+        outline_line_color=None,
+        min_border_right=12,
+        **given,
+    )
+    plot.toolbar.logo = None
+    for axis in plot.axis:
+        axis.axis_line_color = _GRID
+        axis.major_tick_line_color = _GRID
+        axis.minor_tick_line_color = None
+        axis.major_tick_in = 0
+        axis.axis_label_text_font_style = "normal"
+        axis.axis_label_text_font_size = "12px"
+        axis.axis_label_text_color = _QUIET
+        axis.major_label_text_font_size = "12px"
+        axis.major_label_text_color = TEXT_COLOUR
+    plot.grid.grid_line_color = _GRID
+    for name in percent:
+        getattr(plot, f"{name}axis").formatter = NumeralTickFormatter(format=PERCENT)
+    if tooltips:
+        plot.add_tools(HoverTool(tooltips=tooltips))
+    return plot

@@ -1,0 +1,92 @@
+"""The controls of a definition of good."""
+
+from collections.abc import Callable
+from typing import Any
+
+import panel as pn
+
+from ...schema.bits import BitNames
+from ...schema.criteria import Criterion, Selection
+from ...schema.selectionwords import SelectionWords
+from .markup import STYLE, html_pane, under
+
+__all__ = ["SelectionBox"]
+
+
+class SelectionBox:
+    """The controls.
+
+    Parameters
+    ----------
+    bit_names : BitNames
+        The survey's names of mask bits.
+    changed : callable
+        Takes a function that returns the selection that someone asks for, or raises what is wrong with it.
+    """
+
+    def __init__(self, bit_names: BitNames, changed: Callable[[Callable[[], Selection]], None]) -> None:
+        self._bit_names, self._changed = bit_names, changed
+        self._showing = False
+        bits = [f"{plane.upper()}:{name}" for plane in _PLANES for name in [*bit_names.of_plane(plane), "OTHER"]]
+        self._ignore = _boxes("Ignore criteria", [str(each.name) for each in Criterion])
+        self._bits = _boxes("Ignore mask bits", bits)
+        self._grow = pn.widgets.TextInput(
+            label="Grow by pixels: a criterion, or PLANE:BIT",
+            placeholder="COADD_SEG=8 SE:TRAIL=5",
+            width=300,
+            margin=(2, 0),
+        )
+        self._border = pn.widgets.IntInput(label="Border, pixels", start=0, value=0, width=110, margin=(2, 0, 2, 12))
+        for widget in (self._ignore, self._bits, self._grow, self._border):
+            widget.param.watch(lambda _: self._ask(), "value")
+        ignored = [
+            part for box in (self._ignore, self._bits) for part in (html_pane(f"<p class='note'>{box.label}</p>"), box)
+        ]
+        self.body = under(*ignored, pn.Row(self._grow, self._border, margin=0))
+
+    def show(self, selection: Selection) -> None:
+        """Show a definition."""
+        words = SelectionWords.of(selection)
+        self._showing = True
+        try:
+            self._ignore.value = list(words.ignore)
+            # a bit may have been given by its value
+            names = {_named(each, self._bit_names) for each in words.ignore_bits}
+            self._bits.options = [*self._bits.options, *sorted(names - set(self._bits.options))]
+            self._bits.value = sorted(names, key=self._bits.options.index)
+            self._grow.value = " ".join(words.grow)
+            self._border.value = words.border
+        finally:
+            self._showing = False
+
+    def _ask(self) -> None:
+        if not self._showing:
+            self._changed(self._selection)
+
+    def _selection(self) -> Selection:
+        """Return the definition that the controls say.
+
+        Raises
+        ------
+        UnknownNameError, UsageError
+            If there is none.
+        """
+        words = SelectionWords(
+            self._ignore.value, self._bits.value, self._grow.value.replace(",", " ").split(), self._border.value or 0
+        )
+        selection = words.selection()
+        selection.growths(self._bit_names)
+        return selection
+
+
+_PLANES = ("se", "coadd")
+
+
+def _boxes(name: str, options: list[str]) -> Any:
+    return pn.widgets.CheckBoxGroup(label=name, options=options, inline=True, margin=0, stylesheets=[STYLE])
+
+
+def _named(word: str, bit_names: BitNames) -> str:
+    """Return ``PLANE:BIT`` with the bit's name."""
+    plane, _, bit = word.partition(":")
+    return f"{plane.upper()}:{bit_names.name(plane.lower(), bit_names.bit(plane.lower(), bit))}"

@@ -1,0 +1,148 @@
+"""A catalogue, the dashboard's server and a real browser."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+import goodpix
+from goodpix.demo import run_demo
+from goodpix.ingest.synthetic import TileSpec, make_tile
+
+from .dashboard import Dashboard, Watched
+
+SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
+ARGUMENTS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+# the machine may be busy with many other tests
+PATIENCE_MS = 20_000
+PROXY = "sky.example.org"
+NEIGHBOUR = TileSpec(
+    tilename="DES2359-3206",
+    ra=359.95,
+    seed=2,
+    n_epochs=4,
+    coadd_shape=(160, 170),
+    ccd_shape=(128, 64),
+    bands=("r", "i"),
+)
+"""A tile across RA = 0, far from the demonstration's."""
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the demonstration, with one more tile; nobody changes it."""
+    folder = tmp_path_factory.mktemp("dashboard")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEDS_DIR", "put back afterwards")
+        run_demo(folder)
+        make_tile(folder / "survey", NEIGHBOUR)
+        report = goodpix.ingest_tiles(folder / "survey", db=folder / "goodpix.db", masks=folder / "goodpix-masks")
+    assert report.n_failures == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def catalogue(demo: Path) -> Iterator[goodpix.Catalogue]:
+    """The catalogue that the dashboard shows, opened here as well."""
+    with goodpix.Catalogue(demo / "goodpix.db") as opened:
+        yield opened
+
+
+Serve = Callable[..., Dashboard]
+
+
+@pytest.fixture(scope="session")
+def serve(demo: Path) -> Iterator[Serve]:
+    """Start the dashboard as people do, in a process of its own."""
+    running: list[Dashboard] = []
+
+    def start(*arguments: str, **environment: str) -> Dashboard:
+        command = [
+            sys.executable,
+            "-m",
+            "goodpix",
+            "dashboard",
+            "--db",
+            str(demo / "goodpix.db"),
+            "--port",
+            "0",
+            *arguments,
+        ]
+        process = subprocess.Popen(
+            command,
+            cwd=demo,
+            env=os.environ | {"MEDS_DIR": str(demo / "survey"), **environment},
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        said: list[str] = []
+        assert process.stderr is not None
+        for line in process.stderr:
+            said.append(line)
+            found = re.search(r"goodpix dashboard: (http://\S+)", line)
+            if found:
+                running.append(Dashboard(process, found[1], said))
+                return running[-1]
+        raise AssertionError(f"the dashboard did not start: {''.join(said)}")
+
+    yield start
+    assert {each.stop()[0] for each in running} <= {130, 143}
+
+
+@pytest.fixture(scope="session")
+def dashboard(serve: Serve) -> Dashboard:
+    """The dashboard of the demonstration, which a proxy knows as well."""
+    return serve("--allow-websocket-origin", PROXY)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium."""
+    executable = shutil.which("chromium") or shutil.which("chromium-browser")
+    if executable is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("Chromium is not installed")
+        pytest.skip("Chromium is not installed")
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """What a person who has never been here has open."""
+    opened = browser.new_context(viewport={"width": 1400, "height": 1000}, accept_downloads=True)
+    opened.set_default_timeout(PATIENCE_MS)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def watched(context: BrowserContext, request: pytest.FixtureRequest) -> Iterator[Watched]:
+    """A page of which nothing may go wrong and nothing leave the machine; a picture of it is kept."""
+    page = context.new_page()
+    seen = Watched(page)
+    yield seen
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    name = re.sub(r"\W+", "-", request.node.name.removeprefix("test_")).strip("-")
+    seen.picture(SCREENSHOTS / f"{name}.png")
+    assert seen.problems == []
+    assert seen.foreign == []
+
+
+@pytest.fixture
+def page(watched: Watched) -> Page:
+    """The page that is watched."""
+    return watched.page

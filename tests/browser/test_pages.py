@@ -1,0 +1,231 @@
+"""The pages about the whole survey, in a real browser."""
+
+import re
+import urllib.request
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+import goodpix
+from goodpix.query.dashboard.wording import count, fraction
+
+from .conftest import NEIGHBOUR, PATIENCE_MS
+from .dashboard import Dashboard, Watched, at, drag, open_page, parameters
+
+DEMO = "DES0131-3206"
+
+
+def test_the_root_serves_the_overview_and_names_a_tile_without_javascript(dashboard: Dashboard) -> None:
+    with urllib.request.urlopen(dashboard.url) as answer:
+        text = answer.read().decode()
+    assert answer.status == 200
+    assert "<h1>Overview</h1>" in text
+    assert "<title>goodpix: Overview</title>" in text
+    assert re.search(rf'<p class="lead">2 tiles, from {DEMO} to {NEIGHBOUR.tilename}\. The least good: ', text)
+
+
+@pytest.mark.parametrize(
+    ("path", "heading", "says"),
+    [
+        ("", "Overview", "The survey in numbers"),
+        ("sky", "Sky", "fraction_good_on_coadd: n_good / n_on_coadd"),
+        ("focalplane", "Focal plane", "Hatched, without data: CCD 1, 2, 3"),
+        ("time", "Time", "Each point is a night and band"),
+        ("mask", "Mask", "Which pixels of one epoch are sky"),
+    ],
+)
+def test_every_page_opens(page: Page, dashboard: Dashboard, path: str, heading: str, says: str) -> None:
+    open_page(page, dashboard, path)
+    expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
+    expect(page.get_by_text(says).first).to_be_visible()
+    expect(page.get_by_text(DEMO).first).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_the_numbers_are_the_catalogues(page: Page, dashboard: Dashboard, catalogue: goodpix.Catalogue) -> None:
+    open_page(page, dashboard)
+    tiles = catalogue.tiles()
+    row = page.locator("tr.total")
+    expect(row.locator("td").nth(1)).to_have_text(fraction(tiles.n_good_se.sum() / tiles.n_pixels.sum()))
+    expect(row.locator("td").nth(2)).to_have_text(fraction(tiles.n_good.sum() / tiles.n_on_coadd.sum()))
+    expect(row.locator("td").nth(4)).to_have_text(count(len(catalogue.ccds())))
+    expect(row.locator("td").nth(7)).to_have_text(count(tiles.n_good.sum()))
+    expect(row.locator("td").nth(8)).to_have_text(f"{tiles.area_good_unique.sum() / 3600:.4g}")
+
+
+def test_a_filter_is_in_the_address_survives_loading_again_and_goes_along(page: Page, dashboard: Dashboard) -> None:
+    open_page(page, dashboard)
+    page.get_by_role("button", name="r", exact=True).click()
+    expect(page.get_by_text("Shown: band r.")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"\?band=r$"))
+    expect(page.locator("tr.total")).to_have_count(0)
+    page.get_by_label("Read again").select_option("every 10 minutes")
+    before = page.get_by_text("read 20").inner_text()
+    # the time that is shown has whole seconds
+    page.wait_for_function("before => !before.includes(new Date().toISOString().slice(11, 19))", arg=before)
+    page.get_by_role("button", name="Refresh").click()
+    expect(page.get_by_text("Shown: band r.")).to_be_visible()
+    expect(page.get_by_text("read 20")).not_to_have_text(before)
+    page.get_by_role("link", name="Sky").click()
+    expect(page.get_by_text("Shown: band r.")).to_be_visible()
+    assert parameters(page) == ["band=r", "every=600"]
+    page.get_by_role("button", name="Clear filters").click()
+    expect(page).to_have_url(re.compile(r"/sky\?every=600$"))
+    expect(page.get_by_text("Shown: everything.")).to_be_visible()
+
+
+def test_tables_are_sorted_bounded_and_paged_by_the_server(
+    page: Page, dashboard: Dashboard, catalogue: goodpix.Catalogue
+) -> None:
+    open_page(page, dashboard)
+    table = page.locator("section", has=page.get_by_role("heading", name="Worst CCD images"))
+    ccds = catalogue.ccds().sort_values("fraction_good_se")
+    expect(table.get_by_text(f"of {len(ccds)}")).to_be_visible()
+    expect(table.locator("tbody tr")).to_have_count(10)
+    expect(table.locator("tbody td").nth(4)).to_have_text(fraction(ccds.fraction_good_se.iloc[0]))
+    table.get_by_role("button", name="Next page").click()
+    expect(table.locator("tbody tr")).to_have_count(len(ccds) - 10)
+    assert parameters(page) == ["ccds.page=2"]
+    for sort in ("ccds.sort=expnum", "ccds.sort=-expnum"):
+        table.get_by_role("button", name="Exposure").click()
+        expect(page).to_have_url(re.compile(rf"\?{sort}$"))
+    expect(table.locator("tbody td").first).to_have_text(str(ccds.expnum.max()))
+    least = float(ccds.fraction_good_se.iloc[3]) + 1e-6
+    table.get_by_label("Column").select_option("fraction_good_se")
+    table.get_by_label("at least").fill(f"{least:.6f}")
+    table.get_by_label("at least").press("Enter")
+    expect(table.get_by_text(f"of {len(ccds) - 4}")).to_be_visible()
+    table.locator("tbody a").first.click()
+    expect(page.get_by_role("heading", name="Mask", exact=True)).to_be_visible()
+    last = ccds[ccds.fraction_good_se >= least].expnum.max()
+    expect(page).to_have_url(re.compile(rf"tile=DES.*&expnum={last}&ccdnum="))
+    expect(page.get_by_label("Epoch: band, exposure / CCD").locator("option:checked")).to_contain_text(f"{last} / ")
+
+
+def test_right_ascension_goes_to_the_left_and_a_box_filters_every_page(
+    page: Page, dashboard: Dashboard, catalogue: goodpix.Catalogue
+) -> None:
+    open_page(page, dashboard, "sky?statistic=n_epochs")
+    first, second = at(page, "sky-plot", 22.88, -32.10), at(page, "sky-plot", -0.05, -32.10)
+    assert first[0] < second[0]
+    drag(page, at(page, "sky-plot", 0.3, -32.05), at(page, "sky-plot", -0.4, -32.15))
+    expect(page.get_by_text("tiles centred in RA, Dec 359.6:0.3")).to_be_visible()
+    expect(page.locator("tbody tr")).to_have_count(2)
+    expect(page.locator("tbody a").first).to_have_text(NEIGHBOUR.tilename)
+    tiles = catalogue.tiles(tilename=NEIGHBOUR.tilename)
+    page.get_by_role("link", name="Overview").click()
+    expect(page.locator("tr.total td").nth(7)).to_have_text(count(tiles.n_good.sum()))
+    page.get_by_role("link", name="Time").click()
+    n_exposures = len(set(catalogue.epochs(tilename=NEIGHBOUR.tilename).expnum))
+    expect(page.get_by_text(f"of {n_exposures}").last).to_be_visible()
+    page.get_by_role("link", name="Focal plane").click()
+    expect(page.get_by_text(f"; {len(catalogue.epochs(tilename=NEIGHBOUR.tilename))} CCD images")).to_be_visible()
+    assert parameters(page)[0].startswith("box=359.")
+
+
+def test_a_click_on_a_ccd_shows_its_history(page: Page, dashboard: Dashboard, catalogue: goodpix.Catalogue) -> None:
+    from goodpix.query.focalplane import FOCAL_PLANE
+
+    open_page(page, dashboard, "focalplane")
+    row = catalogue.ccds(band="r").iloc[0]
+    ccd = FOCAL_PLANE[int(row.ccdnum)]
+    page.mouse.click(*at(page, "plane-plot", ccd.east, ccd.north))
+    expect(
+        page.get_by_text(f"CCD {ccd.ccdnum} ({ccd.detpos}): fraction_good_se of its amplifier halves")
+    ).to_be_visible()
+    assert parameters(page) == [f"ccdnum={ccd.ccdnum}"]
+    expect(page.locator("tbody td").nth(4)).to_have_text(fraction(row.fraction_good_se))
+    drawn = page.evaluate(
+        "Bokeh.documents[0].get_model_by_name('history-plot').renderers"
+        ".map(each => Array.from(each.data_source.data.y))"
+    )
+    assert drawn == [pytest.approx([row[f"n_good_se_amp_{half}"] / row[f"n_pixels_amp_{half}"]]) for half in "ab"]
+
+
+def test_a_ccd_without_data_is_hatched_and_not_zero(
+    page: Page, dashboard: Dashboard, catalogue: goodpix.Catalogue
+) -> None:
+    open_page(page, dashboard, "focalplane")
+    expect(page.get_by_text("Hatched, without data")).to_be_visible()
+    shown = page.evaluate(
+        "Bokeh.documents[0].get_model_by_name('plane-plot').renderers.slice(0, 2)"
+        ".map(each => [each.glyph.hatch_pattern.value, Array.from(each.data_source.data.value)])"
+    )
+    n_known = 2 * len(set(catalogue.ccds().ccdnum))
+    assert shown[0][0] == "/"
+    assert (len(shown[0][1]), len(shown[1][1])) == (124 - n_known, n_known)
+    assert all(value > 0.5 for value in shown[1][1])
+
+
+def test_nights_are_chosen_by_dragging_and_shown_by_exposure(
+    page: Page, dashboard: Dashboard, catalogue: goodpix.Catalogue
+) -> None:
+    open_page(page, dashboard, "time")
+    exposures = catalogue.exposures().sort_values("mjd_obs")
+    values = "Array.from(Bokeh.documents[0].get_model_by_name('good-plot').renderers[0].data_source.data.y)"
+    nights = exposures.groupby(["nite", "band"])[["n_good_se", "n_pixels"]].sum()
+    assert sorted(page.evaluate(values)) == pytest.approx(sorted(nights.n_good_se / nights.n_pixels))
+    x0, x1, y0, y1 = page.evaluate(
+        "(m => [m.x_range.start, m.x_range.end, m.y_range.start, m.y_range.end])"
+        "(Bokeh.documents[0].get_model_by_name('good-plot'))"
+    )
+    drag(page, at(page, "good-plot", x0 + (x1 - x0) * 0.02, (y0 + y1) / 2), at(page, "good-plot", (x0 + x1) / 2, y0))
+    expect(page.get_by_text("Shown: nights ")).to_be_visible()
+    (nite,) = parameters(page)
+    assert re.fullmatch(r"nite=20\d{6}:20\d{6}", nite)
+    first, last = map(int, nite.removeprefix("nite=").split(":"))
+    chosen = exposures[(exposures.nite >= first) & (exposures.nite <= last)]
+    assert 0 < len(chosen) < len(exposures)
+    page.get_by_role("button", name="by exposure").click()
+    expect(page.get_by_text(f"Each point is an exposure; {len(chosen)} of them.")).to_be_visible()
+    page.wait_for_function(f"{values}.length === {len(chosen)}")
+    assert page.evaluate(values) == pytest.approx(list(chosen.fraction_good_se))
+
+
+def test_a_shared_address_shows_the_same(browser: Browser, page: Page, dashboard: Dashboard) -> None:
+    open_page(page, dashboard, "time")
+    page.get_by_placeholder("CCD: 1 to 62").fill("12")
+    page.get_by_placeholder("CCD: 1 to 62").press("Enter")
+    page.get_by_role("button", name="i", exact=True).click()
+    page.get_by_label("Third plot").select_option("fraction_se_seg")
+    expect(page).to_have_url(re.compile("statistic=fraction_se_seg"))
+    colleague = browser.new_context()
+    colleague.set_default_timeout(PATIENCE_MS)
+    other = Watched(colleague.new_page())
+    other.page.goto(page.url)
+    expect(other.page.get_by_text("Shown: band i, CCD 12.")).to_be_visible()
+    expect(other.page.get_by_label("Third plot")).to_have_value("fraction_se_seg")
+    assert parameters(other.page) == parameters(page) == ["band=i", "ccdnum=12", "statistic=fraction_se_seg"]
+    assert (other.problems, other.foreign) == ([], [])
+    colleague.close()
+
+
+def test_what_is_wrong_in_an_address_is_said_and_runs_nothing(page: Page, dashboard: Dashboard) -> None:
+    evil = "%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E"
+    open_page(page, dashboard, f"?tile={evil}&band=r';%20DROP%20TABLE%20epoch;--&tiles.sort=n%27&nite=x&{evil}=1")
+    alerts = page.get_by_role("alert")
+    expect(alerts.filter(has_text='tiles.sort: "n\'": expected a column')).to_be_visible()
+    expect(alerts.filter(has_text="nite: 'x': expected a number, or a range A:B")).to_be_visible()
+    expect(alerts.filter(has_text="expected one of r, i")).to_be_visible()
+    expect(alerts.filter(has_text="there is no such parameter")).to_be_visible()
+    expect(page.get_by_text("No tile is left").first).to_be_visible()
+    expect(page.get_by_text("<img src=x onerror=alert(1)>").first).to_be_visible()
+    assert page.locator("img").count() == 0
+    open_page(page, dashboard, "?tiles.sort=mask_file")
+    expect(page.get_by_role("alert")).to_contain_text("cannot be sorted by 'mask_file': expected one of tilename")
+
+
+def test_an_empty_catalogue_says_so(page: Page, tmp_path: Path) -> None:
+    from goodpix.schema.database import open_for_writing
+
+    database = tmp_path / "empty.db"
+    with open_for_writing(database, masks=tmp_path / "masks", campaign="none", wcs_source="image"):
+        pass
+    with goodpix.Catalogue(database) as catalogue, catalogue.dashboard() as served:
+        for path in ("", "sky", "focalplane", "time"):
+            open_page(page, served, path)
+            expect(page.get_by_text("The catalogue holds no tile yet: goodpix ingest fills it.")).to_be_visible()
+            expect(page.get_by_role("alert")).to_have_count(0)
+        page.goto(f"{served.url}mask")
+        expect(page.get_by_role("alert")).to_have_text("the catalogue has no epoch yet")

@@ -1,0 +1,126 @@
+"""How the dashboard is served: to whom, and until when."""
+
+import http.client
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+import goodpix
+from goodpix.query.dashboard.serve import DashboardServer
+from goodpix.schema.errors import UsageError
+
+from .conftest import PROXY, Serve
+from .dashboard import Dashboard, open_page
+
+TILE = "DES0131-3206"
+PASSWORD = "between-the-stars"
+
+
+@pytest.fixture(scope="module")
+def exposed(serve: Serve) -> Dashboard:
+    """A dashboard for other machines, behind a password."""
+    return serve("--address", "0.0.0.0", GOODPIX_BASIC_AUTH=PASSWORD)
+
+
+def upgrade(dashboard: Dashboard, origin: str) -> int:
+    """Return the status with which the server answers a page of an origin that wants to open a web socket."""
+    address = urlsplit(dashboard.url)
+    headers = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "Z29vZHBpeCBnb29kcGl4IQ==",
+        "Sec-WebSocket-Protocol": "bokeh",
+        "Origin": origin,
+    }
+    connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=60)
+    try:
+        connection.request("GET", "/ws", headers=headers)
+        with connection.getresponse() as answer:
+            return answer.status
+    finally:
+        connection.close()
+
+
+def test_another_address_says_what_it_exposes(exposed: Dashboard, dashboard: Dashboard) -> None:
+    (said, _) = exposed.said
+    assert "listening on any address of this machine" in said
+    assert "everyone who has a password can read the whole catalogue and see every image" in said
+    assert not any(PASSWORD in line for line in exposed.said)
+    assert len(dashboard.said) == 1
+
+
+def test_nothing_is_shown_before_the_password(page: Page, exposed: Dashboard) -> None:
+    with urllib.request.urlopen(exposed.url) as answer:
+        assert TILE not in answer.read().decode()
+    for password in ("a guess", PASSWORD):
+        page.goto(f"{exposed.url}?band=r")
+        page.get_by_label("Name").fill("someone")
+        page.get_by_label("Password").fill(password)
+        page.get_by_role("button", name="Log in").click()
+        if password != PASSWORD:
+            expect(page.get_by_role("alert")).to_have_text("Invalid username or password!")
+    expect(page.get_by_text("Shown: band r.")).to_be_visible()
+    expect(page.get_by_role("link", name=TILE).first).to_be_visible()
+
+
+@pytest.mark.parametrize(("origin", "status"), [(f"http://{PROXY}", 101), ("http://evil.example.org", 403)])
+def test_only_pages_of_known_names_may_open_a_web_socket(dashboard: Dashboard, origin: str, status: int) -> None:
+    assert upgrade(dashboard, origin) == status
+
+
+def test_ctrl_c_ends_it(serve: Serve) -> None:
+    code, said = serve().stop(signal.SIGINT)
+    assert code == 130
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("", "basic auth: the password is empty"),
+        ("nowhere.json", "basic auth: cannot read nowhere.json: "),
+        ("list.json", 'basic auth: list.json: expected {"user": "password", ...}'),
+    ],
+)
+def test_a_password_that_is_none_is_refused(
+    catalogue: goodpix.Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("list.json").write_text('["someone"]')
+    with pytest.raises(UsageError, match=re.escape(said)):
+        DashboardServer(catalogue, basic_auth=given)
+
+
+def test_a_port_that_is_taken_is_one_line(demo: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-m", "goodpix", "dashboard", "--db", "goodpix.db", "--port", str(port)]
+        done = subprocess.run(command, cwd=demo, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == f"goodpix: port {port} of 127.0.0.1 is in use: --port takes another, 0 any that is free\n"
+
+
+def test_a_notebook_shows_it_and_a_part_that_cannot_be_read_is_said(page: Page, demo: Path, tmp_path: Path) -> None:
+    shutil.copy(demo / "goodpix.db", tmp_path)
+    with sqlite3.connect(tmp_path / "goodpix.db") as broken:
+        broken.execute("DROP TABLE ccd_median")
+    broken.close()
+    with goodpix.Catalogue(tmp_path / "goodpix.db") as catalogue, catalogue.dashboard() as served:
+        assert f'<iframe src="{served.url}"' in served._repr_html_()
+        page.goto(served.url)
+        expect(page.get_by_role("alert")).to_have_text("The database cannot be read: no such table: ccd_median")
+        expect(page.get_by_text("not all could be read")).to_be_visible()
+        expect(page.get_by_role("link", name=TILE).first).to_be_visible()
+        open_page(page, served, "time")
+        expect(page.get_by_role("alert")).to_have_count(0)
