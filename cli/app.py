@@ -9,6 +9,7 @@ from ..schema.errors import GoodpixError
 from .maps import epoch_map
 from .places import AS_THEY_STAND, at
 from .reading import LISTINGS, epochs, info, listing, mask, sql
+from .sky import sky
 from .upkeep import gc, rebuild, upgrade, verify
 from .writing import check, demo, ingest
 
@@ -34,6 +35,7 @@ app.command(context_settings=AS_THEY_STAND)(at)
 app.command()(mask)
 app.command()(check)
 app.command("map")(epoch_map)
+app.command()(sky)
 app.command()(sql)
 app.command()(verify)
 app.command()(rebuild)
