@@ -10,7 +10,7 @@ from ..schema.columns import Column
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["frame", "typed_frame"]
+__all__ = ["frame", "read_frame", "typed_frame"]
 
 
 def frame(columns: Iterable[sa.ColumnElement[Any]], rows: Iterable[Sequence[Any]]) -> "pd.DataFrame":
@@ -31,6 +31,12 @@ def typed_frame(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> "pd
     for column, each in zip(columns, values, strict=True):
         series[column.name] = pd.Series(list(each), dtype=_dtype(column.kind, None in each))
     return pd.DataFrame(series)
+
+
+def read_frame(engine: sa.Engine, query: "sa.Select[Any]") -> "pd.DataFrame":
+    """Return what a query finds; see `frame`."""
+    with engine.connect() as connection:
+        return frame(query.selected_columns, connection.execute(query))
 
 
 def _kind(column: sa.ColumnElement[Any]) -> type:

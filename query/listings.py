@@ -13,7 +13,7 @@ from ..schema.database import Database, open_for_reading, parse_url, shown
 from ..schema.masksroot import FORMAT_VERSION
 from ..schema.views import VIEWS
 from .filters import Filters
-from .frames import frame
+from .frames import read_frame
 from .readonlysql import run_query
 
 if TYPE_CHECKING:
@@ -136,5 +136,4 @@ class Listings:
         return self._frame(query)
 
     def _frame(self, query: "sa.Select[Any]") -> "pd.DataFrame":
-        with self._database.engine.connect() as connection:
-            return frame(query.selected_columns, connection.execute(query))
+        return read_frame(self._database.engine, query)

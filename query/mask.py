@@ -295,19 +295,21 @@ class Mask:
         row = asdict(self.key) if self.row is None else self.row
         return (*(row.get(name) for name in ("tilename", "band", "expnum", "ccdnum")), self.place)
 
-    def plot(self, selection: Selection | None = None, *, ax: "Axes | None" = None) -> "Axes":
+    def plot(self, selection: Selection | None = None, *, over: str | None = None, ax: "Axes | None" = None) -> "Axes":
         """Draw good and bad pixels, coloured by reason; needs the extra ``plot``.
 
         Parameters
         ----------
         selection : Selection, optional
             A definition of good other than the default.
+        over : str, optional
+            ``"image"``: the image itself in grey under the reasons, where its file is there.
         ax : Axes, optional
             Where to draw; by default a new figure.
         """
-        from .plots import plot_mask  # matplotlib is an extra
+        from .plots.mask import plot_mask  # pictures are rarely asked for
 
-        return plot_mask(self, selection, ax=ax)
+        return plot_mask(self, selection, over=over, ax=ax)
 
     def to_fits(self, path: Path | str, selection: Selection | None = None) -> None:
         """Write the mask as a PLIO-compressed FITS image; see `goodpix.query.export.write_fits`."""
@@ -331,6 +333,6 @@ class Mask:
 
     def _repr_png_(self) -> bytes | None:
         """Return a small picture for notebooks; None without the extra ``plot``."""
-        from .plots import thumbnail  # matplotlib is an extra
+        from .plots.mask import thumbnail  # pictures are rarely asked for
 
         return thumbnail(self)

@@ -32,10 +32,10 @@ __all__ = [
     "upgrade",
 ]
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest of the migrations: that of the tables that this software writes."""
 
-_READABLE = ("0001", REVISION)
+_READABLE = ("0001", "0002", REVISION)
 """Revisions whose tables and views it reads."""
 
 _RECORDED = sa.text("SELECT version_num FROM alembic_version")

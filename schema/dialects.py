@@ -57,9 +57,12 @@ _ROWS = {
     ("ccd_image", "ccd_image"): "4500000 60 60 1",
     ("ccd_image", "ix_ccd_image_fraction"): "4500000 900000 15000 1",
     ("ccd_image", "ix_ccd_image_nite"): "4500000 6000 1500 25",
+    ("ccd_image", "ix_ccd_image_disagree"): "10 10 1 1",
     ("exposure_summary", "exposure_summary"): "75000 1 1",
     ("exposure_summary", "ix_exposure_summary_nite"): "75000 100",
     ("ccd_night", "ix_ccd_night_ccd"): "230000 46000 760 1",
+    ("ccd_bit_night", "ix_ccd_bit_night_bit"): "2800000 560000 43000 43000 750 1 1 1",
+    ("ccd_bit_night", "ix_ccd_bit_night_ccd"): "2800000 560000 9000 12",
     ("ccd_median", "ccd_median"): "305 61 1",
 }
 
@@ -157,6 +160,8 @@ def guide_planner(connection: sa.Connection) -> None:
     connection.exec_driver_sql("DELETE FROM sqlite_stat1")
     rows = [(table, index, numbers) for (table, index), numbers in _ROWS.items()]
     connection.exec_driver_sql("INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES (?, ?, ?)", rows)
+    # this connection plans by it, too, which may be that of the first ingest
+    connection.exec_driver_sql("ANALYZE sqlite_schema")
 
 
 def finish_writing(engine: sa.Engine, url: sa.URL) -> None:

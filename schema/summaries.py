@@ -1,21 +1,33 @@
 """The upkeep of the summary tables, which questions about the whole survey read in the place of every epoch.
 
 Each row is what a query over the rows below it gives: epochs -> tiles and runs; epochs -> CCD images ->
-exposures, nights and medians. Whoever changes epochs has the rows above them made again, in the same transaction.
+exposures, nights, bits by night and medians. Whoever changes epochs has the rows above them made again, in the same
+transaction.
 """
 
 import statistics
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from .tables import catalogue, ccd_image, ccd_median, ccd_night, epoch, exposure_summary, tile_run, tile_summary
+from .tables import (
+    bit_count,
+    catalogue,
+    ccd_bit_night,
+    ccd_image,
+    ccd_median,
+    ccd_night,
+    epoch,
+    exposure_summary,
+    tile_run,
+    tile_summary,
+)
 
 __all__ = ["SUMMARIES", "Summary", "fill_summaries", "lock_summaries", "refresh_summaries"]
 
-# Keys in one statement; each is two of SQLite's 32,766 values.
+# Keys in one statement; each is up to four of SQLite's 32,766 values.
 _AT_A_TIME = 1000
 
 _COMPARED = ("n_pixels", "n_good_se", "n_se_seg", "n_se_weight", "n_se_bmask")
@@ -33,24 +45,25 @@ class Summary:
         The summary.
     source : Table
         What it sums.
-    query : Select
-        Its rows, columns in the table's order.
+    query : callable
+        Takes conditions on the source, and returns the query of the rows of what meets them all, columns in the
+        table's order.
     """
 
     table: sa.Table
     source: sa.Table
-    query: "sa.Select[Any]"
+    query: "Callable[..., sa.Select[Any]]"
 
     def fill(self, connection: sa.Connection) -> None:
         """Make every row again."""
         connection.execute(self.table.delete())
-        connection.execute(self.table.insert().from_select(self.table.c.keys(), self.query))
+        connection.execute(self.table.insert().from_select(self.table.c.keys(), self.query()))
 
     def refresh(self, connection: sa.Connection, band: str, names: Sequence[str], keys: Keys) -> None:
         """Make the rows of a band again whose columns of these names have one of these values."""
         for some in _parts(keys):
             connection.execute(self.table.delete().where(_among(self.table, band, names, some)))
-            query = self.query.where(_among(self.source, band, names, some))
+            query = self.query(_among(self.source, band, names, some))
             connection.execute(self.table.insert().from_select(self.table.c.keys(), query))
 
 
@@ -90,7 +103,8 @@ def refresh_summaries(
     _CCD_IMAGES.refresh(connection, band, ["expnum", "ccdnum"], ccd_images)
     nights |= _nights_of(connection, band, ccd_images)
     _EXPOSURES.refresh(connection, band, ["expnum"], {(expnum,) for expnum, _ in ccd_images})
-    _NIGHTS.refresh(connection, band, ["ccdnum", "nite"], nights)
+    for each in (_NIGHTS, _BIT_NIGHTS):
+        each.refresh(connection, band, ["ccdnum", "nite"], nights)
     _refresh_medians(connection, band, {(ccdnum,) for ccdnum, _ in nights})
 
 
@@ -141,7 +155,9 @@ def _among(table: sa.Table, band: str, names: Sequence[str], keys: Keys) -> sa.C
     known = [key for key in keys if None not in key]
     terms = [sa.and_(*(c.is_not_distinct_from(v) for c, v in zip(columns, k, strict=True))) for k in keys if None in k]
     if known:
-        terms.append(sa.tuple_(*columns).in_(known))
+        # the columns one by one as well, for SQLite looks no pairs up in an index
+        each_in = [c.in_(sorted({key[k] for key in known})) for k, c in enumerate(columns)] if len(columns) > 1 else []
+        terms.append(sa.and_(sa.tuple_(*columns).in_(known), *each_in))
     return sa.and_(table.c.band == band, sa.or_(*terms))
 
 
@@ -163,25 +179,26 @@ def _names(table: sa.Table, source: sa.Table, *besides: str) -> list[str]:
     return [c.name for c in table.c if c.name in source.c and c.name not in besides]
 
 
-def _tiles() -> "sa.Select[Any]":
+def _tiles(*where: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
     key = [epoch.c.tilename, epoch.c.band]
     used = epoch.c.se_seg_used
-    return sa.select(
+    query = sa.select(
         *key,
         sa.func.count(),
         _total(sa.case((used, 1), else_=0), "n_epochs_used"),
         _total(sa.case((epoch.c.stale, 1), else_=0), "n_epochs_stale"),
         *(_total(sa.case((used, epoch.c[name])), name) for name in _names(tile_summary, epoch, "tilename", "band")),
-    ).group_by(*key)
+    )
+    return query.where(*where).group_by(*key)
 
 
-def _runs() -> "sa.Select[Any]":
+def _runs(*where: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
     key = [epoch.c.tilename, epoch.c.band, epoch.c.run_id]
     # a catalogue that was rebuilt does not know the runs
-    return sa.select(*key, sa.func.count()).where(epoch.c.run_id.is_not(None)).group_by(*key)
+    return sa.select(*key, sa.func.count()).where(epoch.c.run_id.is_not(None), *where).group_by(*key)
 
 
-def _ccd_images() -> "sa.Select[Any]":
+def _ccd_images(*where: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
     key = [epoch.c.band, epoch.c.expnum, epoch.c.ccdnum]
     once = _names(ccd_image, epoch, "band", "expnum", "ccdnum", "fraction_good_se")
     differ = [sa.func.min(epoch.c[name]) != sa.func.max(epoch.c[name]) for name in _COMPARED]
@@ -195,12 +212,12 @@ def _ccd_images() -> "sa.Select[Any]":
             *(sa.func.max(epoch.c[name]) for name in once),
             share,
         )
-        .where(epoch.c.se_seg_used)
+        .where(epoch.c.se_seg_used, *where)
         .group_by(*key)
     )
 
 
-def _exposures() -> "sa.Select[Any]":
+def _exposures(*where: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
     key = [ccd_image.c.band, ccd_image.c.expnum]
     columns: list[sa.ColumnElement[Any]] = []
     for name in exposure_summary.c.keys()[3:]:
@@ -210,20 +227,39 @@ def _exposures() -> "sa.Select[Any]":
             columns.append(_total(ccd_image.c[name], name))
         else:
             columns.append(sa.func.max(ccd_image.c[name]))
-    return sa.select(*key, sa.func.count(), *columns).group_by(*key)
+    return sa.select(*key, sa.func.count(), *columns).where(*where).group_by(*key)
 
 
-def _nights() -> "sa.Select[Any]":
+def _nights(*where: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
     key = [ccd_image.c.band, ccd_image.c.ccdnum, ccd_image.c.nite]
     sums = _names(ccd_night, ccd_image, "band", "ccdnum", "nite")
-    return sa.select(*key, sa.func.count(), *(_total(ccd_image.c[name], name) for name in sums)).group_by(*key)
+    query = sa.select(*key, sa.func.count(), *(_total(ccd_image.c[name], name) for name in sums))
+    return query.where(*where).group_by(*key)
 
 
-_TILES = Summary(tile_summary, epoch, _tiles())
-_RUNS = Summary(tile_run, epoch, _runs())
-_CCD_IMAGES = Summary(ccd_image, epoch, _ccd_images())
-_EXPOSURES = Summary(exposure_summary, ccd_image, _exposures())
-_NIGHTS = Summary(ccd_night, ccd_image, _nights())
+def _bit_nights(*where: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
+    image, bit = ccd_image.c, bit_count.c
+    same = [image[name] == epoch.c[name] for name in ("band", "expnum", "ccdnum")]
+    once = [image.band, image.ccdnum, image.nite, image.expnum, bit.bit, bit.name]
+    # as with CCD images, any tile will do
+    of_image = (
+        sa.select(*once, sa.func.max(bit.n_pixels).label("n_pixels"))
+        .select_from(ccd_image)
+        .join(epoch, sa.and_(*same))
+        .join(bit_count, bit.epoch_id == epoch.c.epoch_id)
+        .where(epoch.c.se_seg_used, bit.plane == "se", *where)
+        .group_by(*once)
+    ).subquery()
+    key = [of_image.c[name] for name in ("band", "ccdnum", "nite", "bit", "name")]
+    return sa.select(*key, sa.func.count(), _total(of_image.c.n_pixels, "n_pixels")).group_by(*key)
 
-SUMMARIES = (_TILES, _RUNS, _CCD_IMAGES, _EXPOSURES, _NIGHTS)
+
+_TILES = Summary(tile_summary, epoch, _tiles)
+_RUNS = Summary(tile_run, epoch, _runs)
+_CCD_IMAGES = Summary(ccd_image, epoch, _ccd_images)
+_EXPOSURES = Summary(exposure_summary, ccd_image, _exposures)
+_NIGHTS = Summary(ccd_night, ccd_image, _nights)
+_BIT_NIGHTS = Summary(ccd_bit_night, ccd_image, _bit_nights)
+
+SUMMARIES = (_TILES, _RUNS, _CCD_IMAGES, _EXPOSURES, _NIGHTS, _BIT_NIGHTS)
 """Every summary but the medians, each after what it sums."""

@@ -19,6 +19,7 @@ from .rows import CoaddFacts, EpochFacts
 __all__ = [
     "bit_count",
     "catalogue",
+    "ccd_bit_night",
     "ccd_image",
     "ccd_median",
     "ccd_night",
@@ -253,6 +254,13 @@ ccd_image = sa.Table(
     sa.PrimaryKeyConstraint("expnum", "band", "ccdnum"),
     sa.Index("ix_ccd_image_fraction", "band", "ccdnum", "fraction_good_se"),
     sa.Index("ix_ccd_image_nite", "nite", "band", "ccdnum"),
+    # nothing in it as a rule, and so the answer to whether something is
+    sa.Index(
+        "ix_ccd_image_disagree",
+        *("band", "expnum", "ccdnum"),
+        sqlite_where=sa.text("tiles_disagree"),
+        postgresql_where=sa.text("tiles_disagree"),
+    ),
     sqlite_with_rowid=False,
 )
 
@@ -281,6 +289,19 @@ ccd_night = sa.Table(
     *_like([*_SE_COUNTS, *_AMPLIFIERS], "{}; sum over the CCD images"),
     # unique but for a night that the header does not say; all columns, so that sums by CCD need no other
     sa.Index("ix_ccd_night_ccd", "band", "ccdnum", "nite", "n_ccd_images", *_SE_COUNTS, *_AMPLIFIERS),
+)
+
+ccd_bit_night = sa.Table(
+    "ccd_bit_night",
+    metadata,
+    *_key_like(["band", "ccdnum"]),
+    *_like(["nite"]),
+    *(sa.Column(c.name, type(c.type), nullable=False, comment=c.comment) for c in (bit_count.c.bit, bit_count.c.name)),
+    sa.Column("n_ccd_images", sa.BigInteger, nullable=False, comment="CCD images of the night with the bit set"),
+    sa.Column("n_pixels", sa.BigInteger, nullable=False, comment="pixels with the bit set; sum over the CCD images"),
+    # as with ccd_night; what is asked about one bit, or sums by bit, needs no other
+    sa.Index("ix_ccd_bit_night_bit", "band", "bit", "name", "ccdnum", "nite", "n_ccd_images", "n_pixels"),
+    sa.Index("ix_ccd_bit_night_ccd", "band", "ccdnum", "nite"),
 )
 
 ccd_median = sa.Table(

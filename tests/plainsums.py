@@ -28,14 +28,15 @@ _OF_COADD = {
 
 
 def assert_summaries_are_true(connection: sa.Connection) -> None:
-    """Compare three views and three summary tables with sums over the tables epoch and coadd, column by column."""
-    epochs, coadds = _rows(connection, tables.epoch), _rows(connection, tables.coadd)
+    """Compare three views and four summary tables with sums over what epochs and coadds have, column by column."""
+    epochs, coadds, bits = (_rows(connection, each) for each in (tables.epoch, tables.coadd, tables.bit_count))
     ccds = _ccds(epochs)
     _assert_equal(connection, VIEWS["tile_quality"].table, _tiles(epochs, coadds), ["tilename", "band"])
     _assert_equal(connection, VIEWS["ccd_quality"].table, ccds, ["band", "expnum", "ccdnum"])
     _assert_equal(connection, VIEWS["exposure_quality"].table, _exposures(ccds), ["band", "expnum"])
     _assert_equal(connection, tables.tile_run, _runs(epochs), ["tilename", "band", "run_id"])
     _assert_equal(connection, tables.ccd_night, _nights(ccds), ["band", "ccdnum", "nite"])
+    _assert_equal(connection, tables.ccd_bit_night, _bits(epochs, ccds, bits), ["band", "ccdnum", "nite", "bit"])
     _assert_equal(connection, tables.ccd_median, _medians(ccds), ["band", "ccdnum"])
 
 
@@ -91,6 +92,26 @@ def _nights(ccds: Expected) -> Expected:
             "n_ccd_images": len(of_night),
         }
         for key, of_night in _grouped(ccds.values(), "band", "ccdnum", "nite").items()
+    }
+
+
+def _bits(epochs: list[Row], ccds: Expected, bits: list[Row]) -> Expected:
+    used = {row["epoch_id"]: (row["band"], row["expnum"], row["ccdnum"]) for row in epochs if row["se_seg_used"]}
+    of_images: dict[tuple[Any, ...], Row] = {}
+    for bit in bits:
+        image = used.get(bit["epoch_id"])
+        if image is not None and bit["plane"] == "se":
+            known = of_images.get((*image, bit["bit"]))
+            if known is None or bit["n_pixels"] > known["n_pixels"]:
+                of_images[*image, bit["bit"]] = {**ccds[image], **bit}
+    return {
+        (band, ccdnum, nite, bit): {
+            **dict(zip(("band", "ccdnum", "nite", "bit"), (band, ccdnum, nite, bit), strict=True)),
+            "name": of_night[0]["name"],
+            "n_ccd_images": len(of_night),
+            "n_pixels": _sum(of_night, "n_pixels"),
+        }
+        for (band, ccdnum, nite, bit), of_night in _grouped(of_images.values(), "band", "ccdnum", "nite", "bit").items()
     }
 
 

@@ -124,10 +124,10 @@ def amplifiers(ccdnum: int, nx: int) -> tuple[slice, slice]:
     Returns
     -------
     a, b : slice
-        Half of the columns each; northern CCDs have them the other way round.
+        Half of the columns each, as in DES images: A is the high half of southern CCDs, the low one of northern.
     """
     low, high = slice(0, nx // 2), slice(nx // 2, nx)
-    return (low, high) if ccdnum <= _LAST_SOUTH else (high, low)
+    return (high, low) if ccdnum <= _LAST_SOUTH else (low, high)
 
 
 def _detpos(ccdnum: int) -> str:

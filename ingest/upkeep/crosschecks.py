@@ -2,7 +2,7 @@
 
 import itertools
 import statistics
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -55,7 +55,7 @@ def check_ccd_images(connection: sa.Connection, chosen: Keys | None = None) -> l
         .order_by(*key)
     )
     problems = []
-    for part in _restricted(query, tables.epoch, ("expnum", "ccdnum"), chosen):
+    for part in _restricted(query.where, tables.epoch, ("expnum", "ccdnum"), chosen):
         for row in connection.execute(part).mappings():
             counts = [
                 f"{name} {row[f'min_{name}']} to {row[f'max_{name}']}"
@@ -119,11 +119,11 @@ def _check(
     """Compare a summary table, or its rows of some keys, with the query that it holds the answer of."""
     table = summary.table
     # the nights of a CCD have no primary key, for one may be null
-    key = [c.name for c in table.primary_key] or ["band", "ccdnum", "nite"]
+    key = [c.name for c in table.primary_key] or [n for n in ("band", "ccdnum", "nite", "bit") if n in table.c]
     problems: list[Problem] = []
     sides = zip(
         _restricted(summary.query, summary.source, names, chosen),
-        _restricted(sa.select(table), table, names, chosen),
+        _restricted(sa.select(table).where, table, names, chosen),
         strict=True,
     )
     for query, rows in sides:
@@ -173,18 +173,18 @@ def _differ(found: "sa.ColumnElement[Any]", expected: "sa.ColumnElement[Any]") -
 
 
 def _restricted(
-    query: "sa.Select[Any]", table: sa.Table, names: Sequence[str], chosen: Keys | None
+    query: "Callable[..., sa.Select[Any]]", table: sa.Table, names: Sequence[str], chosen: Keys | None
 ) -> "Iterator[sa.Select[Any]]":
-    """Yield a query as it is, or for the keys that were chosen, some at a time."""
+    """Yield the query of no conditions, or those of the keys that were chosen, some at a time."""
     if chosen is None:
-        yield query
+        yield query()
         return
     columns = [table.c[name] for name in names]
     for band, keys in sorted(chosen.items()):
         every = sorted(keys)
         for start in range(0, len(every), _AT_A_TIME):
             some = every[start : start + _AT_A_TIME]
-            yield query.where(table.c.band == band, sa.tuple_(*columns).in_(some))
+            yield query(table.c.band == band, sa.tuple_(*columns).in_(some))
 
 
 def _where(table: sa.Table, key: Sequence[str], row: Any) -> str:

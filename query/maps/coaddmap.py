@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ...schema.criteria import Selection
 from ...schema.nearest import mark_nearest
 from ...schema.pixelmap import pixel_map
+from ..plots.tile import plot_counts
 from .coaddgrid import CoaddGrid, find_grid
 from .countedmasks import counted_masks
 from .mapfiles import save_map
@@ -64,10 +65,9 @@ class EpochMap:
         return pd.DataFrame({"n_good_epochs": numbers, "n_pixels": n_pixels, "fraction": n_pixels / self.counts.size})
 
     def plot(self, *, ax: "Axes | None" = None) -> "Axes":
-        """Draw the map; needs the extra ``plot``. See `goodpix.query.maps.mapplot.plot_map`."""
-        from .mapplot import plot_map  # matplotlib is an extra
-
-        return plot_map(self, ax=ax)
+        """Draw the map; needs the extra ``plot``. See `goodpix.query.plots.plot_tile`."""
+        what = f"{self.grid.tilename}  {self.grid.band}  good ones of {self.n_epochs} epochs"
+        return plot_counts(self.counts, what, f"selection: {self.selection}", ax=ax)
 
     def save(self, path: Path | str) -> None:
         """Write the map in the format that the file's name ends in; see `goodpix.query.maps.mapfiles.save_map`."""

@@ -22,6 +22,7 @@ TABLES = {
     "ccd_image": [],
     "exposure_summary": [],
     "ccd_night": [],
+    "ccd_bit_night": [],
     "ccd_median": [],
 }
 """Tables that a rebuild makes again, and those of their columns that it does not."""

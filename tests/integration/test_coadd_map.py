@@ -11,7 +11,7 @@ from astropy.wcs import WCS
 
 import goodpix
 from goodpix.query.maps.coaddmap import EpochMap, epoch_map
-from goodpix.query.maps.mapplot import reduced
+from goodpix.query.plots.tile import reduced
 from goodpix.schema.errors import MaskNotFoundError, UnknownNameError, UsageError
 
 from .conftest import Run

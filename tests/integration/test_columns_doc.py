@@ -13,7 +13,7 @@ from .survey import Survey
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "columns.md").read_text()
 KINDS = {int: "integer", float: "real", str: "text", bool: "boolean"}
-SUMMARIES = ["ccd_night", "ccd_median", "tile_run"]
+SUMMARIES = ["ccd_night", "ccd_bit_night", "ccd_median", "tile_run"]
 
 
 def documented(name: str) -> list[list[str]]:

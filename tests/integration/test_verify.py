@@ -109,6 +109,9 @@ ROWS = {
         "it is missing",
     ),
     "night": Damage(sql("UPDATE ccd_night SET n_good_se = NULL"), "summary", "ccd_night", "not what its rows"),
+    "bits of a night": Damage(
+        sql("UPDATE ccd_bit_night SET n_pixels = 7 WHERE bit = 0"), "summary", "ccd_bit_night", "not what its rows"
+    ),
     "median": Damage(sql("UPDATE ccd_median SET fraction_good_se = 2"), "summary", "ccd_median", "not the median"),
     "tile's run": Damage(sql("UPDATE tile_run SET n_epochs = 99"), "summary", "tile_run", "not what its rows"),
 }

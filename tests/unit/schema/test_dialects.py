@@ -388,6 +388,13 @@ def test_plans_of_an_empty_catalogue_are_those_of_a_whole_survey(sqlite_reading:
     assert any(step.startswith("SEARCH ccd_image USING COVERING INDEX ix_ccd_image_fraction") for step in plan)
 
 
+def test_ccd_images_whose_tiles_disagree_are_found_without_a_look_at_the_others(sqlite_reading: Database) -> None:
+    query = "EXPLAIN QUERY PLAN SELECT band, expnum, ccdnum FROM ccd_quality WHERE tiles_disagree"
+    with sqlite_reading.engine.connect() as connection:
+        (plan,) = (row[3] for row in connection.exec_driver_sql(query))
+    assert "ix_ccd_image_disagree" in plan
+
+
 def test_new_sqlite_database_has_pages_for_several_epochs(sqlite_folder: Path) -> None:
     with closing(sqlite3.connect(sqlite_folder / "catalogue.db")) as connection:
         assert connection.execute("PRAGMA page_size").fetchone() == (16384,)

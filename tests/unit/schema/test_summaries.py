@@ -17,7 +17,7 @@ from ...rows import coadd_row, epoch_row, some_runs
 
 TILES = ["DES0001-0001", "DES0002-0002", "DES0003-0003"]
 SHAPE = (12, 10)
-SUMMARIES = ["tile_summary", "tile_run", "ccd_image", "exposure_summary", "ccd_night", "ccd_median"]
+SUMMARIES = ["tile_summary", "tile_run", "ccd_image", "exposure_summary", "ccd_night", "ccd_bit_night", "ccd_median"]
 
 
 @pytest.fixture(scope="module")
@@ -47,13 +47,16 @@ def epoch(tilename: str, *, seed: int, run_id: int | None = 1, **given: Any) -> 
     row = epoch_row(some_runs(seed, SHAPE), tilename=tilename, unique=(7, 5), **given)
     values = {"tilename": tilename, "band": row.key.band, "nx": row.nx, "ny": row.ny, "mask_row_group": 0}
     values |= {"expnum": row.key.expnum, "ccdnum": row.key.ccdnum, "run_id": run_id}
-    return values | asdict(row.counts) | asdict(row.facts)
+    return {"bits": row.bits, **values, **asdict(row.counts), **asdict(row.facts)}
 
 
 def replace(connection: sa.Connection, tilename: str, epochs: list[dict[str, Any]], band: str = "i") -> None:
     """Put epochs in the place of a tile's, as an ingest does."""
     e, c = tables.epoch.c, tables.coadd.c
     old = connection.execute(sa.select(e.expnum, e.ccdnum).where(e.tilename == tilename, e.band == band)).all()
+    # SQLite without its foreign keys, as here, does not do it by itself
+    gone = sa.select(e.epoch_id).where(e.tilename == tilename, e.band == band)
+    connection.execute(tables.bit_count.delete().where(tables.bit_count.c.epoch_id.in_(gone)))
     connection.execute(tables.epoch.delete().where(e.tilename == tilename, e.band == band))
     connection.execute(tables.coadd.delete().where(c.tilename == tilename, c.band == band))
     row = coadd_row(some_runs(99, SHAPE), tilename=tilename, band=band)
@@ -61,7 +64,15 @@ def replace(connection: sa.Connection, tilename: str, epochs: list[dict[str, Any
     values |= {"generation": 1, "mask_file": "a", "run_id": 1}
     connection.execute(tables.coadd.insert().values(values | asdict(row.counts) | asdict(row.facts)))
     for each in epochs:
-        connection.execute(tables.epoch.insert().values(each))
+        row_of_epoch = {name: value for name, value in each.items() if name != "bits"}
+        added = connection.execute(tables.epoch.insert().values(row_of_epoch)).inserted_primary_key
+        assert added is not None
+        bits = [
+            {"epoch_id": added[0], "plane": plane, "bit": bit, "name": f"BIT_{bit}", "n_pixels": n}
+            for plane, of_plane in each["bits"].items()
+            for bit, n in of_plane.items()
+        ]
+        connection.execute(tables.bit_count.insert(), bits)
     keys = {(each.expnum, each.ccdnum) for each in old} | {(each["expnum"], each["ccdnum"]) for each in epochs}
     refresh_summaries(connection, tilename, band, keys)
 
@@ -167,3 +178,24 @@ def test_second_writer_waits_for_the_first(engine: sa.Engine) -> None:
 def identity() -> dict[str, Any]:
     text = dict.fromkeys(("uuid", "masks_root", "campaign", "wcs_source", "bits"), "")
     return {"catalogue_id": 1, "format_version": 1, "footprint_nside": 256, **text}
+
+
+def test_refresh_looks_its_keys_up_in_indexes(connection: sa.Connection) -> None:
+    if connection.dialect.name != "sqlite":
+        pytest.skip("Postgres plans by what is there")
+    asked: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement.startswith(("DELETE FROM ccd_", "INSERT INTO ccd_")) and "ccd_median" not in statement:
+            asked.append((statement, parameters))
+
+    sa.event.listen(connection, "before_cursor_execute", note)
+    replace(connection, TILES[0], [epoch(TILES[0], seed=k, expnum=k, ccdnum=k) for k in range(1, 4)])
+    sa.event.remove(connection, "before_cursor_execute", note)
+    assert len(asked) == 6
+    for statement, parameters in asked:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        # a column of the key besides the band, or a million rows would be looked at for a hundred
+        searched = [row[3] for row in plan if row[3].startswith(("SEARCH", "SCAN ccd", "SCAN epoch"))]
+        assert searched
+        assert all("num=?" in each or "epoch_id=?" in each for each in searched), searched

@@ -1,0 +1,22 @@
+"""Pictures for papers and notebooks, in given axes or a figure of their own; they need the extra ``plot``."""
+
+from .criteria import plot_criteria
+from .focalplane import plot_focal_plane
+from .mask import plot_mask, thumbnail
+from .overtime import plot_time
+from .reasons import REASONS, Reason, reason_image
+from .sky import plot_sky
+from .tile import plot_tile
+
+__all__ = [
+    "REASONS",
+    "Reason",
+    "plot_criteria",
+    "plot_focal_plane",
+    "plot_mask",
+    "plot_sky",
+    "plot_tile",
+    "plot_time",
+    "reason_image",
+    "thumbnail",
+]

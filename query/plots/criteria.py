@@ -1,0 +1,91 @@
+"""Pictures of what the criteria cost."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...schema.criteria import Criterion
+from ..palette import CRITERION_COLOURS, TEXT_COLOUR, in_band_order
+from ..summary.criteria import criteria_costs
+from .reasons import CRITERION_LABELS
+from .style import in_one_look, new_axes, say_nothing, tidy, title
+from .words import filter_words
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ..listings import Listings
+
+__all__ = ["plot_criteria"]
+
+# of a criterion's colour, where others fail as well
+_FAINT = 0.4
+_THICK = 0.72
+
+
+@in_one_look
+def plot_criteria(cat: "Listings", *, ax: "Axes | None" = None, **filters: Any) -> "Axes":
+    """Draw what part of the pixels each criterion costs: in total, and where it fails alone.
+
+    Parameters
+    ----------
+    cat : Catalogue
+        Where from.
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+    **filters
+        Which tiles and bands, whose sums are drawn; see `goodpix.query.summary.criteria.criteria_costs`.
+
+    Returns
+    -------
+    Axes
+        Two bars per criterion, percent of all pixels of the epochs, or for the coadd's criteria of those on the coadd.
+    """
+    # matplotlib is an extra, and slow to import
+    from matplotlib.colors import to_rgba
+    from matplotlib.patches import Patch
+
+    costs = criteria_costs(cat, **filters)
+    if ax is None:
+        ax = new_axes(6.8, 3.9)
+    bands = " ".join(in_band_order(costs.band))
+    title(ax, f"what each criterion costs, band{'s' * (costs.band.nunique() > 1)} {bands}", _others(filters))
+    sums = costs.groupby("criterion")[["n_fail", "n_only", "n_pixels"]].sum(min_count=1)
+    n_fail, n_only, n_pixels = sums.reindex([each.name for each in Criterion]).to_numpy(float, na_value=np.nan).T
+    known = n_pixels > 0
+    if not known.any():
+        return say_nothing(ax, "no epoch matches")
+    whole = np.where(known, n_pixels, 1)
+    total, alone = (np.where(known, 100 * each / whole, 0) for each in (n_fail, n_only))
+    colours = [CRITERION_COLOURS[each] for each in Criterion]
+    places = np.arange(len(colours))
+    faint = [to_rgba(each, _FAINT) for each in colours]
+    ax.barh(places, total, _THICK, color=faint, edgecolor=colours, linewidth=0.8, label="total")
+    ax.barh(places, alone, _THICK, color=colours, label="alone")
+    for place in places:
+        text = f"{_percent(total[place])}, alone {_percent(alone[place])}" if known[place] else "no data"
+        end = (float(total[place]), int(place))
+        ax.annotate(text, end, (4, 0), textcoords="offset points", va="center", fontsize="small")
+    ax.set_yticks(places, [CRITERION_LABELS[each] for each in Criterion])
+    ax.invert_yaxis()
+    ax.set_xlim(0, 1.32 * ax.get_xlim()[1])
+    ax.set_xlabel("pixels that fail (% of the epochs' pixels; of the coadd's criteria, of those on the coadd)")
+    ax.legend(
+        handles=[
+            Patch(facecolor=TEXT_COLOUR, label="fails alone"),
+            Patch(facecolor=to_rgba(TEXT_COLOUR, _FAINT), edgecolor=TEXT_COLOUR, label="others fail as well"),
+        ],
+        loc="lower right",
+        frameon=False,
+        fontsize="small",
+    )
+    tidy(ax)
+    return ax
+
+
+def _percent(value: float) -> str:
+    return "0%" if value == 0 else f"{value:.1f}%" if value >= 1 else f"{value:.2g}%"
+
+
+def _others(filters: dict[str, Any]) -> str:
+    return filter_words({name: value for name, value in filters.items() if name != "band"})

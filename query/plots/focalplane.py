@@ -1,0 +1,121 @@
+"""Pictures of the focal plane."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..focalplane import FOCAL_PLANE
+from ..palette import NO_DATA_COLOUR, OUTLIER_COLOUR, TEXT_COLOUR
+from ..summary.ccdhalves import ccd_halves
+from .style import (
+    HATCH,
+    OUTLINE,
+    colour_bar,
+    in_one_look,
+    limits,
+    new_axes,
+    no_data_patch,
+    say_nothing,
+    tidy,
+    title,
+)
+from .words import filter_words, statistic_words
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ..listings import Listings
+
+__all__ = ["plot_focal_plane"]
+
+# degrees from the middle
+_EAST, _NORTH = 1.15, 1.02
+
+
+@in_one_look
+def plot_focal_plane(
+    cat: "Listings", statistic: str = "fraction_good_se", *, ax: "Axes | None" = None, **filters: Any
+) -> "Axes":
+    """Draw the CCDs of DECam as they look at the sky, each in its two amplifier halves, coloured by a number.
+
+    Parameters
+    ----------
+    cat : Catalogue
+        Where from.
+    statistic : str
+        What to colour by; see `goodpix.query.summary.ccdhalves.ccd_halves`. Both halves of a CCD have one colour
+        where it is not counted by amplifier.
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+    **filters
+        ``band``, ``ccdnum`` and ``nite``, such as ``"20150101:20151231"``.
+
+    Returns
+    -------
+    Axes
+        Degrees from the middle of the field, north up, east to the left; one patch per half, whose gid is its place
+        and amplifier, such as ``N4 b``. Halves without data are hatched, outliers have thick edges and do not
+        stretch the scale.
+    """
+    # matplotlib is an extra, and slow to import
+    from matplotlib.patches import Patch, Polygon
+
+    halves = ccd_halves(cat, statistic, **filters)
+    if ax is None:
+        ax = new_axes(7.6, 5.9)
+    value, outlier = halves.value.to_numpy(float), halves.outlier.to_numpy(bool)
+    over = "sum over" if statistic.startswith("n_") else "median of"
+    n_images, n_nights = int(halves.n_ccd_images[::2].sum()), int(halves.n_nights.max())
+    title(ax, f"{over} {_number(n_nights, 'night')}, {_number(n_images, 'CCD image')}", filter_words(filters))
+    if not np.isfinite(value).any():
+        return say_nothing(ax, "no CCD image matches")
+    mappable = colour_bar(ax, value, limits(value[~outlier]), statistic_words(statistic))
+    for row, number, far in zip(halves.itertuples(), value, outlier, strict=True):
+        known = np.isfinite(number)
+        ax.add_patch(
+            Polygon(
+                FOCAL_PLANE[int(str(row.ccdnum))].corners(str(row.half)),
+                gid=f"{row.detpos} {row.half}",
+                facecolor=mappable.to_rgba(number) if known else NO_DATA_COLOUR,
+                edgecolor=OUTLIER_COLOUR if far else OUTLINE if known else TEXT_COLOUR,
+                linewidth=2.2 if far else 0.4,
+                hatch=None if known else HATCH,
+                zorder=3 if far else 2,
+            )
+        )
+    for ccd in FOCAL_PLANE.values():
+        of_ccd = halves.ccdnum.to_numpy() == ccd.ccdnum
+        colour = _text_colour(mappable, value[of_ccd].min())
+        ax.text(ccd.east, ccd.north, f"{ccd.ccdnum}", ha="center", va="center", fontsize=6.5, color=colour, zorder=4)
+    handles = [no_data_patch()] if not np.isfinite(value).all() else []
+    if outlier.any():
+        handles.append(Patch(facecolor="none", edgecolor=OUTLIER_COLOUR, linewidth=2.2, label="far from the others"))
+    if handles:
+        ax.legend(handles=handles, loc="lower right", frameon=False, fontsize="small")
+    _orient(ax)
+    return ax
+
+
+def _number(n: int, what: str) -> str:
+    return f"{n:,} {what}{'s' * (n != 1)}"
+
+
+def _text_colour(mappable: Any, number: float) -> str:
+    """Return what can be read on the colour of a number."""
+    if not np.isfinite(number):
+        return TEXT_COLOUR
+    red, green, blue, _ = mappable.to_rgba(number)
+    return "#ffffff" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.55 else "#000000"
+
+
+def _orient(ax: "Axes") -> None:
+    """Turn axes to the sky: north up, east to the left."""
+    ax.set_xlim(_EAST, -_EAST)
+    ax.set_ylim(-_NORTH, _NORTH)
+    ax.set_aspect("equal")
+    tidy(ax, frame=False)
+    corner, length = (-0.9, 0.78), 0.16
+    arrow = {"arrowstyle": "-|>", "color": TEXT_COLOUR, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0}
+    for label, (east, north) in {"N": (0, length), "E": (length, 0)}.items():
+        ax.annotate("", (corner[0] + east, corner[1] + north), corner, arrowprops=arrow)
+        ax.text(corner[0] + 1.35 * east, corner[1] + 1.35 * north, label, ha="center", va="center", fontsize="small")

@@ -1,0 +1,138 @@
+"""Pictures of masks."""
+
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ...schema.criteria import Criterion, Selection
+from ...schema.errors import FitsFileError, PlaneError, UsageError
+from ..imagebehind import grey_levels, image_behind
+from ..palette import GOOD_COLOUR
+from .reasons import REASONS, reason_image
+from .style import in_one_look, new_axes, title
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ..mask import Mask
+
+__all__ = ["plot_mask", "thumbnail"]
+
+# how much of a reason's colour lies over the image
+_OPACITY = 0.45
+
+
+@in_one_look
+def plot_mask(
+    mask: "Mask", selection: Selection | None = None, *, over: str | None = None, ax: "Axes | None" = None
+) -> "Axes":
+    """Draw good and bad pixels of a mask, coloured by reason.
+
+    Parameters
+    ----------
+    mask : Mask
+        What to draw.
+    selection : Selection, optional
+        A definition of good other than the default; named in the title.
+    over : str, optional
+        ``"image"``: the image itself in grey under the reasons, where its file is there; if not, the title says so.
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    Axes
+        With pixel coordinates of the whole image on both axes.
+
+    Raises
+    ------
+    UsageError
+        If `over` is anything else, or the mask is not of a catalogue's image.
+    """
+    # matplotlib is an extra, and slow to import
+    from matplotlib.patches import Patch
+
+    if over not in (None, "image"):
+        raise UsageError(f"over is {over!r}: expected 'image'")
+    ny, nx = mask.shape
+    if ax is None:
+        height = min(max(5.0 * ny / nx, 4.0), 9.0)
+        ax = new_axes(height * nx / ny + 3.4, height + 1.2)
+    extent = (mask.x0 - 0.5, mask.x0 + nx - 0.5, mask.y0 - 0.5, mask.y0 + ny - 0.5)
+    shown = reason_image(mask, selection)
+    missing = _draw_image(ax, mask, shown == 0, extent) if over else ""
+    behind = bool(over) and not missing
+    colours = _colours(_OPACITY if behind else 1.0, transparent=behind)
+    ax.imshow(colours[shown], origin="lower", interpolation="nearest", extent=extent)
+    n_shown = np.bincount(shown.ravel(), minlength=len(colours))
+    labels = ["good", *(reason.label for reason in REASONS)]
+    patches = [
+        Patch(facecolor=tuple(colour / 255), edgecolor="#666666", linewidth=0.5, label=f"{label}  {n / shown.size:.1%}")
+        for colour, label, n in zip(_colours(0.75 if behind else 1.0), labels, n_shown, strict=True)
+        if n or label == "good"
+    ]
+    ax.legend(
+        handles=patches,
+        loc="upper left",
+        bbox_to_anchor=(1.02, 1.0),
+        borderaxespad=0.0,
+        frameon=False,
+        title="first reason that holds",
+        alignment="left",
+    )
+    title(ax, *_title(mask, selection), missing)
+    ax.set_xlabel("x (pixels)")
+    ax.set_ylabel("y (pixels)")
+    return ax
+
+
+def thumbnail(mask: "Mask", size: int = 512) -> bytes | None:
+    """Return a PNG of a mask, coloured by reason, of at most `size` pixels a side; None without matplotlib."""
+    try:
+        from matplotlib.image import imsave
+    except ImportError:
+        return None
+    step = -(-max(mask.shape) // size)
+    picture = BytesIO()
+    imsave(picture, _colours(1.0)[reason_image(mask)[::step, ::step]], origin="lower", format="png")
+    return picture.getvalue()
+
+
+def _colours(opacity: float, *, transparent: bool = False) -> npt.NDArray[np.uint8]:
+    """Return red, green, blue and opacity of good pixels, which may be seen through, and of each reason."""
+    from matplotlib.colors import to_rgba
+
+    good = to_rgba(GOOD_COLOUR, 0.0 if transparent else 1.0)
+    every = [good, *(to_rgba(reason.colour, opacity) for reason in REASONS)]
+    bytes_of: npt.NDArray[np.uint8] = np.rint(np.array(every) * 255).astype(np.uint8)
+    return bytes_of
+
+
+def _draw_image(
+    ax: "Axes", mask: "Mask", good: npt.NDArray[np.bool_], extent: tuple[float, float, float, float]
+) -> str:
+    """Draw the image that a mask is of, in grey; return why it cannot be, if so."""
+    try:
+        image = image_behind(mask)
+    except (FitsFileError, PlaneError) as error:
+        return f"no image: {error}"
+    black, white = grey_levels(image, good)
+    ax.imshow(
+        image, origin="lower", cmap="gray", vmin=black, vmax=white, interpolation="nearest", extent=extent, zorder=-1
+    )
+    return ""
+
+
+def _title(mask: "Mask", selection: Selection | None) -> list[str]:
+    key, (ny, nx) = mask.key, mask.shape
+    what = {"epoch": f"exposure {key.expnum}, CCD {key.ccdnum}", "coadd": "coadd"}.get(key.kind, str(key))
+    shown = mask if selection is None or selection.by_pixel else mask.recut(selection)
+    n_good = shown.count(selection if shown is mask else None)
+    off = (mask.encoded.flags & int(Criterion.OFF_COADD)) != 0
+    n_on_coadd = nx * ny - int(mask.encoded.lengths[off].sum(dtype=np.int64))
+    good = f"{n_good / (nx * ny):.1%} good"
+    if key.kind == "epoch":
+        good += f", {n_good / n_on_coadd:.1%} of what is on the coadd" if n_on_coadd else ", all off the coadd"
+    return [f"{key.tilename}  {key.band}  {what}", good, f"selection: {selection or Selection()}"]

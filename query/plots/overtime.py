@@ -1,0 +1,122 @@
+"""Pictures of what changes with time."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..palette import OUTLIER_COLOUR, band_colour, in_band_order
+from ..summary.outliers import outliers
+from ..summary.overtime import over_time
+from .style import in_one_look, new_axes, say_nothing, tidy, title
+from .words import filter_words, statistic_words
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from ..listings import Listings
+
+__all__ = ["plot_time"]
+
+# so that bands can be told apart without their colours
+_MARKERS = {"u": "P", "g": "o", "r": "s", "i": "^", "z": "D", "Y": "v"}
+_OTHER_MARKER = "X"
+
+
+@in_one_look
+def plot_time(
+    cat: "Listings",
+    statistic: str = "fraction_good_se",
+    *,
+    by: str = "night",
+    ax: "Axes | None" = None,
+    **filters: Any,
+) -> "Axes":
+    """Draw a number over time, a point for each night and band or for each exposure.
+
+    Parameters
+    ----------
+    cat : Catalogue
+        Where from.
+    statistic : str
+        ``fraction_good_se``, ``sky_rate`` (sky brightness over exposure time), ``fraction_se_seg`` and so on; with
+        ``ccdnum`` also ``fraction_good_se_amp_a``. See `goodpix.query.summary.overtime.over_time`.
+    by : str
+        ``"night"`` or ``"exposure"``.
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+    **filters
+        ``band``, ``nite``, ``expnum``, ``ccdnum``.
+
+    Returns
+    -------
+    Axes
+        Time on the x axis, a colour and a marker for each band. What is far from its band's median has a ring
+        around; what has no date or no number is counted in the title.
+    """
+    found = over_time(cat, statistic, by=by, **filters)
+    if ax is None:
+        ax = new_axes(8.4, 3.6)
+    drawn = found[found.value.notna() & found.nite.notna()]
+    missing = len(found) - len(drawn)
+    what = f"{len(drawn):,} {by}s" if by == "exposure" else f"{drawn.nite.nunique():,} nights"
+    left_out = f"{missing:,} without date or number left out" if missing else ""
+    title(ax, ", ".join(each for each in (what, left_out) if each), filter_words(filters))
+    if drawn.empty:
+        return say_nothing(ax, f"no {by} matches")
+    when = _dates(drawn)
+    far = np.zeros(len(drawn), np.bool_)
+    size = 14.0 if len(drawn) < 1000 else 5.0
+    for band in in_band_order(drawn.band):
+        of_band = (drawn.band == band).to_numpy(bool)
+        value = drawn.value[of_band].to_numpy(float)
+        far[of_band] = outliers(value)
+        ax.scatter(
+            when[of_band],
+            value,
+            s=size,
+            marker=_MARKERS.get(band, _OTHER_MARKER),
+            color=band_colour(band),
+            alpha=0.8,
+            linewidths=0,
+            label=band,
+        )
+    if far.any():
+        ax.scatter(
+            when[far],
+            drawn.value[far].to_numpy(float),
+            s=size + 50,
+            facecolors="none",
+            edgecolors=OUTLIER_COLOUR,
+            linewidths=1.0,
+            label="far from its band's median",
+        )
+    ax.set_ylabel(_wrapped(statistic_words(statistic)))
+    ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0, frameon=False, markerscale=1.4)
+    tidy(ax)
+    _label_dates(ax)
+    return ax
+
+
+def _dates(found: "pd.DataFrame") -> npt.NDArray[np.datetime64]:
+    """Return when exposures began, or the nights, for matplotlib."""
+    nights = np.array([f"{n // 10_000:04d}-{n // 100 % 100:02d}-{n % 100:02d}" for n in found.nite], "datetime64[s]")
+    if "mjd_obs" not in found:
+        return nights
+    mjd = found.mjd_obs.to_numpy(float)
+    seconds = np.where(np.isfinite(mjd), mjd, 0.0) * 86_400
+    began = np.datetime64("1858-11-17T00:00:00", "s") + np.rint(seconds).astype("timedelta64[s]")
+    return np.where(np.isfinite(mjd), began, nights)
+
+
+def _label_dates(ax: "Axes") -> None:
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator(minticks=3, maxticks=9)
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+
+
+def _wrapped(label: str) -> str:
+    return label.replace(" = ", "\n= ")

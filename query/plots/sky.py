@@ -1,0 +1,149 @@
+"""Pictures of tiles on the sky."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..palette import NO_DATA_COLOUR, TEXT_COLOUR
+from ..summary.skytiles import sky_tiles
+from .projection import Exit, Flat, graticule
+from .style import (
+    HATCH,
+    OUTLINE,
+    colour_bar,
+    in_one_look,
+    limits,
+    new_axes,
+    no_data_patch,
+    say_nothing,
+    tidy,
+    title,
+)
+from .words import filter_words, statistic_words
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from ..listings import Listings
+
+__all__ = ["plot_sky"]
+
+Floats = npt.NDArray[np.float64]
+
+_MARGIN = 0.06
+# of the larger side, between two labels of the grid
+_APART = 0.05
+# of the tiles, those at each end that the scale of colours leaves out
+_BEYOND = 0.005
+
+
+@in_one_look
+def plot_sky(
+    cat: "Listings", statistic: str = "fraction_good_on_coadd", *, ax: "Axes | None" = None, **filters: Any
+) -> "Axes":
+    """Draw the tiles on the sky, coloured by a number of each.
+
+    Parameters
+    ----------
+    cat : Catalogue
+        Where from.
+    statistic : str
+        What to colour by; see `goodpix.query.summary.skytiles.sky_tiles`.
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+    **filters
+        Which tiles and bands; see `goodpix.query.summary.skytiles.sky_tiles`.
+
+    Returns
+    -------
+    Axes
+        Degrees from the middle of the tiles, in an equal-area projection: right ascension grows to the left. Tiles
+        without a number are hatched.
+    """
+    # matplotlib is an extra, and slow to import
+    from matplotlib.collections import PolyCollection
+
+    tiles = sky_tiles(cat, statistic, **filters)
+    if tiles.empty:
+        ax = ax or new_axes(6.0, 4.0)
+        title(ax, "0 tiles", filter_words(filters))
+        return say_nothing(ax, "no tile matches")
+    flat = Flat.about(tiles.ra_cent.to_numpy(float), tiles.dec_cent.to_numpy(float))
+    outlines = np.moveaxis(flat.project(*(_corners(tiles, what) for what in ("rac", "decc"))), 0, -1)
+    if ax is None:
+        across, up = outlines.max(axis=(0, 1)) - outlines.min(axis=(0, 1))
+        height = float(np.clip(6.4 * up / across, 2.6, 5.4))
+        ax = new_axes(float(np.clip(height * across / up, 3.0, 6.4)) + 2.2, height + 1.1)
+    title(ax, f"{len(tiles):,} tile{'s' * (len(tiles) != 1)}", filter_words(filters), pad=18)
+    value = tiles.value.to_numpy(float, na_value=np.nan)
+    known = np.isfinite(value)
+    mappable = colour_bar(ax, value, limits(value, share=_BEYOND), statistic_words(statistic))
+    line = 0.4 if len(tiles) < 2000 else 0.0
+    ax.add_collection(
+        PolyCollection(
+            list(outlines[known]), facecolors=mappable.to_rgba(value[known]), edgecolors=OUTLINE, linewidths=line
+        )
+    )
+    if not known.all():
+        none = PolyCollection(list(outlines[~known]), facecolors=NO_DATA_COLOUR, edgecolors=TEXT_COLOUR, linewidths=0.3)
+        none.set_hatch(HATCH)
+        ax.add_collection(none)
+        ax.legend(handles=[no_data_patch(f"no data: {int((~known).sum())}")], loc="upper right", frameon=False)
+    _frame(ax, flat, outlines)
+    return ax
+
+
+def _corners(tiles: "pd.DataFrame", what: str) -> Floats:
+    """Return one coordinate of the corners of tiles; shape (n, 4)."""
+    return tiles[[f"{what}{k}" for k in (1, 2, 3, 4)]].to_numpy(float)
+
+
+def _frame(ax: "Axes", flat: Flat, outlines: Floats) -> None:
+    """Fit axes around outlines, east to the left, and rule them."""
+    low, high = outlines.min(axis=(0, 1)), outlines.max(axis=(0, 1))
+    margin = _MARGIN * max(high - low)
+    low, high = low - margin, high + margin
+    ax.set_xlim(low[0], high[0])
+    ax.set_ylim(low[1], high[1])
+    ax.invert_xaxis()
+    ax.set_aspect("equal")
+    tidy(ax, frame=False)
+    for spine in ax.spines.values():
+        spine.set_visible(True)
+    labelled = list[Exit]()
+    for line in graticule(flat, float(np.abs(outlines).max())):
+        ax.plot(*line.points, color=TEXT_COLOUR, alpha=0.3, linewidth=0.5, zorder=0.5, scalex=False, scaley=False)
+        # right ascensions are labelled away from the pole, where they are far apart, declinations on the left
+        exits = line.exits(low, high)
+        left = [each for each in exits if each.edge == "east"] or exits or [line.middle]
+        for each in exits[-1:] if line.of_ra else left[:1]:
+            if all(np.hypot(each.x - other.x, each.y - other.y) > _APART * max(high - low) for other in labelled):
+                labelled.append(each)
+                _label(ax, line.label, each)
+    ax.set_xlabel("right ascension, east to the left", labelpad=16)
+    ax.set_ylabel("declination", labelpad=34)
+
+
+def _label(ax: "Axes", text: str, at: Exit) -> None:
+    """Write the degrees of a line outside of where it leaves the axes."""
+    # the eastern edge is the left one
+    offset, ha, va = {
+        "north": ((0, 3), "center", "bottom"),
+        "south": ((0, -3), "center", "top"),
+        "east": ((-3, 0), "right", "center"),
+        "west": ((3, 0), "left", "center"),
+        "none": ((0, 0), "center", "center"),
+    }[at.edge]
+    ax.annotate(
+        text,
+        (at.x, at.y),
+        offset,
+        textcoords="offset points",
+        ha=ha,
+        va=va,
+        fontsize="small",
+        annotation_clip=at.edge == "none",
+        bbox={"facecolor": "#ffffff", "edgecolor": "none", "alpha": 0.7, "pad": 0.5} if at.edge == "none" else None,
+    )

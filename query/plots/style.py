@@ -1,0 +1,156 @@
+"""The one look of every picture: sizes, fonts, colour scales, and what stands where there is nothing."""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from ..palette import DIVERGING, NO_DATA_COLOUR, SEQUENTIAL, TEXT_COLOUR
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.patches import Patch
+
+__all__ = [
+    "HATCH",
+    "OUTLINE",
+    "colour_bar",
+    "colour_scale",
+    "in_one_look",
+    "limits",
+    "new_axes",
+    "no_data_patch",
+    "say_nothing",
+    "tidy",
+    "title",
+]
+
+HATCH = "////"
+"""What goes across `goodpix.query.palette.NO_DATA_COLOUR` where there is no number."""
+
+OUTLINE = "#ffffff"
+"""Thin lines between areas of colour."""
+
+Given = ParamSpec("Given")
+Found = TypeVar("Found")
+
+_DPI = 120
+_LOOK: Any = {
+    "font.family": "sans-serif",
+    "font.size": 9.0,
+    "axes.labelsize": 9.0,
+    "axes.titlesize": 10.0,
+    "axes.edgecolor": TEXT_COLOUR,
+    "axes.labelcolor": TEXT_COLOUR,
+    "axes.titlecolor": TEXT_COLOUR,
+    "text.color": TEXT_COLOUR,
+    "xtick.color": TEXT_COLOUR,
+    "ytick.color": TEXT_COLOUR,
+    "legend.fontsize": 9.0,
+    "axes.linewidth": 0.8,
+    "hatch.linewidth": 0.6,
+}
+
+
+def in_one_look(draw: Callable[Given, Found]) -> Callable[Given, Found]:
+    """Return a function that draws with the sizes and fonts of all pictures."""
+
+    @functools.wraps(draw)
+    def drawn(*args: Given.args, **kwargs: Given.kwargs) -> Found:
+        from matplotlib import rc_context  # an extra, and slow to import
+
+        with rc_context(_LOOK):
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+def new_axes(width: float, height: float) -> "Axes":
+    """Return the axes of a new figure.
+
+    Parameters
+    ----------
+    width, height : float
+        Inches.
+    """
+    # without pyplot there is no figure of someone else's to draw into, and nothing to close
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure.add_subplot()
+
+
+def colour_scale(values: Sequence[str] = SEQUENTIAL) -> "LinearSegmentedColormap":
+    """Return one of the palette's scales, `SEQUENTIAL` or `DIVERGING`, for matplotlib."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    name = "goodpix diverging" if values is DIVERGING else "goodpix sequential"
+    return LinearSegmentedColormap.from_list(name, list(values))
+
+
+def limits(values: npt.NDArray[np.float64], *, share: float = 0.0) -> tuple[float, float]:
+    """Return the ends of a scale that shows some numbers.
+
+    Parameters
+    ----------
+    values : ndarray of float64
+        The numbers; NaN is none.
+    share : float
+        The part of them, at each end, that may lie beyond it.
+    """
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return 0.0, 1.0
+    low, high = (float(each) for each in np.quantile(known, [share, 1 - share]))
+    if low == high:
+        margin = abs(low) * 0.01 or 0.01
+        return low - margin, high + margin
+    return low, high
+
+
+def colour_bar(ax: "Axes", values: npt.NDArray[np.float64], ends: tuple[float, float], label: str) -> Any:
+    """Add the scale of `SEQUENTIAL` between two ends beside axes, and return the mappable that colours numbers."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    mappable = ScalarMappable(Normalize(*ends), colour_scale())
+    known = values[np.isfinite(values)]
+    below, above = (bool(known.size and side) for side in (np.any(known < ends[0]), np.any(known > ends[1])))
+    extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get((below, above), "neither")
+    figure = ax.get_figure(root=True)
+    assert figure is not None  # axes to draw in have one
+    figure.colorbar(mappable, ax=ax, label=label, shrink=0.85, extend=extend)
+    return mappable
+
+
+def title(ax: "Axes", *lines: str, pad: float = 6.0) -> None:
+    """Write lines over axes, from the left, so many points above them; empty ones are left out."""
+    ax.set_title("\n".join(line for line in lines if line), loc="left", pad=pad)
+
+
+def tidy(ax: "Axes", *, frame: bool = True) -> None:
+    """Take away the lines of axes that say nothing: the upper and the right one, or all."""
+    for side, spine in ax.spines.items():
+        spine.set_visible(frame and side in ("left", "bottom"))
+    if not frame:
+        ax.set_xticks([])
+        ax.set_yticks([])
+
+
+def say_nothing(ax: "Axes", text: str = "nothing matches") -> "Axes":
+    """Say in words that there is nothing to show."""
+    tidy(ax, frame=False)
+    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color=TEXT_COLOUR, wrap=True)
+    return ax
+
+
+def no_data_patch(label: str = "no data") -> "Patch":
+    """Return what stands in a legend for places without a number."""
+    from matplotlib.patches import Patch
+
+    return Patch(facecolor=NO_DATA_COLOUR, edgecolor=TEXT_COLOUR, hatch=HATCH, linewidth=0.5, label=label)

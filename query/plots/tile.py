@@ -1,0 +1,115 @@
+"""Pictures of what lies on a coadd's pixels."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from ...schema.criteria import Criterion, Selection
+from ..palette import NO_DATA_COLOUR
+from .style import colour_scale, in_one_look, new_axes, title
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ..catalogue import Catalogue
+
+__all__ = ["plot_counts", "plot_tile", "reduced"]
+
+# Pixels a side that a picture shows; larger maps are averaged.
+_SHOWN = 1600
+
+
+def plot_tile(
+    cat: "Catalogue", tilename: str, band: str, selection: Selection | None = None, *, ax: "Axes | None" = None
+) -> "Axes":
+    """Draw how many epochs are good at each pixel of a tile's coadd.
+
+    Parameters
+    ----------
+    cat : Catalogue
+        Where from. Every mask of the tile and band is read.
+    tilename, band : str
+        Which coadd.
+    selection : Selection, optional
+        A definition of good other than the default; named in the title.
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    Axes
+        With the coadd's zero-based pixels on both axes.
+
+    Raises
+    ------
+    MaskNotFoundError
+        If the catalogue has no such tile and band.
+    """
+    wanted = selection or Selection()
+    counts = cat.good_epoch_map(tilename, band, wanted)
+    # those without an SE segmentation map stay out, unless that does not matter
+    counted = "n_epochs" if Criterion.SE_SEG in wanted.ignore else "n_epochs_used"
+    n_epochs = int(cat.tiles(tilename=[tilename], band=[band])[counted][0])
+    return plot_counts(counts, f"{tilename}  {band}  good ones of {n_epochs} epochs", f"selection: {wanted}", ax=ax)
+
+
+@in_one_look
+def plot_counts(counts: npt.NDArray[np.integer], *lines: str, ax: "Axes | None" = None) -> "Axes":
+    """Draw numbers of epochs on a coadd's pixels; of a large map the means over squares of pixels.
+
+    Parameters
+    ----------
+    counts : ndarray of integers, shape (ny, nx)
+        What to draw.
+    *lines : str
+        The title.
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+    """
+    # matplotlib is an extra, and slow to import
+    from matplotlib.ticker import MaxNLocator
+
+    ny, nx = counts.shape
+    if ax is None:
+        height = min(max(7.0 * ny / nx, 4.0), 9.0)
+        ax = new_axes(height * nx / ny + 2.0, height + 1.0)
+    step = -(-max(ny, nx) // _SHOWN)
+    means = reduced(counts, step)
+    picture = ax.imshow(
+        np.ma.masked_equal(means, 0),
+        origin="lower",
+        cmap=colour_scale().with_extremes(bad=NO_DATA_COLOUR),
+        vmin=0,
+        vmax=max(1, int(counts.max())),
+        interpolation="nearest",
+        extent=(-0.5, step * means.shape[1] - 0.5, -0.5, step * means.shape[0] - 0.5),
+    )
+    ax.set_xlim(-0.5, nx - 0.5)
+    ax.set_ylim(-0.5, ny - 0.5)
+    label = "good epochs" + (f", mean of {step} x {step} pixels" if step > 1 else "")
+    figure = ax.get_figure(root=True)
+    assert figure is not None  # axes to draw in have one
+    figure.colorbar(picture, ax=ax, label=label, shrink=0.9, ticks=MaxNLocator(integer=True))
+    none = 1 - np.count_nonzero(counts) / counts.size
+    title(ax, *lines[:1], f"none at {none:.1%} of the pixels (grey)", *lines[1:])
+    ax.set_xlabel("x (coadd pixels)")
+    ax.set_ylabel("y (coadd pixels)")
+    return ax
+
+
+def reduced(image: npt.NDArray[np.integer], step: int) -> npt.NDArray[np.float64]:
+    """Return the means over squares of pixels; those at the far edges may be cut off.
+
+    Parameters
+    ----------
+    image : ndarray of integers, shape (ny, nx)
+        What to average.
+    step : int
+        Pixels a side.
+    """
+    ny, nx = image.shape
+    rows, columns = np.arange(0, ny, step), np.arange(0, nx, step)
+    sums = np.add.reduceat(np.add.reduceat(image, rows, axis=0, dtype=np.int64), columns, axis=1)
+    out: npt.NDArray[np.float64] = sums / np.outer(np.diff(rows, append=ny), np.diff(columns, append=nx))
+    return out

@@ -1,0 +1,118 @@
+"""The amplifier halves of every CCD, each with one number."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from ...schema.errors import UsageError
+from ...schema.tables import ccd_bit_night, ccd_night
+from ..filters import Filters
+from ..focalplane import FOCAL_PLANE, HALVES
+from ..frames import read_frame
+from ..listings import Listings
+from .needed import check_tables
+from .outliers import outliers
+from .statistic import RATIOS, Statistic
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["ccd_halves"]
+
+
+def ccd_halves(cat: Listings, statistic: str = "fraction_good_se", **filters: Any) -> "pd.DataFrame":
+    """Return one row per amplifier half of each CCD of DECam, with a number.
+
+    Parameters
+    ----------
+    cat : Catalogue
+        Where from.
+    statistic : str
+        Any of ``ccd_night``: ``fraction_good_se``, which is counted by amplifier, or
+        ``fraction_se_seg``, ``fraction_se_weight``, ``fraction_se_bmask`` and the columns, which are of whole CCDs;
+        or the share of pixels with a bit of the SE mask, such as ``"SE:STAR"`` or ``"SE:32"``.
+    **filters
+        ``band``, ``ccdnum`` and ``nite``, such as ``"20150101:20151231"``: see `goodpix.query.filters.Filters`, over
+        ``ccd_night``.
+
+    Returns
+    -------
+    DataFrame
+        ``ccdnum``, ``detpos`` and ``half`` (a or b), of all 62 CCDs; ``n_ccd_images`` and ``n_nights`` that
+        match; ``value``, the median over nights of what each night's CCD images have in sum, or of a count the sum;
+        null where there is none. ``outlier`` where it is far from the others, see
+        `goodpix.query.summary.outliers.outliers`.
+
+    Raises
+    ------
+    UnknownNameError
+        If a filter, column, bit or statistic does not exist.
+    CatalogueVersionError
+        If the catalogue has no such sums yet.
+    """
+    import pandas as pd  # slow to import
+
+    names = [f"{statistic}_amp_{half}" for half in HALVES]
+    by_half = {half: name if name in RATIOS else statistic for half, name in zip(HALVES, names, strict=True)}
+    query = _of_bit(cat, statistic, filters) if ":" in statistic else _of_nights(cat, by_half.values(), filters)
+    of_ccds = read_frame(cat.database.engine, query).groupby("ccdnum")
+    over_nights = "sum" if statistic.startswith("n_") else "median"
+    values = {name: getattr(of_ccds[name], over_nights)() for name in by_half.values()}
+    n_images_of, n_nights_of = of_ccds.n_ccd_images.sum(), of_ccds.size()
+    places = [(ccd, half) for ccd in FOCAL_PLANE.values() for half in HALVES]
+    value = np.array([float(values[by_half[half]].get(ccd.ccdnum, np.nan)) for ccd, half in places])
+    return pd.DataFrame(
+        {
+            "ccdnum": [ccd.ccdnum for ccd, _ in places],
+            "detpos": [ccd.detpos for ccd, _ in places],
+            "half": [half for _, half in places],
+            "n_ccd_images": [int(n_images_of.get(ccd.ccdnum, 0)) for ccd, _ in places],
+            "n_nights": [int(n_nights_of.get(ccd.ccdnum, 0)) for ccd, _ in places],
+            "value": value,
+            "outlier": outliers(value),
+        }
+    )
+
+
+def _of_nights(cat: Listings, names: Iterable[str], filters: Mapping[str, Any]) -> "sa.Select[Any]":
+    """Return the query of some statistics of each CCD and night."""
+    check_tables(cat, ccd_night)
+    wanted = {name: Statistic.of(name, ccd_night).value.label(name) for name in names}
+    return (
+        sa.select(ccd_night.c.ccdnum, _total(ccd_night.c.n_ccd_images, "n_ccd_images"), *wanted.values())
+        .where(*Filters.of(**filters).conditions(ccd_night))
+        .group_by(ccd_night.c.ccdnum, ccd_night.c.nite)
+    )
+
+
+def _of_bit(cat: Listings, statistic: str, filters: Mapping[str, Any]) -> "sa.Select[Any]":
+    """Return the query of the share of pixels with a mask bit, of each CCD and night."""
+    check_tables(cat, ccd_night, ccd_bit_night)
+    plane, _, name = (part.strip() for part in statistic.partition(":"))
+    if plane.upper() != "SE":
+        raise UsageError(f"statistic {statistic!r}: expected a bit of the SE mask, such as SE:STAR")
+    bit = cat.database.identity.bit_names.bit("SE", int(name) if name.isdecimal() else name)
+    wanted = Filters.of(**filters)
+    if wanted.min or wanted.max or wanted.where is not None:
+        raise UsageError(f"statistic {statistic!r} has no bounds: expected the filters band, ccdnum and nite")
+    night, of_bit = ccd_night.c, ccd_bit_night.c
+    none = sa.literal(0, sa.BigInteger)
+    # a night without a row of the bit has no such pixel
+    both = sa.union_all(
+        sa.select(night.ccdnum, night.nite, night.n_ccd_images, night.n_pixels, none.label("n_set")).where(
+            *wanted.conditions(ccd_night)
+        ),
+        sa.select(of_bit.ccdnum, of_bit.nite, none, none, of_bit.n_pixels).where(
+            of_bit.bit == bit, *wanted.conditions(ccd_bit_night)
+        ),
+    ).subquery()
+    share = sa.cast(sa.func.sum(both.c.n_set), sa.Double) / sa.func.sum(both.c.n_pixels)
+    return sa.select(both.c.ccdnum, _total(both.c.n_ccd_images, "n_ccd_images"), share.label(statistic)).group_by(
+        both.c.ccdnum, both.c.nite
+    )
+
+
+def _total(column: "sa.ColumnElement[Any]", name: str) -> "sa.Label[Any]":
+    return sa.cast(sa.func.sum(column), sa.BigInteger).label(name)

@@ -1,0 +1,71 @@
+"""What each criterion costs, in total and alone."""
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from ...schema.criteria import COADD_CRITERIA, Criterion
+from ...schema.views import VIEWS
+from ..filters import Filters
+from ..listings import Listings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["criteria_costs"]
+
+
+def criteria_costs(cat: Listings, **filters: Any) -> "pd.DataFrame":
+    """Return how many pixels fail each criterion, and how many fail it alone: sums over epochs, by band.
+
+    Parameters
+    ----------
+    cat : Catalogue
+        Where from.
+    **filters
+        Which tiles and bands: see `goodpix.query.filters.Filters`, over ``tile_quality``.
+
+    Returns
+    -------
+    DataFrame
+        ``band`` and ``criterion``, seven rows of each band; ``n_fail`` and ``n_only`` pixels of the epochs;
+        ``n_pixels``, all of them, or for the coadd's criteria those on the coadd; ``fraction_fail`` and
+        ``fraction_only`` of these. Null where no epoch counts.
+
+    Raises
+    ------
+    UnknownNameError
+        If a filter or column does not exist.
+    """
+    import pandas as pd  # slow to import
+
+    view = VIEWS["tile_quality"].table
+    names = [f"{prefix}_{str(each.name).lower()}" for each in Criterion for prefix in ("n", "only")]
+    sums = [
+        sa.cast(sa.func.sum(view.c[name]), sa.BigInteger).label(name) for name in ("n_pixels", "n_on_coadd", *names)
+    ]
+    query = (
+        sa.select(view.c.band, *sums)
+        .where(*Filters.of(**filters).conditions(view))
+        .group_by(view.c.band)
+        .order_by(view.c.band)
+    )
+    with cat.database.engine.connect() as connection:
+        found = connection.execute(query).mappings().all()
+    rows = [
+        {
+            "band": of_band["band"],
+            "criterion": criterion.name,
+            "n_fail": of_band[f"n_{str(criterion.name).lower()}"],
+            "n_only": of_band[f"only_{str(criterion.name).lower()}"],
+            "n_pixels": of_band["n_on_coadd" if criterion in COADD_CRITERIA else "n_pixels"],
+        }
+        for of_band in found
+        for criterion in Criterion
+    ]
+    kinds = {"band": "str", "criterion": "str", "n_fail": "Int64", "n_only": "Int64", "n_pixels": "Int64"}
+    out = pd.DataFrame({name: pd.Series([row[name] for row in rows], dtype=kind) for name, kind in kinds.items()})
+    whole = out.n_pixels.astype("float64").where(out.n_pixels > 0)
+    return out.assign(
+        fraction_fail=out.n_fail.astype("float64") / whole, fraction_only=out.n_only.astype("float64") / whole
+    )

@@ -1,0 +1,135 @@
+"""The number that a picture shows of each tile, CCD or night, by its name."""
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import sqlalchemy as sa
+
+from ...schema.criteria import COADD_CRITERIA, Criterion
+from ...schema.errors import UnknownNameError, UsageError
+
+__all__ = ["RATIOS", "Ratio", "Statistic", "statistics_of"]
+
+Expression = sa.ColumnElement[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A ratio of two columns, which over many rows is one of sums.
+
+    Parameters
+    ----------
+    part, whole : str
+        The columns.
+    """
+
+    part: str
+    whole: str
+
+
+def _ratios() -> dict[str, Ratio]:
+    found = {
+        "fraction_good_se": Ratio("n_good_se", "n_pixels"),
+        "fraction_good_on_coadd": Ratio("n_good", "n_on_coadd"),
+        "fraction_good": Ratio("n_good", "n_pixels"),
+        "fraction_good_se_amp_a": Ratio("n_good_se_amp_a", "n_pixels_amp_a"),
+        "fraction_good_se_amp_b": Ratio("n_good_se_amp_b", "n_pixels_amp_b"),
+        "coadd_fraction_good": Ratio("coadd_n_good", "coadd_n_pixels"),
+        "sky_rate": Ratio("skybrite", "exptime"),
+    }
+    for criterion in Criterion:
+        name = str(criterion.name).lower()
+        whole = "n_on_coadd" if criterion in COADD_CRITERIA else "n_pixels"
+        found[f"fraction_{name}"] = Ratio(f"n_{name}", whole)
+        found[f"fraction_only_{name}"] = Ratio(f"only_{name}", whole)
+    return found
+
+
+RATIOS: Mapping[str, Ratio] = MappingProxyType(_ratios())
+"""Ratios by the names that a statistic may have besides those of columns.
+
+``sky_rate`` is the sky brightness that was subtracted over the exposure time; ``fraction_<criterion>`` the share of
+pixels that fail it, of those on the coadd for the coadd's criteria, and ``fraction_only_<criterion>`` that of those
+that fail nothing else.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """A number of some rows of a table or view.
+
+    Parameters
+    ----------
+    name : str
+        A column's name, or one of `RATIOS`.
+    meaning : str
+        How it comes from columns, such as ``n_good_se / n_pixels``.
+    value : SQLAlchemy expression
+        The number of one group of rows: a ratio of sums; of counts and areas the sum; of anything else the mean. Rows
+        where it is null are left out, and it is null where no row is left.
+    """
+
+    name: str
+    meaning: str
+    value: Expression
+
+    @classmethod
+    def of(cls, name: str, table: sa.TableClause) -> "Statistic":
+        """Return the statistic of a table or view that has a name.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is none of the name.
+        UsageError
+            If its column is not numeric.
+        """
+        ratio = RATIOS.get(name)
+        if ratio is not None:
+            part, whole = (_column(table, each) for each in (ratio.part, ratio.whole))
+            if part is not None and whole is not None:
+                return cls(name, f"{ratio.part} / {ratio.whole}", _ratio_of_sums(part, whole).label("value"))
+        column = _column(table, name)
+        if column is None or (ratio is None and name.startswith("fraction_")):
+            known = statistics_of(table)
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f", did you mean {near[0]!r}?" if near else f": expected one of {', '.join(known)}"
+            raise UnknownNameError(f"{table.name} has no statistic {name!r}{hint}")
+        if not isinstance(column.type, sa.Integer | sa.Numeric | sa.Float):
+            raise UsageError(f"column {name} is not numeric: expected a numeric column")
+        if name.startswith(("n_", "only_", "area_", "coadd_n_")):
+            return cls(name, f"sum of {name}", _total(column).label("value"))
+        return cls(name, name, sa.func.avg(column, type_=sa.Double).label("value"))
+
+
+def statistics_of(table: sa.TableClause) -> list[str]:
+    """Return the names of the statistics that a table or view has, ratios first."""
+    ratios = [name for name, each in RATIOS.items() if {each.part, each.whole} <= _known(table)]
+    numeric = [c.name for c in table.c if isinstance(c.type, sa.Integer | sa.Numeric | sa.Float)]
+    return ratios + [name for name in numeric if name not in ratios and not name.startswith("fraction_")]
+
+
+def _known(table: sa.TableClause) -> set[str]:
+    return {c.name.removeprefix("mean_") for c in table.c} | set(table.c.keys())
+
+
+def _column(table: sa.TableClause, name: str) -> Expression | None:
+    """Return a column; what is ``fwhm`` of a CCD image is ``mean_fwhm`` of an exposure."""
+    for each in (name, f"mean_{name}", name.removeprefix("mean_")):
+        if each in table.c:
+            found: Expression = table.c[each]
+            return found
+    return None
+
+
+def _total(column: Expression) -> Expression:
+    kind = sa.BigInteger if isinstance(column.type, sa.Integer) else sa.Double
+    return sa.cast(sa.func.sum(column), kind)  # Postgres adds bigints up to a numeric
+
+
+def _ratio_of_sums(part: Expression, whole: Expression) -> Expression:
+    both = [sa.func.sum(sa.case((other.is_not(None), each))) for each, other in ((part, whole), (whole, part))]
+    return sa.cast(both[0], sa.Double) / sa.func.nullif(sa.cast(both[1], sa.Double), 0.0)

@@ -1,0 +1,117 @@
+"""Pictures that need masks and images: what is drawn is what they hold."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import fitsio
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgba
+from matplotlib.image import AxesImage
+
+import goodpix
+from goodpix.query.imagebehind import grey_levels, image_behind
+from goodpix.query.plots import REASONS, plot_mask, plot_tile, reason_image
+from goodpix.schema.errors import PlaneError, UsageError
+
+from .survey import SPEC, Survey
+
+TILE = SPEC.tilename
+
+
+@pytest.fixture
+def mask(survey: Survey, ingested: Survey) -> goodpix.Mask:
+    """A mask whose image is in a folder of its own, which MEDS_DIR names."""
+    entry = survey.epoch(0)
+    with ingested.catalogue() as catalogue:
+        return catalogue.mask(TILE, "r", entry["expnum"], entry["ccdnum"])
+
+
+def images(axes: object) -> list[AxesImage]:
+    found: list[AxesImage] = axes.images  # type: ignore[attr-defined]  # of Axes
+    return sorted(found, key=lambda each: each.get_zorder())
+
+
+def test_mask_has_the_colours_of_its_reasons(mask: goodpix.Mask) -> None:
+    (picture,) = images(plot_mask(mask))
+    reasons = reason_image(mask)
+    expected = np.array([to_rgba("#ffffff"), *(to_rgba(each.colour) for each in REASONS)])[reasons]
+    np.testing.assert_allclose(np.asarray(picture.get_array()) / 255, expected, atol=1 / 255)
+    assert len(np.unique(reasons)) > 3
+
+
+def test_image_lies_under_the_reasons(mask: goodpix.Mask, survey: Survey) -> None:
+    box = (20, 60, 50, 110)
+    axes = plot_mask(mask.cutout(*box), over="image")
+    behind, reasons = images(axes)
+    pixels = fitsio.read(survey.path(0, "image"), ext="sci")[50:110, 20:60]
+    np.testing.assert_array_equal(behind.get_array(), pixels)
+    assert list(behind.get_extent()) == list(reasons.get_extent()) == [19.5, 59.5, 49.5, 109.5]
+    opacity = np.asarray(reasons.get_array())[..., 3]
+    good = mask.cutout(*box).good()
+    assert set(opacity[good]) == {0}
+    assert all(0 < each < 255 for each in np.unique(opacity[~good]))
+
+
+def test_sky_is_grey_and_stars_are_white(mask: goodpix.Mask) -> None:
+    pixels, good = image_behind(mask), mask.good()
+    black, white = grey_levels(pixels, good)
+    shown = (pixels - black) / (white - black)
+    assert 0.2 < np.median(shown[good]) < 0.6
+    assert np.mean((shown[good] > 0) & (shown[good] < 1)) > 0.99
+    assert shown.max() > 1
+
+
+def test_where_the_image_is_gone_the_picture_says_so(mask: goodpix.Mask, survey: Survey) -> None:
+    survey.path(0, "image").unlink()
+    axes = plot_mask(mask, over="image")
+    assert len(axes.images) == 1
+    line = axes.get_title(loc="left").splitlines()[-1]
+    assert line.startswith("no image: ")
+    assert "no such file" in line
+
+
+def test_image_of_another_size_is_not_shown(mask: goodpix.Mask, survey: Survey) -> None:
+    path = survey.path(0, "image")
+    path.unlink()
+    with fitsio.FITS(path, "rw") as fits:
+        fits.write(np.zeros((7, 9), np.float32), extname="sci")
+    with pytest.raises(PlaneError, match="is 9 x 7: its mask is"):
+        image_behind(mask)
+    assert "no image" in plot_mask(mask, over="image").get_title(loc="left")
+
+
+def test_mask_of_ones_own_has_no_image() -> None:
+    own = goodpix.Mask.from_bool(np.ones((4, 5), np.bool_))
+    with pytest.raises(UsageError, match="has no image"):
+        plot_mask(own, over="image")
+    with pytest.raises(UsageError, match="over is 'stars': expected 'image'"):
+        plot_mask(own, over="stars")
+
+
+def test_tile_shows_its_map_of_good_epochs(ingested: Survey, tmp_path: Path) -> None:
+    selection = goodpix.Selection(ignore=["COADD_SEG"])
+    with ingested.catalogue() as catalogue:
+        axes = plot_tile(catalogue, TILE, "r", selection)
+        expected = catalogue.good_epoch_map(TILE, "r", selection)
+    (picture,) = images(axes)
+    np.testing.assert_array_equal(np.ma.filled(np.ma.asarray(picture.get_array()), 0), expected)
+    first, *_, last = axes.get_title(loc="left").splitlines()
+    assert (first, last) == (f"{TILE}  r  good ones of 3 epochs", "selection: ignore COADD_SEG")
+
+
+@pytest.mark.slow
+def test_what_the_docs_show_runs(tmp_path: Path) -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "plots.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GOODPIX_")}
+    environment["MEDS_DIR"] = str(tmp_path / "goodpix-demo" / "survey")
+    for arguments in (["-m", "goodpix", "demo", "goodpix-demo"], ["-W", "error", "-c", code]):
+        done = subprocess.run(
+            [sys.executable, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    assert all((tmp_path / name).stat().st_size > 5000 for name in ("mask.png", "time.png"))
