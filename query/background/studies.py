@@ -287,7 +287,7 @@ class SkyStudies:
         """Return the residual of good pixels against the radius by which the mask is grown.
 
         Is the mask wide enough? Objects have wings beyond where they are detected: it is where the median no
-        longer changes with the radius. `goodpix.query.background.skyplots.plot_mask_width` draws it.
+        longer changes with the radius. `goodpix.query.plots.plot_mask_width` draws it.
 
         Parameters
         ----------

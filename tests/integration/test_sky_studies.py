@@ -15,8 +15,8 @@ from photutils.background import Background2D, MedianBackground
 import goodpix
 from goodpix.ingest.synthetic import RESIDUAL_LEVEL, make_tile
 from goodpix.query.background.definitions import DEFINITION_COLUMNS
-from goodpix.query.background.skyplots import plot_definitions, plot_mask_width
 from goodpix.query.background.widths import WIDTH_COLUMNS
+from goodpix.query.plots import plot_definitions, plot_mask_width
 from goodpix.schema.errors import FitsFileError, InputChangedError, MaskNotFoundError, UsageError
 
 from .survey import SPEC, Pixels, Survey, break_card, records
@@ -140,7 +140,7 @@ def test_picture_of_widths_has_a_line_for_each_band(larger: Survey) -> None:
     assert axes.get_title(loc="left").splitlines()[-1] == f"selection: {BASE}"
     legend = axes.get_legend()
     assert legend is not None
-    assert [each.get_text().partition(",")[0] for each in legend.get_texts()] == ["i: 2 epochs", "r: 2 epochs"]
+    assert [each.get_text().partition(",")[0] for each in legend.get_texts()] == ["r: 2 epochs", "i: 2 epochs"]
     assert "skysigma" in axes.get_ylabel()
 
 

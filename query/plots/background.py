@@ -2,17 +2,19 @@
 
 from typing import TYPE_CHECKING
 
+from ..palette import NO_DATA_COLOUR, TEXT_COLOUR, band_colour, in_band_order
+from .style import band_marker, in_one_look, new_axes, say_nothing, tidy, title
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
 __all__ = ["plot_definitions", "plot_mask_width"]
 
-# Those of Okabe & Ito (2008), which colour-blind people can tell apart; each with a sign of its own.
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-_SIGNS = ("o", "s", "^", "D", "v", "P")
+_SIZE = (7.5, 4.5)
 
 
+@in_one_look
 def plot_mask_width(widths: "pd.DataFrame", *, ax: "Axes | None" = None) -> "Axes":
     """Draw what is left around objects against the radius by which the mask is grown.
 
@@ -30,31 +32,39 @@ def plot_mask_width(widths: "pd.DataFrame", *, ax: "Axes | None" = None) -> "Axe
     Axes
         A line with error bars for each band, and how many pixels are left along the top.
     """
-    ax = ax or _new_axes()
-    for number, (band, of_band) in enumerate(widths.groupby("band")):
-        left = of_band["n"].iloc[-1] / of_band["n"].iloc[0] if of_band["n"].iloc[0] else 0.0
-        n_epochs, furthest = of_band["n_epochs"].iloc[0], of_band["radius"].iloc[-1]
+    ax = ax or new_axes(*_SIZE)
+    selection = f"selection: {widths['selection'].iloc[0]}" if len(widths) else ""
+    title(ax, "Is the mask wide enough? Where it is flat.", selection)
+    if widths.empty:
+        return say_nothing(ax, "no epoch matches")
+    ax.axhline(0, color=NO_DATA_COLOUR, linewidth=0.8)
+    for band in in_band_order(widths["band"]):
+        of_band = widths[widths["band"] == band]
+        first, last = of_band.iloc[0], of_band.iloc[-1]
+        left = (
+            f"{last['n'] / first['n']:.0%} of good pixels left at {last['radius']:g}"
+            if first["n"]
+            else "no good pixels"
+        )
         ax.errorbar(
             of_band["radius"],
             of_band["median"],
             of_band["median_error"],
-            color=_COLOURS[number % len(_COLOURS)],
-            marker=_SIGNS[number % len(_SIGNS)],
+            color=band_colour(band),
+            marker=band_marker(band),
             markersize=4,
             linewidth=1.2,
             capsize=2,
-            label=f"{band}: {n_epochs} epochs, {left:.0%} of good pixels left at {furthest:g}",
+            label=f"{band}: {first['n_epochs']} epochs, {left}",
         )
-    ax.axhline(0, color="#666666", linewidth=0.8, linestyle="--")
     ax.set_xlabel("radius by which objects are grown (pixels)")
     ax.set_ylabel("median of good (image - background) / skysigma")
-    selection = widths["selection"].iloc[0] if len(widths) else "none"
-    ax.set_title(f"Is the mask wide enough? Where it is flat.\nselection: {selection}", loc="left", fontsize="medium")
-    if len(widths):
-        ax.legend(frameon=False)
+    ax.legend(frameon=False, fontsize="small")
+    tidy(ax)
     return ax
 
 
+@in_one_look
 def plot_definitions(
     definitions: "pd.DataFrame", *, truth: float | None = None, unit: str | None = None, ax: "Axes | None" = None
 ) -> "Axes":
@@ -77,40 +87,32 @@ def plot_definitions(
         A point for each definition and band; thick bars are standard errors, thin ones the scatter between
         epochs.
     """
-    ax = ax or _new_axes()
-    for number, (band, of_band) in enumerate(definitions.groupby("band")):
-        colour, share = _COLOURS[number % len(_COLOURS)], 100 * of_band["fraction"]
+    ax = ax or new_axes(*_SIZE)
+    title(ax, "What a definition of good leaves, and what is left in it")
+    if definitions.empty:
+        return say_nothing(ax, "no epoch matches")
+    bands = in_band_order(definitions["band"])
+    for band in bands:
+        of_band = definitions[definitions["band"] == band]
+        colour, share = band_colour(band), 100 * of_band["fraction"]
         ax.errorbar(share, of_band["level"], of_band["scatter"], color=colour, linestyle="none", linewidth=0.8)
         ax.errorbar(
             share,
             of_band["level"],
             of_band["level_error"],
             color=colour,
-            marker=_SIGNS[number % len(_SIGNS)],
+            marker=band_marker(band),
             linestyle="none",
             linewidth=3,
             label=f"{band}: {of_band['n_epochs'].max()} epochs",
         )
-        for place, level, name in zip(share, of_band["level"], of_band["definition"], strict=True):
-            if number == 0:
+        if band == bands[0]:
+            for place, level, name in zip(share, of_band["level"], of_band["definition"], strict=True):
                 ax.annotate(str(name), (place, level), xytext=(6, 6), textcoords="offset points", fontsize="small")
     if truth is not None:
-        ax.axhline(truth, color="#666666", linewidth=0.8, linestyle="--", label=f"known: {truth:g}")
+        ax.axhline(truth, color=TEXT_COLOUR, linewidth=0.8, linestyle="--", label=f"known: {truth:g}")
     ax.set_xlabel("pixels that are good (%)")
     ax.set_ylabel(f"residual level ({unit})" if unit else "residual level")
-    title = "What a definition of good leaves, and what is left in it\nselection: as written beside each point"
-    ax.set_title(title, loc="left", fontsize="medium")
-    if len(definitions):
-        ax.legend(frameon=False)
+    ax.legend(frameon=False, fontsize="small")
+    tidy(ax)
     return ax
-
-
-def _new_axes() -> "Axes":
-    """Return the axes of a new figure."""
-    # matplotlib is an extra, and slow to import; without pyplot there is no figure of someone else's to draw into
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.5, 4.5), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure.add_subplot()
