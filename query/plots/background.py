@@ -35,8 +35,8 @@ def plot_mask_width(widths: "pd.DataFrame", *, ax: "Axes | None" = None) -> "Axe
     ax = ax or new_axes(*_SIZE)
     selection = f"selection: {widths['selection'].iloc[0]}" if len(widths) else ""
     title(ax, "Is the mask wide enough? Where it is flat.", selection)
-    if widths.empty:
-        return say_nothing(ax, "no epoch matches")
+    if not widths["n"].any():
+        return say_nothing(ax, "no epoch matches, or none can be used")
     ax.axhline(0, color=NO_DATA_COLOUR, linewidth=0.8)
     for band in in_band_order(widths["band"]):
         of_band = widths[widths["band"] == band]
@@ -89,8 +89,8 @@ def plot_definitions(
     """
     ax = ax or new_axes(*_SIZE)
     title(ax, "What a definition of good leaves, and what is left in it")
-    if definitions.empty:
-        return say_nothing(ax, "no epoch matches")
+    if not definitions["n"].any():
+        return say_nothing(ax, "no epoch matches, or none can be used")
     bands = in_band_order(definitions["band"])
     for band in bands:
         of_band = definitions[definitions["band"] == band]
@@ -113,6 +113,6 @@ def plot_definitions(
         ax.axhline(truth, color=TEXT_COLOUR, linewidth=0.8, linestyle="--", label=f"known: {truth:g}")
     ax.set_xlabel("pixels that are good (%)")
     ax.set_ylabel(f"residual level ({unit})" if unit else "residual level")
-    ax.legend(frameon=False, fontsize="small")
+    ax.legend(frameon=False, fontsize="small", loc="upper left")
     tidy(ax)
     return ax

@@ -144,6 +144,14 @@ def test_picture_of_widths_has_a_line_for_each_band(larger: Survey) -> None:
     assert "skysigma" in axes.get_ylabel()
 
 
+def test_picture_of_nothing_says_so(larger: Survey) -> None:
+    with larger.catalogue() as catalogue:
+        left_out = catalogue.mask_width(radii=[0], expnum=201002)
+        none = catalogue.compare_definitions({"one": None}, band="Y")
+    for axes in (plot_mask_width(left_out), plot_definitions(none)):
+        assert [each.get_text() for each in axes.texts] == ["no epoch matches, or none can be used"]
+
+
 # What definitions leave.
 
 
