@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from . import fetch, ingest_epoch, ingest_tile, mapping, mask_size, memory, selection, startup, workers
+from . import fetch, ingest_epoch, ingest_tile, mapping, mask_size, memory, selection, sky, startup, workers
 from .bench import Bench
 from .measure import Result
 
@@ -17,5 +17,6 @@ QUESTIONS: Mapping[str, Callable[[Bench], list[Result]]] = {
     "mask_size": mask_size.run,
     "fetch": fetch.run,
     "selection": selection.run,
+    "sky": sky.run,
     "startup": startup.run,
 }

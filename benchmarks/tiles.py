@@ -101,9 +101,9 @@ def absolute(label: str, survey: Path, info_path: Path, folder: Path) -> Tile:
     return Tile(label, path)
 
 
-def planes_of(image: Any) -> list[Plane]:
-    """Return weight, bmask and seg of an info file's entry."""
-    names = ("weight", "bmask", "seg")
+def planes_of(image: Any, *names: str) -> list[Plane]:
+    """Return planes of an info file's entry: weight, bmask and seg, or those that are named."""
+    names = names or ("weight", "bmask", "seg")
     return [(getattr(image, f"{name}_path"), getattr(image, f"{name}_ext")) for name in names]
 
 

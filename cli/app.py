@@ -10,6 +10,7 @@ from .maps import epoch_map
 from .places import AS_THEY_STAND, at
 from .reading import LISTINGS, epochs, info, listing, mask, sql
 from .serving import dashboard
+from .sky import sky
 from .upkeep import gc, rebuild, upgrade, verify
 from .writing import check, demo, ingest
 
@@ -41,6 +42,7 @@ app.command(context_settings=AS_THEY_STAND)(at)
 app.command()(mask)
 app.command()(check)
 app.command("map")(epoch_map)
+app.command()(sky)
 app.command()(sql)
 app.command()(verify)
 app.command()(rebuild)

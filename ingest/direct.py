@@ -6,11 +6,8 @@ fast way is used but the reading of files.
 """
 
 import itertools
-import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
-from string import Template
 from typing import Any
 
 import esutil
@@ -23,6 +20,7 @@ from ..schema.criteria import BIT_SHIFT, Criterion, fold_bmask
 from ..schema.database import open_for_reading
 from ..schema.errors import MaskNotFoundError
 from ..schema.fitsplanes import PlaneReader, read_scamp_head
+from ..schema.imagefiles import Remembered, planes_of, read_remembered
 from ..schema.maskfile import MaskFile
 from ..schema.rle import decode
 from ..schema.rows import MaskKey
@@ -93,7 +91,7 @@ def check_mask(db: str | os.PathLike[str], tilename: str, band: str, expnum: int
     """
     key = MaskKey(tilename, band, "epoch", expnum, ccdnum)
     with open_for_reading(db) as database:
-        coadd, epoch, run = tables.coadd, tables.epoch, tables.ingest_run
+        coadd, epoch = tables.coadd, tables.epoch
         with database.engine.connect() as connection:
             of_coadd = connection.execute(
                 sa.select(coadd).where(coadd.c.tilename == tilename, coadd.c.band == band)
@@ -108,11 +106,10 @@ def check_mask(db: str | os.PathLike[str], tilename: str, band: str, expnum: int
             ).one_or_none()
             if of_coadd is None or of_epoch is None:
                 raise MaskNotFoundError(f"the catalogue has no {key}")
-            arguments = connection.execute(sa.select(run.c.arguments).where(run.c.run_id == of_epoch.run_id)).scalar()
+            remembered = read_remembered(connection)
         file = MaskFile.open(database.root.path(of_coadd.mask_file))
         stored = decode(file.runs(of_epoch.mask_row_group, key))
         wcs_source = database.identity.wcs_source
-    remembered = json.loads(arguments or "{}").get("variables", {})
     return compare(stored, _read_side(of_epoch, wcs_source, remembered), _read_side(of_coadd, "image", remembered))
 
 
@@ -125,12 +122,9 @@ class Side:
     offset: float
 
 
-def _read_side(row: Any, wcs_source: str, remembered: Mapping[str, str]) -> Side:
+def _read_side(row: Any, wcs_source: str, remembered: Remembered) -> Side:
     """Read the planes and the header that a row names."""
-    unset = {name: value for name, value in remembered.items() if name not in os.environ}
-    planes = {
-        name: [Template(path).safe_substitute(unset), *ext] for name, (path, *ext) in json.loads(row.planes).items()
-    }
+    planes = planes_of(row._mapping, remembered)
     with PlaneReader() as reader:
         header = reader.plane(*planes["image"]).header
         if wcs_source == "scamp":

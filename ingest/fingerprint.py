@@ -1,16 +1,12 @@
 """The fingerprint of inputs: what says that a mask need not be made again."""
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass
 
+from ..schema.fingerprint import FINGERPRINTED, fingerprint
 from ..schema.fitsplanes import file_state
 from .infofile import EpochInfo, TileInfo
 
-__all__ = ["MASK_RULE_VERSION", "Options", "coadd_fingerprint", "epoch_fingerprint"]
-
-MASK_RULE_VERSION = 1
-"""Raised whenever the same inputs can give other pixels."""
+__all__ = ["Options", "coadd_fingerprint", "epoch_fingerprint"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +37,11 @@ def coadd_fingerprint(info: TileInfo, options: Options) -> str:
 
 def epoch_fingerprint(entry: EpochInfo, options: Options, of_coadd: str) -> str:
     """Return the fingerprint of an epoch; it changes with the coadd's, `of_coadd`."""
-    paths = [entry.image_path, entry.weight_path, entry.bmask_path, entry.seg_path, entry.head_path]
+    paths = [getattr(entry, f"{name}_path") for name in FINGERPRINTED]
     # an option that does not matter to the epoch is no reason to make it again
     of_options = asdict(options) | {"allow_missing_se_seg": options.allow_missing_se_seg and not entry.seg_path}
     return _digest([path for path in paths if path], entry.model_dump(), of_options | {"coadd": of_coadd})
 
 
 def _digest(paths: list[str], values: dict[str, object], options: dict[str, object]) -> str:
-    parts = {
-        "files": {path: file_state(path) for path in paths},
-        "info": values,
-        "options": options,
-        "rule": MASK_RULE_VERSION,
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return fingerprint({path: file_state(path) for path in paths}, values, options)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pyarrow import concat_tables
@@ -10,6 +11,8 @@ from pyarrow import concat_tables
 from ..schema.criteria import Selection
 from ..schema.errors import UsageError
 from ..schema.rows import MaskKey
+from .background.dataset import joined
+from .background.studies import SkyStudies
 from .filters import Bounds
 from .listings import Listings
 from .mapping import Mapped, map_masks
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["Catalogue"]
 
 
-class Catalogue(Listings):
+class Catalogue(Listings, SkyStudies):
     """A catalogue of good background pixels, opened read-only; a context manager.
 
     Parameters
@@ -101,6 +104,16 @@ class Catalogue(Listings):
         stored = self._view("epoch_quality", now)
         found = self.map(Recount(selection), executor, workers=workers, **now)
         return later.of_frame(recounted(stored, found, selection))
+
+    def with_background(self, folder: str | os.PathLike[str], **filters: Any) -> "pd.DataFrame":
+        """Return epochs, see `epochs`, beside what a folder of sky statistics has of each; see `extend_background`.
+
+        Returns
+        -------
+        DataFrame
+            One row per epoch, or per part of it. Nulls where the folder has nothing of the epoch's mask as it is now.
+        """
+        return joined(self.epochs(**filters), Path(folder))
 
     def mask(self, tilename: str, band: str, expnum: int | None = None, ccdnum: int | None = None) -> Mask:
         """Return one mask: of an epoch, or the coadd's own where no exposure is given.

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from ..schema.columns import Column
+
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["frame", "read_frame"]
+__all__ = ["frame", "read_frame", "typed_frame"]
 
 
 def frame(columns: Iterable[sa.ColumnElement[Any]], rows: Iterable[Sequence[Any]]) -> "pd.DataFrame":
@@ -17,13 +19,17 @@ def frame(columns: Iterable[sa.ColumnElement[Any]], rows: Iterable[Sequence[Any]
     Whole numbers and truth values stay what they are where some are null (pandas' ``Int64`` and
     ``boolean``): a null never turns into a zero, nor a count into a float.
     """
+    return typed_frame([Column(getattr(each, "name", ""), _kind(each), True, "") for each in columns], rows)
+
+
+def typed_frame(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> "pd.DataFrame":
+    """Return rows as a data frame whose types are those of the columns, empty or not; see `frame`."""
     import pandas as pd  # slow to import, and the command line starts without it
 
-    listed = list(columns)
-    values = list(zip(*rows, strict=True)) or [()] * len(listed)
+    values = list(zip(*rows, strict=True)) or [()] * len(columns)
     series = {}
-    for column, each in zip(listed, values, strict=True):
-        series[getattr(column, "name", "")] = pd.Series(list(each), dtype=_dtype(column, None in each))
+    for column, each in zip(columns, values, strict=True):
+        series[column.name] = pd.Series(list(each), dtype=_dtype(column.kind, None in each))
     return pd.DataFrame(series)
 
 
@@ -33,11 +39,17 @@ def read_frame(engine: sa.Engine, query: "sa.Select[Any]") -> "pd.DataFrame":
         return frame(query.selected_columns, connection.execute(query))
 
 
-def _dtype(column: sa.ColumnElement[Any], has_null: bool) -> str:
+def _kind(column: sa.ColumnElement[Any]) -> type:
     if isinstance(column.type, sa.Boolean):
-        return "boolean" if has_null else "bool"
+        return bool
     if isinstance(column.type, sa.Integer):
+        return int
+    return float if isinstance(column.type, sa.Numeric | sa.Float) else str
+
+
+def _dtype(kind: type, has_null: bool) -> str:
+    if kind is bool:
+        return "boolean" if has_null else "bool"
+    if kind is int:
         return "Int64" if has_null else "int64"
-    if isinstance(column.type, sa.Numeric | sa.Float):
-        return "float64"
-    return "str"
+    return "float64" if kind is float else "str"

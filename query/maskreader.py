@@ -180,7 +180,8 @@ def _rows(kind: str) -> "sa.Select[Any]":
     if kind == "coadd":
         return sa.select(coadd)
     same_tile = sa.and_(coadd.c.tilename == epoch.c.tilename, coadd.c.band == epoch.c.band)
-    return sa.select(epoch, coadd.c.mask_file).join_from(epoch, coadd, same_tile)
+    of_coadd = (coadd.c.mask_file, coadd.c.fingerprint.label("coadd_fingerprint"))
+    return sa.select(epoch, *of_coadd).join_from(epoch, coadd, same_tile)
 
 
 def _instead(connection: sa.Connection, key: MaskKey) -> str:

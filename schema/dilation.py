@@ -8,7 +8,10 @@ import numpy.typing as npt
 from .errors import UsageError
 from .jit import kernel
 
-__all__ = ["dilate"]
+__all__ = ["dilate", "squared_distance"]
+
+# Its square, and twice that, are still of 32 bits.
+_FURTHEST = 10_000
 
 
 def dilate(pixels: npt.NDArray[np.bool_], radius: float) -> npt.NDArray[np.bool_]:
@@ -51,6 +54,38 @@ def dilate(pixels: npt.NDArray[np.bool_], radius: float) -> npt.NDArray[np.bool_
     return out.T
 
 
+def squared_distance(pixels: npt.NDArray[np.bool_], reach: int) -> npt.NDArray[np.uint32]:
+    """Return the squared distance of each pixel to the nearest one that is set.
+
+    ``squared_distance(pixels, reach) <= radius**2`` is ``dilate(pixels, radius)`` for every radius up to `reach`.
+
+    Parameters
+    ----------
+    pixels : ndarray of bool, shape (ny, nx)
+        The set. Fastest where the memory order is column-major.
+    reach : int
+        Pixels, up to 10000; what is further away has ``reach**2 + 1``.
+
+    Returns
+    -------
+    ndarray of uint32, shape (ny, nx)
+        The memory order is column-major.
+
+    Raises
+    ------
+    UsageError
+        If `reach` is negative or too large.
+    """
+    if not 0 <= reach <= _FURTHEST:
+        raise UsageError(f"reach is {reach}: expected pixels, 0 to {_FURTHEST}")
+    columns = np.ascontiguousarray(pixels.T)
+    distance: npt.NDArray[np.uint32] = np.empty(columns.shape, np.uint32)
+    _distance_in_column(columns, reach + 1, distance)
+    out: npt.NDArray[np.uint32] = np.full(columns.shape, reach * reach + 1, np.uint32)
+    _nearest_column(distance, reach, out)
+    return out.T
+
+
 @kernel
 def _distance_in_column(columns: npt.NDArray[np.bool_], too_far: int, out: npt.NDArray[np.unsignedinteger]) -> None:
     """Write how far the nearest set pixel of the same column is, at most `too_far`."""
@@ -78,3 +113,14 @@ def _reach_columns(
             height = heights[abs(other - x)]
             for y in range(ny):
                 out[x, y] |= distance[other, y] <= height
+
+
+@kernel
+def _nearest_column(distance: npt.NDArray[np.uint32], reach: int, out: npt.NDArray[np.uint32]) -> None:
+    """Lower squared distances to those to the set pixels of the columns around."""
+    nx, ny = distance.shape
+    for x in range(nx):
+        for other in range(max(0, x - reach), min(nx, x + reach + 1)):
+            across = np.uint32((other - x) * (other - x))
+            for y in range(ny):
+                out[x, y] = min(out[x, y], distance[other, y] * distance[other, y] + across)

@@ -13,6 +13,7 @@ __all__ = [
     "GoodpixError",
     "HeaderMismatchError",
     "InfoFileError",
+    "InputChangedError",
     "MalformedRunsError",
     "MaskFileError",
     "MaskFileMissingError",
@@ -48,6 +49,10 @@ class InfoFileError(GoodpixError, ValueError):
 
 class FitsFileError(GoodpixError, OSError):
     """A FITS file or extension that is missing or cannot be read."""
+
+
+class InputChangedError(GoodpixError, ValueError):
+    """Files of an image that are not those its mask was made from."""
 
 
 class PlaneError(GoodpixError, ValueError):

@@ -2,7 +2,7 @@
 
 A tile has the layout, headers and compression of the Dark Energy Survey and real DECam astrometry.
 One list of sources lies under the coadd and all epochs, and every single-epoch image has a residual sky
-of `RESIDUAL_LEVEL` with a slope of `RESIDUAL_GRADIENT`.
+of `RESIDUAL_LEVEL` with a slope of `RESIDUAL_GRADIENT`; ``*_sky_truth.json`` beside each info file says so.
 """
 
 import math
@@ -35,6 +35,7 @@ from .drawing import (
     residual_sky,
 )
 from .exposure import Exposure, exposure_cards
+from .skytruth import write_truth
 from .stacking import coadd_planes
 from .surveyfiles import CoaddFiles, EpochFiles, Plane, write_info, write_packed, write_plain
 from .tilespec import FULL, SMALL, TileSpec
@@ -84,8 +85,9 @@ def make_tile(folder: Path, spec: TileSpec = SMALL) -> list[Path]:
         path.unlink(missing_ok=True)
     epochs = [[_make_epoch(tile, band, index) for index in range(spec.n_epochs)] for band in bands]
     coadds = _make_coadds(tile, bands)
-    for path, coadd, src_info in zip(info_paths, coadds, epochs, strict=True):
-        write_info(path, {**coadd, "src_info": src_info})
+    for band, path, coadd, made in zip(bands, info_paths, coadds, epochs, strict=True):
+        write_truth(tile.folder / band.files.truth, [exposure for exposure, _ in made])
+        write_info(path, {**coadd, "src_info": [entry for _, entry in made]})
     return info_paths
 
 
@@ -147,8 +149,8 @@ def _make_coadds(tile: _Tile, bands: Sequence[_Band]) -> list[dict[str, Any]]:
     return entries
 
 
-def _make_epoch(tile: _Tile, band: _Band, index: int) -> dict[str, Any]:
-    """Make the files of one CCD image, and return its entry in the info file."""
+def _make_epoch(tile: _Tile, band: _Band, index: int) -> tuple[Exposure, dict[str, Any]]:
+    """Make the files of one CCD image, and return its entry in the info file as well."""
     spec = tile.spec
     rng = np.random.default_rng([spec.seed, 1, band.number, index])
     exposure, wcs = _observe(tile, band, index, rng)
@@ -181,7 +183,7 @@ def _make_epoch(tile: _Tile, band: _Band, index: int) -> dict[str, Any]:
         head_path = tile.folder / files.head
         head_path.parent.mkdir(parents=True, exist_ok=True)
         head_path.write_text(head)
-    return files.entry(spec.ccd_shape, exposure.expnum, has_head)
+    return exposure, files.entry(spec.ccd_shape, exposure.expnum, has_head)
 
 
 def _observe(tile: _Tile, band: _Band, index: int, rng: np.random.Generator) -> tuple[Exposure, Cards]:

@@ -63,6 +63,11 @@ class CoaddFiles:
         return f"{self.campaign}/pizza_cutter_info/{name}"
 
     @property
+    def truth(self) -> str:
+        """What is known of the sky of its epochs, beside the info file."""
+        return f"{self.campaign}/pizza_cutter_info/{self.tilename}_{self.band}_sky_truth.json"
+
+    @property
     def sources(self) -> str:
         """The folder of everything that belongs to the band."""
         return f"{self.campaign}/{self.tilename}/sources-{self.band}"

@@ -194,7 +194,8 @@ class DashboardServer:
             self._loop.close()
 
     def _stop_loop(self) -> None:
-        if self._loop is not None and self._loop.is_running():
+        # a loop that does not run yet ends as soon as it does
+        if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._loop.stop)
 
     def _server(self) -> Server:

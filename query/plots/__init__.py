@@ -1,5 +1,6 @@
 """Pictures for papers and notebooks, in given axes or a figure of their own; they need the extra ``plot``."""
 
+from .background import plot_definitions, plot_mask_width
 from .criteria import plot_criteria
 from .focalplane import plot_focal_plane
 from .mask import plot_mask, thumbnail
@@ -12,8 +13,10 @@ __all__ = [
     "REASONS",
     "Reason",
     "plot_criteria",
+    "plot_definitions",
     "plot_focal_plane",
     "plot_mask",
+    "plot_mask_width",
     "plot_sky",
     "plot_tile",
     "plot_time",

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from ..palette import OUTLIER_COLOUR, band_colour, in_band_order
 from ..summary.outliers import outliers
 from ..summary.overtime import over_time
-from .style import in_one_look, new_axes, say_nothing, tidy, title
+from .style import band_marker, in_one_look, new_axes, say_nothing, tidy, title
 from .words import filter_words, statistic_words
 
 if TYPE_CHECKING:
@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from ..listings import Listings
 
 __all__ = ["plot_time"]
-
-# so that bands can be told apart without their colours
-_MARKERS = {"u": "P", "g": "o", "r": "s", "i": "^", "z": "D", "Y": "v"}
-_OTHER_MARKER = "X"
 
 
 @in_one_look
@@ -76,7 +72,7 @@ def plot_time(
             when[of_band],
             value,
             s=size,
-            marker=_MARKERS.get(band, _OTHER_MARKER),
+            marker=band_marker(band),
             color=band_colour(band),
             alpha=0.8,
             linewidths=0,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "HATCH",
     "OUTLINE",
+    "band_marker",
     "colour_bar",
     "colour_scale",
     "in_one_look",
@@ -33,6 +34,10 @@ HATCH = "////"
 
 OUTLINE = "#ffffff"
 """Thin lines between areas of colour."""
+
+# so that bands can be told apart without their colours
+_MARKERS = {"u": "P", "g": "o", "r": "s", "i": "^", "z": "D", "Y": "v"}
+_OTHER_MARKER = "X"
 
 Given = ParamSpec("Given")
 Found = TypeVar("Found")
@@ -83,6 +88,11 @@ def new_axes(width: float, height: float) -> "Axes":
     figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
     FigureCanvasAgg(figure)
     return figure.add_subplot()
+
+
+def band_marker(band: str) -> str:
+    """Return the marker of a band, beside its `goodpix.query.palette.band_colour`."""
+    return _MARKERS.get(band, _OTHER_MARKER)
 
 
 def colour_scale(values: Sequence[str] = SEQUENTIAL) -> "LinearSegmentedColormap":

@@ -23,7 +23,7 @@ ARGUMENTS = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
 # the machine may be busy with many other tests
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 PROXY = "sky.example.org"
 NEIGHBOUR = TileSpec(
     tilename="DES2359-3206",

@@ -13,13 +13,23 @@ from goodpix.query.dashboard.serve import DashboardServer
 
 __all__ = ["Dashboard", "Watched", "at", "drag", "open_page", "parameters"]
 
-# Where the plots are, and what they hold; `name` is that of a Bokeh plot.
+# Where a position of a plot is, once nothing moves any more; `name` is that of a Bokeh plot.
 _PLACE = """
-([name, x, y]) => {
-  const model = Bokeh.documents[0].get_model_by_name(name);
-  const view = Bokeh.index.find_one(model);
-  const box = view.canvas_view.el.getBoundingClientRect();
-  return [box.left + view.frame.x_scale.compute(x), box.top + view.frame.y_scale.compute(y)];
+async ([name, x, y]) => {
+  const view = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name));
+  view.el.scrollIntoView();
+  const place = () => {
+    const box = view.canvas_view.el.getBoundingClientRect();
+    return [box.left + view.frame.x_scale.compute(x), box.top + view.frame.y_scale.compute(y)];
+  };
+  let last = place();
+  for (let still = 0; still < 10;) {
+    await new Promise(requestAnimationFrame);
+    const now = place();
+    still = now[0] === last[0] && now[1] === last[1] ? still + 1 : 0;
+    last = now;
+  }
+  return last;
 }
 """
 
@@ -107,7 +117,6 @@ def parameters(page: Page) -> list[str]:
 
 def at(page: Page, plot: str, x: float, y: float) -> tuple[float, float]:
     """Return where a position of a plot is on the screen, scrolled into sight."""
-    page.evaluate("name => Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name)).el.scrollIntoView()", plot)
     found: list[float] = page.evaluate(_PLACE, [plot, x, y])
     return found[0], found[1]
 

@@ -209,12 +209,12 @@ def test_downloads_are_the_mask(
     page: Page, dashboard: Dashboard, mask: goodpix.Mask, address: str, tmp_path: Path
 ) -> None:
     open_page(page, dashboard, f"{address}&border=5")
+    path = tmp_path / f"{TILE}_i_{mask.key.expnum}_{mask.key.ccdnum:02d}.png"
     for kind in ("FITS", "PNG"):
         with page.expect_download() as downloaded:
             page.get_by_text(f"Download {kind}").click()
-        path = tmp_path / downloaded.value.suggested_filename
-        downloaded.value.save_as(path)
-        assert path.name == f"{TILE}_i_{mask.key.expnum}_{mask.key.ccdnum:02d}.{kind.lower()}"
+        assert downloaded.value.suggested_filename == f"{path.stem}.{kind.lower()}"
+        downloaded.value.save_as(tmp_path / downloaded.value.suggested_filename)
     selection = goodpix.Selection(border=5)
     assert np.array_equal(fitsio.read(tmp_path / f"{path.stem}.fits", ext="MASK") == 0, mask.good(selection))
     with Image.open(path) as picture:

@@ -109,8 +109,11 @@ def test_right_ascension_goes_to_the_left_and_a_box_filters_every_page(
     open_page(page, dashboard, "sky?statistic=n_epochs")
     first, second = at(page, "sky-plot", 22.88, -32.10), at(page, "sky-plot", -0.05, -32.10)
     assert first[0] < second[0]
-    drag(page, at(page, "sky-plot", 0.3, -32.05), at(page, "sky-plot", -0.4, -32.15))
-    expect(page.get_by_text("tiles centred in RA, Dec 359.6:0.3")).to_be_visible()
+    drag(page, at(page, "sky-plot", 0.3, -32.085), at(page, "sky-plot", -0.4, -32.115))
+    expect(page.get_by_text("Shown: tiles centred in RA, Dec 359.")).to_be_visible()
+    (box,) = (each.removeprefix("box=") for each in parameters(page) if each.startswith("box="))
+    # as near as the screen's pixels are
+    assert [float(each) for each in re.split("[:,]", box)] == pytest.approx([359.6, 0.3, -32.115, -32.085], abs=0.05)
     expect(page.locator("tbody tr")).to_have_count(2)
     expect(page.locator("tbody a").first).to_have_text(NEIGHBOUR.tilename)
     tiles = catalogue.tiles(tilename=NEIGHBOUR.tilename)
@@ -135,12 +138,16 @@ def test_a_click_on_a_ccd_shows_its_history(page: Page, dashboard: Dashboard, ca
         page.get_by_text(f"CCD {ccd.ccdnum} ({ccd.detpos}): fraction_good_se of its amplifier halves")
     ).to_be_visible()
     assert parameters(page) == [f"ccdnum={ccd.ccdnum}"]
-    expect(page.locator("tbody td").nth(4)).to_have_text(fraction(row.fraction_good_se))
+    images = catalogue.ccds(ccdnum=int(row.ccdnum))
+    expect(page.locator("tbody td").nth(4)).to_have_text(fraction(images.fraction_good_se.min()))
     drawn = page.evaluate(
         "Bokeh.documents[0].get_model_by_name('history-plot').renderers"
         ".map(each => Array.from(each.data_source.data.y))"
     )
-    assert drawn == [pytest.approx([row[f"n_good_se_amp_{half}"] / row[f"n_pixels_amp_{half}"]]) for half in "ab"]
+    nights = images.groupby(["nite", "band"]).sum(numeric_only=True)
+    assert drawn == [
+        pytest.approx(list(nights[f"n_good_se_amp_{half}"] / nights[f"n_pixels_amp_{half}"])) for half in "ab"
+    ]
 
 
 def test_a_ccd_without_data_is_hatched_and_not_zero(
@@ -180,7 +187,7 @@ def test_nights_are_chosen_by_dragging_and_shown_by_exposure(
     page.get_by_role("button", name="by exposure").click()
     expect(page.get_by_text(f"Each point is an exposure; {len(chosen)} of them.")).to_be_visible()
     page.wait_for_function(f"{values}.length === {len(chosen)}")
-    assert page.evaluate(values) == pytest.approx(list(chosen.fraction_good_se))
+    assert sorted(page.evaluate(values)) == pytest.approx(sorted(chosen.fraction_good_se))
 
 
 def test_a_shared_address_shows_the_same(browser: Browser, page: Page, dashboard: Dashboard) -> None:
@@ -212,7 +219,7 @@ def test_what_is_wrong_in_an_address_is_said_and_runs_nothing(page: Page, dashbo
     expect(page.get_by_text("No tile is left").first).to_be_visible()
     expect(page.get_by_text("<img src=x onerror=alert(1)>").first).to_be_visible()
     assert page.locator("img").count() == 0
-    open_page(page, dashboard, "?tiles.sort=mask_file")
+    page.goto(f"{dashboard.url}?tiles.sort=mask_file")
     expect(page.get_by_role("alert")).to_contain_text("cannot be sorted by 'mask_file': expected one of tilename")
 
 

@@ -32,6 +32,7 @@ CONTENDERS = {
     "selection": {"disc of 8 pixels", "scipy binary_dilation, disc of 8 pixels"}
     | {"two masks, run by run", "two boolean images, numpy"}
     | {"epochs(selection=), a criterion ignored", "epochs(selection=), two grown, a border"},
+    "sky": {"Catalogue.background", "Catalogue.extend_background", "fitsio.read of image and weight"},
     "startup": {"goodpix --help", 'python -c "import goodpix"', 'python -c "pass"'},
 }
 
@@ -44,6 +45,7 @@ GOALS = {
     "mask_size": ["<= 0.55 x", "< 1 x", "<= 1.1 x"],
     "fetch": [">= 8 x faster"] * 2,
     "selection": ["<= 0.3 s"],
+    "sky": ["<= 1.3 x"] * 2,
     "startup": ["<= 0.3 s", "<= 0.1 s", "<= 3 s"],
 }
 

@@ -1,5 +1,6 @@
 """Facts about synthetic tiles."""
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -160,6 +161,20 @@ def test_noise_follows_the_weight(tile: Tile) -> None:
     good = (tile.plane(entry, "seg") == 0) & (tile.plane(entry, "bmask") == 0)
     rest = tile.plane(entry, "image") - tile.plane(entry, "bkg")
     assert np.std(rest[good] * np.sqrt(tile.plane(entry, "weight")[good])) == pytest.approx(1, abs=0.03)
+
+
+def test_truth_is_that_of_the_headers_and_the_background(tile: Tile) -> None:
+    path = tile.info_paths[0]
+    truth = json.loads(path.with_name(path.name.replace("pizza_cutter_info.yaml", "sky_truth.json")).read_text())
+    bkg = tile.plane(tile.epochs[0], "bkg").astype(float)
+    assert bkg.mean() == pytest.approx(truth["residual_level"], abs=0.01)
+    assert (bkg[-1] - bkg[0]).mean() == pytest.approx(truth["residual_gradient_y"], abs=0.01)
+    assert (bkg[:, -1] - bkg[:, 0]).mean() == pytest.approx(truth["residual_gradient_x"], abs=0.01)
+    for each, entry in zip(truth["epochs"], tile.epochs, strict=True):
+        header = tile.header(entry)
+        assert (each["expnum"], each["ccdnum"]) == (entry["expnum"], entry["ccdnum"])
+        assert each["noise_amp_a"] ** 2 == pytest.approx(header["SKYVARA"])
+        assert each["noise_amp_b"] ** 2 == pytest.approx(header["SKYVARB"])
 
 
 def test_unique_region_is_inside_the_coadd(tile: Tile) -> None:

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pytest
 from scipy import ndimage
 
-from goodpix.schema.dilation import dilate
+from goodpix.schema.dilation import dilate, squared_distance
 from goodpix.schema.errors import UsageError
 
 RADII = [0, 0.5, 1, np.sqrt(2), 1.5, 2, 2.9, 3, 5, 8.25, 16, 40, 300]
@@ -40,3 +40,23 @@ def test_distance_of_hundreds_of_pixels_is_exact() -> None:
 def test_radius_that_is_no_length_is_refused(radius: float) -> None:
     with pytest.raises(UsageError, match="expected pixels, 0 or more"):
         dilate(np.ones((2, 2), np.bool_), radius)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.003, 0.2, 1.0])
+@pytest.mark.parametrize("reach", [0, 1, 7, 16, 300])
+def test_squared_distance_is_that_of_scipy(reach: int, share: float) -> None:
+    pixels = np.random.default_rng(6).random((70, 45)) < share
+    found = squared_distance(pixels, reach)
+    if share:
+        exact = np.rint(ndimage.distance_transform_edt(~pixels) ** 2)
+        assert np.array_equal(found, np.minimum(exact, reach**2 + 1))
+    assert found.min() > reach**2 or share
+    for radius in (0.5, 1, 1.5, 6.9, 16):
+        if radius <= reach:
+            assert np.array_equal(found <= radius**2, dilate(pixels, radius))
+
+
+@pytest.mark.parametrize("reach", [-1, 10_001])
+def test_reach_that_is_no_length_is_refused(reach: int) -> None:
+    with pytest.raises(UsageError, match="expected pixels, 0 to 10000"):
+        squared_distance(np.ones((2, 2), np.bool_), reach)

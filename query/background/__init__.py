@@ -1,0 +1,1 @@
+"""Studies of the sky background over good pixels."""

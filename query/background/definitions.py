@@ -1,0 +1,76 @@
+"""What definitions of good leave, and what they do to the residual level."""
+
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from typing import TYPE_CHECKING, Any
+
+from ...schema.criteria import Selection
+from ...schema.database import Database
+from ...schema.errors import UsageError
+from .statistics import make_measure, sky_statistics
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["DEFINITION_COLUMNS", "compare_definitions"]
+
+DEFINITION_COLUMNS = {
+    "definition": "name of the definition of good",
+    "band": "filter band",
+    "n_epochs": "epochs with a level",
+    "n_left_out": "epochs without: no good pixels, or files that could not be used",
+    "n": "good pixels of all epochs",
+    "fraction": "n over all their pixels",
+    "level": "mean of plane_level over the epochs",
+    "level_error": "its standard error, as if pixels were independent",
+    "scatter": "standard deviation of plane_level from epoch to epoch; null for a single one",
+    "noise_ratio": "median of noise_ratio over the epochs",
+    "selection": "the definition of good",
+}
+"""Columns of what `compare_definitions` returns, with their meaning."""
+
+_STATISTICS = ("median", "gradient", "noise")
+
+
+def compare_definitions(
+    database: Database,
+    definitions: Mapping[str, Selection | None],
+    options: Mapping[str, bool],
+    *,
+    executor: Executor | None,
+    workers: int,
+    **filters: Any,
+) -> "pd.DataFrame":
+    """Return what each definition of good leaves; see `goodpix.Catalogue.compare_definitions`."""
+    import pandas as pd  # slow to import
+
+    if not definitions:
+        raise UsageError("definitions is empty: expected selections by name")
+    measures = {
+        name: make_measure(database, selection, statistics=_STATISTICS, **options)
+        for name, selection in definitions.items()
+    }
+    found = []
+    for name, measure in measures.items():
+        rows = sky_statistics(database, measure, executor=executor, workers=workers, **filters)
+        found += [_summary(name, str(measure.selection), str(band), part) for band, part in rows.groupby("band")]
+    return pd.DataFrame(found, columns=list(DEFINITION_COLUMNS))
+
+
+def _summary(name: str, selection: str, band: str, rows: "pd.DataFrame") -> dict[str, Any]:
+    """Return the numbers of one definition and band."""
+    used = rows[rows["plane_level"].notna()]
+    n, n_pixels = int(used["n"].sum()), int(used["n_pixels"].sum())
+    return {
+        "definition": name,
+        "band": band,
+        "n_epochs": len(used),
+        "n_left_out": len(rows) - len(used),
+        "n": n,
+        "fraction": n / n_pixels if n_pixels else float("nan"),
+        "level": used["plane_level"].mean(),
+        "level_error": (used["plane_level_error"] ** 2).sum() ** 0.5 / len(used) if len(used) else float("nan"),
+        "scatter": used["plane_level"].std(),
+        "noise_ratio": used["noise_ratio"].median(),
+        "selection": selection,
+    }

@@ -1,0 +1,118 @@
+"""Pictures of studies of the sky background."""
+
+from typing import TYPE_CHECKING
+
+from ..palette import NO_DATA_COLOUR, TEXT_COLOUR, band_colour, in_band_order
+from .style import band_marker, in_one_look, new_axes, say_nothing, tidy, title
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = ["plot_definitions", "plot_mask_width"]
+
+_SIZE = (7.5, 4.5)
+
+
+@in_one_look
+def plot_mask_width(widths: "pd.DataFrame", *, ax: "Axes | None" = None) -> "Axes":
+    """Draw what is left around objects against the radius by which the mask is grown.
+
+    Where a line is flat the mask is wide enough.
+
+    Parameters
+    ----------
+    widths : DataFrame
+        See `goodpix.Catalogue.mask_width`.
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    Axes
+        A line with error bars for each band, and how many pixels are left along the top.
+    """
+    ax = ax or new_axes(*_SIZE)
+    selection = f"selection: {widths['selection'].iloc[0]}" if len(widths) else ""
+    title(ax, "Is the mask wide enough? Where it is flat.", selection)
+    if not widths["n"].any():
+        return say_nothing(ax, "no epoch matches, or none can be used")
+    ax.axhline(0, color=NO_DATA_COLOUR, linewidth=0.8)
+    for band in in_band_order(widths["band"]):
+        of_band = widths[widths["band"] == band]
+        first, last = of_band.iloc[0], of_band.iloc[-1]
+        left = (
+            f"{last['n'] / first['n']:.0%} of good pixels left at {last['radius']:g}"
+            if first["n"]
+            else "no good pixels"
+        )
+        ax.errorbar(
+            of_band["radius"],
+            of_band["median"],
+            of_band["median_error"],
+            color=band_colour(band),
+            marker=band_marker(band),
+            markersize=4,
+            linewidth=1.2,
+            capsize=2,
+            label=f"{band}: {first['n_epochs']} epochs, {left}",
+        )
+    ax.set_xlabel("radius by which objects are grown (pixels)")
+    ax.set_ylabel("median of good (image - background) / skysigma")
+    ax.legend(frameon=False, fontsize="small")
+    tidy(ax)
+    return ax
+
+
+@in_one_look
+def plot_definitions(
+    definitions: "pd.DataFrame", *, truth: float | None = None, unit: str | None = None, ax: "Axes | None" = None
+) -> "Axes":
+    """Draw the residual level against how many pixels each definition of good leaves.
+
+    Parameters
+    ----------
+    definitions : DataFrame
+        See `goodpix.Catalogue.compare_definitions`.
+    truth : float, optional
+        The level that is known, drawn as a line.
+    unit : str, optional
+        The unit of the levels.
+    ax : Axes, optional
+        Where to draw; by default a new figure.
+
+    Returns
+    -------
+    Axes
+        A point for each definition and band; thick bars are standard errors, thin ones the scatter between
+        epochs.
+    """
+    ax = ax or new_axes(*_SIZE)
+    title(ax, "What a definition of good leaves, and what is left in it")
+    if not definitions["n"].any():
+        return say_nothing(ax, "no epoch matches, or none can be used")
+    bands = in_band_order(definitions["band"])
+    for band in bands:
+        of_band = definitions[definitions["band"] == band]
+        colour, share = band_colour(band), 100 * of_band["fraction"]
+        ax.errorbar(share, of_band["level"], of_band["scatter"], color=colour, linestyle="none", linewidth=0.8)
+        ax.errorbar(
+            share,
+            of_band["level"],
+            of_band["level_error"],
+            color=colour,
+            marker=band_marker(band),
+            linestyle="none",
+            linewidth=3,
+            label=f"{band}: {of_band['n_epochs'].max()} epochs",
+        )
+        if band == bands[0]:
+            for place, level, name in zip(share, of_band["level"], of_band["definition"], strict=True):
+                ax.annotate(str(name), (place, level), xytext=(6, 6), textcoords="offset points", fontsize="small")
+    if truth is not None:
+        ax.axhline(truth, color=TEXT_COLOUR, linewidth=0.8, linestyle="--", label=f"known: {truth:g}")
+    ax.set_xlabel("pixels that are good (%)")
+    ax.set_ylabel(f"residual level ({unit})" if unit else "residual level")
+    ax.legend(frameon=False, fontsize="small", loc="upper left")
+    tidy(ax)
+    return ax

@@ -1,0 +1,525 @@
+"""The sky over good pixels: pixels, statistics, and what bad input does to them."""
+
+import json
+import math
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import goodpix
+from goodpix.ingest.synthetic import RESIDUAL_LEVEL, make_tile
+from goodpix.query.background.skyrow import STATISTICS, SkyRow
+from goodpix.schema.columns import columns
+from goodpix.schema.errors import UnknownNameError, UsageError
+
+from .conftest import Run
+from .skyway import plain_statistics
+from .survey import SPEC, Pixels, Survey, break_card, records, rewrite
+
+Selection = goodpix.Selection
+
+WIDE = Selection(grow={"SE_SEG": 8, "COADD_SEG": 8})
+LARGER = replace(SPEC, bands=("r",), coadd_shape=(400, 500), ccd_shape=(400, 200))
+"""With enough good pixels to tell what the sky is."""
+
+SELECTIONS = {
+    "default": Selection(),
+    "ignore": Selection(ignore=["COADD_SEG", "OFF_COADD", "SE_WEIGHT"], ignore_bits={"SE": ["STREAK", "EDGE"]}),
+    "grow": Selection(grow={"SE_SEG": 3}, border=5),
+    "little": Selection(border=30),
+    "nothing": Selection(border=99),
+}
+
+
+@pytest.fixture(scope="module")
+def larger(tmp_path_factory: pytest.TempPathFactory) -> Survey:
+    """A larger tile and its catalogue, for its MEDS_DIR; nobody changes them."""
+    found = Survey(tmp_path_factory.mktemp("larger") / "survey")
+    make_tile(found.folder, LARGER)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEDS_DIR", os.fspath(found.folder))
+        found.ingest()
+    return found
+
+
+def planes(survey: Survey, row: Any, *names: str) -> list[Pixels]:
+    """Return planes of the epoch of a row, as the file has them."""
+    numbers = {(each["expnum"], each["ccdnum"]): k for k, each in enumerate(survey.info(row.band)["src_info"])}
+    return [survey.plane(numbers[row.expnum, row.ccdnum], name, row.band) for name in names]
+
+
+def good_of(catalogue: goodpix.Catalogue, row: Any, selection: Selection) -> Pixels:
+    return catalogue.mask(row.tilename, row.band, row.expnum, row.ccdnum).good(selection)
+
+
+def same(found: Any, expected: Any) -> bool:
+    if expected is None or (isinstance(expected, float) and math.isnan(expected)):
+        return bool(pd.isna(found))
+    return bool(found == pytest.approx(expected, rel=1e-6, abs=1e-9))
+
+
+# Pixels.
+
+
+@pytest.mark.parametrize("name", SELECTIONS)
+@pytest.mark.parametrize("plane", ["image", "weight", "bmask", "seg"])
+def test_pixels_are_those_of_the_plane(ingested: Survey, plane: str, name: str) -> None:
+    with ingested.catalogue() as catalogue:
+        epochs = list(catalogue.pixels(plane, SELECTIONS[name], weight=True, band="r"))
+        for each in epochs:
+            good = good_of(catalogue, each.key, SELECTIONS[name])
+            pixels, weight = planes(ingested, each.key, plane, "weight")
+            y, x = np.nonzero(good)
+            assert np.array_equal(each.x, x)
+            assert np.array_equal(each.y, y)
+            assert np.array_equal(each.values, pixels[good], equal_nan=plane == "image")
+            assert each.weight is not None
+            assert np.array_equal(each.weight, weight[good])
+            assert (each.unit, each.bunit) == ("ADU" if plane == "image" else None, "ADU")
+            assert (each.problem, each.calibrated, each.bkg_subtracted) == (None, False, False)
+    assert len(epochs) == SPEC.n_epochs
+
+
+def test_pixels_lie_where_wcslib_says(ingested: Survey) -> None:
+    with ingested.catalogue() as catalogue:
+        each = next(catalogue.pixels(sky=True, band="i"))
+        mask = catalogue.mask(each.key.tilename, "i", each.key.expnum, each.key.ccdnum)
+    ra, dec = mask.wcs.wcslib().all_pix2world(each.x + 1.0, each.y + 1.0, 1)
+    assert each.ra is not None
+    assert each.dec is not None
+    np.testing.assert_allclose([each.ra, each.dec], [ra, dec], rtol=0, atol=1e-9)
+    assert each.to_pandas().columns.tolist() == ["x", "y", "value", "ra", "dec"]
+    assert len(each.to_pandas()) == len(each) > 0
+
+
+def test_background_is_subtracted_where_there_is_one(ingested: Survey) -> None:
+    with ingested.catalogue() as catalogue:
+        first, _, last = catalogue.pixels(subtract_background=True, band="r")
+        image, bkg = planes(ingested, first.key, "image", "bkg")
+        assert np.array_equal(first.values, image[first.y, first.x] - bkg[first.y, first.x])
+        (own,) = catalogue.pixels("bkg", band="r", expnum=first.key.expnum)
+        assert np.array_equal(own.values, bkg[own.y, own.x])
+    assert (first.bkg_subtracted, last.bkg_subtracted) == (True, False)
+    assert len(last) == last.values.size == 0
+    assert last.problem is not None
+    assert "bkg.fits.fz" in last.problem
+    assert "no such file" in last.problem
+
+
+def test_calibrated_pixels_have_a_zero_point_of_30(ingested: Survey) -> None:
+    with ingested.catalogue() as catalogue:
+        plain = next(catalogue.pixels(weight=True, band="r"))
+        each = next(catalogue.pixels(weight=True, calibrated=True, band="r"))
+        of_weight = next(catalogue.pixels("weight", calibrated=True, band="r"))
+    scale = 10 ** (0.4 * (30 - ingested.epoch(0)["magzp"]))
+    np.testing.assert_allclose(each.values, plain.values * scale, rtol=1e-6)
+    assert plain.weight is not None
+    assert each.weight is not None
+    np.testing.assert_allclose(each.weight, plain.weight / scale**2, rtol=1e-6)
+    np.testing.assert_allclose(of_weight.values, plain.weight / scale**2, rtol=1e-6)
+    assert (each.unit, each.calibrated, of_weight.unit) == ("zero point 30", True, None)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"plane": "head"}, "plane is 'head': expected one of image, weight, bmask, seg, bkg"),
+        ({"plane": "seg", "calibrated": True}, "no unit that could be calibrated"),
+        ({"plane": "weight", "subtract_background": True}, "can be subtracted from image alone"),
+        ({"selection": Selection(ignore_bits={"SE": ["STARS"]})}, "STARS"),
+        ({"colour": "r"}, "unknown filter 'colour'"),
+    ],
+)
+def test_pixels_that_make_no_sense_are_refused_at_once(ingested: Survey, options: dict[str, Any], message: str) -> None:
+    with ingested.catalogue() as catalogue, pytest.raises(UsageError, match=message):
+        catalogue.pixels(**options)
+
+
+# Statistics.
+
+
+@pytest.mark.parametrize("name", SELECTIONS)
+def test_statistics_are_those_of_numpy_and_astropy(ingested: Survey, name: str) -> None:
+    selection = SELECTIONS[name]
+    with ingested.catalogue() as catalogue:
+        found = catalogue.background(selection)
+        for row in records(found):
+            image, weight = planes(ingested, row, "image", "weight")
+            expected = plain_statistics(image, weight, good_of(catalogue, row, selection))
+            wrong = {
+                key: (getattr(row, key), value) for key, value in expected.items() if not same(getattr(row, key), value)
+            }
+            assert wrong == {}
+            assert (row.x0, row.x1, row.y0, row.y1) == (0, row.n_pixels // 128, 0, 128)
+            assert row.selection == str(selection)
+    assert len(found) == 2 * SPEC.n_epochs
+    assert found["problem"].isna().all()
+    assert found["n"].gt(0).any() == (name != "nothing")
+
+
+@pytest.mark.parametrize("box", [(30, 25), 64, (500, 7), (1, 64)])
+def test_boxes_have_the_statistics_of_their_pixels(ingested: Survey, box: Any) -> None:
+    rows, width = (box, box) if isinstance(box, int) else box
+    entry = ingested.epoch(1)
+    with ingested.catalogue() as catalogue:
+        found = catalogue.background(box=box, expnum=entry["expnum"])
+        row = next(found.itertuples())
+        image, weight = planes(ingested, row, "image", "weight")
+        good = good_of(catalogue, row, Selection())
+    assert len(found) == math.ceil(128 / rows) * math.ceil(64 / width)
+    assert found["n_pixels"].sum() == 128 * 64
+    assert found["n"].sum() == good.sum()
+    for row in records(found):
+        part = np.s_[row.y0 : row.y1, row.x0 : row.x1]
+        expected = plain_statistics(image, weight, good, part)
+        assert {key for key, value in expected.items() if not same(getattr(row, key), value)} == set()
+    assert found.loc[found["n"] == 0, "median"].isna().all()
+
+
+def test_amplifier_halves_are_parts(ingested: Survey) -> None:
+    with ingested.catalogue() as catalogue:
+        found = catalogue.background(amplifiers=True, band="r")
+        counts = catalogue.epochs(band="r")
+        for row in records(found):
+            image, weight = planes(ingested, row, "image", "weight")
+            expected = plain_statistics(
+                image, weight, good_of(catalogue, row, Selection()), np.s_[row.y0 : row.y1, row.x0 : row.x1]
+            )
+            assert {key for key, value in expected.items() if not same(getattr(row, key), value)} == set()
+    assert found["amplifier"].tolist() == ["A", "B"] * 3 or sorted(found["amplifier"]) == ["A"] * 3 + ["B"] * 3
+    pixels = found.pivot_table(index="expnum", columns="amplifier", values="n_pixels")
+    assert pixels["A"].tolist() == counts["n_pixels_amp_a"].tolist()
+    assert pixels["B"].tolist() == counts["n_pixels_amp_b"].tolist()
+
+
+def test_value_that_is_no_number_is_left_out(survey: Survey) -> None:
+    survey.ingest()
+    image = survey.plane(0, "image").copy()
+    image[40:90:7, ::3] = np.nan
+    image[41:90:7, ::3] = np.inf
+    rewrite(survey.path(0, "image"), {"sci": image})
+    with survey.catalogue() as catalogue:
+        (row,) = records(catalogue.background(allow_changed=True, expnum=survey.epoch(0)["expnum"]))
+        expected = plain_statistics(image, survey.plane(0, "weight"), good_of(catalogue, row, Selection()))
+    assert row.n_not_finite > 0
+    assert {key for key, value in expected.items() if not same(getattr(row, key), value)} == set()
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.int16])
+def test_image_of_another_type_is_measured(survey: Survey, kind: Any) -> None:
+    image = survey.plane(0, "image").clip(-3e4, 3e4).astype(kind)
+    rewrite(survey.path(0, "image"), {"sci": image, "wgt": survey.plane(0, "weight").astype(np.float64)})
+    survey.ingest()
+    with survey.catalogue() as catalogue:
+        (row,) = records(catalogue.background(expnum=survey.epoch(0)["expnum"]))
+        expected = plain_statistics(image, survey.plane(0, "weight"), good_of(catalogue, row, Selection()))
+    assert row.n > 0
+    assert {key for key, value in expected.items() if not same(getattr(row, key), value)} == set()
+
+
+def test_calibrated_statistics_are_scaled(ingested: Survey) -> None:
+    with ingested.catalogue() as catalogue:
+        plain, calibrated = (catalogue.background(calibrated=each, band="r") for each in (False, True))
+    scale = np.array([10 ** (0.4 * (30 - each["magzp"])) for each in ingested.info()["src_info"]])
+    for name in ("median", "clipped_std", "p99", "gradient_y", "gradient_y_error", "plane_level", "noise_predicted"):
+        np.testing.assert_allclose(calibrated[name], plain[name] * scale, rtol=1e-9)
+    for name in ("n", "noise_ratio", "correlation_x", "skybrite", "skysigma", "bunit"):
+        assert calibrated[name].tolist() == plain[name].tolist()
+    assert set(calibrated["unit"]) == {"zero point 30"}
+
+
+def test_statistics_that_are_not_asked_for_have_no_column(ingested: Survey) -> None:
+    with ingested.catalogue() as catalogue:
+        every = catalogue.background(band="r")
+        some = catalogue.background(statistics=["gradient", "median"], band="r")
+        none = catalogue.background(band="u")
+    assert every.columns.tolist() == none.columns.tolist() == [each.name for each in columns(SkyRow)]
+    assert none.empty
+    wanted = [*STATISTICS["median"], *STATISTICS["gradient"]]
+    gone = {name for names in STATISTICS.values() for name in names} - set(wanted)
+    assert some.columns.tolist() == [name for name in every.columns if name not in gone]
+    pd.testing.assert_frame_equal(some, every[some.columns])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"statistics": ["mode"]}, "unknown statistic 'mode': expected one of mean, median"),
+        ({"statistics": []}, "no statistics"),
+        ({"box": (0, 5)}, r"box is \(0, 5\): expected rows and columns"),
+        ({"box": (5, 5, 5)}, "expected rows and columns"),
+        ({"box": 2.5}, "expected rows and columns"),
+        ({"box": 64, "amplifiers": True}, "expected one or the other"),
+        ({"selection": Selection(grow={"SE:STARS": 3})}, "STARS"),
+        ({"workers": 0}, "workers is 0"),
+    ],
+)
+def test_statistics_that_make_no_sense_are_refused(ingested: Survey, options: dict[str, Any], message: str) -> None:
+    with ingested.catalogue() as catalogue, pytest.raises(UsageError, match=message):
+        catalogue.background(**options)
+
+
+def test_whoever_measures_finds_the_same(ingested: Survey) -> None:
+    with ingested.catalogue() as catalogue, ThreadPoolExecutor(2) as threads:
+        alone = catalogue.background(WIDE, box=50)
+        pd.testing.assert_frame_equal(catalogue.background(WIDE, box=50, executor=threads), alone)
+        pd.testing.assert_frame_equal(catalogue.background(WIDE, box=50, workers=2), alone)
+
+
+def test_known_sky_comes_out(larger: Survey, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDS_DIR", os.fspath(larger.folder))
+    truth = json.loads(next(larger.folder.rglob("*_r_sky_truth.json")).read_text())
+    with larger.catalogue() as catalogue:
+        found = catalogue.background(WIDE)
+        halves = catalogue.background(WIDE, amplifiers=True, subtract_background=True)
+    ny, nx = LARGER.ccd_shape
+    wings = 0.1  # what is left of sources beyond 8 pixels
+    for row in records(found):
+        assert abs(row.plane_level - truth["residual_level"]) < 4 * row.plane_level_error + wings
+        assert abs((ny - 1) * row.gradient_y - truth["residual_gradient_y"]) < 4 * (ny - 1) * row.gradient_y_error
+        assert abs((nx - 1) * row.gradient_x - truth["residual_gradient_x"]) < 4 * (nx - 1) * row.gradient_x_error
+        for correlation in (row.correlation_x, row.correlation_y):
+            assert abs(correlation - truth["correlation"]) < 4 / math.sqrt(row.n)
+    noise = {(each["expnum"], half): each[f"noise_amp_{half.lower()}"] for each in truth["epochs"] for half in "AB"}
+    known = halves[halves["n"].notna()]
+    assert len(known) == 4
+    for row in records(known):
+        # the error of a standard deviation from the median distance; 1 % scatter of the weights adds 1e-4
+        error = 1.17 / math.sqrt(row.n)
+        assert abs(row.noise_ratio - 1) < 4 * error
+        assert abs(row.noise_predicted / noise[row.expnum, row.amplifier] - 1) < 1e-3
+        assert abs(row.plane_level) < 4 * row.plane_level_error + wings
+
+
+# Bad input: clear, per epoch, never the end of the others.
+
+Break = Callable[[Survey], object]
+
+
+def move_image(survey: Survey) -> None:
+    survey.path(0, "image").rename(survey.folder / "elsewhere")
+
+
+def touch_image(survey: Survey) -> None:
+    os.utime(survey.path(0, "image"), ns=(1, 1))
+
+
+def change_seg(survey: Survey) -> None:
+    path = survey.path(0, "seg")
+    path.write_bytes(path.read_bytes() + b" " * 2880)
+
+
+def cut_image(survey: Survey) -> None:
+    path = survey.path(0, "image")
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+CHANGES = [
+    (move_image, "no such file", False),
+    (touch_image, "its files are not those that the mask was made from", True),
+    (change_seg, "its files are not those that the mask was made from", True),
+    (cut_image, "", False),
+]
+
+
+@pytest.mark.parametrize(("change", "message", "usable"), CHANGES, ids=lambda each: getattr(each, "__name__", None))
+def test_epoch_whose_files_changed_is_left_out_unless_allowed(
+    stored: Survey, change: Break, message: str, usable: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    with stored.catalogue() as catalogue:
+        before = catalogue.background()
+        change(stored)
+        found, allowed = catalogue.background(), catalogue.background(allow_changed=True)
+        first = next(catalogue.pixels(band="r"))
+    name = stored.epoch(0)["expnum"]
+    (row,) = records(found[found["expnum"] == name])
+    assert message in row.problem
+    assert "\n" not in row.problem
+    assert row.problem == first.problem
+    assert pd.isna([row.n, row.mean, row.n_clipped, row.noise_ratio]).all()
+    assert (row.skybrite, row.bunit, row.bkg_subtracted) == (before.set_index("expnum").skybrite[name], "ADU", False)
+    others = before["expnum"] != name
+    pd.testing.assert_frame_equal(found[others], before[others], check_dtype=False)
+    if usable:
+        pd.testing.assert_frame_equal(allowed, before)
+    else:
+        assert allowed["n"].isna().sum() == 1
+    assert f"epoch {stored.name(0)}" in caplog.text
+
+
+OPTIONS: dict[str, tuple[dict[str, object], dict[str, object]]] = {
+    "plain": ({}, {}),
+    "no seg": ({"seg_path": ...}, {"allow_missing_se_seg": True}),
+    "empty seg": ({"seg_path": ""}, {"allow_missing_se_seg": True}),
+    "no bkg": ({"bkg_path": ..., "bkg_ext": ...}, {}),
+    "empty head": ({"head_path": ""}, {"allow_dithered_weights": True}),
+    "offset": ({"position_offset": 2}, {}),
+    "offset said": ({"position_offset": 1.0, "magzp": 30, "scale": 1}, {"allow_missing_se_seg": True}),
+    "facts left out": ({"filename": ..., "image_flags": ..., "pfw_attempt_id": ..., "magzp": float("nan")}, {}),
+    "numbers as extensions": ({"image_ext": 1, "weight_ext": 3}, {}),
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_files_of_an_ingest_are_known_again_whatever_it_was_told(survey: Survey, name: str) -> None:
+    entry, options = OPTIONS[name]
+    survey.set_entry(0, entry)
+    survey.ingest(**options)
+    with survey.catalogue() as catalogue:
+        assert catalogue.background(statistics=["median"])["problem"].isna().all()
+        os.utime(survey.path(0, "weight"), ns=(5, 5))
+        assert catalogue.background(statistics=["median"])["problem"].notna().sum() == 1
+
+
+def test_files_of_an_ingest_by_scamp_are_known_again(survey: Survey) -> None:
+    survey.ingest(wcs_source="scamp")
+    with survey.catalogue() as catalogue:
+        found = catalogue.background(statistics=["median"])
+    assert len(found) == 4
+    assert found["problem"].isna().all()
+
+
+def test_variables_of_the_paths_are_remembered(stored: Survey, monkeypatch: pytest.MonkeyPatch) -> None:
+    with stored.catalogue() as catalogue:
+        expected = catalogue.background()
+        monkeypatch.delenv("MEDS_DIR")
+        found = catalogue.background()
+    # the copy's files lie where those lie that were ingested
+    assert found["problem"].isna().all()
+    pd.testing.assert_frame_equal(found, expected)
+
+
+def test_image_of_another_shape_is_left_out(survey: Survey) -> None:
+    survey.ingest()
+    rewrite(survey.path(0, "image"), {"sci": survey.plane(0, "image")[:100]})
+    with survey.catalogue() as catalogue:
+        found = catalogue.background(allow_changed=True, band="r")
+    assert found["n"].isna().tolist() == [True, False, False]
+    assert "is 100 x 64, its mask 128 x 64" in found["problem"][0]
+
+
+def test_unit_that_is_not_known_is_said(survey: Survey) -> None:
+    break_card(survey.path(0, "image"), "SCI", "BUNIT", None)
+    survey.set_entry(1, {"scale": ..., "magzp": ...})
+    survey.set_entry(2, {"scale": -1.0})
+    survey.ingest()
+    with survey.catalogue() as catalogue:
+        plain, calibrated = (catalogue.background(calibrated=each, band="r") for each in (False, True))
+        pixels = list(catalogue.pixels(calibrated=True, band="r"))
+    assert plain["n"].gt(0).all()
+    assert plain["unit"].isna().tolist() == [True, False, False]
+    assert "no BUNIT" in plain["problem"][0]
+    assert plain["problem"][1:].isna().all()
+    assert calibrated["n"].isna().tolist() == [False, True, True]
+    assert "neither scale nor magzp" in calibrated["problem"][1]
+    assert "scale is -1: expected a positive number" in calibrated["problem"][2]
+    assert [each.problem for each in pixels][1:] == calibrated["problem"][1:].tolist()
+
+
+def test_magzp_takes_the_place_of_scale(survey: Survey) -> None:
+    survey.set_entry(0, {"scale": ...})
+    survey.ingest()
+    with survey.catalogue() as catalogue:
+        (plain,), (row,) = (
+            records(catalogue.background(calibrated=each, expnum=survey.epoch(0)["expnum"])) for each in (False, True)
+        )
+    assert row.median == pytest.approx(plain.median * 10 ** (0.4 * (30 - survey.epoch(0)["magzp"])))
+
+
+def test_background_that_is_missing_is_said(ingested: Survey) -> None:
+    with ingested.catalogue() as catalogue:
+        found = catalogue.background(subtract_background=True)
+        plain = catalogue.background()
+    assert found.groupby("band")["n"].count().tolist() == [2, 2]
+    missing = found[found["n"].isna()]
+    assert missing["problem"].str.contains("no such file").all()
+    assert not missing["bkg_subtracted"].any()
+    there = found["n"].notna()
+    assert found.loc[there, "bkg_subtracted"].all()
+    assert (plain["plane_level"] - found["plane_level"])[there].to_numpy() == pytest.approx(RESIDUAL_LEVEL, abs=0.1)
+
+
+def test_background_that_the_info_file_does_not_list_is_said(survey: Survey) -> None:
+    survey.set_entry(0, {"bkg_path": ...})
+    survey.ingest()
+    with survey.catalogue() as catalogue:
+        found = catalogue.background(subtract_background=True, band="r")
+    assert found["problem"][0] == "the info file has no bkg_path"
+
+
+def test_mask_that_is_damaged_is_said(stored: Survey) -> None:
+    for name in stored.mask_files():
+        if name.startswith("r/"):
+            (stored.masks / name).write_bytes(b"PAR1")
+    with stored.catalogue() as catalogue:
+        found = catalogue.background()
+    assert found.groupby("band")["n"].count().tolist() == [SPEC.n_epochs, 0]
+    assert found.loc[found["band"] == "r", "problem"].str.startswith("MaskFileError: mask file").all()
+
+
+# The command.
+
+
+@pytest.fixture
+def db(ingested: Survey) -> list[str]:
+    return ["--db", str(ingested.database)]
+
+
+def test_command_writes_what_python_returns(ingested: Survey, db: list[str], cli: Run, tmp_path: Path) -> None:
+    options = ["--grow", "SE_SEG=3", "--border", "5", "--box", "40x30", "--band", "r", "--calibrated"]
+    done = cli("sky", *db, *options, "-o", tmp_path / "sky.parquet")
+    assert (done.status, done.out) == (0, "")
+    with ingested.catalogue() as catalogue:
+        expected = catalogue.background(SELECTIONS["grow"], (40, 30), calibrated=True, band="r")
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "sky.parquet"), expected, check_dtype=False)
+
+
+def test_command_shows_a_table(db: list[str], cli: Run) -> None:
+    done = cli("sky", *db, "--amplifiers", "--statistic", "median", "--statistic", "noise")
+    assert (done.status, done.err) == (0, "")
+    lines = done.out.splitlines()
+    assert len(lines) == 1 + 2 * 2 * SPEC.n_epochs
+    assert {"n", "noise_ratio", "skybrite", "bkg_subtracted"} < set(lines[0].split())
+
+
+def test_command_names_epochs_that_cannot_be_used(stored: Survey, cli: Run, caplog: pytest.LogCaptureFixture) -> None:
+    touch_image(stored)
+    done = cli("sky", "--db", stored.database, "--format", "csv")
+    assert done.status == 1
+    assert len(done.out.splitlines()) == 1 + 2 * SPEC.n_epochs
+    assert done.lines[-1] == "epochs that could not be used: 1"
+    # a warning, which goes to standard error where nobody else takes it
+    assert [each.getMessage().startswith(f"epoch {stored.name(0)}") for each in caplog.records] == [True]
+    assert cli("sky", "--db", stored.database, "--allow-changed").status == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--box", "wide"], "--box wide: expected ROWS or ROWSxCOLUMNS"),
+        (["--box", "0"], "expected rows and columns"),
+        (["--statistic", "mode"], "unknown statistic"),
+        (["--min", "mean=3"], "mean"),
+        (["--dataset", "sky", "-o", "sky.csv"], "--dataset sky is where the answer goes"),
+    ],
+)
+def test_option_that_makes_no_sense_exits_2(
+    db: list[str], cli: Run, options: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = cli("sky", *db, *options)
+    assert (done.status, done.out, len(done.lines)) == (2, "", 1)
+    assert message in done.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_unknown_criterion_is_an_error(ingested: Survey) -> None:
+    with ingested.catalogue() as catalogue, pytest.raises(UnknownNameError, match="colour"):
+        catalogue.background(colour="r")

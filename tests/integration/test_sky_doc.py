@@ -1,0 +1,65 @@
+"""`docs/sky.md` says what the code says, and what it shows runs."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from goodpix.query.background.definitions import DEFINITION_COLUMNS
+from goodpix.query.background.skyrow import STATISTICS, SkyRow
+from goodpix.query.background.widths import WIDTH_COLUMNS
+from goodpix.schema.columns import columns
+
+TEXT = (Path(__file__).resolve().parents[2] / "docs" / "sky.md").read_text()
+KINDS = {int: "integer", float: "real", str: "text", bool: "boolean"}
+
+
+def table(heading: str) -> list[list[str]]:
+    """Return the cells of the table that starts with a line."""
+    lines = TEXT.split(f"{heading}\n", 1)[1].splitlines()[1:]
+    rows = lines[: next(k for k, line in enumerate(lines) if not line.startswith("|"))]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in rows]
+
+
+def test_every_column_stands_there_with_its_meaning() -> None:
+    statistic = {name: of for of, names in STATISTICS.items() for name in names}
+    expected = [[f"`{c.name}`", KINDS[c.kind], statistic.get(c.name, ""), c.doc] for c in columns(SkyRow)]
+    assert table("| column | type | statistic | meaning |") == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "meanings"), [("mask_width", WIDTH_COLUMNS), ("compare_definitions", DEFINITION_COLUMNS)]
+)
+def test_every_column_of_a_study_stands_there(name: str, meanings: dict[str, str]) -> None:
+    section = TEXT.split(f"`{name}`, a row per", 1)[1]
+    found = re.findall(r"^\| `(\w+)` \| (.*?) \|$", section, flags=re.MULTILINE)[: len(meanings)]
+    assert dict(found) == meanings
+
+
+@pytest.mark.slow
+def test_what_is_shown_runs(tmp_path: Path) -> None:
+    (commands,) = re.findall(r"```console\n(.*?)```", TEXT, flags=re.DOTALL)
+    (code,) = re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GOODPIX_")}
+    environment |= {"GOODPIX_DB": "goodpix-demo/goodpix.db", "MEDS_DIR": str(tmp_path / "goodpix-demo" / "survey")}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    for line in ["$ goodpix demo goodpix-demo", *commands.splitlines()]:
+        done = subprocess.run(
+            ["bash", "-c", line.removeprefix("$ ")],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        # every third epoch of the demonstration has no background file
+        assert done.returncode == (1 if "--subtract-background" in line else 0), done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "widths.png").stat().st_size > 5000
+    assert (tmp_path / "definitions.png").stat().st_size > 5000

@@ -1,0 +1,101 @@
+"""A fingerprint is known again by the row of its epoch."""
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from goodpix.ingest.fingerprint import Options, epoch_fingerprint
+from goodpix.ingest.infofile import EpochInfo
+from goodpix.schema.fingerprint import is_fingerprint
+from goodpix.schema.fitsplanes import file_state
+
+GIVEN: dict[str, Any] = {
+    "tilename": "DES0124-3332",
+    "band": "i",
+    "expnum": 492768,
+    "ccdnum": 11,
+    **{f"{name}_path": f"{name}.fits" for name in ("image", "weight", "bmask", "seg", "bkg", "head")},
+    "image_ext": "sci",
+    "weight_ext": 2,
+    "bmask_ext": "msk",
+    "magzp": 31.5,
+    "scale": 0.25,
+    "image_flags": 4,
+    "pfw_attempt_id": 7,
+    "filename": "image.fits",
+}
+LEFT_OUT = ("seg_path", "bkg_path", "head_path", "magzp", "scale", "image_flags", "pfw_attempt_id", "filename")
+
+
+def row_of(entry: EpochInfo) -> dict[str, Any]:
+    """Return what a catalogue's row keeps of an entry of an info file."""
+    planes = {
+        name: [getattr(entry, f"{name}_path"), getattr(entry, f"{name}_ext")]
+        for name in ("image", "weight", "bmask", "seg", "bkg")
+        if getattr(entry, f"{name}_path")
+    }
+    if entry.head_path:
+        planes["head"] = [entry.head_path]
+    row = entry.model_dump() | {"planes": json.dumps(planes), "coadd_fingerprint": "c" * 64}
+    return row | {"position_offset": float(entry.position_offset)}
+
+
+def states(entry: EpochInfo) -> dict[str, object]:
+    names = ("image", "weight", "bmask", "seg", "head")
+    paths = [getattr(entry, f"{name}_path") for name in names]
+    return {path: file_state(path) for path in paths if path}
+
+
+@pytest.fixture(autouse=True)
+def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("image", "weight", "bmask", "seg", "bkg", "head"):
+        Path(f"{name}.fits").write_text(name)
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"position_offset": 1.0}, {"position_offset": 0}, {"position_offset": 1.5}], ids=str
+)
+@pytest.mark.parametrize("left_out", [(), *itertools.combinations(LEFT_OUT, 2), LEFT_OUT], ids="-".join)
+def test_fingerprint_of_every_entry_is_known_again(left_out: tuple[str, ...], given: dict[str, Any]) -> None:
+    values = {name: value for name, value in (GIVEN | given).items() if name not in left_out}
+    empty: dict[str, Any] = {name: "" for name in left_out if name.endswith("_path")}
+    for entry in (EpochInfo(**values), EpochInfo(**values, **empty)):
+        for wcs_source, seg, dithered in itertools.product(("image", "scamp"), (False, True), (False, True)):
+            if not (entry.seg_path or seg):
+                continue  # such an epoch is not made
+            found = epoch_fingerprint(entry, Options(wcs_source, seg, dithered), "c" * 64)
+            row, files = row_of(entry), states(entry)
+            assert is_fingerprint(found, row, files, wcs_source=wcs_source)
+            assert not is_fingerprint(found, row, files, wcs_source="other")
+
+
+@pytest.mark.parametrize("name", ["image", "weight", "bmask", "seg", "head"])
+def test_file_that_changed_or_is_gone_has_another(name: str) -> None:
+    entry = EpochInfo(**GIVEN)
+    found = epoch_fingerprint(entry, Options(), "c" * 64)
+    Path(f"{name}.fits").write_text("longer than before")
+    assert not is_fingerprint(found, row_of(entry), states(entry), wcs_source="image")
+    Path(f"{name}.fits").unlink()
+    assert not is_fingerprint(found, row_of(entry), states(entry), wcs_source="image")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"scale": 0.5}, {"magzp": None}, {"position_offset": 2.0}, {"coadd_fingerprint": "d" * 64}, {"filename": ""}],
+    ids=str,
+)
+def test_row_of_another_ingest_has_another(change: dict[str, Any]) -> None:
+    entry = EpochInfo(**GIVEN)
+    found = epoch_fingerprint(entry, Options(), "c" * 64)
+    assert not is_fingerprint(found, row_of(entry) | change, states(entry), wcs_source="image")
+
+
+def test_background_is_no_part_of_it() -> None:
+    entry = EpochInfo(**GIVEN)
+    found = epoch_fingerprint(entry, Options(), "c" * 64)
+    Path("bkg.fits").unlink()
+    assert is_fingerprint(found, row_of(entry), states(entry), wcs_source="image")
