@@ -41,6 +41,8 @@ __all__ = ["Scale", "main", "run"]
 # A tile whose images take no time to make.
 _SPEC = replace(SMALL, bands=("r",), coadd_shape=(160, 170), ccd_shape=(128, 64))
 
+_STARTED = f"SCALE{int(time.time())}"
+
 # Tiles and bands of the survey.
 _TASKS = 50_000
 
@@ -155,7 +157,8 @@ def _store(
 
 def _of_another_tile(receipt: Receipt, number: int) -> Receipt:
     """Return a receipt under another tile's name, with exposures of its own but for one other tile."""
-    tilename, first = f"SCALE{number:05d}", 10_000_000 + 1000 * (number // 2)
+    first = 10_000_000 + 1000 * (number // 2)
+    tilename = f"{_STARTED}-{number:05d}"  # a catalogue may have those of an earlier run
     rows = []
     for k, stored in enumerate(receipt.rows):
         key = replace(stored.row.key, tilename=tilename)

@@ -33,6 +33,14 @@ __all__ = ["LoadTimes", "load"]
 _AT_A_TIME = 40_000
 _FOOTPRINTS_AT_A_TIME = 10_000
 
+# Columns that the database numbers.
+_NUMBERED = (
+    tables.ingest_run.c.run_id,
+    tables.coadd.c.coadd_id,
+    tables.epoch.c.epoch_id,
+    tables.bit_count.c.bit_count_id,
+)
+
 Copy = Callable[[sa.Table, pa.Table], None]
 
 
@@ -206,8 +214,11 @@ class Postgres:
         return sa.create_engine(self.url, poolclass=sa.NullPool)
 
     def finish(self) -> None:
-        """Let the planner know the tables, and index scans which pages hold no dead rows."""
+        """Let the planner know the tables, index scans which pages hold no dead rows, and writers the next numbers."""
         engine = self.engine().execution_options(isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
+            for column in _NUMBERED:
+                sequence = sa.func.pg_get_serial_sequence(column.table.name, column.name)
+                connection.execute(sa.select(sa.func.setval(sequence, sa.func.max(column))))
             connection.exec_driver_sql("VACUUM (ANALYZE)")
             connection.exec_driver_sql("CHECKPOINT")
