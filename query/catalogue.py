@@ -1,44 +1,38 @@
 """The catalogue, opened for reading."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pyarrow import concat_tables
-
 from ..schema.criteria import Selection
-from ..schema.errors import UsageError
-from ..schema.rows import MaskKey
 from .background.dataset import joined
 from .background.studies import SkyStudies
 from .filters import Bounds
 from .listings import Listings
-from .mapping import Mapped, map_masks
 from .maps.coaddmap import epoch_map
 from .maps.healmap import healsparse_map
 from .maps.mapfiles import check_map_name
 from .maps.skyarea import sky_area
 from .maps.wholeccd import ccd_mask
 from .mask import Mask
-from .maskreader import MaskReader, find_masks, read_mask, read_masks
+from .maskreader import MaskReader
 from .recount import COUNT_COLUMNS, Recount, recounted
 from .sky.position import epochs_at
-from .tabular import MASK_COLUMNS, mask_frame, mask_tables, run_frames, write_masks
+from .storedmasks import StoredMasks
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pandas as pd
-    import pyarrow as pa
 
     from .dashboard.serve import DashboardServer
 
 __all__ = ["Catalogue"]
 
 
-class Catalogue(Listings, SkyStudies):
+class Catalogue(Listings, StoredMasks, SkyStudies):
     """A catalogue of good background pixels, opened read-only; a context manager.
 
     Parameters
@@ -114,72 +108,6 @@ class Catalogue(Listings, SkyStudies):
             One row per epoch, or per part of it. Nulls where the folder has nothing of the epoch's mask as it is now.
         """
         return joined(self.epochs(**filters), Path(folder))
-
-    def mask(self, tilename: str, band: str, expnum: int | None = None, ccdnum: int | None = None) -> Mask:
-        """Return one mask: of an epoch, or the coadd's own where no exposure is given.
-
-        Raises
-        ------
-        MaskNotFoundError
-            If the catalogue has no such mask.
-        MaskFileError
-            If its mask file is missing or damaged.
-        """
-        if (expnum is None) != (ccdnum is None):
-            raise UsageError("give expnum and ccdnum both, or neither for the coadd's own mask")
-        if expnum is None or ccdnum is None:
-            key = MaskKey(tilename, band, "coadd", None, None)
-        else:
-            key = MaskKey(tilename, band, "epoch", int(expnum), int(ccdnum))  # numpy's integers are not SQLite's
-        return read_mask(self._database, self._reader, key)
-
-    def masks(self, *, kind: str = "epoch", **filters: Any) -> Iterator[Mask]:
-        """Yield masks one at a time, file by file, in file order.
-
-        A tile that an ingest replaces meanwhile is the old one or the new one.
-
-        Parameters
-        ----------
-        kind : str
-            ``"epoch"``, or ``"coadd"`` for the coadds' own masks.
-        **filters
-            See `epochs`; of `tiles` where `kind` is ``"coadd"``.
-        """
-        return read_masks(self._database, self._reader, find_masks(self._database, kind, filters))
-
-    def map(
-        self,
-        func: Callable[[Mask], Any],
-        executor: Executor | None = None,
-        *,
-        workers: int = 1,
-        kind: str = "epoch",
-        **filters: Any,
-    ) -> Iterator[Mapped]:
-        """Yield what a function returns for each mask, as it comes.
-
-        Parameters
-        ----------
-        func : callable
-            Takes a `Mask`. With an executor or workers it has to be one that can be pickled: a function of a
-            module, not a lambda.
-        executor : concurrent.futures.Executor, optional
-            What does the work, such as a Dask client's ``get_executor(pure=False)``.
-        workers : int
-            Processes of this machine that do it, where no executor is given; 1 is the calling process.
-        kind : str
-            See `masks`.
-        **filters
-            See `epochs`.
-
-        Yields
-        ------
-        Mapped
-            ``key``, ``value`` and ``error`` of each mask: one that cannot be read or for which the function
-            fails has an error, and ends nothing.
-        """
-        places = find_masks(self._database, kind, filters)
-        return map_masks(func, places, self._database, executor=executor, workers=workers)
 
     def ccd_mask(self, band: str, expnum: int, ccdnum: int) -> Mask:
         """Return the mask of one CCD image over all tiles that hold it; see `goodpix.query.maps.wholeccd.ccd_mask`.
@@ -376,39 +304,3 @@ class Catalogue(Listings, SkyStudies):
         from .dashboard.serve import DashboardServer  # Panel is an extra, and slow to import
 
         return DashboardServer(self, port=port, address=address, origins=origins, basic_auth=basic_auth).start()
-
-    def to_pandas(self, *, kind: str = "epoch", **filters: Any) -> "pd.DataFrame":
-        """Return one row per mask, with its runs as arrays; see `masks`, which yields them one at a time.
-
-        Returns
-        -------
-        DataFrame
-            Columns ``tilename``, ``band``, ``kind``, ``expnum``, ``ccdnum``, ``nx``, ``ny``,
-            ``lengths`` (uint32 arrays) and ``flags`` (int64 arrays).
-        """
-        return mask_frame(self.masks(kind=kind, **filters))
-
-    def to_arrow(self, *, kind: str = "epoch", **filters: Any) -> "pa.Table":
-        """Return the same as an Arrow table, lengths and flags as lists."""
-        return concat_tables([MASK_COLUMNS.empty_table(), *mask_tables(self.masks(kind=kind, **filters))])
-
-    def to_parquet(self, path: str | os.PathLike[str], *, kind: str = "epoch", **filters: Any) -> int:
-        """Write the same to a Parquet file, one mask at a time; return how many.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be written.
-        """
-        return write_masks(self.masks(kind=kind, **filters), os.fspath(path))
-
-    def runs(self, *, kind: str = "epoch", **filters: Any) -> "Iterator[pd.DataFrame]":
-        """Yield the runs of each mask, split at column ends, as a data frame.
-
-        Yields
-        ------
-        DataFrame
-            Columns ``tilename``, ``band``, ``expnum``, ``ccdnum``, ``x``, ``y`` (first pixel), ``length`` and
-            ``flags``.
-        """
-        return run_frames(self.masks(kind=kind, **filters))
