@@ -2,7 +2,6 @@
 
 import os
 import re
-import select
 import signal
 import threading
 import time
@@ -58,58 +57,35 @@ class DeadlyFile:
 
     def kill_readers(self) -> None:
         """Kill one reader after the other until all that are to be killed are, or the test is over."""
-        while self._left and not self._over.wait(_PAUSE):
-            with self._held_open() as end:
-                if end is not None:
-                    for reader in self._opened(end):
-                        os.kill(reader, signal.SIGKILL)
-                        self.killed.append(reader)
-                        self._left -= 1
-                        until(lambda each=reader: each not in self.readers(), "the reader dies")  # type: ignore[misc]
-                if not self._left:
-                    self.path.unlink()
+        with self._other_end():
+            while self._left and not self._over.wait(_PAUSE):
+                for reader in self.readers()[: self._left]:
+                    os.kill(reader, signal.SIGKILL)
+                    self.killed.append(reader)
+                    self._left -= 1
+                    until(lambda each=reader: each not in self.readers(), "the reader dies")  # type: ignore[misc]
+                    if not self._left:
+                        self.path.unlink()
 
     @contextmanager
     def held_open(self) -> Iterator[None]:
         """Wait for a reader, and hold the other end open: it waits for content that does not come."""
-        ends = time.monotonic() + DEADLINE
-        while time.monotonic() < ends:
-            with self._held_open() as end:
-                if end is not None and self._opened(end):
-                    yield
-                    return
-            self._over.wait(_PAUSE)
-        raise TimeoutError("somebody reads the file")
+        with self._other_end():
+            until(self.readers, "somebody reads the file")
+            yield
 
     @contextmanager
-    def _held_open(self) -> Iterator[int | None]:
-        """Hold the other end open, if there is a reader."""
+    def _other_end(self) -> Iterator[None]:
+        """Hold the other end open, whoever comes and goes: a reader would find the end of the file without it."""
+        end = os.open(self.path, os.O_RDWR)  # to write alone takes a reader that is there already
         try:
-            end = os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError:
-            yield None
-            return
-        try:
-            yield end
+            yield
         finally:
             os.close(end)
-
-    def _opened(self, end: int) -> list[int]:
-        """Return the processes that have the file open; none if there was a dead one."""
-        # a reader is counted a moment before it has the file open, and a moment after it has lost it
-        until(lambda: self.readers() or _is_deserted(end), "the reader opens the file")
-        return self.readers()
 
     def close(self) -> None:
         """Kill nobody any more."""
         self._over.set()
-
-
-def _is_deserted(end: int) -> bool:
-    """Tell whether nobody has the other end of a pipe open."""
-    pipe = select.poll()
-    pipe.register(end, 0)
-    return any(event & select.POLLERR for _, event in pipe.poll(0))
 
 
 def _links(folder: Path) -> list[Path]:
