@@ -19,6 +19,7 @@ __all__ = ["FRAME_HEIGHT", "FRAME_WIDTH", "PixelView", "Reader", "framed"]
 FRAME_WIDTH, FRAME_HEIGHT = 540, 720
 _OUTSIDE = "#ececec"
 _N_COLOURS = 256
+_AT_REST_MS = 60
 _LEAST = 12  # pixels that a window has at least, each way
 
 # The pointer moves faster than the server should be asked; where it comes to rest must be told.
@@ -75,6 +76,8 @@ class PixelView:
         )
         # the frame decides, so that pixels are squares of whole pixels of the screen
         self.plot.update(sizing_mode=None, width=None, height=None)
+        # Bokeh tells of a turn of the wheel when none has followed for so long, and by itself waits half a second
+        self.plot.lod_timeout = _AT_REST_MS
         self.plot.background_fill_color = _OUTSIDE
         self.plot.grid.visible = False
         zoom = WheelZoomTool(zoom_on_axis=False)
