@@ -109,10 +109,19 @@ def reader(url: sa.URL) -> sa.Engine:
     if not os.access(path.parent, os.W_OK) and not path.with_name(path.name + "-wal").exists():
         # SQLite would make files beside the database to coordinate with writers, of which there are none
         mode = "immutable=1"
+    _roll_back(path)
     engine = sa.create_engine(_sqlite_url(path, mode))
     sa.event.listen(engine, "connect", _prepare_reader)
     sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     return engine
+
+
+def _roll_back(path: Path) -> None:
+    """Have SQLite take back what a killed process had half written, as when it made the file: a reader cannot."""
+    if path.with_name(path.name + "-journal").exists():
+        # it leaves the journal of a process that lives alone; what may not be written, or is no database, is told later
+        with suppress(sqlite3.Error), closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
 
 def side_effects(connection: sa.Connection, query: str) -> list[str]:

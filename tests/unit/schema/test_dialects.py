@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from goodpix.query.catalogue import Catalogue
 from goodpix.schema import tables
 from goodpix.schema.database import Database, open_for_reading, open_for_writing
-from goodpix.schema.dialects import network_filesystem, side_effects, sqlite_path
+from goodpix.schema.dialects import network_filesystem, reader, side_effects, sqlite_path
 from goodpix.schema.errors import UsageError
 from goodpix.schema.views import VIEWS
 
@@ -428,3 +428,22 @@ def test_a_reader_sees_one_state_for_as_long_as_it_is_connected(database_url: st
             assert connection.execute(count).scalar() == 0
         with reading.engine.connect() as connection:
             assert connection.execute(count).scalar() == 1
+
+
+HALF_WRITTEN = """
+import os, signal, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.executescript("CREATE TABLE t (x); PRAGMA cache_size = 1; BEGIN")
+connection.executemany("INSERT INTO t VALUES (?)", [("x" * 1000,)] * 1000)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_reader_sees_nothing_of_what_a_killed_process_had_half_written(tmp_path: Path) -> None:
+    path = tmp_path / "half.db"
+    subprocess.run([sys.executable, "-c", HALF_WRITTEN, path], check=False)
+    assert path.with_name("half.db-journal").stat().st_size > 0
+    engine = reader(sa.make_url(f"sqlite:///{path}"))
+    with engine.connect() as connection:
+        assert connection.execute(sa.text("SELECT count(*) FROM t")).scalar_one() == 0
+    engine.dispose()
