@@ -30,7 +30,7 @@ test: $(VENV)/dev-installed ## Run the tests (ARGS: passed to pytest)
 
 .PHONY: stress
 stress: $(VENV)/dev-installed ## Run the tests of faults with 50 kills in the place of 10, in some minutes (ARGS: passed to pytest)
-	GOODPIX_TEST_KILLS=50 $(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder tests/faults $(ARGS)
+	GOODPIX_TEST_KILLS=50 $(BIN)/pytest --timeout 3600 --numprocesses auto --dist loadfile --no-loadscope-reorder tests/faults $(ARGS)
 
 .PHONY: bench
 bench: $(VENV)/dev-installed ## Measure against the peers on full-size tiles, in a quarter of an hour (ARGS: passed on)

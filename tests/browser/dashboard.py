@@ -23,7 +23,8 @@ async ([name, x, y]) => {
     return [box.left + view.frame.x_scale.compute(x), box.top + view.frame.y_scale.compute(y)];
   };
   let last = place();
-  for (let still = 0; still < 10;) {
+  for (let still = 0, ends = Date.now() + 60000; still < 10;) {
+    if (Date.now() > ends) throw new Error(`${name} does not come to rest: ${last}`);
     await new Promise(requestAnimationFrame);
     const now = place();
     still = now[0] === last[0] && now[1] === last[1] ? still + 1 : 0;

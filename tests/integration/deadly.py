@@ -138,8 +138,9 @@ def dying_workers(begin: Callable[[], bool]) -> Iterator[list[int]]:
         while not over.wait(_PAUSE):
             if begin():
                 for worker in pool_workers():
-                    os.kill(worker, signal.SIGKILL)
-                    killed.append(worker)
+                    with suppress(ProcessLookupError):  # it has died since
+                        os.kill(worker, signal.SIGKILL)
+                        killed.append(worker)
 
     thread = threading.Thread(target=kill)
     thread.start()
