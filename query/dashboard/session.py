@@ -1,9 +1,11 @@
 """One open page in one browser: what it shows, and how that changes."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from html import escape
@@ -124,6 +126,7 @@ class Session:
         self._problem_pane = html_pane()
         self._address = AddressBar(height=0, margin=0)
         self._wanted = self._unread = 0
+        self._closed = False
         self._document: Document | None = None
         self._page: Page | None = None
         self._bar: FilterBar | None = None
@@ -131,6 +134,7 @@ class Session:
     def open(self, page: Page, variables: Mapping[str, Any]) -> pn.Template:
         """Return the page as a document, and begin to read for it."""
         self._page, self._document = page, pn.state.curdoc
+        self._document.on_session_destroyed(self._close)
         self._bar = FilterBar(page.filters, self.readings, self.view, self.go)
         sections = page.sections()
         template = pn.Template(_TEMPLATE)
@@ -190,11 +194,11 @@ class Session:
         number : int, optional
             Of the view that it is for; nothing is read or shown once there is a newer one.
         """
-        document = self._document
+        document, loop = self._document, asyncio.get_running_loop()
         assert document is not None  # `open` is the first to call this
 
         def wanted() -> bool:
-            return number in (None, self._wanted)
+            return not self._closed and number in (None, self._wanted)
 
         def finish(future: "Future[Any]") -> None:
             if not wanted():
@@ -204,9 +208,17 @@ class Session:
             except Exception as error:  # noqa: BLE001  # the page says what is wrong, whatever it is
                 self._say_error(error)
 
+        def tell(future: "Future[Any]") -> None:
+            with suppress(RuntimeError):  # the server has ended
+                # a document takes callbacks in the server's thread alone: another's can be lost while it changes
+                loop.call_soon_threadsafe(lambda: wanted() and document.add_next_tick_callback(lambda: finish(future)))
+
         # a coroutine of Bokeh's would keep the document locked, and the browser's events waiting, while it reads
-        future = self.readings.pool.submit(lambda: read() if wanted() else None)
-        future.add_done_callback(lambda done: document.add_next_tick_callback(lambda: finish(done)))
+        self.readings.pool.submit(lambda: read() if wanted() else None).add_done_callback(tell)
+
+    def _close(self, _context: object) -> None:
+        """Read and show nothing any more: nobody looks at the page."""
+        self._closed = True
 
     def _show(self, number: int, started: float, show: Callable[[Any], None], found: Any) -> None:
         show(found)
