@@ -17,7 +17,7 @@ from .epochplanes import EpochSource
 from .maps import BackgroundMap, background_map
 from .parts import Box
 from .statistics import make_measure, sky_statistics
-from .widths import mask_width
+from .widths import WidthStudy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -319,17 +319,15 @@ class SkyStudies:
         UnknownNameError, UsageError
             If the selection, a filter, a radius or what is to grow cannot be used.
         """
-        return mask_width(
+        study = WidthStudy(
             self._database,
             selection,
             radii=radii,
             grow=grow,
             subtract_background=subtract_background,
             allow_changed=allow_changed,
-            executor=executor,
-            workers=workers,
-            **filters,
         )
+        return study.summed(study.counted(filters, executor=executor, workers=workers)).table
 
     def compare_definitions(
         self,

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from ...schema.errors import FitsFileError, PlaneError, UsageError
 from ...schema.fitsplanes import PlaneReader
 from ...schema.jit import kernel
 from ...schema.rle import decode_good
-from ..mapping import map_masks
+from ..mapping import Mapped, map_masks
 from ..mask import Mask
 from ..maskreader import find_masks
 from .epochplanes import EpochSource, GoodRows, floats
@@ -25,7 +25,7 @@ from .epochplanes import EpochSource, GoodRows, floats
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["WIDTH_COLUMNS", "mask_width"]
+__all__ = ["WIDTH_COLUMNS", "MaskWidths", "WidthStudy"]
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ WIDTH_COLUMNS = {
     "scatter": "half the distance from the 16th to the 84th percentile",
     "selection": "the definition of good before anything is grown",
 }
-"""Columns of what `mask_width` returns, with their meaning."""
+"""Columns of what `goodpix.Catalogue.mask_width` returns, with their meaning."""
 
 # Residuals are counted in bins of this width and out to this distance, in units of skysigma.
 _BIN, _FURTHEST = 0.005, 6.0
@@ -96,43 +96,76 @@ class _CountResiduals:
         return ~decode_good(mask.encoded, bits)
 
 
-def mask_width(
-    database: Database,
-    selection: Selection | None = None,
-    *,
-    radii: Iterable[float] = range(17),
-    grow: Sequence[str] = ("SE_SEG", "COADD_SEG"),
-    subtract_background: bool = True,
-    allow_changed: bool = False,
-    executor: Executor | None = None,
-    workers: int = 1,
-    **filters: Any,
-) -> "pd.DataFrame":
-    """Return the residual of good pixels against the mask's width; see `goodpix.Catalogue.mask_width`."""
-    wanted = selection or Selection()
-    sizes = _check_radii(radii)
-    names = (grow,) if isinstance(grow, str) else tuple(grow)
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskWidths:
+    """What a study found.
+
+    Parameters
+    ----------
+    table : DataFrame
+        See `goodpix.Catalogue.mask_width`.
+    left_out : list of str
+        Of each epoch that could not be used, why.
+    """
+
+    table: "pd.DataFrame"
+    left_out: list[str]
+
+
+class WidthStudy:
+    """What is asked about the width of masks; the parameters are those of `goodpix.Catalogue.mask_width`."""
+
+    def __init__(
+        self,
+        database: Database,
+        selection: Selection | None = None,
+        *,
+        radii: Iterable[float] = range(17),
+        grow: Sequence[str] = ("SE_SEG", "COADD_SEG"),
+        subtract_background: bool = True,
+        allow_changed: bool = False,
+    ) -> None:
+        wanted = selection or Selection()
+        self._radii = _check_radii(radii)
+        names = (grow,) if isinstance(grow, str) else tuple(grow)
+        _check_grow(names, wanted, database)
+        wanted.reject(database.identity.bit_names)
+        source = EpochSource.of(database, allow_changed=allow_changed)
+        self._database, self._selection = database, wanted
+        self._count = _CountResiduals(source, wanted, self._radii, names, subtract_background)
+
+    def counted(
+        self, filters: Mapping[str, Any], *, executor: Executor | None = None, workers: int = 1
+    ) -> Iterator[Mapped]:
+        """Yield the residuals of epochs, or why there are none, each as it comes."""
+        places = find_masks(self._database, "epoch", filters)
+        return map_masks(self._count, places, self._database, executor=executor, workers=workers)
+
+    def summed(self, counted: Iterable[Mapped]) -> MaskWidths:
+        """Return what the residuals of epochs say together."""
+        sums: dict[str, Histograms] = {}
+        n_epochs: dict[str, list[int]] = {}
+        left_out = []
+        for each in counted:
+            band = each.key.band
+            numbers = n_epochs.setdefault(band, [0, 0])
+            numbers[each.error is not None] += 1
+            if each.error is not None:
+                left_out.append(f"{each.key}: {each.error}")
+                logger.warning("left out: %s", left_out[-1])
+                continue
+            sums[band] = sums.get(band, 0) + each.value
+        return MaskWidths(_frame(sums, n_epochs, self._radii, self._selection), left_out)
+
+
+def _check_grow(names: Sequence[str], wanted: Selection, database: Database) -> None:
+    """Refuse what cannot be grown, or grows already."""
     if not names:
         raise UsageError("grow is empty: expected one or more criteria or bits, such as COADD_SEG")
     replace(wanted, grow={**wanted.grow, **dict.fromkeys(names, 1.0)}).growths(database.identity.bit_names)
     twice = sorted(set(replace(wanted, grow=dict.fromkeys(names, 1.0)).grow) & set(wanted.grow))
     if twice:
         raise UsageError(f"{twice[0]} grows already in the selection {wanted}: expected it in one of the two")
-    wanted.reject(database.identity.bit_names)
-    source = EpochSource.of(database, allow_changed=allow_changed)
-    count = _CountResiduals(source, wanted, sizes, names, subtract_background)
-    places = find_masks(database, "epoch", filters)
-    sums: dict[str, Histograms] = {}
-    n_epochs: dict[str, list[int]] = {}
-    for each in map_masks(count, places, database, executor=executor, workers=workers):
-        band = each.key.band
-        numbers = n_epochs.setdefault(band, [0, 0])
-        numbers[each.error is not None] += 1
-        if each.error is not None:
-            logger.warning("%s: left out: %s", each.key, each.error)
-            continue
-        sums[band] = sums.get(band, 0) + each.value
-    return _frame(sums, n_epochs, sizes, wanted)
 
 
 def _check_radii(radii: Iterable[float]) -> tuple[float, ...]:

@@ -179,6 +179,8 @@ class View:
         What colours or heights stand for.
     by : str
         ``"night"`` or ``"exposure"``.
+    widths : bool
+        Whether the width of masks is measured.
     tables : mapping of str to TableView
         The page's tables that are not as they are at first.
     selection : Selection
@@ -201,6 +203,7 @@ class View:
     box: SkyBox | None = None
     statistic: str = ""
     by: str = ""
+    widths: bool = False
     tables: Mapping[str, TableView] = field(default_factory=dict)
     selection: Selection = field(default_factory=Selection)
     hide: tuple[str, ...] = ()
@@ -295,6 +298,10 @@ def _number(text: str) -> int:
     return int(_word(text, r"\d{1,18}", "a number"))
 
 
+def _yes(text: str) -> bool:
+    return _word(text, "0|1", "0 or 1") == "1"
+
+
 def _window(text: str) -> Region:
     match = re.fullmatch(r"(\d{1,9}):(\d{1,9}),(\d{1,9}):(\d{1,9})", text)
     box = Region(*(int(each) for each in match.groups())) if match else None
@@ -318,12 +325,13 @@ _READERS: Mapping[str, tuple[str, Callable[[Sequence[str]], Any]]] = {
     "box": ("box", _last(SkyBox.parse)),
     "statistic": ("statistic", _last(lambda text: _word(text, r"[\w:]{1,64}", "the name of a statistic"))),
     "by": ("by", _last(lambda text: _word(text, "night|exposure", "night or exposure"))),
+    "widths": ("widths", _last(_yes)),
     "ignore": ("ignore", tuple),
     "ignore-bit": ("ignore_bits", tuple),
     "grow": ("grow", tuple),
     "border": ("border", _last(_number)),
     "hide": ("hide", tuple),
-    "image": ("image", _last(lambda text: _word(text, "0|1", "0 or 1") == "1")),
+    "image": ("image", _last(_yes)),
     "window": ("window", _last(_window)),
     "pixel": ("pixel", _last(Pixel.parse)),
 }
@@ -350,6 +358,7 @@ _WRITERS: Mapping[str, Callable[[str, Any], list[tuple[str, object]]]] = {
     "tables": _write_tables,
     "hide": lambda name, values: [(name, value) for value in values],
     "image": lambda name, value: [(name, int(value))],
+    "widths": lambda name, value: [(name, int(value))],
     "window": lambda name, box: [(name, f"{box.x0}:{box.x1},{box.y0}:{box.y1}")],
 }
 

@@ -1,20 +1,19 @@
 """How many pixels each mask bit costs."""
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
 from ...schema.errors import CatalogueVersionError
-from ...schema.tables import bit_count, ccd_night, coadd, epoch, tile_summary
+from ...schema.tables import bit_count, ccd_night, coadd, epoch
 from ..filters import Filters
 from ..listings import Listings
 from ..summary.bits import bit_costs
 from .address import Span
+from .sampling import sampled_epochs
 from .scope import TileScope
 from .wording import count
 
@@ -109,12 +108,7 @@ def _summed(
 
 def sampled_bits(connection: sa.Connection, scope: TileScope) -> BitCosts:
     """Return what each mask bit costs: of all epochs where they are few, else of a sample spread evenly over them."""
-    query = sa.select(tile_summary.c.tilename, tile_summary.c.band, tile_summary.c.n_epochs)
-    tiles = connection.execute(
-        query.where(*scope.conditions(tile_summary)).order_by(tile_summary.c.tilename, tile_summary.c.band)
-    ).all()
-    n_epochs = sum(row.n_epochs for row in tiles)
-    ids = _sampled(connection, tiles, n_epochs)
+    ids, n_epochs = sampled_epochs(connection, scope, _SAMPLE)
     wholes, parts = _counted(connection, ids)
     unseen = 1.0 - len(ids) / n_epochs if n_epochs else 0.0
     bits = [BitCost(plane, name, *_ratio(of, wholes[plane], unseen)) for (plane, _, name), of in parts.items()]
@@ -145,26 +139,6 @@ def _counted(
         ):
             parts.setdefault((plane, bit, name), np.zeros(len(ids)))[place[epoch_id]] = n_pixels
     return wholes, parts
-
-
-def _sampled(connection: sa.Connection, tiles: Sequence[Any], n_epochs: int) -> list[int]:
-    """Return the numbers of at most so many epochs, evenly spread over those of some tiles."""
-    n_wanted = min(n_epochs, _SAMPLE)
-    wanted = ((2 * np.arange(n_wanted, dtype=np.int64) + 1) * n_epochs) // (2 * max(n_wanted, 1))
-    ends = np.cumsum([row.n_epochs for row in tiles], dtype=np.int64)
-    of_tile = np.searchsorted(ends, wanted, side="right")
-    ids: list[int] = []
-    for number, chosen in itertools.groupby(zip(of_tile.tolist(), wanted.tolist(), strict=True), key=lambda p: p[0]):
-        tile = tiles[number]
-        within = [each - int(ends[number]) + tile.n_epochs for _, each in chosen]
-        query = (
-            sa.select(epoch.c.epoch_id)
-            .where(epoch.c.tilename == tile.tilename, epoch.c.band == tile.band)
-            .order_by(epoch.c.expnum, epoch.c.ccdnum)
-        )
-        found = connection.execute(query.offset(within[0]).limit(within[-1] - within[0] + 1)).scalars().all()
-        ids += [found[each - within[0]] for each in within if each - within[0] < len(found)]
-    return ids
 
 
 def _ratio(part: Floats, whole: Floats, unseen: float) -> tuple[float, float]:

@@ -1,6 +1,7 @@
 """The page that says how good the survey is, and what is wrong where."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ from .address import TableView, View
 from .bitcosts import BitCosts, bits_of
 from .ingests import Ingests, ingests
 from .markup import band_legend, html_pane, note, under
+from .maskwidth import WidthBox, widths_of
 from .overviewplots import Bars, Growth, HistogramPlot
 from .rankings import CCD_COLUMNS, FAILURE_COLUMNS, TILE_COLUMNS, ccd_page, failure_page, tile_page
 from .scope import TileScope, scope_of
@@ -54,6 +56,7 @@ class Overview:
         self._histogram_note, self._bits_note = html_pane(), html_pane()
         self._histogram, self._costs, self._bits = HistogramPlot(), Bars(["total", "alone"]), Bars(["total"])
         self._growth = Growth()
+        self._widths = WidthBox(lambda: session.go(replace(session.view, widths=True)))
         self._tables = {name: PagedTable.of_columns(columns) for name, columns in _TABLES.items()}
         for name, table in self._tables.items():
             table.listen(partial(session.ask_table, name))
@@ -72,10 +75,11 @@ class Overview:
             Section(
                 "costs", "What each criterion costs", under(html_pane(note(_COSTS_WORDS)), self._costs.plot), "half"
             ),
+            Section("bits", "What each mask bit costs", under(self._bits_note, self._bits.plot), "half"),
+            Section("widths", "Is the mask wide enough?", self._widths.body, "half"),
             Section("tiles", "Worst tiles", tables["tiles"], "half"),
             Section("ccds", "Worst CCD images", tables["ccds"], "half"),
-            Section("bits", "What each mask bit costs", under(self._bits_note, self._bits.plot), "half"),
-            Section("ingest", "Ingest", under(self._growth.pane, self._ingests), "half"),
+            Section("ingest", "Ingest", under(self._growth.pane, self._ingests)),
             Section("failures", "Failures", tables["failures"]),
         )
 
@@ -98,6 +102,7 @@ class Overview:
         def ccds(connection: sa.Connection, scope: TileScope, shown: TableView) -> TablePage:
             return ccd_page(connection, scope, view.nite, view.ccdnum, shown)
 
+        self._widths.ask(view.widths)
         return (
             Part(
                 lambda: survey_numbers(readings, scope_of(readings, view, since), since),
@@ -121,6 +126,10 @@ class Overview:
                 self._show_bits,
             ),
             table("failures", failure_page),
+            Part(
+                lambda: widths_of(readings, scope_of(readings, view, since), since) if view.widths else None,
+                self._widths.show,
+            ),
         )
 
     def _show_numbers(self, view: View, found: Numbers) -> None:

@@ -45,6 +45,7 @@ class Readings:
         self._lock = threading.Lock()
         # neither a Parquet file nor a FITS file may be read by two threads at a time
         self.files = threading.Lock()
+        self.closed = False
 
     def get(self, key: Hashable, read: Callable[[sa.Connection], _Found], *, since: float) -> _Found:
         """Return what a function reads, or has read for someone else since a time of day.
@@ -89,5 +90,6 @@ class Readings:
             return self.catalogue.mask(tilename, band, expnum, ccdnum)
 
     def close(self) -> None:
-        """End the threads."""
+        """End the threads, as soon as they have read what they are at."""
+        self.closed = True
         self.pool.shutdown(wait=False, cancel_futures=True)

@@ -4,6 +4,7 @@ import re
 import urllib.request
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -73,6 +74,31 @@ def test_a_filter_is_in_the_address_survives_loading_again_and_goes_along(page: 
     page.get_by_role("button", name="Clear filters").click()
     expect(page).to_have_url(re.compile(r"/sky\?every=600$"))
     expect(page.get_by_text("Shown: everything.")).to_be_visible()
+
+
+_WIDTHS = """
+() => Bokeh.documents[0].get_model_by_name("width-plot").renderers.map(each => each.data_source.data).find(
+  each => each.median)
+"""
+
+
+def test_the_width_of_masks_is_measured_when_asked_for(
+    page: Page, dashboard: Dashboard, catalogue: goodpix.Catalogue, demo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDS_DIR", str(demo / "survey"))
+    open_page(page, dashboard)
+    n_epochs = len(catalogue.epochs(band="r"))
+    page.get_by_role("button", name="Measure").click()
+    expect(page.get_by_text(f" of {n_epochs} epochs, ")).to_be_visible()
+    assert parameters(page) == ["widths=1"]
+    open_page(page, dashboard, f"?tile={DEMO}&widths=1")
+    expect(page.get_by_text("Where it is flat the mask is wide enough. r: 2 of 3 epochs, ")).to_be_visible()
+    expect(page.get_by_text("Left out: 2, first epoch 201005/33")).to_be_visible()
+    expect(page.get_by_role("button", name="Measure")).to_be_hidden()
+    expected = catalogue.mask_width(tilename=DEMO)
+    found = pd.DataFrame({name: page.evaluate(_WIDTHS)[name] for name in ("band", "radius", "median", "error")})
+    found = found.rename(columns={"error": "median_error"}).astype({"radius": float})
+    pd.testing.assert_frame_equal(found, expected[found.columns], check_dtype=False)
 
 
 def test_tables_are_sorted_bounded_and_paged_by_the_server(
