@@ -1,6 +1,6 @@
 """The sky statistics of a box of pixels."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,8 +39,6 @@ class GoodPixels:
     ----------
     image : ndarray of float32 or float64, shape (n_rows, nx)
         The values; made NaN where they are not good or infinite.
-    weight : ndarray of float32 or float64, optional
-        The weights of the same pixels.
     good : ndarray of bool, shape (n_rows, nx)
         Which pixels are good.
     y0 : int
@@ -48,20 +46,39 @@ class GoodPixels:
     """
 
     image: Image
-    weight: Image | None
     good: npt.NDArray[np.bool_]
     y0: int
 
     def __post_init__(self) -> None:
         blank_bad(self.image, self.good)
 
-    def describe(self, region: Region, statistics: Collection[str]) -> Numbers:
+    def values(self, regions: Iterable[Region], room: Image) -> list[Image]:
+        """Return the finite values of boxes.
+
+        Parameters
+        ----------
+        regions : iterable of Region
+            Boxes, in pixels of the image; no two overlap.
+        room : ndarray of the image's type
+            Where the values are put: longer than there are good pixels.
+        """
+        out = []
+        for region in regions:
+            out.append(take_finite(self.image, self._here(region), room))
+            room = room[out[-1].size :]
+        return out
+
+    def describe(self, region: Region, values: Image, weight: Image | None, statistics: Collection[str]) -> Numbers:
         """Return the statistics of a box of the image.
 
         Parameters
         ----------
         region : Region
             The box, in pixels of the image.
+        values : ndarray, shape (n,)
+            Its finite values in ascending order.
+        weight : ndarray of float32 or float64, shape (n_rows, nx), optional
+            The weights of the image's pixels.
         statistics : collection of str
             See `goodpix.query.background.skyrow.STATISTICS`.
 
@@ -70,18 +87,15 @@ class GoodPixels:
         dict
             Values by column; a column that is not there is null.
         """
-        top, bottom = (min(max(y - self.y0, 0), self.image.shape[0]) for y in (region.y0, region.y1))
-        here = Region(region.x0, region.x1, top, bottom)
-        n_good = int(np.count_nonzero(self.good[top:bottom, region.x0 : region.x1]))
-        values = take_finite(self.image, here, n_good)
+        here = self._here(region)
+        n_good = int(np.count_nonzero(self.good[here.y0 : here.y1, here.x0 : here.x1]))
         found: Numbers = {"n": values.size, "n_not_finite": n_good - values.size}
         if not values.size:
             return found
-        values.sort()
         ordered = Ordered(values)
         found |= _of_values(ordered, statistics)
-        if "noise" in statistics and self.weight is not None:
-            variance = sum_variance(self.image, self.weight, here)
+        if "noise" in statistics and weight is not None:
+            variance = sum_variance(self.image, weight, here)
             if variance.n:
                 predicted = float(np.sqrt(variance.total / variance.n))
                 found |= {"noise_predicted": predicted, "noise_ratio": ordered.mad_std() / predicted}
@@ -90,9 +104,14 @@ class GoodPixels:
             if "clipped" in statistics:
                 found |= _of_clipped(clipped)
             if {"gradient", "correlation"} & set(statistics):
-                middle = (region.x1 - region.x0 - 1) / 2, (region.y0 + region.y1 - 1) / 2 - (self.y0 + top)
+                middle = (region.x1 - region.x0 - 1) / 2, (region.y0 + region.y1 - 1) / 2 - (self.y0 + here.y0)
                 found |= self._of_places(here, middle, clipped, statistics)
         return found
+
+    def _here(self, region: Region) -> Region:
+        """Return a box in pixels of the rows that are there."""
+        y0, y1 = (min(max(y - self.y0, 0), self.image.shape[0]) for y in (region.y0, region.y1))
+        return Region(region.x0, region.x1, y0, y1)
 
     def _of_places(
         self, here: Region, middle: tuple[float, float], clipped: Clipped, statistics: Collection[str]

@@ -67,10 +67,9 @@ def blank_bad(image: Image, good: Bools) -> None:
     _blank(image, good.T)
 
 
-def take_finite(image: Image, region: Region, n_most: int) -> Image:
-    """Return the values in a box that are not NaN, row by row; there are `n_most` or fewer."""
-    out: Image = np.empty(n_most + 1, image.dtype)
-    return out[: _take(image, _bounds(region), out)]
+def take_finite(image: Image, region: Region, room: Image) -> Image:
+    """Return the values in a box that are not NaN, row by row, at the start of `room`, which has place for one more."""
+    return room[: _take(image, _bounds(region), room)]
 
 
 def sum_variance(image: Image, weight: Image, region: Region) -> Variance:
