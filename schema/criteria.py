@@ -124,7 +124,7 @@ class Selection:
         If a criterion or plane does not exist; for bits, when the selection is used, because their
         names belong to the catalogue.
     UsageError
-        If a radius or the border is not a number of pixels.
+        If `ignore_bits` or `grow` is no mapping, or a radius or the border no number of pixels.
     """
 
     ignore: Sequence[str | Criterion] = ()
@@ -137,6 +137,8 @@ class Selection:
         # several criteria may come as one flag
         single = [one for each in ignore for one in _criterion(each)]
         object.__setattr__(self, "ignore", tuple(single))
+        _check_mapping("ignore_bits", self.ignore_bits, "planes to bits, such as {'SE': ['STAR']}")
+        _check_mapping("grow", self.grow, "what grows to pixels, such as {'COADD_SEG': 8}")
         bits: dict[str, tuple[str | int, ...]] = {}
         for plane, names in self.ignore_bits.items():
             if plane.lower() not in BIT_SHIFT:
@@ -251,6 +253,11 @@ def _grown(name: str, radius: float) -> tuple[str, float]:
     if isinstance(radius, bool) or not 0 <= pixels < math.inf:
         raise UsageError(f"grow {spelt} by {radius!r}: expected a radius in pixels, 0 or more")
     return spelt, pixels
+
+
+def _check_mapping(name: str, value: object, expected: str) -> None:
+    if not isinstance(value, Mapping):
+        raise UsageError(f"{name} is {value!r}: expected a mapping of {expected}")
 
 
 def _criterion(name: str | Criterion) -> Criterion:

@@ -257,6 +257,17 @@ def test_growth_that_is_none_is_refused(grow: Any, message: str) -> None:
         Selection(grow=grow)
 
 
+def test_what_must_be_a_mapping_and_is_none_is_refused() -> None:
+    with pytest.raises(
+        UsageError, match=r"^ignore_bits is \['SE:STAR'\]: expected a mapping of planes to bits, such as"
+    ):
+        Selection(ignore_bits=["SE:STAR"])  # type: ignore[arg-type]
+    with pytest.raises(
+        UsageError, match=r"^grow is 'COADD_SEG=8': expected a mapping of what grows to pixels, such as"
+    ):
+        Selection(grow="COADD_SEG=8")  # type: ignore[arg-type]
+
+
 def test_growth_of_an_unknown_bit_is_refused_with_the_nearest() -> None:
     with pytest.raises(UnknownNameError, match="TRAIL"):
         Selection(grow={"SE:TRIAL": 5}).growths()
