@@ -1,6 +1,7 @@
 """The flags of an epoch: its own planes, and the coadd's flags at each nearest pixel."""
 
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from ..schema.jit import kernel
 from ..schema.nearest import nearest_pixels
 from ..schema.pixelmap import PixelMap, RationalMap, rational_row
 from ..schema.rle import RunScan, ScanBuffers, merge_runs, scan_row, sort_starts
+from ..schema.workers import begin
 from .coaddflags import CoaddFlags, RegionRuns
 from .pixels import PlaneRows, fold_row
 
@@ -48,16 +50,22 @@ def flag_epoch(
     shift = 3 if narrow else 32
     scan = RunScan(shape, np.uint32 if narrow else np.uint64)
     codes = coadd.codes.array
-    for block in blocks:
-        y, n_rows = scan.y, block.bmask.shape[0]
-        buffers = scan.room(n_rows)
-        if isinstance(pixel_map, RationalMap) and pixel_map.cubic:
-            t, s = pixel_map.scaled(np.arange(shape[1], dtype=float), np.arange(y, y + n_rows, dtype=float))
-            n = _flag_rational(block, pixel_map.coefficients, t, s, codes, shift, y, buffers, scan.n_starts)
-        else:
-            ix, iy = nearest_pixels(pixel_map, slice(y, y + n_rows), shape[1], coadd.shape)
-            n = _flag_placed(block, ix, iy, codes, shift, y, buffers, scan.n_starts)
-        scan.done(n_rows, n)
+    with ThreadPoolExecutor(1, "goodpix-flags") as thread:
+        under_way: Future[int] | None = None
+        n_rows = 0
+        for block in blocks:  # while one is read the one before is flagged
+            if under_way is not None:
+                scan.done(n_rows, under_way.result())
+            y, n_rows = scan.y, block.bmask.shape[0]
+            to = (codes, shift, y, scan.room(n_rows), scan.n_starts)
+            if isinstance(pixel_map, RationalMap) and pixel_map.cubic:
+                t, s = pixel_map.scaled(np.arange(shape[1], dtype=float), np.arange(y, y + n_rows, dtype=float))
+                under_way = begin(thread, _flag_rational, block, pixel_map.coefficients, t, s, *to)
+            else:
+                ix, iy = nearest_pixels(pixel_map, slice(y, y + n_rows), shape[1], coadd.shape)
+                under_way = begin(thread, _flag_placed, block, ix, iy, *to)
+        if under_way is not None:
+            scan.done(n_rows, under_way.result())
     lengths, words = sort_starts(shape, scan.starts())
     flags: npt.NDArray[np.int64] = np.empty(words.size, np.int64)
     n_unique, n_good = _decode_words(lengths, words, shift, coadd.flags, coadd.unique, flags)

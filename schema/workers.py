@@ -18,7 +18,7 @@ from typing import Generic, ParamSpec, Protocol, TypeVar
 
 from .errors import WorkerLostError
 
-__all__ = ["Spread", "in_order", "process_pool", "usable_cores"]
+__all__ = ["Spread", "begin", "in_order", "process_pool", "usable_cores"]
 
 Arguments = ParamSpec("Arguments")
 Job = TypeVar("Job")
@@ -184,6 +184,25 @@ def process_pool(workers: int, preload: str | None = None) -> Iterator[Executor]
         pool.shutdown(cancel_futures=True)
         held.close()
         other_end.close()
+
+
+def begin(
+    thread: ThreadPoolExecutor, function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
+) -> Future[Result]:
+    """Have a thread do a job, and return when it has begun.
+
+    For a job that lets go of Python's lock, beside a caller that goes on to read a FITS file, which holds it: a
+    thread that has yet to begin would wait for it.
+    """
+    begun = threading.Event()
+
+    def do() -> Result:
+        begun.set()
+        return function(*args, **kwargs)
+
+    future = thread.submit(do)
+    begun.wait()
+    return future
 
 
 def usable_cores() -> int:

@@ -1,8 +1,8 @@
 """The sky statistics of an epoch."""
 
 import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from ...schema.criteria import Selection
 from ...schema.errors import GoodpixError
 from ...schema.fitsplanes import PlaneReader
 from ...schema.rows import MaskKey
+from ...schema.workers import begin
 from ..mask import Mask
 from .calibration import calibration_of, unit_of
 from .epochplanes import EpochSource, GoodRows, floats
@@ -93,7 +94,7 @@ class Measure:
             pixels = GoodPixels(image, good[rows.start : rows.stop], rows.start)
             room = _room(image.dtype, int(np.count_nonzero(pixels.good)) + 1)
             values = pixels.values([part.region for part in parts], room)
-            sorting = _begin_to_sort(thread, values)
+            sorting = begin(thread, _sort, values)  # numpy sorts without Python's lock
             weight = floats(planes.read("weight", rows)) if "noise" in self.statistics else None
             sorting.result()
         facts = self._facts(mask.key, mask) | {"bkg_subtracted": self.subtract_background}
@@ -123,19 +124,6 @@ def _room(dtype: np.dtype[Any], n: int) -> npt.NDArray[Any]:
     return kept
 
 
-def _begin_to_sort(thread: ThreadPoolExecutor, values: Sequence[npt.NDArray[Any]]) -> "Future[None]":
-    """Return when a thread has begun to sort arrays.
-
-    Sorting takes no part in Python's lock, which is held while a FITS file is read: side by side they take half the
-    time, but only once the thread has had the lock to begin.
-    """
-    begun = threading.Event()
-
-    def sort() -> None:
-        begun.set()
-        for each in values:
-            each.sort()
-
-    sorting = thread.submit(sort)
-    begun.wait()
-    return sorting
+def _sort(values: Iterable[npt.NDArray[Any]]) -> None:
+    for each in values:
+        each.sort()

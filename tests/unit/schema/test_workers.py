@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from goodpix.ingest.sharedarray import SharedArray, scratch_folder
-from goodpix.schema.workers import in_order, process_pool, usable_cores
+from goodpix.schema.workers import begin, in_order, process_pool, usable_cores
 
 
 class Recorder(Executor):
@@ -91,6 +91,15 @@ def test_workers_are_where_their_pool_was_made(tmp_path: Path, monkeypatch: pyte
             value = pool.submit(os.getenv, "GOODPIX_TEST_PLACE").result()
         assert found[0] != os.getpid()
         assert (found[1], value) == (os.fspath(tmp_path / name), name)
+
+
+def test_a_job_that_was_begun_is_under_way() -> None:
+    over = threading.Event()
+    with ThreadPoolExecutor(1) as thread:
+        job = begin(thread, over.wait, timeout=60)
+        assert job.running()
+        over.set()
+        assert job.result()
 
 
 def wait_until_gone(process: int) -> None:
