@@ -75,10 +75,10 @@ class Overview:
             Section(
                 "costs", "What each criterion costs", under(html_pane(note(_COSTS_WORDS)), self._costs.plot), "half"
             ),
-            Section("bits", "What each mask bit costs", under(self._bits_note, self._bits.plot), "half"),
-            Section("widths", "Is the mask wide enough?", self._widths.body, "half"),
             Section("tiles", "Worst tiles", tables["tiles"], "half"),
             Section("ccds", "Worst CCD images", tables["ccds"], "half"),
+            Section("bits", "What each mask bit costs", under(self._bits_note, self._bits.plot), "half"),
+            Section("widths", "Is the mask wide enough?", self._widths.body, "half"),
             Section("ingest", "Ingest", under(self._growth.pane, self._ingests)),
             Section("failures", "Failures", tables["failures"]),
         )
