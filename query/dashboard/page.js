@@ -21,7 +21,7 @@
       location.reload();
     } else {
       document.body.classList.add("away");
-      wait(EVERY.has(every) ? every : 60);
+      wait(10);
     }
   }
 
