@@ -77,9 +77,16 @@ def widths_of(readings: Readings, scope: TileScope, since: float) -> Widths:
         return out
 
     sampled = readings.get(("width sample", scope), sample, since=since)
-    # as long as these are made of the same files, what their pixels say is the same
     chosen = tuple(each for of_band, _ in sampled.values() for each in of_band)
-    found = readings.get(("widths", chosen), lambda _: _measured(readings, [each for each, _ in chosen]), since=0.0)
+
+    def measured(earliest: float) -> MaskWidths:
+        ids = [each for each, _ in chosen]
+        return readings.get(("widths", chosen), lambda _: _measured(readings, ids), since=earliest)
+
+    # what was made of the same files is the same, however old, but a file that was not there may be by now
+    found = measured(0.0)
+    if found.left_out:
+        found = measured(since)
     return Widths(found, {band: n_epochs for band, (_, n_epochs) in sampled.items()})
 
 
