@@ -190,8 +190,15 @@ def _empty_tasks(task: TileTask, scale: Scale) -> list[Result]:
     n_workers = usable_cores()
     with process_pool(n_workers) as pool:
         rows = [_through_window(f"{n_workers} processes", pool, task, scale)]
+    own_port = {"dashboard_address": "127.0.0.1:0"}  # the scheduler's server has one even without a dashboard
     with (
-        LocalCluster(n_workers=n_workers, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        LocalCluster(
+            n_workers=n_workers,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            scheduler_kwargs=own_port,
+        ) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
         executor = client.get_executor(pure=False)

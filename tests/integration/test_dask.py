@@ -43,7 +43,12 @@ def cluster(meds_dir: Path) -> Iterator[LocalCluster]:
     with pytest.MonkeyPatch.context() as patch, dask.config.set(settings):
         patch.setenv("MEDS_DIR", os.fspath(meds_dir))
         with LocalCluster(
-            processes=True, n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+            processes=True,
+            n_workers=2,
+            threads_per_worker=1,
+            dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # it has a server even so, else at port 8787
+            silence_logs=50,
         ) as made:
             yield made
 
