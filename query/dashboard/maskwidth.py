@@ -64,30 +64,28 @@ def widths_of(readings: Readings, scope: TileScope, since: float) -> Widths:
     """
     bands = [scope.band] if scope.band else bands_of(readings)
 
-    def sample(connection: sa.Connection) -> dict[str, tuple[tuple[tuple[int, str], ...], int]]:
-        """Return by band the numbers and fingerprints of some epochs, and of how many."""
-        out = {}
+    def sample(connection: sa.Connection) -> tuple[dict[str, int], tuple[tuple[int, str], ...]]:
+        """Return by band how many epochs there are, and of some of them numbers and fingerprints."""
+        n_epochs: dict[str, int] = {}
+        ids: list[int] = []
         for band in in_band_order(bands):
-            ids, n_epochs = sampled_epochs(connection, replace(scope, band=band), _PER_BAND)
-            query = sa.select(epoch.c.epoch_id, epoch.c.fingerprint).where(epoch.c.epoch_id.in_(ids))
-            out[band] = (
-                tuple((each, text) for each, text in connection.execute(query.order_by(epoch.c.epoch_id))),
-                n_epochs,
-            )
-        return out
+            of_band, n_epochs[band] = sampled_epochs(connection, replace(scope, band=band), _PER_BAND)
+            ids += of_band
+        query = sa.select(epoch.c.epoch_id, epoch.c.fingerprint).where(epoch.c.epoch_id.in_(ids))
+        rows = connection.execute(query.order_by(epoch.c.epoch_id))
+        return n_epochs, tuple((number, fingerprint) for number, fingerprint in rows)
 
-    sampled = readings.get(("width sample", scope), sample, since=since)
-    chosen = tuple(each for of_band, _ in sampled.values() for each in of_band)
+    n_epochs, chosen = readings.get(("width sample", scope), sample, since=since)
 
     def measured(earliest: float) -> MaskWidths:
-        ids = [each for each, _ in chosen]
+        ids = [number for number, _ in chosen]
         return readings.get(("widths", chosen), lambda _: _measured(readings, ids), since=earliest)
 
     # what was made of the same files is the same, however old, but a file that was not there may be by now
     found = measured(0.0)
     if found.left_out:
         found = measured(since)
-    return Widths(found, {band: n_epochs for band, (_, n_epochs) in sampled.items()})
+    return Widths(found, n_epochs)
 
 
 def _measured(readings: Readings, ids: list[int]) -> MaskWidths:
