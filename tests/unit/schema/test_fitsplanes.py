@@ -108,7 +108,7 @@ def weight(method: str | None) -> Plane:
 
 @pytest.mark.parametrize("method", ["SUBTRACTIVE_DITHER_2", "NO_DITHER", "NONE", None])
 def test_weight_that_keeps_its_zeros_is_taken(method: str | None) -> None:
-    check_weight(weight(method))
+    assert check_weight(weight(method)) == method
 
 
 def test_weight_that_lost_its_zeros_is_refused() -> None:
@@ -119,7 +119,8 @@ def test_weight_that_lost_its_zeros_is_refused() -> None:
 
 
 def test_weight_that_lost_its_zeros_may_be_allowed() -> None:
-    check_weight(weight("SUBTRACTIVE_DITHER_1"), allow_dithered=True)
+    taken = check_weight(weight("SUBTRACTIVE_DITHER_1"), allow_dithered=True)
+    assert taken == "SUBTRACTIVE_DITHER_1"
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
