@@ -80,8 +80,18 @@ class LockSession:
 
     def close(self) -> None:
         """Let go of every lock."""
-        if self._connection is not None:
-            # back in the pool it would keep them
+        if self._connection is None:
+            return
+        try:
+            if not self._connection.invalidated:
+                # a server notices only after a while that a connection has ended, and others would wait until then
+                self._connection.execute(sa.select(sa.func.pg_advisory_unlock_all()))
+        except sa.exc.DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            # they are gone with the connection
+        finally:
+            # back in the pool it would keep its settings, and its locks if they could not be let go of
             self._connection.invalidate()
             self._connection.close()
 

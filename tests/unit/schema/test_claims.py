@@ -182,6 +182,22 @@ def test_claim_ends_with_its_holder(postgres: Write) -> None:
         assert other.claims.take(*TILE)
 
 
+def test_claims_end_before_the_connection_that_holds_them(postgres: Write) -> None:
+    """A server may take its time to notice that a connection has ended."""
+    taken = []
+    with postgres() as other:
+        with postgres() as one:
+            assert one.claims.take(*TILE)
+            sa.event.listen(one.engine, "close", lambda *_: taken.append(other.claims.take(*TILE)))
+        assert taken[0]
+
+
+def test_claims_end_with_a_connection_that_the_server_has_closed(postgres: Write, postgres_database: str) -> None:
+    with postgres() as one:
+        assert one.claims.take(*TILE)
+        close_holders(postgres_database, key_of(one.identity.uuid, *TILE))
+
+
 def test_claim_ends_when_its_connection_is_closed_by_the_server(
     postgres: Write, postgres_database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
