@@ -63,7 +63,7 @@ def insert_belongings(connection: sa.Connection, rows: Iterable[tuple[MaskRow, i
         for (plane, bit), (name, n_pixels) in bit_rows(row, bit_names).items():
             bits.append(owners | {"plane": plane, "bit": bit, "name": name, "n_pixels": n_pixels})
         if row.key.kind == "epoch":
-            touched += [{"hpix": hpix, "epoch_id": number} for hpix in row.hpix]
+            touched += [{"hpix": hpix, "epoch_id": number, "cells": cells} for hpix, cells in row.hpix.items()]
     insert_rows(connection, tables.bit_count, bits)
     insert_rows(connection, tables.footprint, touched)
 

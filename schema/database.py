@@ -14,10 +14,10 @@ from .claims import Claims, TileClaims, WholeCatalogue, lock_creation, sharing, 
 from .dburl import parse_url, shown
 from .dialects import finish_writing, guide_planner, reader, sqlite_path, writer
 from .errors import AmbiguousInputError, CatalogueError, CatalogueVersionError
-from .footprint import NSIDE
+from .footprint import EVERY_CELL, NSIDE
 from .masksroot import FORMAT_VERSION, MasksRoot
 from .patience import Patience, driver_text
-from .tables import catalogue, coadd, metadata
+from .tables import catalogue, coadd, footprint, metadata
 from .views import create_views
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Database",
     "Identity",
     "WritableDatabase",
+    "cells_of_footprints",
     "create_tables",
     "engine_to_write",
     "is_catalogue",
@@ -36,10 +37,10 @@ __all__ = [
     "shown",
 ]
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest of the migrations: that of the tables that this software writes."""
 
-_READABLE = ("0001", "0002", REVISION)
+_READABLE = ("0001", "0002", "0003", REVISION)
 """Revisions whose tables and views it reads."""
 
 # What helps, by the error codes of SQLite and Postgres.
@@ -309,6 +310,13 @@ def _identity(engine: sa.Engine, url: sa.URL, revisions: Collection[str]) -> Ide
 def recorded_revision(connection: sa.Connection) -> str | None:
     """Return the revision that the tables of a catalogue say that they are of."""
     return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def cells_of_footprints(connection: sa.Connection) -> "sa.ColumnElement[int]":
+    """Return the column ``cells`` of the table footprint, which tables before revision 0004 do not have."""
+    if str(recorded_revision(connection)) < "0004":
+        return sa.literal(EVERY_CELL, sa.BigInteger).label(footprint.c.cells.name)
+    return footprint.c.cells
 
 
 def remembered_root(url: sa.URL, root: MasksRoot) -> str:

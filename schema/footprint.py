@@ -1,5 +1,6 @@
 """Where an image lies on the sky."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import hpgeom
@@ -10,16 +11,24 @@ from .errors import WcsError
 from .jit import kernel
 from .wcs import Wcs
 
-__all__ = ["NSIDE", "Footprint", "UniqueRegion", "footprint"]
+__all__ = ["CELL_SHIFT", "EVERY_CELL", "NSIDE", "Footprint", "UniqueRegion", "footprint", "gather_cells", "split_cells"]
 
 NSIDE = 256
 """HEALPix resolution of footprints, nested order: pixels of 13.7 arcmin."""
+
+CELL_SHIFT = 3
+"""How many times a side is halved for the cells of a pixel: 64 of them, of 1.7 arcmin."""
+
+EVERY_CELL = -1
+"""The cells of a pixel all of which are touched, or of which nothing is known."""
 
 # Pixels. The polygon is drawn this much larger than the image, so that edges which the distortion
 # bends outwards stay inside of it.
 _MARGIN = 8.0
 
 _ARCSEC = np.degrees(1.0) * 3600
+
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +44,9 @@ class Footprint:
         The image's centre, degrees.
     pixel_area : float
         Solid angle of a pixel at the centre, arcsec^2.
-    hpix : tuple of int
-        The HEALPix pixels that the image touches (`NSIDE`, nested), and perhaps neighbours of those.
+    hpix : mapping of int to int
+        The HEALPix pixels that the image touches (`NSIDE`, nested), ascending, and the cells of each; perhaps also
+        neighbours of those. See `split_cells`.
     """
 
     ra: tuple[float, ...]
@@ -44,7 +54,7 @@ class Footprint:
     ra_cent: float
     dec_cent: float
     pixel_area: float
-    hpix: tuple[int, ...]
+    hpix: Mapping[int, int]
 
 
 def footprint(wcs: Wcs, shape: tuple[int, int], offset: float = 1) -> Footprint:
@@ -72,7 +82,7 @@ def footprint(wcs: Wcs, shape: tuple[int, int], offset: float = 1) -> Footprint:
     wide_y = y + np.array([-1, -1, 1, 1]) * _MARGIN
     polygon = wcs.sky(wide_x + offset, wide_y + offset)
     try:
-        hpix = hpgeom.query_polygon(NSIDE, *polygon, inclusive=True, nest=True, lonlat=True)
+        cells = hpgeom.query_polygon(NSIDE << CELL_SHIFT, *polygon, inclusive=True, nest=True, lonlat=True)
     except (RuntimeError, ValueError) as error:
         raise WcsError(f"the corners are at ra {ra.tolist()}, dec {dec.tolist()}: {error}") from error
     return Footprint(
@@ -81,8 +91,32 @@ def footprint(wcs: Wcs, shape: tuple[int, int], offset: float = 1) -> Footprint:
         float(ra_cent[0]),
         float(dec_cent[0]),
         area,
-        tuple(np.sort(hpix).tolist()),
+        dict(zip(*(each.tolist() for each in gather_cells(cells)), strict=True)),
     )
+
+
+def split_cells(cells: Ints) -> tuple[Ints, Ints]:
+    """Return the HEALPix pixel that holds each cell, and which of its cells it is.
+
+    Parameters
+    ----------
+    cells : ndarray of int64, shape (n,)
+        HEALPix pixels, nested, whose sides are those of other pixels halved `CELL_SHIFT` times.
+
+    Returns
+    -------
+    hpix, bits : ndarray of int64, shape (n,)
+        Those other pixels, and bit `k` for the cell ``64 * hpix + k``; bit 63 is the sign.
+    """
+    bits = np.left_shift(np.uint64(1), (cells & (1 << 2 * CELL_SHIFT) - 1).astype(np.uint64))
+    return cells >> 2 * CELL_SHIFT, bits.view(np.int64)
+
+
+def gather_cells(cells: Ints) -> tuple[Ints, Ints]:
+    """Return the HEALPix pixels that hold cells, ascending, each once with the bits of all its cells."""
+    hpix, bits = split_cells(np.sort(cells))
+    pixels, first = np.unique(hpix, return_index=True)
+    return pixels, np.bitwise_or.reduceat(bits, first) if first.size else bits
 
 
 @dataclass(frozen=True, slots=True)

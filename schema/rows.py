@@ -8,6 +8,7 @@ from typing import Any
 from .columns import column, columns, values_of
 from .counts import BitCounts, Counts
 from .errors import UsageError
+from .footprint import EVERY_CELL
 
 __all__ = ["CoaddFacts", "EpochFacts", "ImageFacts", "MaskKey", "MaskRow", "nonzero_bits"]
 
@@ -136,8 +137,8 @@ class MaskRow:
         The other columns.
     bits : mapping
         Per plane (``"se"``, ``"coadd"``) the pixels of each mask bit that occurs.
-    hpix : tuple of int
-        Footprint: HEALPix pixels, nested.
+    hpix : mapping of int to int
+        Footprint: HEALPix pixels, nested, and the cells of each.
     """
 
     key: MaskKey
@@ -147,12 +148,13 @@ class MaskRow:
     counts: Counts
     facts: EpochFacts | CoaddFacts
     bits: Mapping[str, Mapping[int, int]]
-    hpix: tuple[int, ...]
+    hpix: Mapping[int, int]
 
     @property
     def record(self) -> str:
         """Facts, bits and footprint as JSON: the same text for the same row."""
-        every = values_of(self.facts) | {"bits": self.bits, "hpix": list(self.hpix)}
+        touched = {"hpix": list(self.hpix), "cells": list(self.hpix.values())}
+        every = values_of(self.facts) | {"bits": self.bits} | touched
         return json.dumps(every, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @classmethod
@@ -166,7 +168,9 @@ class MaskRow:
         """
         record = json.loads(values["record"])
         bits = {plane: {int(b): int(n) for b, n in of.items()} for plane, of in record.pop("bits").items()}
-        hpix = tuple(int(each) for each in record.pop("hpix"))
+        hpix = [int(each) for each in record.pop("hpix")]
+        # older files have none
+        cells = [int(each) for each in record.pop("cells", [EVERY_CELL] * len(hpix))]
         facts = EpochFacts(**record) if values["kind"] == "epoch" else CoaddFacts(**record)
         may_be_null = _NULL_FOR_EPOCHS if isinstance(facts, EpochFacts) else _NULL_FOR_COADDS
         for name in _COUNTS:
@@ -180,7 +184,7 @@ class MaskRow:
             counts=Counts(**{name: values[name] for name in _COUNTS}),
             facts=facts,
             bits=bits,
-            hpix=hpix,
+            hpix=dict(zip(hpix, cells, strict=True)),
         )
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from .columns import Column, columns
 from .counts import Counts
 from .criteria import Criterion
-from .footprint import NSIDE
+from .footprint import EVERY_CELL, NSIDE
 from .rows import CoaddFacts, EpochFacts
 
 __all__ = [
@@ -169,6 +169,13 @@ footprint = sa.Table(
         primary_key=True,
         index=True,
         comment="epoch that touches it",
+    ),
+    sa.Column(
+        "cells",
+        sa.BigInteger,
+        nullable=False,
+        server_default=str(EVERY_CELL),
+        comment="bit k: it touches the pixel 64 hpix + k of 8 times the nside; -1 is every bit, or not known",
     ),
     sqlite_with_rowid=False,
 )

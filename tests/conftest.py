@@ -21,6 +21,12 @@ hypothesis.settings.load_profile("goodpix")
 _numbers = itertools.count()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Run two more than there are cores: tests wait for servers, browsers and disks."""
+    return (os.cpu_count() or 1) + 2
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """A Postgres server: the one that GOODPIX_TEST_PG_URL names, else one that lives as long as the session."""

@@ -79,14 +79,14 @@ def epoch_row(
         se_seg_used=given.se_seg_used,
     )
     key = MaskKey(tilename, band, "epoch", expnum, ccdnum)
-    return MaskRow(key, runs.nx, runs.ny, runs.checksum, counts, given, nonzero_bits(bits), (7, 8))
+    return MaskRow(key, runs.nx, runs.ny, runs.checksum, counts, given, nonzero_bits(bits), {7: 5, 8: -(1 << 63)})
 
 
 def coadd_row(runs: Runs, *, tilename: str = TILE, band: str = BAND, **facts: Any) -> MaskRow:
     counts, bits = count_coadd(runs, pixel_area=PIXEL_AREA, unique=None)
     given = CoaddFacts(**{**_SHARED, **_COADD, **facts})
     key = MaskKey(tilename, band, "coadd", None, None)
-    return MaskRow(key, runs.nx, runs.ny, runs.checksum, counts, given, nonzero_bits(bits), (7, 8))
+    return MaskRow(key, runs.nx, runs.ny, runs.checksum, counts, given, nonzero_bits(bits), {7: 5, 8: -(1 << 63)})
 
 
 def write_masks(

@@ -64,7 +64,7 @@ def _row(values: Mapping[str, Any], kind: str, runs: Runs) -> MaskRow:
         counts=Counts(**{each.name: values[each.name] for each in columns(Counts)}),
         facts=facts(**{each.name: values[each.name] for each in columns(facts)}),
         bits={"se": {}, "coadd": {}},
-        hpix=(),
+        hpix={},
     )
 
 

@@ -209,16 +209,17 @@ def bit_counts(survey: Survey, start: int, stop: int) -> pa.Table:
     )
 
 
-def footprint_rows(survey: Survey, hpix: list[Ints]) -> pa.Table:
-    """Return the rows of the table footprint in the order of its key; `hpix` are the pixels of each image."""
-    sizes = np.array([each.size for each in hpix])
+def footprint_rows(survey: Survey, touched: list[tuple[Ints, Ints]]) -> pa.Table:
+    """Return the rows of the table footprint in the order of its key, of the pixels of each image and their cells."""
+    sizes = np.array([hpix.size for hpix, _ in touched])
     starts = np.cumsum(sizes) - sizes
-    every = np.concatenate(hpix)
+    every, cells = (np.concatenate(each) for each in zip(*touched, strict=True))
     image = survey.pairs.image
     n_of_epoch = sizes[image]
     first = np.cumsum(n_of_epoch) - n_of_epoch
     within = np.arange(n_of_epoch.sum()) - np.repeat(first, n_of_epoch)
-    pixels = every[np.repeat(starts[image], n_of_epoch) + within]
+    which = np.repeat(starts[image], n_of_epoch) + within
     owners = np.repeat(np.arange(image.size) + 1, n_of_epoch)
-    order = np.lexsort((owners, pixels))
-    return arrow_table(tables.footprint, {"hpix": pixels[order], "epoch_id": owners[order]})
+    order = np.lexsort((owners, every[which]))
+    which = which[order]
+    return arrow_table(tables.footprint, {"hpix": every[which], "epoch_id": owners[order], "cells": cells[which]})

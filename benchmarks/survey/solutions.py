@@ -7,7 +7,7 @@ import hpgeom
 import numpy as np
 import numpy.typing as npt
 
-from goodpix.schema.footprint import NSIDE
+from goodpix.schema.footprint import CELL_SHIFT, NSIDE, gather_cells
 
 from .sky import CCD_SHAPE, CcdImages, focal_plane
 
@@ -80,13 +80,14 @@ def places(images: CcdImages) -> Places:
     return Places(ra, dec, np.sqrt((area**2).sum(axis=0)) * _ARCSEC**2)
 
 
-def footprints(images: CcdImages) -> list[Ints]:
-    """Return the HEALPix pixels that each CCD image touches, as the ingest finds them."""
+def footprints(images: CcdImages) -> list[tuple[Ints, Ints]]:
+    """Return the HEALPix pixels that each CCD image touches and their cells, as the ingest finds them."""
     nx, ny = _SIZE
     x = np.array([-_MARGIN, nx + _MARGIN, nx + _MARGIN, -_MARGIN]) + 0.5
     y = np.array([-_MARGIN, -_MARGIN, ny + _MARGIN, ny + _MARGIN]) + 0.5
     vectors = np.ascontiguousarray(_vectors(images, x, y).T)
-    return [hpgeom.query_polygon_vec(NSIDE, polygon, inclusive=True, nest=True) for polygon in vectors]
+    nside = NSIDE << CELL_SHIFT
+    return [gather_cells(hpgeom.query_polygon_vec(nside, each, inclusive=True, nest=True)) for each in vectors]
 
 
 def _vectors(images: CcdImages, fits_x: Floats, fits_y: Floats) -> Floats:

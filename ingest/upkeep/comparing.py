@@ -124,10 +124,15 @@ def _compare(stored: StoredMask, found: CheckedMask, bit_names: BitNames) -> lis
             for plane, bit in differ
         ]
         problems.append(Problem("bit counts", str(stored.key), _some(wrong, "bits")))
-    hpix = frozenset(row.hpix) if row.key.kind == "epoch" else frozenset()
+    hpix = row.hpix if row.key.kind == "epoch" else {}
     if hpix != stored.hpix:
-        wrong = [f"HEALPix pixel {each} is missing" for each in sorted(hpix - stored.hpix)]
-        wrong += [f"HEALPix pixel {each} is not its own" for each in sorted(stored.hpix - hpix)]
+        wrong = [f"HEALPix pixel {each} is missing" for each in sorted(hpix.keys() - stored.hpix.keys())]
+        wrong += [f"HEALPix pixel {each} is not its own" for each in sorted(stored.hpix.keys() - hpix.keys())]
+        wrong += [
+            f"cells of HEALPix pixel {each} are {stored.hpix[each]}, its mask says {hpix[each]}"
+            for each in sorted(hpix.keys() & stored.hpix.keys())
+            if hpix[each] != stored.hpix[each]
+        ]
         problems.append(Problem("footprint", str(stored.key), _some(wrong, "pixels")))
     return problems
 

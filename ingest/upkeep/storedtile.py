@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ...schema import tables
+from ...schema.database import cells_of_footprints
 from ...schema.rows import MaskKey
 from ..maskrows import owner_of, table_of
 
@@ -31,15 +32,15 @@ class StoredMask:
         Its columns.
     bits : mapping
         Rows of ``bit_count``: name and pixels by plane and bit.
-    hpix : frozenset of int
-        Rows of ``footprint``; none for a coadd.
+    hpix : mapping of int to int
+        Rows of ``footprint``: the cells of each pixel; none for a coadd.
     """
 
     key: MaskKey
     row_id: int
     values: Mapping[str, Any]
     bits: Mapping[tuple[str, int], tuple[str, int]]
-    hpix: frozenset[int]
+    hpix: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,31 +107,32 @@ def _masks(
     rows = connection.execute(query.order_by(table.c.mask_row_group, table.c[owner])).mappings().all()
     numbers = [row[owner] for row in rows]
     bits: dict[int, dict[tuple[str, int], tuple[str, int]]] = defaultdict(dict)
-    hpix: dict[int, set[int]] = defaultdict(set)
+    hpix: dict[int, dict[int, int]] = defaultdict(dict)
     bit, touched = tables.bit_count, tables.footprint
-    for each in _of_owners(connection, bit, bit.c[owner], numbers):
+    for each in _of_owners(connection, sa.select(bit), bit.c[owner], numbers):
         bits[each[owner]][each["plane"], each["bit"]] = (each["name"], each["n_pixels"])
     if kind == "epoch":
-        for each in _of_owners(connection, touched, touched.c.epoch_id, numbers):
-            hpix[each["epoch_id"]].add(each["hpix"])
+        footprints = sa.select(touched.c.epoch_id, touched.c.hpix, cells_of_footprints(connection))
+        for each in _of_owners(connection, footprints, touched.c.epoch_id, numbers):
+            hpix[each["epoch_id"]][each["hpix"]] = each["cells"]
     return [
         StoredMask(
             MaskKey(tilename, band, kind, row.get("expnum"), row.get("ccdnum")),
             row[owner],
             dict(row),
             bits[row[owner]],
-            frozenset(hpix[row[owner]]),
+            hpix[row[owner]],
         )
         for row in rows
     ]
 
 
 def _of_owners(
-    connection: sa.Connection, table: sa.Table, owner: "sa.Column[Any]", numbers: Sequence[int]
+    connection: sa.Connection, query: "sa.Select[Any]", owner: "sa.Column[Any]", numbers: Sequence[int]
 ) -> list[sa.RowMapping]:
-    """Return the rows of a table that hang on rows of these numbers."""
+    """Return the rows that hang on rows of these numbers."""
     found: list[sa.RowMapping] = []
     for start in range(0, len(numbers), _AT_A_TIME):
         some = numbers[start : start + _AT_A_TIME]
-        found += connection.execute(sa.select(table).where(owner.in_(some))).mappings().all()
+        found += connection.execute(query.where(owner.in_(some))).mappings().all()
     return found

@@ -9,9 +9,9 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from ...schema import tables
+from ...schema.database import cells_of_footprints
 from ...schema.footprint import UniqueRegion
 from ...schema.skytopixel import WcsStack
-from ...schema.wcs import unit_vectors
 from .skyimages import SkyImages
 from .skyplaces import Cover, Places, Points
 
@@ -31,22 +31,14 @@ _TILE = ("tilename", "band")
 _KEY = (*_TILE, "expnum", "ccdnum")
 _SHOWN = (*_KEY, "nite", "mjd_obs", "epoch_id", "mask_file", "mask_row_group", "ny")
 _IMAGE = ("wcs", "nx", "ny", "position_offset")
-_CORNERS = tuple(f"{axis}c{corner}" for corner in (1, 2, 3, 4) for axis in ("ra", "dec"))
 _LIMITS = ("uramin", "uramax", "udecmin", "udecmax")
 
-# How far outside of its corners an image may reach, of its longer side: some 200 pixels of DECam's.
-# Only what is further away is left out before its WCS is read.
-_MARGIN = 0.05
 
-
-def _candidates() -> "sa.Select[Any]":
-    """Return the query for the corners of all epochs whose footprint has one of the pixels ``hpix``."""
-    epoch, footprint = tables.epoch.c, tables.footprint.c
-    return (
-        sa.select(footprint.hpix, epoch.epoch_id, *(epoch[name] for name in _CORNERS))
-        .join_from(tables.footprint, tables.epoch, footprint.epoch_id == epoch.epoch_id)
-        .where(footprint.hpix.in_(sa.bindparam("hpix", expanding=True)))
-    )
+def _candidates(connection: sa.Connection) -> "sa.Select[Any]":
+    """Return the query for the cells of all epochs whose footprint has one of the pixels ``hpix``."""
+    footprint = tables.footprint.c
+    wanted = footprint.hpix.in_(sa.bindparam("hpix", expanding=True))
+    return sa.select(footprint.hpix, footprint.epoch_id, cells_of_footprints(connection)).where(wanted)
 
 
 def _epochs() -> "sa.Select[Any]":
@@ -63,7 +55,7 @@ def _epochs() -> "sa.Select[Any]":
     )
 
 
-_CANDIDATES, _EPOCHS = _candidates(), _epochs()
+_EPOCHS = _epochs()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,18 +129,21 @@ def find_sightings(
     Sightings
         In the order of place, tilename, band, expnum and ccdnum.
     """
-    candidates = _CANDIDATES.where(*conditions)
+    epochs = _EPOCHS.where(*conditions).order_by(tables.epoch.c.epoch_id)
     parts = [Sightings.none()]
     with engine.connect() as connection:
         nside = connection.execute(sa.select(tables.catalogue.c.footprint_nside)).scalar_one()
+        candidates = _candidates(connection)
         for block in _blocks(places.cover(nside)):
             rows = connection.execute(candidates, {"hpix": np.unique(block.hpix).tolist()}).all()
-            place, epoch_id = _near(rows, block, places)
+            place, epoch_id = _near(rows, block)
             ids = np.unique(epoch_id)
             for start in range(0, ids.size, _ROWS):
-                some = ids[start : start + _ROWS]
-                mine = np.isin(epoch_id, some)
-                parts.append(_seen(_columns(connection, some), place[mine], epoch_id[mine], places))
+                found = connection.execute(epochs, {"epoch_id": ids[start : start + _ROWS].tolist()})
+                columns = dict(zip(found.keys(), zip(*found.all(), strict=True), strict=False))
+                if columns:
+                    mine = np.isin(epoch_id, columns["epoch_id"])
+                    parts.append(_seen(columns, place[mine], epoch_id[mine], places))
     return _sorted(Sightings.joined(parts), places, unique=unique)
 
 
@@ -159,29 +154,22 @@ def _blocks(cover: Cover) -> Iterator[Cover]:
         pixels = cover.hpix[start : start + _POSITIONS]
         new = np.flatnonzero(np.diff(pixels))
         stop = start + (int(new[_PIXELS - 1]) + 1 if new.size >= _PIXELS else pixels.size)
-        yield Cover(cover.hpix[start:stop], cover.place[start:stop])
+        yield cover[start:stop]
         start = stop
 
 
-def _near(rows: Sequence[sa.Row[Any]], block: Cover, places: Places) -> tuple[Indices, npt.NDArray[np.int64]]:
-    """Return pairs of a place and an epoch that have a HEALPix pixel in common, and whose corners allow more."""
-    found = np.array([tuple(row) for row in rows], np.float64).reshape(-1, 2 + len(_CORNERS))
-    hpix, epoch_id = found[:, :2].T.astype(np.int64)
+def _near(rows: Sequence[sa.Row[Any]], block: Cover) -> tuple[Indices, npt.NDArray[np.int64]]:
+    """Return pairs of a place and an epoch that have a cell of a HEALPix pixel in common."""
+    hpix, epoch_id, cells = np.array([tuple(row) for row in rows], np.int64).reshape(-1, 3).T
     # each row goes with all places of its pixel; an epoch has a row for each of its pixels
     start, stop = (np.searchsorted(block.hpix, hpix, side=side) for side in ("left", "right"))
     n_places = stop - start
     before = np.cumsum(n_places) - n_places
-    place = block.place[np.arange(n_places.sum()) + np.repeat(start - before, n_places)]
+    held = np.arange(n_places.sum()) + np.repeat(start - before, n_places)
     row = np.repeat(np.arange(hpix.size), n_places)
-    near = _may_touch(found[:, 2:].T, row, places.middles[:, place], places.radius)
-    pairs = np.unique(np.stack([place[near], epoch_id[row[near]]]), axis=1)
+    near = (cells[row] & block.cells[held]) != 0
+    pairs = np.unique(np.stack([block.place[held[near]], epoch_id[row[near]]]), axis=1)
     return pairs[0].astype(np.intp), pairs[1]
-
-
-def _columns(connection: sa.Connection, epoch_id: npt.NDArray[np.int64]) -> dict[str, tuple[Any, ...]]:
-    """Return what is known of epochs, in the order of their numbers."""
-    found = connection.execute(_EPOCHS.order_by(tables.epoch.c.epoch_id), {"epoch_id": epoch_id.tolist()})
-    return dict(zip(found.keys(), zip(*found.all(), strict=True), strict=True))
 
 
 def _seen(
@@ -210,20 +198,6 @@ def _seen(
 def _objects(values: Sequence[object]) -> npt.NDArray[Any]:
     out = np.empty(len(values), object)
     out[:] = values
-    return out
-
-
-def _may_touch(degrees: Floats, which: Indices, middles: Floats, radius: float) -> Bools:
-    """Return whether the corners of images allow them to have something of discs; a convex image's corners do."""
-    corners = [unit_vectors(degrees[2 * k], degrees[2 * k + 1]) for k in range(4)]
-    sides = [np.sqrt(((corners[k] - corners[k - 1]) ** 2).sum(axis=0)) for k in range(4)]
-    margin = _MARGIN * np.degrees(np.max(sides, axis=0))[which] + radius
-    out = np.ones(which.size, np.bool_)
-    for k in range(4):
-        # towards the inside, whichever way round the corners go
-        inwards = np.cross(corners[k], corners[(k + 1) % 4], axis=0)
-        inwards *= np.sign((inwards * corners[(k + 2) % 4]).sum(axis=0)) / np.sqrt((inwards**2).sum(axis=0))
-        out &= ~(np.degrees(np.arcsin((inwards[:, which] * middles).sum(axis=0).clip(-1, 1))) < -margin)
     return out
 
 

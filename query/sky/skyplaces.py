@@ -1,5 +1,6 @@
 """Places on the sky that a user asks about: positions, discs, a polygon."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -8,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema.errors import UsageError
+from ...schema.footprint import CELL_SHIFT, EVERY_CELL, gather_cells, split_cells
 from ...schema.wcs import unit_vectors
 from .skyimages import SkyImages
 from .skyoutlines import angle_to_outline, inside_outline, outlines_cross
@@ -16,11 +18,14 @@ __all__ = ["Cover", "Discs", "Places", "Points", "Polygon"]
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
 Indices = npt.NDArray[np.intp]
 
 _WHOLE_SKY = 180.0
 # degrees; HEALPix wants a disc that is larger than a point
 _LEAST_RADIUS = 1e-9
+# degrees; a larger disc has too many cells, and pixels will do
+_FINE_RADIUS = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,12 +36,18 @@ class Cover:
     ----------
     hpix : ndarray of int64, shape (n,)
         Pixels, ascending.
+    cells : ndarray of int64, shape (n,)
+        Which of their cells hold the place; see `goodpix.schema.footprint.split_cells`.
     place : ndarray of intp, shape (n,)
         Number of the place that each is for.
     """
 
-    hpix: npt.NDArray[np.int64]
+    hpix: Ints
+    cells: Ints
     place: Indices
+
+    def __getitem__(self, wanted: slice) -> "Cover":
+        return Cover(self.hpix[wanted], self.cells[wanted], self.place[wanted])
 
 
 class Places(Protocol):
@@ -46,16 +57,8 @@ class Places(Protocol):
     def vectors(self) -> Floats:
         """The positions: unit vectors, shape (3, n)."""
 
-    @property
-    def middles(self) -> Floats:
-        """The middle of a disc about each place: unit vectors, shape (3, n)."""
-
-    @property
-    def radius(self) -> float:
-        """The radius of those discs, degrees."""
-
     def cover(self, nside: int) -> Cover:
-        """Return the HEALPix pixels that hold each place."""
+        """Return the HEALPix pixels that hold each place, and perhaps neighbours of those."""
 
     def touched(self, images: SkyImages, which: Indices, place: Indices, holds: Bools) -> Bools:
         """Return whether images have something of places.
@@ -78,18 +81,12 @@ class Points:
     """Positions and nothing around."""
 
     vectors: Floats
-    radius: float = 0.0
-
-    @property
-    def middles(self) -> Floats:
-        """The positions."""
-        return self.vectors
 
     def cover(self, nside: int) -> Cover:
         """Return the HEALPix pixel of each position."""
-        hpix = np.atleast_1d(hpgeom.vector_to_pixel(nside, *self.vectors)).astype(np.int64)
-        order = np.argsort(hpix, kind="stable")
-        return Cover(hpix[order], order)
+        cells = np.atleast_1d(hpgeom.vector_to_pixel(nside << CELL_SHIFT, *self.vectors)).astype(np.int64)
+        order = np.argsort(cells, kind="stable")
+        return Cover(*split_cells(cells[order]), order)
 
     def touched(self, images: SkyImages, which: Indices, place: Indices, holds: Bools) -> Bools:  # noqa: ARG002
         """Return whether images hold the positions."""
@@ -115,14 +112,11 @@ class Discs:
         if not self.radius >= 0 or self.radius == np.inf:
             raise UsageError(f"radius is {self.radius}: expected degrees, 0 or more")
 
-    @property
-    def middles(self) -> Floats:
-        """The centres."""
-        return self.vectors
-
     def cover(self, nside: int) -> Cover:
         """Return the HEALPix pixels that each disc touches, and perhaps neighbours of those."""
-        return _cover([_around(nside, each, self.radius) for each in self.vectors.T])
+        fine = self.radius <= _FINE_RADIUS
+        wanted = nside << CELL_SHIFT if fine else nside
+        return _cover(_covered(_around(wanted, each, self.radius), fine=fine) for each in self.vectors.T)
 
     def touched(self, images: SkyImages, which: Indices, place: Indices, holds: Bools) -> Bools:
         """Return whether images have a part in discs."""
@@ -143,7 +137,7 @@ class Polygon:
         Unit vectors; three at least, in order, all less than 90 degrees from their middle.
     vectors : ndarray of float64, shape (3, 1)
         The position asked about.
-    middles : ndarray of float64, shape (3, 1)
+    middle : ndarray of float64, shape (3,)
         Unit vector.
     radius : float
         How far from the middle its corners are, degrees.
@@ -151,7 +145,7 @@ class Polygon:
 
     corners: Floats
     vectors: Floats
-    middles: Floats
+    middle: Floats
     radius: float
 
     @classmethod
@@ -185,18 +179,20 @@ class Polygon:
         middle = corners.sum(axis=0)
         if np.linalg.norm(middle) < 1e-9 or (corners @ middle <= 0).any():
             raise UsageError("polygon reaches 90 degrees from its middle: expected a smaller one")
-        middles = (middle / np.linalg.norm(middle))[:, np.newaxis]
-        radius = float(np.degrees(np.arccos((corners @ middles).min().clip(-1, 1))))
-        return cls(corners, middles if vectors is None else vectors, middles, radius)
+        middle /= np.linalg.norm(middle)
+        radius = float(np.degrees(np.arccos((corners @ middle).min().clip(-1, 1))))
+        return cls(corners, middle[:, np.newaxis] if vectors is None else vectors, middle, radius)
 
     def cover(self, nside: int) -> Cover:
         """Return the HEALPix pixels that the polygon touches, and perhaps neighbours of those."""
         # a polygon of HEALPix's own would have to be convex
-        hpix = _around(nside, self.middles[:, 0], self.radius)
-        vectors = np.array(hpgeom.angle_to_vector(*hpgeom.pixel_to_angle(nside, hpix))).reshape(-1, 3).T
-        own = np.zeros(hpix.size, np.intp)
-        near = angle_to_outline(self.corners[np.newaxis], own, vectors) <= hpgeom.max_pixel_radius(nside)
-        return _cover([hpix[near | inside_outline(self.corners, self.middles[:, 0], vectors)]])
+        fine = self.radius <= _FINE_RADIUS
+        wanted = nside << CELL_SHIFT if fine else nside
+        pixels = _around(wanted, self.middle, self.radius)
+        vectors = np.array(hpgeom.angle_to_vector(*hpgeom.pixel_to_angle(wanted, pixels))).reshape(-1, 3).T
+        own = np.zeros(pixels.size, np.intp)
+        near = angle_to_outline(self.corners[np.newaxis], own, vectors) <= hpgeom.max_pixel_radius(wanted)
+        return _cover([_covered(pixels[near | inside_outline(self.corners, self.middle, vectors)], fine=fine)])
 
     def touched(self, images: SkyImages, which: Indices, place: Indices, holds: Bools) -> Bools:  # noqa: ARG002
         """Return whether images have a part in the polygon."""
@@ -205,22 +201,29 @@ class Polygon:
         # where no edges cross, one lies inside the other or nothing is shared
         corner = np.repeat(self.corners[:1].T, some.size, axis=1)
         out = outlines_cross(outlines, self.corners)
-        out |= inside_outline(self.corners, self.middles[:, 0], outlines[:, 0].T)
+        out |= inside_outline(self.corners, self.middle, outlines[:, 0].T)
         out |= images.hold(some, images.positions(some, corner))
         return out[number]
 
 
-def _around(nside: int, vector: Floats, radius: float) -> npt.NDArray[np.int64]:
+def _around(nside: int, vector: Floats, radius: float) -> Ints:
     """Return the HEALPix pixels that a disc touches, and perhaps neighbours of those."""
     x, y, z = vector.tolist()
     ra, dec = np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arctan2(z, np.hypot(x, y)))
     wide = min(max(radius, _LEAST_RADIUS), _WHOLE_SKY)
-    found: npt.NDArray[np.int64] = hpgeom.query_circle(nside, ra, dec, wide, inclusive=True)
+    found: Ints = hpgeom.query_circle(nside, ra, dec, wide, inclusive=True)
     return found
 
 
-def _cover(of_places: list[npt.NDArray[np.int64]]) -> Cover:
-    place = np.repeat(np.arange(len(of_places)), [each.size for each in of_places])
-    hpix = np.concatenate([np.empty(0, np.int64), *of_places])
+def _covered(pixels: Ints, *, fine: bool) -> tuple[Ints, Ints]:
+    """Return pixels with their cells; `fine` are cells."""
+    return gather_cells(pixels) if fine else (pixels, np.full_like(pixels, EVERY_CELL))
+
+
+def _cover(of_places: Iterable[tuple[Ints, Ints]]) -> Cover:
+    """Return the cover of places, of each its pixels and their cells."""
+    parts = list(of_places)
+    place = np.repeat(np.arange(len(parts)), [hpix.size for hpix, _ in parts])
+    hpix, cells = (np.concatenate([np.empty(0, np.int64), *(part[k] for part in parts)]) for k in (0, 1))
     order = np.argsort(hpix, kind="stable")
-    return Cover(hpix[order], place[order])
+    return Cover(hpix[order], cells[order], place[order])

@@ -32,9 +32,9 @@ def contents(url: str) -> Contents:
         "bits of coadds": sa.select(
             coadd.tilename, coadd.band, bits.plane, bits.bit, bits.name, bits.n_pixels
         ).join_from(tables.bit_count, tables.coadd),
-        "footprint": sa.select(epoch.tilename, epoch.band, epoch.expnum, epoch.ccdnum, footprint.hpix).join_from(
-            tables.footprint, tables.epoch
-        ),
+        "footprint": sa.select(
+            epoch.tilename, epoch.band, epoch.expnum, epoch.ccdnum, footprint.hpix, footprint.cells
+        ).join_from(tables.footprint, tables.epoch),
     }
     of_itself = [
         each for each in tables.metadata.sorted_tables if each.name not in {"ingest_run", "bit_count", *hanging}

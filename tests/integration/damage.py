@@ -31,7 +31,8 @@ _HANGING = {
     "bit_count": "SELECT c.band, c.tilename, e.expnum, e.ccdnum, b.plane, b.bit, b.name, b.n_pixels FROM bit_count b "
     "LEFT JOIN epoch e USING (epoch_id) LEFT JOIN coadd c ON b.coadd_id = c.coadd_id OR "
     "(c.tilename = e.tilename AND c.band = e.band)",
-    "footprint": "SELECT e.band, e.tilename, e.expnum, e.ccdnum, f.hpix FROM footprint f JOIN epoch e USING (epoch_id)",
+    "footprint": "SELECT e.band, e.tilename, e.expnum, e.ccdnum, f.hpix, f.cells FROM footprint f "
+    "JOIN epoch e USING (epoch_id)",
 }
 
 

@@ -84,6 +84,9 @@ ROWS = {
         "COMET",
     ),
     "footprint": Damage(sql(f"DELETE FROM footprint WHERE epoch_id = {FIRST}"), "footprint", "epoch", "is missing"),
+    "cells": Damage(
+        sql(f"UPDATE footprint SET cells = 3 WHERE epoch_id = {FIRST}"), "footprint", "epoch", "are 3, its mask says"
+    ),
     "another's footprint": Damage(
         sql(f"INSERT INTO footprint (hpix, epoch_id) VALUES (7, {FIRST})"), "footprint", "epoch", "7 is not its own"
     ),

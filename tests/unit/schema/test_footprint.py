@@ -1,6 +1,7 @@
 """Facts about footprints."""
 
 import itertools
+from collections.abc import Mapping
 from typing import Any
 
 import hpgeom
@@ -8,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from goodpix.schema.footprint import NSIDE, UniqueRegion, footprint
+from goodpix.schema.footprint import NSIDE, UniqueRegion, footprint, gather_cells, split_cells
 from goodpix.schema.wcs import Wcs, unit_vectors
 
 SCALE = 0.263 / 3600
@@ -98,15 +99,32 @@ def test_hpix_covers_every_pixel_of_the_image(ra: float, dec: float, distortion:
     y, x = np.mgrid[0 : shape[0] : 32, 0 : shape[1] : 31].astype(np.float64)
     edge = np.array([[0, 0], [shape[1] - 1, 0], [0, shape[0] - 1], [shape[1] - 1, shape[0] - 1]], np.float64).T
     sky = image.sky(np.append(x, edge[0]) + 1, np.append(y, edge[1]) + 1)
-    assert set(hpgeom.angle_to_pixel(NSIDE, *sky).tolist()) <= set(footprint(image, shape).hpix)
+    found = footprint(image, shape).hpix
+    assert set(hpgeom.angle_to_pixel(NSIDE, *sky).tolist()) <= set(found)
+    assert set(hpgeom.angle_to_pixel(NSIDE * 8, *sky).tolist()) <= set(cells_of(found))
+
+
+def cells_of(hpix: Mapping[int, int]) -> list[int]:
+    """Return the HEALPix pixels of 8 times the nside that the bits stand for."""
+    return [64 * pixel + k for pixel, bits in hpix.items() for k in range(64) if bits >> k & 1]
 
 
 @pytest.mark.parametrize(("ra", "dec"), PLACES)
 def test_hpix_has_no_pixel_far_away(ra: float, dec: float) -> None:
-    hpix = np.array(footprint(wcs(ra, dec), SHAPE).hpix)
-    cosines = unit_vectors(ra, dec) @ unit_vectors(*hpgeom.pixel_to_angle(NSIDE, hpix))
-    separation = np.degrees(np.arccos(np.clip(cosines, -1, 1)))
-    assert separation.max() < 0.6
+    found = footprint(wcs(ra, dec), SHAPE).hpix
+    for nside, pixels, furthest in ((NSIDE, list(found), 0.6), (NSIDE * 8, cells_of(found), 0.05)):
+        cosines = unit_vectors(ra, dec) @ unit_vectors(*hpgeom.pixel_to_angle(nside, np.array(pixels)))
+        separation = np.degrees(np.arccos(np.clip(cosines, -1, 1)))
+        assert separation.max() < furthest
+
+
+def test_cells_are_gathered_by_the_pixel_that_holds_them() -> None:
+    cells = np.array([64 * 9 + 63, 64 * 2 + 1, 64 * 9, 64 * 2 + 1, 64 * 2 + 5])
+    hpix, bits = gather_cells(cells)
+    assert hpix.tolist() == [2, 9]
+    assert bits.tolist() == [(1 << 1) | (1 << 5), 1 - (1 << 63)]
+    assert [each.tolist() for each in split_cells(cells[:2])] == [[9, 2], [-(1 << 63), 2]]
+    assert [each.size for each in gather_cells(cells[:0])] == [0, 0]
 
 
 def test_hpix_is_sorted_and_has_no_pixel_twice() -> None:

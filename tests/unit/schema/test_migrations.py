@@ -17,6 +17,7 @@ from goodpix.ingest.writer import record_failures
 from goodpix.schema import tables
 from goodpix.schema.bits import DES_Y6
 from goodpix.schema.database import REVISION, open_for_writing
+from goodpix.schema.footprint import EVERY_CELL
 from goodpix.schema.summaries import SUMMARIES, fill_summaries
 from goodpix.schema.upgrading import migrate
 from goodpix.schema.views import VIEWS
@@ -90,9 +91,11 @@ def test_downgraded_database_can_be_upgraded_again(connection: sa.Connection) ->
 
 
 def rows(connection: sa.Connection) -> dict[str, list[str]]:
-    """Return every row of every table there is."""
+    """Return every row of every table there is, of footprints without what the older ones do not know."""
     names = sorted(set(sa.inspect(connection).get_table_names()) - {"alembic_version"})
-    return {name: sorted(map(str, connection.execute(sa.select(tables.metadata.tables[name])).all())) for name in names}
+    queries = {name: sa.select(tables.metadata.tables[name]) for name in names}
+    queries["footprint"] = sa.select(tables.footprint.c.hpix, tables.footprint.c.epoch_id)
+    return {name: sorted(map(str, connection.execute(query).all())) for name, query in queries.items()}
 
 
 def test_rows_outlive_a_downgrade_and_an_upgrade(connection: sa.Connection) -> None:
@@ -111,6 +114,7 @@ def test_rows_outlive_a_downgrade_and_an_upgrade(connection: sa.Connection) -> N
     assert set(before) - set(old) == {each.table.name for each in SUMMARIES} | {"ccd_median"}
     migrate(connection)
     assert rows(connection) == before
+    assert set(connection.scalars(sa.select(tables.footprint.c.cells))) == {EVERY_CELL}
     assert differences(connection) == []
 
 

@@ -40,7 +40,7 @@ def test_record_is_the_same_text_for_the_same_row() -> None:
 
 def test_record_holds_what_the_other_columns_do_not() -> None:
     row = ROWS["epoch"]
-    assert set(json.loads(row.record)) == {*asdict(row.facts), "bits", "hpix"}
+    assert set(json.loads(row.record)) == {*asdict(row.facts), "bits", "hpix", "cells"}
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
