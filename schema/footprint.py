@@ -22,12 +22,14 @@ CELL_SHIFT = 3
 EVERY_CELL = -1
 """The cells of a pixel all of which are touched, or of which nothing is known."""
 
-# Pixels. The polygon is drawn this much larger than the image, so that edges which the distortion
-# bends outwards stay inside of it.
+# Pixels. The polygon is drawn this much larger than the image, so that edges which the distortion bends outwards
+# stay inside of it; or larger, by this many times what their middles bend.
 _MARGIN = 8.0
+_SAFETY = 3.0
 
 _ARCSEC = np.degrees(1.0) * 3600
 
+Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
@@ -78,8 +80,10 @@ def footprint(wcs: Wcs, shape: tuple[int, int], offset: float = 1) -> Footprint:
     steps = wcs.vectors(cx + np.array([0.5, -0.5, 0, 0]), cy + np.array([0, 0, 0.5, -0.5]))
     along_x, along_y = steps[:, 0] - steps[:, 1], steps[:, 2] - steps[:, 3]
     area = float(np.linalg.norm(np.cross(along_x, along_y)) * _ARCSEC**2)
-    wide_x = x + np.array([-1, 1, 1, -1]) * _MARGIN
-    wide_y = y + np.array([-1, -1, 1, 1]) * _MARGIN
+    bend = _bend(wcs, x + offset, y + offset, cx, cy) * _ARCSEC / np.sqrt(area)
+    margin = max(_MARGIN, _SAFETY * bend)
+    wide_x = x + np.array([-1, 1, 1, -1]) * margin
+    wide_y = y + np.array([-1, -1, 1, 1]) * margin
     polygon = wcs.sky(wide_x + offset, wide_y + offset)
     try:
         cells = hpgeom.query_polygon(NSIDE << CELL_SHIFT, *polygon, inclusive=True, nest=True, lonlat=True)
@@ -93,6 +97,16 @@ def footprint(wcs: Wcs, shape: tuple[int, int], offset: float = 1) -> Footprint:
         area,
         dict(zip(*(each.tolist() for each in gather_cells(cells)), strict=True)),
     )
+
+
+def _bend(wcs: Wcs, x: Floats, y: Floats, cx: float, cy: float) -> float:
+    """Return how far the middles of edges lie outside of the great circles between corners, radians; at least 0."""
+    middle_x, middle_y = (np.append((each + np.roll(each, -1)) / 2, centre) for each, centre in ((x, cx), (y, cy)))
+    vectors = wcs.vectors(np.append(x, middle_x), np.append(y, middle_y))
+    corners, middles, centre = vectors[:, :4], vectors[:, 4:8], vectors[:, 8]
+    outwards = np.cross(corners, np.roll(corners, -1, axis=1), axis=0)
+    outwards *= -np.sign(centre @ outwards) / np.linalg.norm(outwards, axis=0)
+    return max(0.0, float((outwards * middles).sum(axis=0).max()))
 
 
 def split_cells(cells: Ints) -> tuple[Ints, Ints]:

@@ -79,6 +79,10 @@ def test_offset_shifts_the_footprint() -> None:
     assert by_offset == pytest.approx(-2 * SCALE, rel=1e-6)
 
 
+# edges bent by some 200 pixels, to either side
+BENT = {"PV1_1": 1.0, "PV1_6": 0.64, "PV2_1": 1.0, "PV2_6": 0.8}
+BENT_IN = BENT | {"PV1_6": -0.64, "PV2_6": -0.8}
+
 PLACES = [
     (20.3, -33.2),
     (0.0, 0.0),
@@ -91,7 +95,7 @@ PLACES = [
 ]
 
 
-@pytest.mark.parametrize("distortion", [{}, PV], ids=["TAN", "TPV"])
+@pytest.mark.parametrize("distortion", [{}, PV, BENT, BENT_IN], ids=["TAN", "TPV", "bent", "bent inwards"])
 @pytest.mark.parametrize(("ra", "dec"), PLACES)
 def test_hpix_covers_every_pixel_of_the_image(ra: float, dec: float, distortion: dict[str, float]) -> None:
     shape = (4096, 2048)
@@ -179,7 +183,7 @@ def test_regions_side_by_side_part_the_sky() -> None:
     assert np.array_equal(hits, np.ones(2000))
 
 
-@pytest.mark.parametrize("distortion", [{}, PV], ids=["TAN", "TPV"])
+@pytest.mark.parametrize("distortion", [{}, PV, BENT, BENT_IN], ids=["TAN", "TPV", "bent", "bent inwards"])
 @pytest.mark.parametrize("offset", [0, 1])
 @pytest.mark.parametrize(("ra", "dec"), [(20.5, -33.9), (0.0, -9.9), (359.99, 5.3)])
 def test_rows_contain_the_same_as_their_directions(
