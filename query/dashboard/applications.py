@@ -5,6 +5,7 @@ from importlib.metadata import version
 
 import panel as pn
 
+from .filterbar import bands_of
 from .focalview import FocalView
 from .maskview import MaskView
 from .openmask import OpenMasks
@@ -15,7 +16,7 @@ from .skyview import SkyView
 from .surveynumbers import headline
 from .timeview import TimeView
 
-__all__ = ["TITLES", "applications"]
+__all__ = ["TITLES", "applications", "read_ahead"]
 
 TITLES = {"": "Overview", "sky": "Sky", "focalplane": "Focal plane", "time": "Time", "mask": "Mask"}
 """What the pages are called, by their paths."""
@@ -40,6 +41,14 @@ def applications(readings: Readings) -> dict[str, Callable[[], pn.Template]]:
         "mask": lambda session: MaskView(session, masks),
     }
     return {f"/{path}": _application(readings, path, make) for path, make in makers.items()}
+
+
+def read_ahead(readings: Readings) -> None:
+    """Begin to read what the first page shows, before anyone opens it: from a cold disk that takes seconds."""
+    session = Session(readings, {})
+    parts = Overview(session).parts(session.view, session.since)
+    for read in (lambda: _headline(session), lambda: bands_of(readings), *(part.read for part in parts)):
+        readings.pool.submit(read)
 
 
 def _application(readings: Readings, path: str, make: Callable[[Session], Page]) -> Callable[[], pn.Template]:
@@ -67,7 +76,11 @@ def _frame(session: Session, path: str) -> dict[str, object]:
         "pages": [{"path": each, "title": title} for each, title in TITLES.items()],
         "path": path,
         "heading": TITLES[path],
-        "lead": f"{_LEADS[path]}{readings.get('headline', headline, since=session.since)}",
+        "lead": f"{_LEADS[path]}{_headline(session)}",
         "footer": f"goodpix {version('goodpix')} · {readings.catalogue.shown_url}, read-only · "
         f"campaign {identity.campaign} · WCS of the {identity.wcs_source}",
     }
+
+
+def _headline(session: Session) -> str:
+    return session.readings.get("headline", headline, since=session.since)

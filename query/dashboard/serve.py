@@ -18,7 +18,7 @@ from panel.io.server import get_server
 from tornado.web import RequestHandler
 
 from ...schema.errors import UsageError
-from .applications import TITLES, applications
+from .applications import TITLES, applications, read_ahead
 from .readings import Readings
 
 if TYPE_CHECKING:
@@ -184,6 +184,7 @@ class DashboardServer:
             server = self._server()
             began()
             server.start()
+            read_ahead(self._readings)
             self._loop.call_soon(self._ready.set)
             self._loop.run_forever()
         finally:

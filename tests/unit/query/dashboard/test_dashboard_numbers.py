@@ -17,13 +17,16 @@ import sqlalchemy as sa
 import goodpix
 from goodpix.query.dashboard import rankings
 from goodpix.query.dashboard.address import SkyBox, Span, TableView, View
+from goodpix.query.dashboard.applications import read_ahead
 from goodpix.query.dashboard.bitcosts import bits_of, sampled_bits
 from goodpix.query.dashboard.ccdhistory import amplifier_months, ccd_history
 from goodpix.query.dashboard.ingests import ingests
 from goodpix.query.dashboard.openmask import epoch_of, epochs_in
+from goodpix.query.dashboard.overview import Overview
 from goodpix.query.dashboard.rankings import ccd_page, exposure_page, failure_page, n_exposures, tile_page
 from goodpix.query.dashboard.readings import Readings
 from goodpix.query.dashboard.scope import TileScope, scope_of, tile_places
+from goodpix.query.dashboard.session import Session
 from goodpix.query.dashboard.surveynumbers import headline, histograms, survey_numbers
 from goodpix.query.dashboard.table import PAGE_SIZE
 from goodpix.schema import tables
@@ -68,6 +71,24 @@ def ask(made: Any) -> Iterator[Ask]:
     """Call a function with a connection."""
     with made[0].catalogue.database.engine.connect() as connection:
         yield lambda read: read(connection)
+
+
+def test_what_the_first_page_shows_is_read_ahead(made: Any) -> None:
+    readings = Readings(made[0].catalogue)
+    read_ahead(readings)
+    readings.pool.shutdown()
+    statements: list[str] = []
+
+    def note(*arguments: Any) -> None:
+        statements.append(arguments[2])
+
+    engine = readings.catalogue.database.engine
+    sa.event.listen(engine, "before_cursor_execute", note)
+    session = Session(readings, {})
+    found = [part.read() for part in Overview(session).parts(session.view, session.since)]
+    sa.event.remove(engine, "before_cursor_execute", note)
+    assert statements == []
+    assert survey_numbers(readings, TileScope(), 0.0) in found
 
 
 def total(rows: list[Row], name: str) -> Any:
