@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from goodpix.schema import tables
 from goodpix.schema.database import open_for_writing, parse_url
-from goodpix.schema.dialects import sqlite_path
+from goodpix.schema.dialects import guide_planner, sqlite_path
 from goodpix.schema.summaries import fill_summaries
 
 from . import rows
@@ -177,7 +177,9 @@ class Sqlite:
         return engine
 
     def finish(self) -> None:
-        """Nothing: an ingest leaves statistics to the planner's defaults, too."""
+        """Tell the planner what it was told when the catalogue was made: it forgets an index that is dropped."""
+        with self.engine().begin() as connection:
+            guide_planner(connection)
 
 
 def _plain(column: pa.ChunkedArray) -> list[Any]:

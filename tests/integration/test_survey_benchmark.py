@@ -25,6 +25,7 @@ from goodpix.benchmarks.survey.questions import QUESTIONS
 from goodpix.benchmarks.survey.sky import BANDS, CCD_SHAPE
 from goodpix.benchmarks.survey.synthetic import Survey
 from goodpix.schema import tables
+from goodpix.schema.database import open_for_writing
 from goodpix.schema.footprint import footprint
 from goodpix.schema.wcs import Wcs
 
@@ -103,6 +104,21 @@ def test_every_index_is_there(loaded: Loaded) -> None:
     for table in tables.metadata.tables.values():
         assert {index.name for index in table.indexes} <= {each["name"] for each in found.get_indexes(table.name)}
     engine.dispose()
+
+
+def test_the_planner_is_told_of_every_index(loaded: Loaded, tmp_path: Path) -> None:
+    if loaded.name != "SQLite":
+        pytest.skip("Postgres counts by itself")
+    with open_for_writing(tmp_path / "new.db", masks=tmp_path / "masks", campaign="test", wcs_source="image"):
+        pass
+    told = sa.text("SELECT tbl, idx, stat FROM sqlite_stat1 ORDER BY tbl, idx")
+    answers = []
+    for url in (loaded.url, f"sqlite:///{tmp_path / 'new.db'}"):
+        engine = sa.create_engine(url)
+        with engine.connect() as connection:
+            answers.append(connection.execute(told).all())
+        engine.dispose()
+    assert answers[0] == answers[1] != []
 
 
 def test_scale_is_in_tiles_of_160_epochs_in_five_bands() -> None:
