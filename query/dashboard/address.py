@@ -51,7 +51,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class SkyBox:
-    """A box on the sky, degrees; eastwards from `ra0` to `ra1`, across RA = 0 where `ra1` is the smaller."""
+    """A box on the sky, degrees; eastwards from `ra0` to `ra1`, across RA = 0 where `ra1` is the smaller.
+
+    All the way round is 0 to 360.
+    """
 
     ra0: float
     ra1: float
@@ -75,16 +78,23 @@ class SkyBox:
             raise UsageError(f"{text!r}: expected RA0:RA1,DEC0:DEC1 in degrees") from None
         if not np.isfinite(numbers).all() or not -90 <= dec0 <= dec1 <= 90:
             raise UsageError(f"{text!r}: expected RA0:RA1,DEC0:DEC1 in degrees, DEC0 below DEC1")
+        if abs(ra1 - ra0) >= 360:
+            return cls(0.0, 360.0, dec0, dec1)
         return cls(ra0 % 360.0, ra1 % 360.0, dec0, dec1)
+
+    @property
+    def width(self) -> float:
+        """How far it goes in right ascension, degrees."""
+        return 360.0 if self.ra1 == 360 else (self.ra1 - self.ra0) % 360.0
 
     def holds(self, ra: npt.NDArray[np.float64], dec: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
         """Return which positions, in degrees, lie in it."""
-        width = (self.ra1 - self.ra0) % 360.0
-        inside: npt.NDArray[np.bool_] = ((ra - self.ra0) % 360.0 <= width) & (dec >= self.dec0) & (dec <= self.dec1)
+        in_dec = (dec >= self.dec0) & (dec <= self.dec1)
+        inside: npt.NDArray[np.bool_] = ((ra - self.ra0) % 360.0 <= self.width) & in_dec
         return inside
 
     def __str__(self) -> str:
-        return f"{self.ra0:.4g}:{self.ra1:.4g},{self.dec0:.4g}:{self.dec1:.4g}"
+        return "{}:{},{}:{}".format(*map(_exact, (self.ra0, self.ra1, self.dec0, self.dec1)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +147,7 @@ class TableView:
         """The bounds as ``COLUMN:LEAST:GREATEST``."""
         if not self.column:
             return ""
-        return ":".join([self.column, *("" if each is None else f"{each:g}" for each in (self.least, self.greatest))])
+        return ":".join([self.column, *("" if each is None else _exact(each) for each in (self.least, self.greatest))])
 
     def changed(self, name: str, text: str) -> "TableView":
         """Return the same with ``sort``, ``page`` or ``where`` as a text says.
@@ -292,6 +302,11 @@ def _bound(text: str) -> float:
     if not np.isfinite(number):
         raise ValueError(text)
     return number
+
+
+def _exact(number: float) -> str:
+    """Return the shortest text that is understood as the same number."""
+    return repr(float(number)).removesuffix(".0")
 
 
 def _number(text: str) -> int:

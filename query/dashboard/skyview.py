@@ -208,8 +208,7 @@ class _Map:
         if event.final and at.get("type") == "rect" and at["x0"] != at["x1"] and at["y0"] != at["y1"]:
             ra = sorted((at["x0"], at["x1"]))
             dec = np.clip(sorted((at["y0"], at["y1"])), -90.0, 90.0)
-            if ra[1] - ra[0] < 360.0:
-                self._chosen(SkyBox.parse(f"{ra[0]:.4f}:{ra[1]:.4f},{dec[0]:.4f}:{dec[1]:.4f}"))
+            self._chosen(SkyBox.parse(f"{ra[0]:.4f}:{ra[1]:.4f},{dec[0]:.4f}:{dec[1]:.4f}"))
 
 
 def unwrapped(ra: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -241,6 +240,6 @@ def _outline(box: SkyBox | None, ra: npt.NDArray[np.float64]) -> dict[str, list[
     """Return the box where the map has it."""
     if box is None or not ra.size:
         return {name: [] for name in ("left", "right", "bottom", "top")}
-    width, middle = (box.ra1 - box.ra0) % 360.0, (ra.min() + ra.max()) / 2
+    width, middle = box.width, (ra.min() + ra.max()) / 2
     left = (box.ra0 + width / 2 - middle + 180.0) % 360.0 - 180.0 + middle - width / 2
     return {"left": [left], "right": [left + width], "bottom": [box.dec0], "top": [box.dec1]}

@@ -1,8 +1,8 @@
 """The page that shows how the survey went from night to night."""
 
-import datetime
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -34,8 +34,7 @@ _ALWAYS = ("fraction_good_se", "sky_rate")
 _FIRST = "fraction_se_bmask"
 _MOST_EXPOSURES = 20_000
 _NIGHTS, _EXPOSURES = "by night", "by exposure"
-_MJD_0 = datetime.datetime(1858, 11, 17)
-_MS_PER_DAY = 86_400_000.0
+_MJD_0, _MS_0 = datetime(1858, 11, 17), datetime(1970, 1, 1)
 
 
 class TimeView:
@@ -207,8 +206,11 @@ class _Series:
     def _select(self, event: Any) -> None:
         at = event.geometry
         if event.final and at.get("x0") is not None and at["x0"] != at["x1"]:
-            first, last = (_nite(each) for each in sorted((at["x0"], at["x1"])))
-            self._chosen(Span(first, last))
+            left, right = (_MS_0 + timedelta(milliseconds=each) for each in sorted((at["x0"], at["x1"])))
+            points = zip(self._source.data["x"], self._source.data["nite"], strict=True)
+            inside = [int(nite) for when, nite in points if left <= when <= right]
+            if inside:
+                self._chosen(Span(min(inside), max(inside)))
 
 
 class _Months:
@@ -274,13 +276,8 @@ def _touching(connection: sa.Connection, scope: TileScope) -> dict[str, Any]:
     return {} if exposures is None else {"expnum": exposures}
 
 
-def _when(row: Any, by_exposure: bool) -> datetime.datetime:
-    """Return when an exposure began, where that is known; else noon of its night, as UTC."""
+def _when(row: Any, by_exposure: bool) -> datetime:
+    """Return when an exposure began, where that is known; else the day of its night."""
     if by_exposure and row.mjd_obs == row.mjd_obs and row.mjd_obs is not None:
-        return _MJD_0 + datetime.timedelta(days=float(row.mjd_obs))
-    return datetime.datetime.strptime(str(row.nite), "%Y%m%d")
-
-
-def _nite(milliseconds: float) -> int:
-    day = datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=milliseconds)
-    return int(day.strftime("%Y%m%d"))
+        return _MJD_0 + timedelta(days=float(row.mjd_obs))
+    return datetime.strptime(str(row.nite), "%Y%m%d")

@@ -216,6 +216,24 @@ def test_nights_are_chosen_by_dragging_and_shown_by_exposure(
     assert sorted(page.evaluate(values)) == pytest.approx(sorted(chosen.fraction_good_se))
 
 
+def test_dragging_over_exposures_chooses_their_nights(
+    page: Page, dashboard: Dashboard, catalogue: goodpix.Catalogue
+) -> None:
+    open_page(page, dashboard, "time?by=exposure")
+    exposures = catalogue.exposures()
+    first = exposures.nite.min()
+    ends = [float((exposures.mjd_obs.min() + days - 40_587) * 86_400_000) for days in (-0.2, 0.4)]
+    low, high = exposures.fraction_good_se.min(), exposures.fraction_good_se.max()
+    # by universal time they are of the day after
+    assert int(exposures.mjd_obs.min()) == 40_587 + (pd.Timestamp(str(first)) - pd.Timestamp(0)).days + 1
+    page.wait_for_function(
+        f"Bokeh.documents[0].get_model_by_name('good-plot').renderers[0].data_source.data.y.length === {len(exposures)}"
+    )
+    drag(page, at(page, "good-plot", ends[0], low), at(page, "good-plot", ends[1], high))
+    expect(page.get_by_text(f"Shown: nights {first}.")).to_be_visible()
+    assert parameters(page) == [f"nite={first}", "by=exposure"]
+
+
 def test_a_shared_address_shows_the_same(browser: Browser, page: Page, dashboard: Dashboard) -> None:
     open_page(page, dashboard, "time")
     page.get_by_placeholder("CCD: 1 to 62").fill("12")

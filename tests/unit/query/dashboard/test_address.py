@@ -17,10 +17,10 @@ FULL = View(
     expnum=201000,
     ccdnum=12,
     nite=Span(20150101, None),
-    box=SkyBox(350.0, 10.0, -33.5, 2.25),
+    box=SkyBox(350.1234, 10.0, -33.5, 2.25678),
     statistic="SE:TRAIL",
     by="exposure",
-    tables={"tiles": TableView("-n_epochs", 3, "fraction_good_se", 0.25, None), "ccds": TableView(page=2)},
+    tables={"tiles": TableView("-n_epochs", 3, "n_pixels", 12345678.25, 1e20), "ccds": TableView(page=2)},
     selection=Selection(["COADD_SEG"], {"SE": ["STAR", "2048"]}, {"SE:TRAIL": 5.5, "SE_SEG": 3}, 48),
     hide=("SE-object", "coadd-object"),
     image=True,
@@ -129,6 +129,8 @@ def test_a_span_has_both_ends(text: str, span: Span) -> None:
         (SkyBox(350, 12, -5, 5), [True, True, True, False]),
         (SkyBox(20, 10, -5, 5), [True, True, True, False]),
         (SkyBox.parse("-10:1,-5:6"), [False, True, True, True]),
+        (SkyBox.parse("0:360,-5:5"), [True, True, True, False]),
+        (SkyBox.parse("-40:359.9,-5:5"), [True, True, True, False]),
     ],
 )
 def test_a_box_goes_east_across_zero(box: SkyBox, inside: list[bool]) -> None:
@@ -137,3 +139,4 @@ def test_a_box_goes_east_across_zero(box: SkyBox, inside: list[bool]) -> None:
         ra = np.array([9.0, 21.0, 200.0, 15.0])
     found: Any = box.holds(ra, dec)
     assert found.tolist() == inside
+    assert SkyBox.parse(str(box)) == box
