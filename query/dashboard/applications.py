@@ -47,7 +47,7 @@ def read_ahead(readings: Readings) -> None:
     """Begin to read what the first page shows, before anyone opens it: from a cold disk that takes seconds."""
     session = Session(readings, {})
     parts = Overview(session).parts(session.view, session.since)
-    for read in (lambda: _headline(session), lambda: bands_of(readings), *(part.read for part in parts)):
+    for read in (lambda: _headline(session), lambda: bands_of(readings, session.since), *(part.read for part in parts)):
         readings.pool.submit(read)
 
 

@@ -20,8 +20,8 @@ __all__ = ["FilterBar", "bands_of", "filters_in_words"]
 ALL = "all"
 
 
-def bands_of(readings: Readings, since: float = 0.0) -> list[str]:
-    """Return the bands of the catalogue."""
+def bands_of(readings: Readings, since: float) -> list[str]:
+    """Return the bands of the catalogue, not read before a time of day."""
     query = sa.select(coadd.c.band).distinct().order_by(coadd.c.band)
     return readings.get("bands", lambda connection: list(connection.execute(query).scalars()), since=since)
 
@@ -45,19 +45,19 @@ class FilterBar:
     ----------
     names : sequence of str
         Which: ``"band"``, ``"tile"``, ``"nite"``, ``"ccdnum"``, ``"box"``.
-    readings : Readings
-        The catalogue.
+    bands : sequence of str
+        Those of the catalogue.
     view : View
         What they are at first.
     changed : callable
         Takes the view that someone asks for.
     """
 
-    def __init__(self, names: Sequence[str], readings: Readings, view: View, changed: Callable[[View], None]) -> None:
+    def __init__(self, names: Sequence[str], bands: Sequence[str], view: View, changed: Callable[[View], None]) -> None:
         self._names, self._changed, self._view = names, changed, view
         made: Mapping[str, Callable[[], Any]] = {
             "band": lambda: pn.widgets.RadioButtonGroup(
-                options=[ALL, *in_band_order(bands_of(readings))], value=ALL, label="Band", margin=(0, 12, 0, 0)
+                options=[ALL, *in_band_order(bands)], value=ALL, label="Band", margin=(0, 12, 0, 0)
             ),
             "tile": lambda: _text("Tile", "part of a name", 175),
             "nite": lambda: _text("Nights", "20150801:20160228", 215),

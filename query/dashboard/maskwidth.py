@@ -62,7 +62,7 @@ def widths_of(readings: Readings, scope: TileScope, since: float) -> Widths:
     since : float
         Seconds since 1970: which epochs stand for the others is not looked up earlier.
     """
-    bands = [scope.band] if scope.band else bands_of(readings)
+    bands = [scope.band] if scope.band else bands_of(readings, since)
 
     def sample(connection: sa.Connection) -> tuple[dict[str, int], tuple[tuple[int, str], ...]]:
         """Return by band how many epochs there are, and of some of them numbers and fingerprints."""

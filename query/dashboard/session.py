@@ -135,7 +135,7 @@ class Session:
         """Return the page as a document, and begin to read for it."""
         self._page, self._document = page, pn.state.curdoc
         self._document.on_session_destroyed(self._close)
-        self._bar = FilterBar(page.filters, self.readings, self.view, self.go)
+        self._bar = FilterBar(page.filters, bands_of(self.readings, self.since), self.view, self.go)
         sections = page.sections()
         template = pn.Template(_TEMPLATE)
         for name, value in {**variables, "sections": sections, "style": STYLE, "script": _SCRIPT}.items():
@@ -150,7 +150,7 @@ class Session:
         """Show another view: its address and filters at once, the rest as it has been read."""
         self.note(view)
         self._wanted += 1
-        self._problems = [*self._misread, *_unknown_band(view.band, bands_of(self.readings))]
+        self._problems = [*self._misread, *_unknown_band(view.band, bands_of(self.readings, self.since))]
         self._say_problems()
         number, started = self._wanted, time.time()
         assert self._page is not None  # `open` is the first to call this

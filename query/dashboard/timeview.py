@@ -130,7 +130,7 @@ class TimeView:
             )
         if view.box is not None or view.tile:
             words += " Of the exposures that the tiles hold a part of."
-        bands = [view.band] if view.band else in_band_order(bands_of(self._session.readings))
+        bands = [view.band] if view.band else in_band_order(bands_of(self._session.readings, self._session.since))
         self._words.object = note(words) + band_legend(bands)
 
     def _ask(self, **changes: Any) -> None:

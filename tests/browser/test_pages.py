@@ -9,7 +9,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 import goodpix
+from goodpix.ingest.infofile import campaign_of
+from goodpix.ingest.synthetic import make_tile
 from goodpix.query.dashboard.wording import count, fraction
+from goodpix.schema.database import open_for_writing
 
 from .conftest import NEIGHBOUR, PATIENCE_MS
 from .dashboard import Dashboard, Watched, at, drag, open_page, parameters
@@ -267,11 +270,13 @@ def test_what_is_wrong_in_an_address_is_said_and_runs_nothing(page: Page, dashbo
     expect(page.get_by_role("alert")).to_contain_text("cannot be sorted by 'mask_file': expected one of tilename")
 
 
-def test_an_empty_catalogue_says_so(page: Page, tmp_path: Path) -> None:
-    from goodpix.schema.database import open_for_writing
-
-    database = tmp_path / "empty.db"
-    with open_for_writing(database, masks=tmp_path / "masks", campaign="none", wcs_source="image"):
+def test_an_empty_catalogue_says_so_until_it_is_filled(
+    page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDS_DIR", str(tmp_path / "tile"))
+    infos = make_tile(tmp_path / "tile", NEIGHBOUR)
+    database, campaign = tmp_path / "empty.db", campaign_of(infos[0])
+    with open_for_writing(database, masks=tmp_path / "masks", campaign=campaign, wcs_source="image"):
         pass
     with goodpix.Catalogue(database) as catalogue, catalogue.dashboard() as served:
         for path in ("", "sky", "focalplane", "time"):
@@ -280,3 +285,9 @@ def test_an_empty_catalogue_says_so(page: Page, tmp_path: Path) -> None:
             expect(page.get_by_role("alert")).to_have_count(0)
         page.goto(f"{served.url}mask")
         expect(page.get_by_role("alert")).to_have_text("the catalogue has no epoch yet")
+        assert goodpix.ingest_tiles(infos, db=database, masks=tmp_path / "masks").n_failures == 0
+        open_page(page, served, "?band=r")
+        page.reload()
+        expect(page.get_by_role("button", name="r", exact=True)).to_be_visible()
+        expect(page.get_by_role("link", name=NEIGHBOUR.tilename).first).to_be_visible()
+        expect(page.get_by_role("alert")).to_have_count(0)
