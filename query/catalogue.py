@@ -105,7 +105,8 @@ class Catalogue(Listings, StoredMasks, SkyStudies):
         Returns
         -------
         DataFrame
-            One row per epoch, or per part of it. Nulls where the folder has nothing of the epoch's mask as it is now.
+            One row per epoch, or per part of it, whose pixels are ``n_pixels_part``; ``n_pixels`` are the epoch's.
+            Nulls where the folder has nothing of the epoch's mask as it is now.
         """
         return joined(self.epochs(**filters), Path(folder))
 

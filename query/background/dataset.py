@@ -190,6 +190,7 @@ def extend_dataset(
 def joined(epochs: "pd.DataFrame", folder: Path) -> "pd.DataFrame":
     """Return epochs beside what a dataset has of each; see `goodpix.Catalogue.with_background`."""
     found = SkyDataset(folder).read(epochs["fingerprint"].tolist())
+    found = found.rename(columns={"n_pixels": "n_pixels_part"})
     new = [name for name in found.columns if name in KEY or name not in epochs.columns]
     return epochs.merge(found[new], on=list(KEY), how="left")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ...schema.criteria import Selection
 from ...schema.database import Database
 from ...schema.errors import UsageError
+from .measure import Measure
 from .statistics import make_measure, sky_statistics
 
 if TYPE_CHECKING:
@@ -19,12 +20,15 @@ DEFINITION_COLUMNS = {
     "band": "filter band",
     "n_epochs": "epochs with a level",
     "n_left_out": "epochs without: no good pixels, or files that could not be used",
-    "n": "good pixels of all epochs",
-    "fraction": "n over all their pixels",
+    "n": "good pixels of all epochs whose files can be used",
+    "fraction": "n over all pixels of those",
     "level": "mean of plane_level over the epochs",
     "level_error": "its standard error, as if pixels were independent",
     "scatter": "standard deviation of plane_level from epoch to epoch; null for a single one",
     "noise_ratio": "median of noise_ratio over the epochs",
+    "unit": "unit of the levels; null where epochs differ or it is not known",
+    "calibrated": "whether values are multiplied by the info file's scale, to a zero point of 30",
+    "bkg_subtracted": "whether the residual background of bkg_path was subtracted here",
     "selection": "the definition of good",
 }
 """Columns of what `compare_definitions` returns, with their meaning."""
@@ -53,14 +57,16 @@ def compare_definitions(
     found = []
     for name, measure in measures.items():
         rows = sky_statistics(database, measure, executor=executor, workers=workers, **filters)
-        found += [_summary(name, str(measure.selection), str(band), part) for band, part in rows.groupby("band")]
+        found += [_summary(name, measure, str(band), part) for band, part in rows.groupby("band")]
     return pd.DataFrame(found, columns=list(DEFINITION_COLUMNS))
 
 
-def _summary(name: str, selection: str, band: str, rows: "pd.DataFrame") -> dict[str, Any]:
+def _summary(name: str, measure: Measure, band: str, rows: "pd.DataFrame") -> dict[str, Any]:
     """Return the numbers of one definition and band."""
-    used = rows[rows["plane_level"].notna()]
-    n, n_pixels = int(used["n"].sum()), int(used["n_pixels"].sum())
+    # a definition may leave nothing of an epoch, which counts as well
+    usable, used = rows[rows["n"].notna()], rows[rows["plane_level"].notna()]
+    n, n_pixels = int(usable["n"].sum()), int(usable["n_pixels"].sum())
+    units = usable["unit"].unique().tolist()
     return {
         "definition": name,
         "band": band,
@@ -72,5 +78,8 @@ def _summary(name: str, selection: str, band: str, rows: "pd.DataFrame") -> dict
         "level_error": (used["plane_level_error"] ** 2).sum() ** 0.5 / len(used) if len(used) else float("nan"),
         "scatter": used["plane_level"].std(),
         "noise_ratio": used["noise_ratio"].median(),
-        "selection": selection,
+        "unit": units[0] if len(units) == 1 else None,
+        "calibrated": measure.calibrated,
+        "bkg_subtracted": measure.subtract_background,
+        "selection": str(measure.selection),
     }

@@ -35,9 +35,10 @@ WIDTH_COLUMNS = {
     "n_epochs": "epochs that the numbers are of",
     "n_left_out": "epochs that could not be used: no background or skysigma, say",
     "n": "good pixels",
-    "median": "median of (image - background) / skysigma over them",
+    "median": "median over them of image / skysigma, or of (image - background) / skysigma",
     "median_error": "its standard error, as if pixels were independent",
     "scatter": "half the distance from the 16th to the 84th percentile",
+    "bkg_subtracted": "whether the residual background of bkg_path was subtracted here",
     "selection": "the definition of good before anything is grown",
 }
 """Columns of what `goodpix.Catalogue.mask_width` returns, with their meaning."""
@@ -78,9 +79,11 @@ class _CountResiduals:
             planes = self.source.planes(mask, reader)
             residual = floats(planes.read("image", rows, subtract_background=self.subtract_background))
         part = slice(rows.start, rows.stop)
-        distance = squared_distance(self._objects(mask), math.floor(self.radii[-1]))
+        # what is further away has the square of this and one more: beyond every radius
+        reach = math.ceil(self.radii[-1])
+        distance = squared_distance(self._objects(mask), reach)
         # of each squared distance, for how many radii a pixel is not reached
-        squares = np.arange(math.floor(self.radii[-1]) ** 2 + 2)
+        squares = np.arange(reach**2 + 2)
         n_good_for = np.searchsorted(np.square(self.radii), squares).astype(np.int64)
         counts = np.zeros((len(self.radii) + 1, _N_BINS), np.int64)
         _count(np.ascontiguousarray(residual.T), good.T[:, part], distance.T[:, part], n_good_for, float(sigma), counts)
@@ -155,7 +158,8 @@ class WidthStudy:
                 logger.warning("left out: %s", left_out[-1])
                 continue
             sums[band] = sums.get(band, 0) + each.value
-        return MaskWidths(_frame(sums, n_epochs, self._radii, self._selection), left_out)
+        common = (self._count.subtract_background, str(self._selection))
+        return MaskWidths(_frame(sums, n_epochs, self._radii, common), left_out)
 
 
 def _check_grow(names: Sequence[str], wanted: Selection, database: Database) -> None:
@@ -180,7 +184,10 @@ def _check_radii(radii: Iterable[float]) -> tuple[float, ...]:
 
 
 def _frame(
-    sums: Mapping[str, Histograms], n_epochs: Mapping[str, Sequence[int]], radii: Sequence[float], selection: Selection
+    sums: Mapping[str, Histograms],
+    n_epochs: Mapping[str, Sequence[int]],
+    radii: Sequence[float],
+    common: tuple[bool, str],
 ) -> "pd.DataFrame":
     import pandas as pd  # slow to import
 
@@ -192,9 +199,10 @@ def _frame(
             low, middle, high = (_quantile(counts, part) for part in (0.16, 0.5, 0.84))
             scatter = (high - low) / 2
             error = _MEDIAN_ERROR * scatter / math.sqrt(n) if n else math.nan
-            rows.append((band, radius, *n_epochs[band], n, middle, error, scatter, str(selection)))
+            rows.append((band, radius, *n_epochs[band], n, middle, error, scatter, *common))
     kinds = {"radius": "float64", "n_epochs": "int64", "n_left_out": "int64", "n": "int64"}
     kinds |= dict.fromkeys(("median", "median_error", "scatter"), "float64") | {"band": "str", "selection": "str"}
+    kinds |= {"bkg_subtracted": "bool"}
     return pd.DataFrame(rows, columns=list(WIDTH_COLUMNS)).astype(kinds)
 
 

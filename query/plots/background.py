@@ -58,7 +58,8 @@ def plot_mask_width(widths: "pd.DataFrame", *, ax: "Axes | None" = None) -> "Axe
             label=f"{band}: {first['n_epochs']} epochs, {left}",
         )
     ax.set_xlabel("radius by which objects are grown (pixels)")
-    ax.set_ylabel("median of good (image - background) / skysigma")
+    residual = "(image - background)" if widths["bkg_subtracted"].iloc[0] else "image"
+    ax.set_ylabel(f"median of good {residual} / skysigma")
     ax.legend(frameon=False, fontsize="small")
     tidy(ax)
     return ax
@@ -77,7 +78,7 @@ def plot_definitions(
     truth : float, optional
         The level that is known, drawn as a line.
     unit : str, optional
-        The unit of the levels.
+        The unit of the levels, where the table does not say it.
     ax : Axes, optional
         Where to draw; by default a new figure.
 
@@ -112,6 +113,8 @@ def plot_definitions(
     if truth is not None:
         ax.axhline(truth, color=TEXT_COLOUR, linewidth=0.8, linestyle="--", label=f"known: {truth:g}")
     ax.set_xlabel("pixels that are good (%)")
+    units = definitions["unit"].unique().tolist()
+    unit = units[0] if len(units) == 1 and units[0] else unit
     ax.set_ylabel(f"residual level ({unit})" if unit else "residual level")
     ax.legend(frameon=False, fontsize="small", loc="upper left")
     tidy(ax)

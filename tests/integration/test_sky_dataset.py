@@ -134,6 +134,8 @@ def test_epochs_stand_beside_their_sky(ingested: Survey, tmp_path: Path, box: An
     assert found.columns[: len(epochs.columns)].tolist() == epochs.columns.tolist()
     assert not [name for name in found.columns if name.endswith(("_x", "_y")) and name not in SKY_SCHEMA.names]
     assert found["n_good"].notna().all()
+    of_parts = found[found["band"] == "r"]
+    assert (n_parts * of_parts["n_pixels_part"] == of_parts["n_pixels"]).all()
 
 
 def test_mask_that_was_made_again_has_new_numbers(stored: Survey, tmp_path: Path) -> None:

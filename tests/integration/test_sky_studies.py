@@ -24,7 +24,7 @@ from .survey import SPEC, Pixels, Survey, break_card, records
 Selection = goodpix.Selection
 
 LARGER = replace(SPEC, coadd_shape=(400, 500), ccd_shape=(400, 200), density=38.0)
-RADII = (0, 1.5, 3, 8, 16)
+RADII = (0, 1.5, 3, 8, 16.5)
 BASE = Selection(ignore_bits={"SE": ["STREAK"]}, border=4)
 
 
@@ -94,6 +94,8 @@ def test_one_criterion_can_grow_alone_and_without_a_background(larger: Survey) -
     assert found["n_epochs"].tolist() == [LARGER.n_epochs] * 2
     assert found["n"].tolist()[1] == counts["n_good"].sum() < found["n"].tolist()[0]
     assert found["median"].gt(0.1).all()
+    assert not found["bkg_subtracted"].any()
+    assert plot_mask_width(found).get_ylabel() == "median of good image / skysigma"
 
 
 def test_width_is_the_same_whoever_measures(larger: Survey) -> None:
@@ -161,9 +163,10 @@ def test_definitions_are_compared_by_their_epochs(larger: Survey) -> None:
         found = catalogue.compare_definitions(definitions)
         for row in records(found):
             rows = catalogue.background(definitions[row.definition], band=row.band)
-            assert row.n == rows["n"].sum() or row.definition == "none"
+            assert row.n == rows["n"].sum()
+            assert row.fraction == rows["n"].sum() / rows["n_pixels"].sum()
+            assert (row.unit, row.calibrated, row.bkg_subtracted) == ("ADU", False, False)
             if row.definition != "none":
-                assert row.fraction == rows["n"].sum() / rows["n_pixels"].sum()
                 assert row.level == pytest.approx(rows["plane_level"].mean())
                 assert row.scatter == pytest.approx(rows["plane_level"].std(ddof=1))
                 assert row.level_error == pytest.approx(np.sqrt((rows["plane_level_error"] ** 2).sum()) / len(rows))
@@ -171,6 +174,7 @@ def test_definitions_are_compared_by_their_epochs(larger: Survey) -> None:
     none = found[found["definition"] == "none"]
     assert (none["n_epochs"].tolist(), none["n_left_out"].tolist()) == ([0, 0], [3, 3])
     assert none["level"].isna().all()
+    assert (none["n"].tolist(), none["fraction"].tolist()) == ([0, 0], [0, 0])
     for band in LARGER.bands:
         stored, wide, _ = records(found[found["band"] == band].set_index("definition").loc[list(definitions)])
         assert stored.fraction > wide.fraction > 0
