@@ -34,7 +34,8 @@ class Mask:
 
     Masks of one image combine without becoming images: ``a & b`` is good where both are, ``a | b`` where
     one is, ``a ^ b`` where exactly one is, and ``~a`` where `a` is not. A pixel that is bad in the result
-    keeps the reasons of both.
+    keeps the reasons of both. A cut-out combined with a mask of its own pixels alone, or cut by another definition,
+    knows nothing of the rest of the image: nothing grows into it from there.
 
     Parameters
     ----------
@@ -50,6 +51,8 @@ class Mask:
         The catalogue's row of it, by column.
     whole : Runs, optional
         The runs of the whole image, where this is a part of it.
+    image_shape : tuple of int, optional
+        (ny, nx) of the whole image, where this is a part of it.
     """
 
     key: MaskKey
@@ -59,6 +62,7 @@ class Mask:
     y0: int = 0
     row: Mapping[str, Any] | None = None
     whole: Runs | None = None
+    image_shape: tuple[int, int] | None = None
 
     @classmethod
     def from_bool(cls, good: npt.ArrayLike, *, like: "Mask | None" = None) -> "Mask":
@@ -215,7 +219,8 @@ class Mask:
             If the selection cannot be used.
         """
         if self.whole is None:
-            return replace(self, encoded=recut(self.encoded, selection, self.bit_names))
+            runs = recut(self.encoded, selection, self.bit_names, place=self.place, image_shape=self.image_shape)
+            return replace(self, encoded=runs)
         return replace(self, encoded=recut_box(self.whole, selection, self.place, self.bit_names), whole=None)
 
     def runs(self) -> "pd.DataFrame":
@@ -260,8 +265,9 @@ class Mask:
         if not (0 <= x0 < x1 <= nx and 0 <= y0 < y1 <= ny):
             raise UsageError(f"box x {x0}:{x1}, y {y0}:{y1}: expected a part of x 0:{nx}, y 0:{ny} that is not empty")
         part = crop(self.encoded, Region(x0, x1, y0, y1))
-        whole = self.encoded if (self.x0, self.y0) == (0, 0) and self.whole is None else self.whole
-        return replace(self, encoded=part, x0=self.x0 + x0, y0=self.y0 + y0, whole=whole)
+        whole, image_shape = (self.encoded, self.shape) if self.image_shape is None else (self.whole, self.image_shape)
+        x0, y0 = self.x0 + x0, self.y0 + y0
+        return replace(self, encoded=part, x0=x0, y0=y0, whole=whole, image_shape=image_shape)
 
     def __and__(self, other: "Mask") -> "Mask":
         """Return the mask of what is good in both."""
@@ -277,7 +283,8 @@ class Mask:
 
     def __invert__(self) -> "Mask":
         """Return the mask whose good pixels are the bad ones of this."""
-        return replace(self, encoded=complement(self.encoded), whole=None)
+        whole = None if self.whole is None else complement(self.whole)
+        return replace(self, encoded=complement(self.encoded), whole=whole)
 
     def _combined(self, other: "Mask", combine: Callable[[Runs, Runs], Runs]) -> "Mask":
         if not isinstance(other, Mask):
@@ -285,7 +292,8 @@ class Mask:
         if len({each._image for each in (self, other)} - {None}) > 1:
             raise UsageError(f"masks of {self.key} and {other.key}: expected masks of the same pixels of one image")
         first = self if self.key.kind != "own" else other
-        return replace(first, encoded=combine(self.encoded, other.encoded), whole=None)
+        whole = None if self.whole is None or other.whole is None else combine(self.whole, other.whole)
+        return replace(first, encoded=combine(self.encoded, other.encoded), whole=whole)
 
     @property
     def _image(self) -> tuple[object, ...] | None:

@@ -15,7 +15,14 @@ from .runalgebra import crop
 __all__ = ["recut", "recut_box"]
 
 
-def recut(runs: Runs, selection: Selection, bit_names: BitNames = DES_Y6) -> Runs:
+def recut(
+    runs: Runs,
+    selection: Selection,
+    bit_names: BitNames = DES_Y6,
+    *,
+    place: Region | None = None,
+    image_shape: tuple[int, int] | None = None,
+) -> Runs:
     """Return the runs of the same image with the criteria that fail by another definition of good.
 
     The mask bits stay as they are: ``flags & 0xFF`` is 0 where a pixel is good.
@@ -23,18 +30,23 @@ def recut(runs: Runs, selection: Selection, bit_names: BitNames = DES_Y6) -> Run
     Parameters
     ----------
     runs : Runs
-        Of a whole image.
+        Of a whole image, or of a part of it that knows nothing of the rest.
     selection : Selection
         The definition.
     bit_names : BitNames
         The names that it may use.
+    place : Region, optional
+        Where a part lies in the image.
+    image_shape : tuple of int, optional
+        (ny, nx) of the image that it is a part of.
 
     Raises
     ------
     UnknownNameError, UsageError
         If the selection cannot be used, see `Selection.reject` and `Selection.growths`.
     """
-    return _recut(runs, selection, bit_names, Region(0, runs.nx, 0, runs.ny), (runs.ny, runs.nx))
+    whole = Region(0, runs.nx, 0, runs.ny)
+    return _recut(runs, selection, bit_names, place or whole, image_shape or (runs.ny, runs.nx))
 
 
 def recut_box(runs: Runs, selection: Selection, box: Region, bit_names: BitNames = DES_Y6) -> Runs:

@@ -100,6 +100,31 @@ def test_combined_runs_are_combined_pixels(
     assert found.encoded.lengths.sum() == one.size
 
 
+@given(st.data(), flags_images(), grown_selections, st.sampled_from([operator.and_, operator.or_, operator.xor]))
+def test_cutouts_combine_to_the_cutout_of_what_is_combined(
+    data: st.DataObject, one: FlagsImage, selection: Selection, combine: Callable[[Any, Any], Mask]
+) -> None:
+    a, b = Mask(KEY, encode(one)), Mask(KEY, encode(data.draw(flags_images(shape=one.shape))))
+    box = data.draw(boxes(a.shape).filter(lambda box: box.n_pixels > 0))
+    parts = [each.cutout(box.x0, box.x1, box.y0, box.y1) for each in (a, b, combine(a, b), ~a)]
+    assert np.array_equal(combine(*parts[:2]).criteria(selection), parts[2].criteria(selection))
+    assert np.array_equal((~parts[0]).criteria(selection), parts[3].criteria(selection))
+
+
+@given(st.data(), flags_images())
+def test_border_is_the_images_whatever_is_made_of_a_cutout(data: st.DataObject, image: FlagsImage) -> None:
+    mask, selection = Mask(KEY, encode(image)), Selection(border=data.draw(st.integers(1, 4)))
+    box, inner = (data.draw(boxes(mask.shape).filter(lambda box: box.n_pixels > 0)) for _ in range(2))
+    part = mask.cutout(box.x0, box.x1, box.y0, box.y1)
+    own = Mask.from_bool(np.ones(part.shape, np.bool_), like=part)
+    for each in (part & own, own & part, own, ~~part, part.recut(Selection()), mask & Mask.from_bool(mask.good())):
+        place = each.place
+        within = criteria_twin(image, selection)[place.y0 : place.y1, place.x0 : place.x1] & 0x80 == 0
+        assert np.array_equal(each.good(selection), each.good() & within)
+    part = (mask & Mask.from_bool(mask.good())).cutout(inner.x0, inner.x1, inner.y0, inner.y1)
+    assert np.array_equal(part.good(selection), mask.cutout(inner.x0, inner.x1, inner.y0, inner.y1).good(selection))
+
+
 @given(flags_images())
 def test_complement_is_good_where_the_mask_is_bad(image: FlagsImage) -> None:
     mask = Mask(KEY, encode(image))
