@@ -11,6 +11,7 @@ from .places import AS_THEY_STAND, at
 from .reading import LISTINGS, epochs, info, listing, mask, sql
 from .serving import dashboard
 from .sky import sky
+from .stops import stoppable
 from .upkeep import gc, rebuild, upgrade, verify
 from .writing import check, demo, ingest
 
@@ -56,9 +57,10 @@ app.add_typer(db_app, name="db")
 
 
 def main() -> None:
-    """Run the command line; an error of ours is one line and exit status 2."""
+    """Run the command line; an error of ours is one line and exit status 2, a stop 130 or 143."""
     try:
-        app(prog_name="goodpix")
+        with stoppable("stopped"):
+            app(prog_name="goodpix")
     except GoodpixError as error:
         print(f"goodpix: {error}", file=sys.stderr)
         sys.exit(2)

@@ -1,6 +1,7 @@
 """What a command says: its data to standard output or a file, the rest to standard error."""
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..schema.errors import UsageError
-from .options import Format
+from .options import DEFAULT_DB, Format
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["answer", "render_table", "say", "show_progress", "write_output"]
+__all__ = ["answer", "asking", "render_table", "say", "show_progress", "write_output"]
 
 # What the table format shows of the widest answers; the other formats have every column.
 LEADING = {
@@ -33,8 +34,8 @@ LEADING = {
 
 def answer(
     name: str, db: str, ask: "Callable[[Any], pd.DataFrame]", format_: Format | None, output: Path | None
-) -> None:
-    """Ask a catalogue and write the answer."""
+) -> "pd.DataFrame":
+    """Ask a catalogue, write the answer and return it."""
     from ..query.catalogue import Catalogue
 
     chosen = format_ or _format_of(output)
@@ -47,6 +48,7 @@ def answer(
     else:
         sys.stdout.buffer.write(_rendered(rows, name, chosen))
         sys.stdout.buffer.flush()
+    return rows
 
 
 def _format_of(output: Path | None) -> Format:
@@ -94,6 +96,13 @@ def write_output(write: Callable[[], object], output: Path) -> None:
 def say(text: str) -> None:
     """Print to standard error."""
     print(text, file=sys.stderr)
+
+
+def asking(db: str) -> str:
+    """Return the option that makes another command ask the same catalogue; empty where it does so without."""
+    from ..schema.dburl import parse_url, shown
+
+    return "" if db == os.environ.get("GOODPIX_DB", DEFAULT_DB) else f" --db {shown(parse_url(db))}"
 
 
 @contextmanager

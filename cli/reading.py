@@ -82,9 +82,13 @@ def epochs(
     filters = parse_filters(tilename=tile, band=band, expnum=expnum, ccdnum=ccdnum, nite=nite, min=min_, max=max_)
     selection = parse_selection(ignore, ignore_bit, grow, border)
     wanted = None if str(selection) == "default" else selection
-    answer("epochs", db, lambda cat: cat.epochs(selection=wanted, workers=workers, **filters), format_, output)
+    found = answer("epochs", db, lambda cat: cat.epochs(selection=wanted, workers=workers, **filters), format_, output)
     if wanted is not None:
         say(f"selection: {wanted}")
+    n_problems = int(found["n_off_coadd"].isna().sum()) if wanted is not None else 0
+    if n_problems:
+        say(f"epochs whose masks could not be read: {n_problems}")
+        raise typer.Exit(1)
 
 
 def mask(

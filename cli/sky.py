@@ -104,14 +104,7 @@ def sky(
 
 def _list(ask: "Callable[[Any], pd.DataFrame]", db: str, format_: Format | None, output: Path | None) -> int:
     """Write the answer; return how many epochs have none."""
-    found: list[pd.DataFrame] = []
-
-    def keep(catalogue: Any) -> "pd.DataFrame":
-        found.append(ask(catalogue))
-        return found[0]
-
-    answer("sky", db, keep, format_, output)
-    return int(found[0]["n"].isna().sum())
+    return int(answer("sky", db, ask, format_, output)["n"].isna().sum())
 
 
 def _extend(dataset: Path, db: str, extend: Callable[[Any], Any]) -> int:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from .options import DEFAULT_DB, Db
-from .output import say, show_progress
+from .output import asking, say, show_progress
 from .writing import WcsSource
 
 # Imports in function bodies: they bring numba and SQL, which the help must not wait for.
@@ -84,7 +84,7 @@ def rebuild(
         say(f"note: {note}")
     say(str(report))
     if report.failures:
-        say("what could not be used: goodpix failures")
+        say(f"what could not be used: goodpix failures{asking(db)}")
 
 
 def gc(

@@ -11,7 +11,7 @@ import typer
 
 from ..schema.errors import UsageError
 from .options import DEFAULT_DB, Db
-from .output import render_table, say, show_progress
+from .output import asking, render_table, say, show_progress
 from .stops import stoppable
 
 # Imports in function bodies: they bring numba, pandas and SQL, which the help must not wait for.
@@ -112,7 +112,7 @@ def ingest(
         )
     say(str(done))
     if done.n_failures:
-        say("what failed and why: goodpix failures")
+        say(f"what failed and why: goodpix failures{asking(db)}")
         raise typer.Exit(1)
 
 

@@ -52,9 +52,10 @@ def save(mask: "Mask", path: Path | str, selection: Selection | None = None) -> 
     mask : Mask
         What to write.
     path : path
-        ``.png``: the picture; ``.fits``: see `write_fits`; ``.npz``: see `write_npz`; ``.parquet``: its runs.
+        ``.png``: the picture; ``.fits``: see `write_fits`; ``.npz``: see `write_npz`; ``.parquet``: its runs, with
+        the criteria that fail by the selection.
     selection : Selection, optional
-        A definition of good other than the default; the runs keep every reason all the same.
+        A definition of good other than the default; the runs of npz keep every reason all the same.
 
     Raises
     ------
@@ -71,6 +72,6 @@ def save(mask: "Mask", path: Path | str, selection: Selection | None = None) -> 
     elif suffix == ".npz":
         write_npz(mask, path, selection)
     elif suffix == ".parquet":
-        mask.runs().to_parquet(path, index=False)
+        (mask if selection is None else mask.recut(selection)).runs().to_parquet(path, index=False)
     else:
         raise UsageError(f"{path}: expected a name that ends in .png, .fits, .npz or .parquet")

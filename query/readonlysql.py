@@ -45,6 +45,9 @@ def run_query(connection: sa.Connection, query: str, parameters: Mapping[str, An
     if refused:
         raise UsageError(f"the query may not call {', '.join(refused)}: expected functions that only compute")
     text = query.strip().rstrip(";")
+    if not parameters:
+        # a colon, within quotes say, asks for none
+        text = re.sub(r"(?<![:\w\\]):(?=\w)", r"\:", text)
     if connection.dialect.name == "postgresql":
         # a query without parameters would go out as it stands, with COMMIT and all if it has several
         # statements; one with a parameter goes through the extended protocol, which takes one alone
@@ -56,5 +59,5 @@ def run_query(connection: sa.Connection, query: str, parameters: Mapping[str, An
         return pd.DataFrame(result.all(), columns=list(result.keys()))
     except (sa.exc.StatementError, OverflowError) as error:
         # SQLAlchemy's own text adds the statement and a link
-        reason = getattr(error, "orig", None) or error.args[0]
-        raise UsageError(f"the query cannot be run: {' '.join(str(reason).split())}") from error
+        reason = getattr(error, "orig", None) or error
+        raise UsageError(f"the query cannot be run: {' '.join(str(reason.args[0]).split())}") from error

@@ -415,6 +415,16 @@ def test_mask_takes_a_selection(ingested: Survey, db: list[str], cli: Run) -> No
     assert f": {n_good:,} of 8,192" in done.out
 
 
+def test_epochs_whose_masks_are_gone_exit_1(stored: Survey, cli: Run) -> None:
+    for path in stored.masks.rglob("*_i_*.parquet"):
+        path.unlink()
+    done = cli("epochs", "--border", "3", "--db", stored.database, "--format", "csv")
+    assert (done.status, done.lines[-1]) == (1, "epochs whose masks could not be read: 3")
+    found = pd.read_csv(io.StringIO(done.out))
+    assert found.groupby("band").n_good.count().tolist() == [0, 3]
+    assert cli("epochs", "--border", "3", "--band", "r", "--db", stored.database).status == 0
+
+
 @pytest.fixture
 def good(ingested: Survey) -> "np.ndarray[Any, np.dtype[np.bool_]]":
     """Which pixels of the first epoch in r are good."""
@@ -443,11 +453,17 @@ def test_mask_as_parquet_has_the_runs(
     good: "np.ndarray[Any, np.dtype[np.bool_]]", ingested: Survey, db: list[str], cli: Run, tmp_path: Path
 ) -> None:
     path = tmp_path / "mask.parquet"
-    cli("mask", *arguments_of(ingested), *db, "-o", path)
-    found = np.zeros(good.shape, bool)
-    for row in records(pd.read_parquet(path)):
-        found[row.y : row.y + row.length, row.x] = row.flags == 0
-    assert np.array_equal(found, good)
+    with ingested.catalogue() as catalogue:
+        tilename, band, expnum, ccdnum = arguments_of(ingested)
+        recut = catalogue.mask(tilename, band, int(expnum), int(ccdnum)).good(
+            goodpix.Selection(["COADD_SEG"], border=3)
+        )
+    for options, expected in (([], good), (["--ignore", "COADD_SEG", "--border", "3"], recut)):
+        cli("mask", *arguments_of(ingested), *db, *options, "-o", path)
+        found = np.zeros(good.shape, bool)
+        for row in records(pd.read_parquet(path)):
+            found[row.y : row.y + row.length, row.x] = row.flags & 0xFF == 0
+        assert np.array_equal(found, expected)
 
 
 @pytest.mark.parametrize("rest", [[], ["coadd"]], ids=["epoch", "coadd"])
@@ -522,6 +538,12 @@ def test_check_of_a_missing_file_exits_2_in_one_line(stored: Survey, cli: Run) -
 def test_sql_answers(db: list[str], cli: Run) -> None:
     query = "SELECT band, count(*) AS n FROM epoch_quality GROUP BY band ORDER BY band"
     assert cli("sql", query, *db, "--format", "csv").out == "band,n\ni,3\nr,3\n"
+
+
+def test_sql_takes_texts_with_colons(db: list[str], cli: Run) -> None:
+    assert cli("sql", "SELECT ':x' AS a, '12:30' AS b", *db, "--format", "csv").out == "a,b\n:x,12:30\n"
+    done = cli("sql", "SELECT :x AS a", *db)
+    assert (done.status, len(done.lines), "sqlalche.me" in done.err) == (2, 1, False)
 
 
 @pytest.mark.parametrize("query", ["WITH a AS (SELECT 1 AS x) SELECT x FROM a", "select 1 as x", "VALUES (1)"])

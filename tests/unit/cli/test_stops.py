@@ -137,6 +137,22 @@ def test_more_signals_disturb_nothing() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (143, "stored\n", "stopped: so it is\n")
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_every_command_stops(number: int) -> None:
+    program = (
+        "import os, sys, threading\n"
+        "from goodpix.cli import app, main\n"
+        "@app.command()\n"
+        "def wait() -> None:\n"
+        f"    os.kill(os.getpid(), {int(number)})\n"
+        "    threading.Event().wait(60)\n"
+        "sys.argv = ['goodpix', 'wait']\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (128 + number, "", "stopped\n")
+
+
 def test_a_signal_that_is_swallowed_as_the_work_ends_does_no_harm() -> None:
     done = stopped("at_the_end", signal.SIGTERM, again=50.0)
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
