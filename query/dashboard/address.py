@@ -13,6 +13,7 @@ from ...schema.amplifiers import Region
 from ...schema.criteria import Selection
 from ...schema.errors import UsageError
 from ...schema.selectionwords import SelectionWords
+from .maskcolours import REASON_NAMES
 
 __all__ = ["Address", "Pixel", "SkyBox", "Span", "TableView", "View"]
 
@@ -325,6 +326,13 @@ def _window(text: str) -> Region:
     return box
 
 
+def _reasons(texts: Sequence[str]) -> tuple[str, ...]:
+    """Return reasons in their order, each once."""
+    for text in texts:
+        _word(text, "|".join(REASON_NAMES), f"one of {', '.join(REASON_NAMES)}")
+    return tuple(name for name in REASON_NAMES if name in texts)
+
+
 def _last(read: Callable[[str], Any]) -> Callable[[Sequence[str]], Any]:
     return lambda texts: read(texts[-1])
 
@@ -345,7 +353,7 @@ _READERS: Mapping[str, tuple[str, Callable[[Sequence[str]], Any]]] = {
     "ignore-bit": ("ignore_bits", tuple),
     "grow": ("grow", tuple),
     "border": ("border", _last(_number)),
-    "hide": ("hide", tuple),
+    "hide": ("hide", _reasons),
     "image": ("image", _last(_yes)),
     "window": ("window", _last(_window)),
     "pixel": ("pixel", _last(Pixel.parse)),

@@ -68,6 +68,8 @@ def new_figure(
         **given,
     )
     plot.toolbar.logo = None
+    plot.title.text_font_style = "normal"
+    plot.title.text_color = _QUIET
     for axis in plot.axis:
         axis.axis_line_color = _GRID
         axis.major_tick_line_color = _GRID

@@ -201,12 +201,13 @@ def epoch_of(connection: sa.Connection, view: View) -> MaskKey:
         If there is no such epoch.
     """
     given = {"tilename": view.tile, "band": view.band, "expnum": view.expnum, "ccdnum": view.ccdnum}
-    known = {name: value for name, value in given.items() if value not in ("", None)}
+    known: dict[str, Any] = {name: value for name, value in given.items() if value not in ("", None)}
+    sums = tile_summary.c
+    # a part of a tile's name is enough
+    named = sa.func.upper(sums.tilename).contains(view.tile.upper(), autoescape=True)
     if view.expnum is None:
-        # the first tile, not the first exposure of a survey; a part of its name is enough
-        sums = tile_summary.c
-        where = [sums.band == view.band] if view.band else []
-        where.append(sa.func.upper(sums.tilename).contains(view.tile.upper(), autoescape=True))
+        # the first tile, not the first exposure of a survey
+        where = [named, sums.band == view.band] if view.band else [named]
         order = (sums.tilename, sums.band)
         first = connection.execute(sa.select(*order).where(*where).order_by(*order).limit(1)).first()
         if first is not None:
@@ -214,7 +215,10 @@ def epoch_of(connection: sa.Connection, view: View) -> MaskKey:
     if not known:
         raise MaskNotFoundError("the catalogue has no epoch yet")
     columns = [epoch.c[name] for name in ("tilename", "band", "expnum", "ccdnum")]
-    query = sa.select(*columns).where(*(epoch.c[name] == value for name, value in known.items()))
+    conditions = [epoch.c[name] == value for name, value in known.items()]
+    if view.expnum is not None and view.tile:
+        conditions[0] = epoch.c.tilename.in_(sa.select(sums.tilename).where(named))
+    query = sa.select(*columns).where(*conditions)
     found = connection.execute(query.order_by(*columns).limit(1)).first()
     if found is None:
         asked = ", ".join(f"{name} {value}" for name, value in known.items())

@@ -73,7 +73,8 @@ class TimeView:
     def parts(self, view: View, since: float) -> Sequence[Part]:
         """Return what it shows of a view, none of it read before a time of day."""
         readings, statistic, shown = self._session.readings, view.statistic or _FIRST, view.table("exposures")
-        self._statistic.value = statistic
+        if statistic in self._statistic.options:
+            self._statistic.value = statistic
         self._by.value = _EXPOSURES if view.by == "exposure" else _NIGHTS
 
         def get(name: str, read: Callable[[sa.Connection, TileScope, dict[str, Any]], Any], *more: Hashable) -> Any:
@@ -192,6 +193,9 @@ class _Series:
         known = np.isfinite(values)
         dated, values = dated[known], values[known]
         by_exposure = "expnum" in dated.columns
+        n_undated = int(frame.nite.isna().sum())
+        left_out = f"{count(n_undated)} without a night are left out" if n_undated else ""
+        self.plot.title.text = left_out if len(dated) else f"nothing to show{left_out and f': {left_out}'}"
         self._source.data = {
             "x": [_when(row, by_exposure) for row in dated.itertuples()],
             "y": values,
@@ -225,7 +229,14 @@ class _Months:
             ("less expected", f"@difference{{+{PERCENT}}}"),
         ]
         self.plot = new_figure(
-            "", "", height=330, tools="save", x_range=self._halves, y_range=self._of_month, tooltips=tooltips
+            "",
+            "",
+            name="months-plot",
+            height=330,
+            tools="save",
+            x_range=self._halves,
+            y_range=self._of_month,
+            tooltips=tooltips,
         )
         self.plot.grid.visible = False
         self.plot.xaxis.major_label_orientation = "vertical"
@@ -249,6 +260,7 @@ class _Months:
         """Show months, the last at the top."""
         months = [f"{each // 100}-{each % 100:02d}" for each in found.months]
         self._halves.factors, self._of_month.factors = found.halves, months
+        self.plot.title.text = "" if months else "nothing to show"
         self.plot.height = 60 + 13 * min(max(len(months), 10), 80)
         known = np.isfinite(found.difference)
         where = np.nonzero(known)

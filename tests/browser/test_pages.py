@@ -219,6 +219,14 @@ def test_nights_are_chosen_by_dragging_and_shown_by_exposure(
     assert sorted(page.evaluate(values)) == pytest.approx(sorted(chosen.fraction_good_se))
 
 
+def test_plots_over_time_say_that_nothing_is_left(page: Page, dashboard: Dashboard) -> None:
+    open_page(page, dashboard, "time?tile=nothing")
+    for name in ("good-plot", "sky-rate-plot", "third-plot", "months-plot"):
+        page.wait_for_function(f"Bokeh.documents[0].get_model_by_name('{name}').title.text === 'nothing to show'")
+    open_page(page, dashboard, "time")
+    assert page.evaluate("Bokeh.documents[0].get_model_by_name('good-plot').title.text") == ""
+
+
 def test_dragging_over_exposures_chooses_their_nights(
     page: Page, dashboard: Dashboard, catalogue: goodpix.Catalogue
 ) -> None:
@@ -266,6 +274,9 @@ def test_what_is_wrong_in_an_address_is_said_and_runs_nothing(page: Page, dashbo
     expect(page.get_by_text("No tile is left").first).to_be_visible()
     expect(page.get_by_text("<img src=x onerror=alert(1)>").first).to_be_visible()
     assert page.locator("img").count() == 0
+    page.goto(f"{dashboard.url}time?statistic=nope")
+    expect(page.get_by_role("alert")).to_contain_text("no statistic 'nope': expected one of fraction_good_se, ")
+    assert parameters(page) == ["statistic=nope"]
     page.goto(f"{dashboard.url}?tiles.sort=mask_file")
     expect(page.get_by_role("alert")).to_contain_text("cannot be sorted by 'mask_file': expected one of tilename")
 

@@ -79,6 +79,7 @@ def test_any_text_survives_and_stays_one_parameter(text: str) -> None:
         ("tiles.where=n:inf", "expected COLUMN:LEAST:GREATEST with numbers"),
         ("statistic=a'b", "the name of a statistic"),
         ("colour=red", "colour: there is no such parameter"),
+        ("hide=SE-object&hide=nope", "hide: 'nope': expected one of border-or-own-cut, "),
         ("tile=" + "x" * 101, "tile: expected at most 100 letters"),
     ],
 )
@@ -87,6 +88,11 @@ def test_what_cannot_be_understood_is_left_out_and_said(query: str, says: str) -
     assert len(found.problems) == 1
     assert says in found.problems[0]
     assert found.view == View(band="r")
+
+
+def test_hidden_reasons_have_an_order() -> None:
+    found = parse("hide=coadd-object&hide=SE-object&hide=coadd-object")
+    assert found == Address(View(hide=("SE-object", "coadd-object")))
 
 
 def test_too_many_parameters_are_none() -> None:
