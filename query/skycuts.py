@@ -42,7 +42,7 @@ def in_discs(
     Raises
     ------
     UsageError
-        If a number is not finite or a radius negative.
+        If a number is not finite, a declination beyond a pole or a radius negative.
     """
     try:
         centres = np.broadcast_arrays(*(np.atleast_1d(np.asarray(each, np.float64)) for each in (ra, dec, radius)))
@@ -50,6 +50,7 @@ def in_discs(
         raise UsageError(f"discs of ra, dec, radius: {error}") from error
     if not all(np.isfinite(each).all() for each in centres):
         raise UsageError("discs: ra, dec or radius is not finite: expected degrees")
+    _check_declinations(centres[1], "a disc")
     if (centres[2] < 0).any():
         raise UsageError(f"discs: a radius is {centres[2].min()}: expected degrees, 0 or more")
     grid = _Grid.of(wcs, place, offset)
@@ -86,8 +87,8 @@ def in_polygons(wcs: Wcs, place: Region, offset: float, polygons: Sequence[npt.A
     Raises
     ------
     UsageError
-        If a polygon has fewer than three corners, reaches 90 degrees from its middle or has a number
-        that is not finite.
+        If a polygon has fewer than three corners, reaches 90 degrees from its middle, or has a number
+        that is not finite or a corner beyond a pole.
     """
     grid = _Grid.of(wcs, place, offset)
     out: npt.NDArray[np.bool_] = np.zeros((place.y1 - place.y0, place.x1 - place.x0), np.bool_)
@@ -165,6 +166,7 @@ def _on_plane(polygon: npt.ArrayLike) -> tuple[Floats, Floats]:
         raise UsageError(f"a polygon of shape {corners.shape}: expected three or more corners (ra, dec)")
     if not np.isfinite(corners).all():
         raise UsageError("a polygon has a corner that is not finite: expected degrees")
+    _check_declinations(corners[:, 1], "a polygon")
     vectors = unit_vectors(corners[:, 0], corners[:, 1])
     middle = vectors.sum(axis=1)
     if np.linalg.norm(middle) < 1e-9 or (middle @ vectors <= 1e-6).any():
@@ -177,6 +179,12 @@ def _on_plane(polygon: npt.ArrayLike) -> tuple[Floats, Floats]:
     frame = np.array([east, np.cross(middle, east), middle])
     across, up, front = frame @ vectors
     return frame, np.array([across / front, up / front])
+
+
+def _check_declinations(dec: Floats, what: str) -> None:
+    beyond = dec[np.abs(dec) > 90]
+    if beyond.size:
+        raise UsageError(f"{what} is at declination {beyond.flat[0]:g}: expected -90 to 90 degrees")
 
 
 def _even_odd(frame: Floats, corners: Floats, vectors: Floats) -> npt.NDArray[np.bool_]:

@@ -118,6 +118,7 @@ BAD_DISCS = [
     (0, np.inf, 1, "not finite"),
     (0, 0, np.nan, "not finite"),
     (0, 0, -1, "a radius is -1.0: expected degrees, 0 or more"),
+    (0, [0, 95], 1, "a disc is at declination 95: expected -90 to 90 degrees"),
     ([1, 2], [1, 2, 3], 1, "discs of ra, dec, radius"),
     ("here", 0, 1, "discs of ra, dec, radius"),
 ]
@@ -133,6 +134,7 @@ BAD_POLYGONS = [
     ([[0, 0], [1, 1]], "three or more corners"),
     ([0, 1, 2], "three or more corners"),
     ([[0, 0], [1, 1], [np.nan, 1]], "not finite"),
+    ([[0, 89], [1, 89], [1, 91]], "a polygon is at declination 91: expected -90 to 90 degrees"),
     ([[0, 0], [120, 0], [240, 0]], "reaches 90 degrees from its middle"),
 ]
 
