@@ -66,6 +66,7 @@ def plot_mask(
     behind = bool(over) and not missing
     colours = _colours(_OPACITY if behind else 1.0, transparent=behind)
     ax.imshow(colours[shown], origin="lower", interpolation="nearest", extent=extent)
+    ax.set_anchor("W")  # which leaves room for the legend
     n_shown = np.bincount(shown.ravel(), minlength=len(colours))
     labels = ["good", *(reason.label for reason in REASONS)]
     patches = [

@@ -1,6 +1,7 @@
 """The one look of every picture: sizes, fonts, colour scales, and what stands where there is nothing."""
 
 import functools
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -43,6 +44,7 @@ Given = ParamSpec("Given")
 Found = TypeVar("Found")
 
 _DPI = 120
+_LONG_PATH = re.compile(r"(\S{20,50}/)(?=\S)")
 _LOOK: Any = {
     "font.family": "sans-serif",
     "font.size": 9.0,
@@ -139,8 +141,17 @@ def colour_bar(ax: "Axes", values: npt.NDArray[np.float64], ends: tuple[float, f
 
 
 def title(ax: "Axes", *lines: str, pad: float = 6.0) -> None:
-    """Write lines over axes, from the left, so many points above them; empty ones are left out."""
-    ax.set_title("\n".join(line for line in lines if line), loc="left", pad=pad)
+    """Write lines over axes, from the left, so many points above them, within the figure; empty ones are left out."""
+    # matplotlib breaks lines at spaces alone: the path of a file has none
+    whole = "\n".join(_LONG_PATH.sub(r"\1 ", line) for line in lines if line)
+    words = ax.set_title(whole, loc="left", pad=pad, wrap=True)
+    figure = ax.get_figure(root=True)
+    assert figure is not None  # axes to draw in have one
+    ax.apply_aspect()
+    # only a layout engine makes room for more lines
+    for size in (9, 8, 7, 6, 5):
+        if not figure.get_layout_engine() and words.get_window_extent().y1 > figure.bbox.y1:
+            words.set_fontsize(size)
 
 
 def tidy(ax: "Axes", *, frame: bool = True) -> None:

@@ -10,6 +10,7 @@ import fitsio
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 import goodpix
@@ -17,9 +18,16 @@ from goodpix.query.imagebehind import grey_levels, image_behind
 from goodpix.query.plots import REASONS, plot_mask, plot_tile, reason_image
 from goodpix.schema.errors import PlaneError, UsageError
 
+from ..pictures import within_its_figure
 from .survey import SPEC, Survey
 
 TILE = SPEC.tilename
+LONG = goodpix.Selection(
+    ignore=["COADD_SEG"],
+    ignore_bits={"SE": ["STAR", "TRAIL", "EDGE", "NEAREDGE"], "COADD": ["NO_DATA"]},
+    grow={"SE_SEG": 8, "SE:BPM": 2},
+    border=20,
+)
 
 
 @pytest.fixture
@@ -101,6 +109,27 @@ def test_tile_shows_its_map_of_good_epochs(ingested: Survey, tmp_path: Path) -> 
     np.testing.assert_array_equal(np.ma.filled(np.ma.asarray(picture.get_array()), 0), expected)
     first, *_, last = axes.get_title(loc="left").splitlines()
     assert (first, last) == (f"{TILE}  r  good ones of 3 epochs", "selection: ignore COADD_SEG")
+
+
+@pytest.mark.parametrize("box", [(0, 64, 0, 128), (0, 60, 0, 60)])
+@pytest.mark.parametrize("size", [None, (7, 5)])
+def test_long_selection_and_path_lie_within_the_figure(
+    mask: goodpix.Mask, survey: Survey, box: tuple[int, int, int, int], size: tuple[float, float] | None
+) -> None:
+    part = mask.cutout(*box)
+    assert within_its_figure(
+        plot_mask(part, LONG, over="image", ax=Figure(figsize=size).add_subplot() if size else None)
+    )
+    if size is None:
+        survey.path(0, "image").unlink()
+        assert within_its_figure(plot_mask(part, LONG, over="image"))
+
+
+@pytest.mark.parametrize("size", [None, (7, 5)])
+def test_long_selection_lies_within_the_figure_of_a_tile(ingested: Survey, size: tuple[float, float] | None) -> None:
+    given = Figure(figsize=size).add_subplot() if size else None
+    with ingested.catalogue() as catalogue:
+        assert within_its_figure(plot_tile(catalogue, TILE, "r", LONG, ax=given))
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from goodpix.query.background.widths import WIDTH_COLUMNS
 from goodpix.query.plots import plot_definitions, plot_mask_width
 from goodpix.schema.errors import FitsFileError, InputChangedError, MaskNotFoundError, UsageError
 
+from ..pictures import within_its_figure
 from .survey import SPEC, Pixels, Survey, break_card, records
 
 Selection = goodpix.Selection
@@ -138,12 +139,14 @@ def test_width_that_makes_no_sense_is_refused(ingested: Survey, options: dict[st
 
 def test_picture_of_widths_has_a_line_for_each_band(larger: Survey) -> None:
     with larger.catalogue() as catalogue:
-        axes = plot_mask_width(catalogue.mask_width(BASE, radii=[0, 4, 8]))
+        widths = catalogue.mask_width(BASE, radii=[0, 4, 8])
+    axes = plot_mask_width(widths)
     assert axes.get_title(loc="left").splitlines()[-1] == f"selection: {BASE}"
     legend = axes.get_legend()
     assert legend is not None
     assert [each.get_text().partition(",")[0] for each in legend.get_texts()] == ["r: 2 epochs", "i: 2 epochs"]
     assert "skysigma" in axes.get_ylabel()
+    assert within_its_figure(plot_mask_width(widths.assign(selection=", ".join(["ignore SE:STREAK"] * 12))))
 
 
 def test_picture_of_nothing_says_so(larger: Survey) -> None:

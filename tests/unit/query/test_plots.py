@@ -33,6 +33,7 @@ from goodpix.query.summary.criteria import criteria_costs
 from goodpix.query.summary.overtime import over_time
 from goodpix.schema.criteria import Criterion
 
+from ...pictures import within_its_figure
 from ...sums import BANDS, DARK, SICK, TILES, make_catalogue
 
 PLOTS: list[Callable[..., Axes]] = [plot_sky, plot_focal_plane, plot_criteria, plot_time]
@@ -80,6 +81,14 @@ def test_where_nothing_matches_the_picture_says_so(cat: goodpix.Catalogue, plot:
     assert not axes.patches
     assert not axes.collections
     drawn(axes)
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_many_filters_lie_within_the_figure(cat: goodpix.Catalogue, plot: Callable[..., Axes]) -> None:
+    bands = ["r", *(f"of another name {k}" for k in range(9))]
+    for given in (None, Figure(figsize=(7, 5)).add_subplot()):
+        axes = plot(cat, ax=given, band=bands)
+        assert within_its_figure(axes)
 
 
 @pytest.mark.parametrize("plot", PLOTS)
