@@ -48,8 +48,9 @@ def plot_criteria(cat: "Listings", *, ax: "Axes | None" = None, **filters: Any) 
     costs = criteria_costs(cat, **filters)
     if ax is None:
         ax = new_axes(6.8, 3.9)
-    bands = " ".join(in_band_order(costs.band))
-    title(ax, f"what each criterion costs, band{'s' * (costs.band.nunique() > 1)} {bands}", _others(filters))
+    bands = in_band_order(costs.band)
+    over = f", band{'s' * (len(bands) > 1)} {' '.join(bands)}" if bands else ""
+    title(ax, f"what each criterion costs{over}", _others(filters) if bands else filter_words(filters))
     sums = costs.groupby("criterion")[["n_fail", "n_only", "n_pixels"]].sum(min_count=1)
     n_fail, n_only, n_pixels = sums.reindex([each.name for each in Criterion]).to_numpy(float, na_value=np.nan).T
     known = n_pixels > 0

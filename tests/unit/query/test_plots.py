@@ -78,6 +78,7 @@ def test_every_picture_can_be_drawn_with_and_without_axes(cat: goodpix.Catalogue
 def test_where_nothing_matches_the_picture_says_so(cat: goodpix.Catalogue, plot: Callable[..., Axes]) -> None:
     axes = plot(cat, band="Q")
     assert "matches" in words(axes)
+    assert axes.get_title(loc="left").splitlines()[-1] == "band Q"
     assert not axes.patches
     assert not axes.collections
     drawn(axes)
