@@ -16,6 +16,7 @@ __all__ = [
     "GOOD_COLOUR",
     "NO_DATA_COLOUR",
     "OUTLIER_COLOUR",
+    "OVER_IMAGE_COLOURS",
     "OWN_CUT_COLOUR",
     "SEQUENTIAL",
     "TEXT_COLOUR",
@@ -35,6 +36,11 @@ CRITERION_COLOURS: Mapping[Criterion, str] = MappingProxyType(
     }
 )
 """What each criterion is shown in: hexadecimal RGB, as everything here."""
+
+OVER_IMAGE_COLOURS: Mapping[Criterion, str] = MappingProxyType(
+    {**CRITERION_COLOURS, Criterion.SE_WEIGHT: "#ffff00", Criterion.OFF_COADD: "#8000e0"}
+)
+"""What each criterion is shown in over an image, where black and grey would be taken for sky."""
 
 GOOD_COLOUR = "#ffffff"
 """Good pixels."""

@@ -47,7 +47,7 @@ def palette(*, over_image: bool) -> list[str]:
     if over_image:
         greys = np.repeat(_grey(np.arange(LEVELS) / (LEVELS - 1))[:, np.newaxis], 3, axis=1)
         under = _grey((steps + 0.5) / _STEPS)[:, np.newaxis]
-        tints = [(1.0 - _TINT) * under + _TINT * _rgb(reason.colour) for reason in REASONS]
+        tints = [(1.0 - _TINT) * under + _TINT * _rgb(reason.over_image) for reason in REASONS]
     else:
         greys = np.tile(white, (LEVELS, 1))
         share = ((steps + 1) / _STEPS)[:, np.newaxis]

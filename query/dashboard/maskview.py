@@ -137,7 +137,8 @@ class MaskView:
             self._picture.look_at(_inside(view.window, found.opened.mask.shape))
         self._picture.show(found.part, over_image=found.grey is not None)
         self._picture.mark(view.pixel)
-        self._legend.param.update(items=legend_items(found.opened, view.hide), hidden_names=list(view.hide))
+        items = legend_items(found.opened, view.hide, over_image=found.grey is not None)
+        self._legend.param.update(items=items, hidden_names=list(view.hide))
         self._image.value = [_IMAGE] if view.image else []
         self._image_words.object = f"<p class='words'>{escape(found.no_grey)}</p>" if found.no_grey else ""
         self._selection.show(view.selection)

@@ -29,7 +29,7 @@ class ReasonLegend(JSComponent):  # type: ignore[misc]  # Panel carries no types
     _stylesheets = [STYLE]  # noqa: RUF012  # Panel wants a list
 
 
-def legend_items(opened: OpenMask, hidden: Sequence[str]) -> list[dict[str, str]]:
+def legend_items(opened: OpenMask, hidden: Sequence[str], *, over_image: bool) -> list[dict[str, str]]:
     """Return the legend: what is shown of how many pixels."""
     shown = (
         np.bincount(reason_table(hidden), weights=opened.n_by_criteria, minlength=len(REASONS) + 1)
@@ -46,5 +46,6 @@ def legend_items(opened: OpenMask, hidden: Sequence[str]) -> list[dict[str, str]
     for number, reason in enumerate(REASONS, 1):
         name = REASON_NAMES[number - 1]
         share = "hidden" if name in hidden else fraction(shown[number])
-        items.append({"name": name, "label": reason.label, "colour": reason.colour, "share": share})
+        colour = reason.over_image if over_image else reason.colour
+        items.append({"name": name, "label": reason.label, "colour": colour, "share": share})
     return items

@@ -64,14 +64,14 @@ def plot_mask(
     shown = reason_image(mask, selection)
     missing = _draw_image(ax, mask, shown == 0, extent) if over else ""
     behind = bool(over) and not missing
-    colours = _colours(_OPACITY if behind else 1.0, transparent=behind)
+    colours = _colours(_OPACITY if behind else 1.0, over_image=behind)
     ax.imshow(colours[shown], origin="lower", interpolation="nearest", extent=extent)
     ax.set_anchor("W")  # which leaves room for the legend
     n_shown = np.bincount(shown.ravel(), minlength=len(colours))
     labels = ["good", *(reason.label for reason in REASONS)]
     patches = [
         Patch(facecolor=tuple(colour / 255), edgecolor="#666666", linewidth=0.5, label=f"{label}  {n / shown.size:.1%}")
-        for colour, label, n in zip(_colours(0.75 if behind else 1.0), labels, n_shown, strict=True)
+        for colour, label, n in zip(_colours(0.75 if behind else 1.0, over_image=behind), labels, n_shown, strict=True)
         if n or label == "good"
     ]
     ax.legend(
@@ -101,12 +101,13 @@ def thumbnail(mask: "Mask", size: int = 512) -> bytes | None:
     return picture.getvalue()
 
 
-def _colours(opacity: float, *, transparent: bool = False) -> npt.NDArray[np.uint8]:
+def _colours(opacity: float, *, over_image: bool = False) -> npt.NDArray[np.uint8]:
     """Return red, green, blue and opacity of good pixels, which may be seen through, and of each reason."""
     from matplotlib.colors import to_rgba
 
-    good = to_rgba(GOOD_COLOUR, 0.0 if transparent else 1.0)
-    every = [good, *(to_rgba(reason.colour, opacity) for reason in REASONS)]
+    good = to_rgba(GOOD_COLOUR, 0.0 if over_image else 1.0)
+    reasons = [reason.over_image if over_image else reason.colour for reason in REASONS]
+    every = [good, *(to_rgba(colour, opacity) for colour in reasons)]
     bytes_of: npt.NDArray[np.uint8] = np.rint(np.array(every) * 255).astype(np.uint8)
     return bytes_of
 

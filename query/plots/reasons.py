@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema.criteria import OWN_CUT, Criterion, Selection
-from ..palette import CRITERION_COLOURS, OWN_CUT_COLOUR
+from ..palette import CRITERION_COLOURS, OVER_IMAGE_COLOURS, OWN_CUT_COLOUR
 
 if TYPE_CHECKING:
     from ..mask import Mask
@@ -38,11 +38,14 @@ class Reason:
         The words in the legend.
     colour : str
         Hexadecimal RGB.
+    over_image : str
+        The same over an image in grey.
     """
 
     bit: int
     label: str
     colour: str
+    over_image: str
 
 
 _ORDER = (
@@ -56,8 +59,8 @@ _ORDER = (
 )
 
 REASONS = (
-    Reason(OWN_CUT, "border or own cut", OWN_CUT_COLOUR),
-    *(Reason(each, CRITERION_LABELS[each], CRITERION_COLOURS[each]) for each in _ORDER),
+    Reason(OWN_CUT, "border or own cut", OWN_CUT_COLOUR, OWN_CUT_COLOUR),
+    *(Reason(each, CRITERION_LABELS[each], CRITERION_COLOURS[each], OVER_IMAGE_COLOURS[each]) for each in _ORDER),
 )
 """Where several criteria fail the first of these is shown: what says most about the pixel comes first."""
 

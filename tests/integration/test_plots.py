@@ -9,7 +9,7 @@ from pathlib import Path
 import fitsio
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgba
+from matplotlib.colors import to_hex, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
@@ -62,6 +62,21 @@ def test_image_lies_under_the_reasons(mask: goodpix.Mask, survey: Survey) -> Non
     good = mask.cutout(*box).good()
     assert set(opacity[good]) == {0}
     assert all(0 < each < 255 for each in np.unique(opacity[~good]))
+
+
+def test_over_the_image_no_reason_is_grey(ingested: Survey) -> None:
+    with ingested.catalogue() as catalogue:
+        (of_epoch,) = catalogue.epochs(band="r").sort_values("n_on_coadd").head(1).itertuples()
+        mask = catalogue.mask(TILE, "r", int(str(of_epoch.expnum)), int(str(of_epoch.ccdnum)))
+    axes = plot_mask(mask, goodpix.Selection(ignore=["SE_BMASK"]), over="image")
+    _, reasons = images(axes)
+    colours = np.unique(np.asarray(reasons.get_array())[~mask.good(goodpix.Selection(ignore=["SE_BMASK"]))], axis=0)
+    assert len(colours) > 3
+    assert np.ptp(colours[:, :3].astype(int), axis=1).min() > 40
+    legend = axes.get_legend()
+    assert legend is not None
+    shown = {to_hex(patch.get_facecolor()) for patch in legend.get_patches()[1:]}
+    assert shown == {to_hex(each) for each in colours / 255}
 
 
 def test_sky_is_grey_and_stars_are_white(mask: goodpix.Mask) -> None:

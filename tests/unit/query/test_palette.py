@@ -1,6 +1,7 @@
 """The palette can be told apart by everybody, and covers every criterion."""
 
 import itertools
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from goodpix.query.palette import (
     CRITERION_COLOURS,
     DIVERGING,
     GOOD_COLOUR,
+    OVER_IMAGE_COLOURS,
     OWN_CUT_COLOUR,
     SEQUENTIAL,
     band_colour,
@@ -63,8 +65,9 @@ def test_every_criterion_has_a_colour() -> None:
 
 
 @pytest.mark.parametrize("sight", SIGHT)
-def test_reasons_can_be_told_apart(sight: str) -> None:
-    assert least_difference([*CRITERION_COLOURS.values(), OWN_CUT_COLOUR, GOOD_COLOUR], sight) > 10
+@pytest.mark.parametrize("colours", [CRITERION_COLOURS, OVER_IMAGE_COLOURS])
+def test_reasons_can_be_told_apart(sight: str, colours: Mapping[Criterion, str]) -> None:
+    assert least_difference([*colours.values(), OWN_CUT_COLOUR, GOOD_COLOUR], sight) > 10
 
 
 @pytest.mark.parametrize("sight", SIGHT)

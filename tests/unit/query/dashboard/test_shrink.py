@@ -113,6 +113,12 @@ def test_palettes_have_a_colour_for_each_code() -> None:
     assert len(set(tinted[:LEVELS])) > 100
 
 
+def test_over_an_image_no_reason_is_grey() -> None:
+    channels = np.array([[int(each[k : k + 2], 16) for k in (1, 3, 5)] for each in palette(over_image=True)])
+    assert np.ptp(channels[:LEVELS], axis=1).max() == 0
+    assert np.ptp(channels[LEVELS:], axis=1).min() > 40
+
+
 def test_greys_go_from_black_to_white_and_what_is_no_number_is_between() -> None:
     image = np.array([[-1e9, 0.0, 5.0], [10.0, 1e9, np.nan]], np.float32)
     levels = grey_codes(image, 0.0, 10.0)
