@@ -60,8 +60,8 @@ class FilterBar:
                 options=[ALL, *in_band_order(bands)], value=ALL, label="Band", margin=(0, 12, 0, 0)
             ),
             "tile": lambda: _text("Tile", "part of a name", 175),
-            "nite": lambda: _text("Nights", "20150801:20160228", 215),
-            "ccdnum": lambda: _text("CCD", "1 to 62", 110),
+            "nite": lambda: _text("Nights", "20150801:20160228", 230),
+            "ccdnum": lambda: _text("CCD", "1 to 62", 120),
         }
         self._widgets = {name: made[name]() for name in names if name in made}
         self._words = pn.pane.HTML("", margin=(6, 8), stylesheets=[STYLE])

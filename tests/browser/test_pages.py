@@ -47,6 +47,14 @@ def test_every_page_opens(page: Page, dashboard: Dashboard, path: str, heading: 
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
+def test_what_filters_ask_for_can_be_read(page: Page, dashboard: Dashboard) -> None:
+    open_page(page, dashboard)
+    for name in ("Nights", "CCD", "Tile"):
+        # what is written there takes as much room as what stands there before
+        field = page.get_by_placeholder(f"{name}: ")
+        assert field.evaluate("each => { each.value = each.placeholder; return each.scrollWidth <= each.clientWidth; }")
+
+
 def test_the_numbers_are_the_catalogues(page: Page, dashboard: Dashboard, catalogue: goodpix.Catalogue) -> None:
     open_page(page, dashboard)
     tiles = catalogue.tiles()
