@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bokeh.models import CustomJSTickFormatter, HoverTool, NumeralTickFormatter
+from bokeh.models import CustomJSTickFormatter, HoverTool, NoOverlap, NumeralTickFormatter
 from bokeh.plotting import figure
 
 from ..palette import TEXT_COLOUR
@@ -80,6 +80,7 @@ def new_figure(
         axis.axis_label_text_color = _QUIET
         axis.major_label_text_font_size = "12px"
         axis.major_label_text_color = TEXT_COLOUR
+        axis.major_label_policy = NoOverlap()
     plot.grid.grid_line_color = _GRID
     for name in percent:
         getattr(plot, f"{name}axis").formatter = NumeralTickFormatter(format=PERCENT)
