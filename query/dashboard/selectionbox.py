@@ -42,7 +42,7 @@ class SelectionBox:
         ignored = [
             part for box in (self._ignore, self._bits) for part in (html_pane(f"<p class='note'>{box.label}</p>"), box)
         ]
-        self.body = under(*ignored, pn.Row(self._grow, self._border, margin=0))
+        self.body = under(*ignored, pn.FlexBox(self._grow, self._border, margin=0))
 
     def show(self, selection: Selection) -> None:
         """Show a definition."""

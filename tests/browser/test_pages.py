@@ -55,6 +55,13 @@ def test_what_filters_ask_for_can_be_read(page: Page, dashboard: Dashboard) -> N
         assert field.evaluate("each => { each.value = each.placeholder; return each.scrollWidth <= each.clientWidth; }")
 
 
+@pytest.mark.parametrize("path", ["", "sky", "focalplane", "time", "mask"])
+def test_pages_are_as_narrow_as_the_window(page: Page, dashboard: Dashboard, path: str) -> None:
+    page.set_viewport_size({"width": 420, "height": 1000})
+    open_page(page, dashboard, path)
+    assert page.evaluate("document.documentElement.scrollWidth") == 420
+
+
 def test_the_numbers_are_the_catalogues(page: Page, dashboard: Dashboard, catalogue: goodpix.Catalogue) -> None:
     open_page(page, dashboard)
     tiles = catalogue.tiles()
