@@ -8,7 +8,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from ..schema.dialects import side_effects
-from ..schema.errors import UsageError
+from ..schema.errors import CatalogueError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +57,7 @@ def run_query(connection: sa.Connection, query: str, parameters: Mapping[str, An
         plain = {name: each.item() if isinstance(each, np.generic) else each for name, each in parameters.items()}
         result = connection.execute(sa.text(text), plain)
         return pd.DataFrame(result.all(), columns=list(result.keys()))
-    except (sa.exc.StatementError, OverflowError) as error:
+    except (sa.exc.StatementError, CatalogueError, OverflowError) as error:
         # SQLAlchemy's own text adds the statement and a link
-        reason = getattr(error, "orig", None) or error
+        reason = error.__cause__ or error
         raise UsageError(f"the query cannot be run: {' '.join(str(reason.args[0]).split())}") from error

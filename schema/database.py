@@ -45,10 +45,13 @@ _READABLE = ("0001", "0002", "0003", REVISION)
 
 # What helps, by the error codes of SQLite and Postgres.
 _KEPT = "what is stored is kept, and the same command goes on"
+_REBUILD = "goodpix rebuild --force makes the database again, on Postgres another that is empty"
 _CURES = {
     **dict.fromkeys(("SQLITE_FULL", "53100"), f"{_KEPT} when there is room"),
     "SQLITE_IOERR": f"the disk fails, or a quota is used up: {_KEPT} when that is mended",
     **dict.fromkeys(("SQLITE_BUSY", "55P03"), f"another process holds it: {_KEPT} when that has ended"),
+    "42P01": f"goodpix db upgrade makes a lost view again; where a table is lost, {_REBUILD}",
+    "42501": "the database's owner grants the right",
 }
 
 
@@ -137,7 +140,7 @@ def open_for_reading(url: str | os.PathLike[str]) -> Iterator[Database]:
     Raises
     ------
     CatalogueError
-        If there is no catalogue at the URL.
+        If there is no catalogue at the URL; also from the engine, whenever the database cannot be used.
     CatalogueVersionError
         If it is of another version than this software reads.
     """
@@ -146,11 +149,16 @@ def open_for_reading(url: str | os.PathLike[str]) -> Iterator[Database]:
     if path is not None and not path.is_file():
         raise CatalogueError(f"no catalogue at {shown(parsed)}: goodpix ingest makes one, --db names another")
     engine = reader(parsed)
+
+    def translate(context: sa.engine.ExceptionContext) -> CatalogueError | None:
+        error = context.sqlalchemy_exception
+        # a ping that fails has the pool connect anew, if the error stays the driver's
+        return _unusable(parsed, error) if isinstance(error, sa.exc.DBAPIError) and not context.is_pre_ping else None
+
+    sa.event.listen(engine, "handle_error", translate)
     try:
         identity = _identity(engine, parsed, _READABLE)
         yield Database(engine, identity, _root(parsed, identity))
-    except sa.exc.DBAPIError as error:
-        raise _unusable(parsed, error) from error
     finally:
         engine.dispose()
 
@@ -333,5 +341,7 @@ def _root(url: sa.URL, identity: Identity) -> MasksRoot:
 def _unusable(url: sa.URL, error: sa.exc.DBAPIError) -> CatalogueError:
     text = f"cannot use the database {shown(url)}: {driver_text(error)}"
     code = getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None) or ""
+    if "no such table" in text:  # which has no code of its own in SQLite
+        code = "42P01"
     cure = _CURES.get("_".join(code.split("_")[:2]))
     return CatalogueError(f"{text} ({cure})" if cure else text)

@@ -14,7 +14,6 @@ from typing import Any, Protocol
 
 import panel as pn
 import param
-import sqlalchemy as sa
 from bokeh.document import Document
 from panel.custom import JSComponent
 
@@ -228,9 +227,7 @@ class Session:
 
     def _say_error(self, error: Exception) -> None:
         """Say on the page what went wrong, and in the log what is more."""
-        if isinstance(error, sa.exc.DBAPIError):
-            text = f"The database cannot be read: {' '.join(str(error.orig).split())}"
-        elif isinstance(error, GoodpixError | OSError):
+        if isinstance(error, GoodpixError | OSError):
             text = str(error)
         else:
             text = "Something cannot be shown, by a mistake in goodpix; what the server wrote says more."

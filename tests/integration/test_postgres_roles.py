@@ -125,6 +125,17 @@ def test_writer_can_look_after_the_catalogue(site: Site) -> None:
     assert goodpix.upgrade(url).after == REVISION
 
 
+def test_reader_without_a_right_is_told_so_in_one_line(site: Site, cli: Run) -> None:
+    with site.superuser("sky") as connection:
+        connection.execute(f"REVOKE SELECT ON y6.epoch_quality FROM {READER}".encode())
+        try:
+            done = cli("epochs", "--db", site.url(READER))
+        finally:
+            connection.execute(f"GRANT SELECT ON y6.epoch_quality TO {READER}".encode())
+    assert (done.status, len(done.lines)) == (2, 1)
+    assert "permission denied for view epoch_quality (the database's owner grants the right)" in done.err
+
+
 def test_reader_can_ask_everything(site: Site) -> None:
     url = site.url(READER)
     with goodpix.Catalogue(url) as catalogue:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from goodpix.query.catalogue import Catalogue
 from goodpix.schema import tables
 from goodpix.schema.bits import DES_Y6, BitNames
 from goodpix.schema.database import (
@@ -235,6 +236,43 @@ def test_catalogue_without_revision_is_refused(url: str) -> None:
     change(url, "DROP TABLE alembic_version")
     with pytest.raises(CatalogueError, match="cannot use the database"), open_for_reading(url):
         pass
+
+
+def test_view_that_is_lost_is_our_error_with_the_cure(url: str) -> None:
+    change(url, "DROP VIEW epoch_quality")
+    with (
+        Catalogue(url) as catalogue,
+        pytest.raises(CatalogueError, match=r"^cannot use the database .*epoch_quality.*goodpix db upgrade[^\n]*$"),
+    ):
+        catalogue.epochs()
+
+
+def test_wrong_query_of_a_user_is_not_the_databases_fault(url: str) -> None:
+    with Catalogue(url) as catalogue, pytest.raises(UsageError, match=r"the query cannot be run: .*nosuch[^\n]*$"):
+        catalogue.sql("SELECT 1 FROM nosuch")
+
+
+def test_database_that_is_locked_after_opening_is_our_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("goodpix.schema.dialects._BUSY_MS", 0)
+    path = tmp_path / "a.db"
+    with open_for_writing(path, masks=tmp_path / "masks", campaign=CAMPAIGN, wcs_source="image"):
+        pass
+    with Catalogue(path) as catalogue, closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(CatalogueError, match=r"database is locked .another process holds it"):
+            catalogue.tiles()
+
+
+def test_reader_connects_anew_where_the_server_closed_its_connection(postgres_database: str, masks: Path) -> None:
+    with open_for_writing(postgres_database, masks=masks, campaign=CAMPAIGN, wcs_source="image"):
+        pass
+    with Catalogue(postgres_database) as catalogue:
+        change(
+            postgres_database,
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        assert catalogue.tiles().empty
 
 
 GARBAGE = b"this is no database, and longer than the header of one would be " * 40

@@ -17,7 +17,7 @@ from goodpix.query.catalogue import Catalogue
 from goodpix.schema import tables
 from goodpix.schema.database import Database, open_for_reading, open_for_writing
 from goodpix.schema.dialects import network_filesystem, reader, side_effects, sqlite_path
-from goodpix.schema.errors import UsageError
+from goodpix.schema.errors import CatalogueError, UsageError
 from goodpix.schema.views import VIEWS
 
 from ...conftest import new_database
@@ -77,7 +77,7 @@ WRITES = [
 def test_reader_cannot_write(reading: Database, statement: str) -> None:
     with (
         reading.engine.connect() as connection,
-        pytest.raises(sa.exc.DBAPIError, match=r"not authorized|read-only transaction|prohibited"),
+        pytest.raises(CatalogueError, match=r"not authorized|read-only transaction|prohibited"),
     ):
         connection.execute(sa.text(statement))
 
@@ -136,7 +136,7 @@ def test_sqlite_reader_is_denied_all_but_reading(sqlite_reading: Database, sqlit
     before = {path: path.stat().st_mtime_ns for path in sqlite_folder.rglob("*")}
     with (
         sqlite_reading.engine.connect() as connection,
-        pytest.raises(sa.exc.DBAPIError, match=DENIED),
+        pytest.raises(CatalogueError, match=DENIED),
     ):
         connection.exec_driver_sql(statement.format(folder=sqlite_folder)).fetchall()
     assert {path: path.stat().st_mtime_ns for path in sqlite_folder.rglob("*")} == before
@@ -197,11 +197,11 @@ def test_query_cannot_make_later_ones_write(postgres_database: str, tmp_path: Pa
         with pytest.raises(UsageError, match="may not call set_config"):
             catalogue.sql(query)
         # and where the look at names is not enough
-        with suppress(sa.exc.DBAPIError), catalogue.database.engine.connect() as connection:
+        with suppress(CatalogueError), catalogue.database.engine.connect() as connection:
             connection.execute(sa.text(query))
         with (
             catalogue.database.engine.connect() as connection,
-            pytest.raises(sa.exc.DBAPIError, match="read-only transaction"),
+            pytest.raises(CatalogueError, match="read-only transaction"),
         ):
             connection.execute(sa.text("SELECT setval('epoch_epoch_id_seq', 7)"))
 
@@ -306,7 +306,7 @@ def test_transaction_is_read_only_without_the_servers_options(with_a_function: s
         connection.rollback()
         connection.exec_driver_sql("SET SESSION default_transaction_read_only = off")
         connection.commit()
-        with pytest.raises(sa.exc.DBAPIError, match="read-only transaction"):
+        with pytest.raises(CatalogueError, match="read-only transaction"):
             connection.execute(sa.text("DELETE FROM catalogue"))
 
 
