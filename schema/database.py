@@ -45,7 +45,7 @@ _READABLE = ("0001", "0002", "0003", REVISION)
 
 # What helps, by the error codes of SQLite and Postgres.
 _KEPT = "what is stored is kept, and the same command goes on"
-_REBUILD = "goodpix rebuild --force makes the database again, on Postgres another that is empty"
+_REBUILD = "goodpix rebuild --force --masks ROOT makes the database again, on Postgres another that is empty"
 _CURES = {
     **dict.fromkeys(("SQLITE_FULL", "53100"), f"{_KEPT} when there is room"),
     "SQLITE_IOERR": f"the disk fails, or a quota is used up: {_KEPT} when that is mended",
@@ -294,6 +294,8 @@ def _identity(engine: sa.Engine, url: sa.URL, revisions: Collection[str]) -> Ide
         raise _unusable(url, error) from error
     if found is None:
         raise CatalogueError(f"{shown(url)}: its table catalogue is empty: use another --db")
+    if revision is None:
+        raise CatalogueError(f"{shown(url)}: its table alembic_version is empty: {_REBUILD}")
     if found["format_version"] > FORMAT_VERSION or revision not in revisions:
         older = found["format_version"] <= FORMAT_VERSION and revision in _READABLE
         cure = "goodpix db upgrade brings it there" if older else "use the goodpix that made it"

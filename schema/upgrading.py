@@ -10,7 +10,7 @@ from .claims import lock_catalogue, sole_writer
 from .database import REVISION, engine_to_write, open_for_reading, recorded_revision
 from .dburl import parse_url
 from .dialects import guide_planner
-from .views import create_views, drop_views
+from .views import VIEWS, create_views, drop_views
 
 __all__ = ["migrate", "upgrade"]
 
@@ -47,6 +47,8 @@ def migrate(connection: sa.Connection, revision: str = REVISION) -> None:
 def upgrade(url: str | os.PathLike[str], before: Callable[[str], object] | None = None) -> bool:
     """Bring the tables of a catalogue to the newest revision, all or nothing; its masks stay as they are.
 
+    Views that are lost are made again.
+
     Parameters
     ----------
     url : str or path
@@ -58,7 +60,7 @@ def upgrade(url: str | os.PathLike[str], before: Callable[[str], object] | None 
     Returns
     -------
     bool
-        False when the tables were new already.
+        False when the tables were new already; views hold no data, and do not count.
 
     Raises
     ------
@@ -70,13 +72,15 @@ def upgrade(url: str | os.PathLike[str], before: Callable[[str], object] | None 
         If it is of a version that this software does not know.
     """
     with open_for_reading(url) as database, database.engine.connect() as connection:
-        if recorded_revision(connection) == REVISION:
+        if recorded_revision(connection) == REVISION and all(map(sa.inspect(connection).has_table, VIEWS)):
             return False
     parsed = parse_url(url)
     with sole_writer(parsed), engine_to_write(parsed) as engine, engine.begin() as connection:
         lock_catalogue(connection, parsed)
         revision = str(recorded_revision(connection))
-        if revision == REVISION:  # by someone else, since
+        if revision == REVISION:  # by someone else, since; or views are lost
+            drop_views(connection)
+            create_views(connection)
             return False
         if before is not None:
             before(revision)

@@ -168,6 +168,6 @@ class UpgradeReport:
 
     def __str__(self) -> str:
         if self.before == self.after:
-            return f"nothing to do: the tables are of revision {self.after} already"
+            return f"nothing more to do: the tables are of revision {self.after}, with all their views"
         backup = f", the database as it was is {self.backup}" if self.backup else ""
         return f"revision {self.before} -> {self.after}{backup}"

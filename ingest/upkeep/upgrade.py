@@ -22,7 +22,7 @@ __all__ = ["upgrade"]
 def upgrade(db: str | os.PathLike[str] = "sqlite:///goodpix.db") -> UpgradeReport:
     """Bring the tables of a catalogue to the newest revision, all or nothing; its masks stay as they are.
 
-    A SQLite database is copied to ``<db>.bak-<revision>`` first.
+    A SQLite database is copied to ``<db>.bak-<revision>`` first. Views that are lost are made again.
 
     Parameters
     ----------

@@ -136,7 +136,7 @@ def test_upgrade_on_the_command_line(frozen: Path, cli: Any) -> None:
     assert [each.status for each in done] == [0, 0]
     (first,), (second,) = (each.lines for each in done)
     assert first.startswith(f"revision 0001 -> {REVISION}")
-    assert second.startswith("nothing to do")
+    assert second.startswith("nothing more to do")
     assert_true(frozen)
 
 

@@ -77,6 +77,15 @@ def test_new_tables_need_nothing(ingested: Survey) -> None:
     assert sorted(path.name for path in ingested.database.parent.iterdir()) == before
 
 
+@pytest.mark.parametrize("how", ["DROP TABLE bit_count", "DROP TABLE alembic_version", "DELETE FROM alembic_version"])
+def test_lost_table_comes_back_by_a_rebuild(stored: Survey, how: str) -> None:
+    with closing(sqlite3.connect(stored.database)) as connection:
+        connection.execute(how)
+        connection.commit()
+    goodpix.rebuild(stored.database, stored.masks, force=True)
+    assert goodpix.verify(stored.database).ok
+
+
 def test_newer_catalogue_is_refused(old: Path) -> None:
     with closing(sqlite3.connect(old)) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
@@ -163,7 +172,7 @@ def test_command_upgrades_and_says_what_it_did(old: Path, cli: Run) -> None:
     again = cli("db", "upgrade", "--db", old)
     assert (again.status, again.lines) == (
         0,
-        [f"nothing to do: the tables are of revision {REVISION} already"],
+        [f"nothing more to do: the tables are of revision {REVISION}, with all their views"],
     )
 
 

@@ -24,6 +24,7 @@ from goodpix.schema.database import (
 )
 from goodpix.schema.errors import AmbiguousInputError, CatalogueError, CatalogueVersionError, UsageError
 from goodpix.schema.masksroot import FORMAT_VERSION, MasksRoot
+from goodpix.schema.upgrading import upgrade
 
 CAMPAIGN = "des-pizza-slices-y6-v8"
 
@@ -232,9 +233,10 @@ def test_other_revision_is_refused_with_the_cure(url: str, revision: str) -> Non
         pass
 
 
-def test_catalogue_without_revision_is_refused(url: str) -> None:
-    change(url, "DROP TABLE alembic_version")
-    with pytest.raises(CatalogueError, match="cannot use the database"), open_for_reading(url):
+@pytest.mark.parametrize("how", ["DROP TABLE", "DELETE FROM"])
+def test_catalogue_without_revision_is_refused_with_the_cure(url: str, how: str) -> None:
+    change(url, f"{how} alembic_version")
+    with pytest.raises(CatalogueError, match=r"alembic_version.*goodpix rebuild --force"), open_for_reading(url):
         pass
 
 
@@ -245,6 +247,13 @@ def test_view_that_is_lost_is_our_error_with_the_cure(url: str) -> None:
         pytest.raises(CatalogueError, match=r"^cannot use the database .*epoch_quality.*goodpix db upgrade[^\n]*$"),
     ):
         catalogue.epochs()
+
+
+def test_upgrade_makes_a_lost_view_again(url: str) -> None:
+    change(url, "DROP VIEW epoch_quality")
+    upgrade(url)
+    with Catalogue(url) as catalogue:
+        assert catalogue.epochs().empty
 
 
 def test_wrong_query_of_a_user_is_not_the_databases_fault(url: str) -> None:
