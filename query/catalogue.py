@@ -93,7 +93,7 @@ class Catalogue(Listings, StoredMasks, SkyStudies):
         """
         if selection is None:
             return self._view("epoch_quality", filters)
-        selection.growths(self._database.identity.bit_names)
+        Selection.of(selection).growths(self._database.identity.bit_names)
         later, now = Bounds.taken_from(filters, COUNT_COLUMNS)
         stored = self._view("epoch_quality", now)
         found = self.map(Recount(selection), executor, workers=workers, **now)

@@ -44,6 +44,13 @@ class Filters:
     max: Mapping[str, float] = field(default_factory=dict)
     where: "sa.ColumnElement[bool] | None" = None
 
+    def __post_init__(self) -> None:
+        for name, bounds in (("min", self.min), ("max", self.max)):
+            if not isinstance(bounds, Mapping):
+                raise UsageError(
+                    f"{name} is {bounds!r}: expected a mapping of columns to numbers, such as {{'fwhm': 4}}"
+                )
+
     @classmethod
     def of(cls, **given: Any) -> "Filters":
         """Return filters of keywords.
@@ -52,6 +59,8 @@ class Filters:
         ------
         UnknownNameError
             If there is no filter of a name.
+        UsageError
+            If `min` or `max` is no mapping.
         """
         known = [each.name for each in fields(cls)]
         for name in given:
@@ -101,6 +110,7 @@ class Bounds:
     @classmethod
     def taken_from(cls, filters: Mapping[str, Any], names: Collection[str]) -> "tuple[Bounds, dict[str, Any]]":
         """Return the bounds of some columns, and the filters without them."""
+        Filters.of(**filters)
         rest = dict(filters)
         taken = {}
         for which in ("min", "max"):

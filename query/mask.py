@@ -171,7 +171,7 @@ class Mask:
         ndarray of bool, shape (ny, nx)
             True is good. The memory order is column-major.
         """
-        wanted = selection or Selection()
+        wanted = Selection.of(selection)
         if wanted.by_pixel:
             return decode_good(self.encoded, wanted.reject(self.bit_names))
         return decode_good(self.recut(wanted).encoded, CRITERIA_BITS)
@@ -203,7 +203,7 @@ class Mask:
 
     def count(self, selection: Selection | None = None) -> int:
         """Return how many pixels are good; without `grow` and `border` no image is made."""
-        wanted = selection or Selection()
+        wanted = Selection.of(selection)
         by_pixel = wanted.by_pixel
         runs, reject = (self.encoded, wanted.reject(self.bit_names)) if by_pixel else (self.recut(wanted).encoded, 0xFF)
         return int(runs.lengths[(runs.flags & np.int64(reject)) == 0].sum(dtype=np.int64))
@@ -218,10 +218,11 @@ class Mask:
         UnknownNameError, UsageError
             If the selection cannot be used.
         """
+        wanted = Selection.of(selection)
         if self.whole is None:
-            runs = recut(self.encoded, selection, self.bit_names, place=self.place, image_shape=self.image_shape)
+            runs = recut(self.encoded, wanted, self.bit_names, place=self.place, image_shape=self.image_shape)
             return replace(self, encoded=runs)
-        return replace(self, encoded=recut_box(self.whole, selection, self.place, self.bit_names), whole=None)
+        return replace(self, encoded=recut_box(self.whole, wanted, self.place, self.bit_names), whole=None)
 
     def runs(self) -> "pd.DataFrame":
         """Return the runs, split at column ends.

@@ -2,7 +2,7 @@
 
 import difflib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntFlag
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .bits import DES_Y6, N_BITS, OTHER_BIT, BitNames
+from .bits import DES_Y6, N_BITS, OTHER_BIT, BitNames, bit_of_value
 from .errors import UnknownNameError, UsageError
 
 __all__ = [
@@ -111,7 +111,7 @@ class Selection:
         Per plane (``"SE"``, ``"COADD"``) the mask bits that do not count, by name or by value (one
         bit set; above ``1 << 22`` it means OTHER). The plane's bmask criterion then fails only for
         the bits that are left.
-    grow : mapping of str to float
+    grow : mapping of str or Criterion to float
         Criteria (``"COADD_SEG"``) and mask bits (``"SE:TRAIL"``) whose pixels are dilated by a disc of
         that radius, in pixels of the image: the wings of objects reach beyond their isophotes. The
         pixels around fail the same criterion.
@@ -124,32 +124,48 @@ class Selection:
         If a criterion or plane does not exist; for bits, when the selection is used, because their
         names belong to the catalogue.
     UsageError
-        If `ignore_bits` or `grow` is no mapping, or a radius or the border no number of pixels.
+        If `ignore_bits` or `grow` is no mapping, a bit neither a name nor a value with one bit set, or a radius
+        or the border no number of pixels.
     """
 
     ignore: Sequence[str | Criterion] = ()
     ignore_bits: Mapping[str, Sequence[str | int]] = field(default_factory=dict)
-    grow: Mapping[str, float] = field(default_factory=dict)
+    grow: Mapping[Any, float] = field(default_factory=dict)
     border: int = 0
 
     def __post_init__(self) -> None:
-        ignore = (self.ignore,) if isinstance(self.ignore, str | Criterion) else self.ignore
         # several criteria may come as one flag
-        single = [one for each in ignore for one in _criterion(each)]
+        single = [one for each in _many(self.ignore) for one in _criterion(each)]
         object.__setattr__(self, "ignore", tuple(single))
         _check_mapping("ignore_bits", self.ignore_bits, "planes to bits, such as {'SE': ['STAR']}")
         _check_mapping("grow", self.grow, "what grows to pixels, such as {'COADD_SEG': 8}")
         bits: dict[str, tuple[str | int, ...]] = {}
         for plane, names in self.ignore_bits.items():
-            if plane.lower() not in BIT_SHIFT:
+            if str(plane).lower() not in BIT_SHIFT:
                 raise UnknownNameError(f"ignore_bits: unknown plane {plane!r}: expected SE or COADD")
-            many = (names,) if isinstance(names, str | int) else names
-            bits[plane.upper()] = bits.get(plane.upper(), ()) + tuple(many)
+            many = tuple(_many(names))
+            for each in many:
+                if not isinstance(each, str):
+                    bit_of_value(each, f"ignore_bits {plane}")
+            bits[plane.upper()] = bits.get(plane.upper(), ()) + many
         object.__setattr__(self, "ignore_bits", bits)
         object.__setattr__(self, "grow", dict(_grown(name, radius) for name, radius in self.grow.items()))
         border: Any = self.border
         if isinstance(border, bool) or not isinstance(border, int | np.integer) or border < 0:
             raise UsageError(f"border is {self.border!r}: expected a number of pixels, 0 or more")
+
+    @classmethod
+    def of(cls, given: "Selection | None") -> "Selection":
+        """Return a definition of good as it was given, the default one for None.
+
+        Raises
+        ------
+        UsageError
+            If it is no selection.
+        """
+        if given is not None and not isinstance(given, cls):
+            raise UsageError(f"selection is {given!r}: expected a goodpix.Selection")
+        return given or cls()
 
     @property
     def by_pixel(self) -> bool:
@@ -240,12 +256,13 @@ class Selection:
         return ", ".join(parts) or "default"
 
 
-def _grown(name: str, radius: float) -> tuple[str, float]:
+def _grown(name: str | Criterion, radius: float) -> tuple[str, float]:
     """Return what is to grow, spelt one way, and its radius."""
-    plane, colon, bit = (part.strip() for part in name.partition(":"))
+    text = str(name.name if isinstance(name, Criterion) else name)
+    plane, colon, bit = (part.strip() for part in text.partition(":"))
     if colon and plane.lower() not in BIT_SHIFT:
         raise UnknownNameError(f"grow: unknown plane {plane!r}: expected SE or COADD")
-    spelt = f"{plane.upper()}:{bit.upper()}" if colon else str(_criterion(name).name)
+    spelt = f"{plane.upper()}:{bit.upper()}" if colon else str(_criterion(text).name)
     try:
         pixels = float(radius)
     except (TypeError, ValueError):
@@ -260,14 +277,19 @@ def _check_mapping(name: str, value: object, expected: str) -> None:
         raise UsageError(f"{name} is {value!r}: expected a mapping of {expected}")
 
 
+def _many(given: object) -> Iterable[Any]:
+    """Return several as they are given, and one as several."""
+    return given if isinstance(given, Iterable) and not isinstance(given, str | Criterion) else (given,)
+
+
 def _criterion(name: str | Criterion) -> Criterion:
     """Return the criterion of that name."""
     if isinstance(name, Criterion):
         return name
     try:
-        return Criterion[name.strip().upper()]
+        return Criterion[str(name).strip().upper()]
     except KeyError:
         known = [each.name or "" for each in Criterion]
-        near = difflib.get_close_matches(name.upper(), known, n=1)
+        near = difflib.get_close_matches(str(name).upper(), known, n=1)
         hint = f", did you mean {near[0]}?" if near else "."
         raise UnknownNameError(f"unknown criterion {name!r}{hint} Known: {', '.join(known)}") from None

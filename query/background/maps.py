@@ -134,7 +134,7 @@ def background_map(
         raise UsageError("photutils is not installed: pip install photutils") from error
     if "mask" in options:
         raise UsageError("mask is the catalogue's: expected a selection, or no mask")
-    wanted, row = selection or Selection(), mask.row or {}
+    wanted, row = Selection.of(selection), mask.row or {}
     survey, why_not = None, None
     with PlaneReader() as reader:
         planes = source.planes(mask, reader)

@@ -40,7 +40,7 @@ def make_measure(
     UnknownNameError, UsageError
         If the selection, the box or a statistic cannot be used.
     """
-    wanted = selection or Selection()
+    wanted = Selection.of(selection)
     wanted.reject(database.identity.bit_names)
     wanted.growths(database.identity.bit_names)
     return Measure(

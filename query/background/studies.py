@@ -79,7 +79,7 @@ class SkyStudies:
         UnknownNameError, UsageError
             If the selection, a filter or the plane cannot be used.
         """
-        wanted = selection or Selection()
+        wanted = Selection.of(selection)
         wanted.reject(self._database.identity.bit_names)
         wanted.growths(self._database.identity.bit_names)
         request = PixelRequest(

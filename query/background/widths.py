@@ -128,7 +128,7 @@ class WidthStudy:
         subtract_background: bool = True,
         allow_changed: bool = False,
     ) -> None:
-        wanted = selection or Selection()
+        wanted = Selection.of(selection)
         self._radii = _check_radii(radii)
         names = (grow,) if isinstance(grow, str) else tuple(grow)
         _check_grow(names, wanted, database)

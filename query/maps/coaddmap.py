@@ -98,7 +98,7 @@ def epoch_map(catalogue: "Catalogue", tilename: str, band: str, selection: Selec
         If the selection cannot be used.
     """
     grid = find_grid(catalogue.database, tilename, band)
-    wanted = selection or Selection()
+    wanted = Selection.of(selection)
     ny, nx = grid.shape
     counts = np.zeros(grid.shape, np.int16)
     marks = np.zeros((ny + 2, nx + 2), np.bool_)

@@ -34,10 +34,10 @@ def counted_masks(catalogue: "Catalogue", selection: Selection | None, **filters
         If the selection or a filter cannot be used, be there masks or none.
     """
     Filters.of(**filters)
-    if selection is not None:
-        selection.reject(catalogue.database.identity.bit_names)
-        selection.growths(catalogue.database.identity.bit_names)
-    every = selection is not None and Criterion.SE_SEG in selection.ignore
+    wanted = Selection.of(selection)
+    wanted.reject(catalogue.database.identity.bit_names)
+    wanted.growths(catalogue.database.identity.bit_names)
+    every = Criterion.SE_SEG in wanted.ignore
     for mask in catalogue.masks(**filters):
         if every or mask.row is None or mask.row["se_seg_used"]:
             yield mask

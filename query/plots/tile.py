@@ -46,7 +46,7 @@ def plot_tile(
     MaskNotFoundError
         If the catalogue has no such tile and band.
     """
-    wanted = selection or Selection()
+    wanted = Selection.of(selection)
     counts = cat.good_epoch_map(tilename, band, wanted)
     # those without an SE segmentation map stay out, unless that does not matter
     counted = "n_epochs" if Criterion.SE_SEG in wanted.ignore else "n_epochs_used"

@@ -102,7 +102,7 @@ def epochs_at(
         raise UsageError("a selection needs reasons: expected reasons=True beside it")
     places = _places(ra, dec, radius, polygon)
     conditions = Filters.of(**filters).conditions(tables.epoch)
-    words = Reasons(selection or Selection(), database.identity.bit_names)
+    words = Reasons(Selection.of(selection), database.identity.bit_names)
     find = partial(find_sightings, database.engine, places, conditions, unique=unique)
     found = find()
     of_masks: Columns = {}

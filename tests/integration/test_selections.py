@@ -1,5 +1,6 @@
 """Facts about other definitions of good: what they give without the images is what an ingest would."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -253,6 +254,37 @@ def test_option_that_is_no_selection_is_refused(ingested: Survey, cli: Run, opti
     assert (done.status, done.out) == (2, "")
     (line,) = done.lines
     assert message in line
+
+
+def test_what_is_no_selection_is_refused_wherever_it_is_used(ingested: Survey) -> None:
+    with ingested.catalogue() as catalogue:
+        mask = catalogue.mask(SPEC.tilename, "r")
+        tile = (SPEC.tilename, "r")
+        wrong: Any = "SE_SEG"
+        uses: list[Callable[[], object]] = [
+            lambda: mask.good(wrong),
+            lambda: mask.count(wrong),
+            lambda: mask.criteria(wrong),
+            lambda: mask.cutout(0, 9, 0, 9).recut(wrong),
+            lambda: catalogue.epochs(selection=wrong),
+            lambda: catalogue.at(SPEC.ra, SPEC.dec, selection=wrong),
+            lambda: catalogue.good_epoch_map(*tile, wrong),
+            lambda: catalogue.sky_area(wrong),
+            lambda: catalogue.healsparse_map(selection=wrong),
+            lambda: catalogue.background(selection=wrong),
+            lambda: list(catalogue.pixels(selection=wrong)),
+        ]
+        for use in uses:
+            with pytest.raises(UsageError, match=r"^selection is 'SE_SEG': expected a goodpix\.Selection$"):
+                use()
+
+
+@pytest.mark.parametrize("selection", [None, Selection(border=3)])
+@pytest.mark.parametrize("which", ["min", "max"])
+def test_bounds_that_are_no_mapping_are_refused(ingested: Survey, selection: Selection | None, which: str) -> None:
+    wrong: Any = {which: 5}
+    with ingested.catalogue() as catalogue, pytest.raises(UsageError, match=f"^{which} is 5: expected a mapping"):
+        catalogue.epochs(selection=selection, **wrong)
 
 
 def test_mask_that_is_not_there_is_refused_with_what_is(ingested: Survey) -> None:

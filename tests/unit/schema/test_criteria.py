@@ -250,11 +250,38 @@ def test_what_is_ignored_cannot_grow(selection: Selection) -> None:
         ({"SE_SEG": float("inf")}, "expected a radius"),
         ({"SE_SEG": True}, "expected a radius"),
         ({"SE_SEG": None}, "expected a radius"),
+        ({5: 3}, "unknown criterion '5'"),
+        ({Criterion.SE_SEG | Criterion.COADD_SEG: 3}, "unknown criterion 'SE_SEG.COADD_SEG', did you mean"),
     ],
 )
 def test_growth_that_is_none_is_refused(grow: Any, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         Selection(grow=grow)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"ignore": None}, "unknown criterion None. Known: SE_SEG"),
+        ({"ignore": 5}, "unknown criterion 5. Known: SE_SEG"),
+        ({"ignore": [5]}, "unknown criterion 5. Known: SE_SEG"),
+        ({"ignore_bits": {5: [3]}}, "ignore_bits: unknown plane 5: expected SE or COADD"),
+        ({"ignore_bits": {"SE": None}}, "ignore_bits SE: None is not a power of two"),
+        ({"ignore_bits": {"SE": [1.5]}}, "ignore_bits SE: 1.5 is not a power of two"),
+    ],
+)
+def test_what_is_no_name_is_refused(given: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=f"^{message}[^\n]*$"):
+        Selection(**given)
+
+
+def test_criterion_itself_grows() -> None:
+    assert Selection(grow={Criterion.SE_SEG: 3}) == Selection(grow={"SE_SEG": 3})
+
+
+def test_one_bit_of_numpys_is_a_bit() -> None:
+    one: Any = np.int64(4)
+    assert Selection(ignore_bits={"SE": one}) == Selection(ignore_bits={"SE": [4]})
 
 
 def test_what_must_be_a_mapping_and_is_none_is_refused() -> None:
