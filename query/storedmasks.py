@@ -40,10 +40,7 @@ class StoredMasks:
         """
         if (expnum is None) != (ccdnum is None):
             raise UsageError("give expnum and ccdnum both, or neither for the coadd's own mask")
-        if expnum is None or ccdnum is None:
-            key = MaskKey(tilename, band, "coadd", None, None)
-        else:
-            key = MaskKey(tilename, band, "epoch", int(expnum), int(ccdnum))  # numpy's integers are not SQLite's
+        key = MaskKey(tilename, band, "coadd" if expnum is None else "epoch", expnum, ccdnum)
         return read_mask(self._database, self._reader, key)
 
     def masks(self, *, kind: str = "epoch", **filters: Any) -> Iterator[Mask]:

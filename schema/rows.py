@@ -1,6 +1,7 @@
 """The facts about an image that its mask's row records besides the counts."""
 
 import json
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -24,9 +25,19 @@ class MaskKey:
     ccdnum: int | None = column("CCD number; null for the coadd")
 
     def __post_init__(self) -> None:
-        for what, number, n_bits in (("expnum", self.expnum, 64), ("ccdnum", self.ccdnum, 16)):
-            if number is not None and not -(1 << (n_bits - 1)) <= number < 1 << (n_bits - 1):
+        for what, text in (("tilename", self.tilename), ("band", self.band)):
+            if not isinstance(text, str):
+                raise UsageError(f"{what} is {text!r}: expected a name")
+        for what, given, n_bits in (("expnum", self.expnum, 64), ("ccdnum", self.ccdnum, 16)):
+            if given is None:
+                continue
+            try:
+                number = operator.index(given)  # numpy's integers are not SQLite's
+            except TypeError:
+                raise UsageError(f"{what} is {given!r}: expected a whole number") from None
+            if not -(1 << (n_bits - 1)) <= number < 1 << (n_bits - 1):
                 raise UsageError(f"{what} is {number}: expected a number of {n_bits} bits")
+            object.__setattr__(self, what, number)
 
     @property
     def name(self) -> str:

@@ -267,7 +267,7 @@ class SkyStudies:
         UsageError
             If photutils is not installed, or makes no map of what it is given.
         """
-        key = MaskKey(tilename, band, "epoch", int(expnum), int(ccdnum))
+        key = MaskKey(tilename, band, "epoch", expnum, ccdnum)
         mask = read_mask(self._database, self._reader, key)
         source = EpochSource.of(self._database, allow_changed=allow_changed)
         return background_map(mask, source, selection, box=box, options=options)

@@ -57,7 +57,7 @@ def ccd_mask(catalogue: "Catalogue", band: str, expnum: int, ccdnum: int) -> Mas
     UsageError
         If the tiles disagree about its size.
     """
-    key = MaskKey("", band, "epoch", int(expnum), int(ccdnum))
+    key = MaskKey("", band, "epoch", expnum, ccdnum)
     masks = list(catalogue.masks(band=[band], expnum=key.expnum, ccdnum=key.ccdnum))
     if not masks:
         raise MaskNotFoundError(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -300,6 +301,28 @@ def test_mask_that_is_not_there_is_refused_with_what_is(ingested: Survey) -> Non
         for key, message in wrong:
             with pytest.raises(goodpix.GoodpixError, match=message):
                 catalogue.mask(*key)
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        (("r", 211000.7, 12.9), "expnum is 211000.7: expected a whole number"),
+        (("r", 211000, 12.9), "ccdnum is 12.9: expected a whole number"),
+        (("r", "a", "b"), "expnum is 'a': expected a whole number"),
+        ((["r"], 211000, 12), r"band is \['r'\]: expected a name"),
+    ],
+)
+def test_key_that_is_none_is_refused(ingested: Survey, key: tuple[Any, ...], message: str) -> None:
+    with ingested.catalogue() as catalogue:
+        for ask in (partial(catalogue.mask, "T"), catalogue.ccd_mask, partial(catalogue.background_map, "T")):
+            with pytest.raises(UsageError, match=f"^{message}$"):
+                ask(*key)
+
+
+def test_tile_that_is_no_name_is_refused(ingested: Survey) -> None:
+    wrong: Any = ["T"]
+    with ingested.catalogue() as catalogue, pytest.raises(UsageError, match=r"^tilename is \['T'\]: expected a name$"):
+        catalogue.mask(wrong, "r")
 
 
 def test_notebook_shows_a_mask(ingested: Survey) -> None:

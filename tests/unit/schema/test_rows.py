@@ -86,3 +86,8 @@ def test_key_names_tile_band_and_image(key: MaskKey, text: str) -> None:
 def test_key_that_no_column_can_hold_is_refused(expnum: int, ccdnum: int, what: str) -> None:
     with pytest.raises(UsageError, match=rf"{what} is .*: expected a number of"):
         MaskKey("DES0124-3332", "r", "epoch", expnum, ccdnum)
+
+
+def test_key_of_numpys_integers_has_pythons() -> None:
+    key = MaskKey("T", "r", "epoch", np.int64(211000), np.int16(12))  # type: ignore[arg-type]  # numpy's are not int
+    assert (type(key.expnum), type(key.ccdnum)) == (int, int)
