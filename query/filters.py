@@ -1,6 +1,7 @@
 """Filters: which rows of a view are wanted."""
 
 import difflib
+import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
@@ -193,9 +194,12 @@ def _value(column: sa.ColumnElement[Any], value: object) -> Any:
 
 def _number(name: str, value: object) -> float:
     try:
-        return float(str(value))
+        number = float(str(value))
     except ValueError:
-        raise UsageError(f"{name} is {value!r}: expected a number") from None
+        number = math.nan
+    if math.isnan(number):
+        raise UsageError(f"{name} is {value!r}: expected a number")
+    return number
 
 
 def _is_numeric(column: sa.ColumnElement[Any]) -> bool:

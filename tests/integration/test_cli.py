@@ -340,6 +340,7 @@ def test_filters_choose_epochs(filters: list[str], expected: set[int], db: list[
         (["tiles", "--min", "zzz=1"], ["no column 'zzz'"]),
         (["epochs", "--min", "n_good"], ["--min n_good", "expected COLUMN=VALUE"]),
         (["epochs", "--min", "n_good=many"], ["n_good is 'many'", "expected a number"]),
+        (["epochs", "--max", "fraction_good=nan"], ["fraction_good is 'nan'", "expected a number"]),
         (["epochs", "--min", "band=1"], ["band is not numeric"]),
         (["epochs", "--expnum", "many"], ["expnum is 'many'", "expected a whole number, or a range A:B"]),
         (["epochs", "--expnum", "1:many"], ["expnum is 'many'"]),
