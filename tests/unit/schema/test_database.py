@@ -370,11 +370,29 @@ def test_url_that_cannot_be_understood_is_refused(url: str) -> None:
         "mysql://someone:top-secret@host/db",
         "postgresql://someone:top-secret@host:top-secret/db",
         "postgresql://someone:top-secret@127.0.0.1:1/db?password=top-secret",
+        "postgresql://127.0.0.1:1/db?user=someone&options=-c%20password%3Dtop-secret",
+        "postgresql:/someone:top-secret@host/db",
+        "postgresql+psycopg:someone:top-secret@host/db",
+        "mysql:/someone:top-secret@host/db",
+        "host=127.0.0.1 user=someone password=top-secret",
+        "sqlite:///host=127.0.0.1 password = top-secret",
+        "sqlite:////no/such/file.db?password=top-secret",
     ],
 )
 def test_password_is_never_in_a_message(url: str) -> None:
     with pytest.raises((UsageError, CatalogueError), match=r"^(?!.*top-secret)"), open_for_reading(url):
         pass
+
+
+@pytest.mark.parametrize("url", ["postgresql:/someone:top-secret@host/db", "host=here password=top-secret"])
+def test_what_is_nearly_a_url_makes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    with (
+        pytest.raises(UsageError, match="cannot understand this URL"),
+        open_for_writing(url, masks=None, campaign=CAMPAIGN, wcs_source="image"),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_url_is_shown_without_its_password() -> None:
