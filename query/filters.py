@@ -80,9 +80,12 @@ class Filters:
             If a value is not of its column's kind.
         """
         out = []
-        for name in ("tilename", "band", "expnum", "ccdnum", "nite"):
+        for name in _WORDS:
             wanted = getattr(self, name)
             if wanted is not None:
+                if name not in view.c:
+                    known = ", ".join([each for each in _WORDS if each in view.c])
+                    raise UnknownNameError(f"{view.name} has no {name} to choose by: expected {known}, min or max")
                 out.append(_matches(_column(view, name), wanted))
         for bounds, compare in ((self.min, "__ge__"), (self.max, "__le__")):
             for name, value in bounds.items():
@@ -93,6 +96,9 @@ class Filters:
         if self.where is not None:
             out.append(_over(view, self.where))
         return out
+
+
+_WORDS = ("tilename", "band", "expnum", "ccdnum", "nite")
 
 
 @dataclass(frozen=True, slots=True)

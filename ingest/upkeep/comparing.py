@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ...schema.bits import BitNames
+from ...schema.footprint import EVERY_CELL
 from ...schema.maskfilename import MaskFileName
 from ...schema.rows import MaskKey
 from ..maskrows import bit_rows, mask_values
@@ -125,14 +126,15 @@ def _compare(stored: StoredMask, found: CheckedMask, bit_names: BitNames) -> lis
         ]
         problems.append(Problem("bit counts", str(stored.key), _some(wrong, "bits")))
     hpix = row.hpix if row.key.kind == "epoch" else {}
-    if hpix != stored.hpix:
-        wrong = [f"HEALPix pixel {each} is missing" for each in sorted(hpix.keys() - stored.hpix.keys())]
-        wrong += [f"HEALPix pixel {each} is not its own" for each in sorted(stored.hpix.keys() - hpix.keys())]
-        wrong += [
-            f"cells of HEALPix pixel {each} are {stored.hpix[each]}, its mask says {hpix[each]}"
-            for each in sorted(hpix.keys() & stored.hpix.keys())
-            if hpix[each] != stored.hpix[each]
-        ]
+    wrong = [f"HEALPix pixel {each} is missing" for each in sorted(hpix.keys() - stored.hpix.keys())]
+    wrong += [f"HEALPix pixel {each} is not its own" for each in sorted(stored.hpix.keys() - hpix.keys())]
+    wrong += [
+        f"cells of HEALPix pixel {each} are {stored.hpix[each]}, its mask says {hpix[each]}"
+        for each in sorted(hpix.keys() & stored.hpix.keys())
+        # older tables do not know them
+        if stored.hpix[each] not in (hpix[each], EVERY_CELL)
+    ]
+    if wrong:
         problems.append(Problem("footprint", str(stored.key), _some(wrong, "pixels")))
     return problems
 

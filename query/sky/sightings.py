@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ...schema import tables
 from ...schema.database import cells_of_footprints
-from ...schema.footprint import UniqueRegion
+from ...schema.footprint import NSIDE, UniqueRegion
 from ...schema.skytopixel import WcsStack
 from .skyimages import SkyImages
 from .skyplaces import Cover, Places, Points
@@ -132,9 +132,8 @@ def find_sightings(
     epochs = _EPOCHS.where(*conditions).order_by(tables.epoch.c.epoch_id)
     parts = [Sightings.none()]
     with engine.connect() as connection:
-        nside = connection.execute(sa.select(tables.catalogue.c.footprint_nside)).scalar_one()
         candidates = _candidates(connection)
-        for block in _blocks(places.cover(nside)):
+        for block in _blocks(places.cover(NSIDE)):
             rows = connection.execute(candidates, {"hpix": np.unique(block.hpix).tolist()}).all()
             place, epoch_id = _near(rows, block)
             ids = np.unique(epoch_id)

@@ -290,9 +290,9 @@ def test_an_empty_catalogue_and_filters_that_nothing_matches_give_no_number(
     [
         (sky_tiles, {"statistic": "fraction_god_se"}, "tile_quality has no statistic 'fraction_god_se', did you mean"),
         (sky_tiles, {"statistic": "mask_file"}, "column mask_file is not numeric"),
-        (sky_tiles, {"nite": 20150101}, "tile_quality has no column 'nite'"),
+        (sky_tiles, {"nite": 20150101}, "tile_quality has no nite to choose by: expected"),
         (ccd_halves, {"statistic": "fraction_off_coadd"}, "ccd_night has no statistic 'fraction_off_coadd'"),
-        (ccd_halves, {"tilename": "DES"}, "ccd_night has no column 'tilename'"),
+        (ccd_halves, {"tilename": "DES"}, "ccd_night has no tilename to choose by: expected"),
         (over_time, {"by": "year"}, "by is 'year': expected night or exposure"),
         (over_time, {"colour": "red"}, "unknown filter 'colour'"),
         (ccd_halves, {"statistic": "SE:STARS"}, "STARS"),
@@ -300,8 +300,8 @@ def test_an_empty_catalogue_and_filters_that_nothing_matches_give_no_number(
         (ccd_halves, {"statistic": "SE:STAR", "min": {"n_pixels": 5}}, "has no bounds"),
         (bit_costs, {"plane": "weight"}, "plane is 'weight': expected se or coadd"),
         (bit_costs, {"max": {"n_pixels": 5}}, "have no bounds"),
-        (bit_costs, {"plane": "coadd", "nite": 20150101}, "coadd has no column 'nite'"),
-        (criteria_costs, {"expnum": 5}, "tile_quality has no column 'expnum'"),
+        (bit_costs, {"plane": "coadd", "nite": 20150101}, "coadd has no nite to choose by: expected"),
+        (criteria_costs, {"expnum": 5}, "tile_quality has no expnum to choose by: expected"),
     ],
 )
 def test_wrong_names_are_refused(
