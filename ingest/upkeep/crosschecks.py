@@ -11,7 +11,7 @@ from ...schema import tables
 from ...schema.summaries import SUMMARIES, Summary
 from .report import Problem
 
-__all__ = ["check_ccd_images", "check_orphans", "check_summaries"]
+__all__ = ["check_ccd_images", "check_orphans", "check_summaries", "delete_orphans"]
 
 # Sums of doubles depend on the order in which they are taken.
 _TOLERANCE = 1e-9
@@ -71,18 +71,29 @@ def check_ccd_images(connection: sa.Connection, chosen: Keys | None = None) -> l
 def check_orphans(connection: sa.Connection) -> list[Problem]:
     """Return how many rows hang on rows that are not there, which SQLite without its foreign keys allows."""
     problems = []
+    for table, owner, lost in _orphans():
+        n = connection.execute(sa.select(sa.func.count()).select_from(table).where(lost)).scalar_one()
+        if n:
+            what = "footprint" if table is tables.footprint else "bit counts"
+            message = f"{n} of its rows belong to no {owner.name} that there is"
+            problems.append(Problem(what, f"table {table.name}", message))
+    return problems
+
+
+def delete_orphans(connection: sa.Connection) -> None:
+    """Delete the rows that hang on rows that are not there."""
+    for table, _, lost in _orphans():
+        connection.execute(table.delete().where(lost))
+
+
+def _orphans() -> Iterator[tuple[sa.Table, sa.Table, "sa.ColumnElement[bool]"]]:
+    """Yield tables whose rows hang on those of another, and the condition that one hangs on none."""
     for table in (tables.bit_count, tables.footprint):
         for owner in (tables.epoch, tables.coadd):
             number = f"{owner.name}_id"
-            if number not in table.c:
-                continue
-            lost = sa.and_(table.c[number].is_not(None), ~sa.exists().where(owner.c[number] == table.c[number]))
-            n = connection.execute(sa.select(sa.func.count()).select_from(table).where(lost)).scalar_one()
-            if n:
-                what = "footprint" if table is tables.footprint else "bit counts"
-                message = f"{n} of its rows belong to no {owner.name} that there is"
-                problems.append(Problem(what, f"table {table.name}", message))
-    return problems
+            if number in table.c:
+                has_owner = sa.exists().where(owner.c[number] == table.c[number])
+                yield table, owner, sa.and_(table.c[number].is_not(None), ~has_owner)
 
 
 def check_summaries(

@@ -18,7 +18,7 @@ from ...schema.summaries import fill_summaries, lock_summaries
 from ..direct import check_mask
 from .checkedfile import CheckedFile, FileJob, check_file
 from .comparing import compare_tile
-from .crosschecks import check_ccd_images, check_orphans, check_summaries
+from .crosschecks import check_ccd_images, check_orphans, check_summaries, delete_orphans
 from .repair import Damage, repair_tile
 from .report import Problem, VerifyReport
 from .sampling import Sample, sample_epochs, sample_masks
@@ -207,26 +207,25 @@ class _Check:
     def between_rows(self, chosen: Sample | None) -> None:
         """Look at what rows must have in common."""
         with self.database.engine.connect() as connection:
-            if chosen is not None:
-                self.problems += check_ccd_images(connection, chosen.ccd_images)
-            else:
-                self.problems += check_ccd_images(connection)
-                self.problems += check_orphans(connection)
-            if not sa.inspect(connection).has_table(tables.tile_summary.name):
-                self.notes.append("the tables are old and have no summaries: goodpix db upgrade adds them")
-                return
-            wrong = (
-                check_summaries(connection)
-                if chosen is None
-                else check_summaries(connection, chosen.tiles_by_band, chosen.ccd_images)
-            )
-        if wrong and self.repaired_in:
-            with self.database.engine.begin() as connection:
+            has_summaries = sa.inspect(connection).has_table(tables.tile_summary.name)
+            tiles, ccd_images = (chosen.tiles_by_band, chosen.ccd_images) if chosen else (None, None)
+            self.problems += check_ccd_images(connection, ccd_images)
+            orphans = [] if chosen else check_orphans(connection)
+            wrong = check_summaries(connection, tiles, ccd_images) if has_summaries else []
+        if not has_summaries:
+            self.notes.append("the tables are old and have no summaries: goodpix db upgrade adds them")
+        self._mend(orphans, delete_orphans)
+        self._mend(wrong, fill_summaries)
+
+    def _mend(self, found: list[Problem], mend: Callable[[sa.Connection], None]) -> None:
+        """Mend what is wrong between rows, if that is wanted."""
+        if found and self.repaired_in:
+            with self.repaired_in.engine.begin() as connection:
                 lock_summaries(connection)
-                fill_summaries(connection)
-            self.repaired += wrong
+                mend(connection)
+            self.repaired += found
         else:
-            self.problems += wrong
+            self.problems += found
 
     def image(self, db: PathLike, key: MaskKey) -> None:
         """Derive the mask of an epoch again from the FITS files."""

@@ -276,6 +276,9 @@ def test_rows_that_hang_on_nothing_are_found(stored: Survey) -> None:
     change(stored, "INSERT INTO footprint (hpix, epoch_id) VALUES (7, 12345)")
     (problem,) = goodpix.verify(stored.database).problems
     assert str(problem) == "footprint: table footprint: 1 of its rows belong to no epoch that there is"
+    report = goodpix.verify(stored.database, repair=True)
+    assert (report.ok, report.repaired) == (True, (problem,))
+    assert goodpix.verify(stored.database).ok
 
 
 def test_file_that_no_row_names_is_a_note(stored: Survey) -> None:
