@@ -218,13 +218,23 @@ class MaskView:
 
     def _step(self, by: int) -> None:
         """Go to the next or the one before of the epochs that saw the middle of what is in sight."""
-        found, view = self._found, self._session.view
-        if found is not None:
-            centre = view.pixel or _middle(_inside(view.window, found.opened.mask.shape))
+        view = self._session.view
+        if self._found is not None and view.expnum is not None and view.ccdnum is not None:
+            # that which is asked for, and may not have been read yet
+            key = MaskKey(view.tile, view.band, "epoch", view.expnum, view.ccdnum)
             self._session.in_background(
-                lambda: _same_place(self._session, found, centre),
-                lambda seen: self._go_along(found.key, centre, seen, by),
+                lambda: self._same_place(key, view), lambda found: self._go_along(key, found[0], found[1], by)
             )
+
+    def _same_place(self, key: MaskKey, view: View) -> tuple[Pixel, Sequence[Any]]:
+        """Return the middle of what is in sight of an epoch, and the epochs of the same tile that saw that place."""
+        opened = self._masks.open(key, view.selection)
+        centre = view.pixel or _middle(_inside(view.window, opened.mask.shape))
+        words = opened.explain(centre)
+        if words is None:
+            return centre, []
+        seen = self._session.readings.catalogue.at(words.ra, words.dec, reasons=False, tilename=key.tilename)
+        return centre, seen.to_dict("records")
 
     def _go_along(self, key: MaskKey, centre: Pixel, seen: Sequence[Any], by: int) -> None:
         here = [number for number, row in enumerate(seen) if _key_of(row) == key]
@@ -275,15 +285,6 @@ def _middle(box: Region) -> Pixel:
 
 def _shrunk(opened: OpenMask, grey: npt.NDArray[np.uint8] | None, view: View, window: Region) -> Shrunk:
     return shrink(opened.criteria, reason_table(view.hide), window, grey)
-
-
-def _same_place(session: Session, found: _Found, pixel: Pixel) -> Sequence[Any]:
-    """Return the epochs of the same tile that saw the place of a pixel."""
-    words = found.opened.explain(pixel)
-    if words is None:
-        return []
-    seen = session.readings.catalogue.at(words.ra, words.dec, reasons=False, tilename=found.key.tilename)
-    return seen.to_dict("records")
 
 
 def _key_of(row: Any) -> MaskKey:

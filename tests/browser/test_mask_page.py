@@ -15,8 +15,10 @@ from PIL import Image, ImageColor
 from playwright.sync_api import FloatRect, Page, expect
 
 import goodpix
+from goodpix.query.dashboard.openmask import OpenMask, OpenMasks
 from goodpix.query.palette import GOOD_COLOUR
 from goodpix.query.plots.reasons import REASONS
+from goodpix.schema.rows import MaskKey
 
 from .conftest import PATIENCE_MS
 from .dashboard import Dashboard, at, open_page, parameters
@@ -203,6 +205,26 @@ def test_the_next_epoch_of_the_same_place_is_shown_there(
     )
     page.get_by_role("button", name="Previous", exact=True).click()
     expect(page).to_have_url(re.compile(f"expnum={mask.key.expnum}&"))
+
+
+def test_an_epoch_that_is_still_being_read_is_left_from_there(
+    page: Page, demo: Path, mask: goodpix.Mask, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_mask = OpenMasks.open
+
+    def slowly(masks: OpenMasks, key: MaskKey, selection: goodpix.Selection) -> OpenMask:
+        if key.expnum != mask.key.expnum:
+            time.sleep(1.5)
+        return open_mask(masks, key, selection)
+
+    monkeypatch.setattr(OpenMasks, "open", slowly)
+    with goodpix.Catalogue(demo / "goodpix.db") as opened, opened.dashboard() as served:
+        open_page(page, served, f"{address}&pixel={mask.shape[1] // 2},{mask.shape[0] // 2}")
+        page.get_by_role("button", name="Next", exact=True).click()
+        expect(page).not_to_have_url(re.compile(f"expnum={mask.key.expnum}&"))
+        page.get_by_role("button", name="Previous", exact=True).click()
+        expect(page).to_have_url(re.compile(f"expnum={mask.key.expnum}&"))
+        expect(page.get_by_text("read 20")).to_be_visible()
 
 
 def test_downloads_are_the_mask(
