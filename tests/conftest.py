@@ -1,18 +1,26 @@
-"""What all tests share: databases of both kinds, and how Hypothesis searches."""
+"""What all tests share: databases of both kinds, time limits, a watchdog, and how Hypothesis searches."""
 
 import itertools
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import hypothesis
 import psycopg
 import pytest
+import pytest_timeout
 import sqlalchemy as sa
+from xdist.scheduler.loadfile import LoadFileScheduling
 
 from goodpix.benchmarks.postgres import Server, ServerError, running_server
+
+from .waiting import Allowance
+from .watchdog import Watchdog
 
 # derandomised: the same examples in every run; without a deadline: the first example compiles kernels
 hypothesis.settings.register_profile("goodpix", deadline=None, derandomize=True, max_examples=50)
@@ -25,6 +33,50 @@ _numbers = itertools.count()
 def pytest_xdist_auto_num_workers() -> int:
     """Run two more than there are cores: tests wait for servers, browsers and disks."""
     return (os.cpu_count() or 1) + 2
+
+
+class _Scheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+    """Gives a worker all tests of a file, and all that drive a browser to one: they share browser and servers."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return "tests/browser" if file.startswith("tests/browser/") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduling:
+    """Spread tests over workers."""
+    return _Scheduling(config, log)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have a process end what this run leaves behind; workers of xdist are among that."""
+    if not hasattr(config, "workerinput"):
+        config.add_cleanup(Watchdog().close)
+
+
+@pytest.hookimpl(tryfirst=True, optionalhook=True)
+def pytest_timeout_set_timer(item: Any, settings: Any) -> bool | None:
+    """Let a test take as long as its time limit says, not counting the time in which processes wait for a processor."""
+    if settings.method != "signal":
+        return None
+    allowance = Allowance(settings.timeout)
+
+    def alarm(_number: int, _frame: FrameType | None) -> None:
+        left = allowance.left()
+        if left > 0:
+            signal.setitimer(signal.ITIMER_REAL, max(left, 1.0))
+        else:
+            pytest_timeout.timeout_sigalrm(item, settings)
+
+    def cancel() -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+    item.cancel_timeout = cancel
+    signal.signal(signal.SIGALRM, alarm)
+    signal.setitimer(signal.ITIMER_REAL, settings.timeout)
+    return True
 
 
 @pytest.fixture(scope="session")

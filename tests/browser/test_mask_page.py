@@ -20,7 +20,7 @@ from goodpix.query.palette import GOOD_COLOUR
 from goodpix.query.plots.reasons import REASONS
 from goodpix.schema.rows import MaskKey
 
-from .conftest import PATIENCE_MS
+from ..waiting import DEADLINE, Allowance
 from .dashboard import Dashboard, at, open_page, parameters
 
 TILE = "DES0131-3206"
@@ -63,8 +63,8 @@ def on_screen(page: Page, x0: int, x1: int, y0: int, y1: int) -> npt.NDArray[np.
 
 def wait_for_colours(page: Page, box: tuple[int, int, int, int], expected: npt.NDArray[np.uint8]) -> None:
     """Wait until pixels have these colours on the screen: what is drawn comes after the address and the words."""
-    deadline = time.monotonic() + PATIENCE_MS / 1000
-    while not np.array_equal(found := on_screen(page, *box), expected) and time.monotonic() < deadline:
+    allowance = Allowance(DEADLINE)
+    while not np.array_equal(found := on_screen(page, *box), expected) and allowance.left() > 0:
         page.wait_for_timeout(50)
     np.testing.assert_array_equal(found, expected)
 

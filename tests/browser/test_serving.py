@@ -43,7 +43,7 @@ def upgrade(dashboard: Dashboard, origin: str) -> int:
         "Sec-WebSocket-Protocol": "bokeh",
         "Origin": origin,
     }
-    connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=60)
+    connection = http.client.HTTPConnection(str(address.hostname), address.port)
     try:
         connection.request("GET", "/ws", headers=headers)
         with connection.getresponse() as answer:

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ..integration.deadly import until
 from ..integration.survey import Done
+from ..waiting import until
 from .forked import Order
 
 __all__ = ["Command", "Forks", "forks_of"]

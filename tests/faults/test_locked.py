@@ -8,7 +8,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 
-from ..integration.deadly import until
+from ..waiting import until
 from .commands import Command, Forks
 from .contents import Contents
 from .scene import Scene

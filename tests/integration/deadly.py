@@ -4,28 +4,16 @@ import os
 import re
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ..waiting import until
 from .survey import Survey
 
-__all__ = ["DEADLINE", "DeadlyFile", "deadly_head", "dying_workers", "until"]
-
-DEADLINE = 60.0
-"""Seconds after which what a test waits for will not come any more."""
+__all__ = ["DeadlyFile", "deadly_head", "dying_workers"]
 
 _PAUSE = 0.01
-
-
-def until(true: Callable[[], object], what: str) -> None:
-    """Return when a condition holds; fail when it does not within `DEADLINE`."""
-    ends = time.monotonic() + DEADLINE
-    while not true():
-        if time.monotonic() > ends:
-            raise TimeoutError(what)
-        threading.Event().wait(_PAUSE)
 
 
 class DeadlyFile:

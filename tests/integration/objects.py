@@ -82,7 +82,7 @@ class ObjectServer:
 
     def _order(self, what: str, order: object) -> Any:
         request = Request(f"{self.url}/-/{what}", json.dumps(order).encode(), method="POST")
-        with urlopen(request, timeout=60) as answer:
+        with urlopen(request) as answer:
             return json.loads(answer.read())
 
 

@@ -20,8 +20,8 @@ from goodpix.schema.database import open_for_writing
 from goodpix.schema.errors import CatalogueBusyError, CatalogueError
 
 from ..conftest import new_database
+from ..waiting import until
 from .conftest import Run
-from .deadly import until
 from .survey import SPEC, Survey
 
 

@@ -18,7 +18,7 @@ from goodpix.ingest.daskcluster import dask_executor
 from goodpix.schema.errors import UsageError
 
 from .conftest import Run
-from .deadly import DEADLINE, deadly_head
+from .deadly import deadly_head
 from .objects import Bucket
 from .survey import Survey
 
@@ -65,7 +65,7 @@ def survey(small_tile: Path, meds_dir: Path, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.fixture
 def executor(cluster: LocalCluster) -> Iterator[Executor]:
     with Client(cluster, set_as_default=False) as client:
-        client.wait_for_workers(2, timeout=60)
+        client.wait_for_workers(2)
         yield client.get_executor(pure=False)
 
 
@@ -146,7 +146,7 @@ def test_a_stopped_ingest_drops_what_the_cluster_has_not_done(
         assert "i: 3 epochs made" in running.stderr.readline()
         with file.held_open():
             running.send_signal(signal.SIGTERM)
-            _, said = running.communicate(timeout=DEADLINE)
+            _, said = running.communicate()
             file.path.unlink()
     assert (running.returncode, "Traceback" in said) == (143, False), said
     with survey.catalogue() as catalogue:

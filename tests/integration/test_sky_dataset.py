@@ -24,11 +24,11 @@ from goodpix.query.background.dataset import SkyDataset
 from goodpix.query.background.skyrow import KEY, SKY_SCHEMA
 from goodpix.schema.errors import AmbiguousInputError, UsageError
 
+from ..waiting import DEADLINE, Allowance
 from .conftest import Run
 from .survey import SPEC, Survey
 
 N_EPOCHS = len(SPEC.bands) * SPEC.n_epochs
-_DEADLINE = 120.0
 
 
 def parts(folder: Path) -> list[Path]:
@@ -239,9 +239,9 @@ def open_to_write(pipe: Path) -> int | None:
 
 def stop_at_pipe(pipe: Path, process: "subprocess.Popen[str]") -> None:
     """Send SIGTERM to a process when it reads a pipe, and have it find nothing there until it has ended."""
-    until, is_sent = time.monotonic() + _DEADLINE, False
+    allowance, is_sent = Allowance(DEADLINE), False
     while process.poll() is None:
-        assert time.monotonic() < until, f"{pipe} is {'' if is_sent else 'not '}read"
+        assert allowance.left() > 0, f"{pipe} is {'' if is_sent else 'not '}read"
         writing = open_to_write(pipe)
         if writing is not None:
             if not is_sent:

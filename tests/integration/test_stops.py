@@ -14,7 +14,8 @@ import pytest
 
 from goodpix.ingest.sharedarray import remove_leftovers, scratch_folder
 
-from .deadly import DEADLINE, DeadlyFile, deadly_head, until
+from ..waiting import until
+from .deadly import DeadlyFile, deadly_head
 from .survey import Survey
 
 pytestmark = pytest.mark.slow
@@ -74,7 +75,7 @@ def stop(running: Ingest, send: Callable[[int], None], number: int) -> str:
     That it has stored what is done shows that it ended by itself, which it has less than ten seconds for.
     """
     send(number)
-    _, said = running.communicate(timeout=DEADLINE)
+    _, said = running.communicate()
     return said
 
 

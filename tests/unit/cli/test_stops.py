@@ -103,7 +103,7 @@ with stops.stoppable("stopped: so it is"):
 def stopped(case: str, number: int, patience: float = 50.0, again: float = 0.1) -> subprocess.CompletedProcess[str]:
     """Run the program; one that does not stop ends the test by an error."""
     program = PROGRAM.format(number=int(number), case=case, patience=patience, again=again)
-    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_every_command_stops(number: int) -> None:
         "sys.argv = ['goodpix', 'wait']\n"
         "main()\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (128 + number, "", "stopped\n")
 
 

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +14,8 @@ import pytest
 
 from goodpix.ingest.sharedarray import SharedArray, scratch_folder
 from goodpix.schema.workers import begin, in_order, process_pool, usable_cores
+
+from ...waiting import until
 
 
 class Recorder(Executor):
@@ -96,7 +97,7 @@ def test_workers_are_where_their_pool_was_made(tmp_path: Path, monkeypatch: pyte
 def test_a_job_that_was_begun_is_under_way() -> None:
     over = threading.Event()
     with ThreadPoolExecutor(1) as thread:
-        job = begin(thread, over.wait, timeout=60)
+        job = begin(thread, over.wait)
         assert job.running()
         over.set()
         assert job.result()
@@ -104,10 +105,7 @@ def test_a_job_that_was_begun_is_under_way() -> None:
 
 def wait_until_gone(process: int) -> None:
     """Return when there is no such process any more."""
-    ends = time.monotonic() + 60
-    while Path(f"/proc/{process}").exists():
-        assert time.monotonic() < ends, "the process lives on"
-        threading.Event().wait(0.05)
+    until(lambda: not Path(f"/proc/{process}").exists(), f"process {process} ends")
 
 
 def leave_by_an_error(workers: list[int]) -> None:
