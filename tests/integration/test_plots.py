@@ -1,9 +1,5 @@
 """Pictures that need masks and images: what is drawn is what they hold."""
 
-import os
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 import fitsio
@@ -145,17 +141,3 @@ def test_long_selection_lies_within_the_figure_of_a_tile(ingested: Survey, size:
     given = Figure(figsize=size).add_subplot() if size else None
     with ingested.catalogue() as catalogue:
         assert within_its_figure(plot_tile(catalogue, TILE, "r", LONG, ax=given))
-
-
-@pytest.mark.slow
-def test_what_the_docs_show_runs(tmp_path: Path) -> None:
-    text = (Path(__file__).resolve().parents[2] / "docs" / "plots.md").read_text()
-    (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GOODPIX_")}
-    environment["MEDS_DIR"] = str(tmp_path / "goodpix-demo" / "survey")
-    for arguments in (["-m", "goodpix", "demo", "goodpix-demo"], ["-W", "error", "-c", code]):
-        done = subprocess.run(
-            [sys.executable, *arguments], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-    assert all((tmp_path / name).stat().st_size > 5000 for name in ("mask.png", "time.png"))

@@ -1,0 +1,93 @@
+"""What README and docs show runs, line by line as it stands."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from goodpix.demo import run_demo
+from goodpix.schema.views import VIEWS
+
+from .conftest import Run
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """Return the blocks of code of a page in a language."""
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+def commands(text: str) -> list[list[str]]:
+    """Return the words of each command of the only block of commands of a page."""
+    (block,) = blocks(text, "console")
+    lines = block.splitlines()
+    assert all(line.startswith("$ ") for line in lines), "every command starts with a prompt"
+    return [shlex.split(line.removeprefix("$ "), comments=True) for line in lines]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demonstration, in a folder of the name that the pages use."""
+    folder = tmp_path_factory.mktemp("shown") / "goodpix-demo"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEDS_DIR", "put back afterwards")
+        run_demo(folder)
+    return folder
+
+
+@pytest.fixture
+def here(made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that holds it, which is the working folder."""
+    monkeypatch.chdir(made.parent)
+    monkeypatch.setenv("MEDS_DIR", str(made / "survey"))
+    return made.parent
+
+
+def run(text: str, cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the commands of a page."""
+    for program, *arguments in commands(text):
+        if program == "export":
+            for setting in arguments:
+                monkeypatch.setenv(*setting.split("=", 1))
+            continue
+        assert program == "goodpix"
+        done = cli(*arguments)
+        # every third epoch of the demonstration has no background file
+        assert done.status == (1 if "--subtract-background" in arguments else 0), done.err
+
+
+def test_the_tour_of_the_readme_runs(
+    here: Path, cli: Run, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run(README, cli, monkeypatch)
+    assert (here / "mask.png").read_bytes().startswith(b"\x89PNG")
+    (code,) = blocks(README, "python")
+    exec(code, {"__name__": "__main__"})
+    n_good, n_wide, _ = capfd.readouterr().out.split()
+    assert int(n_wide) > int(n_good) > 0
+
+
+def test_every_column_that_the_readme_explains_exists() -> None:
+    table = README[README.index("## What the columns mean") :]
+    rows = re.findall(r"^\| (`.*?) \|", table, flags=re.MULTILINE)
+    names = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert len(names) > 20
+    assert names <= set(VIEWS["epoch_quality"].table.c.keys())
+
+
+def test_what_the_page_about_sky_shows_runs(here: Path, cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOODPIX_DB", "goodpix-demo/goodpix.db")
+    text = (ROOT / "docs" / "sky.md").read_text()
+    run(text, cli, monkeypatch)
+    (code,) = blocks(text, "python")
+    exec(code, {"__name__": "__main__"})
+    assert all((here / name).stat().st_size > 5000 for name in ("widths.png", "definitions.png"))
+
+
+def test_what_the_page_about_plots_shows_runs(here: Path) -> None:
+    (code,) = blocks((ROOT / "docs" / "plots.md").read_text(), "python")
+    exec(code, {"__name__": "__main__"})
+    assert all((here / name).stat().st_size > 5000 for name in ("mask.png", "time.png"))
