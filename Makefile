@@ -10,6 +10,12 @@ PIP  := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # The build constraint holds for esutil, which pip compiles, as well.
 INSTALL := $(PIP) install --constraint constraints.txt --build-constraint constraints.txt
 
+# The whole suite is run by many processes: what one of them has compiled the next should find.
+unexport PYTHONDONTWRITEBYTECODE
+
+# Two processes more than cores, as tests wait for servers, browsers and disks; see tests/conftest.py.
+PYTEST := $(BIN)/pytest --numprocesses auto --no-loadscope-reorder
+
 CODE := benchmarks cli demo.py ingest query schema
 
 .DEFAULT_GOAL := help
@@ -26,11 +32,15 @@ demo: $(VENV)/demo-installed ## Make a small synthetic tile, ingest it, query it
 
 .PHONY: test
 test: $(VENV)/dev-installed ## Run the tests (ARGS: passed to pytest)
-	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(PYTEST) $(ARGS)
+
+.PHONY: test-quick
+test-quick: $(VENV)/dev-installed ## Run the tests that need no server, browser or cluster, in a minute (ARGS: passed to pytest)
+	$(PYTEST) -m 'not server and not slow' $(QUICK) $(ARGS)
 
 .PHONY: stress
 stress: $(VENV)/dev-installed ## Run the tests of faults with 50 kills in the place of 10, in some minutes (ARGS: passed to pytest)
-	GOODPIX_TEST_KILLS=50 $(BIN)/pytest --timeout 3600 --numprocesses auto --dist loadfile --no-loadscope-reorder tests/faults $(ARGS)
+	GOODPIX_TEST_KILLS=50 $(PYTEST) --timeout 3600 tests/faults $(ARGS)
 
 .PHONY: bench
 bench: $(VENV)/dev-installed ## Measure against the peers on full-size tiles, in a quarter of an hour (ARGS: passed on)

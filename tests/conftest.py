@@ -3,6 +3,8 @@
 import itertools
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -28,6 +30,9 @@ hypothesis.settings.load_profile("goodpix")
 
 _numbers = itertools.count()
 
+# Fixtures and parameters of tests that take a server, a browser or a cluster.
+_SERVERS = {"postgres", "postgres_url", "own_server", "s3_server", "serve", "browser", "cluster"}
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
@@ -49,10 +54,33 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduling:
     return _Scheduling(config, log)
 
 
+# Most kernels are compiled by a small tile's demonstration; compiled ones are kept on the disk.
+_COMPILE = """
+import tempfile
+from pathlib import Path
+from goodpix.demo import run_demo
+from goodpix.ingest.synthetic import TileSpec
+with tempfile.TemporaryDirectory() as folder:
+    run_demo(Path(folder), TileSpec(bands=("r",), n_epochs=2, coadd_shape=(160, 170), ccd_shape=(128, 64)))
+"""
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Have a process end what this run leaves behind; workers of xdist are among that."""
-    if not hasattr(config, "workerinput"):
-        config.add_cleanup(Watchdog().close)
+    if hasattr(config, "workerinput"):
+        return
+    config.add_cleanup(Watchdog().close)
+    if config.getoption("numprocesses", None):
+        # once, while the workers collect tests, and not by each of them
+        config.add_cleanup(subprocess.Popen([sys.executable, "-c", _COMPILE], stdout=subprocess.DEVNULL).wait)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what takes a server, a browser or a cluster."""
+    for item in items:
+        parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        if _SERVERS & {*getattr(item, "fixturenames", ()), *(each for each in parameters if isinstance(each, str))}:
+            item.add_marker("server")
 
 
 @pytest.hookimpl(tryfirst=True, optionalhook=True)
