@@ -18,7 +18,7 @@ import goodpix
 from goodpix.ingest.tile import Receipt, StoredRow
 from goodpix.ingest.writer import Writer
 from goodpix.schema.database import open_for_writing
-from goodpix.schema.footprint import footprint
+from goodpix.schema.footprint import Footprint, footprint
 from goodpix.schema.rle import Runs, encode
 from goodpix.schema.rows import CoaddFacts, EpochFacts, MaskRow
 from goodpix.schema.wcs import Wcs, unit_vectors
@@ -197,9 +197,15 @@ def _cards(
     }
 
 
+@functools.cache
+def _footprint(cards: tuple[tuple[str, str | int | float], ...], shape: tuple[int, int], offset: float) -> Footprint:
+    # two tiles have the same image, and catalogues about the same place have the same images
+    return footprint(Wcs.from_header(dict(cards), "image"), shape, offset)
+
+
 def _facts(cards: Cards, shape: tuple[int, int], offset: float) -> dict[str, Any]:
     wcs = Wcs.from_header(cards, "image")
-    place = footprint(wcs, shape, offset)
+    place = _footprint(tuple(cards.items()), shape, offset)
     corners = {f"{axis}c{k + 1}": getattr(place, axis)[k] for axis in ("ra", "dec") for k in range(4)}
     return {
         "wcs": json.dumps(dict(wcs.keywords), sort_keys=True),
@@ -221,7 +227,7 @@ def _epoch(image: Image) -> tuple[MaskRow, Runs]:
     }
     row = epoch_row(runs, **key, **facts, mjd_obs=57000.5 + image.expnum)
     assert isinstance(row.facts, EpochFacts)
-    return replace(row, hpix=footprint(Wcs.from_json(row.facts.wcs), SHAPE, image.offset).hpix), runs
+    return replace(row, hpix=_footprint(tuple(image.cards.items()), SHAPE, image.offset).hpix), runs
 
 
 def _coadd(tilename: str, band: str, cards: Cards) -> tuple[MaskRow, Runs]:

@@ -69,7 +69,7 @@ class Survey:
 
     def info(self, band: str = "r") -> dict[str, Any]:
         """Return what the info file of a band says."""
-        found: dict[str, Any] = yaml.safe_load(self.info_path(band).read_text())
+        found: dict[str, Any] = yaml.load(self.info_path(band).read_text(), yaml.CSafeLoader)
         return found
 
     def epoch(self, number: int, band: str = "r") -> dict[str, Any]:
@@ -87,7 +87,7 @@ class Survey:
         """Write an info file again after the caller has changed its content."""
         info = self.info(band)
         yield info
-        self.info_path(band).write_text(yaml.safe_dump(info))
+        self.info_path(band).write_text(yaml.dump(info, Dumper=yaml.CSafeDumper))
 
     def set_entry(self, number: int | None, values: Mapping[str, object], band: str = "r") -> None:
         """Set keys of an epoch's entry, or of the tile where the number is None; ``...`` removes one."""

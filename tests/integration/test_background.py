@@ -68,8 +68,10 @@ def same(found: Any, expected: Any) -> bool:
 # Pixels.
 
 
-@pytest.mark.parametrize("name", SELECTIONS)
-@pytest.mark.parametrize("plane", ["image", "weight", "bmask", "seg"])
+@pytest.mark.parametrize(
+    ("plane", "name"),
+    [*(("image", name) for name in SELECTIONS), ("weight", "ignore"), ("bmask", "default"), ("seg", "little")],
+)
 def test_pixels_are_those_of_the_plane(ingested: Survey, plane: str, name: str) -> None:
     with ingested.catalogue() as catalogue:
         epochs = list(catalogue.pixels(plane, SELECTIONS[name], weight=True, band="r"))
@@ -199,27 +201,26 @@ def test_amplifier_halves_are_parts(ingested: Survey) -> None:
     assert pixels["B"].tolist() == counts["n_pixels_amp_b"].tolist()
 
 
-def test_value_that_is_no_number_is_left_out(survey: Survey) -> None:
-    survey.ingest()
-    image = survey.plane(0, "image").copy()
+def test_value_that_is_no_number_is_left_out(stored: Survey) -> None:
+    image = stored.plane(0, "image").copy()
     image[40:90:7, ::3] = np.nan
     image[41:90:7, ::3] = np.inf
-    rewrite(survey.path(0, "image"), {"sci": image})
-    with survey.catalogue() as catalogue:
-        (row,) = records(catalogue.background(allow_changed=True, expnum=survey.epoch(0)["expnum"]))
-        expected = plain_statistics(image, survey.plane(0, "weight"), good_of(catalogue, row, Selection()))
+    rewrite(stored.path(0, "image"), {"sci": image})
+    with stored.catalogue() as catalogue:
+        (row,) = records(catalogue.background(allow_changed=True, expnum=stored.epoch(0)["expnum"]))
+        expected = plain_statistics(image, stored.plane(0, "weight"), good_of(catalogue, row, Selection()))
     assert row.n_not_finite > 0
     assert {key for key, value in expected.items() if not same(getattr(row, key), value)} == set()
 
 
 @pytest.mark.parametrize("kind", [np.float64, np.int16])
-def test_image_of_another_type_is_measured(survey: Survey, kind: Any) -> None:
-    image = survey.plane(0, "image").clip(-3e4, 3e4).astype(kind)
-    rewrite(survey.path(0, "image"), {"sci": image, "wgt": survey.plane(0, "weight").astype(np.float64)})
-    survey.ingest()
-    with survey.catalogue() as catalogue:
-        (row,) = records(catalogue.background(expnum=survey.epoch(0)["expnum"]))
-        expected = plain_statistics(image, survey.plane(0, "weight"), good_of(catalogue, row, Selection()))
+def test_image_of_another_type_is_measured(stored: Survey, kind: Any) -> None:
+    image = stored.plane(0, "image").clip(-3e4, 3e4).astype(kind)
+    rewrite(stored.path(0, "image"), {"sci": image, "wgt": stored.plane(0, "weight").astype(np.float64)})
+    stored.ingest()
+    with stored.catalogue() as catalogue:
+        (row,) = records(catalogue.background(expnum=stored.epoch(0)["expnum"]))
+        expected = plain_statistics(image, stored.plane(0, "weight"), good_of(catalogue, row, Selection()))
     assert row.n > 0
     assert {key for key, value in expected.items() if not same(getattr(row, key), value)} == set()
 
@@ -354,28 +355,39 @@ def test_epoch_whose_files_changed_is_left_out_unless_allowed(
     assert f"epoch {stored.name(0)}" in caplog.text
 
 
-OPTIONS: dict[str, tuple[dict[str, object], dict[str, object]]] = {
-    "plain": ({}, {}),
-    "no seg": ({"seg_path": ...}, {"allow_missing_se_seg": True}),
-    "empty seg": ({"seg_path": ""}, {"allow_missing_se_seg": True}),
-    "no bkg": ({"bkg_path": ..., "bkg_ext": ...}, {}),
-    "empty head": ({"head_path": ""}, {"allow_dithered_weights": True}),
-    "offset": ({"position_offset": 2}, {}),
-    "offset said": ({"position_offset": 1.0, "magzp": 30, "scale": 1}, {"allow_missing_se_seg": True}),
-    "facts left out": ({"filename": ..., "image_flags": ..., "pfw_attempt_id": ..., "magzp": float("nan")}, {}),
-    "numbers as extensions": ({"image_ext": 1, "weight_ext": 3}, {}),
-}
+TOLD: list[tuple[dict[str, object], list[dict[str, object]]]] = [
+    (
+        {},
+        [
+            {},
+            {"bkg_path": ..., "bkg_ext": ...},
+            {"position_offset": 2},
+            {"filename": ..., "image_flags": ..., "pfw_attempt_id": ..., "magzp": float("nan")},
+            {"image_ext": 1, "weight_ext": 3},
+        ],
+    ),
+    (
+        {"allow_missing_se_seg": True},
+        [{"seg_path": ...}, {"seg_path": ""}, {"position_offset": 1.0, "magzp": 30, "scale": 1}],
+    ),
+    ({"allow_dithered_weights": True}, [{"head_path": ""}]),
+]
+"""Options of an ingest, and entries of epochs, the first with a head."""
 
 
-@pytest.mark.parametrize("name", OPTIONS)
-def test_files_of_an_ingest_are_known_again_whatever_it_was_told(survey: Survey, name: str) -> None:
-    entry, options = OPTIONS[name]
-    survey.set_entry(0, entry)
+@pytest.mark.parametrize(("options", "entries"), TOLD, ids=["plain", "no seg", "dithered"])
+def test_files_of_an_ingest_are_known_again_whatever_it_was_told(
+    survey: Survey, options: dict[str, object], entries: list[dict[str, object]]
+) -> None:
+    epochs = [(number, band) for band in SPEC.bands for number in range(SPEC.n_epochs)][: len(entries)]
+    for (number, band), entry in zip(epochs, entries, strict=True):
+        survey.set_entry(number, entry, band)
     survey.ingest(**options)
     with survey.catalogue() as catalogue:
         assert catalogue.background(statistics=["median"])["problem"].isna().all()
-        os.utime(survey.path(0, "weight"), ns=(5, 5))
-        assert catalogue.background(statistics=["median"])["problem"].notna().sum() == 1
+        for number, band in epochs:
+            os.utime(survey.path(number, "weight", band), ns=(5, 5))
+        assert catalogue.background(statistics=["median"])["problem"].notna().sum() == len(epochs)
 
 
 def test_files_of_an_ingest_by_scamp_are_known_again(survey: Survey) -> None:
@@ -396,21 +408,20 @@ def test_variables_of_the_paths_are_remembered(stored: Survey, monkeypatch: pyte
     pd.testing.assert_frame_equal(found, expected)
 
 
-def test_image_of_another_shape_is_left_out(survey: Survey) -> None:
-    survey.ingest()
-    rewrite(survey.path(0, "image"), {"sci": survey.plane(0, "image")[:100]})
-    with survey.catalogue() as catalogue:
+def test_image_of_another_shape_is_left_out(stored: Survey) -> None:
+    rewrite(stored.path(0, "image"), {"sci": stored.plane(0, "image")[:100]})
+    with stored.catalogue() as catalogue:
         found = catalogue.background(allow_changed=True, band="r")
     assert found["n"].isna().tolist() == [True, False, False]
     assert "is 100 x 64, its mask 128 x 64" in found["problem"][0]
 
 
-def test_unit_that_is_not_known_is_said(survey: Survey) -> None:
-    break_card(survey.path(0, "image"), "SCI", "BUNIT", None)
-    survey.set_entry(1, {"scale": ..., "magzp": ...})
-    survey.set_entry(2, {"scale": -1.0})
-    survey.ingest()
-    with survey.catalogue() as catalogue:
+def test_unit_that_is_not_known_is_said(stored: Survey) -> None:
+    break_card(stored.path(0, "image"), "SCI", "BUNIT", None)
+    stored.set_entry(1, {"scale": ..., "magzp": ...})
+    stored.set_entry(2, {"scale": -1.0})
+    stored.ingest()
+    with stored.catalogue() as catalogue:
         plain, calibrated = (catalogue.background(calibrated=each, band="r") for each in (False, True))
         pixels = list(catalogue.pixels(calibrated=True, band="r"))
     assert plain["n"].gt(0).all()
@@ -423,14 +434,14 @@ def test_unit_that_is_not_known_is_said(survey: Survey) -> None:
     assert [each.problem for each in pixels][1:] == calibrated["problem"][1:].tolist()
 
 
-def test_magzp_takes_the_place_of_scale(survey: Survey) -> None:
-    survey.set_entry(0, {"scale": ...})
-    survey.ingest()
-    with survey.catalogue() as catalogue:
+def test_magzp_takes_the_place_of_scale(stored: Survey) -> None:
+    stored.set_entry(0, {"scale": ...})
+    stored.ingest()
+    with stored.catalogue() as catalogue:
         (plain,), (row,) = (
-            records(catalogue.background(calibrated=each, expnum=survey.epoch(0)["expnum"])) for each in (False, True)
+            records(catalogue.background(calibrated=each, expnum=stored.epoch(0)["expnum"])) for each in (False, True)
         )
-    assert row.median == pytest.approx(plain.median * 10 ** (0.4 * (30 - survey.epoch(0)["magzp"])))
+    assert row.median == pytest.approx(plain.median * 10 ** (0.4 * (30 - stored.epoch(0)["magzp"])))
 
 
 def test_background_that_is_missing_is_said(ingested: Survey) -> None:
@@ -446,10 +457,10 @@ def test_background_that_is_missing_is_said(ingested: Survey) -> None:
     assert (plain["plane_level"] - found["plane_level"])[there].to_numpy() == pytest.approx(RESIDUAL_LEVEL, abs=0.1)
 
 
-def test_background_that_the_info_file_does_not_list_is_said(survey: Survey) -> None:
-    survey.set_entry(0, {"bkg_path": ...})
-    survey.ingest()
-    with survey.catalogue() as catalogue:
+def test_background_that_the_info_file_does_not_list_is_said(stored: Survey) -> None:
+    stored.set_entry(0, {"bkg_path": ...})
+    stored.ingest()
+    with stored.catalogue() as catalogue:
         found = catalogue.background(subtract_background=True, band="r")
     assert found["problem"][0] == "the info file has no bkg_path"
 

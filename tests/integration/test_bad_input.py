@@ -3,7 +3,7 @@
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 import goodpix
+from goodpix.ingest.synthetic import make_tile
 from goodpix.schema.criteria import Criterion
 
 from .conftest import Run
@@ -21,7 +22,11 @@ from .survey import SPEC, Done, Pixels, Survey, break_card, records, rewrite
 # The epoch that is broken: its image and masks are packed, it has a head_path and lies on the coadd.
 BAD = 2
 
-Break = Callable[[Survey], object]
+MANY = replace(SPEC, bands=("r",), n_epochs=12)
+"""With epochs for many cases at once."""
+
+Break = Callable[[Survey, int | None], object]
+"""Breaks an epoch of the survey by its number, or the coadd where that is None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ class Case:
     name : str
         The test's.
     change : callable
-        What breaks it.
+        What breaks it, given the survey and the number of an epoch, or None for the coadd.
     says : tuple of str
         What the message must name, as regular expressions: file, key, value, what was expected.
     """
@@ -43,31 +48,31 @@ class Case:
     says: tuple[str, ...]
 
 
-def case(name: str, change: Break, *says: str) -> Any:
-    return pytest.param(Case(name, change, says), id=name)
+def case(name: str, change: Break, *says: str) -> Case:
+    return Case(name, change, says)
 
 
 def info(**values: object) -> Break:
-    return lambda survey: survey.set_entry(None, values)
+    return lambda survey, _: survey.set_entry(None, values)
 
 
 def entry(**values: object) -> Break:
-    return lambda survey: survey.set_entry(BAD, values)
+    return lambda survey, number: survey.set_entry(number, values)
 
 
 def content(data: bytes) -> Break:
-    return lambda survey: survey.info_path().write_bytes(data)
+    return lambda survey, _: survey.info_path().write_bytes(data)
 
 
-def repeat_epoch(survey: Survey) -> None:
+def repeat_epoch(survey: Survey, _: int | None) -> None:
     with survey.editing() as info:
         info["src_info"].append(dict(info["src_info"][0]))
 
 
 def replace_entry(value: object) -> Break:
-    def change(survey: Survey) -> None:
+    def change(survey: Survey, number: int | None) -> None:
         with survey.editing() as info:
-            info["src_info"][BAD] = value
+            info["src_info"][number] = value
 
     return change
 
@@ -128,22 +133,26 @@ BAD_INFO = [
 
 
 def remove(plane: str) -> Break:
-    return lambda survey: survey.path(BAD, plane).unlink()
+    return lambda survey, number: survey.path(number, plane).unlink()
+
+
+def text(plane: str, content: bytes) -> Break:
+    return lambda survey, number: survey.path(number, plane).write_bytes(content)
 
 
 def folder_for(plane: str) -> Break:
-    def change(survey: Survey) -> None:
-        path = survey.path(BAD, plane)
+    def change(survey: Survey, number: int | None) -> None:
+        path = survey.path(number, plane)
         path.unlink()
         path.mkdir()
 
     return change
 
 
-def cut(plane: str, share: float, *, number: int | None = BAD, plain: bool = False) -> Break:
+def cut(plane: str, share: float, *, plain: bool = False) -> Break:
     """Keep a share of a file; a tenth of its bytes is more than padding."""
 
-    def change(survey: Survey) -> None:
+    def change(survey: Survey, number: int | None) -> None:
         path = survey.path(number, plane)
         if plain:
             rewrite(path)
@@ -153,10 +162,10 @@ def cut(plane: str, share: float, *, number: int | None = BAD, plain: bool = Fal
     return change
 
 
-def planes(plane: str, *, number: int | None = BAD, **change: Callable[[Any], Any]) -> Break:
+def planes(plane: str, **change: Callable[[Any], Any]) -> Break:
     """Put other pixels in extensions of the file of a plane."""
 
-    def rewritten(survey: Survey) -> None:
+    def rewritten(survey: Survey, number: int | None) -> None:
         path = survey.path(number, plane)
         new = {ext: make(fitsio.read(path, ext=ext)) for ext, make in change.items()}
         rewrite(path, new)
@@ -164,44 +173,33 @@ def planes(plane: str, *, number: int | None = BAD, **change: Callable[[Any], An
     return rewritten
 
 
-def card(keyword: str, text: str | None, *, number: int | None = BAD) -> Break:
-    return lambda survey: break_card(survey.path(number, "image"), "sci", keyword, text)
+def card(keyword: str, text: str | None) -> Break:
+    return lambda survey, number: break_card(survey.path(number, "image"), "sci", keyword, text)
 
 
-def other_band(*, number: int | None = BAD, filter_only: bool = False) -> Break:
-    def change(survey: Survey) -> None:
-        path = survey.path(number, "image")
-        if filter_only:
-            break_card(path, "sci", "BAND", None)
-            break_card(path, "sci", "FILTER", "FILTER  = 'z DECam SDSS c0004 9260.0 1520.0'")
-        else:
-            break_card(path, "sci", "BAND", "BAND    = 'z       '")
-
-    return change
+def other_band(survey: Survey, number: int | None) -> None:
+    break_card(survey.path(number, "image"), "sci", "BAND", "BAND    = 'z       '")
 
 
-def dither(number: int | None) -> Break:
-    def change(survey: Survey) -> None:
-        rewrite(survey.path(number, "image"), compress="RICE", qlevel=16, qmethod="SUBTRACTIVE_DITHER_1")
-
-    return change
-
-
-def singular(number: int | None) -> Break:
-    def change(survey: Survey) -> None:
-        for keyword in ("CD1_1", "CD1_2", "CD2_1", "CD2_2"):
-            break_card(survey.path(number, "image"), "sci", keyword, f"{keyword:<8}= 7.3E-05")
-
-    return change
+def other_filter(survey: Survey, number: int | None) -> None:
+    path = survey.path(number, "image")
+    break_card(path, "sci", "BAND", None)
+    break_card(path, "sci", "FILTER", "FILTER  = 'z DECam SDSS c0004 9260.0 1520.0'")
 
 
-def galactic(number: int | None) -> Break:
-    def change(survey: Survey) -> None:
-        path = survey.path(number, "image")
-        break_card(path, "sci", "CTYPE1", "CTYPE1  = 'GLON-TAN'")
-        break_card(path, "sci", "CTYPE2", "CTYPE2  = 'GLAT-TAN'")
+def dither(survey: Survey, number: int | None) -> None:
+    rewrite(survey.path(number, "image"), compress="RICE", qlevel=16, qmethod="SUBTRACTIVE_DITHER_1")
 
-    return change
+
+def singular(survey: Survey, number: int | None) -> None:
+    for keyword in ("CD1_1", "CD1_2", "CD2_1", "CD2_2"):
+        break_card(survey.path(number, "image"), "sci", keyword, f"{keyword:<8}= 7.3E-05")
+
+
+def galactic(survey: Survey, number: int | None) -> None:
+    path = survey.path(number, "image")
+    break_card(path, "sci", "CTYPE1", "CTYPE1  = 'GLON-TAN'")
+    break_card(path, "sci", "CTYPE2", "CTYPE2  = 'GLAT-TAN'")
 
 
 # A file that ends early has lost the end of its data, or whole extensions.
@@ -214,7 +212,7 @@ BAD_EPOCHS = [
     case("image-is-a-folder", folder_for("image"), IMAGE, "is a folder", "expected a FITS file"),
     case("seg-is-a-folder", folder_for("seg"), SEG, "is a folder", "expected a FITS file"),
     case("image-empty", cut("image", 0), IMAGE, "not a FITS file, or truncated"),
-    case("image-is-text", lambda s: s.path(BAD, "image").write_text("SIMPLE = yes"), IMAGE, "not a FITS file"),
+    case("image-is-text", text("image", b"SIMPLE = yes"), IMAGE, "not a FITS file"),
     *(case(f"packed-cut-{share}", cut("image", share), IMAGE, CUT) for share in (0.02, 0.3, 0.6, 0.9)),
     *(case(f"packed-seg-cut-{share}", cut("seg", share), SEG, CUT) for share in (0.3, 0.6)),
     *(case(f"plain-cut-{share}", cut("image", share, plain=True), IMAGE, CUT) for share in (0.02, 0.3, 0.6, 0.9)),
@@ -222,7 +220,7 @@ BAD_EPOCHS = [
     case("no-such-extension-number", entry(weight_ext=9), IMAGE, "no extension 9", "the file has"),
     case(
         "extension-lost",
-        lambda s: rewrite(s.path(BAD, "image"), without="wgt"),
+        lambda s, number: rewrite(s.path(number, "image"), without="wgt"),
         IMAGE,
         "no extension 'wgt'",
         "(?i)the file has .*msk",
@@ -254,65 +252,65 @@ BAD_EPOCHS = [
     case("crpix-bare-nan", card("CRPIX1", "CRPIX1  =                  NaN"), IMAGE, "CRPIX1 is", "expected"),
     case("crval-text", card("CRVAL2", "CRVAL2  = 'south   '"), IMAGE, "CRVAL2 is 'south'", "expected a number"),
     case("declination-beyond-the-pole", card("CRVAL2", "CRVAL2  = -97.0"), IMAGE, r"-97\.0", "-90 to 90"),
-    case("galactic", galactic(BAD), IMAGE, "CTYPE is 'GLON-TAN', 'GLAT-TAN'", "expected RA and DEC"),
+    case("galactic", galactic, IMAGE, "CTYPE is 'GLON-TAN', 'GLAT-TAN'", "expected RA and DEC"),
     case("not-celestial", card("CTYPE1", "CTYPE1  = 'LINEAR  '"), IMAGE, "'LINEAR'", "expected RA and DEC"),
     case("unknown-projection", card("CTYPE2", "CTYPE2  = 'DEC--XYZ'"), IMAGE),
-    case("singular-cd", singular(BAD), IMAGE, "CD matrix", "singular"),
+    case("singular-cd", singular, IMAGE, "CD matrix", "singular"),
     case(
         "dithered-weight",
-        dither(BAD),
+        dither,
         rf"{IMAGE}\[wgt\]",
         "ZQUANTIZ is SUBTRACTIVE_DITHER_1",
         "expected SUBTRACTIVE_DITHER_2",
     ),
     case("other-expnum", card("EXPNUM", "EXPNUM  = 77"), IMAGE, "EXPNUM is '77'", r"info file has 2\d+"),
     case("other-ccdnum", card("CCDNUM", "CCDNUM  = 61"), IMAGE, "CCDNUM is '61'", r"info file has \d+"),
-    case("other-band", other_band(), IMAGE, "BAND is 'z'", "info file has 'r'"),
-    case("other-filter", other_band(filter_only=True), IMAGE, "FILTER is 'z'", "info file has 'r'"),
+    case("other-band", other_band, IMAGE, "BAND is 'z'", "info file has 'r'"),
+    case("other-filter", other_filter, IMAGE, "FILTER is 'z'", "info file has 'r'"),
     case("no-seg-path", entry(seg_path=...), "no seg_path", "expected a segmentation map"),
 ]
 
 BAD_HEADS = [
     case("no-head-path", entry(head_path=...), "no head_path"),
     case("missing", remove("head"), r"scamp\.ohead", "cannot read"),
-    case("bytes", lambda s: s.path(BAD, "head").write_bytes(b"\xff\x00 no cards\n"), r"scamp\.ohead"),
-    case("empty", lambda s: s.path(BAD, "head").write_text(""), r"scamp\.ohead"),
-    case("no-cards", lambda s: s.path(BAD, "head").write_text("HISTORY\nEND\n"), r"scamp\.ohead", "no CTYPE1"),
+    case("bytes", text("head", b"\xff\x00 no cards\n"), r"scamp\.ohead"),
+    case("empty", text("head", b""), r"scamp\.ohead"),
+    case("no-cards", text("head", b"HISTORY\nEND\n"), r"scamp\.ohead", "no CTYPE1"),
 ]
 
 COADD = rf"{re.escape(SPEC.tilename)}_r0001p01_r\.fits\.fz"
 COADD_SEG = rf"{re.escape(SPEC.tilename)}_r0001p01_r_segmap\.fits"
 
 BAD_COADDS = [
-    case("missing", lambda s: s.path(None, "image").unlink(), COADD, "no such file"),
-    case("seg-missing", lambda s: s.path(None, "seg").unlink(), COADD_SEG, "no such file"),
-    *(case(f"cut-{share}", cut("image", share, number=None), COADD, CUT) for share in (0.02, 0.5, 0.9)),
-    case("plain-seg-cut", cut("seg", 0.5, number=None), COADD_SEG, CUT),
+    case("missing", remove("image"), COADD, "no such file"),
+    case("seg-missing", remove("seg"), COADD_SEG, "no such file"),
+    *(case(f"cut-{share}", cut("image", share), COADD, CUT) for share in (0.02, 0.5, 0.9)),
+    case("plain-seg-cut", cut("seg", 0.5), COADD_SEG, CUT),
     case("no-such-extension", info(bmask_ext="mask"), COADD, "no extension 'mask'"),
     case(
         "seg-of-another-shape",
-        planes("seg", number=None, sci=lambda seg: seg[1:]),
+        planes("seg", sci=lambda seg: seg[1:]),
         "coadd .*band r",
         "seg is 159 x 170",
         "160 x 170",
         "expected equal shapes",
     ),
-    case("float-bmask", planes("image", number=None, msk=lambda b: b.astype("f4")), COADD, "bmask is float32"),
-    case("float-seg", planes("seg", number=None, sci=lambda seg: seg.astype("f4")), COADD_SEG, "seg is float32"),
-    case("no-crval", card("CRVAL1", None, number=None), COADD, "no CRVAL1"),
-    case("crpix-nan", card("CRPIX1", "CRPIX1  = 'NaN     '", number=None), COADD, "CRPIX1 is (?i:nan)"),
-    case("galactic", galactic(None), COADD, "expected RA and DEC"),
-    case("singular-cd", singular(None), COADD, "singular"),
-    case("unknown-projection", card("CTYPE2", "CTYPE2  = 'DEC--XYZ'", number=None), COADD),
-    case("dithered-weight", dither(None), COADD, "ZQUANTIZ is SUBTRACTIVE_DITHER_1"),
+    case("float-bmask", planes("image", msk=lambda b: b.astype("f4")), COADD, "bmask is float32"),
+    case("float-seg", planes("seg", sci=lambda seg: seg.astype("f4")), COADD_SEG, "seg is float32"),
+    case("no-crval", card("CRVAL1", None), COADD, "no CRVAL1"),
+    case("crpix-nan", card("CRPIX1", "CRPIX1  = 'NaN     '"), COADD, "CRPIX1 is (?i:nan)"),
+    case("galactic", galactic, COADD, "expected RA and DEC"),
+    case("singular-cd", singular, COADD, "singular"),
+    case("unknown-projection", card("CTYPE2", "CTYPE2  = 'DEC--XYZ'"), COADD),
+    case("dithered-weight", dither, COADD, "ZQUANTIZ is SUBTRACTIVE_DITHER_1"),
     case(
         "other-tilename",
-        card("TILENAME", "TILENAME= 'DES0000+0000'", number=None),
+        card("TILENAME", "TILENAME= 'DES0000+0000'"),
         COADD,
         "TILENAME is 'DES0000\\+0000'",
         f"info file has '{SPEC.tilename}'",
     ),
-    case("other-band", other_band(number=None), COADD, "BAND is 'z'", "info file has 'r'"),
+    case("other-band", other_band, COADD, "BAND is 'z'", "info file has 'r'"),
 ]
 
 
@@ -332,6 +330,12 @@ def the_failure(survey: Survey) -> Any:
     return row
 
 
+def failures_of(survey: Survey) -> dict[str, Any]:
+    """Return the failures that the catalogue has, by their keys."""
+    with survey.catalogue() as catalogue:
+        return {row.failure_key: row for row in records(catalogue.failures())}
+
+
 def names_of(survey: Survey, band: str = "r") -> set[str]:
     with survey.catalogue() as catalogue:
         return {f"{row.expnum}/{row.ccdnum}" for row in records(catalogue.epochs(band=band))}
@@ -347,54 +351,100 @@ def same(a: Survey, b: Survey) -> bool:
     return of_a.keys() == of_b.keys() and all(np.array_equal(of_a[key], of_b[key]) for key in of_a)
 
 
-@pytest.mark.parametrize("bad", BAD_INFO)
-def test_bad_info_file_fails_in_one_line_and_loses_nothing(
-    bad: Case, ingested: Survey, stored: Survey, cli: Run
-) -> None:
-    bad.change(stored)
+@pytest.fixture(scope="module")
+def made_many(tmp_path_factory: pytest.TempPathFactory) -> Survey:
+    """A tile of many epochs and its catalogue; nobody changes them."""
+    made = Survey(tmp_path_factory.mktemp("many") / "survey")
+    make_tile(made.folder, MANY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEDS_DIR", str(made.folder))
+        made.ingest()
+    return made
+
+
+@pytest.fixture
+def many(made_many: Survey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Survey:
+    """A copy of the tile of many epochs and its catalogue that a test may break."""
+    copy = Survey(tmp_path / "many" / "survey")
+    shutil.copytree(made_many.folder.parent, copy.folder.parent)
+    monkeypatch.setenv("MEDS_DIR", str(copy.folder))
+    return copy
+
+
+def test_bad_info_file_fails_in_one_line_and_loses_nothing(ingested: Survey, stored: Survey, cli: Run) -> None:
+    # all at once: an info file each of one tile, the first in the place of the good one
+    original = stored.info_path().read_bytes()
+    paths = {}
+    for number, bad in reversed(list(enumerate(BAD_INFO))):
+        stored.info_path().write_bytes(original)
+        bad.change(stored, BAD)
+        paths[bad.name] = stored.info_path()
+        if number:
+            paths[bad.name] = stored.folder / str(number) / stored.info_path().relative_to(stored.folder)
+            paths[bad.name].parent.mkdir(parents=True)
+            paths[bad.name].write_bytes(stored.info_path().read_bytes())
     done = ingest(cli, stored)
     assert done.status == 1
-    line = one_line(done.lines, (re.escape(stored.info_path().name), *bad.says))
-    failure = the_failure(stored)
-    assert (failure.failure_key, failure.message) == (f"{stored.info_path()}#info", line)
+    failures = failures_of(stored)
+    assert set(failures) == {f"{path}#info" for path in paths.values()}
+    for bad in BAD_INFO:
+        path = paths[bad.name]
+        line = one_line(done.lines, (re.escape(f"{path}"), *bad.says))
+        assert failures[f"{path}#info"].message == line, bad.name
     assert same(stored, ingested)
 
 
-@pytest.mark.parametrize("bad", BAD_EPOCHS)
+# As many at once as leave one epoch good.
+AT_ONCE = MANY.n_epochs - 1
+GROUPS = [BAD_EPOCHS[first : first + AT_ONCE] for first in range(0, len(BAD_EPOCHS), AT_ONCE)]
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: f"{group[0].name}-to-{group[-1].name}")
 def test_bad_epoch_fails_alone_in_one_line_and_loses_nothing(
-    bad: Case, ingested: Survey, stored: Survey, cli: Run
+    group: list[Case], made_many: Survey, many: Survey, cli: Run
 ) -> None:
-    bad.change(stored)
-    done = ingest(cli, stored)
+    names = [many.name(number) for number in range(len(group))]
+    for number, bad in enumerate(group):
+        bad.change(many, number)
+    done = ingest(cli, many)
     assert done.status == 1
-    one_line(done.lines, (stored.name(BAD), *bad.says))
-    failure = the_failure(stored)
-    assert failure.failure_key == f"{stored.info_path()}#{stored.name(BAD)}"
-    assert f"{failure.expnum}/{failure.ccdnum}" == stored.name(BAD)
-    assert all(re.search(each, failure.message) for each in bad.says), failure.message
-    assert same(stored, ingested)
-    with stored.catalogue() as catalogue:
+    failures = failures_of(many)
+    assert set(failures) == {f"{many.info_path()}#{name}" for name in names}
+    for name, bad in zip(names, group, strict=True):
+        one_line(done.lines, (name, *bad.says))
+        failure = failures[f"{many.info_path()}#{name}"]
+        assert f"{failure.expnum}/{failure.ccdnum}" == name
+        assert "\n" not in failure.message
+        assert all(re.search(each, failure.message) for each in bad.says), (bad.name, failure.message)
+    assert same(many, made_many)
+    with many.catalogue() as catalogue:
         stale = catalogue.epochs().query("stale")
-    assert [f"{row.expnum}/{row.ccdnum}" for row in records(stale)] == [stored.name(BAD)]
+    assert {f"{row.expnum}/{row.ccdnum}" for row in records(stale)} == set(names)
 
 
-@pytest.mark.parametrize("bad", BAD_HEADS)
-def test_bad_scamp_header_fails_its_epoch_alone(bad: Case, survey: Survey, cli: Run) -> None:
-    for band in SPEC.bands:
-        survey.set_entry(1, {"head_path": survey.epoch(0, band)["head_path"]}, band)
-    bad.change(survey)
-    done = ingest(cli, survey, "--wcs", "scamp")
+def test_bad_scamp_header_fails_its_epoch_alone(many: Survey, cli: Run) -> None:
+    # every other epoch has a header of its own
+    for number in range(1, MANY.n_epochs, 2):
+        many.set_entry(number, {"head_path": many.epoch(0)["head_path"]})
+    numbers = range(BAD, MANY.n_epochs, 2)
+    names = [many.name(number) for number in numbers]
+    for number, bad in zip(numbers, BAD_HEADS, strict=True):
+        bad.change(many, number)
+    many.database.unlink()
+    shutil.rmtree(many.masks)
+    done = ingest(cli, many, "--wcs", "scamp")
     assert done.status == 1
-    one_line(done.lines, (survey.name(BAD), *bad.says))
-    assert the_failure(survey).failure_key == f"{survey.info_path()}#{survey.name(BAD)}"
-    assert names_of(survey) == {survey.name(0), survey.name(1)}
+    for name, bad in zip(names, BAD_HEADS, strict=True):
+        one_line(done.lines, (name, *bad.says))
+    assert set(failures_of(many)) == {f"{many.info_path()}#{name}" for name in names}
+    assert names_of(many) == {many.name(number) for number in range(MANY.n_epochs)} - set(names)
 
 
-@pytest.mark.parametrize("bad", BAD_COADDS)
+@pytest.mark.parametrize("bad", BAD_COADDS, ids=lambda bad: bad.name)
 def test_bad_coadd_fails_its_tile_alone_in_one_line_and_loses_nothing(
     bad: Case, ingested: Survey, stored: Survey, cli: Run
 ) -> None:
-    bad.change(stored)
+    bad.change(stored, None)
     done = ingest(cli, stored)
     assert done.status == 1
     one_line(done.lines, ("coadd", *bad.says))
@@ -411,11 +461,9 @@ def test_bad_epoch_of_a_new_tile_leaves_the_others_stored(survey: Survey, cli: R
     assert names_of(survey, "i") == {survey.name(number, "i") for number in range(3)}
 
 
-@pytest.mark.parametrize(
-    "change", [content(b"band: [r\n"), lambda s: s.path(None, "seg").unlink()], ids=["info", "coadd"]
-)
+@pytest.mark.parametrize("change", [content(b"band: [r\n"), remove("seg")], ids=["info", "coadd"])
 def test_bad_new_tile_leaves_the_others_stored(change: Break, survey: Survey, cli: Run) -> None:
-    change(survey)
+    change(survey, None)
     assert ingest(cli, survey).status == 1
     with survey.catalogue() as catalogue:
         assert catalogue.tiles().band.tolist() == ["i"]
@@ -464,14 +512,14 @@ def test_path_that_does_not_exist_exits_2(place: str, survey: Survey, cli: Run) 
     assert not survey.database.exists()
 
 
-@pytest.mark.parametrize("number", [BAD, None], ids=["epoch", "coadd"])
-def test_dithered_weights_are_taken_when_allowed(number: int | None, survey: Survey, cli: Run) -> None:
-    dither(number)(survey)
+def test_dithered_weights_are_taken_when_allowed(survey: Survey, cli: Run) -> None:
+    for number in (BAD, None):
+        dither(survey, number)
     assert ingest(cli, survey, "--allow-dithered-weights").status == 0
-    table = "epoch" if number is not None else "coadd"
     with survey.catalogue() as catalogue:
-        found = catalogue.sql(f"SELECT weight_zquantiz FROM {table} WHERE band = 'r'").weight_zquantiz
-    assert sorted(found).count("SUBTRACTIVE_DITHER_1") == 1
+        for table in ("epoch", "coadd"):
+            found = catalogue.sql(f"SELECT weight_zquantiz FROM {table} WHERE band = 'r'").weight_zquantiz
+            assert sorted(found).count("SUBTRACTIVE_DITHER_1") == 1
 
 
 # What follows is valid, however odd.
@@ -493,12 +541,16 @@ def criterion_of(survey: Survey, number: int, criterion: Criterion) -> Any:
     return (mask.criteria() & criterion) != 0
 
 
-@pytest.fixture
-def off_coadd(survey: Survey) -> Survey:
-    """The survey with an epoch whose image lies a degree away."""
+@pytest.fixture(scope="module")
+def off_coadd(small_tile: Path, tmp_path_factory: pytest.TempPathFactory) -> Survey:
+    """The survey with an epoch whose image lies a degree away; nobody changes it."""
+    survey = Survey(tmp_path_factory.mktemp("off-coadd") / "survey")
+    shutil.copytree(small_tile, survey.folder)
     crval = fitsio.read_header(survey.path(BAD, "image"), ext="sci")["CRVAL2"]
     break_card(survey.path(BAD, "image"), "sci", "CRVAL2", f"CRVAL2  = {crval + 1!r}")
-    survey.ingest()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEDS_DIR", str(survey.folder))
+        survey.ingest()
     return survey
 
 
@@ -522,149 +574,145 @@ def test_epoch_off_the_coadd_equals_the_direct_way(off_coadd: Survey) -> None:
     assert off_coadd.check(BAD).equal
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -1.0, 0.0, -0.0])
-def test_weight_that_is_not_finite_and_positive_is_bad(value: float, survey: Survey) -> None:
+def test_weight_that_is_not_finite_and_positive_is_bad(stored: Survey) -> None:
     weight: Pixels = np.ones((128, 64), np.float32)
-    weight[5, 7] = value
-    rewrite(survey.path(BAD, "image"), {"wgt": weight})
-    assert not survey.ingest().failures
-    fails = criterion_of(survey, BAD, Criterion.SE_WEIGHT)
-    assert np.argwhere(fails).tolist() == [[5, 7]]
+    weight[5, 7:13] = [np.nan, np.inf, -np.inf, -1.0, 0.0, -0.0]
+    rewrite(stored.path(BAD, "image"), {"wgt": weight})
+    assert not stored.ingest().failures
+    fails = criterion_of(stored, BAD, Criterion.SE_WEIGHT)
+    assert np.argwhere(fails).tolist() == [[5, x] for x in range(7, 13)]
 
 
-@pytest.mark.parametrize("value", [1e-45, np.float32(3.4e38)])
-def test_weight_that_is_tiny_or_huge_is_good(value: float, survey: Survey) -> None:
-    rewrite(survey.path(BAD, "image"), {"wgt": np.full((128, 64), value, np.float32)})
-    survey.ingest()
-    assert not criterion_of(survey, BAD, Criterion.SE_WEIGHT).any()
+def test_weight_that_is_tiny_or_huge_is_good(stored: Survey) -> None:
+    weight = np.full((128, 64), 1e-45, np.float32)
+    weight[:, ::2] = 3.4e38
+    rewrite(stored.path(BAD, "image"), {"wgt": weight})
+    assert stored.ingest().n_epochs == 1
+    assert not criterion_of(stored, BAD, Criterion.SE_WEIGHT).any()
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.int16])
-def test_weight_of_any_number_is_taken(dtype: type, survey: Survey) -> None:
-    weight: Pixels = np.ones((128, 64), dtype)
-    weight[:, :3] = 0
-    rewrite(survey.path(BAD, "image"), {"wgt": weight})
-    survey.ingest()
-    assert row_of(survey, BAD).n_se_weight == 3 * 128
+def test_weight_of_any_number_is_taken(stored: Survey) -> None:
+    for number, dtype in enumerate([np.float64, np.int16]):
+        weight: Pixels = np.ones((128, 64), dtype)
+        weight[:, :3] = 0
+        rewrite(stored.path(number, "image"), {"wgt": weight})
+    stored.ingest()
+    assert [row_of(stored, number).n_se_weight for number in range(2)] == [3 * 128] * 2
 
 
-@pytest.mark.parametrize(
-    ("value", "dtype", "bits"),
-    [
-        (-32768, np.int16, {15}),
-        (-1, np.int16, set(range(16))),
-        (-(1 << 31), np.int32, {23}),
-        (1 << 22 | 1 << 23 | 1, np.int32, {0, 22, 23}),
-        (1 << 15, np.uint16, {15}),
-        (65535, np.uint16, set(range(16))),
-        (1 << 40, np.int64, {23}),
-    ],
-)
-def test_mask_value_is_unsigned_of_its_own_width(value: int, dtype: type, bits: set[int], survey: Survey) -> None:
-    bmask: Pixels = np.zeros((128, 64), dtype)
-    bmask[3, 4] = value
-    rewrite(survey.path(BAD, "image"), {"msk": bmask})
-    assert not survey.ingest().failures
-    of = survey.epoch(BAD)
-    with survey.catalogue() as catalogue:
-        rows = catalogue.bits(band="r", expnum=of["expnum"], ccdnum=of["ccdnum"]).query("plane == 'se'")
-    assert set(rows.bit) == bits
-    assert set(rows.n_pixels) == {1}
+MASK_VALUES = [
+    (-32768, np.int16, {15}),
+    (-1, np.int16, set(range(16))),
+    (-(1 << 31), np.int32, {23}),
+    (1 << 22 | 1 << 23 | 1, np.int32, {0, 22, 23}),
+    (1 << 15, np.uint16, {15}),
+    (65535, np.uint16, set(range(16))),
+    (1 << 40, np.int64, {23}),
+]
 
 
-@pytest.mark.parametrize("dtype", [np.int16, np.int64])
-def test_seg_of_any_integer_is_taken(dtype: type, survey: Survey) -> None:
-    seg: Pixels = np.zeros((128, 64), dtype)
-    seg[0, :5] = 9
-    rewrite(survey.path(BAD, "seg"), {"sci": seg})
-    survey.ingest()
-    assert row_of(survey, BAD).n_se_seg == 5
+def test_mask_value_is_unsigned_of_its_own_width(many: Survey) -> None:
+    for number, (value, dtype, _) in enumerate(MASK_VALUES):
+        bmask: Pixels = np.zeros((128, 64), dtype)
+        bmask[3, 4] = value
+        rewrite(many.path(number, "image"), {"msk": bmask})
+    assert not many.ingest().failures
+    with many.catalogue() as catalogue:
+        found = catalogue.bits(band="r").query("plane == 'se'")
+    for number, (value, dtype, bits) in enumerate(MASK_VALUES):
+        rows = found[found.expnum == many.epoch(number)["expnum"]]
+        assert set(rows.bit) == bits, (value, dtype)
+        assert set(rows.n_pixels) == {1}
 
 
-def test_plain_file_beside_packed_ones_gives_the_same_mask(survey: Survey) -> None:
-    survey.ingest()
-    before = survey.flags()
+def test_seg_of_any_integer_is_taken(stored: Survey) -> None:
+    for number, dtype in enumerate([np.int16, np.int64]):
+        seg: Pixels = np.zeros((128, 64), dtype)
+        seg[0, :5] = 9
+        rewrite(stored.path(number, "seg"), {"sci": seg})
+    stored.ingest()
+    assert [row_of(stored, number).n_se_seg for number in range(2)] == [5, 5]
+
+
+def test_plain_file_beside_packed_ones_gives_the_same_mask(ingested: Survey, stored: Survey) -> None:
     for number in (0, None):
-        rewrite(survey.path(number, "image"))
-    assert survey.ingest().n_epochs == 3
-    after = survey.flags()
-    assert all(np.array_equal(after[key], before[key]) for key in before)
+        rewrite(stored.path(number, "image"))
+    assert stored.ingest().n_epochs == 3
+    assert same(stored, ingested)
 
 
-def test_extension_may_be_a_number_and_in_either_case(survey: Survey) -> None:
-    survey.set_entry(BAD, {"image_ext": 1, "bmask_ext": 2, "weight_ext": "Wgt", "seg_ext": 1})
-    survey.ingest()
-    assert survey.check(BAD).equal
+def test_extension_may_be_a_number_and_in_either_case(stored: Survey) -> None:
+    stored.set_entry(BAD, {"image_ext": 1, "bmask_ext": 2, "weight_ext": "Wgt", "seg_ext": 1})
+    assert stored.ingest().n_epochs == 1
+    assert stored.check(BAD).equal
 
 
-def test_coadd_that_is_not_square_is_taken_as_it_is(survey: Survey) -> None:
-    with survey.editing() as info:
+def test_coadd_that_is_not_square_is_taken_as_it_is(stored: Survey) -> None:
+    with stored.editing() as info:
         del info["uramin"]
-    seg = survey.plane(None, "seg")[:100]
-    image = survey.path(None, "image")
+    seg = stored.plane(None, "seg")[:100]
+    image = stored.path(None, "image")
     rewrite(image, {ext: fitsio.read(image, ext=ext)[:100] for ext in ("sci", "msk", "wgt")})
-    rewrite(survey.path(None, "seg"), {"sci": seg})
-    survey.ingest()
-    assert all(survey.check(number).equal for number in range(3))
+    rewrite(stored.path(None, "seg"), {"sci": seg})
+    assert stored.ingest().n_epochs == 3
+    assert all(stored.check(number).equal for number in range(3))
 
 
-def test_missing_bkg_file_is_no_failure(survey: Survey) -> None:
+def test_missing_bkg_and_head_files_are_no_failure(survey: Survey) -> None:
     survey.path(0, "bkg").unlink()
-    assert not survey.ingest().failures
-
-
-@pytest.mark.parametrize("key", ["bkg_path", "psf_path", "head_path", "magzp", "image_flags", "filename"])
-def test_epoch_without_a_key_that_is_not_needed_is_taken(key: str, survey: Survey) -> None:
-    survey.set_entry(BAD, {key: ...})
-    assert not survey.ingest().failures
-
-
-def test_missing_head_file_is_no_failure(survey: Survey) -> None:
     survey.path(BAD, "head").unlink()
-    assert not survey.ingest().failures
+    report = survey.ingest()
+    assert (report.n_epochs, report.failures) == (6, ())
 
 
-def test_seg_ext_is_sci_when_absent(survey: Survey) -> None:
-    with survey.editing() as info:
-        info.pop("seg_ext", None)
+def test_epoch_without_a_key_that_is_not_needed_is_taken(survey: Survey) -> None:
+    # in two epochs, lest one key makes up for another
+    survey.set_entry(BAD, dict.fromkeys(("bkg_path", "head_path", "image_flags"), ...))
+    survey.set_entry(0, dict.fromkeys(("psf_path", "magzp", "filename"), ...))
+    report = survey.ingest()
+    assert (report.n_epochs, report.failures) == (6, ())
+
+
+def test_seg_ext_is_sci_when_absent(ingested: Survey, stored: Survey) -> None:
+    assert "seg_ext" not in stored.epoch(BAD)
+    with stored.editing() as info:
+        del info["seg_ext"]
         for each in info["src_info"]:
-            each.pop("seg_ext", None)
-    survey.ingest()
-    explicit = survey.flags()
-    survey.set_entry(None, {"seg_ext": "sci"})
-    survey.set_entry(BAD, {"seg_ext": "SCI"})
-    survey.ingest()
-    assert all(np.array_equal(explicit[key], flags) for key, flags in survey.flags().items())
+            each["seg_ext"] = "sci"
+        info["src_info"][BAD]["seg_ext"] = "SCI"
+    assert stored.ingest(force=True).n_epochs == 6
+    assert same(stored, ingested)
 
 
-def test_unknown_keys_are_no_failure(survey: Survey) -> None:
-    survey.set_entry(None, {"made_by": "somebody", "notes": {"a": [1, 2]}})
-    survey.set_entry(BAD, {"colour": "blue"})
-    assert not survey.ingest().failures
+def test_unknown_keys_are_no_failure(stored: Survey) -> None:
+    stored.set_entry(None, {"made_by": "somebody", "notes": {"a": [1, 2]}})
+    stored.set_entry(BAD, {"colour": "blue"})
+    assert not stored.ingest().failures
 
 
-def test_entry_may_leave_tile_and_band_out(survey: Survey) -> None:
-    survey.set_entry(BAD, {"tilename": ..., "band": ...})
-    assert not survey.ingest().failures
+def test_entry_may_leave_tile_and_band_out(stored: Survey) -> None:
+    stored.set_entry(BAD, {"tilename": ..., "band": ...})
+    assert not stored.ingest().failures
 
 
 def test_home_and_variables_in_paths_are_filled_in(
-    survey: Survey, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    stored: Survey, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     home = tmp_path / "home"
     home.mkdir()
-    shutil.copy(survey.path(BAD, "seg"), home / "seg.fits.fz")
+    shutil.copy(stored.path(BAD, "seg"), home / "seg.fits.fz")
     monkeypatch.setenv("HOME", str(home))
-    survey.set_entry(BAD, {"seg_path": "~/seg.fits.fz"})
-    assert not survey.ingest().failures
+    stored.set_entry(BAD, {"seg_path": "~/seg.fits.fz"})
+    report = stored.ingest()
+    assert (report.n_epochs, report.failures) == (1, ())
 
 
 @pytest.fixture
-def without_seg(survey: Survey) -> Survey:
-    """The survey with an epoch without segmentation map, ingested."""
-    survey.set_entry(BAD, {"seg_path": ...})
-    survey.ingest(allow_missing_se_seg=True)
-    return survey
+def without_seg(stored: Survey) -> Survey:
+    """The catalogue with an epoch that has lost its segmentation map, ingested again."""
+    stored.set_entry(BAD, {"seg_path": ...})
+    stored.ingest(allow_missing_se_seg=True)
+    return stored
 
 
 def test_epoch_without_seg_has_no_count_of_it(without_seg: Survey) -> None:
@@ -691,7 +739,7 @@ def test_epoch_without_seg_is_in_no_ccd_sum(without_seg: Survey) -> None:
         assert of["expnum"] not in set(catalogue.exposures().expnum)
 
 
-def test_epoch_without_seg_is_the_others_without_that_criterion(survey: Survey, without_seg: Survey) -> None:
+def test_epoch_without_seg_is_the_others_without_that_criterion(without_seg: Survey) -> None:
     of = without_seg.epoch(BAD)
     with without_seg.catalogue() as catalogue:
         bare = catalogue.mask(SPEC.tilename, "r", of["expnum"], of["ccdnum"]).flags()
@@ -729,9 +777,9 @@ def test_ingest_of_no_path_is_refused(survey: Survey) -> None:
         goodpix.ingest_tiles([], db=survey.database, masks=survey.masks)
 
 
-def test_yaml_is_read_as_utf_8(survey: Survey) -> None:
-    with survey.editing() as info:
+def test_yaml_is_read_as_utf_8(stored: Survey) -> None:
+    with stored.editing() as info:
         info["observer"] = "Gödel"
-    text = yaml.safe_dump(survey.info(), allow_unicode=True)
-    survey.info_path().write_text(text, encoding="utf-8")
-    assert not survey.ingest().failures
+    text = yaml.safe_dump(stored.info(), allow_unicode=True)
+    stored.info_path().write_text(text, encoding="utf-8")
+    assert not stored.ingest().failures

@@ -54,11 +54,14 @@ def db(ingested: Survey) -> list[str]:
     return ["--db", str(ingested.database)]
 
 
-# In processes of their own: streams and exit statuses are the operating system's.
+# Streams and exit statuses.
 
 
-def test_ingest_says_everything_on_standard_error(survey: Survey, tmp_path: Path) -> None:
-    done = process("ingest", survey.folder, cwd=tmp_path)
+def test_ingest_says_everything_on_standard_error(
+    survey: Survey, cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = cli("ingest", survey.folder)
     assert (done.status, done.out) == (0, "")
     assert [line.split(",")[0] for line in done.lines] == [
         f"{SPEC.tilename} i: 3 epochs made",
@@ -69,17 +72,21 @@ def test_ingest_says_everything_on_standard_error(survey: Survey, tmp_path: Path
     assert len(list((tmp_path / "goodpix-masks").rglob("*.parquet"))) == 2
 
 
-def test_query_writes_only_data_to_standard_output(ingested: Survey, db: list[str], tmp_path: Path) -> None:
-    done = process("epochs", *db, "--format", "csv", cwd=tmp_path)
+def test_query_writes_only_data_to_standard_output(db: list[str], cli: Run) -> None:
+    done = cli("epochs", *db, "--format", "csv")
     assert (done.status, done.err) == (0, "")
     assert len(pd.read_csv(io.StringIO(done.out))) == 6
 
 
-def test_failed_input_exits_1(survey: Survey, tmp_path: Path) -> None:
-    survey.path(0, "seg").unlink()
-    done = process("ingest", survey.folder, cwd=tmp_path)
+def test_failed_input_exits_1(stored: Survey, cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(stored.database.parent)
+    stored.path(0, "seg").unlink()
+    done = cli("ingest", stored.folder)
     assert (done.status, done.out) == (1, "")
     assert done.lines[-1] == "what failed and why: goodpix failures"
+
+
+# In processes of their own: streams and exit statuses are the operating system's.
 
 
 def test_wrong_usage_exits_2_in_one_line(tmp_path: Path) -> None:
@@ -87,11 +94,16 @@ def test_wrong_usage_exits_2_in_one_line(tmp_path: Path) -> None:
     assert (done.status, done.out, len(done.lines)) == (2, "", 1)
 
 
-def test_missing_catalogue_exits_2_in_one_line(tmp_path: Path) -> None:
-    done = process("epochs", cwd=tmp_path)
-    assert (done.status, done.out, len(done.lines)) == (2, "", 1)
-    assert done.err.startswith("goodpix: no catalogue at sqlite:///goodpix.db: goodpix ingest makes one")
-    assert list(tmp_path.iterdir()) == []
+def test_parquet_goes_to_standard_output_as_it_is(ingested: Survey, db: list[str], tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "goodpix", "tiles", *db, "--format", "parquet"],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=True,
+    )
+    assert done.stderr == b""
+    assert len(pd.read_parquet(io.BytesIO(done.stdout))) == 2
 
 
 def test_closed_standard_output_is_no_traceback(ingested: Survey, db: list[str], tmp_path: Path) -> None:
@@ -120,39 +132,25 @@ def test_interrupted_ingest_says_so_by_its_status(number: int, status: set[int],
     assert "Traceback" not in said
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Done]:
-    """The demonstration in an empty folder, and what it said."""
-    folder = tmp_path_factory.mktemp("demo")
-    return folder, process("demo", cwd=folder)
-
-
-def test_demo_makes_a_picture_from_nothing(demo: tuple[Path, Done]) -> None:
-    folder, done = demo
+def test_demo_makes_a_picture_from_nothing_and_can_be_run_again(
+    cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("MEDS_DIR", "put back afterwards")
+    done = cli("demo")
     assert done.status == 0, done.err
     assert (folder / "goodpix-demo" / "mask.png").read_bytes().startswith(b"\x89PNG")
     assert [path.name for path in folder.iterdir()] == ["goodpix-demo"]
-
-
-def test_demo_names_all_that_it_made(demo: tuple[Path, Done]) -> None:
-    folder, done = demo
     made = [line.split()[-1] for line in done.out.splitlines() if str(folder) in line and "Try" not in line]
     assert len(made) == 4
     assert all(Path(each).exists() for each in made)
-
-
-def test_demo_makes_a_catalogue_of_two_bands(demo: tuple[Path, Done], cli: Run) -> None:
-    folder, _ = demo
-    done = cli("tiles", "--db", folder / "goodpix-demo" / "goodpix.db", "--format", "csv")
-    assert len(pd.read_csv(io.StringIO(done.out))) == 2
-
-
-def test_demo_can_be_run_again(demo: tuple[Path, Done], cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder, _ = demo
-    monkeypatch.setenv("MEDS_DIR", "put back afterwards")
-    done = cli("demo", folder / "goodpix-demo")
-    assert done.status == 0
-    assert "nothing to do" in done.err
+    tiles = cli("tiles", "--db", folder / "goodpix-demo" / "goodpix.db", "--format", "csv")
+    assert len(pd.read_csv(io.StringIO(tiles.out))) == 2
+    again = cli("demo", folder / "goodpix-demo")
+    assert again.status == 0
+    assert "nothing to do" in again.err
 
 
 # Precedence: option, then what the database remembers, then the environment, then here.
@@ -238,17 +236,6 @@ def test_format_option_comes_before_the_ending(db: list[str], cli: Run, tmp_path
     assert len(json.loads((tmp_path / "tiles.csv").read_text())) == 2
 
 
-def test_parquet_goes_to_standard_output_as_it_is(ingested: Survey, db: list[str], tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "goodpix", "tiles", *db, "--format", "parquet"],
-        cwd=tmp_path,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=True,
-    )
-    assert len(pd.read_parquet(io.BytesIO(done.stdout))) == 2
-
-
 def test_json_has_null_where_there_is_no_number(db: list[str], cli: Run) -> None:
     found = json.loads(cli("epochs", *db, "--format", "json").out)
     assert [each["wcs_delta_pix"] is None for each in found] == [False, True, False] * 2
@@ -286,11 +273,11 @@ def test_empty_answer_is_an_empty_table(command: str, format_: str, db: list[str
         assert len(found.columns) > 5
 
 
-def test_failures_are_listed_with_their_reason(survey: Survey, cli: Run) -> None:
-    survey.path(0, "seg").unlink()
-    survey.ingest()
-    (found,) = json.loads(cli("failures", "--db", survey.database, "--format", "json").out)
-    assert found["failure_key"] == f"{survey.info_path()}#{survey.name(0)}"
+def test_failures_are_listed_with_their_reason(stored: Survey, cli: Run) -> None:
+    stored.path(0, "seg").unlink()
+    stored.ingest()
+    (found,) = json.loads(cli("failures", "--db", stored.database, "--format", "json").out)
+    assert found["failure_key"] == f"{stored.info_path()}#{stored.name(0)}"
     assert found["message"].endswith("no such file")
 
 
@@ -607,7 +594,7 @@ def test_command_without_catalogue_exits_2_in_one_line(
     monkeypatch.chdir(tmp_path)
     done = cli(*command.split())
     assert (done.status, done.out, len(done.lines)) == (2, "", 1)
-    assert "no catalogue at" in done.err
+    assert done.err.startswith("goodpix: no catalogue at sqlite:///goodpix.db: goodpix ingest makes one")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -70,22 +70,21 @@ def test_map_is_on_the_tiles_own_coadd(neighbours: Survey, ingested: Survey) -> 
         np.testing.assert_array_equal(catalogue.good_epoch_map(TILE, "r"), made(ingested).counts)
 
 
-def test_epoch_without_segmentation_stays_out_unless_se_seg_is_ignored(survey: Survey) -> None:
-    survey.set_entry(0, {"seg_path": ...})
-    survey.ingest(allow_missing_se_seg=True)
-    assert made(survey).n_epochs == 2
-    assert made(survey, goodpix.Selection(ignore=["SE_SEG"])).n_epochs == 3
+def test_epoch_without_segmentation_stays_out_unless_se_seg_is_ignored(stored: Survey) -> None:
+    stored.set_entry(0, {"seg_path": ...})
+    stored.ingest(allow_missing_se_seg=True)
+    assert made(stored).n_epochs == 2
+    assert made(stored, goodpix.Selection(ignore=["SE_SEG"])).n_epochs == 3
 
 
-def test_positions_count_from_the_coadds_own_offset(survey: Survey) -> None:
+def test_positions_count_from_the_coadds_own_offset(stored: Survey) -> None:
     # what the coadd has at a pixel moves with it
     own = goodpix.Selection(ignore=["COADD_SEG", "COADD_WEIGHT", "COADD_BMASK", "OFF_COADD"])
-    survey.ingest()
-    usual = made(survey, own).counts
-    survey.set_entry(None, {"position_offset": 3})
-    survey.ingest()
+    usual = made(stored, own).counts
+    stored.set_entry(None, {"position_offset": 3})
+    stored.ingest()
     # added to the coadd's pixels before its WCS: all of the sky lies two pixels further down and left
-    np.testing.assert_array_equal(made(survey, own).counts[:-2, :-2], usual[2:, 2:])
+    np.testing.assert_array_equal(made(stored, own).counts[:-2, :-2], usual[2:, 2:])
 
 
 def test_summary_has_a_row_per_number_of_epochs(ingested: Survey) -> None:
@@ -129,11 +128,11 @@ def test_fits_file_has_the_numbers_and_the_coadds_wcs(ingested: Survey, tmp_path
     np.testing.assert_allclose(sky, sky_of_pixels(coadd).reshape(2, -1), rtol=0, atol=1e-10)
 
 
-def test_fits_file_counts_from_one_whatever_the_coadds_offset(survey: Survey, tmp_path: Path) -> None:
-    survey.set_entry(None, {"position_offset": 0})
-    survey.ingest()
-    made(survey).save(tmp_path / "map.fits")
-    with survey.catalogue() as catalogue:
+def test_fits_file_counts_from_one_whatever_the_coadds_offset(stored: Survey, tmp_path: Path) -> None:
+    stored.set_entry(None, {"position_offset": 0})
+    stored.ingest()
+    made(stored).save(tmp_path / "map.fits")
+    with stored.catalogue() as catalogue:
         coadd = catalogue.mask(TILE, "r").row
     assert coadd is not None
     sky = np.array(WCS(fits.getheader(tmp_path / "map.fits", 1)).all_pix2world([0.0], [0.0], 0))

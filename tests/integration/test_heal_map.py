@@ -97,11 +97,11 @@ def test_map_of_nothing_is_empty(ingested: Survey) -> None:
         assert catalogue.healsparse_map(tilename="DES9999+0000").n_valid == 0
 
 
-def test_epoch_without_segmentation_stays_out_unless_se_seg_is_ignored(survey: Survey) -> None:
-    survey.set_entry(0, {"seg_path": ...})
-    survey.ingest(allow_missing_se_seg=True)
-    name = survey.epoch(0)["expnum"]
-    with survey.catalogue() as catalogue:
+def test_epoch_without_segmentation_stays_out_unless_se_seg_is_ignored(stored: Survey) -> None:
+    stored.set_entry(0, {"seg_path": ...})
+    stored.ingest(allow_missing_se_seg=True)
+    name = stored.epoch(0)["expnum"]
+    with stored.catalogue() as catalogue:
         assert catalogue.healsparse_map(expnum=name).n_valid == 0
         assert catalogue.healsparse_map(expnum=name, selection=goodpix.Selection(ignore=["SE_SEG"])).n_valid > 0
 

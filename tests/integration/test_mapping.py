@@ -210,29 +210,30 @@ def test_nearest_pixels_are_those_of_the_direct_way(number: int, way: str) -> No
     np.testing.assert_array_equal(got[:, ~tied], nearest(positions)[:, ~tied])
 
 
-@pytest.mark.slow
 @either_way
 @pytest.mark.parametrize("number", [3, 15])
-def test_every_pixel_of_a_ccd_is_that_of_the_direct_way(number: int, way: str) -> None:
+def test_pixels_of_strips_all_over_a_ccd_are_those_of_the_direct_way(number: int, way: str) -> None:
     # the tile is narrower than the CCD is long, so that part of the CCD is off it
     shape = (5000, 3000)
     ra, dec = middle(HEADERS[number])
     epoch, coadd = HEADERS[number], tan(ra + 0.01, dec - 0.03, shape)
     tile = NumberedTile.make(shape)
     got = good_epoch(mapping(epoch, coadd), tile)
-    n_tied = n_off = 0
-    for y0 in range(0, CCD[0], 512):
-        y, x = np.mgrid[y0 : y0 + 512, 0 : CCD[1]].astype(np.float64)
+    n_tied = n_off = n_pixels = 0
+    # the first rows and the last, and a twentieth of those between
+    for y0 in (0, *range(201, CCD[0] - 10, 203), CCD[0] - 10):
+        y, x = np.mgrid[y0 : y0 + 10, 0 : CCD[1]].astype(np.float64)
         positions = DIRECT[way](epoch, coadd, x.ravel(), y.ravel())
         expected = tile.at(nearest(positions, shape))
         tied = near_a_boundary(positions)
-        differs = got[y0 : y0 + 512].ravel() != expected
+        differs = got[y0 : y0 + 10].ravel() != expected
         assert not (differs & ~tied).any()
         n_tied += int(tied.sum())
         n_off += int((expected == int(Criterion.OFF_COADD)).sum())
-    # 0.3 are expected
-    assert n_tied <= 5
-    assert 0 < n_off < got.size / 2
+        n_pixels += expected.size
+    # 0.02 are expected
+    assert n_tied <= 2
+    assert 0 < n_off < n_pixels / 2
 
 
 @every_header
@@ -240,7 +241,7 @@ def test_every_pixel_of_a_ccd_is_that_of_the_direct_way(number: int, way: str) -
 def test_a_ten_millionth_of_a_pixel_decides(number: int, axis: int) -> None:
     epoch, tile = HEADERS[number], dithered(number)
     rng = np.random.default_rng([number, axis])
-    for row, column in zip(rng.integers(0, CCD[0], 5), rng.integers(0, CCD[1], 5), strict=True):
+    for row, column in zip(rng.integers(0, CCD[0], 2), rng.integers(0, CCD[1], 2), strict=True):
         where = np.array([float(column)]), np.array([float(row)])
         position = float(by_wcslib(epoch, tile, *where)[axis, 0])
         below = math.floor(position)
@@ -486,7 +487,7 @@ def small_solutions(draw: st.DrawFn) -> Cards:
     return cards
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(small_solutions(), st.floats(-0.4, 0.4), st.floats(-0.4, 0.4), st.floats(0, 2047), st.floats(0, 4095))
 def test_any_small_solution_maps_as_wcslib_maps_it(epoch: Cards, east: float, north: float, x: float, y: float) -> None:
     dec = min(90.0, max(-90.0, float(epoch["CRVAL2"]) + north))

@@ -46,7 +46,7 @@ HERE = PLACES["south"]
 def everywhere(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SmallSky:
     """A catalogue about each of the places; nobody changes it."""
     folder = tmp_path_factory.mktemp("sky")
-    return SmallSky.make(f"sqlite:///{folder / 'sky.db'}", folder, *request.param)
+    return SmallSky.make(f"sqlite:///{folder / 'sky.db'}", folder, *request.param, n_images=8)
 
 
 @pytest.fixture(scope="module")
@@ -92,44 +92,45 @@ def pixel(image: Image, ra: float, dec: float) -> tuple[int, int]:
 
 
 def test_epochs_are_those_that_wcslib_finds(everywhere: SmallSky) -> None:
-    n_found = 0
+    places = around(everywhere, 60)
     with everywhere.catalogue() as cat:
-        for ra, dec in around(everywhere, 60):
-            found = cat.at(ra, dec, reasons=False)
-            expected = everywhere.seen(ra, dec)
-            assert keys(found) == [image.key for image in expected]
-            n_found += len(expected)
-    assert n_found > 30
+        found = cat.at(*np.transpose(places), reasons=False)
+    for number, place in enumerate(places):
+        assert keys(found[found.position == number]) == [image.key for image in everywhere.seen(*place)]
+    assert len(found) > 30
 
 
 def test_x_and_y_are_those_of_wcslib(everywhere: SmallSky) -> None:
     by_key = {image.key: image for image in everywhere.images}
+    coadds = {name: WCS(fits.Header(list(cards.items()))) for name, cards in everywhere.coadds.items()}
+    places = around(everywhere, 20)
     with everywhere.catalogue() as cat:
-        for ra, dec in around(everywhere, 20):
-            for row in records(cat.at(ra, dec, reasons=False)):
-                image = by_key[(row.tilename, row.band, row.expnum, row.ccdnum)]
-                np.testing.assert_allclose([row.x, row.y], image.positions(ra, dec)[:, 0], rtol=0, atol=1e-6)
-                coadd = WCS(fits.Header(list(everywhere.coadds[row.tilename].items())))
-                expected = np.ravel(coadd.wcs_world2pix(ra, dec, 0))
-                np.testing.assert_allclose([row.coadd_x, row.coadd_y], expected, rtol=0, atol=1e-6)
-                inside = -0.5 <= expected[0] < 119.5 and -0.5 <= expected[1] < 109.5
-                assert row.on_coadd == inside
+        found = cat.at(*np.transpose(places), reasons=False)
+    for row in records(found):
+        image, place = by_key[(row.tilename, row.band, row.expnum, row.ccdnum)], places[row.position]
+        np.testing.assert_allclose([row.x, row.y], image.positions(*place)[:, 0], rtol=0, atol=1e-6)
+        expected = np.ravel(coadds[row.tilename].wcs_world2pix(*place, 0))
+        np.testing.assert_allclose([row.coadd_x, row.coadd_y], expected, rtol=0, atol=1e-6)
+        inside = -0.5 <= expected[0] < 119.5 and -0.5 <= expected[1] < 109.5
+        assert row.on_coadd == inside
+    assert len(found) > 10
 
 
 def test_flags_and_reasons_are_those_of_the_nearest_pixel(everywhere: SmallSky) -> None:
     by_key = {image.key: image for image in everywhere.images}
     kinds = set()
+    places = around(everywhere, 60)
     with everywhere.catalogue() as cat:
-        for ra, dec in around(everywhere, 20):
-            for row in records(cat.at(ra, dec)):
-                image = by_key[(row.tilename, row.band, row.expnum, row.ccdnum)]
-                flags = int(image.flags[pixel(image, ra, dec)])
-                assert row.flags == flags
-                assert row.good == (flags == 0)
-                assert row.criteria == ", ".join(str(each.name) for each in Criterion if flags & each)
-                assert row.se_bits == ", ".join(DES_Y6.name("se", b) for b in range(24) if flags >> (8 + b) & 1)
-                assert row.coadd_bits == ", ".join(DES_Y6.name("coadd", b) for b in range(24) if flags >> (32 + b) & 1)
-                kinds.add(flags)
+        found = cat.at(*np.transpose(places))
+    for row in records(found):
+        image = by_key[(row.tilename, row.band, row.expnum, row.ccdnum)]
+        flags = int(image.flags[pixel(image, *places[row.position])])
+        assert row.flags == flags
+        assert row.good == (flags == 0)
+        assert row.criteria == ", ".join(str(each.name) for each in Criterion if flags & each)
+        assert row.se_bits == ", ".join(DES_Y6.name("se", b) for b in range(24) if flags >> (8 + b) & 1)
+        assert row.coadd_bits == ", ".join(DES_Y6.name("coadd", b) for b in range(24) if flags >> (32 + b) & 1)
+        kinds.add(flags)
     assert len(kinds) > 6
 
 
@@ -140,18 +141,18 @@ def test_the_ingested_tile_has_what_its_images_say(ingested: Survey) -> None:
         by_expnum = dict(zip(cat.epochs().expnum, map(json.loads, solutions), strict=True))
         coadd = cat.tiles().iloc[0]
         rng = np.random.default_rng(4)
-        for ra, dec in zip(
-            coadd.ra_cent + rng.uniform(-0.006, 0.006, 25), coadd.dec_cent + rng.uniform(-0.006, 0.006, 25), strict=True
-        ):
-            expected = {}
-            for band, entry in entries:
-                wcs = WCS(fits.Header(list(by_expnum[entry["expnum"]].items())))
-                x, y = (int(each) for each in np.floor(np.ravel(wcs.wcs_world2pix(ra, dec, 0)) + 0.5))
+        ra, dec = coadd.ra_cent + rng.uniform(-0.006, 0.006, 25), coadd.dec_cent + rng.uniform(-0.006, 0.006, 25)
+        expected = {}
+        for band, entry in entries:
+            flags = cat.mask(SPEC.tilename, band, entry["expnum"], entry["ccdnum"]).flags()
+            wcs = WCS(fits.Header(list(by_expnum[entry["expnum"]].items())))
+            nearest = np.floor(np.transpose(wcs.wcs_world2pix(ra, dec, 0)) + 0.5).astype(int)
+            for position, (x, y) in enumerate(nearest.tolist()):
                 if 0 <= x < SPEC.ccd_shape[1] and 0 <= y < SPEC.ccd_shape[0]:
-                    mask = cat.mask(SPEC.tilename, band, entry["expnum"], entry["ccdnum"])
-                    expected[entry["expnum"]] = int(mask.flags()[y, x])
-            found = cat.at(ra, dec)
-            assert dict(zip(found.expnum, found["flags"], strict=True)) == expected
+                    expected[position, entry["expnum"]] = int(flags[y, x])
+        found = cat.at(ra, dec)
+    assert dict(zip(zip(found.position, found.expnum, strict=True), found["flags"], strict=True)) == expected
+    assert len(expected) > 10
 
 
 @pytest.mark.parametrize("axis", [0, 1])
@@ -160,19 +161,22 @@ def test_an_image_ends_half_a_pixel_beyond_the_middle_of_its_last_pixel(
     axis: int, side: int, sky: SmallSky, cat: goodpix.Catalogue
 ) -> None:
     edge = (SHAPE[1 - axis] - 0.5) if side else -0.5
-    for image in sky.images[::3]:
-        for step in (-1e-4, 1e-4):
-            xy = np.array([11.3, 17.8])
-            xy[axis] = edge + step
-            ra, dec = WCS(fits.Header(list(image.cards.items()))).wcs_pix2world(*(xy + image.offset), 1)
-            inside = (step < 0) == bool(side)
-            assert (image.key in keys(cat.at(float(ra), float(dec), reasons=False))) == inside
+    asked = [(image, step) for image in sky.images[::3] for step in (-1e-4, 1e-4)]
+    places = []
+    for image, step in asked:
+        xy = np.array([11.3, 17.8])
+        xy[axis] = edge + step
+        places.append(WCS(fits.Header(list(image.cards.items()))).wcs_pix2world(*(xy + image.offset), 1))
+    found = cat.at(*np.transpose(places), reasons=False)
+    for number, (image, step) in enumerate(asked):
+        inside = (step < 0) == bool(side)
+        assert (image.key in keys(found[found.position == number])) == inside
 
 
 def test_both_databases_give_the_same(
-    database_url: str, tmp_path: Path, there: tuple[float, float], cat: goodpix.Catalogue
+    postgres_database: str, tmp_path: Path, there: tuple[float, float], cat: goodpix.Catalogue
 ) -> None:
-    made = SmallSky.make(database_url, tmp_path, *HERE)
+    made = SmallSky.make(postgres_database, tmp_path, *HERE)
     with made.catalogue() as other:
         for given in ({}, {"radius": 0.3}, {"unique": True}, {"band": "r", "min": {"expnum": 1003}}):
             pd.testing.assert_frame_equal(other.at(*there, **given), cat.at(*there, **given))
@@ -250,13 +254,13 @@ def test_right_ascension_may_be_of_any_turn(turns: int, there: tuple[float, floa
     pd.testing.assert_frame_equal(found.assign(ra=ra), cat.at(ra, dec), rtol=1e-9)
 
 
-@pytest.mark.parametrize("ra", [-1e-17, -1e-14, 360.0, 0.0])
-def test_right_ascension_zero_has_no_gap(ra: float, tmp_path: Path) -> None:
+def test_right_ascension_zero_has_no_gap(tmp_path: Path) -> None:
     made = SmallSky.make(f"sqlite:///{tmp_path / 'sky.db'}", tmp_path, *PLACES["RA 0"], n_images=6)
     with made.catalogue() as cat:
-        found = cat.at(ra, 20.0, radius=0.5, reasons=False)
-        assert keys(found) == keys(cat.at(1e-9, 20.0, radius=0.5, reasons=False))
-        assert len(found) > 0
+        expected = keys(cat.at(1e-9, 20.0, radius=0.5, reasons=False))
+        assert expected
+        for ra in (-1e-17, -1e-14, 360.0, 0.0):
+            assert keys(cat.at(ra, 20.0, radius=0.5, reasons=False)) == expected
 
 
 # A disc, a polygon.
@@ -272,27 +276,29 @@ def test_disc_finds_what_has_a_part_in_it(radius: float, everywhere: SmallSky) -
     # the nearest direction of the edges is this much further away at most
     slack = math.radians(SCALE) / 16
     n_sure = 0
+    places = around(everywhere, 3)
     with everywhere.catalogue() as cat:
-        for ra, dec in around(everywhere, 6):
-            centre = unit_vectors(ra, dec)
-            found = set(keys(cat.at(ra, dec, radius=radius, reasons=False)))
-            for image in everywhere.images:
-                nearest = float(np.sqrt(((grids[image.key].T - centre) ** 2).sum(axis=1)).min())
-                if nearest <= chord(radius) or image.holds(ra, dec)[0]:
-                    assert image.key in found
-                elif nearest > chord(radius) + slack:
-                    assert image.key not in found
-                else:
-                    continue
-                n_sure += 1
-    assert n_sure > 0.9 * 6 * len(everywhere.images)
+        every = cat.at(*np.transpose(places), radius=radius, reasons=False)
+    for number, (ra, dec) in enumerate(places):
+        centre = unit_vectors(ra, dec)
+        found = set(keys(every[every.position == number]))
+        for image in everywhere.images:
+            nearest = float(np.sqrt(((grids[image.key].T - centre) ** 2).sum(axis=1)).min())
+            if nearest <= chord(radius) or image.holds(ra, dec)[0]:
+                assert image.key in found
+            elif nearest > chord(radius) + slack:
+                assert image.key not in found
+            else:
+                continue
+            n_sure += 1
+    assert n_sure > 0.9 * len(places) * len(everywhere.images)
 
 
 @pytest.mark.parametrize(("inward", "touches"), [(-1e-4, False), (1e-4, True)], ids=["short of it", "over it"])
 def test_disc_touches_an_edge_to_a_few_thousandths_of_a_pixel(
     inward: float, touches: bool, sky: SmallSky, cat: goodpix.Catalogue
 ) -> None:
-    for image in sky.images[::2]:
+    for image in sky.images[::5]:
         wcs = WCS(fits.Header(list(image.cards.items())))
         centre = wcs.wcs_pix2world([6.0 + image.offset], [-4.0 + image.offset], 1)
         edge = wcs.wcs_pix2world(np.linspace(-0.5, SHAPE[1] - 0.5, 30_001) + image.offset, -0.5 + image.offset, 1)
@@ -376,7 +382,7 @@ def test_polygon_finds_what_has_a_part_in_it(polygon: list[tuple[float, float]],
         found = set(keys(cat.at(polygon=vertices, reasons=False)))
     expected = set()
     for image in everywhere.images:
-        if inside_polygon(vertices, image.directions(4)).any() or image.holds(*fine(vertices).T).any():
+        if inside_polygon(vertices, image.directions(1)).any() or image.holds(*fine(vertices).T).any():
             expected.add(image.key)
     assert found == expected
 
@@ -425,8 +431,10 @@ def test_each_epoch_of_an_area_is_there_once(cat: goodpix.Catalogue, sky: SmallS
 
 def test_unique_gives_each_ccd_image_once(sky: SmallSky, cat: goodpix.Catalogue) -> None:
     n_shared = 0
-    for ra, dec in around(sky, 60):
-        every, once = cat.at(ra, dec, reasons=False), cat.at(ra, dec, reasons=False, unique=True)
+    places = around(sky, 60)
+    frames = [cat.at(*np.transpose(places), reasons=False, unique=unique) for unique in (False, True)]
+    for number, (ra, dec) in enumerate(places):
+        every, once = (frame[frame.position == number] for frame in frames)
         assert not once.duplicated(["band", "expnum", "ccdnum"]).any()
         assert set(map(tuple, every[KEY[1:]].to_numpy().tolist())) == set(map(tuple, once[KEY[1:]].to_numpy().tolist()))
         n_shared += len(every) - len(once)
@@ -441,16 +449,14 @@ def test_unique_gives_each_ccd_image_once(sky: SmallSky, cat: goodpix.Catalogue)
     assert n_shared > 20
 
 
-def test_unique_prefers_the_tile_in_whose_unique_region_the_position_lies(tmp_path: Path) -> None:
-    made = SmallSky.make(f"sqlite:///{tmp_path / 'sky.db'}", tmp_path, *HERE)
-    with made.catalogue() as cat:
-        shared = cat.at(*HERE, radius=2.0, reasons=False).groupby(KEY[1:]).filter(lambda rows: len(rows) == 2)
-        expnum, ccdnum, band = (shared.iloc[0][name] for name in ("expnum", "ccdnum", "band"))
-        one: dict[str, Any] = {"expnum": int(expnum), "ccdnum": int(ccdnum), "band": str(band)}
-        for east, tilename in ((0.1, "EAST"), (-0.1, "WEST")):
-            ra = HERE[0] + east / math.cos(math.radians(HERE[1]))
-            found = cat.at(ra, HERE[1], radius=2.0, unique=True, reasons=False, **one)
-            assert found.tilename.tolist() == [tilename]
+def test_unique_prefers_the_tile_in_whose_unique_region_the_position_lies(cat: goodpix.Catalogue) -> None:
+    shared = cat.at(*HERE, radius=2.0, reasons=False).groupby(KEY[1:]).filter(lambda rows: len(rows) == 2)
+    expnum, ccdnum, band = (shared.iloc[0][name] for name in ("expnum", "ccdnum", "band"))
+    one: dict[str, Any] = {"expnum": int(expnum), "ccdnum": int(ccdnum), "band": str(band)}
+    for east, tilename in ((0.1, "EAST"), (-0.1, "WEST")):
+        ra = HERE[0] + east / math.cos(math.radians(HERE[1]))
+        found = cat.at(ra, HERE[1], radius=2.0, unique=True, reasons=False, **one)
+        assert found.tilename.tolist() == [tilename]
 
 
 def test_unique_without_unique_regions_prefers_what_is_on_the_coadd_then_the_first_tile(tmp_path: Path) -> None:
@@ -461,8 +467,10 @@ def test_unique_without_unique_regions_prefers_what_is_on_the_coadd_then_the_fir
     engine.dispose()
     with made.catalogue() as cat:
         chosen = set()
-        for ra, dec in around(made, 60):
-            every, once = cat.at(ra, dec, reasons=False), cat.at(ra, dec, reasons=False, unique=True)
+        places = around(made, 60)
+        frames = [cat.at(*np.transpose(places), reasons=False, unique=unique) for unique in (False, True)]
+        for number in range(len(places)):
+            every, once = (frame[frame.position == number] for frame in frames)
             for row in records(once):
                 same = every[(every.band == row.band) & (every.expnum == row.expnum)]
                 on_coadd = same[same.on_coadd] if same.on_coadd.any() else same
@@ -490,17 +498,16 @@ SELECTIONS = {
 @pytest.mark.parametrize("selection", SELECTIONS.values(), ids=SELECTIONS)
 def test_selection_gives_what_the_masks_give(selection: Selection, sky: SmallSky, cat: goodpix.Catalogue) -> None:
     n_good, n_cut = 0, 0
-    for ra, dec in around(sky, 25):
-        for row in records(cat.at(ra, dec, selection=selection)):
-            mask = cat.mask(row.tilename, row.band, row.expnum, row.ccdnum)
-            y, x = int(np.floor(row.y + 0.5)), int(np.floor(row.x + 0.5))
-            failing = int(mask.criteria(selection)[y, x])
-            names = [str(each.name) for each in Criterion if failing & each] + ["OWN_CUT"] * bool(failing & 0x80)
-            assert row.criteria == ", ".join(names)
-            assert row.good == mask.good(selection)[y, x]
-            assert row.flags == mask.flags()[y, x]
-            n_good += row.good
-            n_cut += "OWN_CUT" in names
+    for row in records(cat.at(*np.transpose(around(sky, 25)), selection=selection)):
+        mask = cat.mask(row.tilename, row.band, row.expnum, row.ccdnum)
+        y, x = int(np.floor(row.y + 0.5)), int(np.floor(row.x + 0.5))
+        failing = int(mask.criteria(selection)[y, x])
+        names = [str(each.name) for each in Criterion if failing & each] + ["OWN_CUT"] * bool(failing & 0x80)
+        assert row.criteria == ", ".join(names)
+        assert row.good == mask.good(selection)[y, x]
+        assert row.flags == mask.flags()[y, x]
+        n_good += row.good
+        n_cut += "OWN_CUT" in names
     assert n_good > 0
     assert (n_cut > 0) == bool(selection.border)
 
@@ -542,7 +549,7 @@ def test_a_missing_mask_file_is_said(without_masks: SmallSky) -> None:
     ],
 )
 def test_filters_choose_epochs(filters: dict[str, Any], keep: Any, sky: SmallSky, cat: goodpix.Catalogue) -> None:
-    found = cat.at(*HERE, radius=40.0, reasons=False, **filters)
+    found = cat.at(*HERE, radius=2.0, reasons=False, **filters)
     assert keys(found) == [image.key for image in sky.images if keep(image)]
 
 

@@ -89,28 +89,28 @@ def test_area_of_one_epoch_is_that_of_its_good_pixels(ingested: Survey) -> None:
     assert found == pytest.approx(one.area_good_unique, rel=5e-3)
 
 
-def test_tile_without_limits_counts_as_a_whole(survey: Survey) -> None:
+def test_tile_without_limits_counts_as_a_whole(stored: Survey) -> None:
     for band in SPEC.bands:
-        survey.set_entry(None, dict.fromkeys(LIMITS, ...), band)
-    survey.ingest()
-    with survey.catalogue() as catalogue:
+        stored.set_entry(None, dict.fromkeys(LIMITS, ...), band)
+    stored.ingest()
+    with stored.catalogue() as catalogue:
         found = catalogue.sky_area()
         assert found == pytest.approx(plain_area(catalogue, TILE, None), rel=1e-11)
 
 
-def test_epoch_without_segmentation_stays_out_unless_se_seg_is_ignored(survey: Survey) -> None:
-    survey.set_entry(0, {"seg_path": ...})
-    survey.ingest(allow_missing_se_seg=True)
-    name = survey.epoch(0)["expnum"]
-    with survey.catalogue() as catalogue:
+def test_epoch_without_segmentation_stays_out_unless_se_seg_is_ignored(stored: Survey) -> None:
+    stored.set_entry(0, {"seg_path": ...})
+    stored.ingest(allow_missing_se_seg=True)
+    name = stored.epoch(0)["expnum"]
+    with stored.catalogue() as catalogue:
         assert catalogue.sky_area(expnum=name) == 0
         assert catalogue.sky_area(goodpix.Selection(ignore=["SE_SEG"]), expnum=name) > 0
 
 
-def test_coadds_of_different_pixels_are_refused_with_both_named(survey: Survey) -> None:
-    survey.set_entry(None, {"position_offset": 0}, "i")
-    survey.ingest()
-    with survey.catalogue() as catalogue:
+def test_coadds_of_different_pixels_are_refused_with_both_named(stored: Survey) -> None:
+    stored.set_entry(None, {"position_offset": 0}, "i")
+    stored.ingest()
+    with stored.catalogue() as catalogue:
         with pytest.raises(UsageError, match=f"tile {TILE}: the coadds of bands i and r have different"):
             catalogue.sky_area()
         assert catalogue.sky_area(band="i") > 0

@@ -106,11 +106,11 @@ def test_width_is_the_same_whoever_measures(larger: Survey) -> None:
         assert catalogue.mask_width(radii=[0], band="u").empty
 
 
-def test_epochs_that_cannot_be_used_are_left_out_of_a_width(survey: Survey, caplog: pytest.LogCaptureFixture) -> None:
-    break_card(survey.path(0, "image"), "SCI", "SKYSIGMA", None)
-    survey.set_entry(1, {"seg_path": ...})
-    survey.ingest(allow_missing_se_seg=True)
-    with survey.catalogue() as catalogue:
+def test_epochs_that_cannot_be_used_are_left_out_of_a_width(stored: Survey, caplog: pytest.LogCaptureFixture) -> None:
+    break_card(stored.path(0, "image"), "SCI", "SKYSIGMA", None)
+    stored.set_entry(1, {"seg_path": ...})
+    stored.ingest(allow_missing_se_seg=True)
+    with stored.catalogue() as catalogue:
         found = catalogue.mask_width(radii=[0, 1], band="r")
         assert found["n_left_out"].tolist() == [3, 3]
         assert found["median"].isna().all()
