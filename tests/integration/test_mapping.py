@@ -3,6 +3,7 @@
 import importlib.resources
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -210,27 +211,44 @@ def test_nearest_pixels_are_those_of_the_direct_way(number: int, way: str) -> No
     np.testing.assert_array_equal(got[:, ~tied], nearest(positions)[:, ~tied])
 
 
-@either_way
-@pytest.mark.parametrize("number", [3, 15])
-def test_pixels_of_strips_all_over_a_ccd_are_those_of_the_direct_way(number: int, way: str) -> None:
+def compare_rows(number: int, way: str, rows: Iterable[tuple[int, int]]) -> tuple[int, int, int]:
+    """Hold rows of a CCD against the direct way; return how many pixels there are, near a boundary, off the tile."""
     # the tile is narrower than the CCD is long, so that part of the CCD is off it
     shape = (5000, 3000)
     ra, dec = middle(HEADERS[number])
     epoch, coadd = HEADERS[number], tan(ra + 0.01, dec - 0.03, shape)
     tile = NumberedTile.make(shape)
     got = good_epoch(mapping(epoch, coadd), tile)
-    n_tied = n_off = n_pixels = 0
-    # the first rows and the last, and a twentieth of those between
-    for y0 in (0, *range(201, CCD[0] - 10, 203), CCD[0] - 10):
-        y, x = np.mgrid[y0 : y0 + 10, 0 : CCD[1]].astype(np.float64)
+    n_pixels = n_tied = n_off = 0
+    for y0, y1 in rows:
+        y, x = np.mgrid[y0:y1, 0 : CCD[1]].astype(np.float64)
         positions = DIRECT[way](epoch, coadd, x.ravel(), y.ravel())
         expected = tile.at(nearest(positions, shape))
         tied = near_a_boundary(positions)
-        differs = got[y0 : y0 + 10].ravel() != expected
+        differs = got[y0:y1].ravel() != expected
         assert not (differs & ~tied).any()
         n_tied += int(tied.sum())
         n_off += int((expected == int(Criterion.OFF_COADD)).sum())
         n_pixels += expected.size
+    return n_pixels, n_tied, n_off
+
+
+@pytest.mark.slow
+def test_every_pixel_of_a_ccd_is_that_of_the_direct_way() -> None:
+    n_pixels, n_tied, n_off = compare_rows(15, "wcslib", [(y0, y0 + 512) for y0 in range(0, CCD[0], 512)])
+    assert n_pixels == CCD[0] * CCD[1]
+    # 0.3 are expected
+    assert n_tied <= 5
+    assert 0 < n_off < n_pixels / 2
+
+
+@either_way
+@pytest.mark.parametrize("number", [3, 15])
+def test_pixels_of_strips_all_over_a_ccd_are_those_of_the_direct_way(number: int, way: str) -> None:
+    # the first rows and the last, and a twentieth of those between
+    n_pixels, n_tied, n_off = compare_rows(
+        number, way, [(y0, y0 + 10) for y0 in (0, *range(201, CCD[0] - 10, 203), CCD[0] - 10)]
+    )
     # 0.02 are expected
     assert n_tied <= 2
     assert 0 < n_off < n_pixels / 2
