@@ -55,6 +55,7 @@ def criteria_twin(flags: FlagsImage, selection: Selection) -> npt.NDArray[np.uin
     return out
 
 
+@settings(max_examples=30)
 @given(flags_images(), grown_selections)
 def test_recut_is_the_selection_on_pixels(image: FlagsImage, selection: Selection) -> None:
     mask, expected = Mask(KEY, encode(image)), criteria_twin(image, selection)
