@@ -21,6 +21,7 @@ SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
 ARGUMENTS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    *("--disable-software-rasterizer", "--disable-gpu-rasterization"),  # SwiftShader draws for all a processor has
 ]
 # for what does not come; the machine may be busy with much else
 PATIENCE_MS = 180_000
@@ -120,24 +121,26 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """What a person who has never been here has open."""
+    """A window, whose pages are those of one person after another: what they load is cached."""
     opened = browser.new_context(viewport={"width": 1400, "height": 1000}, accept_downloads=True)
     opened.set_default_timeout(PATIENCE_MS)
+    opened.new_page()  # a window without pages would be closed
     yield opened
     opened.close()
 
 
 @pytest.fixture
 def watched(context: BrowserContext, request: pytest.FixtureRequest) -> Iterator[Watched]:
-    """A page of which nothing may go wrong and nothing leave the machine; a picture of it is kept."""
+    """A page of which nothing may go wrong and nothing leave the machine; a picture of what is in sight is kept."""
+    context.clear_cookies()
     page = context.new_page()
     seen = Watched(page)
     yield seen
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     name = re.sub(r"\W+", "-", request.node.name.removeprefix("test_")).strip("-")
-    seen.picture(SCREENSHOTS / f"{name}.png")
+    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+    page.close()
     assert seen.problems == []
     assert seen.foreign == []
 

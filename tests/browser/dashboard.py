@@ -54,11 +54,12 @@ class Dashboard:
     said: list[str]
 
     def stop(self, number: int = signal.SIGTERM) -> tuple[int, str]:
-        """End it, and return its exit status and what it said since."""
+        """End it, if it has not ended, and return its exit status and what it said since the last call."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        _, said = self.process.communicate()
-        return self.process.returncode, said
+        assert self.process.stderr is not None
+        said = "" if self.process.stderr.closed else self.process.communicate()[1]
+        return self.process.wait(), said
 
 
 @dataclass(slots=True)

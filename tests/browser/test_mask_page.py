@@ -2,7 +2,8 @@
 
 import io
 import re
-import time
+import threading
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -210,15 +211,19 @@ def test_the_next_epoch_of_the_same_place_is_shown_there(
 def test_an_epoch_that_is_still_being_read_is_left_from_there(
     page: Page, demo: Path, mask: goodpix.Mask, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    open_mask = OpenMasks.open
+    open_mask, under_way, left = OpenMasks.open, threading.Event(), threading.Event()
 
     def slowly(masks: OpenMasks, key: MaskKey, selection: goodpix.Selection) -> OpenMask:
         if key.expnum != mask.key.expnum:
-            time.sleep(1.5)
+            if under_way.is_set():  # the step back asks for it, too
+                left.set()
+            under_way.set()
+            left.wait()
         return open_mask(masks, key, selection)
 
     monkeypatch.setattr(OpenMasks, "open", slowly)
-    with goodpix.Catalogue(demo / "goodpix.db") as opened, opened.dashboard() as served:
+    with goodpix.Catalogue(demo / "goodpix.db") as opened, opened.dashboard() as served, ExitStack() as stack:
+        stack.callback(left.set)  # whatever fails, nothing waits for ever
         open_page(page, served, f"{address}&pixel={mask.shape[1] // 2},{mask.shape[0] // 2}")
         page.get_by_role("button", name="Next", exact=True).click()
         expect(page).not_to_have_url(re.compile(f"expnum={mask.key.expnum}&"))

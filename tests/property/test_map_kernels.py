@@ -36,7 +36,7 @@ def inside(pixels: npt.NDArray[np.int64], shape: tuple[int, int]) -> Bools:
     return within
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.data(), shapes, shapes, seeds)
 def test_nearest_pixels_are_marked_as_by_the_twin(
     data: st.DataObject, shape: tuple[int, int], coadd_shape: tuple[int, int], seed: int
@@ -57,7 +57,7 @@ def test_nearest_pixels_are_marked_as_by_the_twin(
     assert not marks.any()
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.data(), shapes, shapes, seeds)
 def test_covered_pixels_are_those_of_the_twin(
     data: st.DataObject, shape: tuple[int, int], coadd_shape: tuple[int, int], seed: int

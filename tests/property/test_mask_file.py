@@ -16,7 +16,7 @@ from .strategies import masks
 nullable_floats = st.none() | st.floats(allow_nan=False, allow_infinity=False)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(st.lists(masks, min_size=1, max_size=3), st.data())
 def test_reading_undoes_writing(several: list[Runs], data: st.DataObject) -> None:
     written = [(coadd_row(several[0]), several[0])]

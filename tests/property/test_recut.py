@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
@@ -55,6 +55,7 @@ def criteria_twin(flags: FlagsImage, selection: Selection) -> npt.NDArray[np.uin
     return out
 
 
+@settings(max_examples=30)
 @given(flags_images(), grown_selections)
 def test_recut_is_the_selection_on_pixels(image: FlagsImage, selection: Selection) -> None:
     mask, expected = Mask(KEY, encode(image)), criteria_twin(image, selection)
@@ -64,6 +65,7 @@ def test_recut_is_the_selection_on_pixels(image: FlagsImage, selection: Selectio
     assert np.array_equal(mask.recut(selection).flags() >> 8, image >> 8)
 
 
+@settings(max_examples=25)
 @given(st.data(), flags_images(), grown_selections)
 def test_recut_of_a_cutout_is_the_cutout_of_the_recut(
     data: st.DataObject, image: FlagsImage, selection: Selection
@@ -87,6 +89,7 @@ OPERATORS: list[tuple[Callable[[Any, Any], Any], Callable[[Any, Any], Any]]] = [
 
 
 @pytest.mark.parametrize(("combine", "twin"), OPERATORS, ids=["and", "or", "xor"])
+@settings(max_examples=20)
 @given(st.data())
 def test_combined_runs_are_combined_pixels(
     combine: Callable[[Any, Any], Mask], twin: Callable[[Any, Any], Any], data: st.DataObject
@@ -100,6 +103,7 @@ def test_combined_runs_are_combined_pixels(
     assert found.encoded.lengths.sum() == one.size
 
 
+@settings(max_examples=25)
 @given(st.data(), flags_images(), grown_selections, st.sampled_from([operator.and_, operator.or_, operator.xor]))
 def test_cutouts_combine_to_the_cutout_of_what_is_combined(
     data: st.DataObject, one: FlagsImage, selection: Selection, combine: Callable[[Any, Any], Mask]
@@ -111,6 +115,7 @@ def test_cutouts_combine_to_the_cutout_of_what_is_combined(
     assert np.array_equal((~parts[0]).criteria(selection), parts[3].criteria(selection))
 
 
+@settings(max_examples=25)
 @given(st.data(), flags_images())
 def test_border_is_the_images_whatever_is_made_of_a_cutout(data: st.DataObject, image: FlagsImage) -> None:
     mask, selection = Mask(KEY, encode(image)), Selection(border=data.draw(st.integers(1, 4)))

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 import numpy as np
 import numpy.typing as npt
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -168,6 +168,7 @@ def test_cutout_is_a_slice(data: st.DataObject, image: FlagsImage) -> None:
     assert (part.x0, part.y0) == (box.x0, box.y0)
 
 
+@settings(max_examples=25)
 @given(st.data(), flags_images())
 def test_cutout_of_a_cutout_keeps_its_place(data: st.DataObject, image: FlagsImage) -> None:
     part = Mask(KEY, encode(image))
@@ -178,6 +179,7 @@ def test_cutout_of_a_cutout_keeps_its_place(data: st.DataObject, image: FlagsIma
     assert np.array_equal(part.flags(), image[part.y0 : part.y0 + ny, part.x0 : part.x0 + nx])
 
 
+@settings(max_examples=25)
 @given(st.data(), flags_images())
 def test_split_runs_cover_each_pixel_once(data: st.DataObject, image: FlagsImage) -> None:
     box = data.draw(boxes(image.shape).filter(lambda box: box.n_pixels > 0))

@@ -5,6 +5,7 @@ import sqlite3
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +37,8 @@ def masks(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def write(database_url: str, masks: Path) -> Callable[..., AbstractContextManager[Database]]:
-    """Open the catalogue for writing, as the first ingest did but for what is given."""
-
-    def opened(**changes: Any) -> AbstractContextManager[Database]:
-        given: dict[str, Any] = {"masks": masks, "campaign": CAMPAIGN, "wcs_source": "image"} | changes
-        return open_for_writing(given.pop("url", database_url), **given)
-
-    return opened
+    """Open a catalogue of the test's own for writing, as the first ingest did but for what is given."""
+    return partial(written, database_url, masks=masks)
 
 
 @pytest.fixture
@@ -51,6 +47,20 @@ def url(database_url: str, write: Callable[..., AbstractContextManager[Database]
     with write():
         pass
     return database_url
+
+
+@pytest.fixture(scope="module")
+def kept(module_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of a catalogue that every test leaves as it is."""
+    with written(module_database_url, masks=tmp_path_factory.mktemp("kept") / "masks"):
+        pass
+    return module_database_url
+
+
+def written(url: str, **changes: Any) -> AbstractContextManager[Database]:
+    """Open a catalogue for writing, as the first ingest did but for what is given."""
+    given: dict[str, Any] = {"masks": None, "campaign": CAMPAIGN, "wcs_source": "image"} | changes
+    return open_for_writing(url, **given)
 
 
 def change(url: str, statement: str) -> None:
@@ -66,9 +76,9 @@ def test_new_catalogue_is_what_it_was_made_for(write: Callable[..., AbstractCont
     assert (identity.campaign, identity.wcs_source, identity.bit_names) == (CAMPAIGN, "image", DES_Y6)
 
 
-def test_reader_finds_what_the_writer_made(url: str, write: Callable[..., AbstractContextManager[Database]]) -> None:
-    with write() as written, open_for_reading(url) as read:
-        assert (read.identity, read.root) == (written.identity, written.root)
+def test_reader_finds_what_the_writer_made(kept: str) -> None:
+    with written(kept) as writer, open_for_reading(kept) as read:
+        assert (read.identity, read.root) == (writer.identity, writer.root)
 
 
 def test_catalogue_keeps_the_surveys_bits(write: Callable[..., AbstractContextManager[Database]]) -> None:
@@ -93,8 +103,8 @@ def test_place_without_a_catalogue_is_none(database_url: str) -> None:
     assert not is_catalogue(database_url)
 
 
-def test_place_with_a_catalogue_is_one(url: str) -> None:
-    assert is_catalogue(url)
+def test_place_with_a_catalogue_is_one(kept: str) -> None:
+    assert is_catalogue(kept)
 
 
 def test_looking_for_a_catalogue_makes_no_file(tmp_path: Path) -> None:
@@ -106,30 +116,24 @@ def test_looking_for_a_catalogue_makes_no_file(tmp_path: Path) -> None:
     ("what", "wanted", "found"),
     [("campaign", "another", CAMPAIGN), ("wcs_source", "scamp", "image")],
 )
-def test_other_definition_is_refused_and_both_named(
-    url: str, write: Callable[..., AbstractContextManager[Database]], what: str, wanted: str, found: str
-) -> None:
+def test_other_definition_is_refused_and_both_named(kept: str, what: str, wanted: str, found: str) -> None:
     with (
         pytest.raises(AmbiguousInputError, match=f"is {wanted}, but the catalogue .* was made with {found}"),
-        write(**{what: wanted}),
+        written(kept, **{what: wanted}),
     ):
         pass
 
 
-def test_other_masks_root_is_refused_and_both_named(
-    url: str, write: Callable[..., AbstractContextManager[Database]], tmp_path: Path
-) -> None:
+def test_other_masks_root_is_refused_and_both_named(kept: str, tmp_path: Path) -> None:
     with (
         pytest.raises(AmbiguousInputError, match=r"masks root is .*/other, but .* made with .*/masks"),
-        write(masks=tmp_path / "other"),
+        written(kept, masks=tmp_path / "other"),
     ):
         pass
 
 
-def test_refused_masks_root_is_left_alone(
-    url: str, write: Callable[..., AbstractContextManager[Database]], tmp_path: Path
-) -> None:
-    with pytest.raises(AmbiguousInputError, match="masks root"), write(masks=tmp_path / "other"):
+def test_refused_masks_root_is_left_alone(kept: str, tmp_path: Path) -> None:
+    with pytest.raises(AmbiguousInputError, match="masks root"), written(kept, masks=tmp_path / "other"):
         pass
     assert not (tmp_path / "other").exists()
 
@@ -256,8 +260,8 @@ def test_upgrade_makes_a_lost_view_again(url: str) -> None:
         assert catalogue.epochs().empty
 
 
-def test_wrong_query_of_a_user_is_not_the_databases_fault(url: str) -> None:
-    with Catalogue(url) as catalogue, pytest.raises(UsageError, match=r"the query cannot be run: .*nosuch[^\n]*$"):
+def test_wrong_query_of_a_user_is_not_the_databases_fault(kept: str) -> None:
+    with Catalogue(kept) as catalogue, pytest.raises(UsageError, match=r"the query cannot be run: .*nosuch[^\n]*$"):
         catalogue.sql("SELECT 1 FROM nosuch")
 
 
@@ -487,12 +491,10 @@ def fail_after_changes(database: Database) -> None:
         raise KeyboardInterrupt
 
 
-def test_transaction_that_fails_changes_nothing(
-    url: str, write: Callable[..., AbstractContextManager[Database]]
-) -> None:
-    with pytest.raises(KeyboardInterrupt), write() as database:
+def test_transaction_that_fails_changes_nothing(kept: str) -> None:
+    with pytest.raises(KeyboardInterrupt), written(kept) as database:
         fail_after_changes(database)
-    with open_for_reading(url) as database:
+    with open_for_reading(kept) as database:
         assert database.identity.campaign == CAMPAIGN
         assert not sa.inspect(database.engine).has_table("extra")
 

@@ -57,9 +57,13 @@ def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [{}, {"position_offset": 1.0}, {"position_offset": 0}, {"position_offset": 1.5}], ids=str
+    ("left_out", "given"),
+    [
+        *((pair, {}) for pair in itertools.combinations(LEFT_OUT, 2)),
+        *itertools.product([(), LEFT_OUT], [{}, *({"position_offset": offset} for offset in (1.0, 0, 1.5))]),
+    ],
+    ids=str,
 )
-@pytest.mark.parametrize("left_out", [(), *itertools.combinations(LEFT_OUT, 2), LEFT_OUT], ids="-".join)
 def test_fingerprint_of_every_entry_is_known_again(left_out: tuple[str, ...], given: dict[str, Any]) -> None:
     values = {name: value for name, value in (GIVEN | given).items() if name not in left_out}
     empty: dict[str, Any] = {name: "" for name in left_out if name.endswith("_path")}

@@ -2,6 +2,7 @@
 
 import gc
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,20 +30,29 @@ def root(tmp_path: Path) -> MasksRoot:
     return MasksRoot.of(tmp_path / "masks")
 
 
-@pytest.fixture
-def path(root: MasksRoot) -> Path:
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A mask file that nobody changes."""
+    root = MasksRoot.of(tmp_path_factory.mktemp("written"))
     return folder_of(root) / write_masks(root, MASKS)
 
 
 @pytest.fixture
-def short(root: MasksRoot) -> Path:
-    """A file of few bytes, each of which matters."""
+def path(written: Path, tmp_path: Path) -> Path:
+    """A mask file to change."""
+    return Path(shutil.copy(written, tmp_path))
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of few bytes, each of which matters; a test that damages it puts it back."""
+    root = MasksRoot.of(tmp_path_factory.mktemp("short"))
     return folder_of(root) / write_masks(root, coadd_and_epochs(1, shape=(9, 6)), generation=2)
 
 
-@pytest.fixture
-def metadata(path: Path) -> Any:
-    return pq.ParquetFile(path).metadata
+@pytest.fixture(scope="module")
+def metadata(written: Path) -> Any:
+    return pq.ParquetFile(written).metadata
 
 
 def column_chunk(metadata: Any, name: str) -> Any:
@@ -63,12 +73,12 @@ def contents(path: Path) -> list[tuple[MaskRow, bytes, bytes]]:
     return out
 
 
-def test_masks_come_back(path: Path) -> None:
-    assert contents(path) == [(row, runs.lengths.tobytes(), runs.flags.tobytes()) for row, runs in MASKS]
+def test_masks_come_back(written: Path) -> None:
+    assert contents(written) == [(row, runs.lengths.tobytes(), runs.flags.tobytes()) for row, runs in MASKS]
 
 
-def test_rows_come_in_the_order_they_were_written(path: Path) -> None:
-    assert list(MaskFile.open(path).rows()) == [row for row, _ in MASKS]
+def test_rows_come_in_the_order_they_were_written(written: Path) -> None:
+    assert list(MaskFile.open(written).rows()) == [row for row, _ in MASKS]
 
 
 def test_each_mask_is_a_row_group(metadata: Any) -> None:
@@ -80,8 +90,8 @@ def test_writer_numbers_row_groups(root: MasksRoot) -> None:
         assert [writer.add(*mask) for mask in MASKS] == [0, 1, 2, 3]
 
 
-def test_columns_are_those_of_the_schema(path: Path) -> None:
-    assert pq.read_schema(path).equals(MASK_SCHEMA)
+def test_columns_are_those_of_the_schema(written: Path) -> None:
+    assert pq.read_schema(written).equals(MASK_SCHEMA)
 
 
 @pytest.mark.parametrize(
@@ -118,14 +128,13 @@ def test_flags_are_dictionary_coded(metadata: Any) -> None:
     assert "RLE_DICTIONARY" in column_chunk(metadata, "flags").encodings
 
 
-@pytest.mark.parametrize("name", MASK_SCHEMA.names)
-def test_column_is_compressed_with_zstd(metadata: Any, name: str) -> None:
-    assert column_chunk(metadata, name).compression == "ZSTD"
+def test_columns_are_compressed_with_zstd(metadata: Any) -> None:
+    found = {name: column_chunk(metadata, name).compression for name in MASK_SCHEMA.names}
+    assert found == dict.fromkeys(MASK_SCHEMA.names, "ZSTD")
 
 
-@pytest.mark.parametrize("name", MASK_SCHEMA.names)
-def test_statistics_are_kept_for_keys_alone(metadata: Any, name: str) -> None:
-    assert column_chunk(metadata, name).is_stats_set == (name in KEYS)
+def test_statistics_are_kept_for_keys_alone(metadata: Any) -> None:
+    assert {name for name in MASK_SCHEMA.names if column_chunk(metadata, name).is_stats_set} == KEYS
 
 
 def test_footer_of_fifty_masks_is_small(root: MasksRoot) -> None:
@@ -187,7 +196,8 @@ def test_abandoned_writer_leaves_no_file(root: MasksRoot) -> None:
     assert [each for each in folder_of(root).rglob("*") if each.is_file()] == []
 
 
-def test_finished_writer_leaves_one_file(root: MasksRoot, path: Path) -> None:
+def test_finished_writer_leaves_one_file(root: MasksRoot) -> None:
+    path = folder_of(root) / write_masks(root, MASKS)
     assert [each for each in folder_of(root).rglob("*") if each.is_file()] == [path]
 
 
@@ -197,8 +207,8 @@ def test_unfinished_file_is_not_one_that_readers_look_at(root: MasksRoot) -> Non
         assert list(folder_of(root).rglob("*.parquet")) == []
 
 
-def test_file_can_be_read_by_others(path: Path) -> None:
-    assert path.stat().st_mode & 0o444 == 0o444
+def test_file_can_be_read_by_others(written: Path) -> None:
+    assert written.stat().st_mode & 0o444 == 0o444
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
@@ -212,9 +222,9 @@ def test_folder_is_not_a_mask_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("row_group", [-1, 4, 1000])
-def test_row_that_is_not_there_is_refused(path: Path, row_group: int) -> None:
+def test_row_that_is_not_there_is_refused(written: Path, row_group: int) -> None:
     with pytest.raises(MaskFileError, match=f"it has 4 masks, none at {row_group}"):
-        MaskFile.open(path).runs(row_group)
+        MaskFile.open(written).runs(row_group)
 
 
 def rewritten(path: Path, change: Callable[[pa.Table], pa.Table], **metadata: str) -> Path:
@@ -313,7 +323,7 @@ def holds_or_is_refused(path: Path, data: bytes, whole: list[tuple[MaskRow, byte
     return found == whole
 
 
-@pytest.mark.parametrize("part", range(8))
+@pytest.mark.parametrize("part", range(4))
 def test_flipped_bit_is_never_another_mask(short: Path, part: int) -> None:
     data, whole = short.read_bytes(), contents(short)
     wrong = []
@@ -322,10 +332,11 @@ def test_flipped_bit_is_never_another_mask(short: Path, part: int) -> None:
         damaged[offset] ^= 1 << offset % 8
         if not holds_or_is_refused(short, bytes(damaged), whole):
             wrong.append(offset)
+    short.write_bytes(data)
     assert wrong == []
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(2))
 def test_flipped_bit_in_the_footer_is_our_error(short: Path, part: int) -> None:
     data, whole = short.read_bytes(), contents(short)
     footer = int.from_bytes(data[-8:-4], "little") + 8
@@ -335,10 +346,11 @@ def test_flipped_bit_in_the_footer_is_our_error(short: Path, part: int) -> None:
         damaged[offset] ^= 0x80
         if not holds_or_is_refused(short, bytes(damaged), whole):
             wrong.append(offset)
+    short.write_bytes(data)
     assert wrong == []
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", range(2))
 def test_swapped_bytes_are_never_another_mask(short: Path, part: int) -> None:
     data, whole = short.read_bytes(), contents(short)
     wrong = []
@@ -347,4 +359,5 @@ def test_swapped_bytes_are_never_another_mask(short: Path, part: int) -> None:
         damaged[one], damaged[other] = damaged[other], damaged[one]
         if not holds_or_is_refused(short, bytes(damaged), whole):
             wrong.append((one, other))
+    short.write_bytes(data)
     assert wrong == []

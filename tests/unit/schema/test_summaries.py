@@ -97,7 +97,7 @@ def some_epochs(tilename: str, rng: np.random.Generator) -> list[dict[str, Any]]
     ]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_summaries_stay_true_whatever_replaces_what(connection: sa.Connection, seed: int) -> None:
     rng = np.random.default_rng(seed)
     for _ in range(8):
@@ -143,10 +143,9 @@ def test_median_is_the_middle_one_or_the_mean_of_two(connection: sa.Connection, 
     assert (found.n_ccd_images, found.fraction_good_se) == (n, float(np.median(fractions)))
 
 
-@pytest.mark.parametrize("name", SUMMARIES)
-def test_summaries_of_an_empty_catalogue_are_empty(connection: sa.Connection, name: str) -> None:
+def test_summaries_of_an_empty_catalogue_are_empty(connection: sa.Connection) -> None:
     fill_summaries(connection)
-    assert connection.execute(sa.select(tables.metadata.tables[name])).all() == []
+    assert contents(connection) == {name: [] for name in SUMMARIES}
 
 
 def test_summary_goes_with_its_tile(connection: sa.Connection) -> None:
