@@ -109,7 +109,7 @@ def dashboard(serve: Serve) -> Dashboard:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """The system's Chromium."""
-    executable = shutil.which("chromium") or shutil.which("chromium-browser")
+    executable = shutil.which("chromium-headless-shell") or shutil.which("chromium") or shutil.which("chromium-browser")
     if executable is None:
         if os.environ.get("CI") == "true":
             pytest.fail("Chromium is not installed")
