@@ -35,6 +35,7 @@ class Forks:
         """Start a command; `faults` are the fields of `Order` that say what is to go wrong."""
         self._n += 1
         out, err = (self._folder / f"{self._n}.{name}" for name in ("out", "err"))
+        err.touch()  # whoever waits for its words may look before it has begun
         variables = {name: str(value) for name, value in environment.items()}
         order = Order([str(each) for each in arguments], str(out), str(err), variables, **faults)  # type: ignore[arg-type]
         process = self._ask(asdict(order))
@@ -90,6 +91,17 @@ class Command:
     def go_on(self) -> None:
         """Have it go on after it has stopped itself."""
         os.kill(self.process, signal.SIGCONT)
+
+    def kill(self) -> None:
+        """Kill it, and wait until it is gone; what it has started may outlive it."""
+        if not self.ended():
+            os.kill(self.process, signal.SIGKILL)
+        until(self.ended, "the command that was killed ends")
+
+    def until_said(self, words: str) -> None:
+        """Wait until it has said something on standard error."""
+        until(lambda: self.ended() or words in self.err.read_text(), f"the command says {words}")
+        assert words in self.err.read_text(), self.err.read_text()
 
     @property
     def asleep(self) -> bool:

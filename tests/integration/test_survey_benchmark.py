@@ -147,7 +147,7 @@ def test_same_scale_gives_the_same_survey() -> None:
 
 def test_program_says_what_it_takes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["benchmarks.survey", "--help"])
-    with pytest.raises(SystemExit, match="^0$"):
+    with pytest.raises(SystemExit, match=r"^0$"):
         program.main()
     said = capsys.readouterr().out
     assert all(option in said for option in ("--scale", "--databases", "--keep"))
