@@ -44,7 +44,7 @@ def ingest_that_waits(forks: Forks, survey: Survey, workers: int) -> Iterator[tu
                 yield running, file
         finally:
             running.kill()
-    until(lambda: not file.readers(), "its processes end")
+    until(lambda: not file.is_read, "its processes end")
 
 
 def outcomes(survey: Survey) -> list[str | None]:
@@ -72,7 +72,7 @@ def test_a_stopped_ingest_stores_what_is_done_and_says_so(
     with ingest_that_waits(forks, survey, workers) as (running, file):
         os.kill(running.process, number)
         done = running.end()
-        until(lambda: not file.readers(), "its workers end, though the file is still held open")
+        until(lambda: not file.is_read, "its workers end, though the file is still held open")
     assert done.status == status, done.err
     assert "stopped: what is done is stored" in done.err
     assert "Traceback" not in done.err
@@ -107,7 +107,7 @@ def test_a_killed_ingest_takes_its_workers_along_and_is_completed(
 ) -> None:
     with ingest_that_waits(forks, survey, workers) as (running, file):
         running.kill()
-        until(lambda: not file.readers(), "its workers end, though the file is still held open")
+        until(lambda: not file.is_read, "its workers end, though the file is still held open")
     assert outcomes(survey) == [None]
     file.path.unlink()
     assert survey.ingest().n_epochs == 3
