@@ -31,6 +31,13 @@ def ask(url: str, query: str, **values: Any) -> list[Any]:
         return [tuple(row) if len(row) > 1 else row[0] for row in connection.execute(sa.text(query), values)]
 
 
+def until_answered(url: str, query: str, true: Callable[[list[Any]], object], what: str) -> None:
+    """Ask one connection again and again, until a condition holds of the answer's first column."""
+    engine = sa.create_engine(url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        until(lambda: true(list(connection.execute(sa.text(query)).scalars())), what)
+
+
 def make_empty(survey: Survey, url: str) -> None:
     """Make the catalogue without anything in it."""
     with open_for_writing(url, masks=survey.masks, campaign=SPEC.campaign, wcs_source="image"):
@@ -88,9 +95,9 @@ def test_two_ingests_share_the_work_and_do_no_tile_twice(
         survey.ingest(db=url)
     with ThreadPoolExecutor(1) as thread, program(forks, survey, url, *options) as other:
         with no_commit(url):
-            until(lambda: ask(url, CLAIMS) == [1], "the other ingest has made its first tile")
+            until_answered(url, CLAIMS, lambda n: n == [1], "the other ingest has made its first tile")
             own = thread.submit(survey.ingest, db=url, force=case == "forced")
-            until(lambda: ask(url, CLAIMS) == [2], "this one has made the second tile")
+            until_answered(url, CLAIMS, lambda n: n == [2], "this one has made the second tile")
         report = own.result()
         done = other.end()
     n_failures = int(case == "failing")
@@ -112,9 +119,9 @@ def test_tile_of_a_killed_ingest_is_done_by_the_other(
     make_empty(survey, url)
     with ThreadPoolExecutor(1) as thread, program(forks, survey, url) as other:
         with no_commit(url):
-            until(lambda: ask(url, CLAIMS) == [1], "the other ingest has made its first tile")
+            until_answered(url, CLAIMS, lambda n: n == [1], "the other ingest has made its first tile")
             own = thread.submit(survey.ingest, db=url)
-            until(lambda: ask(url, CLAIMS) == [2], "this one has made the second tile")
+            until_answered(url, CLAIMS, lambda n: n == [2], "this one has made the second tile")
             other.kill()
         report = own.result()
     assert (report.n_tiles, report.n_epochs, report.n_failures) == (2, 6, 0)
@@ -186,10 +193,10 @@ def test_transaction_whose_connection_is_closed_is_done_again(survey: Survey, po
     with ThreadPoolExecutor(1) as thread:
         with no_commit(url):
             own = thread.submit(survey.ingest, db=url)
-            until(lambda: ask(url, WAITING), "it stores its first tile")
+            until_answered(url, WAITING, bool, "it stores its first tile")
             (first,) = ask(url, WAITING)
             ask(url, "SELECT pg_terminate_backend(:pid, 60000)", pid=first)
-            until(lambda: ask(url, WAITING) not in ([], [first]), "it stores it again")
+            until_answered(url, WAITING, lambda pids: pids not in ([], [first]), "it stores it again")
         assert own.result().n_epochs == 6
     whole(url)
 
