@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from .processes import ingest_command, run_program
+import goodpix
+
 from .tiles import Tile
 
 __all__ = ["Bench", "Effort"]
@@ -41,14 +42,14 @@ class Bench:
     _catalogues: dict[Tile, Path] = field(default_factory=dict, init=False, repr=False)
 
     def catalogue(self, tile: Tile) -> Path:
-        """Return the folder of a tile's catalogue, made by the command the first time that one asks for it.
+        """Return the folder of a tile's catalogue, made the first time that one asks for it.
 
         What is measured afterwards finds kernels compiled, and the tile's files in the system's memory.
         """
         if tile not in self._catalogues:
             folder = self.folder / f"catalogue-{len(self._catalogues)}"
             folder.mkdir(parents=True, exist_ok=True)
-            run_program(ingest_command([tile], folder))
+            goodpix.ingest_tiles(tile.info_path, db=folder / "goodpix.db", masks=folder / "masks", workers=1)
             self._catalogues[tile] = folder
         return self._catalogues[tile]
 

@@ -168,11 +168,12 @@ class Contender:
     at_most: int | None = None
     warm_up: bool = True
 
-    def run(self) -> tuple[float, object]:
-        """Do the work, and return how many seconds it took beside what it returned."""
+    def run(self, *, collect: bool = True) -> tuple[float, object]:
+        """Do the work, without garbage to collect if so told, and return the seconds it took and what it returned."""
         if self.prepare is not None:
             self.prepare()
-        gc.collect()
+        if collect:
+            gc.collect()
         started = time.perf_counter()
         answer = self.work()
         return time.perf_counter() - started, answer
@@ -204,12 +205,14 @@ def race(contenders: Sequence[Contender], rounds: int, unit: str = "s", per: int
     contenders : sequence of Contender
         Who takes part.
     rounds : int
-        How often. Once is a trial of whether it works, without warming up.
+        How often. Once is a trial of whether it works, without warming up or collecting garbage.
     unit : str
         ``"s"`` or ``"ms"``.
     per : int
         Pieces of work that a contender does at a time; the times are of one piece.
     """
+    if rounds == 1:
+        return _race(contenders, rounds, _PER_SECOND[unit] / per)
     # what is there already need not be looked through before every run
     gc.collect()
     gc.freeze()
@@ -229,7 +232,7 @@ def _race(contenders: Sequence[Contender], rounds: int, per_second: float) -> Ra
         taking_part = [each for each in contenders if each.at_most is None or number < each.at_most]
         for each in reversed(taking_part) if number % 2 else taking_part:
             answers.pop(each.name, None)  # or the work would need memory for two answers
-            taken, answers[each.name] = each.run()
+            taken, answers[each.name] = each.run(collect=rounds > 1)
             seconds[each.name].append(taken)
     times = {name: tuple(each * per_second for each in taken) for name, taken in seconds.items()}
     return Race(times, answers)

@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -59,11 +59,14 @@ class Scale:
         Epochs of a tile.
     n_receipts : int
         Receipts stored.
+    n_workers : int
+        Processes that do empty tasks.
     """
 
     n_tasks: int = _TASKS
     n_epochs: int = 160
     n_receipts: int = 60
+    n_workers: int = field(default_factory=usable_cores)
 
 
 def main() -> int:
@@ -187,7 +190,7 @@ def _empty_tasks(task: TileTask, scale: Scale) -> list[Result]:
     """Time empty tasks through the window of tiles, on a Dask cluster of this machine beside its own processes."""
     from distributed import Client, LocalCluster
 
-    n_workers = usable_cores()
+    n_workers = scale.n_workers
     with process_pool(n_workers) as pool:
         rows = [_through_window(f"{n_workers} processes", pool, task, scale)]
     own_port = {"dashboard_address": "127.0.0.1:0"}  # the scheduler's server has one even without a dashboard

@@ -21,8 +21,11 @@ from xdist.scheduler.loadfile import LoadFileScheduling
 
 from goodpix.benchmarks.postgres import Server, ServerError, running_server
 
+from .statements import compile_once
 from .waiting import Allowance
 from .watchdog import Watchdog
+
+compile_once()
 
 # derandomised: the same examples in every run; without a deadline: the first example compiles kernels
 hypothesis.settings.register_profile("goodpix", deadline=None, derandomize=True, max_examples=50)

@@ -5,10 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TextIO
 
 from ..integration.survey import Done
 from ..waiting import until
@@ -33,8 +34,30 @@ class Forks:
 
     def start(self, *arguments: object, environment: Mapping[str, object], **faults: object) -> "Command":
         """Start a command; `faults` are the fields of `Order` that say what is to go wrong."""
+        err = self._new("err")
+        err.touch()  # whoever waits for its words may look before it has begun
+        return self._start(arguments, err, environment, faults)
+
+    @contextmanager
+    def talking(self, *arguments: object, environment: Mapping[str, object]) -> Iterator[tuple["Command", TextIO]]:
+        """Run a command with what it says on standard error as it comes, which ends with its last process."""
+        err = self._new("err")
+        os.mkfifo(err)
+        command = self._start(arguments, err, environment, {})
+        try:
+            with err.open() as said:
+                yield command, said
+        finally:
+            command.kill()
+
+    def _new(self, name: str) -> Path:
         self._n += 1
-        out, err = (self._folder / f"{self._n}.{name}" for name in ("out", "err"))
+        return self._folder / f"{self._n}.{name}"
+
+    def _start(
+        self, arguments: Sequence[object], err: Path, environment: Mapping[str, object], faults: Mapping[str, object]
+    ) -> "Command":
+        out = err.with_suffix(".out")
         variables = {name: str(value) for name, value in environment.items()}
         order = Order([str(each) for each in arguments], str(out), str(err), variables, **faults)  # type: ignore[arg-type]
         process = self._ask(asdict(order))
@@ -91,6 +114,17 @@ class Command:
         """Have it go on after it has stopped itself."""
         os.kill(self.process, signal.SIGCONT)
 
+    def kill(self) -> None:
+        """Kill it, and wait until it is gone; what it has started may outlive it."""
+        if not self.ended():
+            os.kill(self.process, signal.SIGKILL)
+        self.wait()
+
+    def until_said(self, words: str) -> None:
+        """Wait until it has said something on standard error."""
+        until(lambda: self.ended() or words in self.err.read_text(), f"the command says {words}")
+        assert words in self.err.read_text(), self.err.read_text()
+
     @property
     def asleep(self) -> bool:
         """Whether it waits, for another or for time to pass."""
@@ -102,10 +136,14 @@ class Command:
         return Path(f"/proc/{self.process}/stat").read_text().rpartition(")")[2].split()[0]
 
     def end(self) -> Done:
+        """Wait for its end, and return what it said too."""
+        return Done(self.wait(), self.out.read_text(), self.err.read_text())
+
+    def wait(self) -> int:
         """Wait for its end; a status below zero is that of the signal that ended it."""
         until(self.ended, f"the command ends whose words are in {self.err}")
         assert self.status is not None
-        return Done(self.status, self.out.read_text(), self.err.read_text())
+        return self.status
 
 
 @contextmanager

@@ -73,6 +73,8 @@ class Order:
         os.environ.update(self.environment)
         tempfile.tempdir = None  # that of the environment
         os.setsid()
+        # a shell that runs the tests in the background has them ignore Ctrl-C
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         for descriptor, path in ((1, self.out), (2, self.err)):
             os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), descriptor)
         if self.largest_file:

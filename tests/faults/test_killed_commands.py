@@ -1,14 +1,13 @@
 """A command killed at any moment of its life: start-up, workers, epochs, files, rows, the last checkpoint."""
 
-import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TextIO
 
 import numpy as np
 import pytest
@@ -16,20 +15,13 @@ import pytest
 import goodpix
 
 from ..integration.damage import make_older
+from .commands import Command, Forks
 from .conftest import MakeSurvey
 from .contents import Contents, missing
 from .kills import KILLS, Outcome, outcome
 from .scene import Scene
 
 pytestmark = pytest.mark.slow
-
-# The command line, but workers are worth starting for small tiles.
-PROGRAM = """
-from goodpix.ingest import inputs
-inputs.BYTES_PER_WORKER = 1
-from goodpix.cli import main
-main()
-"""
 
 BANDS = "riz"  # two workers do a tile each, and share the epochs of the third
 N_EPOCHS = 2 * len(BANDS)
@@ -85,28 +77,20 @@ class Life:
     parts: list[float]
 
     @classmethod
-    def of(cls, scene: Scene, workers: int) -> "Life":
+    def of(cls, scene: Scene, forks: Forks, workers: int) -> "Life":
         """Measure that of an undisturbed command."""
         times = [time.monotonic()]
-        with begun(scene, workers) as running:
-            assert running.stderr is not None
-            for _ in running.stderr:
+        with begun(scene, forks, workers) as (running, said):
+            for _ in said:
                 times.append(time.monotonic())
-        assert running.returncode == 0
+            assert running.wait() == 0
         parts = [later - earlier for earlier, later in pairwise(times)]
         assert len(parts) == len(SHARES), "a line for each tile, and one for all"
         return cls(parts)
 
 
-def begun(scene: Scene, workers: int) -> "subprocess.Popen[str]":
-    arguments = [*scene.command[:-1], str(workers)]
-    return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *arguments],
-        env=os.environ | scene.environment,
-        stdin=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def begun(scene: Scene, forks: Forks, workers: int) -> AbstractContextManager[tuple[Command, TextIO]]:
+    return forks.talking(*scene.command[:-1], workers, environment=scene.environment)
 
 
 def moments(n: int, rng: np.random.Generator) -> list[Moment]:
@@ -119,21 +103,21 @@ def moments(n: int, rng: np.random.Generator) -> list[Moment]:
     return [Moment(int(k), float(fraction)) for k, fraction in zip(part, fractions, strict=True)]
 
 
-def kill(scene: Scene, workers: int, life: Life, moment: Moment) -> list[str]:
+def kill(scene: Scene, forks: Forks, workers: int, life: Life, moment: Moment) -> list[str]:
     """Kill a command at a moment; return the bands whose tiles it has said to be stored."""
     delay = life.parts[moment.n_stored] * moment.fraction
     while True:
         scene.restore()
-        with begun(scene, workers) as running:
-            assert running.stderr is not None
-            said = [running.stderr.readline() for _ in range(moment.n_stored)]
+        with begun(scene, forks, workers) as (running, err):
+            said = [err.readline() for _ in range(moment.n_stored)]
             threading.Event().wait(delay)
             running.kill()
             # its workers hold the other end as well: this is when the last of them is gone
-            said += running.stderr
-        if running.returncode == -signal.SIGKILL:
-            return [line.split()[1].rstrip(":") for line in said if "epochs made" in line and "tiles" not in line]
-        assert running.returncode == 0, said
+            said += err
+        assert running.status in (0, -signal.SIGKILL), said
+        announced = [line.split()[1].rstrip(":") for line in said if "epochs made" in line and "tiles" not in line]
+        if running.status and len(announced) == moment.n_stored:
+            return announced
         delay /= 2  # it was faster than when it was measured
 
 
@@ -172,7 +156,7 @@ CASES = [("sqlite", 1), ("postgres", 2), ("sqlite", 2), ("postgres", 1)]
 
 @pytest.fixture(scope="module")
 def kills(
-    request: pytest.FixtureRequest, survey_of: MakeSurvey, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, survey_of: MakeSurvey, tmp_path_factory: pytest.TempPathFactory, forks: Forks
 ) -> list[Kills]:
     """Commands that were killed at moments of their lives."""
     rng = np.random.default_rng(7)
@@ -188,17 +172,17 @@ def kills(
             patch.setattr("tempfile.tempdir", scene.environment["TMPDIR"])
             scene.keep()
             if workers not in lives:
-                lives[workers] = Life.of(scene, workers)
+                lives[workers] = Life.of(scene, forks, workers)
             else:
                 scene.ingest()
             whole, files = scene.contents(), scene.files()
             mine = [each for each, case in zip(every, case_of, strict=True) if case == number]
-            found.append(Kills(whole, files, [killed(scene, workers, lives[workers], each) for each in mine]))
+            found.append(Kills(whole, files, [killed(scene, forks, workers, lives[workers], each) for each in mine]))
     return found
 
 
-def killed(scene: Scene, workers: int, life: Life, moment: Moment) -> Killed:
-    announced = kill(scene, workers, life, moment)
+def killed(scene: Scene, forks: Forks, workers: int, life: Life, moment: Moment) -> Killed:
+    announced = kill(scene, forks, workers, life, moment)
     for path in (scene.folder / "scratch").iterdir():
         make_older(path)
     became = outcome(scene, f"{scene.url}, {workers} workers, {moment}")

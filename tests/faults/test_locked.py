@@ -39,7 +39,8 @@ def locked(scene: Scene) -> Iterator[None]:
 def until_waiting(scene: Scene, running: Command) -> None:
     """Return when a command, which has a tile to store, waits for the lock."""
     if scene.server:
-        engine = sa.create_engine(scene.url, poolclass=sa.NullPool)
+        # a transaction would go on seeing who waited when it first asked
+        engine = sa.create_engine(scene.url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
         waiting = sa.text("SELECT pid FROM pg_stat_activity WHERE datname = :name AND wait_event_type = 'Lock'")
         with engine.connect() as connection:
             name = {"name": engine.url.database}

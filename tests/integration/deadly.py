@@ -1,7 +1,9 @@
 """A file whose readers are killed."""
 
+import errno
 import os
 import re
+import select
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -45,35 +47,58 @@ class DeadlyFile:
 
     def kill_readers(self) -> None:
         """Kill one reader after the other until all that are to be killed are, or the test is over."""
-        with self._other_end():
+        while (end := self._other_end()) is None:
+            if self._over.wait(_PAUSE):
+                return
+        try:
+            # held open, whoever comes and goes: a reader would find the end of the file without it
             while self._left and not self._over.wait(_PAUSE):
-                for reader in self.readers()[: self._left]:
+                for reader in self.readers()[: self._left] if _has_reader(end) else ():
                     os.kill(reader, signal.SIGKILL)
                     self.killed.append(reader)
                     self._left -= 1
                     until(lambda each=reader: each not in self.readers(), "the reader dies")  # type: ignore[misc]
                     if not self._left:
                         self.path.unlink()
+        finally:
+            os.close(end)
 
     @contextmanager
     def held_open(self) -> Iterator[None]:
         """Wait for a reader, and hold the other end open: it waits for content that does not come."""
-        with self._other_end():
-            until(self.readers, "somebody reads the file")
-            yield
-
-    @contextmanager
-    def _other_end(self) -> Iterator[None]:
-        """Hold the other end open, whoever comes and goes: a reader would find the end of the file without it."""
-        end = os.open(self.path, os.O_RDWR)  # to write alone takes a reader that is there already
+        end = os.open(self.path, os.O_WRONLY)  # which takes a reader
         try:
             yield
         finally:
             os.close(end)
 
+    @property
+    def is_read(self) -> bool:
+        """Whether some process has the file open; one that is about to finds it empty unless it is held open."""
+        end = self._other_end()
+        if end is not None:
+            os.close(end)
+        return end is not None
+
+    def _other_end(self) -> int | None:
+        """Open the other end; None where nobody has the file open, or is about to."""
+        try:
+            return os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            return None
+
     def close(self) -> None:
         """Kill nobody any more."""
         self._over.set()
+
+
+def _has_reader(end: int) -> bool:
+    """Tell whether somebody has the other end of a pipe open."""
+    poll = select.poll()
+    poll.register(end, 0)
+    return not poll.poll(0)
 
 
 def _links(folder: Path) -> list[Path]:
@@ -97,12 +122,14 @@ def deadly_head(survey: Survey, number: int, n_kills: int, band: str = "r") -> I
     survey.set_entry(number, {"head_path": f"$MEDS_DIR/{path.name}"}, band)
     file = DeadlyFile(path, n_kills)
     thread = threading.Thread(target=file.kill_readers)
-    thread.start()
+    if n_kills:
+        thread.start()
     try:
         yield file
     finally:
         file.close()
-        thread.join()
+        if n_kills:
+            thread.join()
 
 
 def pool_workers() -> list[int]:

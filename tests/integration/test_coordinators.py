@@ -3,11 +3,10 @@
 import logging
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +19,7 @@ from goodpix.schema.database import open_for_writing
 from goodpix.schema.errors import CatalogueBusyError, CatalogueError
 
 from ..conftest import new_database
+from ..faults.commands import Command, Forks, forks_of
 from ..waiting import until
 from .conftest import Run
 from .survey import SPEC, Survey
@@ -29,6 +29,13 @@ def ask(url: str, query: str, **values: Any) -> list[Any]:
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     with engine.connect() as connection:
         return [tuple(row) if len(row) > 1 else row[0] for row in connection.execute(sa.text(query), values)]
+
+
+def until_answered(url: str, query: str, true: Callable[[list[Any]], object], what: str) -> None:
+    """Ask one connection again and again, until a condition holds of the answer's first column."""
+    engine = sa.create_engine(url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        until(lambda: true(list(connection.execute(sa.text(query)).scalars())), what)
 
 
 def make_empty(survey: Survey, url: str) -> None:
@@ -51,12 +58,22 @@ def no_commit(url: str) -> Iterator[None]:
         yield
 
 
-def program(survey: Survey, url: str, *options: str) -> "subprocess.Popen[str]":
-    """Start an ingest in a process of its own."""
-    command = [sys.executable, "-m", "goodpix", "ingest", str(survey.folder), "--db", url, "--masks", str(survey.masks)]
-    return subprocess.Popen(
-        [*command, "--workers", "1", *options], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
+@pytest.fixture(scope="module")
+def forks(small_tile: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """Commands that begin at once."""
+    with forks_of(small_tile, tmp_path_factory.mktemp("forks")) as made:
+        yield made
+
+
+@contextmanager
+def program(forks: Forks, survey: Survey, url: str, *options: str) -> Iterator[Command]:
+    """Run an ingest in a process of its own."""
+    places = ["--db", url, "--masks", survey.masks, "--workers", 1]
+    running = forks.start("ingest", survey.folder, *places, *options, environment={"MEDS_DIR": survey.folder})
+    try:
+        yield running
+    finally:
+        running.kill()
 
 
 def whole(url: str) -> None:
@@ -67,22 +84,24 @@ def whole(url: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", ["new", "forced", "failing"])
-def test_two_ingests_share_the_work_and_do_no_tile_twice(case: str, survey: Survey, postgres_database: str) -> None:
+def test_two_ingests_share_the_work_and_do_no_tile_twice(
+    case: str, forks: Forks, survey: Survey, postgres_database: str
+) -> None:
     url, options = postgres_database, ["--force"] if case == "forced" else []
     if case == "failing":
         survey.path(2, "seg").unlink()
     make_empty(survey, url)
     if case == "forced":
         survey.ingest(db=url)
-    with ThreadPoolExecutor(1) as thread, program(survey, url, *options) as other:
+    with ThreadPoolExecutor(1) as thread, program(forks, survey, url, *options) as other:
         with no_commit(url):
-            until(lambda: ask(url, CLAIMS) == [1], "the other ingest has made its first tile")
+            until_answered(url, CLAIMS, lambda n: n == [1], "the other ingest has made its first tile")
             own = thread.submit(survey.ingest, db=url, force=case == "forced")
-            until(lambda: ask(url, CLAIMS) == [2], "this one has made the second tile")
+            until_answered(url, CLAIMS, lambda n: n == [2], "this one has made the second tile")
         report = own.result()
-        _, said = other.communicate()
+        done = other.end()
     n_failures = int(case == "failing")
-    assert (other.returncode, report.n_failures) == (n_failures, n_failures), said
+    assert (done.status, report.n_failures) == (n_failures, n_failures), done.err
     runs = ask(url, "SELECT n_tiles, n_epochs, n_unchanged FROM ingest_run ORDER BY run_id DESC LIMIT 2")
     assert sorted(made for _, made, _ in runs) == [3 - n_failures, 3]
     assert {n_tiles for n_tiles, _, _ in runs} == {2}
@@ -93,14 +112,16 @@ def test_two_ingests_share_the_work_and_do_no_tile_twice(case: str, survey: Surv
 
 
 @pytest.mark.slow
-def test_tile_of_a_killed_ingest_is_done_by_the_other(survey: Survey, ingested: Survey, postgres_database: str) -> None:
+def test_tile_of_a_killed_ingest_is_done_by_the_other(
+    forks: Forks, survey: Survey, ingested: Survey, postgres_database: str
+) -> None:
     url = postgres_database
     make_empty(survey, url)
-    with ThreadPoolExecutor(1) as thread, program(survey, url) as other:
+    with ThreadPoolExecutor(1) as thread, program(forks, survey, url) as other:
         with no_commit(url):
-            until(lambda: ask(url, CLAIMS) == [1], "the other ingest has made its first tile")
+            until_answered(url, CLAIMS, lambda n: n == [1], "the other ingest has made its first tile")
             own = thread.submit(survey.ingest, db=url)
-            until(lambda: ask(url, CLAIMS) == [2], "this one has made the second tile")
+            until_answered(url, CLAIMS, lambda n: n == [2], "this one has made the second tile")
             other.kill()
         report = own.result()
     assert (report.n_tiles, report.n_epochs, report.n_failures) == (2, 6, 0)
@@ -172,10 +193,10 @@ def test_transaction_whose_connection_is_closed_is_done_again(survey: Survey, po
     with ThreadPoolExecutor(1) as thread:
         with no_commit(url):
             own = thread.submit(survey.ingest, db=url)
-            until(lambda: ask(url, WAITING), "it stores its first tile")
+            until_answered(url, WAITING, bool, "it stores its first tile")
             (first,) = ask(url, WAITING)
             ask(url, "SELECT pg_terminate_backend(:pid, 60000)", pid=first)
-            until(lambda: ask(url, WAITING) not in ([], [first]), "it stores it again")
+            until_answered(url, WAITING, lambda pids: pids not in ([], [first]), "it stores it again")
         assert own.result().n_epochs == 6
     whole(url)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import dask
 import pytest
 from distributed import Client, LocalCluster
+from distributed.utils import get_mp_context
 
 from goodpix.ingest.daskcluster import dask_executor
 from goodpix.schema.errors import UsageError
@@ -39,13 +40,19 @@ def meds_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def cluster(meds_dir: Path) -> Iterator[LocalCluster]:
     """Two worker processes with one thread each; a task is blamed for the first worker that dies with it in hand."""
-    settings = {"distributed.scheduler.allowed-failures": 0, "distributed.admin.log-format": "%(message)s"}
-    with pytest.MonkeyPatch.context() as patch, dask.config.set(settings):
-        patch.setenv("MEDS_DIR", os.fspath(meds_dir))
+    settings = {
+        "distributed.scheduler.allowed-failures": 0,
+        "distributed.admin.log-format": "%(message)s",
+        "distributed.worker.multiprocessing-method": "forkserver",
+    }
+    with dask.config.set(settings):
+        # a worker takes the place of one that is killed without loading everything again
+        get_mp_context().set_forkserver_preload(["distributed", "goodpix.ingest.preloaded"])
         with LocalCluster(
             processes=True,
             n_workers=2,
             threads_per_worker=1,
+            env={"MEDS_DIR": os.fspath(meds_dir)},
             dashboard_address=None,
             scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # it has a server even so, else at port 8787
             silence_logs=50,

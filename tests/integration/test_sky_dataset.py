@@ -223,8 +223,11 @@ def test_folder_that_cannot_be_understood_is_refused(
 # Stopped.
 
 
+GOODPIX = [sys.executable, "-m", "goodpix"]
+
+
 def sky_command(survey: Survey, folder: Path) -> Sequence[str]:
-    return [sys.executable, "-m", "goodpix", "sky", "--db", str(survey.database), "--dataset", str(folder)]
+    return ["sky", "--db", str(survey.database), "--dataset", str(folder)]
 
 
 def open_to_write(pipe: Path) -> int | None:
@@ -251,12 +254,12 @@ def stop_at_pipe(pipe: Path, process: "subprocess.Popen[str]") -> None:
         time.sleep(0.01)
 
 
-def test_stopped_by_a_signal_it_keeps_what_it_has_and_goes_on(stored: Survey, tmp_path: Path) -> None:
+def test_stopped_by_a_signal_it_keeps_what_it_has_and_goes_on(stored: Survey, tmp_path: Path, cli: Run) -> None:
     # the last epoch's image is a pipe, at which the command waits for ever
     image, folder = stored.path(2, "image"), tmp_path / "sky"
     aside = image.rename(image.with_suffix(".aside"))
     os.mkfifo(image)
-    with subprocess.Popen(sky_command(stored, folder), text=True, stderr=PIPE, stdout=PIPE) as process:
+    with subprocess.Popen([*GOODPIX, *sky_command(stored, folder)], text=True, stderr=PIPE, stdout=PIPE) as process:
         try:
             stop_at_pipe(image, process)
             out, err = process.communicate()
@@ -267,8 +270,9 @@ def test_stopped_by_a_signal_it_keeps_what_it_has_and_goes_on(stored: Survey, tm
     assert len(SkyDataset(folder).read()) == N_EPOCHS - 1
     image.unlink()
     aside.rename(image)
-    done = subprocess.run(sky_command(stored, folder), capture_output=True, text=True, check=True)
-    assert f"epochs: 1 measured, {N_EPOCHS - 1} known before, 0 not usable" in done.stderr
+    done = cli(*sky_command(stored, folder))
+    assert done.status == 0, done.err
+    assert f"epochs: 1 measured, {N_EPOCHS - 1} known before, 0 not usable" in done.err
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
 
 

@@ -3,10 +3,8 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,30 +12,19 @@ import pytest
 
 from goodpix.ingest.sharedarray import remove_leftovers, scratch_folder
 
+from ..faults.commands import Command, Forks, forks_of
 from ..waiting import until
 from .deadly import DeadlyFile, deadly_head
 from .survey import Survey
 
 pytestmark = pytest.mark.slow
 
-# The command line, but workers are worth starting for a small tile, and a shell that runs the tests in the background
-# may have them, and so this, ignore Ctrl-C.
-PROGRAM = """
-import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from goodpix.ingest import inputs
-inputs.BYTES_PER_WORKER = 1
-from goodpix.cli import main
-main()
-"""
 
-Ingest = subprocess.Popen[str]
-
-
-def command(survey: Survey, workers: int) -> list[str]:
-    places = ["--db", str(survey.database), "--masks", str(survey.masks), "--workers", str(workers)]
-    report = ["--report", str(report_path(survey))]
-    return [sys.executable, "-c", PROGRAM, "ingest", str(survey.folder), *places, *report]
+@pytest.fixture(scope="module")
+def forks(small_tile: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """Commands that begin at once."""
+    with forks_of(small_tile, tmp_path_factory.mktemp("forks")) as made:
+        yield made
 
 
 def report_path(survey: Survey) -> Path:
@@ -45,38 +32,19 @@ def report_path(survey: Survey) -> Path:
 
 
 @contextmanager
-def ingest_that_waits(survey: Survey, workers: int) -> Iterator[tuple[Ingest, DeadlyFile]]:
+def ingest_that_waits(forks: Forks, survey: Survey, workers: int) -> Iterator[tuple[Command, DeadlyFile]]:
     """Run an ingest that has done the first tile, and then waits for a file of the second."""
-    environment = os.environ | {"TMPDIR": str(survey.folder.parent)}
-    with (
-        deadly_head(survey, 1, n_kills=0) as file,
-        subprocess.Popen(
-            command(survey, workers),
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        ) as running,
-    ):
+    places = ["--db", survey.database, "--masks", survey.masks, "--workers", workers, "--report", report_path(survey)]
+    environment = {"MEDS_DIR": survey.folder, "TMPDIR": survey.folder.parent}
+    with deadly_head(survey, 1, n_kills=0) as file:
+        running = forks.start("ingest", survey.folder, *places, environment=environment)
         try:
-            assert running.stderr is not None
-            assert "i: 3 epochs made" in running.stderr.readline()
+            running.until_said("i: 3 epochs made")
             with file.held_open():
                 yield running, file
         finally:
             running.kill()
-    until(lambda: not file.readers(), "its processes end")
-
-
-def stop(running: Ingest, send: Callable[[int], None], number: int) -> str:
-    """Send a signal to an ingest and return what it said last.
-
-    That it has stored what is done shows that it ended by itself, which it has less than ten seconds for.
-    """
-    send(number)
-    _, said = running.communicate()
-    return said
+    until(lambda: not file.is_read, "its processes end")
 
 
 def outcomes(survey: Survey) -> list[str | None]:
@@ -95,15 +63,19 @@ def checksums(survey: Survey) -> list[str]:
     [(signal.SIGINT, 130, 1), (signal.SIGTERM, 143, 1), (signal.SIGTERM, 143, 2), (signal.SIGINT, 130, 3)],
 )
 def test_a_stopped_ingest_stores_what_is_done_and_says_so(
-    survey: Survey, ingested: Survey, number: int, status: int, workers: int
+    forks: Forks, survey: Survey, ingested: Survey, number: int, status: int, workers: int
 ) -> None:
-    """Of two tiles: two workers do one each, three share the epochs of both."""
-    with ingest_that_waits(survey, workers) as (running, file):
-        said = stop(running, running.send_signal, number)
-        until(lambda: not file.readers(), "its workers end, though the file is still held open")
-    assert running.returncode == status, said
-    assert "stopped: what is done is stored" in said
-    assert "Traceback" not in said
+    """Of two tiles: two workers do one each, three share the epochs of both.
+
+    That it has stored what is done shows that it ended by itself, which it has less than ten seconds for.
+    """
+    with ingest_that_waits(forks, survey, workers) as (running, file):
+        os.kill(running.process, number)
+        done = running.end()
+        until(lambda: not file.is_read, "its workers end, though the file is still held open")
+    assert done.status == status, done.err
+    assert "stopped: what is done is stored" in done.err
+    assert "Traceback" not in done.err
     assert outcomes(survey) == ["interrupted"]
     with survey.catalogue() as catalogue:
         assert set(catalogue.epochs().band) == {"i"}
@@ -117,11 +89,12 @@ def test_a_stopped_ingest_stores_what_is_done_and_says_so(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_to_all_processes_stops_it_too(survey: Survey, number: int) -> None:
+def test_a_signal_to_all_processes_stops_it_too(forks: Forks, survey: Survey, number: int) -> None:
     """As a terminal and a batch system send it."""
-    with ingest_that_waits(survey, 3) as (running, _):
-        said = stop(running, lambda each: os.killpg(running.pid, each), number)
-    assert running.returncode == 128 + number, said
+    with ingest_that_waits(forks, survey, 3) as (running, _):
+        os.killpg(running.process, number)
+        done = running.end()
+    assert done.status == 128 + number, done.err
     assert outcomes(survey) == ["interrupted"]
     with survey.catalogue() as catalogue:
         assert len(catalogue.epochs()) == 3
@@ -130,12 +103,11 @@ def test_a_signal_to_all_processes_stops_it_too(survey: Survey, number: int) -> 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_a_killed_ingest_takes_its_workers_along_and_is_completed(
-    survey: Survey, ingested: Survey, workers: int
+    forks: Forks, survey: Survey, ingested: Survey, workers: int
 ) -> None:
-    with ingest_that_waits(survey, workers) as (running, file):
+    with ingest_that_waits(forks, survey, workers) as (running, file):
         running.kill()
-        running.wait()
-        until(lambda: not file.readers(), "its workers end, though the file is still held open")
+        until(lambda: not file.is_read, "its workers end, though the file is still held open")
     assert outcomes(survey) == [None]
     file.path.unlink()
     assert survey.ingest().n_epochs == 3
@@ -144,11 +116,10 @@ def test_a_killed_ingest_takes_its_workers_along_and_is_completed(
 
 
 def test_the_scratch_folder_of_a_killed_ingest_is_removed_by_the_next(
-    survey: Survey, monkeypatch: pytest.MonkeyPatch
+    forks: Forks, survey: Survey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with ingest_that_waits(survey, 3) as (running, _):
+    with ingest_that_waits(forks, survey, 3) as (running, _):
         running.kill()
-        running.wait()
     (left,) = survey.folder.parent.glob("goodpix-scratch-*")
     old = time.time() - 3600
     os.utime(left, (old, old))

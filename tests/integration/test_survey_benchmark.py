@@ -2,7 +2,6 @@
 
 import json
 import math
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from goodpix.benchmarks.report import as_markdown
 from goodpix.benchmarks.scale import Scale
 from goodpix.benchmarks.scale import run as run_scale
 from goodpix.benchmarks.survey import __main__ as program
+from goodpix.benchmarks.survey import asking, maskfiles
 from goodpix.benchmarks.survey.asking import ask_all, load_rows
 from goodpix.benchmarks.survey.databases import DATABASES, Loaded, sqlite_survey
 from goodpix.benchmarks.survey.questions import QUESTIONS
@@ -31,6 +31,17 @@ from goodpix.schema.wcs import Wcs
 
 from ..plainsums import assert_summaries_are_true
 from .survey import records
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_masks_and_calls() -> Iterator[None]:
+    """Make few masks, of small CCDs, and ask for few of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(maskfiles, "_N_MASKS", 2)
+        patch.setattr(maskfiles, "CCD_SHAPE", (256, 128))
+        patch.setattr(maskfiles, "_N_OBJECTS", 20)
+        patch.setattr(asking, "_N_CALLS", 3)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -134,11 +145,12 @@ def test_same_scale_gives_the_same_survey() -> None:
     assert np.array_equal(one.counts.good, two.counts.good)
 
 
-def test_program_says_what_it_takes() -> None:
-    root = Path(__file__).resolve().parents[2]
-    command = [sys.executable, "-m", "benchmarks.survey", "--help"]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
-    assert all(option in done.stdout for option in ("--scale", "--databases", "--keep"))
+def test_program_says_what_it_takes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmarks.survey", "--help"])
+    with pytest.raises(SystemExit, match=r"^0$"):
+        program.main()
+    said = capsys.readouterr().out
+    assert all(option in said for option in ("--scale", "--databases", "--keep"))
 
 
 @pytest.mark.parametrize("loaded", ["sqlite"], indirect=True)
@@ -163,7 +175,7 @@ def test_other_scale_is_not_taken_for_what_is_there(survey: Survey, tmp_path: Pa
 
 def test_what_a_survey_costs_besides_reading_is_measured(folder: Path, survey: Survey) -> None:
     with sqlite_survey(survey, folder / "scale") as loaded:
-        rows = run_scale(Scale(n_tasks=20, n_epochs=2, n_receipts=2), folder, [loaded.url])
+        rows = run_scale(Scale(n_tasks=20, n_epochs=2, n_receipts=2, n_workers=1), folder, [loaded.url])
     found = [row.contender for row in rows if row.question == "store a receipt"]
     assert found[0] == "SQLite"
     assert found[-1] == f"sqlite with {len(survey):,} epochs"
