@@ -13,7 +13,7 @@ INSTALL := $(PIP) install --constraint constraints.txt --build-constraint constr
 # The whole suite is run by many processes: what one of them has compiled the next should find.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Two processes more than cores, as tests wait for servers, browsers and disks; see tests/conftest.py.
+# One process more than cores, as tests wait for servers, browsers and disks; see tests/conftest.py.
 PYTEST := $(BIN)/pytest --numprocesses auto --no-loadscope-reorder
 
 CODE := benchmarks cli demo.py ingest query schema

@@ -39,8 +39,8 @@ _SERVERS = {"postgres", "postgres_url", "own_server", "s3_server", "serve", "bro
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Run two more than there are cores: tests wait for servers, browsers and disks."""
-    return (os.cpu_count() or 1) + 2
+    """Run one more than there are cores: tests wait for servers, browsers and disks."""
+    return (os.cpu_count() or 1) + 1
 
 
 class _Scheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
