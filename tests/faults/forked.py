@@ -1,5 +1,7 @@
 """Run as a program: commands of goodpix in copies of a process that has loaded all they need, each with a fault.
 
+The server that forks a command's workers is such a copy, too.
+
     python forked.py SURVEY SCRATCH
 
 Ingests SURVEY into SCRATCH and looks at the catalogue, to load everything. Then it takes orders, a line of JSON
@@ -10,14 +12,16 @@ which is negative for the signal that ended it.
 
 import contextlib
 import json
+import multiprocessing.util
 import os
 import pwd
 import resource
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from multiprocessing.forkserver import _forkserver
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +132,30 @@ class _Steps:
         return stepping
 
 
+def _spawn(path: str, arguments: Sequence[str], descriptors: Sequence[int]) -> int:
+    """Fork the server of workers where one would be started and load everything again; start other programs."""
+    program = arguments[-1]
+    if "multiprocessing.forkserver" not in program:
+        return _spawn_program(path, arguments, descriptors)
+    process = os.fork()
+    if process == 0:
+        for descriptor in map(int, os.listdir("/proc/self/fd")):
+            if descriptor > 2 and descriptor not in descriptors:
+                with contextlib.suppress(OSError):  # that of the folder itself
+                    os.close(descriptor)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _forkserver.__init__()  # type: ignore[misc]  # it is locked, as it is being started
+        try:
+            exec(program, {})
+        finally:
+            os._exit(0)
+    return process
+
+
+_spawn_program = multiprocessing.util.spawnv_passfds
+
+
 def _become(user: str) -> None:
     """Give this process to another user, for good."""
     found = pwd.getpwnam(user)
@@ -190,5 +218,6 @@ def _serve() -> None:
 
 if __name__ == "__main__":
     _load(Path(sys.argv[1]), Path(sys.argv[2]))
+    multiprocessing.util.spawnv_passfds = _spawn
     inputs.BYTES_PER_WORKER = 1  # workers are worth starting for a small tile
     _serve()
