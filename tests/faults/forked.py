@@ -2,12 +2,12 @@
 
 The server that forks a command's workers is such a copy, too.
 
-    python forked.py SURVEY SCRATCH
+    python forked.py SCRATCH
 
-Ingests SURVEY into SCRATCH and looks at the catalogue, to load everything. Then it takes orders, a line of JSON
-each, and answers with one: ``{"arguments": [...], ...}``, the fields of `Order`, starts a command and is answered by
-its process; that number asks how it ended, and is answered by null as long as it has not, then by its exit status,
-which is negative for the signal that ended it.
+Makes a small tile in SCRATCH, ingests it and looks at the catalogue, to load everything. Then it takes orders, a line
+of JSON each, and answers with one: ``{"arguments": [...], ...}``, the fields of `Order`, starts a command and is
+answered by its process; that number asks how it ended, and is answered by null as long as it has not, then by its
+exit status, which is negative for the signal that ended it.
 """
 
 import contextlib
@@ -29,6 +29,7 @@ import sqlalchemy as sa
 
 from goodpix.cli import main
 from goodpix.ingest import inputs
+from goodpix.ingest.synthetic import TileSpec, make_tile
 from goodpix.schema import dialects
 
 __all__ = ["Order"]
@@ -180,8 +181,10 @@ def _status(arguments: list[str]) -> int:
     return 0
 
 
-def _load(survey: Path, scratch: Path) -> None:
+def _load(scratch: Path) -> None:
     """Have everything imported and compiled that commands take: another user may not read it from the disk."""
+    survey = scratch / "survey"
+    make_tile(survey, TileSpec(bands=("r",), n_epochs=2, coadd_shape=(160, 170), ccd_shape=(128, 64)))
     os.environ["MEDS_DIR"] = os.fspath(survey)
     db = ["--db", os.fspath(scratch / "goodpix.db")]
     key = ["--band", "r"]
@@ -217,7 +220,7 @@ def _serve() -> None:
 
 
 if __name__ == "__main__":
-    _load(Path(sys.argv[1]), Path(sys.argv[2]))
+    _load(Path(sys.argv[1]))
     multiprocessing.util.spawnv_passfds = _spawn
     inputs.BYTES_PER_WORKER = 1  # workers are worth starting for a small tile
     _serve()
