@@ -133,15 +133,15 @@ class _Steps:
         return stepping
 
 
-def _spawn(path: str, arguments: Sequence[str], descriptors: Sequence[int]) -> int:
+def _spawn(path: bytes, args: Sequence[Any], passfds: Sequence[int]) -> int:
     """Fork the server of workers where one would be started and load everything again; start other programs."""
-    program = arguments[-1]
+    program = args[-1]
     if "multiprocessing.forkserver" not in program:
-        return _spawn_program(path, arguments, descriptors)
+        return _spawn_program(path, args, passfds)
     process = os.fork()
     if process == 0:
         for descriptor in map(int, os.listdir("/proc/self/fd")):
-            if descriptor > 2 and descriptor not in descriptors:
+            if descriptor > 2 and descriptor not in passfds:
                 with contextlib.suppress(OSError):  # that of the folder itself
                     os.close(descriptor)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
