@@ -21,6 +21,7 @@ from xdist.scheduler.loadfile import LoadFileScheduling
 
 from goodpix.benchmarks.postgres import Server, ServerError, running_server
 
+from .faults.commands import Forks, forks_of
 from .statements import compile_once
 from .waiting import Allowance
 from .watchdog import Watchdog
@@ -119,6 +120,13 @@ def postgres_url() -> Iterator[str]:
         return
     with server_or_skip() as server:
         yield server.url
+
+
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """Commands that begin at once, for tests of faults."""
+    with forks_of(tmp_path_factory.mktemp("forks")) as made:
+        yield made
 
 
 @contextmanager

@@ -12,7 +12,7 @@ DEADLINE = 120.0
 
 _PRESSURE = Path("/proc/pressure/cpu")
 _MOST_STALLED = 0.9
-_PAUSE = 0.01
+_PAUSES = (0.01, 0.05)  # seconds, of which the first is that after the first look
 
 
 def stalled_seconds() -> float:
@@ -47,7 +47,9 @@ class Allowance:
 def until(true: Callable[[], object], what: str) -> None:
     """Return when a condition holds; fail when it does not within `DEADLINE`."""
     allowance = Allowance(DEADLINE)
+    pause, longest = _PAUSES
     while not true():
         if allowance.left() <= 0:
             raise TimeoutError(what)
-        time.sleep(_PAUSE)
+        time.sleep(pause)
+        pause = min(1.5 * pause, longest)

@@ -147,11 +147,11 @@ class Command:
 
 
 @contextmanager
-def forks_of(survey: Path, folder: Path) -> Iterator[Forks]:
-    """Load what commands need by an ingest of a survey, and start them from there on."""
+def forks_of(folder: Path) -> Iterator[Forks]:
+    """Load what commands need by an ingest of a small tile, and start them from there on."""
     path = Path(__file__).with_name("forked.py")
     with subprocess.Popen(
-        [sys.executable, path, survey, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, path, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as running:
         try:
             yield Forks(running, folder)

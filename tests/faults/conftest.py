@@ -10,7 +10,6 @@ import pytest
 from goodpix.ingest.synthetic import make_tile
 
 from ..integration.survey import SPEC
-from .commands import Forks, forks_of
 from .scene import Scene
 
 MakeSurvey = Callable[[str], Path]
@@ -34,13 +33,6 @@ def survey_of(tmp_path_factory: pytest.TempPathFactory) -> MakeSurvey:
         return folder
 
     return made
-
-
-@pytest.fixture(scope="session")
-def forks(survey_of: MakeSurvey, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
-    """Commands that begin at once."""
-    with forks_of(survey_of("r"), tmp_path_factory.mktemp("forks")) as made:
-        yield made
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

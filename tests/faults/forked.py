@@ -1,23 +1,27 @@
 """Run as a program: commands of goodpix in copies of a process that has loaded all they need, each with a fault.
 
-    python forked.py SURVEY SCRATCH
+The server that forks a command's workers is such a copy, too.
 
-Ingests SURVEY into SCRATCH and looks at the catalogue, to load everything. Then it takes orders, a line of JSON
-each, and answers with one: ``{"arguments": [...], ...}``, the fields of `Order`, starts a command and is answered by
-its process; that number asks how it ended, and is answered by null as long as it has not, then by its exit status,
-which is negative for the signal that ended it.
+    python forked.py SCRATCH
+
+Makes a small tile in SCRATCH, ingests it and looks at the catalogue, to load everything. Then it takes orders, a line
+of JSON each, and answers with one: ``{"arguments": [...], ...}``, the fields of `Order`, starts a command and is
+answered by its process; that number asks how it ended, and is answered by null as long as it has not, then by its
+exit status, which is negative for the signal that ended it.
 """
 
 import contextlib
 import json
+import multiprocessing.util
 import os
 import pwd
 import resource
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from multiprocessing.forkserver import _forkserver
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +29,7 @@ import sqlalchemy as sa
 
 from goodpix.cli import main
 from goodpix.ingest import inputs
+from goodpix.ingest.synthetic import TileSpec, make_tile
 from goodpix.schema import dialects
 
 __all__ = ["Order"]
@@ -128,6 +133,30 @@ class _Steps:
         return stepping
 
 
+def _spawn(path: bytes, args: Sequence[Any], passfds: Sequence[int]) -> int:
+    """Fork the server of workers where one would be started and load everything again; start other programs."""
+    program = args[-1]
+    if "multiprocessing.forkserver" not in program:
+        return _spawn_program(path, args, passfds)
+    process = os.fork()
+    if process == 0:
+        for descriptor in map(int, os.listdir("/proc/self/fd")):
+            if descriptor > 2 and descriptor not in passfds:
+                with contextlib.suppress(OSError):  # that of the folder itself
+                    os.close(descriptor)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _forkserver.__init__()  # type: ignore[misc]  # it is locked, as it is being started
+        try:
+            exec(program, {})
+        finally:
+            os._exit(0)
+    return process
+
+
+_spawn_program = multiprocessing.util.spawnv_passfds
+
+
 def _become(user: str) -> None:
     """Give this process to another user, for good."""
     found = pwd.getpwnam(user)
@@ -152,8 +181,10 @@ def _status(arguments: list[str]) -> int:
     return 0
 
 
-def _load(survey: Path, scratch: Path) -> None:
+def _load(scratch: Path) -> None:
     """Have everything imported and compiled that commands take: another user may not read it from the disk."""
+    survey = scratch / "survey"
+    make_tile(survey, TileSpec(bands=("r",), n_epochs=2, coadd_shape=(160, 170), ccd_shape=(128, 64)))
     os.environ["MEDS_DIR"] = os.fspath(survey)
     db = ["--db", os.fspath(scratch / "goodpix.db")]
     key = ["--band", "r"]
@@ -189,6 +220,7 @@ def _serve() -> None:
 
 
 if __name__ == "__main__":
-    _load(Path(sys.argv[1]), Path(sys.argv[2]))
+    _load(Path(sys.argv[1]))
+    multiprocessing.util.spawnv_passfds = _spawn
     inputs.BYTES_PER_WORKER = 1  # workers are worth starting for a small tile
     _serve()

@@ -11,7 +11,7 @@ from .scene import Scene
 __all__ = ["KILLS", "Outcome", "outcome"]
 
 KILLS = int(os.environ.get("GOODPIX_TEST_KILLS", "10"))
-"""How many commands are killed; ``make stress`` asks for more."""
+"""How many commands are killed; ``make stress`` asks for more, also of bits that are flipped."""
 
 
 @dataclass(frozen=True, slots=True)

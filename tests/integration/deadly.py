@@ -15,7 +15,7 @@ from .survey import Survey
 
 __all__ = ["DeadlyFile", "deadly_head", "dying_workers"]
 
-_PAUSE = 0.01
+_PAUSE = 0.03
 
 
 class DeadlyFile:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +18,7 @@ from goodpix.schema.database import open_for_writing
 from goodpix.schema.errors import CatalogueBusyError, CatalogueError
 
 from ..conftest import new_database
-from ..faults.commands import Command, Forks, forks_of
+from ..faults.commands import Command, Forks
 from ..waiting import until
 from .conftest import Run
 from .survey import SPEC, Survey
@@ -56,13 +55,6 @@ def no_commit(url: str) -> Iterator[None]:
     with engine.begin() as connection:
         connection.exec_driver_sql("SELECT * FROM catalogue FOR UPDATE")
         yield
-
-
-@pytest.fixture(scope="module")
-def forks(small_tile: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
-    """Commands that begin at once."""
-    with forks_of(small_tile, tmp_path_factory.mktemp("forks")) as made:
-        yield made
 
 
 @contextmanager

@@ -39,15 +39,22 @@ def checksums(survey: Survey) -> dict[str, str]:
         }
 
 
-def test_a_worker_that_is_killed_once_loses_nothing(survey: Survey, ingested: Survey, workers: int) -> None:
+def test_a_worker_that_is_killed_once_is_logged_and_loses_nothing(
+    survey: Survey, ingested: Survey, workers: int, caplog: pytest.LogCaptureFixture
+) -> None:
     with deadly_head(survey, 1, n_kills=1) as file:
         report = survey.ingest(workers=workers)
     assert len(file.killed) == 1
     assert (report.failures, report.n_epochs, report.outcome) == ((), 6, "done")
     assert checksums(survey) == checksums(ingested)
+    said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert said == ([f"{SPEC.tilename} r: its worker died: it is tried again"] if workers == 2 else [])
 
 
-def test_an_epoch_that_kills_every_worker_fails_alone(survey: Survey, ingested: Survey, workers: int) -> None:
+def test_an_epoch_that_kills_every_worker_fails_alone_and_is_tried_again_by_the_next_run(
+    survey: Survey, ingested: Survey, workers: int
+) -> None:
+    """That was perhaps the machine's fault: no --retry-failed is asked for."""
     with deadly_head(survey, 1, n_kills=FOR_EVER) as file:
         report = survey.ingest(workers=workers)
     assert len(set(file.killed)) == (3 if workers == 2 else 2)
@@ -57,6 +64,11 @@ def test_an_epoch_that_kills_every_worker_fails_alone(survey: Survey, ingested: 
     found, expected = checksums(survey), checksums(ingested)
     assert len(found) == len(expected) - 1
     assert found.items() <= expected.items()
+    file.path.unlink()
+    again = survey.ingest()
+    assert (again.failures, again.n_epochs, again.n_unchanged) == ((), 1, 5)
+    with survey.catalogue() as catalogue:
+        assert catalogue.failures().empty
 
 
 def test_epochs_of_both_tiles_that_kill_fail_alone(survey: Survey, workers: int) -> None:
@@ -64,24 +76,6 @@ def test_epochs_of_both_tiles_that_kill_fail_alone(survey: Survey, workers: int)
         report = survey.ingest(workers=workers)
     assert {failure.key.rpartition("#")[2] for failure in report.failures} == {survey.name(0), survey.name(2, "i")}
     assert report.n_epochs == 4
-
-
-def test_what_killed_its_worker_is_tried_again_by_the_next_run(survey: Survey) -> None:
-    """That was perhaps the machine's fault: no --retry-failed is asked for."""
-    with deadly_head(survey, 1, FOR_EVER) as file:
-        survey.ingest(workers=2)
-        file.path.unlink()
-    report = survey.ingest()
-    assert (report.failures, report.n_epochs, report.n_unchanged) == ((), 1, 5)
-    with survey.catalogue() as catalogue:
-        assert catalogue.failures().empty
-
-
-def test_death_of_a_worker_is_logged(survey: Survey, caplog: pytest.LogCaptureFixture) -> None:
-    with deadly_head(survey, 1, n_kills=1):
-        survey.ingest(workers=2)
-    said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert said == [f"{SPEC.tilename} r: its worker died: it is tried again"]
 
 
 def test_a_coadd_that_kills_every_worker_fails_alone(survey: Survey) -> None:

@@ -20,7 +20,7 @@ def _every_worker_is_worth_starting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inputs_module, "BYTES_PER_WORKER", 1)
 
 
-def files(survey: Survey, masks: Path) -> Mapping[str, bytes]:
+def files(masks: Path) -> Mapping[str, bytes]:
     return {os.fspath(path.relative_to(masks)): path.read_bytes() for path in sorted(masks.rglob("*.parquet"))}
 
 
@@ -29,30 +29,22 @@ def ingest(survey: Survey, name: str, **options: object) -> Mapping[str, bytes]:
     folder = survey.folder.parent
     report = survey.ingest(db=folder / f"{name}.db", masks=folder / name, **options)
     assert report.failures == ()
-    return files(survey, folder / name)
+    return files(folder / name)
 
 
 @pytest.mark.parametrize("workers", [2, 3, 5])
-def test_any_number_of_workers_makes_the_same_bytes(survey: Survey, workers: int) -> None:
+def test_any_number_of_workers_makes_the_same_bytes_and_rows(survey: Survey, ingested: Survey, workers: int) -> None:
     """Of two tiles: two workers do one each, three share both, the epochs of either spread over them."""
-    alone, together = ingest(survey, "alone", workers=1), ingest(survey, "together", workers=workers)
+    alone, together = files(ingested.masks), ingest(survey, "together", workers=workers)
     assert len(alone) == 2
     assert together == alone
+    with ingested.catalogue() as one, goodpix.Catalogue(survey.folder.parent / "together.db") as other:
+        assert other.epochs().drop(columns="run_id").equals(one.epochs().drop(columns="run_id"))
 
 
-def test_an_executor_makes_the_same_bytes(survey: Survey) -> None:
+def test_an_executor_makes_the_same_bytes(survey: Survey, ingested: Survey) -> None:
     with ThreadPoolExecutor(2) as executor:
-        assert ingest(survey, "executor", executor=executor) == ingest(survey, "alone")
-
-
-def test_rows_are_those_that_one_process_stores(survey: Survey) -> None:
-    ingest(survey, "alone", workers=1)
-    ingest(survey, "together", workers=3)
-    found = []
-    for name in ("alone", "together"):
-        with goodpix.Catalogue(survey.folder.parent / f"{name}.db") as catalogue:
-            found.append(catalogue.epochs().drop(columns="run_id"))
-    assert found[0].equals(found[1])
+        assert ingest(survey, "executor", executor=executor) == files(ingested.masks)
 
 
 @pytest.mark.parametrize("workers", [2, 3])

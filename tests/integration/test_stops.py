@@ -12,19 +12,12 @@ import pytest
 
 from goodpix.ingest.sharedarray import remove_leftovers, scratch_folder
 
-from ..faults.commands import Command, Forks, forks_of
+from ..faults.commands import Command, Forks
 from ..waiting import until
 from .deadly import DeadlyFile, deadly_head
 from .survey import Survey
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def forks(small_tile: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
-    """Commands that begin at once."""
-    with forks_of(small_tile, tmp_path_factory.mktemp("forks")) as made:
-        yield made
 
 
 def report_path(survey: Survey) -> Path:
