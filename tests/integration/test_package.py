@@ -54,8 +54,8 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     takes = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
     backend = work / "backend"
     run(*PIP, "install", "--quiet", "--no-compile", "--target", backend, *takes, cwd=work)
-    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", work / "dist", work / "source"]
-    run(*build, cwd=work, PYTHONPATH=str(backend))
+    build: list[str | Path] = [sys.executable, "-m", "build", "--no-isolation"]
+    run(*build, "--outdir", work / "dist", work / "source", cwd=work, PYTHONPATH=str(backend))
     (wheel,) = (work / "dist").glob("*.whl")
     (sdist,) = (work / "dist").glob("*.tar.gz")
     return {"wheel": wheel, "sdist": sdist}
