@@ -135,6 +135,8 @@ def find_sightings(
         candidates = _candidates(connection)
         for block in _blocks(places.cover(NSIDE)):
             rows = connection.execute(candidates, {"hpix": np.unique(block.hpix).tolist()}).all()
+            if not rows:
+                continue
             place, epoch_id = _near(rows, block)
             ids = np.unique(epoch_id)
             for start in range(0, ids.size, _ROWS):

@@ -3,7 +3,7 @@
 import itertools
 import json
 import math
-import subprocess
+import runpy
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -19,12 +19,14 @@ from goodpix.benchmarks.tiles import own_tile
 
 from .survey import SPEC
 
+ONE_BAND = replace(SPEC, bands=("r",), n_epochs=2)
+
 CONTENDERS = {
     "ingest_epoch": {"goodpix", "fitsio.read of the planes", "esutil + numpy"},
-    "ingest_tile": {"goodpix ingest --workers 1", "goodpix ingest", "fitsio.read of all planes"},
+    "ingest_tile": {"goodpix ingest --workers 1", "fitsio.read of all planes"},
     "mapping": {"goodpix, with flags and runs", "esutil", "wcslib"},
     "workers": {"goodpix ingest --workers 1", "goodpix ingest --workers 2"},
-    "memory": {"1 epoch, one worker", "3 epochs, one worker", "3 epochs, largest process of 2 workers"},
+    "memory": {"1 epoch, one worker", "2 epochs, largest process of 2 workers"},
     "mask_size": {"goodpix, all reasons", "goodpix, lengths of the boolean mask", "PLIO FITS", "PNG", "RICE FITS"}
     | {"GZIP FITS", "packed bits + zstd 19"},
     "fetch": {"mask file, opened each time", "mask file, open", "fitsio.read from PLIO FITS", "Mask.count()"}
@@ -38,10 +40,10 @@ CONTENDERS = {
 
 GOALS = {
     "ingest_epoch": ["<= 1.25 x", ">= 25 x faster"],
-    "ingest_tile": ["<= 1.5 x, stretch 1.25 x"] * 2,
+    "ingest_tile": ["<= 1.5 x, stretch 1.25 x"],
     "mapping": [">= 100 x faster"],
     "workers": [">= 1.7 x faster"],
-    "memory": ["<= 800 MB"] * 3 + ["<= 1.1 x"],
+    "memory": ["<= 800 MB"] * 2 + ["<= 1.1 x"],
     "mask_size": ["<= 0.55 x", "< 1 x", "<= 1.1 x"],
     "fetch": [">= 8 x faster"] * 2,
     "selection": ["<= 0.3 s"],
@@ -53,7 +55,7 @@ GOALS = {
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     """A bench with one small tile."""
-    tile = own_tile(tmp_path_factory.mktemp("tiles"), tmp_path_factory.mktemp("info"), replace(SPEC, bands=("r",)))
+    tile = own_tile(tmp_path_factory.mktemp("tiles"), tmp_path_factory.mktemp("info"), ONE_BAND)
     return Bench((tile,), tmp_path_factory.mktemp("work"), Effort.ONCE)
 
 
@@ -74,17 +76,15 @@ def test_question_gives_finite_rows_of_all_contenders(name: str, bench: Bench) -
 
 
 def test_own_tile_is_made_once(tmp_path: Path) -> None:
-    spec = replace(SPEC, bands=("r",))
-    own_tile(tmp_path / "tiles", tmp_path / "one", spec)
+    own_tile(tmp_path / "tiles", tmp_path / "one", ONE_BAND)
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "tiles").rglob("*.*")}
-    again = own_tile(tmp_path / "tiles", tmp_path / "two", replace(spec, n_epochs=2))
+    again = own_tile(tmp_path / "tiles", tmp_path / "two", replace(ONE_BAND, n_epochs=1))
     assert times == {path: path.stat().st_mtime_ns for path in (tmp_path / "tiles").rglob("*.*")} != {}
-    assert (again.label, len(again.info.src_info)) == ("own maker, 2 epochs", 2)
+    assert (again.label, len(again.info.src_info)) == ("own maker, 1 epoch", 1)
 
 
 def test_runs_side_by_side_share_no_info_file(tmp_path: Path) -> None:
-    spec = replace(SPEC, bands=("r",))
-    one, two = (own_tile(tmp_path / "tiles", tmp_path / name, spec) for name in ("one", "two"))
+    one, two = (own_tile(tmp_path / "tiles", tmp_path / name, ONE_BAND) for name in ("one", "two"))
     assert one.info_path != two.info_path
     assert one.info == two.info
 
@@ -181,9 +181,11 @@ def test_peak_memory_is_that_of_each_process() -> None:
     assert own < 100e6 < 200e6 <= of_child < 300e6
 
 
-def test_program_lists_its_questions() -> None:
-    root = Path(__file__).resolve().parents[2]
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "--help"], cwd=root, capture_output=True, text=True, check=True
-    )
-    assert all(name in done.stdout for name in QUESTIONS)
+def test_program_lists_its_questions(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).resolve().parents[2])
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("benchmarks", run_name="__main__")
+    assert ended.value.code == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in QUESTIONS)
