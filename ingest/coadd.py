@@ -5,10 +5,10 @@ from pathlib import Path
 
 from ..schema.counts import count_coadd
 from ..schema.fitsplanes import PlaneReader, check_weight
-from ..schema.footprint import UniqueRegion, footprint
 from ..schema.rle import Runs
 from ..schema.rows import CoaddFacts, MaskKey, MaskRow, nonzero_bits
-from ..schema.wcs import Wcs
+from ..schema.wcs.footprint import UniqueRegion, footprint
+from ..schema.wcs.solution import Wcs
 from ..schema.workers import Spread
 from .coaddflags import CoaddFlags, CodedCoadd, code_coadd
 from .fingerprint import Options

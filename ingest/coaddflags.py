@@ -12,10 +12,10 @@ import numpy.typing as npt
 from ..schema.criteria import BIT_SHIFT, Criterion
 from ..schema.errors import PlaneError
 from ..schema.fitsplanes import PlaneReader
-from ..schema.footprint import UniqueRegion
 from ..schema.jit import kernel
 from ..schema.rle import Runs, RunScan, ScanBuffers, Starts, merge_runs, scan_row, sort_starts
-from ..schema.wcs import Wcs
+from ..schema.wcs.footprint import UniqueRegion
+from ..schema.wcs.solution import Wcs
 from ..schema.workers import Spread
 from .pixels import BLOCK, PlaneFiles, PlaneRows, fold_row
 from .sharedarray import SharedArray

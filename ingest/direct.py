@@ -24,7 +24,7 @@ from ..schema.imagefiles import Remembered, planes_of, read_remembered
 from ..schema.maskfile import MaskFile
 from ..schema.rle import decode
 from ..schema.rows import MaskKey
-from ..schema.wcs import Wcs, unit_vectors
+from ..schema.wcs.solution import Wcs, unit_vectors
 
 __all__ = ["Comparison", "Side", "check_mask", "compare", "direct_flags", "direct_positions"]
 

@@ -13,11 +13,11 @@ from ..schema.columns import values_of
 from ..schema.counts import count
 from ..schema.errors import FitsFileError, GoodpixError
 from ..schema.fitsplanes import Plane, PlaneReader, check_weight, expand, read_scamp_head
-from ..schema.footprint import footprint
-from ..schema.pixelmap import PixelMap, pixel_map
 from ..schema.rle import Runs
 from ..schema.rows import EpochFacts, MaskKey, MaskRow, nonzero_bits
-from ..schema.wcs import Wcs
+from ..schema.wcs.footprint import footprint
+from ..schema.wcs.pixelmap import PixelMap, pixel_map
+from ..schema.wcs.solution import Wcs
 from .coadd import Coadd
 from .fingerprint import Options
 from .flagging import flag_epoch

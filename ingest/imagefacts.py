@@ -7,9 +7,9 @@ from typing import Any
 
 from ..schema.errors import PlaneError
 from ..schema.fitsplanes import Plane
-from ..schema.footprint import Footprint
 from ..schema.rows import ImageFacts
-from ..schema.wcs import Wcs
+from ..schema.wcs.footprint import Footprint
+from ..schema.wcs.solution import Wcs
 from .infofile import EpochInfo, ImageInfo
 
 __all__ = ["check_shapes", "image_facts"]

@@ -17,7 +17,7 @@ from ..schema.recut import recut, recut_box
 from ..schema.rle import Runs, decode, decode_good, encode
 from ..schema.rows import MaskKey
 from ..schema.runalgebra import complement, crop, good_in_both, good_in_either, good_in_one
-from ..schema.wcs import Wcs
+from ..schema.wcs.solution import Wcs
 from .export import save, write_fits, write_npz
 from .skycuts import in_discs, in_polygons
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from ..schema.amplifiers import Region
 from ..schema.errors import UsageError
-from ..schema.wcs import Wcs, unit_vectors
+from ..schema.wcs.solution import Wcs, unit_vectors
 
 __all__ = ["in_discs", "in_polygons"]
 

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from .columns import Column, columns
 from .counts import Counts
 from .criteria import Criterion
-from .footprint import EVERY_CELL, NSIDE
 from .rows import CoaddFacts, EpochFacts
+from .wcs.footprint import EVERY_CELL, NSIDE
 
 __all__ = [
     "bit_count",

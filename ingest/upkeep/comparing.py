@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ...schema.bits import BitNames
-from ...schema.footprint import EVERY_CELL
 from ...schema.maskfilename import MaskFileName
 from ...schema.rows import MaskKey
+from ...schema.wcs.footprint import EVERY_CELL
 from ..maskrows import bit_rows, mask_values
 from .checkedfile import CheckedFile, CheckedMask
 from .report import Problem

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema.criteria import Selection
-from ...schema.nearest import mark_nearest
-from ...schema.pixelmap import pixel_map
+from ...schema.wcs.nearestpixel import mark_nearest
+from ...schema.wcs.pixelmap import pixel_map
 from ..plots.tile import plot_counts
 from .coaddgrid import CoaddGrid, find_grid
 from .countedmasks import counted_masks

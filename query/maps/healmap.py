@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema.criteria import Selection
-from ...schema.directions import Directions
 from ...schema.errors import UsageError
-from ...schema.footprint import UniqueRegion
+from ...schema.wcs.footprint import UniqueRegion
+from ...schema.wcs.pixeltosky import Directions
 from .coaddgrid import find_grid
 from .countedmasks import counted_masks
 

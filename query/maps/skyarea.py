@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from ...schema.criteria import Selection
 from ...schema.errors import UsageError
-from ...schema.inversemap import inverse_map, mark_covered
-from ...schema.solidangle import solid_angles
+from ...schema.wcs.inversemap import inverse_map, mark_covered
+from ...schema.wcs.solidangle import solid_angles
 from .coaddgrid import CoaddGrid, find_grid
 from .countedmasks import counted_masks
 

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema.criteria import Criterion
-from ...schema.directions import Directions
 from ...schema.errors import MaskNotFoundError, UsageError
-from ...schema.footprint import UniqueRegion
 from ...schema.rle import Runs, decode
 from ...schema.rows import EpochFacts, MaskKey
+from ...schema.wcs.footprint import UniqueRegion
+from ...schema.wcs.pixeltosky import Directions
 from ..mask import Mask
 from .coaddgrid import find_grid
 

@@ -10,7 +10,7 @@ from ...schema import tables
 from ...schema.criteria import Selection
 from ...schema.database import Database
 from ...schema.errors import MaskFileMissingError, UsageError
-from ...schema.wcs import unit_vectors
+from ...schema.wcs.solution import unit_vectors
 from ..filters import Filters
 from ..maskreader import MaskPlace, MaskReader
 from .pixelreasons import Reasons

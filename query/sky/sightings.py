@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from ...schema import tables
 from ...schema.database import cells_of_footprints
-from ...schema.footprint import NSIDE, UniqueRegion
-from ...schema.skytopixel import WcsStack
+from ...schema.wcs.footprint import NSIDE, UniqueRegion
+from ...schema.wcs.skytopixel import WcsStack
 from .skyimages import SkyImages
 from .skyplaces import Cover, Places, Points
 

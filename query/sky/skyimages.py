@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ...schema.skytopixel import WcsStack
+from ...schema.wcs.skytopixel import WcsStack
 
 __all__ = ["SkyImages"]
 

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema.errors import UsageError
-from ...schema.footprint import CELL_SHIFT, EVERY_CELL, gather_cells, split_cells
-from ...schema.wcs import unit_vectors
+from ...schema.wcs.footprint import CELL_SHIFT, EVERY_CELL, gather_cells, split_cells
+from ...schema.wcs.solution import unit_vectors
 from .skyimages import SkyImages
 from .skyoutlines import angle_to_outline, inside_outline, outlines_cross
 
@@ -37,7 +37,7 @@ class Cover:
     hpix : ndarray of int64, shape (n,)
         Pixels, ascending.
     cells : ndarray of int64, shape (n,)
-        Which of their cells hold the place; see `goodpix.schema.footprint.split_cells`.
+        Which of their cells hold the place; see `goodpix.schema.wcs.footprint.split_cells`.
     place : ndarray of intp, shape (n,)
         Number of the place that each is for.
     """

@@ -18,10 +18,10 @@ import goodpix
 from goodpix.ingest.tile import Receipt, StoredRow
 from goodpix.ingest.writer import Writer
 from goodpix.schema.database import open_for_writing
-from goodpix.schema.footprint import footprint
 from goodpix.schema.rle import Runs, encode
 from goodpix.schema.rows import CoaddFacts, EpochFacts, MaskRow
-from goodpix.schema.wcs import Wcs, unit_vectors
+from goodpix.schema.wcs.footprint import footprint
+from goodpix.schema.wcs.solution import Wcs, unit_vectors
 
 from ..rows import coadd_row, epoch_row, flags_image, write_masks
 

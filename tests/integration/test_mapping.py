@@ -21,9 +21,9 @@ from goodpix.ingest.flagging import flag_epoch
 from goodpix.ingest.pixels import PlaneRows
 from goodpix.ingest.sharedarray import SharedArray
 from goodpix.schema.criteria import Criterion
-from goodpix.schema.pixelmap import PixelMap, RationalMap, WcslibMap, pixel_map, rational_row
 from goodpix.schema.rle import decode
-from goodpix.schema.wcs import Wcs
+from goodpix.schema.wcs.pixelmap import PixelMap, RationalMap, WcslibMap, pixel_map, rational_row
+from goodpix.schema.wcs.solution import Wcs
 
 Card = str | int | float
 Cards = dict[str, Card]

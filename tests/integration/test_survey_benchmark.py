@@ -26,8 +26,8 @@ from goodpix.benchmarks.survey.sky import BANDS, CCD_SHAPE
 from goodpix.benchmarks.survey.synthetic import Survey
 from goodpix.schema import tables
 from goodpix.schema.database import open_for_writing
-from goodpix.schema.footprint import footprint
-from goodpix.schema.wcs import Wcs
+from goodpix.schema.wcs.footprint import footprint
+from goodpix.schema.wcs.solution import Wcs
 
 from ..plainsums import assert_summaries_are_true
 from .survey import records

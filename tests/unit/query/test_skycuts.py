@@ -10,7 +10,7 @@ import pytest
 from goodpix.query.skycuts import in_discs, in_polygons
 from goodpix.schema.amplifiers import Region
 from goodpix.schema.errors import UsageError
-from goodpix.schema.wcs import Wcs
+from goodpix.schema.wcs.solution import Wcs
 
 SHAPE = (150, 130)
 WHOLE = Region(0, SHAPE[1], 0, SHAPE[0])

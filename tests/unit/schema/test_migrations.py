@@ -17,10 +17,10 @@ from goodpix.ingest.writer import record_failures
 from goodpix.schema import tables
 from goodpix.schema.bits import DES_Y6
 from goodpix.schema.database import REVISION, open_for_writing
-from goodpix.schema.footprint import EVERY_CELL
 from goodpix.schema.summaries import SUMMARIES, fill_summaries
 from goodpix.schema.upgrading import migrate
 from goodpix.schema.views import VIEWS
+from goodpix.schema.wcs.footprint import EVERY_CELL
 
 from ...rows import coadd_and_epochs
 

@@ -13,7 +13,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from goodpix.schema.errors import WcsError
-from goodpix.schema.wcs import Wcs, unit_vectors
+from goodpix.schema.wcs.solution import Wcs, unit_vectors
 
 Card = str | int | float
 Cards = dict[str, Card]

@@ -10,8 +10,8 @@ import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from goodpix.schema.skytopixel import WcsStack
-from goodpix.schema.wcs import Wcs, unit_vectors
+from goodpix.schema.wcs.skytopixel import WcsStack
+from goodpix.schema.wcs.solution import Wcs, unit_vectors
 
 Cards = dict[str, Any]
 Floats = npt.NDArray[np.float64]

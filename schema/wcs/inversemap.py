@@ -10,10 +10,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .amplifiers import Region
-from .jit import kernel
+from ..amplifiers import Region
+from ..jit import kernel
 from .pixelmap import PixelMap, pixel_map
-from .wcs import Wcs
+from .solution import Wcs
 
 __all__ = ["InverseMap", "PolynomialInverse", "WcslibInverse", "inverse_map", "mark_covered"]
 

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from goodpix.schema.directions import Directions
-from goodpix.schema.wcs import Wcs
+from goodpix.schema.wcs.pixeltosky import Directions
+from goodpix.schema.wcs.solution import Wcs
 
 PIXEL = 0.263 / 3600
 SHAPE = (90, 60)

@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from goodpix.schema.footprint import footprint
-from goodpix.schema.solidangle import solid_angles
-from goodpix.schema.wcs import Wcs, unit_vectors
+from goodpix.schema.wcs.footprint import footprint
+from goodpix.schema.wcs.solidangle import solid_angles
+from goodpix.schema.wcs.solution import Wcs, unit_vectors
 
 ARCMIN2 = (180 * 60 / np.pi) ** 2
 SIZE = 200

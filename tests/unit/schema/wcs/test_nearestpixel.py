@@ -7,9 +7,9 @@ import numpy.typing as npt
 import pytest
 
 from goodpix.schema.amplifiers import Region
-from goodpix.schema.nearest import mark_nearest, nearest_pixels
-from goodpix.schema.pixelmap import PixelMap, RationalMap, WcslibMap, pixel_map
-from goodpix.schema.wcs import Wcs
+from goodpix.schema.wcs.nearestpixel import mark_nearest, nearest_pixels
+from goodpix.schema.wcs.pixelmap import PixelMap, RationalMap, WcslibMap, pixel_map
+from goodpix.schema.wcs.solution import Wcs
 
 Bools = npt.NDArray[np.bool_]
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .jit import kernel
-from .tangentplane import is_polynomial, pv_coefficients, tangent_frame
-from .wcs import Wcs
-from .wcscards import TEXT_KEYWORDS, Card, cd_matrix
+from ..jit import kernel
+from .keywords import TEXT_KEYWORDS, Card, cd_matrix
+from .solution import Wcs
+from .tpv import is_polynomial, pv_coefficients, tangent_frame
 
 __all__ = ["WcsStack"]
 
@@ -45,7 +45,7 @@ class WcsStack:
     frames : ndarray of float64, shape (n, 3, 3)
         Rows are the unit vectors of xi (east), eta (north) and the tangent point.
     pv : ndarray of float64, shape (n, 2, m, m)
-        See `goodpix.schema.tangentplane.pv_coefficients`; filled up with zeros to the highest degree.
+        See `goodpix.schema.wcs.tpv.pv_coefficients`; filled up with zeros to the highest degree.
     others : mapping of int to Wcs
         The solutions that go through wcslib, by their number.
     """

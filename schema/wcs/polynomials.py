@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .jit import kernel
-from .wcs import Wcs
+from ..jit import kernel
+from .solution import Wcs
 
 __all__ = ["Scaling", "plane_polynomials"]
 

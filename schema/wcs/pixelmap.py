@@ -13,9 +13,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .jit import kernel
-from .planepolynomials import Scaling, plane_polynomials
-from .wcs import Wcs
+from ..jit import kernel
+from .polynomials import Scaling, plane_polynomials
+from .solution import Wcs
 
 __all__ = ["PixelMap", "RationalMap", "WcslibMap", "pixel_map", "rational_row"]
 

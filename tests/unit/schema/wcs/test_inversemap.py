@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from goodpix.schema.inversemap import InverseMap, PolynomialInverse, WcslibInverse, inverse_map, mark_covered
-from goodpix.schema.pixelmap import pixel_map
-from goodpix.schema.wcs import Wcs
+from goodpix.schema.wcs.inversemap import InverseMap, PolynomialInverse, WcslibInverse, inverse_map, mark_covered
+from goodpix.schema.wcs.pixelmap import pixel_map
+from goodpix.schema.wcs.solution import Wcs
 
 Bools = npt.NDArray[np.bool_]
 

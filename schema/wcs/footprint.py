@@ -7,9 +7,9 @@ import hpgeom
 import numpy as np
 import numpy.typing as npt
 
-from .errors import WcsError
-from .jit import kernel
-from .wcs import Wcs
+from ..errors import WcsError
+from ..jit import kernel
+from .solution import Wcs
 
 __all__ = ["CELL_SHIFT", "EVERY_CELL", "NSIDE", "Footprint", "UniqueRegion", "footprint", "gather_cells", "split_cells"]
 

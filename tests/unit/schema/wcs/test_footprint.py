@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from goodpix.schema.footprint import NSIDE, UniqueRegion, footprint, gather_cells, split_cells
-from goodpix.schema.wcs import Wcs, unit_vectors
+from goodpix.schema.wcs.footprint import NSIDE, UniqueRegion, footprint, gather_cells, split_cells
+from goodpix.schema.wcs.solution import Wcs, unit_vectors
 
 SCALE = 0.263 / 3600
 SHAPE = (400, 200)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import WcsError
+from ..errors import WcsError
 
 __all__ = ["TEXT_KEYWORDS", "Card", "cd_matrix", "degrees_per_unit", "wcs_cards"]
 

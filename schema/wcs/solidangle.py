@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from .jit import kernel
-from .wcs import Wcs
+from ..jit import kernel
+from .solution import Wcs
 
 __all__ = ["solid_angles"]
 

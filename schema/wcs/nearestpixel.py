@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from .amplifiers import Region
-from .jit import kernel
+from ..amplifiers import Region
+from ..jit import kernel
 from .pixelmap import PixelMap, RationalMap, rational_row
 
 __all__ = ["mark_nearest", "nearest_pixels"]
@@ -22,7 +22,7 @@ _ROWS = 64
 
 
 def nearest_pixels(pixel_map: PixelMap, rows: slice, nx: int, coadd_shape: tuple[int, int]) -> tuple[Index, Index]:
-    """Return what `goodpix.schema.pixelmap.rational_row` does, for some rows and any way of mapping.
+    """Return what `goodpix.schema.wcs.pixelmap.rational_row` does, for some rows and any way of mapping.
 
     Parameters
     ----------

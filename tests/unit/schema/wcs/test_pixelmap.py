@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from goodpix.schema.pixelmap import PixelMap, RationalMap, WcslibMap, pixel_map, rational_row
-from goodpix.schema.wcs import Wcs
+from goodpix.schema.wcs.pixelmap import PixelMap, RationalMap, WcslibMap, pixel_map, rational_row
+from goodpix.schema.wcs.solution import Wcs
 
 Card = str | int | float
 Floats = npt.NDArray[np.float64]

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import WcsError
-from .tangentplane import is_polynomial, pv_coefficients, tangent_frame
-from .wcscards import Card, cd_matrix, degrees_per_unit, wcs_cards
+from ..errors import WcsError
+from .keywords import Card, cd_matrix, degrees_per_unit, wcs_cards
+from .tpv import is_polynomial, pv_coefficients, tangent_frame
 
 __all__ = ["Wcs", "unit_vectors"]
 
@@ -33,7 +33,7 @@ class Wcs:
 
     @classmethod
     def from_header(cls, header: Mapping[str, Any], source: str) -> "Wcs":
-        """Take the WCS keywords out of a header and check them; see `goodpix.schema.wcscards.wcs_cards`.
+        """Take the WCS keywords out of a header and check them; see `goodpix.schema.wcs.keywords.wcs_cards`.
 
         Parameters
         ----------
