@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..schema.counts import count_coadd
-from ..schema.fitsplanes import PlaneReader, check_weight
+from ..schema.planes.reader import PlaneReader, check_weight
 from ..schema.rle import Runs
 from ..schema.rows import CoaddFacts, MaskKey, MaskRow, nonzero_bits
 from ..schema.wcs.footprint import UniqueRegion, footprint

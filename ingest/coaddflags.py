@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from ..schema.criteria import BIT_SHIFT, Criterion
 from ..schema.errors import PlaneError
-from ..schema.fitsplanes import PlaneReader
 from ..schema.jit import kernel
+from ..schema.planes.reader import PlaneReader
 from ..schema.rle import Runs, RunScan, ScanBuffers, Starts, merge_runs, scan_row, sort_starts
 from ..schema.wcs.footprint import UniqueRegion
 from ..schema.wcs.solution import Wcs

@@ -12,7 +12,7 @@ from ..schema.amplifiers import Amplifiers
 from ..schema.columns import values_of
 from ..schema.counts import count
 from ..schema.errors import FitsFileError, GoodpixError
-from ..schema.fitsplanes import Plane, PlaneReader, check_weight, expand, read_scamp_head
+from ..schema.planes.reader import Plane, PlaneReader, check_weight, expand, read_scamp_head
 from ..schema.rle import Runs
 from ..schema.rows import EpochFacts, MaskKey, MaskRow, nonzero_bits
 from ..schema.wcs.footprint import footprint

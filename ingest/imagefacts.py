@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 from ..schema.errors import PlaneError
-from ..schema.fitsplanes import Plane
+from ..schema.planes.reader import Plane
 from ..schema.rows import ImageFacts
 from ..schema.wcs.footprint import Footprint
 from ..schema.wcs.solution import Wcs

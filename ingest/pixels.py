@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from ..schema.bits import OTHER_BIT
 from ..schema.criteria import BIT_SHIFT
-from ..schema.fitsplanes import Plane, PlaneReader, check_integer
 from ..schema.jit import kernel
+from ..schema.planes.reader import Plane, PlaneReader, check_integer
 from .infofile import ImageInfo
 
 __all__ = ["BLOCK", "PlaneFiles", "PlaneRows", "Planes", "fold_row"]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..schema.errors import PlaneError, UsageError
-from ..schema.fitsplanes import PlaneReader
+from ..schema.planes.reader import PlaneReader
 
 if TYPE_CHECKING:
     from .mask import Mask

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ...schema.criteria import Selection
 from ...schema.errors import GoodpixError, UsageError
-from ...schema.fitsplanes import PlaneReader
+from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
 from ..mask import Mask
 from .calibration import calibration_of, unit_of

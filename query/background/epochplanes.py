@@ -9,8 +9,8 @@ import numpy.typing as npt
 from ...schema.database import Database
 from ...schema.errors import FitsFileError, InputChangedError, PlaneError, UsageError
 from ...schema.fingerprint import FINGERPRINTED, is_fingerprint
-from ...schema.fitsplanes import Plane, PlaneReader, file_state
-from ...schema.imagefiles import PlaneFile, Remembered, planes_of, read_remembered
+from ...schema.planes.files import PlaneFile, Remembered, planes_of, read_remembered
+from ...schema.planes.reader import Plane, PlaneReader, file_state
 from ..mask import Mask
 
 __all__ = ["PLANES", "EpochPlanes", "EpochSource", "GoodRows", "floats"]
@@ -77,7 +77,7 @@ class EpochSource:
     wcs_source : str
         That of the catalogue; its fingerprints depend on it.
     remembered : mapping
-        See `goodpix.schema.imagefiles.read_remembered`.
+        See `goodpix.schema.planes.files.read_remembered`.
     allow_changed : bool
         Whether files may have changed since the ingest.
     """

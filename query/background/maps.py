@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ...schema.criteria import Selection
 from ...schema.errors import FitsFileError, UsageError
-from ...schema.fitsplanes import PlaneReader
+from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
 from ..mask import Mask
 from .epochplanes import EpochSource, floats

@@ -13,7 +13,7 @@ from ...schema.amplifiers import Amplifiers
 from ...schema.columns import values_of
 from ...schema.criteria import Selection
 from ...schema.errors import GoodpixError
-from ...schema.fitsplanes import PlaneReader
+from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
 from ...schema.workers import begin
 from ..mask import Mask

@@ -14,8 +14,8 @@ from ...schema.criteria import Criterion, Selection
 from ...schema.database import Database
 from ...schema.dilation import squared_distance
 from ...schema.errors import FitsFileError, PlaneError, UsageError
-from ...schema.fitsplanes import PlaneReader
 from ...schema.jit import kernel
+from ...schema.planes.reader import PlaneReader
 from ...schema.rle import decode_good
 from ..mapping import Mapped, map_masks
 from ..mask import Mask

@@ -13,7 +13,7 @@ import fitsio
 import numpy as np
 import numpy.typing as npt
 
-from .errors import DitheredWeightError, FitsFileError, PlaneError
+from ..errors import DitheredWeightError, FitsFileError, PlaneError
 
 __all__ = [
     "Plane",

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from . import tables
+from .. import tables
 
 __all__ = ["PlaneFile", "Remembered", "planes_of", "read_remembered"]
 

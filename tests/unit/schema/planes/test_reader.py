@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from goodpix.schema.errors import DitheredWeightError, FitsFileError, PlaneError
-from goodpix.schema.fitsplanes import Plane, PlaneReader, check_integer, check_weight, expand, read_scamp_head
+from goodpix.schema.planes.reader import Plane, PlaneReader, check_integer, check_weight, expand, read_scamp_head
 
 SHAPE = (12, 7)
 
