@@ -16,8 +16,8 @@ from goodpix.ingest.fingerprint import Options
 from goodpix.ingest.infofile import EpochInfo
 from goodpix.schema.bits import DES_Y6
 from goodpix.schema.maskfile import MaskFileWriter
+from goodpix.schema.masks.rle import Runs, decode
 from goodpix.schema.masksroot import MasksRoot
-from goodpix.schema.rle import Runs, decode
 
 from .bench import Bench
 from .directway import DirectCoadd, Positions, direct_flags

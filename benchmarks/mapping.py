@@ -17,7 +17,7 @@ from goodpix.ingest.flagging import flag_epoch
 from goodpix.ingest.pixels import BLOCK, PlaneRows
 from goodpix.ingest.sharedarray import SharedArray
 from goodpix.schema.criteria import BIT_SHIFT, Criterion
-from goodpix.schema.rle import decode
+from goodpix.schema.masks.rle import decode
 from goodpix.schema.wcs.pixelmap import PixelMap, pixel_map
 from goodpix.schema.wcs.solution import Wcs
 

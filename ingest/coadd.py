@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..schema.counts import count_coadd
+from ..schema.masks.rle import Runs
 from ..schema.planes.reader import PlaneReader, check_weight
-from ..schema.rle import Runs
 from ..schema.rows import CoaddFacts, MaskKey, MaskRow, nonzero_bits
 from ..schema.wcs.footprint import UniqueRegion, footprint
 from ..schema.wcs.solution import Wcs

@@ -20,9 +20,9 @@ from ..schema.criteria import BIT_SHIFT, Criterion, fold_bmask
 from ..schema.database import open_for_reading
 from ..schema.errors import MaskNotFoundError
 from ..schema.maskfile import MaskFile
+from ..schema.masks.rle import decode
 from ..schema.planes.files import Remembered, planes_of, read_remembered
 from ..schema.planes.reader import PlaneReader, read_scamp_head
-from ..schema.rle import decode
 from ..schema.rows import MaskKey
 from ..schema.wcs.solution import Wcs, unit_vectors
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..schema.jit import kernel
-from ..schema.rle import RunScan, ScanBuffers, merge_runs, scan_row, sort_starts
+from ..schema.masks.rle import RunScan, ScanBuffers, merge_runs, scan_row, sort_starts
 from ..schema.wcs.nearestpixel import nearest_pixels
 from ..schema.wcs.pixelmap import PixelMap, RationalMap, rational_row
 from ..schema.workers import begin

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..schema.rle import encode
+from ..schema.masks.rle import encode
 from . import attempt
 
 __all__ = ["attempt"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..schema.errors import MaskFileError, WorkerLostError
 from ..schema.maskfile import MaskFile, MaskFileWriter
-from ..schema.rle import Runs
+from ..schema.masks.rle import Runs
 from ..schema.rows import EpochFacts, MaskRow
 from ..schema.workers import Spread
 from .coadd import Coadd, ReadCoadd, read_coadd

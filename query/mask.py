@@ -13,10 +13,10 @@ from ..schema.amplifiers import Region
 from ..schema.bits import DES_Y6, BitNames
 from ..schema.criteria import CRITERIA_BITS, OWN_CUT, Selection
 from ..schema.errors import UsageError
-from ..schema.recut import recut, recut_box
-from ..schema.rle import Runs, decode, decode_good, encode
+from ..schema.masks.applyselection import recut, recut_box
+from ..schema.masks.rle import Runs, decode, decode_good, encode
+from ..schema.masks.runalgebra import complement, crop, good_in_both, good_in_either, good_in_one
 from ..schema.rows import MaskKey
-from ..schema.runalgebra import complement, crop, good_in_both, good_in_either, good_in_one
 from ..schema.wcs.solution import Wcs
 from .export import save, write_fits, write_npz
 from .skycuts import in_discs, in_polygons

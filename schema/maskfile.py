@@ -20,10 +20,10 @@ from .bits import BitNames
 from .columns import columns, values_of
 from .counts import Counts
 from .errors import MalformedRunsError, MaskFileError, MaskFileMissingError, StoreError
-from .maskfilename import MaskFileName
+from .masks.maskfilename import MaskFileName
+from .masks.rle import Runs
 from .masksroot import FORMAT_VERSION, MasksRoot
 from .parquetfile import open_parquet
-from .rle import Runs
 from .rows import MaskKey, MaskRow
 from .stores import Place
 

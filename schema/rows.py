@@ -141,7 +141,7 @@ class MaskRow:
     nx, ny : int
         Image size in pixels.
     checksum : str
-        See `goodpix.schema.rle.Runs.checksum`.
+        See `goodpix.schema.masks.rle.Runs.checksum`.
     counts : Counts
         Numbers of pixels.
     facts : EpochFacts or CoaddFacts

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, ClassVar, Protocol
 
-from .maskfilename import MaskFileName
+from .masks.maskfilename import MaskFileName
 from .storedobject import StoredObject
 
 __all__ = ["Draft", "FoundFile", "Place", "Store"]

@@ -8,7 +8,7 @@ from goodpix.query.focalplane import FOCAL_PLANE
 from goodpix.schema import tables
 from goodpix.schema.bits import DES_Y6
 from goodpix.schema.database import open_for_writing
-from goodpix.schema.rle import Runs
+from goodpix.schema.masks.rle import Runs
 from goodpix.schema.summaries import fill_summaries
 
 from .rows import coadd_row, epoch_row, some_runs

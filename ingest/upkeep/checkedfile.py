@@ -9,9 +9,9 @@ from ...schema.columns import values_of
 from ...schema.counts import BitCounts, Counts, count, count_coadd
 from ...schema.errors import MaskFileError
 from ...schema.maskfile import MaskFile
-from ...schema.maskfilename import MaskFileName
+from ...schema.masks.maskfilename import MaskFileName
+from ...schema.masks.rle import Runs
 from ...schema.masksroot import MasksRoot
-from ...schema.rle import Runs
 from ...schema.rows import EpochFacts, MaskRow, nonzero_bits
 
 __all__ = ["CheckedFile", "CheckedMask", "FileJob", "check_file", "rows_of"]

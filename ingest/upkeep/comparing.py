@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ...schema.bits import BitNames
-from ...schema.maskfilename import MaskFileName
+from ...schema.masks.maskfilename import MaskFileName
 from ...schema.rows import MaskKey
 from ...schema.wcs.footprint import EVERY_CELL
 from ..maskrows import bit_rows, mask_values

@@ -12,11 +12,11 @@ import numpy.typing as npt
 
 from ...schema.criteria import Criterion, Selection
 from ...schema.database import Database
-from ...schema.dilation import squared_distance
 from ...schema.errors import FitsFileError, PlaneError, UsageError
 from ...schema.jit import kernel
+from ...schema.masks.dilation import squared_distance
+from ...schema.masks.rle import decode_good
 from ...schema.planes.reader import PlaneReader
-from ...schema.rle import decode_good
 from ..mapping import Mapped, map_masks
 from ..mask import Mask
 from ..maskreader import find_masks

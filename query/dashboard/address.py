@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ...schema.amplifiers import Region
 from ...schema.criteria import Selection
 from ...schema.errors import UsageError
-from ...schema.selectionwords import SelectionWords
+from ...schema.masks.selectionwords import SelectionWords
 from .maskcolours import REASON_NAMES
 
 __all__ = ["Address", "Pixel", "SkyBox", "Span", "TableView", "View"]

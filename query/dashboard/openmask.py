@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from ...schema.criteria import CRITERIA_BITS, Selection
 from ...schema.errors import MaskNotFoundError
+from ...schema.masks.selectionwords import SelectionWords
 from ...schema.rows import MaskKey
-from ...schema.selectionwords import SelectionWords
 from ...schema.tables import epoch, tile_summary
 from ..imagebehind import grey_levels, image_behind
 from ..mask import Mask

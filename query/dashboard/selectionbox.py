@@ -7,7 +7,7 @@ import panel as pn
 
 from ...schema.bits import BitNames
 from ...schema.criteria import Criterion, Selection
-from ...schema.selectionwords import SelectionWords
+from ...schema.masks.selectionwords import SelectionWords
 from .markup import STYLE, html_pane, under
 
 __all__ = ["SelectionBox"]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ...schema.criteria import Criterion
 from ...schema.errors import MaskNotFoundError, UsageError
-from ...schema.rle import Runs, decode
+from ...schema.masks.rle import Runs, decode
 from ...schema.rows import EpochFacts, MaskKey
 from ...schema.wcs.footprint import UniqueRegion
 from ...schema.wcs.pixeltosky import Directions

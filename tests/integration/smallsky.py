@@ -18,7 +18,7 @@ import goodpix
 from goodpix.ingest.tile import Receipt, StoredRow
 from goodpix.ingest.writer import Writer
 from goodpix.schema.database import open_for_writing
-from goodpix.schema.rle import Runs, encode
+from goodpix.schema.masks.rle import Runs, encode
 from goodpix.schema.rows import CoaddFacts, EpochFacts, MaskRow
 from goodpix.schema.wcs.footprint import footprint
 from goodpix.schema.wcs.solution import Wcs, unit_vectors

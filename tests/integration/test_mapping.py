@@ -21,7 +21,7 @@ from goodpix.ingest.flagging import flag_epoch
 from goodpix.ingest.pixels import PlaneRows
 from goodpix.ingest.sharedarray import SharedArray
 from goodpix.schema.criteria import Criterion
-from goodpix.schema.rle import decode
+from goodpix.schema.masks.rle import decode
 from goodpix.schema.wcs.pixelmap import PixelMap, RationalMap, WcslibMap, pixel_map, rational_row
 from goodpix.schema.wcs.solution import Wcs
 

@@ -21,9 +21,9 @@ from goodpix.ingest import inputs
 from goodpix.schema import parquetfile
 from goodpix.schema.errors import CatalogueError, MaskFileError, StoreError
 from goodpix.schema.maskfile import MaskFile
+from goodpix.schema.masks.rle import Runs
 from goodpix.schema.masksroot import MasksRoot
 from goodpix.schema.objectstore import ObjectStore
-from goodpix.schema.rle import Runs
 
 from ..rows import epoch_row, write_masks
 from .conftest import Run

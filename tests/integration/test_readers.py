@@ -12,8 +12,8 @@ import pytest
 
 from goodpix.schema.counts import Counts
 from goodpix.schema.maskfile import MASK_SCHEMA
+from goodpix.schema.masks.rle import Runs
 from goodpix.schema.masksroot import MasksRoot
-from goodpix.schema.rle import Runs
 from goodpix.schema.rows import MaskRow
 from goodpix.schema.tables import names
 

@@ -18,7 +18,7 @@ from goodpix.ingest.flagging import flag_epoch
 from goodpix.ingest.pixels import PlaneFiles, PlaneRows, fold_row
 from goodpix.ingest.sharedarray import SharedArray
 from goodpix.schema.errors import PlaneError
-from goodpix.schema.rle import decode
+from goodpix.schema.masks.rle import decode
 from goodpix.schema.wcs.footprint import UniqueRegion
 from goodpix.schema.wcs.pixelmap import PixelMap, RationalMap, WcslibMap, pixel_map
 

@@ -12,7 +12,7 @@ from goodpix.query.mask import Mask
 from goodpix.schema.amplifiers import Amplifiers, Region
 from goodpix.schema.counts import count
 from goodpix.schema.criteria import Criterion, Selection, fold_bmask
-from goodpix.schema.rle import Runs, RunScan, decode, decode_good, encode, sort_starts
+from goodpix.schema.masks.rle import Runs, RunScan, decode, decode_good, encode, sort_starts
 from goodpix.schema.rows import MaskKey
 
 from .strategies import FlagsImage, amplifiers, any_images, boxes, flags_images, masks, selections

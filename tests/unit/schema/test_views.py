@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from goodpix.schema import tables
-from goodpix.schema.rle import encode
+from goodpix.schema.masks.rle import encode
 from goodpix.schema.rows import MaskRow
 from goodpix.schema.summaries import fill_summaries
 from goodpix.schema.upgrading import migrate

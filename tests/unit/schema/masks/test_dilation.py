@@ -5,8 +5,8 @@ import numpy.typing as npt
 import pytest
 from scipy import ndimage
 
-from goodpix.schema.dilation import dilate, squared_distance
 from goodpix.schema.errors import UsageError
+from goodpix.schema.masks.dilation import dilate, squared_distance
 
 RADII = [0, 0.5, 1, np.sqrt(2), 1.5, 2, 2.9, 3, 5, 8.25, 16, 40, 300]
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from .criteria import Criterion, Selection
-from .errors import UsageError
+from ..criteria import Criterion, Selection
+from ..errors import UsageError
 
 __all__ = ["SelectionWords"]
 

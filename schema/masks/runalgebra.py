@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .amplifiers import Region
-from .criteria import CRITERIA_BITS, OWN_CUT
-from .errors import UsageError
-from .jit import kernel
+from ..amplifiers import Region
+from ..criteria import CRITERIA_BITS, OWN_CUT
+from ..errors import UsageError
+from ..jit import kernel
 from .rle import Runs, encode, merge_runs
 
 __all__ = ["complement", "crop", "good_in_both", "good_in_either", "good_in_one"]

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import UsageError
-from .jit import kernel
+from ..errors import UsageError
+from ..jit import kernel
 
 __all__ = ["dilate", "squared_distance"]
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .errors import MalformedRunsError
-from .jit import kernel
+from ..errors import MalformedRunsError
+from ..jit import kernel
 
 __all__ = ["RunScan", "Runs", "Starts", "decode", "decode_good", "encode", "merge_runs", "scan_row", "sort_starts"]
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from goodpix.schema.errors import MalformedRunsError
-from goodpix.schema.rle import Runs, RunScan, Starts, decode, decode_good, encode, merge_runs, sort_starts
+from goodpix.schema.masks.rle import Runs, RunScan, Starts, decode, decode_good, encode, merge_runs, sort_starts
 
 IMAGE: npt.NDArray[np.int64] = np.array([[0, 0, 5], [0, 7, 5]], np.int64)
 LENGTHS, FLAGS = [3, 1, 2], [0, 7, 5]

@@ -5,9 +5,9 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from .amplifiers import Region
-from .bits import DES_Y6, BitNames
-from .criteria import CRITERIA_BITS, OWN_CUT, Selection
+from ..amplifiers import Region
+from ..bits import DES_Y6, BitNames
+from ..criteria import CRITERIA_BITS, OWN_CUT, Selection
 from .dilation import dilate
 from .rle import Runs, decode_good, encode, merge_runs
 from .runalgebra import crop
