@@ -17,7 +17,7 @@ from goodpix.ingest.infofile import EpochInfo
 from goodpix.schema.bits import DES_Y6
 from goodpix.schema.maskfile import MaskFileWriter
 from goodpix.schema.masks.rle import Runs, decode
-from goodpix.schema.masksroot import MasksRoot
+from goodpix.schema.store.masksroot import MasksRoot
 
 from .bench import Bench
 from .directway import DirectCoadd, Positions, direct_flags

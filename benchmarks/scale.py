@@ -27,9 +27,9 @@ from goodpix.ingest.tile import Receipt, ingest_tile
 from goodpix.ingest.writer import Writer
 from goodpix.schema.bits import DES_Y6
 from goodpix.schema.database import open_for_reading, open_for_writing
-from goodpix.schema.masksroot import MasksRoot
+from goodpix.schema.executors import process_pool, usable_cores
+from goodpix.schema.store.masksroot import MasksRoot
 from goodpix.schema.tables import tile_summary
-from goodpix.schema.workers import process_pool, usable_cores
 
 from .measure import Result, check
 from .postgres import ServerError, running_server

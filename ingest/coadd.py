@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..schema.counts import count_coadd
+from ..schema.executors import Spread
 from ..schema.masks.rle import Runs
 from ..schema.planes.reader import PlaneReader, check_weight
 from ..schema.rows import CoaddFacts, MaskKey, MaskRow, nonzero_bits
 from ..schema.wcs.footprint import UniqueRegion, footprint
 from ..schema.wcs.solution import Wcs
-from ..schema.workers import Spread
 from .coaddflags import CoaddFlags, CodedCoadd, code_coadd
 from .fingerprint import Options
 from .headerfacts import check_identity

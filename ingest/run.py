@@ -13,7 +13,7 @@ from typing import Any
 
 from ..schema.database import WritableDatabase, parse_url, shown
 from ..schema.errors import InfoFileError
-from ..schema.workers import Spread, in_order
+from ..schema.executors import Spread, in_order
 from .attempt import SideBySide, attempt_alone, attempt_apart, attempt_tile
 from .fingerprint import Options
 from .infofile import TileInfo

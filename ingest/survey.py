@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..schema.bits import DES_Y6, BitNames
 from ..schema.errors import UsageError
-from ..schema.workers import process_pool, usable_cores
+from ..schema.executors import process_pool, usable_cores
 from .fingerprint import Options
 from .inputs import Input, check_inputs, read_inputs, used_variables, worth_starting
 from .report import IngestReport

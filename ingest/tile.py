@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..schema.errors import MaskFileError, WorkerLostError
+from ..schema.executors import Spread
 from ..schema.maskfile import MaskFile, MaskFileWriter
 from ..schema.masks.rle import Runs
 from ..schema.rows import EpochFacts, MaskRow
-from ..schema.workers import Spread
 from .coadd import Coadd, ReadCoadd, read_coadd
 from .epoch import make_epoch_mask
 from .fingerprint import Options

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ..schema import tables
 from ..schema.database import Database, open_for_reading, parse_url, shown
-from ..schema.masksroot import FORMAT_VERSION
+from ..schema.store.masksroot import FORMAT_VERSION
 from ..schema.views import VIEWS
 from .filters import Filters
 from .frames import read_frame

@@ -10,9 +10,9 @@ from typing import Any
 from ..schema.bits import BitNames
 from ..schema.database import Database
 from ..schema.errors import MaskFileMissingError, MaskNotFoundError, UsageError
-from ..schema.masksroot import MasksRoot
+from ..schema.executors import process_pool
 from ..schema.rows import MaskKey
-from ..schema.workers import process_pool
+from ..schema.store.masksroot import MasksRoot
 from .mask import Mask
 from .maskreader import MaskPlace, MaskReader, read_mask
 

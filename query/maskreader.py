@@ -14,8 +14,8 @@ from ..schema.bits import BitNames
 from ..schema.database import Database
 from ..schema.errors import MaskFileMissingError, MaskNotFoundError, UsageError
 from ..schema.maskfile import MaskFile
-from ..schema.masksroot import MasksRoot
 from ..schema.rows import MaskKey
+from ..schema.store.masksroot import MasksRoot
 from .filters import Filters
 from .mask import Mask
 

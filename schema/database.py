@@ -14,8 +14,8 @@ from .claims import Claims, TileClaims, WholeCatalogue, lock_creation, sharing, 
 from .dburl import parse_url, shown
 from .dialects import finish_writing, guide_planner, reader, sqlite_path, writer
 from .errors import AmbiguousInputError, CatalogueError, CatalogueVersionError
-from .masksroot import FORMAT_VERSION, MasksRoot
 from .patience import Patience, driver_text
+from .store.masksroot import FORMAT_VERSION, MasksRoot
 from .tables import catalogue, coadd, footprint, metadata
 from .views import create_views
 from .wcs.footprint import EVERY_CELL, NSIDE

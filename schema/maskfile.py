@@ -22,10 +22,10 @@ from .counts import Counts
 from .errors import MalformedRunsError, MaskFileError, MaskFileMissingError, StoreError
 from .masks.maskfilename import MaskFileName
 from .masks.rle import Runs
-from .masksroot import FORMAT_VERSION, MasksRoot
-from .parquetfile import open_parquet
 from .rows import MaskKey, MaskRow
-from .stores import Place
+from .store.masksroot import FORMAT_VERSION, MasksRoot
+from .store.parquet import open_parquet
+from .store.protocol import Place
 
 __all__ = ["MASK_SCHEMA", "MaskFile", "MaskFileWriter"]
 

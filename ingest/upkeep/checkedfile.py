@@ -11,8 +11,8 @@ from ...schema.errors import MaskFileError
 from ...schema.maskfile import MaskFile
 from ...schema.masks.maskfilename import MaskFileName
 from ...schema.masks.rle import Runs
-from ...schema.masksroot import MasksRoot
 from ...schema.rows import EpochFacts, MaskRow, nonzero_bits
+from ...schema.store.masksroot import MasksRoot
 
 __all__ = ["CheckedFile", "CheckedMask", "FileJob", "check_file", "rows_of"]
 

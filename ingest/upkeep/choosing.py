@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...schema.masksroot import MasksRoot
-from ...schema.stores import FoundFile
+from ...schema.store.masksroot import MasksRoot
+from ...schema.store.protocol import FoundFile
 from ..report import Failure
 from .checkedfile import CheckedFile, FileJob, check_file
 

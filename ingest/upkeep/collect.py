@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from ...schema import tables
 from ...schema.database import Database, open_for_reading
 from ...schema.errors import CatalogueError
-from ...schema.stores import FoundFile
+from ...schema.store.protocol import FoundFile
 from .report import GcReport, OldFile
 
 __all__ = ["gc"]

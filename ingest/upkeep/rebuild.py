@@ -13,8 +13,8 @@ from ...schema.bits import DES_Y6, BitNames
 from ...schema.database import Identity, parse_url, remembered_root, shown
 from ...schema.errors import CatalogueError, MaskFileError, UsageError
 from ...schema.maskfile import MaskFile
-from ...schema.masksroot import MasksRoot
-from ...schema.stores import FoundFile
+from ...schema.store.masksroot import MasksRoot
+from ...schema.store.protocol import FoundFile
 from ...schema.summaries import fill_summaries
 from ..maskrows import insert_masks
 from ..writer import record_failures

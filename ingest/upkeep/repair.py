@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from ...schema import tables
 from ...schema.database import Database, WritableDatabase
-from ...schema.stores import FoundFile
+from ...schema.store.protocol import FoundFile
 from ...schema.summaries import lock_summaries, refresh_summaries
 from ..maskrows import insert_masks
 from ..report import Failure

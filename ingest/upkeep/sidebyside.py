@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from ...schema.errors import UsageError
-from ...schema.workers import Spread, in_order, process_pool
+from ...schema.executors import Spread, in_order, process_pool
 
 __all__ = ["spread_over"]
 

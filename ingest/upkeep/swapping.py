@@ -14,7 +14,7 @@ from ...schema.database import Identity, create_tables
 from ...schema.dburl import shown
 from ...schema.dialects import finish_writing, sqlite_path, writer
 from ...schema.errors import CatalogueError
-from ...schema.localfolder import publish
+from ...schema.store.folder import publish
 from ...schema.tables import catalogue, metadata
 from ...schema.upgrading import upgrade
 

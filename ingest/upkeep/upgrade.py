@@ -12,7 +12,7 @@ from ...schema.database import REVISION
 from ...schema.dburl import parse_url
 from ...schema.dialects import sqlite_path
 from ...schema.errors import CatalogueError
-from ...schema.localfolder import publish
+from ...schema.store.folder import publish
 from ...schema.upgrading import upgrade as upgrade_tables
 from .report import UpgradeReport
 

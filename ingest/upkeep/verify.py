@@ -13,7 +13,7 @@ from ...schema import tables
 from ...schema.database import Database, WritableDatabase, open_for_reading, open_for_writing
 from ...schema.errors import GoodpixError, UsageError
 from ...schema.rows import MaskKey
-from ...schema.stores import FoundFile
+from ...schema.store.protocol import FoundFile
 from ...schema.summaries import fill_summaries, lock_summaries
 from ..direct import check_mask
 from .checkedfile import CheckedFile, FileJob, check_file

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from ...schema.database import Database
 from ...schema.errors import AmbiguousInputError, UsageError
-from ...schema.localfolder import publish
+from ...schema.store.folder import publish
 from ..maskreader import MaskPlace, find_masks
 from .measure import Measure, Row
 from .skyrow import KEY, SKY_SCHEMA

@@ -13,9 +13,9 @@ from ...schema.amplifiers import Amplifiers
 from ...schema.columns import values_of
 from ...schema.criteria import Selection
 from ...schema.errors import GoodpixError
+from ...schema.executors import begin
 from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
-from ...schema.workers import begin
 from ..mask import Mask
 from .calibration import calibration_of, unit_of
 from .epochplanes import EpochSource, GoodRows, floats

@@ -23,7 +23,7 @@ from goodpix.schema.database import (
     shown,
 )
 from goodpix.schema.errors import AmbiguousInputError, CatalogueError, CatalogueVersionError, UsageError
-from goodpix.schema.masksroot import FORMAT_VERSION, MasksRoot
+from goodpix.schema.store.masksroot import FORMAT_VERSION, MasksRoot
 from goodpix.schema.upgrading import upgrade
 
 CAMPAIGN = "des-pizza-slices-y6-v8"

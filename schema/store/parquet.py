@@ -6,8 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .storedobject import StoredObject
-from .stores import Place
+from .object import StoredObject
+from .protocol import Place
 
 __all__ = ["open_parquet"]
 

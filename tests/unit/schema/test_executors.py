@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from goodpix.ingest.sharedarray import SharedArray, scratch_folder
-from goodpix.schema.workers import begin, in_order, process_pool, usable_cores
+from goodpix.schema.executors import begin, in_order, process_pool, usable_cores
 
 
 class Recorder(Executor):
@@ -128,7 +128,7 @@ def test_workers_drop_what_they_do_when_the_pool_is_left_by_an_error() -> None:
 def test_workers_end_with_a_parent_that_is_killed(library: str) -> None:
     """Also while foreign code holds Python's lock, as it does by PyDLL."""
     program = (
-        "from goodpix.schema.workers import process_pool\n"
+        "from goodpix.schema.executors import process_pool\n"
         f"job = 'import ctypes, os; print(os.getpid(), flush=True); ctypes.{library}(None).sleep(3600)'\n"
         "with process_pool(1) as pool:\n"
         "    pool.submit(exec, job).result()\n"

@@ -10,11 +10,11 @@ import pytest
 
 from goodpix.schema.errors import MaskFileError, StoreError
 from goodpix.schema.maskfile import MaskFile
-from goodpix.schema.masksroot import MasksRoot
-from goodpix.schema.objectstore import ObjectStore
-from goodpix.schema.storedobject import StoredObject, telling
+from goodpix.schema.store.bucket import ObjectStore
+from goodpix.schema.store.masksroot import MasksRoot
+from goodpix.schema.store.object import StoredObject, telling
 
-from ...rows import coadd_and_epochs, folder_of, write_masks
+from ....rows import coadd_and_epochs, folder_of, write_masks
 
 MASKS = coadd_and_epochs(3)
 URL = "memory://bucket/masks"

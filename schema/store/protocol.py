@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, ClassVar, Protocol
 
-from .masks.maskfilename import MaskFileName
-from .storedobject import StoredObject
+from ..masks.maskfilename import MaskFileName
+from .object import StoredObject
 
 __all__ = ["Draft", "FoundFile", "Place", "Store"]
 

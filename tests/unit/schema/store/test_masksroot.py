@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from goodpix.schema.errors import CatalogueError, CatalogueVersionError, UsageError
-from goodpix.schema.localfolder import LocalFolder
-from goodpix.schema.masksroot import FORMAT_VERSION, MasksRoot
-from goodpix.schema.objectstore import ObjectStore
+from goodpix.schema.store.bucket import ObjectStore
+from goodpix.schema.store.folder import LocalFolder
+from goodpix.schema.store.masksroot import FORMAT_VERSION, MasksRoot
 
 
 @pytest.fixture

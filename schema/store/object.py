@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import StoreError, UsageError
+from ..errors import StoreError, UsageError
 
 __all__ = ["Reader", "StoredObject", "file_system", "telling"]
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import CatalogueError, CatalogueVersionError, StoreError, UsageError
-from .localfolder import LocalFolder
-from .objectstore import ObjectStore
-from .stores import Place, Store
+from ..errors import CatalogueError, CatalogueVersionError, StoreError, UsageError
+from .bucket import ObjectStore
+from .folder import LocalFolder
+from .protocol import Place, Store
 
 __all__ = ["FORMAT_VERSION", "MasksRoot"]
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
-from .errors import StoreError, UsageError
-from .storedobject import StoredObject, file_system, telling
-from .stores import Draft, FoundFile
+from ..errors import StoreError, UsageError
+from .object import StoredObject, file_system, telling
+from .protocol import Draft, FoundFile
 
 __all__ = ["ObjectStore"]
 
@@ -19,7 +19,7 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/]+(/.*)?", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class ObjectStore:
-    """Keeps files as objects; see `goodpix.schema.stores.Store`.
+    """Keeps files as objects; see `goodpix.schema.store.protocol.Store`.
 
     Parameters
     ----------

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, ClassVar
 
-from .stores import Draft, FoundFile
+from .protocol import Draft, FoundFile
 
 __all__ = ["LocalFolder", "publish"]
 
 
 @dataclass(frozen=True, slots=True)
 class LocalFolder:
-    """Keeps files in a folder; see `goodpix.schema.stores.Store`.
+    """Keeps files in a folder; see `goodpix.schema.store.protocol.Store`.
 
     Parameters
     ----------

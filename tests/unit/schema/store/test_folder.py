@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from goodpix.schema.localfolder import LocalFolder, publish
+from goodpix.schema.store.folder import LocalFolder, publish
 
 
 @pytest.fixture
