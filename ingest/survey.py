@@ -120,7 +120,7 @@ def ingest_tiles(
         if executor is None and n_workers > 1:
             pool = stack.enter_context(process_pool(n_workers, "goodpix.ingest.preloaded"))
         # numba and SQLAlchemy are slow to import: the server that forks workers does it meanwhile
-        from ..schema.database import open_for_writing
+        from .database.opening import open_for_writing
         from .run import Run
 
         database = stack.enter_context(

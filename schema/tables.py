@@ -198,7 +198,7 @@ failure = sa.Table(
 )
 
 
-# What follows is kept true by `goodpix.schema.summaries`: it holds nothing that the tables above do not.
+# What follows is kept true by `goodpix.ingest.database.summaries`: it holds nothing that the tables above do not.
 
 
 def _like(names: Iterable[str], meaning: str = "{}") -> list["sa.Column[object]"]:

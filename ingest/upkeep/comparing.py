@@ -7,7 +7,7 @@ from ...schema.bits import BitNames
 from ...schema.masks.maskfilename import MaskFileName
 from ...schema.rows import MaskKey
 from ...schema.wcs.footprint import EVERY_CELL
-from ..maskrows import bit_rows, mask_values
+from ..database.maskrows import bit_rows, mask_values
 from .checkedfile import CheckedFile, CheckedMask
 from .report import Problem
 from .storedtile import StoredMask, StoredTile

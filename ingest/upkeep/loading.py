@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from ...schema import tables
 from ...schema.bits import BitNames
-from ..maskrows import insert_belongings, mask_values, owner_of, table_of
+from ..database.maskrows import insert_belongings, mask_values, owner_of, table_of
 from .checkedfile import CheckedMask
 from .storedtile import StoredTile
 

@@ -15,15 +15,15 @@ from ...schema.errors import CatalogueError, MaskFileError, UsageError
 from ...schema.maskfile import MaskFile
 from ...schema.store.masksroot import MasksRoot
 from ...schema.store.protocol import FoundFile
-from ...schema.summaries import fill_summaries
-from ..maskrows import insert_masks
-from ..writer import record_failures
+from ..database.maskrows import insert_masks
+from ..database.replace import new_database
+from ..database.summaries import fill_summaries
+from ..database.writer import record_failures
 from .checkedfile import rows_of
 from .choosing import Choice, TileFiles, choose_file
 from .existing import Existing
 from .report import RebuildReport
 from .sidebyside import spread_over
-from .swapping import new_database
 
 __all__ = ["rebuild"]
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from ...schema import tables
-from ...schema.database import Database, WritableDatabase
+from ...schema.database import Database
 from ...schema.store.protocol import FoundFile
-from ...schema.summaries import lock_summaries, refresh_summaries
-from ..maskrows import insert_masks
+from ..database.maskrows import insert_masks
+from ..database.opening import WritableDatabase
+from ..database.summaries import lock_summaries, refresh_summaries
+from ..database.writer import record_failures
 from ..report import Failure
-from ..writer import record_failures
 from .checkedfile import CheckedFile, CheckedMask, rows_of
 from .choosing import Choice, TileFiles, choose_file, lost_mask
 from .comparing import Comparison

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from ...schema import tables
 from ...schema.database import cells_of_footprints
 from ...schema.rows import MaskKey
-from ..maskrows import owner_of, table_of
+from ..database.maskrows import owner_of, table_of
 
 __all__ = ["StoredMask", "StoredTile", "read_tile"]
 

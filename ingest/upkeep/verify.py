@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from ...schema import tables
-from ...schema.database import Database, WritableDatabase, open_for_reading, open_for_writing
+from ...schema.database import Database, open_for_reading
 from ...schema.errors import GoodpixError, UsageError
 from ...schema.rows import MaskKey
 from ...schema.store.protocol import FoundFile
-from ...schema.summaries import fill_summaries, lock_summaries
+from ..database.opening import WritableDatabase, open_for_writing
+from ..database.summaries import fill_summaries, lock_summaries
 from ..direct import check_mask
 from .checkedfile import CheckedFile, FileJob, check_file
 from .comparing import compare_tile

@@ -24,8 +24,8 @@ from goodpix.benchmarks.survey.databases import DATABASES, Loaded, sqlite_survey
 from goodpix.benchmarks.survey.questions import QUESTIONS
 from goodpix.benchmarks.survey.sky import BANDS, CCD_SHAPE
 from goodpix.benchmarks.survey.synthetic import Survey
+from goodpix.ingest.database.opening import open_for_writing
 from goodpix.schema import tables
-from goodpix.schema.database import open_for_writing
 from goodpix.schema.wcs.footprint import footprint
 from goodpix.schema.wcs.solution import Wcs
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from goodpix.schema.bulk import insert_rows, new_ids, upsert_rows
+from goodpix.ingest.database.bulk import insert_rows, new_ids, upsert_rows
 
 things = sa.Table(
     "things",

@@ -11,20 +11,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from goodpix.ingest.database.migrate import upgrade
+from goodpix.ingest.database.opening import open_for_writing
 from goodpix.query.catalogue import Catalogue
 from goodpix.schema import tables
 from goodpix.schema.bits import DES_Y6, BitNames
-from goodpix.schema.database import (
-    Database,
-    is_catalogue,
-    open_for_reading,
-    open_for_writing,
-    parse_url,
-    shown,
-)
+from goodpix.schema.database import Database, is_catalogue, open_for_reading, parse_url, shown
 from goodpix.schema.errors import AmbiguousInputError, CatalogueError, CatalogueVersionError, UsageError
 from goodpix.schema.store.masksroot import FORMAT_VERSION, MasksRoot
-from goodpix.schema.upgrading import upgrade
 
 CAMPAIGN = "des-pizza-slices-y6-v8"
 

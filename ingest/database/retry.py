@@ -8,9 +8,10 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from .errors import CatalogueError
+from ...schema.dialects import driver_text
+from ...schema.errors import CatalogueError
 
-__all__ = ["PATIENCE", "Patience", "driver_text"]
+__all__ = ["PATIENCE", "Patience"]
 
 logger = logging.getLogger(__name__)
 
@@ -75,11 +76,6 @@ class Patience:
             # who stops a command does not want to wait for what it stores last
             self._worn_out = True
             raise
-
-
-def driver_text(error: sa.exc.DBAPIError) -> str:
-    """Return what the driver says, in one line: SQLAlchemy's own text repeats the statement and a link."""
-    return " ".join(str(error.orig).split())
 
 
 def _is_away(error: sa.exc.DBAPIError) -> bool:

@@ -11,17 +11,17 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from ..schema import tables
-from ..schema.bulk import upsert_rows
-from ..schema.columns import values_of
-from ..schema.database import WritableDatabase
-from ..schema.errors import CatalogueError
-from ..schema.summaries import lock_summaries, refresh_summaries
-from .infofile import TileInfo
+from ...schema import tables
+from ...schema.columns import values_of
+from ...schema.errors import CatalogueError
+from ..infofile import TileInfo
+from ..plan import EpochKey, Known
+from ..report import Failure
+from ..tile import Receipt
+from .bulk import upsert_rows
 from .maskrows import insert_masks
-from .plan import EpochKey, Known
-from .report import Failure
-from .tile import Receipt
+from .opening import WritableDatabase
+from .summaries import lock_summaries, refresh_summaries
 
 __all__ = ["KnownTile", "Writer", "record_failures"]
 

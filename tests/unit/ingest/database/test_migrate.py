@@ -11,18 +11,20 @@ import pytest
 import sqlalchemy as sa
 
 import goodpix.schema.migrations
-from goodpix.ingest.maskrows import insert_masks
+from goodpix.ingest.database.maskrows import insert_masks
+from goodpix.ingest.database.migrate import migrate
+from goodpix.ingest.database.opening import open_for_writing
+from goodpix.ingest.database.summaries import fill_summaries
+from goodpix.ingest.database.writer import record_failures
 from goodpix.ingest.report import Failure
-from goodpix.ingest.writer import record_failures
 from goodpix.schema import tables
 from goodpix.schema.bits import DES_Y6
-from goodpix.schema.database import REVISION, open_for_writing
-from goodpix.schema.summaries import SUMMARIES, fill_summaries
-from goodpix.schema.upgrading import migrate
+from goodpix.schema.database import REVISION
+from goodpix.schema.summaries import SUMMARIES
 from goodpix.schema.views import VIEWS
 from goodpix.schema.wcs.footprint import EVERY_CELL
 
-from ...rows import coadd_and_epochs
+from ....rows import coadd_and_epochs
 
 
 @pytest.fixture

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from goodpix.schema import summaries, tables
-from goodpix.schema.summaries import fill_summaries, lock_summaries, refresh_summaries
-from goodpix.schema.upgrading import migrate
+from goodpix.ingest.database import summaries
+from goodpix.ingest.database.migrate import migrate
+from goodpix.ingest.database.summaries import fill_summaries, lock_summaries, refresh_summaries
+from goodpix.schema import tables
 
-from ...plainsums import assert_summaries_are_true
-from ...rows import coadd_row, epoch_row, some_runs
+from ....plainsums import assert_summaries_are_true
+from ....rows import coadd_row, epoch_row, some_runs
 
 TILES = ["DES0001-0001", "DES0002-0002", "DES0003-0003"]
 SHAPE = (12, 10)

@@ -6,12 +6,11 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
-from .advisorylocks import LockSession, key_of, lock_transaction
-from .dburl import shown
-from .dialects import sqlite_path
-from .errors import CatalogueBusyError
-from .lockfile import holding
-from .patience import Patience
+from ...schema.database import shown
+from ...schema.dialects import sqlite_path
+from ...schema.errors import CatalogueBusyError
+from .locks import LockSession, holding, key_of, lock_transaction
+from .retry import Patience
 
 __all__ = [
     "Claims",

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from ...schema.claims import lock_catalogue, lock_creation, sole_writer
-from ...schema.database import Identity, create_tables
-from ...schema.dburl import shown
-from ...schema.dialects import finish_writing, sqlite_path, writer
+from ...schema.database import Identity, shown
+from ...schema.dialects import sqlite_path
 from ...schema.errors import CatalogueError
 from ...schema.store.folder import publish
 from ...schema.tables import catalogue, metadata
-from ...schema.upgrading import upgrade
+from .claims import lock_catalogue, lock_creation, sole_writer
+from .engine import finish_writing, writer
+from .migrate import upgrade
+from .opening import create_tables
 
 __all__ = ["PATIENCE", "new_database"]
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..schema import tables
-from ..schema.bits import BitNames
-from ..schema.bulk import insert_rows, new_ids
-from ..schema.columns import values_of
-from ..schema.rows import MaskRow
+from ...schema import tables
+from ...schema.bits import BitNames
+from ...schema.columns import values_of
+from ...schema.rows import MaskRow
+from .bulk import insert_rows, new_ids
 
 __all__ = ["bit_rows", "insert_belongings", "insert_masks", "mask_values", "owner_of", "table_of"]
 

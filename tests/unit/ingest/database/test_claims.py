@@ -14,13 +14,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from goodpix.schema import advisorylocks
-from goodpix.schema.advisorylocks import key_of
-from goodpix.schema.claims import lock_catalogue
-from goodpix.schema.database import WritableDatabase, open_for_reading, open_for_writing
-from goodpix.schema.dburl import parse_url
+from goodpix.ingest.database import locks
+from goodpix.ingest.database.claims import lock_catalogue
+from goodpix.ingest.database.locks import holding, key_of
+from goodpix.ingest.database.opening import WritableDatabase, open_for_writing
+from goodpix.schema.database import open_for_reading, parse_url
 from goodpix.schema.errors import CatalogueBusyError, CatalogueError
-from goodpix.schema.lockfile import holding
 
 Write = Callable[[], AbstractContextManager[WritableDatabase]]
 
@@ -79,7 +78,7 @@ def test_file_is_let_go_when_the_block_fails(tmp_path: Path) -> None:
 
 HOLDER = """
 import sys, pathlib, time
-from goodpix.schema.lockfile import holding
+from goodpix.ingest.database.locks import holding
 with holding(pathlib.Path(sys.argv[1]), "it"):
     print("held", flush=True)
     time.sleep(600)
@@ -251,7 +250,7 @@ def test_claims_of_catalogues_side_by_side_do_not_meet(postgres_database: str, t
 def test_catalogue_is_locked_for_oneself_after_all_writers_are_gone(
     postgres: Write, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(advisorylocks, "_PATIENCE", 0.0)
+    monkeypatch.setattr(locks, "_PATIENCE", 0.0)
     url = parse_url(postgres_database)
     with postgres() as one, one.engine.begin() as connection:
         with pytest.raises(CatalogueBusyError, match=rf"is being written by goodpix, process {os.getpid()} on"):

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from ...schema import migrations
+from ...schema.database import REVISION, open_for_reading, parse_url, recorded_revision
+from ...schema.views import VIEWS, create_views, drop_views
 from .claims import lock_catalogue, sole_writer
-from .database import REVISION, engine_to_write, open_for_reading, recorded_revision
-from .dburl import parse_url
-from .dialects import guide_planner
-from .views import VIEWS, create_views, drop_views
+from .engine import guide_planner
+from .opening import engine_to_write
 
 __all__ = ["migrate", "upgrade"]
 
@@ -21,7 +22,7 @@ def migrate(connection: sa.Connection, revision: str = REVISION) -> None:
     Parameters
     ----------
     connection : Connection
-        In a transaction; see `goodpix.schema.claims` for who else may be at work.
+        In a transaction; see `goodpix.ingest.database.claims` for who else may be at work.
     revision : str
         Which; ``base`` is before the first.
     """
@@ -30,7 +31,7 @@ def migrate(connection: sa.Connection, revision: str = REVISION) -> None:
     import alembic.runtime.migration
 
     config = alembic.config.Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent).replace("%", "%%"))
     config.attributes["connection"] = connection
     now = alembic.runtime.migration.MigrationContext.configure(connection).get_current_revision() or ""
     drop_views(connection)
