@@ -10,7 +10,7 @@ from ...schema.database import shown
 from ...schema.dialects import sqlite_path
 from ...schema.errors import CatalogueBusyError
 from .locks import LockSession, holding, key_of, lock_transaction
-from .retry import Patience
+from .retry import Retry
 
 __all__ = [
     "Claims",
@@ -117,11 +117,11 @@ def lock_creation(connection: sa.Connection, url: sa.URL) -> None:
 
 
 @contextmanager
-def sharing(engine: sa.Engine, url: sa.URL, patience: Patience) -> Iterator[LockSession]:
+def sharing(engine: sa.Engine, url: sa.URL, retry: Retry) -> Iterator[LockSession]:
     """Share a Postgres database with other writers, but with none that has locked it for itself."""
     with engine.connect() as connection:
         key = _key(connection, "catalogue")
-    session = LockSession(engine, patience)
+    session = LockSession(engine, retry)
     try:
         if not session.try_lock(key, shared=True):
             raise CatalogueBusyError(

@@ -19,9 +19,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from ...schema.errors import CatalogueBusyError, CatalogueError
-from .retry import Patience
+from .retry import Retry
 
 __all__ = ["LockSession", "holding", "key_of", "lock_transaction"]
+
+logger = logging.getLogger(__name__)
 
 _UNSAID = "another process"
 
@@ -101,8 +103,6 @@ def _holder(descriptor: int) -> str:
         return _UNSAID  # it has not said so yet
 
 
-logger = logging.getLogger(__name__)
-
 # Seconds for which a transaction waits for a lock, and between two looks at it.
 _PATIENCE = 30.0
 _PAUSE = 0.2
@@ -129,12 +129,12 @@ class LockSession:
     ----------
     engine : Engine
         Connections to a Postgres database.
-    patience : Patience
-        With its server.
+    retry : Retry
+        Waits for its server.
     """
 
-    def __init__(self, engine: sa.Engine, patience: Patience) -> None:
-        self._engine, self._patience = engine.execution_options(isolation_level="AUTOCOMMIT"), patience
+    def __init__(self, engine: sa.Engine, retry: Retry) -> None:
+        self._engine, self._retry = engine.execution_options(isolation_level="AUTOCOMMIT"), retry
         self._connection: sa.Connection | None = None
         self._held: dict[int, bool] = {}
 
@@ -142,7 +142,7 @@ class LockSession:
         """Take a lock, unless another connection has it; with `shared`, unless another has it for itself."""
         if key in self._held:
             return True
-        taken = self._patience(lambda: _try(self._connected(), key, shared=shared))
+        taken = self._retry(lambda: _try(self._connected(), key, shared=shared))
         if taken:
             self._held[key] = shared
         return taken
@@ -162,7 +162,7 @@ class LockSession:
 
     def holders(self, key: int) -> str:
         """Return who has a lock, for a message."""
-        return self._patience(lambda: _holders(self._connected(), key))
+        return self._retry(lambda: _holders(self._connected(), key))
 
     def close(self) -> None:
         """Let go of every lock."""

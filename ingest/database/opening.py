@@ -28,7 +28,7 @@ from ...schema.tables import catalogue, coadd, metadata
 from ...schema.views import create_views
 from .claims import Claims, TileClaims, WholeCatalogue, lock_creation, sharing, sole_writer
 from .engine import finish_writing, guide_planner, writer
-from .retry import Patience
+from .retry import Retry
 
 __all__ = ["WritableDatabase", "create_tables", "engine_to_write", "open_for_writing"]
 
@@ -41,12 +41,12 @@ class WritableDatabase(Database):
     ----------
     claims : Claims
         What this process has claimed of it.
-    patience : Patience
-        With its server.
+    retry : Retry
+        Waits for its server.
     """
 
     claims: Claims
-    patience: Patience
+    retry: Retry
 
 
 @contextmanager
@@ -90,8 +90,8 @@ def open_for_writing(
     with sole_writer(parsed), engine_to_write(parsed) as engine, ExitStack() as stack:
         if is_empty(engine, parsed):
             _create(engine, parsed, given or MasksRoot.of("goodpix-masks"), campaign, wcs_source, bit_names)
-        patience = Patience(shown(parsed))
-        session = stack.enter_context(sharing(engine, parsed, patience)) if path is None else None
+        retry = Retry(shown(parsed))
+        session = stack.enter_context(sharing(engine, parsed, retry)) if path is None else None
         identity = read_identity(engine, parsed, (REVISION,))
         root = root_of(parsed, identity)
         for what, wanted, found in (
@@ -106,7 +106,7 @@ def open_for_writing(
                 )
         root.claim(identity.uuid, new=_has_no_masks(engine), facts=identity.facts)
         claims = TileClaims(session, identity.uuid) if session else WholeCatalogue()
-        yield WritableDatabase(engine, identity, root, claims, patience)
+        yield WritableDatabase(engine, identity, root, claims, retry)
 
 
 @contextmanager

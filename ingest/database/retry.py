@@ -1,4 +1,4 @@
-"""Patience with a database server that does not answer for a while."""
+"""Retries of what failed because a database server was away for a while."""
 
 import logging
 import sqlite3
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from ...schema.dialects import driver_text
 from ...schema.errors import CatalogueError
 
-__all__ = ["PATIENCE", "Patience"]
+__all__ = ["PATIENCE", "Retry"]
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ _LONGEST_PAUSE = 2.0
 Result = TypeVar("Result")
 
 
-class Patience:
+class Retry:
     """Does again what failed because the server was away; no more once it has waited in vain, or was interrupted.
 
     Parameters

@@ -52,7 +52,7 @@ class Writer:
     """
 
     def __init__(self, database: WritableDatabase, arguments: Mapping[str, object]) -> None:
-        self._engine, self._patience = database.engine, database.patience
+        self._engine, self._retry = database.engine, database.retry
         self._bit_names = database.identity.bit_names
         values = {
             "version": version("goodpix"),
@@ -122,7 +122,7 @@ class Writer:
             with self._engine.begin() as connection:
                 return work(connection)
 
-        return self._patience(attempt)
+        return self._retry(attempt)
 
     def _store(self, connection: sa.Connection, receipt: Receipt) -> bool:
         """Load one receipt, unless what it was made from is not the newest any more."""
