@@ -10,9 +10,9 @@ import fitsio
 import numpy as np
 import numpy.typing as npt
 
-from goodpix.ingest.coadd import Coadd, read_coadd
-from goodpix.ingest.epoch import make_epoch_mask
 from goodpix.ingest.fingerprint import Options
+from goodpix.ingest.images.coadd import Coadd, read_coadd
+from goodpix.ingest.images.epoch import make_epoch_mask
 from goodpix.ingest.infofile import EpochInfo
 from goodpix.schema.bits import DES_Y6
 from goodpix.schema.maskfile import MaskFileWriter

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..schema.errors import WorkerLostError
 from ..schema.executors import Spread, in_order
-from .coadd import read_coadd
+from .images.coadd import read_coadd
 from .plan import TileTask
 from .report import Failure
 from .tile import Receipt, ingest_tile

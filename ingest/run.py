@@ -18,11 +18,11 @@ from .attempt import SideBySide, attempt_alone, attempt_apart, attempt_tile
 from .database.opening import WritableDatabase
 from .database.writer import Writer
 from .fingerprint import Options
+from .images.sharedarray import scratch_folder
 from .infofile import TileInfo
 from .inputs import Input
 from .plan import TileTask
 from .report import Failure, IngestReport, Stages
-from .sharedarray import scratch_folder
 from .tile import Receipt
 
 __all__ = ["WINDOW", "Run"]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from goodpix.ingest.sharedarray import remove_leftovers, scratch_folder
+from goodpix.ingest.images.sharedarray import remove_leftovers, scratch_folder
 
 from .deadly import DEADLINE, DeadlyFile, deadly_head, until
 from .survey import Survey

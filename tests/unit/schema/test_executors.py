@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from goodpix.ingest.sharedarray import SharedArray, scratch_folder
+from goodpix.ingest.images.sharedarray import SharedArray, scratch_folder
 from goodpix.schema.executors import begin, in_order, process_pool, usable_cores
 
 

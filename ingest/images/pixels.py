@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..schema.bits import OTHER_BIT
-from ..schema.criteria import BIT_SHIFT
-from ..schema.jit import kernel
-from ..schema.planes.reader import Plane, PlaneReader, check_integer
-from .infofile import ImageInfo
+from ...schema.bits import OTHER_BIT
+from ...schema.criteria import BIT_SHIFT
+from ...schema.jit import kernel
+from ...schema.planes.reader import Plane, PlaneReader, check_integer
+from ..infofile import ImageInfo
 
 __all__ = ["BLOCK", "PlaneFiles", "PlaneRows", "Planes", "fold_row"]
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..schema.executors import begin
-from ..schema.jit import kernel
-from ..schema.masks.rle import RunScan, ScanBuffers, merge_runs, scan_row, sort_starts
-from ..schema.wcs.nearestpixel import nearest_pixels
-from ..schema.wcs.pixelmap import PixelMap, RationalMap, rational_row
+from ...schema.executors import begin
+from ...schema.jit import kernel
+from ...schema.masks.rle import RunScan, ScanBuffers, merge_runs, scan_row, sort_starts
+from ...schema.wcs.nearestpixel import nearest_pixels
+from ...schema.wcs.pixelmap import PixelMap, RationalMap, rational_row
 from .coaddflags import CoaddFlags, RegionRuns
 from .pixels import PlaneRows, fold_row
 

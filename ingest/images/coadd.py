@@ -3,18 +3,17 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..schema.counts import count_coadd
-from ..schema.executors import Spread
-from ..schema.masks.rle import Runs
-from ..schema.planes.reader import PlaneReader, check_weight
-from ..schema.rows import CoaddFacts, MaskKey, MaskRow, nonzero_bits
-from ..schema.wcs.footprint import UniqueRegion, footprint
-from ..schema.wcs.solution import Wcs
+from ...schema.counts import count_coadd
+from ...schema.executors import Spread
+from ...schema.masks.rle import Runs
+from ...schema.planes.reader import PlaneReader, check_weight
+from ...schema.rows import CoaddFacts, MaskKey, MaskRow, nonzero_bits
+from ...schema.wcs.footprint import UniqueRegion, footprint
+from ...schema.wcs.solution import Wcs
+from ..fingerprint import Options
+from ..infofile import TileInfo
 from .coaddflags import CoaddFlags, CodedCoadd, code_coadd
-from .fingerprint import Options
-from .headerfacts import check_identity
-from .imagefacts import check_shapes, image_facts
-from .infofile import TileInfo
+from .facts import check_identity, check_shapes, image_facts
 from .pixels import PlaneFiles
 
 __all__ = ["Coadd", "ReadCoadd", "read_coadd"]

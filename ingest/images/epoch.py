@@ -8,22 +8,21 @@ from typing import Any
 
 import numpy as np
 
-from ..schema.amplifiers import Amplifiers
-from ..schema.columns import values_of
-from ..schema.counts import count
-from ..schema.errors import FitsFileError, GoodpixError
-from ..schema.masks.rle import Runs
-from ..schema.planes.reader import Plane, PlaneReader, check_weight, expand, read_scamp_head
-from ..schema.rows import EpochFacts, MaskKey, MaskRow, nonzero_bits
-from ..schema.wcs.footprint import footprint
-from ..schema.wcs.pixelmap import PixelMap, pixel_map
-from ..schema.wcs.solution import Wcs
+from ...schema.amplifiers import Amplifiers
+from ...schema.columns import values_of
+from ...schema.counts import count
+from ...schema.errors import FitsFileError, GoodpixError
+from ...schema.masks.rle import Runs
+from ...schema.planes.reader import Plane, PlaneReader, check_weight, expand, read_scamp_head
+from ...schema.rows import EpochFacts, MaskKey, MaskRow, nonzero_bits
+from ...schema.wcs.footprint import footprint
+from ...schema.wcs.pixelmap import PixelMap, pixel_map
+from ...schema.wcs.solution import Wcs
+from ..fingerprint import Options
+from ..infofile import EpochInfo
 from .coadd import Coadd
-from .fingerprint import Options
+from .facts import check_identity, check_shapes, exposure_facts, image_facts
 from .flagging import flag_epoch
-from .headerfacts import check_identity, exposure_facts
-from .imagefacts import check_shapes, image_facts
-from .infofile import EpochInfo
 from .pixels import PlaneFiles, Planes
 
 __all__ = ["make_epoch_mask"]

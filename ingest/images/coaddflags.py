@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..schema.criteria import BIT_SHIFT, Criterion
-from ..schema.errors import PlaneError
-from ..schema.executors import Spread
-from ..schema.jit import kernel
-from ..schema.masks.rle import Runs, RunScan, ScanBuffers, Starts, merge_runs, scan_row, sort_starts
-from ..schema.planes.reader import PlaneReader
-from ..schema.wcs.footprint import UniqueRegion
-from ..schema.wcs.solution import Wcs
+from ...schema.criteria import BIT_SHIFT, Criterion
+from ...schema.errors import PlaneError
+from ...schema.executors import Spread
+from ...schema.jit import kernel
+from ...schema.masks.rle import Runs, RunScan, ScanBuffers, Starts, merge_runs, scan_row, sort_starts
+from ...schema.planes.reader import PlaneReader
+from ...schema.wcs.footprint import UniqueRegion
+from ...schema.wcs.solution import Wcs
 from .pixels import BLOCK, PlaneFiles, PlaneRows, fold_row
 from .sharedarray import SharedArray
 
