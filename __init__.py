@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from .ingest.direct import Comparison, check_mask
     from .ingest.report import IngestReport
     from .ingest.survey import ingest_tiles
-    from .ingest.upkeep.collect import gc
+    from .ingest.upkeep.gc import gc
     from .ingest.upkeep.rebuild import rebuild
     from .ingest.upkeep.report import GcReport, Problem, RebuildReport, UpgradeReport, VerifyReport
     from .ingest.upkeep.upgrade import upgrade
@@ -55,7 +55,7 @@ _HOMES = {
     "UpgradeReport": ".ingest.upkeep.report",
     "VerifyReport": ".ingest.upkeep.report",
     "check_mask": ".ingest.direct",
-    "gc": ".ingest.upkeep.collect",
+    "gc": ".ingest.upkeep.gc",
     "ingest_tiles": ".ingest.survey",
     "rebuild": ".ingest.upkeep.rebuild",
     "upgrade": ".ingest.upkeep.upgrade",

@@ -92,7 +92,7 @@ def gc(
     delete: Annotated[bool, typer.Option("--delete", help="Remove them.")] = False,
 ) -> None:
     """List the files of the masks root that no row needs and that are older than a day."""
-    from ..ingest.upkeep.collect import gc as sweep
+    from ..ingest.upkeep.gc import gc as sweep
 
     report = sweep(db, delete=delete)
     for each in report.files:

@@ -8,18 +8,18 @@ from ...schema.masks.maskfilename import MaskFileName
 from ...schema.rows import MaskKey
 from ...schema.wcs.footprint import EVERY_CELL
 from ..database.maskrows import bit_rows, mask_values
-from .checkedfile import CheckedFile, CheckedMask
+from .filecheck import CheckedFile, CheckedMask
 from .report import Problem
-from .storedtile import StoredMask, StoredTile
+from .tilerows import StoredMask, StoredTile
 
-__all__ = ["Comparison", "compare_tile"]
+__all__ = ["TileComparison", "compare_tile"]
 
 # Columns that differ, or numbers, of which a message names as many.
 _SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class TileComparison:
     """How the rows of a tile and band differ from its mask file.
 
     Parameters
@@ -45,7 +45,7 @@ class Comparison:
         return "coadd" in self.lost
 
 
-def compare_tile(stored: StoredTile, file: CheckedFile, bit_names: BitNames, *, every: bool = True) -> Comparison:
+def compare_tile(stored: StoredTile, file: CheckedFile, bit_names: BitNames, *, every: bool = True) -> TileComparison:
     """Compare what the database has of a tile and band with its mask file.
 
     Parameters
@@ -62,7 +62,7 @@ def compare_tile(stored: StoredTile, file: CheckedFile, bit_names: BitNames, *, 
     where = f"tile {stored.tilename}, band {stored.band}"
     trouble = _unusable(stored, file)
     if trouble is not None:
-        return Comparison((trouble,), lost=frozenset({*stored.masks, "coadd"}))
+        return TileComparison((trouble,), lost=frozenset({*stored.masks, "coadd"}))
     problems: list[Problem] = []
     notes: list[str] = []
     differing: set[str] = set()
@@ -88,7 +88,7 @@ def compare_tile(stored: StoredTile, file: CheckedFile, bit_names: BitNames, *, 
                 problems.append(Problem("row", str(_key(found)), message))
                 differing.add(name)
         notes += _nobodys(stored, file)
-    return Comparison(tuple(problems), tuple(notes), frozenset(differing), frozenset(lost))
+    return TileComparison(tuple(problems), tuple(notes), frozenset(differing), frozenset(lost))
 
 
 def _unusable(stored: StoredTile, file: CheckedFile) -> Problem | None:

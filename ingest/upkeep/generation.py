@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ...schema.store.masksroot import MasksRoot
 from ...schema.store.protocol import FoundFile
 from ..report import Failure
-from .checkedfile import CheckedFile, FileJob, check_file
+from .filecheck import CheckedFile, FileJob, check_file
 
 __all__ = ["Choice", "TileFiles", "choose_file", "lost_mask"]
 

@@ -1,20 +1,22 @@
 """A mask file that was read in full and checked by itself, without the database."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from ...schema.amplifiers import Amplifiers
 from ...schema.bits import BitNames
 from ...schema.columns import values_of
 from ...schema.counts import BitCounts, Counts, count, count_coadd
-from ...schema.errors import MaskFileError
+from ...schema.errors import MaskFileError, UsageError
+from ...schema.executors import Spread, in_order, process_pool
 from ...schema.maskfile import MaskFile
 from ...schema.masks.maskfilename import MaskFileName
 from ...schema.masks.rle import Runs
 from ...schema.rows import EpochFacts, MaskRow, nonzero_bits
 from ...schema.store.masksroot import MasksRoot
 
-__all__ = ["CheckedFile", "CheckedMask", "FileJob", "check_file", "rows_of"]
+__all__ = ["CheckedFile", "CheckedMask", "FileJob", "check_file", "rows_of", "spread_over"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,3 +179,22 @@ def _recount(row: MaskRow, runs: Runs) -> tuple[Counts, BitCounts]:
         unique=unique,
         se_seg_used=row.facts.se_seg_used,
     )
+
+
+# Files per worker that are read or wait to be taken.
+_AHEAD = 2
+
+
+@contextmanager
+def spread_over(workers: int) -> Iterator[Spread]:
+    """Give a ``map`` over worker processes, or the built-in one where there is to be one process.
+
+    Raises
+    ------
+    UsageError
+        If the number is not positive.
+    """
+    if workers < 1:
+        raise UsageError(f"workers is {workers}: expected 1 or more")
+    with ExitStack() as stack:
+        yield map if workers == 1 else in_order(stack.enter_context(process_pool(workers)), _AHEAD * workers)

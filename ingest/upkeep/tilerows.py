@@ -1,4 +1,4 @@
-"""What the database has of one tile and band."""
+"""The rows of one tile and band in the database."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -8,11 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from ...schema import tables
+from ...schema.bits import BitNames
 from ...schema.database import cells_of_footprints
 from ...schema.rows import MaskKey
-from ..database.maskrows import owner_of, table_of
+from ..database.maskrows import insert_belongings, mask_values, owner_of, table_of
+from .filecheck import CheckedMask
 
-__all__ = ["StoredMask", "StoredTile", "read_tile"]
+__all__ = ["StoredMask", "StoredTile", "delete_rows", "read_tile", "update_mask"]
 
 # Values in one statement; SQLite takes 32,766.
 _AT_A_TIME = 10_000
@@ -136,3 +138,30 @@ def _of_owners(
         some = numbers[start : start + _AT_A_TIME]
         found += connection.execute(query.where(owner.in_(some))).mappings().all()
     return found
+
+
+def update_mask(
+    connection: sa.Connection, row_id: int, mask: CheckedMask, of_file: dict[str, Any], bit_names: BitNames
+) -> None:
+    """Write the row of a mask again, with what hangs on it; the run that made it stays."""
+    row = mask.row
+    assert row is not None  # nothing is wrong with the mask
+    kind, owner = row.key.kind, owner_of(row.key.kind)
+    values = mask_values(row, mask.row_group) | (of_file if kind == "coadd" else {})
+    table = table_of(kind)
+    connection.execute(table.update().where(table.c[owner] == row_id).values(values))
+    bit, touched = tables.bit_count, tables.footprint
+    connection.execute(bit.delete().where(bit.c[owner] == row_id))
+    if kind == "epoch":
+        connection.execute(touched.delete().where(touched.c.epoch_id == row_id))
+    insert_belongings(connection, [(row, row_id)], bit_names)
+
+
+def delete_rows(connection: sa.Connection, stored: StoredTile, names: Collection[str]) -> None:
+    """Delete the rows of some masks, epochs first; what hangs on them goes with them."""
+    for kind in ("epoch", "coadd"):
+        table, owner = table_of(kind), owner_of(kind)
+        for name in names:
+            mask = stored.masks.get(name)
+            if mask is not None and mask.key.kind == kind:
+                connection.execute(table.delete().where(table.c[owner] == mask.row_id))
