@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .ingest.upkeep.upgrade import upgrade
     from .ingest.upkeep.verify import verify
     from .query.catalogue import Catalogue
-    from .query.mask import Mask
+    from .query.masks.mask import Mask
     from .schema.bits import BitNames
     from .schema.criteria import Criterion, Selection
     from .schema.errors import GoodpixError
@@ -48,7 +48,7 @@ _HOMES = {
     "GcReport": ".ingest.upkeep.report",
     "GoodpixError": ".schema.errors",
     "IngestReport": ".ingest.report",
-    "Mask": ".query.mask",
+    "Mask": ".query.masks.mask",
     "Problem": ".ingest.upkeep.report",
     "RebuildReport": ".ingest.upkeep.report",
     "Selection": ".schema.criteria",

@@ -16,11 +16,11 @@ from .maps.healmap import healsparse_map
 from .maps.mapfiles import check_map_name
 from .maps.skyarea import sky_area
 from .maps.wholeccd import ccd_mask
-from .mask import Mask
-from .maskreader import MaskReader
-from .recount import COUNT_COLUMNS, Recount, recounted
+from .masks.fetch import StoredMasks
+from .masks.mask import Mask
+from .masks.reader import MaskReader
+from .masks.recount import COUNT_COLUMNS, Recount, recounted
 from .sky.position import epochs_at
-from .storedmasks import StoredMasks
 
 if TYPE_CHECKING:
     import numpy as np

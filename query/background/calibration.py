@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...schema.errors import InfoFileError
-from ..mask import Mask
+from ..masks.mask import Mask
 
 __all__ = ["CALIBRATED_UNIT", "calibration_of", "unit_of"]
 

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from ...schema.database import Database
 from ...schema.errors import AmbiguousInputError, UsageError
 from ...schema.store.folder import publish
-from ..maskreader import MaskPlace, find_masks
+from ..masks.reader import MaskPlace, find_masks
 from .measure import Measure, Row
 from .skyrow import KEY, SKY_SCHEMA
 from .statistics import measure_epochs

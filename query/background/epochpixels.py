@@ -12,7 +12,7 @@ from ...schema.criteria import Selection
 from ...schema.errors import GoodpixError, UsageError
 from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
-from ..mask import Mask
+from ..masks.mask import Mask
 from .calibration import calibration_of, unit_of
 from .epochplanes import PLANES, EpochSource, GoodRows
 

@@ -11,7 +11,7 @@ from ...schema.errors import FitsFileError, InputChangedError, PlaneError, Usage
 from ...schema.fingerprint import FINGERPRINTED, is_fingerprint
 from ...schema.planes.files import PlaneFile, Remembered, planes_of, read_remembered
 from ...schema.planes.reader import Plane, PlaneReader, file_state
-from ..mask import Mask
+from ..masks.mask import Mask
 
 __all__ = ["PLANES", "EpochPlanes", "EpochSource", "GoodRows", "floats"]
 

@@ -11,7 +11,7 @@ from ...schema.criteria import Selection
 from ...schema.errors import FitsFileError, UsageError
 from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
-from ..mask import Mask
+from ..masks.mask import Mask
 from .epochplanes import EpochSource, floats
 
 if TYPE_CHECKING:

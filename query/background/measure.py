@@ -16,7 +16,7 @@ from ...schema.errors import GoodpixError
 from ...schema.executors import begin
 from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
-from ..mask import Mask
+from ..masks.mask import Mask
 from .calibration import calibration_of, unit_of
 from .epochplanes import EpochSource, GoodRows, floats
 from .goodpixels import SCALED, GoodPixels

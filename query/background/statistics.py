@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...schema.criteria import Selection
 from ...schema.database import Database
-from ..mapping import map_masks
-from ..maskreader import MaskPlace, find_masks
+from ..masks.parallel import map_masks
+from ..masks.reader import MaskPlace, find_masks
 from .epochplanes import EpochSource
 from .measure import Measure, Row
 from .parts import Box, check_box

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...schema.criteria import Selection
 from ...schema.database import Database
 from ...schema.rows import MaskKey
-from ..maskreader import MaskReader, find_masks, read_mask, read_masks
+from ..masks.reader import MaskReader, find_masks, read_mask, read_masks
 from .dataset import SkyReport, extend_dataset
 from .definitions import compare_definitions
 from .epochpixels import EpochPixels, PixelRequest

@@ -17,9 +17,9 @@ from ...schema.jit import kernel
 from ...schema.masks.dilation import squared_distance
 from ...schema.masks.rle import decode_good
 from ...schema.planes.reader import PlaneReader
-from ..mapping import Mapped, map_masks
-from ..mask import Mask
-from ..maskreader import find_masks
+from ..masks.mask import Mask
+from ..masks.parallel import Mapped, map_masks
+from ..masks.reader import find_masks
 from .epochplanes import EpochSource, GoodRows, floats
 
 if TYPE_CHECKING:

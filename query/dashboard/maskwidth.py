@@ -10,7 +10,7 @@ from bokeh.models import ColumnDataSource, Span
 
 from ...schema.tables import epoch
 from ..background.widths import MaskWidths, WidthStudy
-from ..mapping import Mapped
+from ..masks.parallel import Mapped
 from ..palette import band_colour, in_band_order
 from .figures import new_figure
 from .filterbar import bands_of

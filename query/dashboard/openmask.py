@@ -14,9 +14,9 @@ from ...schema.errors import MaskNotFoundError
 from ...schema.masks.selectionwords import SelectionWords
 from ...schema.rows import MaskKey
 from ...schema.tables import epoch, tile_summary
-from ..imagebehind import grey_levels, image_behind
-from ..mask import Mask
-from ..recount import counts_of
+from ..masks.mask import Mask
+from ..masks.recount import counts_of
+from ..plots.image import grey_levels, image_behind
 from ..sky.pixelreasons import Reasons
 from .address import Pixel, View
 from .maskcolours import grey_codes

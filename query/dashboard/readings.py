@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 if TYPE_CHECKING:
     from ..catalogue import Catalogue
-    from ..mask import Mask
+    from ..masks.mask import Mask
 
 __all__ = ["Readings"]
 

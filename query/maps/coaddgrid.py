@@ -11,7 +11,7 @@ from ...schema.database import Database
 from ...schema.rows import MaskKey
 from ...schema.wcs.footprint import UniqueRegion
 from ...schema.wcs.solution import Wcs
-from ..maskreader import find_mask
+from ..masks.reader import find_mask
 
 __all__ = ["CoaddGrid", "find_grid"]
 

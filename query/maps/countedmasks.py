@@ -8,7 +8,7 @@ from ..filters import Filters
 
 if TYPE_CHECKING:
     from ..catalogue import Catalogue
-    from ..mask import Mask
+    from ..masks.mask import Mask
 
 __all__ = ["counted_masks"]
 

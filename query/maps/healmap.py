@@ -18,7 +18,7 @@ from .countedmasks import counted_masks
 
 if TYPE_CHECKING:
     from ..catalogue import Catalogue
-    from ..mask import Mask
+    from ..masks.mask import Mask
 
 __all__ = ["healsparse_map"]
 

@@ -16,7 +16,7 @@ from .countedmasks import counted_masks
 
 if TYPE_CHECKING:
     from ..catalogue import Catalogue
-    from ..mask import Mask
+    from ..masks.mask import Mask
 
 __all__ = ["sky_area"]
 

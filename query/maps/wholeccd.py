@@ -13,7 +13,7 @@ from ...schema.masks.rle import Runs, decode
 from ...schema.rows import EpochFacts, MaskKey
 from ...schema.wcs.footprint import UniqueRegion
 from ...schema.wcs.pixeltosky import Directions
-from ..mask import Mask
+from ..masks.mask import Mask
 from .coaddgrid import find_grid
 
 if TYPE_CHECKING:

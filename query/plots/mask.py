@@ -8,15 +8,15 @@ import numpy.typing as npt
 
 from ...schema.criteria import Criterion, Selection
 from ...schema.errors import FitsFileError, PlaneError, UsageError
-from ..imagebehind import grey_levels, image_behind
 from ..palette import GOOD_COLOUR
+from .image import grey_levels, image_behind
 from .reasons import REASONS, reason_image
 from .style import in_one_look, new_axes, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ..mask import Mask
+    from ..masks.mask import Mask
 
 __all__ = ["plot_mask", "thumbnail"]
 

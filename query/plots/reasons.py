@@ -10,7 +10,7 @@ from ...schema.criteria import OWN_CUT, Criterion, Selection
 from ..palette import CRITERION_COLOURS, OVER_IMAGE_COLOURS, OWN_CUT_COLOUR
 
 if TYPE_CHECKING:
-    from ..mask import Mask
+    from ..masks.mask import Mask
 
 __all__ = ["CRITERION_LABELS", "REASONS", "Reason", "reason_image"]
 

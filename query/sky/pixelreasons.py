@@ -8,8 +8,8 @@ import numpy.typing as npt
 
 from ...schema.bits import N_BITS, BitNames
 from ...schema.criteria import BIT_SHIFT, CRITERIA_BITS, OWN_CUT, Criterion, Selection
-from ..mask import Mask
-from ..maskreader import MaskPlace, MaskReader
+from ..masks.mask import Mask
+from ..masks.reader import MaskPlace, MaskReader
 
 __all__ = ["PixelReasons", "Reasons"]
 

@@ -12,7 +12,7 @@ from ...schema.database import Database
 from ...schema.errors import MaskFileMissingError, UsageError
 from ...schema.wcs.solution import unit_vectors
 from ..filters import Filters
-from ..maskreader import MaskPlace, MaskReader
+from ..masks.reader import MaskPlace, MaskReader
 from .pixelreasons import Reasons
 from .sightings import Sightings, find_sightings
 from .skyplaces import Discs, Places, Points, Polygon

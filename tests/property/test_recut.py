@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from goodpix.query.mask import Mask
+from goodpix.query.masks.mask import Mask
 from goodpix.schema.criteria import Criterion, Selection
 from goodpix.schema.masks.rle import encode
 from goodpix.schema.rows import MaskKey

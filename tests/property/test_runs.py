@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from goodpix.query.mask import Mask
+from goodpix.query.masks.mask import Mask
 from goodpix.schema.amplifiers import Amplifiers, Region
 from goodpix.schema.counts import count
 from goodpix.schema.criteria import Criterion, Selection, fold_bmask

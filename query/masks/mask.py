@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..schema.amplifiers import Region
-from ..schema.bits import DES_Y6, BitNames
-from ..schema.criteria import CRITERIA_BITS, OWN_CUT, Selection
-from ..schema.errors import UsageError
-from ..schema.masks.applyselection import recut, recut_box
-from ..schema.masks.rle import Runs, decode, decode_good, encode
-from ..schema.masks.runalgebra import complement, crop, good_in_both, good_in_either, good_in_one
-from ..schema.rows import MaskKey
-from ..schema.wcs.solution import Wcs
+from ...schema.amplifiers import Region
+from ...schema.bits import DES_Y6, BitNames
+from ...schema.criteria import CRITERIA_BITS, OWN_CUT, Selection
+from ...schema.errors import UsageError
+from ...schema.masks.applyselection import recut, recut_box
+from ...schema.masks.rle import Runs, decode, decode_good, encode
+from ...schema.masks.runalgebra import complement, crop, good_in_both, good_in_either, good_in_one
+from ...schema.rows import MaskKey
+from ...schema.wcs.solution import Wcs
 from .export import save, write_fits, write_npz
-from .skycuts import in_discs, in_polygons
+from .regions import in_discs, in_polygons
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -316,20 +316,20 @@ class Mask:
         ax : Axes, optional
             Where to draw; by default a new figure.
         """
-        from .plots.mask import plot_mask  # pictures are rarely asked for
+        from ..plots.mask import plot_mask  # pictures are rarely asked for
 
         return plot_mask(self, selection, over=over, ax=ax)
 
     def to_fits(self, path: Path | str, selection: Selection | None = None) -> None:
-        """Write the mask as a PLIO-compressed FITS image; see `goodpix.query.export.write_fits`."""
+        """Write the mask as a PLIO-compressed FITS image; see `goodpix.query.masks.export.write_fits`."""
         write_fits(self, path, selection)
 
     def to_npz(self, path: Path | str, selection: Selection | None = None) -> None:
-        """Write the mask as numpy's npz; see `goodpix.query.export.write_npz`."""
+        """Write the mask as numpy's npz; see `goodpix.query.masks.export.write_npz`."""
         write_npz(self, path, selection)
 
     def save(self, path: Path | str, selection: Selection | None = None) -> None:
-        """Write the mask in the format that the file's name ends in; see `goodpix.query.export.save`."""
+        """Write the mask in the format that the file's name ends in; see `goodpix.query.masks.export.save`."""
         save(self, path, selection)
 
     def __repr__(self) -> str:
@@ -342,6 +342,6 @@ class Mask:
 
     def _repr_png_(self) -> bytes | None:
         """Return a small picture for notebooks; None without the extra ``plot``."""
-        from .plots.mask import thumbnail  # pictures are rarely asked for
+        from ..plots.mask import thumbnail  # pictures are rarely asked for
 
         return thumbnail(self)

@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from ..schema import tables
-from ..schema.bits import BitNames
-from ..schema.database import Database
-from ..schema.errors import MaskFileMissingError, MaskNotFoundError, UsageError
-from ..schema.maskfile import MaskFile
-from ..schema.rows import MaskKey
-from ..schema.store.masksroot import MasksRoot
-from .filters import Filters
+from ...schema import tables
+from ...schema.bits import BitNames
+from ...schema.database import Database
+from ...schema.errors import MaskFileMissingError, MaskNotFoundError, UsageError
+from ...schema.maskfile import MaskFile
+from ...schema.rows import MaskKey
+from ...schema.store.masksroot import MasksRoot
+from ..filters import Filters
 from .mask import Mask
 
 __all__ = ["MaskPlace", "MaskReader", "find_mask", "find_masks", "read_mask", "read_masks"]

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from pyarrow import concat_tables
 
-from ..schema.database import Database
-from ..schema.errors import UsageError
-from ..schema.rows import MaskKey
-from .mapping import Mapped, map_masks
+from ...schema.database import Database
+from ...schema.errors import UsageError
+from ...schema.rows import MaskKey
 from .mask import Mask
-from .maskreader import MaskReader, find_masks, read_mask, read_masks
-from .tabular import MASK_COLUMNS, mask_frame, mask_tables, run_frames, write_masks
+from .parallel import Mapped, map_masks
+from .reader import MaskReader, find_masks, read_mask, read_masks
+from .tables import MASK_COLUMNS, mask_frame, mask_tables, run_frames, write_masks
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ..schema.errors import PlaneError, UsageError
-from ..schema.planes.reader import PlaneReader
+from ...schema.errors import PlaneError, UsageError
+from ...schema.planes.reader import PlaneReader
 
 if TYPE_CHECKING:
-    from .mask import Mask
+    from ..masks.mask import Mask
 
 __all__ = ["grey_levels", "image_behind"]
 

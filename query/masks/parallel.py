@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from ..schema.bits import BitNames
-from ..schema.database import Database
-from ..schema.errors import MaskFileMissingError, MaskNotFoundError, UsageError
-from ..schema.executors import process_pool
-from ..schema.rows import MaskKey
-from ..schema.store.masksroot import MasksRoot
+from ...schema.bits import BitNames
+from ...schema.database import Database
+from ...schema.errors import MaskFileMissingError, MaskNotFoundError, UsageError
+from ...schema.executors import process_pool
+from ...schema.rows import MaskKey
+from ...schema.store.masksroot import MasksRoot
 from .mask import Mask
-from .maskreader import MaskPlace, MaskReader, read_mask
+from .reader import MaskPlace, MaskReader, read_mask
 
 __all__ = ["Mapped", "map_masks"]
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from goodpix.query.skycuts import in_discs, in_polygons
+from goodpix.query.masks.regions import in_discs, in_polygons
 from goodpix.schema.amplifiers import Region
 from goodpix.schema.errors import UsageError
 from goodpix.schema.wcs.solution import Wcs

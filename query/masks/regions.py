@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..schema.amplifiers import Region
-from ..schema.errors import UsageError
-from ..schema.wcs.solution import Wcs, unit_vectors
+from ...schema.amplifiers import Region
+from ...schema.errors import UsageError
+from ...schema.wcs.solution import Wcs, unit_vectors
 
 __all__ = ["in_discs", "in_polygons"]
 

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..schema.amplifiers import Amplifiers
-from ..schema.columns import columns, values_of
-from ..schema.counts import Counts, count
-from ..schema.criteria import Selection
-from ..schema.errors import UsageError
-from .mapping import Mapped
+from ...schema.amplifiers import Amplifiers
+from ...schema.columns import columns, values_of
+from ...schema.counts import Counts, count
+from ...schema.criteria import Selection
+from ...schema.errors import UsageError
 from .mask import Mask
+from .parallel import Mapped
 
 if TYPE_CHECKING:
     import pandas as pd

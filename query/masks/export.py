@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..schema.criteria import Selection
-from ..schema.errors import UsageError
+from ...schema.criteria import Selection
+from ...schema.errors import UsageError
 
 if TYPE_CHECKING:
     from .mask import Mask
