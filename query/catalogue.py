@@ -20,7 +20,7 @@ from .masks.fetch import StoredMasks
 from .masks.mask import Mask
 from .masks.reader import MaskReader
 from .masks.recount import COUNT_COLUMNS, Recount, recounted
-from .sky.position import epochs_at
+from .position.at import epochs_at
 
 if TYPE_CHECKING:
     import numpy as np
@@ -228,7 +228,7 @@ class Catalogue(Listings, StoredMasks, SkyStudies):
         selection: Selection | None = None,
         **filters: Any,
     ) -> "pd.DataFrame":
-        """Return every epoch that saw a place on the sky; `goodpix.query.sky.position.epochs_at` says more.
+        """Return every epoch that saw a place on the sky; `goodpix.query.position.at.epochs_at` says more.
 
         Parameters
         ----------

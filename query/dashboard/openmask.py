@@ -17,7 +17,7 @@ from ...schema.tables import epoch, tile_summary
 from ..masks.mask import Mask
 from ..masks.recount import counts_of
 from ..plots.image import grey_levels, image_behind
-from ..sky.pixelreasons import Reasons
+from ..position.reasons import Reasons
 from .address import Pixel, View
 from .maskcolours import grey_codes
 from .readings import Readings

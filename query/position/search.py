@@ -12,8 +12,8 @@ from ...schema import tables
 from ...schema.database import cells_of_footprints
 from ...schema.wcs.footprint import NSIDE, UniqueRegion
 from ...schema.wcs.skytopixel import WcsStack
-from .skyimages import SkyImages
-from .skyplaces import Cover, Places, Points
+from .images import SkyImages
+from .shapes import Cover, Places, Points
 
 __all__ = ["Sightings", "find_sightings"]
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from ...schema.errors import UsageError
 from ...schema.wcs.footprint import CELL_SHIFT, EVERY_CELL, gather_cells, split_cells
 from ...schema.wcs.solution import unit_vectors
-from .skyimages import SkyImages
-from .skyoutlines import angle_to_outline, inside_outline, outlines_cross
+from .images import SkyImages
+from .polygon import angle_to_outline, inside_outline, outlines_cross
 
 __all__ = ["Cover", "Discs", "Places", "Points", "Polygon"]
 

@@ -13,9 +13,9 @@ from ...schema.errors import MaskFileMissingError, UsageError
 from ...schema.wcs.solution import unit_vectors
 from ..filters import Filters
 from ..masks.reader import MaskPlace, MaskReader
-from .pixelreasons import Reasons
-from .sightings import Sightings, find_sightings
-from .skyplaces import Discs, Places, Points, Polygon
+from .reasons import Reasons
+from .search import Sightings, find_sightings
+from .shapes import Discs, Places, Points, Polygon
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from goodpix.query.sky.skyoutlines import angle_to_outline, inside_outline, outlines_cross
+from goodpix.query.position.polygon import angle_to_outline, inside_outline, outlines_cross
 from goodpix.schema.wcs.solution import unit_vectors
 
 Floats = npt.NDArray[np.float64]
