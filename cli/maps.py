@@ -27,8 +27,8 @@ def epoch_map(
 ) -> None:
     """Count the good epochs at each coadd pixel; without -o, list how many pixels have 0, 1, 2, ..."""
     from ..query.catalogue import Catalogue
+    from ..query.maps.coaddmap import check_map_name
     from ..query.maps.coaddmap import epoch_map as make_map
-    from ..query.maps.mapfiles import check_map_name
 
     selection = parse_selection(ignore, ignore_bit, grow, border)
     if output is not None:

@@ -11,11 +11,10 @@ from .background.dataset import joined
 from .background.studies import SkyStudies
 from .filters import Bounds
 from .listings import Listings
-from .maps.coaddmap import epoch_map
+from .maps.ccdmask import ccd_mask
+from .maps.coaddmap import check_map_name, epoch_map
 from .maps.healmap import healsparse_map
-from .maps.mapfiles import check_map_name
 from .maps.skyarea import sky_area
-from .maps.wholeccd import ccd_mask
 from .masks.fetch import StoredMasks
 from .masks.mask import Mask
 from .masks.reader import MaskReader
@@ -111,7 +110,7 @@ class Catalogue(Listings, StoredMasks, SkyStudies):
         return joined(self.epochs(**filters), Path(folder))
 
     def ccd_mask(self, band: str, expnum: int, ccdnum: int) -> Mask:
-        """Return the mask of one CCD image over all tiles that hold it; see `goodpix.query.maps.wholeccd.ccd_mask`.
+        """Return the mask of one CCD image over all tiles that hold it; see `goodpix.query.maps.ccdmask.ccd_mask`.
 
         A pixel takes the flags of the tile in whose unique region it falls, else of any tile that covers
         it; it is `OFF_COADD` only where none does.
