@@ -13,8 +13,7 @@ from ...schema.errors import GoodpixError, UsageError
 from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
 from ..masks.mask import Mask
-from .calibration import calibration_of, unit_of
-from .epochplanes import PLANES, EpochSource, GoodRows
+from .epochplanes import PLANES, EpochSource, GoodRows, calibration_of, unit_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,9 +15,8 @@ from .definitions import compare_definitions
 from .epochpixels import EpochPixels, PixelRequest
 from .epochplanes import EpochSource
 from .maps import BackgroundMap, background_map
-from .parts import Box
-from .statistics import make_measure, sky_statistics
-from .widths import WidthStudy
+from .maskwidth import WidthStudy
+from .statistics import Box, make_measure, sky_statistics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -311,7 +310,7 @@ class SkyStudies:
         Returns
         -------
         DataFrame
-            A row per band and radius, columns as `goodpix.query.background.widths.WIDTH_COLUMNS` says.
+            A row per band and radius, columns as `goodpix.query.background.maskwidth.WIDTH_COLUMNS` says.
             Residuals are counted in bins of 0.005 skysigma, within which the median is interpolated.
 
         Raises

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from bokeh.models import ColumnDataSource, Span
 
 from ...schema.tables import epoch
-from ..background.widths import MaskWidths, WidthStudy
+from ..background.maskwidth import MaskWidths, WidthStudy
 from ..masks.parallel import Mapped
 from ..palette import band_colour, in_band_order
 from .figures import new_figure

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 from astropy.stats import mad_std, sigma_clip, sigma_clipped_stats
 
-from goodpix.query.background.ordered import Ordered
+from goodpix.query.background.clipping import Ordered
 
 RNG = np.random.default_rng(12)
 MANY = 20_011

@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema.amplifiers import Region
-from .goodvalues import Tilt, blank_bad, sum_pixels, sum_variance, take_finite
-from .ordered import SIGMA, Clipped, Ordered
-from .planefit import correlations, fit_plane
+from .clipping import SIGMA, Clipped, Ordered
+from .pixelsums import Tilt, blank_bad, correlations, fit_plane, sum_pixels, sum_variance, take_finite
 
 __all__ = ["SCALED", "GoodPixels"]
 
