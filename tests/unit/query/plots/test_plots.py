@@ -26,15 +26,14 @@ from goodpix.query.palette import (
     in_band_order,
 )
 from goodpix.query.plots import plot_criteria, plot_focal_plane, plot_sky, plot_time
-from goodpix.query.plots.style import HATCH, limits
-from goodpix.query.plots.words import filter_words, statistic_words
+from goodpix.query.plots.style import HATCH, filter_words, limits, statistic_words
 from goodpix.query.summary.ccdhalves import ccd_halves
 from goodpix.query.summary.criteria import criteria_costs
 from goodpix.query.summary.overtime import over_time
 from goodpix.schema.criteria import Criterion
 
-from ...pictures import within_its_figure
-from ...sums import BANDS, DARK, SICK, TILES, make_catalogue
+from ....pictures import within_its_figure
+from ....sums import BANDS, DARK, SICK, TILES, make_catalogue
 
 PLOTS: list[Callable[..., Axes]] = [plot_sky, plot_focal_plane, plot_criteria, plot_time]
 

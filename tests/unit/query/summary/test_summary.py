@@ -23,7 +23,7 @@ from goodpix.query.summary.overtime import over_time
 from goodpix.query.summary.skytiles import sky_tiles
 from goodpix.schema.errors import CatalogueVersionError, UnknownNameError, UsageError
 
-from ...sums import BANDS, COADD_NO_DATA, DARK, NIGHTS, SICK, TILES, Row, make_catalogue
+from ....sums import BANDS, COADD_NO_DATA, DARK, NIGHTS, SICK, TILES, Row, make_catalogue
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +190,7 @@ def test_bits_of_coadds_are_those_of_their_own_masks(cat: goodpix.Catalogue) -> 
 
 @pytest.mark.parametrize("ask", [bit_costs, ccd_halves], ids=["bits", "halves"])
 def test_a_catalogue_of_an_earlier_version_is_told_the_cure(tmp_path: Any, ask: Callable[..., Any]) -> None:
-    frozen = Path(__file__).resolve().parents[2] / "data" / "catalogue_v1"
+    frozen = Path(__file__).resolve().parents[3] / "data" / "catalogue_v1"
     with goodpix.Catalogue(Path(shutil.copytree(frozen, tmp_path / "old")) / "goodpix.db") as old:
         with pytest.raises(CatalogueVersionError, match="goodpix db upgrade"):
             ask(old)
