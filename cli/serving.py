@@ -32,7 +32,7 @@ def dashboard(
     """Serve pages about the catalogue to a browser, until Ctrl-C."""
     # Panel takes a second to import, and brings pandas
     from ..query.catalogue import Catalogue
-    from ..query.dashboard.serve import DashboardServer
+    from ..query.dashboard.server import DashboardServer
 
     with Catalogue(db) as catalogue:
         server = DashboardServer(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pandas as pd
 
-    from .dashboard.serve import DashboardServer
+    from .dashboard.server import DashboardServer
 
 __all__ = ["Catalogue"]
 
@@ -288,7 +288,7 @@ class Catalogue(Listings, StoredMasks, SkyStudies):
         address : str
             Of which of this machine's addresses.
         origins : sequence of str
-            Further names by which browsers know the server; see `goodpix.query.dashboard.serve.DashboardServer`.
+            Further names by which browsers know the server; see `goodpix.query.dashboard.server.DashboardServer`.
         basic_auth : str, optional
             A password, or a JSON file of passwords by user, that browsers are asked for.
 
@@ -301,6 +301,6 @@ class Catalogue(Listings, StoredMasks, SkyStudies):
         --------
         >>> pages = cat.dashboard()  # doctest: +SKIP
         """
-        from .dashboard.serve import DashboardServer  # Panel is an extra, and slow to import
+        from .dashboard.server import DashboardServer  # Panel is an extra, and slow to import
 
         return DashboardServer(self, port=port, address=address, origins=origins, basic_auth=basic_auth).start()

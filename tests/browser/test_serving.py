@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import goodpix
-from goodpix.query.dashboard.serve import DashboardServer
+from goodpix.query.dashboard.server import DashboardServer
 from goodpix.schema.errors import UsageError
 
 from .conftest import PROXY, Serve
