@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
+from .ingest import WcsSource
 from .options import DEFAULT_DB, Db
 from .output import asking, say, show_progress
-from .writing import WcsSource
 
 # Imports in function bodies: they bring numba and SQL, which the help must not wait for.
 

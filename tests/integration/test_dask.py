@@ -14,7 +14,7 @@ import dask
 import pytest
 from distributed import Client, LocalCluster
 
-from goodpix.ingest.daskcluster import dask_executor
+from goodpix.cli.ingest import dask_executor
 from goodpix.schema.errors import UsageError
 
 from .conftest import Run

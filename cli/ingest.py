@@ -1,7 +1,9 @@
-"""The commands that run the ingest side."""
+"""The commands that make and check masks."""
 
 import os
-from contextlib import ExitStack
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -12,11 +14,12 @@ import typer
 from ..schema.errors import UsageError
 from .options import DEFAULT_DB, Db
 from .output import asking, render_table, say, show_progress
-from .stops import stoppable
+from .signals import stoppable
+
+__all__ = ["check", "dask_executor", "demo", "ingest"]
 
 # Imports in function bodies: they bring numba, pandas and SQL, which the help must not wait for.
 
-__all__ = ["check", "demo", "ingest"]
 
 WcsSource = StrEnum("WcsSource", ["image", "scamp"])
 
@@ -93,8 +96,6 @@ def ingest(
         advance = stack.enter_context(show_progress())
         executor = None
         if dask is not None:
-            from ..ingest.daskcluster import dask_executor
-
             executor = stack.enter_context(dask_executor(dask))
         done = ingest_tiles(
             inputs,
@@ -138,3 +139,34 @@ def check(
     print(comparison)
     if not comparison.equal:
         raise typer.Exit(1)
+
+
+@contextmanager
+def dask_executor(address: str) -> Iterator[Executor]:
+    """Connect to a Dask scheduler.
+
+    Parameters
+    ----------
+    address : str
+        Of the scheduler, such as ``tcp://10.0.0.1:8786``, or the scheduler file that it has written.
+
+    Yields
+    ------
+    concurrent.futures.Executor
+        What has its workers do something.
+
+    Raises
+    ------
+    UsageError
+        If no scheduler answers.
+    """
+    from distributed import Client  # optional, and slow to import
+
+    place = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
+    try:
+        client = Client(**place, set_as_default=False, name="goodpix")
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise UsageError(f"--dask {address}: no Dask scheduler answers there ({why})") from error
+    with client:
+        yield client.get_executor(pure=False)

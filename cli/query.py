@@ -25,11 +25,12 @@ from .options import (
     parse_filters,
     parse_selection,
 )
-from .output import answer, say, write_output
+from .output import answer, render_table, say, write_output
 
-# Imports in function bodies: they bring pandas and SQL, which the help must not wait for.
+__all__ = ["AS_THEY_STAND", "LISTINGS", "at", "dashboard", "epoch_map", "epochs", "info", "listing", "mask", "sql"]
 
-__all__ = ["LISTINGS", "epochs", "info", "listing", "mask", "sql"]
+# Imports in function bodies: they bring numba, pandas and SQL, which the help must not wait for.
+
 
 LISTINGS = {
     "tiles": "List tiles: sums over their epochs, and their coadd.",
@@ -135,3 +136,103 @@ def info(db: Db = DEFAULT_DB) -> None:
     with Catalogue(db) as catalogue:
         for name, value in catalogue.info().items():
             print(f"{name:<16} {value}")
+
+
+AS_THEY_STAND = {"ignore_unknown_options": True}
+"""Settings of a command that takes negative numbers, which look like options."""
+
+
+def at(
+    ra: Annotated[float, typer.Argument(metavar="RA", help="Right ascension, degrees.")],
+    dec: Annotated[float, typer.Argument(metavar="DEC", help="Declination, degrees.")],
+    db: Db = DEFAULT_DB,
+    radius: Annotated[
+        float | None, typer.Option("--radius", metavar="DEGREES", help="Every epoch that touches this disc.")
+    ] = None,
+    no_reasons: Annotated[bool, typer.Option("--no-reasons", help="Do not read the masks: faster.")] = False,
+    unique: Annotated[bool, typer.Option("--unique", help="Each CCD image once, however many tiles hold it.")] = False,
+    tile: Tile = None,
+    band: Band = None,
+    expnum: Expnum = None,
+    ccdnum: Ccdnum = None,
+    nite: Nite = None,
+    min_: Min = None,
+    max_: Max = None,
+    ignore: Ignore = None,
+    ignore_bit: IgnoreBit = None,
+    grow: Grow = None,
+    border: Border = 0,
+    format_: FormatOption = None,
+    output: Output = None,
+) -> None:
+    """List every epoch that saw a position: where on the CCD, good or not, and why not."""
+    filters = parse_filters(tilename=tile, band=band, expnum=expnum, ccdnum=ccdnum, nite=nite, min=min_, max=max_)
+    selection = parse_selection(ignore, ignore_bit, grow, border)
+    options = {
+        "radius": radius,
+        "reasons": not no_reasons,
+        "unique": unique,
+        "selection": None if str(selection) == "default" else selection,
+    }
+    answer("at", db, lambda cat: cat.at(ra, dec, **options, **filters), format_, output)
+
+
+def epoch_map(
+    tilename: Annotated[str, typer.Argument(metavar="TILE", help="Tile name.")],
+    band: Annotated[str, typer.Argument(help="Band.")],
+    db: Db = DEFAULT_DB,
+    ignore: Ignore = None,
+    ignore_bit: IgnoreBit = None,
+    grow: Grow = None,
+    border: Border = 0,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write: .fits (with WCS), .png or .npz.")
+    ] = None,
+) -> None:
+    """Count the good epochs at each coadd pixel; without -o, list how many pixels have 0, 1, 2, ..."""
+    from ..query.catalogue import Catalogue
+    from ..query.maps.coaddmap import check_map_name
+    from ..query.maps.coaddmap import epoch_map as make_map
+
+    selection = parse_selection(ignore, ignore_bit, grow, border)
+    if output is not None:
+        check_map_name(output)
+    with Catalogue(db) as catalogue:
+        found = make_map(catalogue, tilename, band, selection)
+    if output is None:
+        print(render_table(found.summary(), "map"))
+    else:
+        write_output(lambda: found.save(output), output)
+
+
+def dashboard(
+    db: Db = DEFAULT_DB,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any that is free.")] = 5006,
+    address: Annotated[
+        str, typer.Option(help="Address to listen on; any but 127.0.0.1 lets other machines read the catalogue.")
+    ] = "127.0.0.1",
+    allow_websocket_origin: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST[:PORT]", help="Name by which browsers know the server, a proxy's; may be repeated."),
+    ] = None,
+    basic_auth: Annotated[
+        str | None,
+        typer.Option(
+            envvar="GOODPIX_BASIC_AUTH",
+            metavar="PASSWORD|FILE.json",
+            help="Password that browsers are asked for, or a JSON file of passwords by user.",
+        ),
+    ] = None,
+) -> None:
+    """Serve pages about the catalogue to a browser, until Ctrl-C."""
+    # Panel takes a second to import, and brings pandas
+    from ..query.catalogue import Catalogue
+    from ..query.dashboard.server import DashboardServer
+
+    with Catalogue(db) as catalogue:
+        server = DashboardServer(
+            catalogue, port=port, address=address, origins=allow_websocket_origin or (), basic_auth=basic_auth
+        )
+        if server.exposure:
+            say(f"goodpix dashboard: {server.exposure}")
+        server.run(lambda: say(f"goodpix dashboard: {server.url} (Ctrl-C ends it)"))

@@ -11,7 +11,7 @@ import pytest
 PROGRAM = """
 import ctypes, gc, os, signal, threading, weakref
 from contextlib import suppress
-from goodpix.cli import stops
+from goodpix.cli import signals as stops
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
