@@ -22,7 +22,9 @@ from .frames import read_frame
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Listings", "run_query"]
+__all__ = [
+    "Listings",
+]
 
 
 class Listings:
@@ -135,7 +137,7 @@ class Listings:
             If the query is not one, is wrong, or would change something.
         """
         with self._database.engine.connect() as connection:
-            return run_query(connection, query, parameters or {})
+            return _run_query(connection, query, parameters or {})
 
     def _view(self, name: str, filters: Mapping[str, Any]) -> "pd.DataFrame":
         view = VIEWS[name].table
@@ -150,7 +152,7 @@ class Listings:
 _QUERY = re.compile(r"(\s|--[^\n]*\n|/\*.*?\*/)*(select|with|values)\b", re.IGNORECASE | re.DOTALL)
 
 
-def run_query(connection: sa.Connection, query: str, parameters: Mapping[str, Any]) -> "pd.DataFrame":
+def _run_query(connection: sa.Connection, query: str, parameters: Mapping[str, Any]) -> "pd.DataFrame":
     """Return the answer of one query as a data frame.
 
     Parameters

@@ -25,11 +25,11 @@ from .filecheck import rows_of, spread_over
 from .generation import Choice, TileFiles, choose_file
 from .report import RebuildReport
 
-__all__ = ["Existing", "rebuild"]
+__all__ = ["rebuild"]
 
 
 @dataclass(frozen=True, slots=True)
-class Existing:
+class _Existing:
     """What there is at a URL.
 
     Parameters
@@ -50,7 +50,7 @@ class Existing:
     masks_root: str | None = None
 
     @classmethod
-    def at(cls, url: sa.URL) -> "Existing":
+    def at(cls, url: sa.URL) -> "_Existing":
         """Return what there is at a URL.
 
         Raises
@@ -77,7 +77,7 @@ class Existing:
             return cls(f"cannot be read ({error})", False)
 
     @classmethod
-    def _of(cls, database: Database) -> "Existing":
+    def _of(cls, database: Database) -> "_Existing":
         with database.engine.connect() as connection:
             n = connection.execute(sa.select(sa.func.count()).select_from(tables.coadd)).scalar_one()
         what = f"has {n} tiles and bands" if n else "is empty"
@@ -134,7 +134,7 @@ def rebuild(
         If the root is not there or not this catalogue's, or the database cannot be written.
     """
     url = parse_url(db)
-    old = Existing.at(url)
+    old = _Existing.at(url)
     if not old.empty and not force:
         raise UsageError(f"{shown(url)} {old.what}: --force replaces it")
     root = MasksRoot.of(masks or old.masks_root or "goodpix-masks")
@@ -206,7 +206,7 @@ def _tiles(root: MasksRoot, files: Iterable[FoundFile]) -> tuple[list[TileFiles]
 def _identity(
     url: sa.URL,
     root: MasksRoot,
-    old: Existing,
+    old: _Existing,
     files: Iterable[FoundFile],
     campaign: str | None,
     wcs_source: str | None,

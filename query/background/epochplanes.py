@@ -14,7 +14,7 @@ from ...schema.planes.files import PlaneFile, Remembered, planes_of, read_rememb
 from ...schema.planes.reader import Plane, PlaneReader, file_state
 from ..masks.mask import Mask
 
-__all__ = ["CALIBRATED_UNIT", "PLANES", "EpochPlanes", "EpochSource", "GoodRows", "calibration_of", "floats", "unit_of"]
+__all__ = ["PLANES", "EpochPlanes", "EpochSource", "GoodRows", "calibration_of", "floats", "unit_of"]
 
 PLANES = ("image", "weight", "bmask", "seg", "bkg")
 """Planes that an epoch may have."""
@@ -171,7 +171,7 @@ class EpochPlanes:
 
 _ZERO_POINT = 30.0
 
-CALIBRATED_UNIT = "zero point 30"
+_CALIBRATED_UNIT = "zero point 30"
 """The unit of calibrated values: a flux of 1 is of magnitude 30."""
 
 
@@ -196,4 +196,4 @@ def calibration_of(mask: Mask) -> float:
 
 def unit_of(row: Mapping[str, Any], *, calibrated: bool) -> str | None:
     """Return the unit of an epoch's values; None if it is not known."""
-    return CALIBRATED_UNIT if calibrated else row.get("bunit")
+    return _CALIBRATED_UNIT if calibrated else row.get("bunit")

@@ -28,7 +28,7 @@ from .skyrow import KEY, SkyRow, check_statistics, in_order, sky_frame
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Box", "Measure", "Part", "Row", "check_box", "make_measure", "measure_epochs", "parts_of", "sky_statistics"]
+__all__ = ["Box", "Measure", "Part", "Row", "make_measure", "measure_epochs", "sky_statistics"]
 
 Box = tuple[int, int] | int | None
 """Rows and columns of the boxes of a grid; one number for both, None for no grid."""
@@ -42,7 +42,7 @@ class Part:
     amplifier: str | None = None
 
 
-def check_box(box: Box, *, amplifiers: bool) -> tuple[int, int] | None:
+def _check_box(box: Box, *, amplifiers: bool) -> tuple[int, int] | None:
     """Return rows and columns of boxes.
 
     Raises
@@ -60,7 +60,7 @@ def check_box(box: Box, *, amplifiers: bool) -> tuple[int, int] | None:
     return int(size[0]), int(size[1])
 
 
-def parts_of(shape: tuple[int, int], box: tuple[int, int] | None, amplifiers: Amplifiers | None) -> list[Part]:
+def _parts_of(shape: tuple[int, int], box: tuple[int, int] | None, amplifiers: Amplifiers | None) -> list[Part]:
     """Return the parts of an image: boxes, amplifier halves, or all of it.
 
     Parameters
@@ -168,7 +168,7 @@ class Measure:
     def _parts(self, mask: Mask) -> list[Part]:
         row = mask.row or {}
         halves = Amplifiers.of(row.get("dataseca"), row.get("datasecb"), mask.shape) if self.amplifiers else None
-        return parts_of(mask.shape, self.box, halves)
+        return _parts_of(mask.shape, self.box, halves)
 
 
 def _room(dtype: np.dtype[Any], n: int) -> npt.NDArray[Any]:
@@ -214,7 +214,7 @@ def make_measure(
     return Measure(
         source=EpochSource.of(database, allow_changed=allow_changed),
         selection=wanted,
-        box=check_box(box, amplifiers=amplifiers),
+        box=_check_box(box, amplifiers=amplifiers),
         amplifiers=amplifiers,
         statistics=check_statistics(statistics),
         subtract_background=subtract_background,

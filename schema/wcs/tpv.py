@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["is_polynomial", "pv_coefficients", "pv_numbers", "tangent_frame"]
+__all__ = ["is_polynomial", "pv_coefficients", "tangent_frame"]
 
 _TANGENT = ({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN"}, {"CTYPE1": "RA---TPV", "CTYPE2": "DEC--TPV"})
 _OTHER_DISTORTION = ("A_", "B_", "AP_", "BP_", "CROTA")
@@ -65,7 +65,7 @@ def is_polynomial(cards: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
     return np.asarray(out & known)
 
 
-def pv_numbers(cards: Mapping[str, Any]) -> set[int]:
+def _pv_numbers(cards: Mapping[str, Any]) -> set[int]:
     """Return the numbers of the PV terms that are not zero, in one of the headers at least."""
     return {int(key[4:]) for key, value in cards.items() if key.startswith("PV") and np.any(np.asarray(value) != 0)}
 
@@ -88,7 +88,7 @@ def pv_coefficients(cards: Mapping[str, Any]) -> npt.NDArray[np.float64]:
     The TPV convention, https://fits.gsfc.nasa.gov/registry/tpvwcs.html: a linear term PVi_1
     that is absent is 1, any other 0.
     """
-    degree = max([sum(_PV_POWERS[m]) for m in pv_numbers(cards)], default=1) or 1
+    degree = max([sum(_PV_POWERS[m]) for m in _pv_numbers(cards)], default=1) or 1
     out = np.zeros((*np.shape(cards.get("CRVAL1", 0.0)), 2, degree + 1, degree + 1))
     for m, (own, other) in _PV_POWERS.items():
         if own + other <= degree:

@@ -15,7 +15,10 @@ from ..address import Span, View
 from ..cache import Readings
 from .markup import STYLE
 
-__all__ = ["FilterBar", "bands_of", "filters_in_words"]
+__all__ = [
+    "FilterBar",
+    "bands_of",
+]
 
 ALL = "all"
 
@@ -26,7 +29,7 @@ def bands_of(readings: Readings, since: float) -> list[str]:
     return readings.get("bands", lambda connection: list(connection.execute(query).scalars()), since=since)
 
 
-def filters_in_words(view: View, names: Sequence[str]) -> str:
+def _filters_in_words(view: View, names: Sequence[str]) -> str:
     """Return what the filters of a page leave, in words."""
     parts = {
         "band": f"band {view.band}" if view.band else "",
@@ -84,7 +87,7 @@ class FilterBar:
         for name, widget in self._widgets.items():
             if name != "band" or shown[name] in widget.options:
                 widget.value = shown[name]
-        words = filters_in_words(view, self._names)
+        words = _filters_in_words(view, self._names)
         self._words.object = f"<span class='note'>Shown: {escape(words)}. Good by the default definition.</span>"
         self.row.visible = bool(self._names)
         self._clear.visible = words != "everything"

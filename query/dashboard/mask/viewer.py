@@ -14,7 +14,12 @@ from ..look.figures import new_figure
 from .colours import palette
 from .shrink import Shrunk
 
-__all__ = ["FRAME_HEIGHT", "FRAME_WIDTH", "PixelView", "Reader", "framed"]
+__all__ = [
+    "FRAME_HEIGHT",
+    "FRAME_WIDTH",
+    "PixelView",
+    "Reader",
+]
 
 FRAME_WIDTH, FRAME_HEIGHT = 540, 720
 _OUTSIDE = "#ececec"
@@ -103,7 +108,7 @@ class PixelView:
 
     def look_at(self, window: Region) -> None:
         """Bring pixels into sight, in the middle of the frame."""
-        shown = framed(window)
+        shown = _framed(window)
         self.plot.x_range.update(start=shown.x0 - 0.5, end=shown.x1 - 0.5)
         self.plot.y_range.update(start=shown.y0 - 0.5, end=shown.y1 - 0.5)
 
@@ -135,7 +140,7 @@ class PixelView:
         self._reader.pointed(_pixel(data["x"][0], data["y"][0]) if len(data["x"]) else None)
 
 
-def framed(window: Region) -> Region:
+def _framed(window: Region) -> Region:
     """Return the pixels that the frame shows when a window just fits into it."""
     scale = max((window.x1 - window.x0) / FRAME_WIDTH, (window.y1 - window.y0) / FRAME_HEIGHT, _LEAST / FRAME_WIDTH)
     centre_x, centre_y = (window.x0 + window.x1) / 2, (window.y0 + window.y1) / 2

@@ -34,7 +34,9 @@ from ..numbers.rankings import TILE_COLUMNS, tile_page
 from ..numbers.scope import scope_of
 from ..session import Part, Section, Session
 
-__all__ = ["SkyView", "unwrapped"]
+__all__ = [
+    "SkyView",
+]
 
 _FIRST = "fraction_good_on_coadd"
 _HEIGHT = 520
@@ -106,7 +108,7 @@ class SkyView:
         )
         corners = [tiles[[f"{name}c{k}" for k in (1, 2, 3, 4)]].to_numpy(np.float64) for name in ("ra", "dec")]
         value = np.array(tiles.value, np.float64)
-        return _Tiles(tiles.tilename.tolist(), unwrapped(corners[0]), corners[1], value, meaning)
+        return _Tiles(tiles.tilename.tolist(), _unwrapped(corners[0]), corners[1], value, meaning)
 
     def _show_tiles(self, view: View, found: _Tiles) -> None:
         statistic = view.statistic or _FIRST
@@ -210,7 +212,7 @@ class _Map:
             self._chosen(SkyBox.parse(f"{ra[0]:.4f}:{ra[1]:.4f},{dec[0]:.4f}:{dec[1]:.4f}"))
 
 
-def unwrapped(ra: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _unwrapped(ra: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return right ascensions that do not jump, neither within a tile nor within the survey.
 
     Parameters
