@@ -12,7 +12,7 @@ import goodpix
 from goodpix.ingest.database.opening import open_for_writing
 from goodpix.ingest.infofile import campaign_of
 from goodpix.ingest.synthetic import make_tile
-from goodpix.query.dashboard.look.wording import count, fraction
+from goodpix.query.dashboard.look.format import count, fraction
 
 from .conftest import NEIGHBOUR, PATIENCE_MS
 from .dashboard import Dashboard, Watched, at, drag, open_page, parameters

@@ -10,8 +10,8 @@ from panel.custom import JSComponent
 
 from ....schema.errors import UnknownNameError
 from ..address import TableView
+from .format import NO_VALUE, count, fraction, number
 from .markup import STYLE
-from .wording import NO_VALUE, count, fraction, number
 
 __all__ = ["PAGE_SIZE", "PagedTable", "TableColumn", "TablePage", "check_columns"]
 

@@ -10,8 +10,8 @@ from ....schema.bits import BitNames
 from ....schema.criteria import Criterion, Selection
 from ....schema.masks.selectionwords import SelectionWords
 from ....schema.rows import MaskKey
+from ..look.format import fraction
 from ..look.markup import STYLE, html_pane, under
-from ..look.wording import fraction
 
 __all__ = ["EpochChoice", "SelectionBox"]
 

@@ -12,8 +12,8 @@ from panel.custom import JSComponent
 from ...palette import GOOD_COLOUR
 from ...plots.reasons import REASONS
 from ..address import REASON_NAMES
+from ..look.format import count, fraction, html_table
 from ..look.markup import STYLE
-from ..look.wording import count, fraction, html_table
 from .colours import reason_table
 from .openmask import OpenMask, PixelWords
 

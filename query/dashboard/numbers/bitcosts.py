@@ -13,7 +13,7 @@ from ...filters import Filters
 from ...listings import Listings
 from ...summary.bits import bit_costs
 from ..address import Span
-from ..look.wording import count
+from ..look.format import count
 from .scope import TileScope, sampled_epochs
 
 __all__ = ["BitCost", "BitCosts", "bits_of", "sampled_bits"]

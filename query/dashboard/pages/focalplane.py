@@ -17,9 +17,9 @@ from ...palette import NO_DATA_COLOUR, OUTLIER_COLOUR, TEXT_COLOUR, band_colour,
 from ...summary.ccdhalves import ccd_halves
 from ..address import View
 from ..look.figures import PERCENT, colour_range, new_figure, sequential
+from ..look.format import count, fraction, number
 from ..look.markup import band_legend, html_pane, note, under
 from ..look.table import PagedTable
-from ..look.wording import count, fraction, number
 from ..numbers.ccdhistory import CcdHistory, ccd_history
 from ..numbers.rankings import CCD_COLUMNS, ccd_page
 from ..numbers.scope import TileScope, scope_of

@@ -15,8 +15,8 @@ from ...palette import band_colour, in_band_order
 from ..cache import Readings
 from ..look.figures import new_figure
 from ..look.filterbar import bands_of
+from ..look.format import count, fraction
 from ..look.markup import band_legend, html_pane, note, under
-from ..look.wording import count, fraction
 from ..numbers.scope import TileScope, sampled_epochs
 
 if TYPE_CHECKING:

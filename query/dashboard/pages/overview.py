@@ -12,20 +12,20 @@ from ....schema.criteria import Criterion
 from ...palette import CRITERION_COLOURS
 from ...summary.criteria import criteria_costs
 from ..address import TableView, View
+from ..look.format import count, fraction, html_table, number, share, short_count
 from ..look.markup import band_legend, html_pane, note, under
 from ..look.table import PagedTable, TableColumn, TablePage
-from ..look.wording import count, share
 from ..numbers.bitcosts import BitCosts, bits_of
-from ..numbers.ingests import Ingests, ingests
 from ..numbers.rankings import CCD_COLUMNS, FAILURE_COLUMNS, TILE_COLUMNS, ccd_page, failure_page, tile_page
 from ..numbers.scope import TileScope, scope_of
-from ..numbers.survey import Histograms, Numbers, histograms, survey_numbers
+from ..numbers.survey import Histograms, Ingests, Numbers, histograms, ingests, survey_numbers
 from ..session import Part, Section, Session
 from .maskwidth import WidthBox, widths_of
 from .overviewplots import Bars, Growth, HistogramPlot
-from .overviewtables import numbers_html, runs_html
 
 __all__ = ["Overview"]
+
+_LARGE = 1000.0
 
 _TABLES: Mapping[str, Sequence[TableColumn]] = {
     "tiles": TILE_COLUMNS,
@@ -135,7 +135,7 @@ class Overview:
     def _show_numbers(self, view: View, found: Numbers) -> None:
         partly = view.nite is not None or view.ccdnum is not None
         words = "Nights and CCDs choose among CCD images and mask bits below; all else is of tiles." if partly else ""
-        self._numbers.object = numbers_html(found) + (note(words) if words else "")
+        self._numbers.object = _numbers_html(found) + (note(words) if words else "")
 
     def _show_histogram(self, found: Histograms) -> None:
         null = f" {count(found.n_null)} have nothing on the coadd." if found.n_null else ""
@@ -150,7 +150,7 @@ class Overview:
 
     def _show_ingests(self, found: Ingests) -> None:
         self._growth.show(found)
-        self._ingests.object = runs_html(found)
+        self._ingests.object = _runs_html(found)
 
 
 def _cost_bars(costs: Any) -> tuple[list[str], dict[str, Sequence[Any]]]:
@@ -188,3 +188,76 @@ def _bit_bars(found: BitCosts) -> tuple[list[str], dict[str, Sequence[Any]]]:
         "low": [each.fraction - each.error for each in bits],
         "high": [each.fraction + each.error for each in bits],
     }
+
+
+def _numbers_html(found: Numbers) -> str:
+    """Return the survey in numbers, a row for each band."""
+    if not found.bands:
+        return "<p class='words'>No tile is left: the catalogue is empty, or the filters leave nothing.</p>"
+    rows = [_numbers_row(row["band"], row) for row in found.bands]
+    if len(rows) > 1:
+        rows.append(_numbers_row("all", found.total))
+    header = [
+        "Band",
+        "Good SE",
+        "Good on coadd",
+        "Tiles",
+        "CCD images",
+        "Epochs",
+        "Pixels",
+        "Good pixels",
+        "Good area, deg² x epochs",
+    ]
+    table = html_table(header, rows, numbers=[False, *[True] * 8], total=len(rows) > 1)
+    unused = found.total["n_epochs"] - found.total["n_epochs_used"]
+    facts = [
+        f"Unique sky area of the tiles: {number(found.sky_area)} square degrees."
+        if found.sky_area == found.sky_area
+        else "",
+        f"{count(unused)} epochs have no SE segmentation map and are in no sum." if unused else "",
+        f"Failures on record: {count(found.n_failures)}.",
+    ]
+    return f"{table}{note(' '.join(filter(None, facts)))}"
+
+
+def _numbers_row(name: str, row: Mapping[str, Any]) -> list[str]:
+    area = row["area_good_unique"]
+    return [
+        name,
+        fraction(share(row["n_good_se"], row["n_pixels"])),
+        fraction(share(row["n_good"], row["n_on_coadd"])),
+        count(row["n_tiles"]),
+        count(row["n_ccd_images"]),
+        count(row["n_epochs"]),
+        short_count(row["n_pixels"]),
+        short_count(row["n_good"]),
+        _area(None if area is None else area / 3600.0),
+    ]
+
+
+def _area(value: float | None) -> str:
+    """Return an area, of which a small one is not 0."""
+    return count(value) if value is None or value >= _LARGE else number(value)
+
+
+def _runs_html(found: Ingests) -> str:
+    """Return the last runs, and what failed most."""
+    if not found.runs:
+        return note("The catalogue knows of no run: it was rebuilt from its masks.")
+    header = ["Run", "Started, UTC", "Outcome", "Tiles", "Epochs made", "Unchanged", "Failures"]
+    rows = [
+        [
+            row["run_id"],
+            str(row["started"])[:19].replace("T", " "),
+            row["outcome"] or "runs, or died",
+            count(row["n_tiles"]),
+            count(row["n_epochs"]),
+            count(row["n_unchanged"]),
+            count(row["n_failures"]),
+        ]
+        for row in found.runs
+    ]
+    kinds = ", ".join(f"{count(n)} {name}" for name, n in found.failures)
+    return html_table(header, rows, numbers=[False] * 3 + [True] * 4) + (
+        note(f"Failures on record: {kinds}.") if kinds else ""
+    )

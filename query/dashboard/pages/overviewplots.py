@@ -10,8 +10,7 @@ from bokeh.models import ColumnDataSource, FactorRange, Range1d
 
 from ...palette import band_colour
 from ..look.figures import PERCENT, SHORT_NUMBERS, new_figure
-from ..numbers.ingests import Ingests
-from ..numbers.survey import Histograms
+from ..numbers.survey import Histograms, Ingests
 
 __all__ = ["Bars", "Growth", "HistogramPlot"]
 

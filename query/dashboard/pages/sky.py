@@ -27,9 +27,9 @@ from ...summary.skytiles import sky_tiles
 from ...summary.statistic import RATIOS, Statistic, statistics_of
 from ..address import SkyBox, View
 from ..look.figures import PERCENT, colour_range, new_figure, sequential
+from ..look.format import count, fraction, number
 from ..look.markup import html_pane, note, under
 from ..look.table import PagedTable, TablePage
-from ..look.wording import count, fraction, number
 from ..numbers.rankings import TILE_COLUMNS, tile_page
 from ..numbers.scope import scope_of
 from ..session import Part, Section, Session

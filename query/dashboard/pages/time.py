@@ -19,9 +19,9 @@ from ...summary.statistic import RATIOS, statistics_of
 from ..address import Span, View
 from ..look.figures import PERCENT, diverging, new_figure
 from ..look.filterbar import bands_of
+from ..look.format import count
 from ..look.markup import band_legend, html_pane, note, under
 from ..look.table import PagedTable
-from ..look.wording import count
 from ..numbers.ccdhistory import AmplifierMonths, amplifier_months
 from ..numbers.rankings import EXPOSURE_COLUMNS, exposure_page, n_exposures
 from ..numbers.scope import TileScope, scope_of

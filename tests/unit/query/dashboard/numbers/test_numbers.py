@@ -23,10 +23,9 @@ from goodpix.query.dashboard.mask.openmask import epoch_of, epochs_in
 from goodpix.query.dashboard.numbers import rankings
 from goodpix.query.dashboard.numbers.bitcosts import bits_of, sampled_bits
 from goodpix.query.dashboard.numbers.ccdhistory import amplifier_months, ccd_history
-from goodpix.query.dashboard.numbers.ingests import ingests
 from goodpix.query.dashboard.numbers.rankings import ccd_page, exposure_page, failure_page, n_exposures, tile_page
 from goodpix.query.dashboard.numbers.scope import TileScope, scope_of, tile_places
-from goodpix.query.dashboard.numbers.survey import headline, histograms, survey_numbers
+from goodpix.query.dashboard.numbers.survey import headline, histograms, ingests, survey_numbers
 from goodpix.query.dashboard.pages.overview import Overview
 from goodpix.query.dashboard.session import Session
 from goodpix.schema import tables
