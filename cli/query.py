@@ -190,15 +190,15 @@ def epoch_map(
     ] = None,
 ) -> None:
     """Count the good epochs at each coadd pixel; without -o, list how many pixels have 0, 1, 2, ..."""
-    from ..query.catalogue import Catalogue
     from ..query.maps.coaddmap import check_map_name
     from ..query.maps.coaddmap import epoch_map as make_map
+    from ..query.source import open_source
 
     selection = parse_selection(ignore, ignore_bit, grow, border)
     if output is not None:
         check_map_name(output)
-    with Catalogue(db) as catalogue:
-        found = make_map(catalogue, tilename, band, selection)
+    with open_source(db) as source:
+        found = make_map(source, tilename, band, selection)
     if output is None:
         print(render_table(found.summary(), "map"))
     else:
@@ -226,12 +226,12 @@ def dashboard(
 ) -> None:
     """Serve pages about the catalogue to a browser, until Ctrl-C."""
     # Panel takes a second to import, and brings pandas
-    from ..query.catalogue import Catalogue
     from ..query.dashboard.server import DashboardServer
+    from ..query.source import open_source
 
-    with Catalogue(db) as catalogue:
+    with open_source(db) as source:
         server = DashboardServer(
-            catalogue, port=port, address=address, origins=allow_websocket_origin or (), basic_auth=basic_auth
+            source, port=port, address=address, origins=allow_websocket_origin or (), basic_auth=basic_auth
         )
         if server.exposure:
             say(f"goodpix dashboard: {server.exposure}")

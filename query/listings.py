@@ -1,17 +1,14 @@
 """The numbers of a catalogue, as data frames."""
 
-import os
 import re
 from collections.abc import Mapping
-from contextlib import ExitStack
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import sqlalchemy as sa
 
 from ..schema import tables
-from ..schema.database import Database, open_for_reading, parse_url, shown
+from ..schema.database import Database, shown
 from ..schema.dialects import side_effects
 from ..schema.errors import CatalogueError, UsageError
 from ..schema.store.masksroot import FORMAT_VERSION
@@ -22,36 +19,20 @@ from .frames import read_frame
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "Listings",
-]
+__all__ = ["Listings", "view_frame"]
 
 
 class Listings:
-    """A database, opened read-only, and what its views and tables hold; a context manager.
+    """What the views and tables of a catalogue hold.
 
     Parameters
     ----------
-    url : str or path
-        Database URL, or a SQLite file.
+    database : Database
+        Open for reading; whoever opened it closes it.
     """
 
-    def __init__(self, url: str | os.PathLike[str]) -> None:
-        self._url = parse_url(url)
-        self._stack = ExitStack()
-        self._database: Database = self._stack.enter_context(open_for_reading(url))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close every connection."""
-        self._stack.close()
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     @property
     def database(self) -> Database:
@@ -61,7 +42,7 @@ class Listings:
     @property
     def shown_url(self) -> str:
         """The database's URL, without a password."""
-        return shown(self._url)
+        return shown(self._database.url)
 
     def info(self) -> dict[str, object]:
         """Return what the catalogue is, and how many rows it has, by name."""
@@ -100,26 +81,26 @@ class Listings:
         UnknownNameError
             If a filter or column does not exist.
         """
-        return self._view("tile_quality", filters)
+        return view_frame(self._database, "tile_quality", filters)
 
     def ccds(self, **filters: Any) -> "pd.DataFrame":
         """Return one row per CCD image, each once: the view ``ccd_quality``; see `tiles`."""
-        return self._view("ccd_quality", filters)
+        return view_frame(self._database, "ccd_quality", filters)
 
     def exposures(self, **filters: Any) -> "pd.DataFrame":
         """Return one row per exposure: the view ``exposure_quality``; see `tiles`."""
-        return self._view("exposure_quality", filters)
+        return view_frame(self._database, "exposure_quality", filters)
 
     def bits(self, **filters: Any) -> "pd.DataFrame":
         """Return one row per mask bit of each plane of each epoch: ``bit_quality``; see `tiles`."""
-        return self._view("bit_quality", filters)
+        return view_frame(self._database, "bit_quality", filters)
 
     def failures(self, **filters: Any) -> "pd.DataFrame":
         """Return one row per input that failed: the table ``failure``; see `tiles`."""
         wanted = Filters.of(**filters)
         failure = tables.failure
         query = sa.select(failure).where(*wanted.conditions(failure)).order_by(failure.c.failure_key)
-        return self._frame(query)
+        return read_frame(self._database.engine, query)
 
     def sql(self, query: str, parameters: Mapping[str, Any] | None = None) -> "pd.DataFrame":
         """Return the answer of one SQL query, which can read everything and change nothing.
@@ -139,14 +120,13 @@ class Listings:
         with self._database.engine.connect() as connection:
             return _run_query(connection, query, parameters or {})
 
-    def _view(self, name: str, filters: Mapping[str, Any]) -> "pd.DataFrame":
-        view = VIEWS[name].table
-        key = [c for c in view.c if c.name in ("tilename", "band", "expnum", "ccdnum", "plane", "bit")]
-        query = sa.select(view).where(*Filters.of(**filters).conditions(view)).order_by(*key)
-        return self._frame(query)
 
-    def _frame(self, query: "sa.Select[Any]") -> "pd.DataFrame":
-        return read_frame(self._database.engine, query)
+def view_frame(database: Database, name: str, filters: Mapping[str, Any]) -> "pd.DataFrame":
+    """Return the rows of a view that filters leave, in the order of its key."""
+    view = VIEWS[name].table
+    key = [c for c in view.c if c.name in ("tilename", "band", "expnum", "ccdnum", "plane", "bit")]
+    query = sa.select(view).where(*Filters.of(**filters).conditions(view)).order_by(*key)
+    return read_frame(database.engine, query)
 
 
 _QUERY = re.compile(r"(\s|--[^\n]*\n|/\*.*?\*/)*(select|with|values)\b", re.IGNORECASE | re.DOTALL)

@@ -140,6 +140,8 @@ class Database:
 
     Parameters
     ----------
+    url : URL
+        Where it is, as it was asked for; `shown` says how it may be shown.
     engine : Engine
         Connections to it.
     identity : Identity
@@ -148,6 +150,7 @@ class Database:
         Where its mask files are.
     """
 
+    url: sa.URL
     engine: sa.Engine
     identity: Identity
     root: MasksRoot
@@ -191,7 +194,7 @@ def open_for_reading(url: str | os.PathLike[str]) -> Iterator[Database]:
     sa.event.listen(engine, "handle_error", translate)
     try:
         identity = read_identity(engine, parsed, _READABLE)
-        yield Database(engine, identity, root_of(parsed, identity))
+        yield Database(parsed, engine, identity, root_of(parsed, identity))
     finally:
         engine.dispose()
 

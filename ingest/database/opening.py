@@ -106,7 +106,7 @@ def open_for_writing(
                 )
         root.claim(identity.uuid, new=_has_no_masks(engine), facts=identity.facts)
         claims = TileClaims(session, identity.uuid) if session else WholeCatalogue()
-        yield WritableDatabase(engine, identity, root, claims, retry)
+        yield WritableDatabase(parsed, engine, identity, root, claims, retry)
 
 
 @contextmanager

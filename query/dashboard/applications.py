@@ -71,13 +71,13 @@ def _application(readings: Readings, path: str, make: Callable[[Session], Page])
 def _frame(session: Session, path: str) -> dict[str, object]:
     """Return what the template shows around a page."""
     readings = session.readings
-    identity = readings.catalogue.database.identity
+    identity = readings.source.database.identity
     return {
         "pages": [{"path": each, "title": title} for each, title in TITLES.items()],
         "path": path,
         "heading": TITLES[path],
         "lead": f"{_LEADS[path]}{_headline(session)}",
-        "footer": f"goodpix {version('goodpix')} · {readings.catalogue.shown_url}, read-only · "
+        "footer": f"goodpix {version('goodpix')} · {readings.listings.shown_url}, read-only · "
         f"campaign {identity.campaign} · WCS of the {identity.wcs_source}",
     }
 

@@ -6,13 +6,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-if TYPE_CHECKING:
-    from ..catalogue import Catalogue
-    from ..masks.mask import Mask
+from ...schema.rows import MaskKey
+from ..listings import Listings
+from ..masks.mask import Mask
+from ..source import Source
 
 __all__ = ["Readings"]
 
@@ -34,12 +35,13 @@ class Readings:
 
     Parameters
     ----------
-    catalogue : Catalogue
-        Open for reading; whoever opened it closes it.
+    source : Source
+        The catalogue.
     """
 
-    def __init__(self, catalogue: "Catalogue") -> None:
-        self.catalogue = catalogue
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.listings = Listings(source.database)
         self.pool = ThreadPoolExecutor(_THREADS, "goodpix-dashboard")
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
         self._lock = threading.Lock()
@@ -74,7 +76,7 @@ class Readings:
 
     def _fill(self, key: Hashable, kept: _Kept, read: Callable[[sa.Connection], Any]) -> None:
         try:
-            with self.catalogue.database.engine.connect() as connection:
+            with self.source.database.engine.connect() as connection:
                 kept.found.set_result(read(connection))
         except BaseException as error:
             # those who wait for it get the error, those who come later try again
@@ -84,10 +86,10 @@ class Readings:
             kept.found.set_exception(error)
             raise
 
-    def mask(self, tilename: str, band: str, expnum: int, ccdnum: int) -> "Mask":
+    def mask(self, tilename: str, band: str, expnum: int, ccdnum: int) -> Mask:
         """Return the mask of an epoch; see `goodpix.Catalogue.mask`."""
         with self.files:
-            return self.catalogue.mask(tilename, band, expnum, ccdnum)
+            return self.source.mask(MaskKey(tilename, band, "epoch", expnum, ccdnum))
 
     def close(self) -> None:
         """End the threads, as soon as they have read what they are at."""

@@ -11,18 +11,16 @@ from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from bokeh.server.server import Server
 from panel.io.server import get_server
 from tornado.web import RequestHandler
 
 from ...schema.errors import UsageError
+from ..source import Source
 from .applications import TITLES, applications, read_ahead
 from .cache import Readings
-
-if TYPE_CHECKING:
-    from ..catalogue import Catalogue
 
 __all__ = ["DashboardServer"]
 
@@ -45,8 +43,8 @@ class DashboardServer:
 
     Parameters
     ----------
-    catalogue : Catalogue
-        Open for reading; whoever opened it closes it.
+    source : Source
+        The catalogue, open for reading; whoever opened it closes it.
     port : int
         Where; 0 for any that is free.
     address : str
@@ -64,14 +62,14 @@ class DashboardServer:
 
     def __init__(
         self,
-        catalogue: "Catalogue",
+        source: Source,
         *,
         port: int = 0,
         address: str = "127.0.0.1",
         origins: Sequence[str] = (),
         basic_auth: str | None = None,
     ) -> None:
-        self._readings = Readings(catalogue)
+        self._readings = Readings(source)
         self._address, self._basic_auth = address, None if basic_auth is None else _checked_auth(basic_auth)
         self.port = port or _free_port(address)
         self._origins = [*_origins(address, self.port), *origins]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,8 @@ from ...schema.rows import EpochFacts, MaskKey
 from ...schema.wcs.footprint import UniqueRegion
 from ...schema.wcs.pixeltosky import Directions
 from ..masks.mask import Mask
+from ..source import Source
 from .coaddgrid import find_grid
-
-if TYPE_CHECKING:
-    from ..catalogue import Catalogue
 
 __all__ = ["ccd_mask"]
 
@@ -28,7 +26,7 @@ _COLUMNS = 64
 _SHARED = {each.name for each in fields(EpochFacts)} | {"band", "expnum", "ccdnum", "nx", "ny", "pixel_area"}
 
 
-def ccd_mask(catalogue: "Catalogue", band: str, expnum: int, ccdnum: int) -> Mask:
+def ccd_mask(source: Source, band: str, expnum: int, ccdnum: int) -> Mask:
     """Return the mask of one CCD image over all tiles that hold it.
 
     A pixel takes the flags of the tile in whose unique region its centre falls, where that tile covers
@@ -36,7 +34,7 @@ def ccd_mask(catalogue: "Catalogue", band: str, expnum: int, ccdnum: int) -> Mas
 
     Parameters
     ----------
-    catalogue : Catalogue
+    source : Source
         Where the masks are.
     band : str
         The band of the tiles.
@@ -58,7 +56,7 @@ def ccd_mask(catalogue: "Catalogue", band: str, expnum: int, ccdnum: int) -> Mas
         If the tiles disagree about its size.
     """
     key = MaskKey("", band, "epoch", expnum, ccdnum)
-    masks = list(catalogue.masks(band=[band], expnum=key.expnum, ccdnum=key.ccdnum))
+    masks = list(source.masks({"band": [band], "expnum": key.expnum, "ccdnum": key.ccdnum}))
     if not masks:
         raise MaskNotFoundError(
             f"the catalogue has no mask of exposure {expnum}, CCD {ccdnum}, band {band}: goodpix ccds lists all it has"
@@ -70,7 +68,7 @@ def ccd_mask(catalogue: "Catalogue", band: str, expnum: int, ccdnum: int) -> Mas
                 f"{first.key} is of {first.shape[1]} x {first.shape[0]} pixels, {mask.key} of "
                 f"{mask.shape[1]} x {mask.shape[0]}: expected images of one size"
             )
-    layers = [_Layer.of(mask, find_grid(catalogue.database, mask.key.tilename, band).region) for mask in masks]
+    layers = [_Layer.of(mask, find_grid(source.database, mask.key.tilename, band).region) for mask in masks]
     tilename = "+".join(mask.key.tilename for mask in masks)
     row = {name: value for name, value in (first.row or {}).items() if name in _SHARED}
     return Mask(

@@ -13,6 +13,7 @@ from ...schema.errors import UsageError
 from ...schema.wcs.nearestpixel import mark_nearest
 from ...schema.wcs.pixelmap import pixel_map
 from ..plots.tile import plot_counts
+from ..source import Source
 from .coaddgrid import CoaddGrid, find_grid
 from .countedmasks import counted_masks
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from ..catalogue import Catalogue
 
 __all__ = ["EpochMap", "check_map_name", "epoch_map", "save_map", "write_map_fits", "write_map_npz"]
 
@@ -75,7 +75,7 @@ class EpochMap:
         save_map(self, path)
 
 
-def epoch_map(catalogue: "Catalogue", tilename: str, band: str, selection: Selection | None = None) -> EpochMap:
+def epoch_map(source: Source, tilename: str, band: str, selection: Selection | None = None) -> EpochMap:
     """Return how many epochs of a tile and band are good at each pixel of its coadd.
 
     An epoch counts once at a coadd pixel when that is the nearest one of at least one of its good
@@ -83,7 +83,7 @@ def epoch_map(catalogue: "Catalogue", tilename: str, band: str, selection: Selec
 
     Parameters
     ----------
-    catalogue : Catalogue
+    source : Source
         Where the masks are.
     tilename, band : str
         The coadd.
@@ -98,13 +98,13 @@ def epoch_map(catalogue: "Catalogue", tilename: str, band: str, selection: Selec
     UnknownNameError, UsageError
         If the selection cannot be used.
     """
-    grid = find_grid(catalogue.database, tilename, band)
+    grid = find_grid(source.database, tilename, band)
     wanted = Selection.of(selection)
     ny, nx = grid.shape
     counts = np.zeros(grid.shape, np.int16)
     marks = np.zeros((ny + 2, nx + 2), np.bool_)
     n_epochs = 0
-    for mask in counted_masks(catalogue, wanted, tilename=[tilename], band=[band]):
+    for mask in counted_masks(source, wanted, tilename=[tilename], band=[band]):
         mapping = pixel_map(mask.wcs, grid.wcs, shape=mask.shape, offset=mask.position_offset, coadd_offset=grid.offset)
         box = mark_nearest(mapping, mask.good(wanted), marks)
         # without the border, which stands for what is off the coadd

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import hpgeom
 import numpy as np
@@ -13,12 +13,10 @@ from ...schema.criteria import Selection
 from ...schema.errors import UsageError
 from ...schema.wcs.footprint import UniqueRegion
 from ...schema.wcs.pixeltosky import Directions
+from ..masks.mask import Mask
+from ..source import Source
 from .coaddgrid import find_grid
 from .countedmasks import counted_masks
-
-if TYPE_CHECKING:
-    from ..catalogue import Catalogue
-    from ..masks.mask import Mask
 
 __all__ = ["healsparse_map"]
 
@@ -34,7 +32,7 @@ _FINEST = 1 << 29
 
 
 def healsparse_map(
-    catalogue: "Catalogue",
+    source: Source,
     statistic: str = "fraction",
     *,
     nside: int = 4096,
@@ -49,7 +47,7 @@ def healsparse_map(
 
     Parameters
     ----------
-    catalogue : Catalogue
+    source : Source
         Where the masks are.
     statistic : str
         ``"fraction"``: good pixels over all pixels of the epochs whose centre falls into the HEALPix
@@ -89,7 +87,7 @@ def healsparse_map(
         import healsparse  # an extra
     except ModuleNotFoundError as error:
         raise UsageError("healsparse is not installed: pip install 'goodpix[maps]'") from error
-    found = _total(_tallies(catalogue, selection, int(nside), unique, filters))
+    found = _total(_tallies(source, selection, int(nside), unique, filters))
     if statistic == "fraction":
         values: npt.NDArray[Any] = (found.n_good / found.n_pixels).astype(np.float32)
     else:
@@ -139,16 +137,16 @@ def _total(tallies: Iterator[_CellCounts]) -> _CellCounts:
 
 
 def _tallies(
-    catalogue: "Catalogue", selection: Selection | None, nside: int, unique: bool, filters: dict[str, Any]
+    source: Source, selection: Selection | None, nside: int, unique: bool, filters: dict[str, Any]
 ) -> Iterator[_CellCounts]:
-    masks = counted_masks(catalogue, selection, **filters)
+    masks = counted_masks(source, selection, **filters)
     for (tilename, band), of_tile in groupby(masks, lambda mask: (mask.key.tilename, mask.key.band)):
-        region = find_grid(catalogue.database, tilename, band).region if unique else None
+        region = find_grid(source.database, tilename, band).region if unique else None
         for mask in of_tile:
             yield _tally(mask, mask.good(selection), nside, region)
 
 
-def _tally(mask: "Mask", good: npt.NDArray[np.bool_], nside: int, region: UniqueRegion | None) -> _CellCounts:
+def _tally(mask: Mask, good: npt.NDArray[np.bool_], nside: int, region: UniqueRegion | None) -> _CellCounts:
     """Return what one epoch has in each HEALPix pixel."""
     directions = Directions(mask.wcs, mask.shape, mask.position_offset)
     columns = np.ascontiguousarray(good.T)

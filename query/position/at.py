@@ -8,11 +8,11 @@ import numpy.typing as npt
 
 from ...schema import tables
 from ...schema.criteria import Selection
-from ...schema.database import Database
 from ...schema.errors import MaskFileMissingError, UsageError
 from ...schema.wcs.solution import unit_vectors
 from ..filters import Filters
 from ..masks.reader import MaskPlace, MaskReader
+from ..source import Source
 from .reasons import Reasons
 from .search import Sightings, find_sightings
 from .shapes import Discs, Places, Points, Polygon
@@ -26,8 +26,7 @@ Columns = dict[str, Any]
 
 
 def epochs_at(
-    database: Database,
-    reader: MaskReader,
+    source: Source,
     ra: npt.ArrayLike | None = None,
     dec: npt.ArrayLike | None = None,
     *,
@@ -42,10 +41,8 @@ def epochs_at(
 
     Parameters
     ----------
-    database : Database
-        The catalogue, opened for reading.
-    reader : MaskReader
-        What reads its masks.
+    source : Source
+        The catalogue.
     ra, dec : float or array of float, any shape
         One position, or many; degrees, right ascension of any turn. May be left out with `polygon`, whose
         middle it is then.
@@ -102,13 +99,13 @@ def epochs_at(
         raise UsageError("a selection needs reasons: expected reasons=True beside it")
     places = _places(ra, dec, radius, polygon)
     conditions = Filters.of(**filters).conditions(tables.epoch)
-    words = Reasons(Selection.of(selection), database.identity.bit_names)
-    find = partial(find_sightings, database.engine, places, conditions, unique=unique)
+    words = Reasons(Selection.of(selection), source.database.identity.bit_names)
+    find = partial(find_sightings, source.database.engine, places, conditions, unique=unique)
     found = find()
     of_masks: Columns = {}
     while reasons:
         try:
-            of_masks = _reason_columns(found, words, reader)
+            of_masks = _reason_columns(found, words, source.reader)
             break
         except MaskFileMissingError:
             # an ingest may have replaced it since its row was read

@@ -61,7 +61,7 @@ class BitCosts:
 
 
 def bits_of(
-    catalogue: Listings, connection: sa.Connection, scope: TileScope, nite: Span | None, ccdnum: int | None
+    listings: Listings, connection: sa.Connection, scope: TileScope, nite: Span | None, ccdnum: int | None
 ) -> BitCosts:
     """Return what each mask bit costs.
 
@@ -70,7 +70,7 @@ def bits_of(
 
     Parameters
     ----------
-    catalogue : Catalogue
+    listings : Listings
         Where from.
     connection : Connection
         To it.
@@ -83,21 +83,21 @@ def bits_of(
     """
     if scope.names is None:
         try:
-            return _summed(catalogue, connection, scope.band, nite, ccdnum)
+            return _summed(listings, connection, scope.band, nite, ccdnum)
         except CatalogueVersionError:
             pass  # an earlier version made it: its bits have to be looked for
     return sampled_bits(connection, scope)
 
 
 def _summed(
-    catalogue: Listings, connection: sa.Connection, band: str, nite: Span | None, ccdnum: int | None
+    listings: Listings, connection: sa.Connection, band: str, nite: Span | None, ccdnum: int | None
 ) -> BitCosts:
     """Return the bits of the whole survey, from sums."""
     of_band = {"band": band or None}
     of_images = of_band | {"nite": None if nite is None else str(nite), "ccdnum": ccdnum}
     bits: list[BitCost] = []
     for plane, table, filters in (("se", ccd_night, of_images), ("coadd", coadd, of_band)):
-        found = bit_costs(catalogue, plane, **filters)
+        found = bit_costs(listings, plane, **filters)
         query = sa.select(sa.func.sum(table.c.n_pixels)).where(*Filters.of(**filters).conditions(table))
         n_pixels = connection.execute(query).scalar()
         for name, n_set in found.groupby("name").n_set.sum().sort_values(ascending=False).items():

@@ -47,7 +47,7 @@ class FocalView:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        bits = [f"SE:{name}" for name in session.readings.catalogue.database.identity.bit_names.se]
+        bits = [f"SE:{name}" for name in session.readings.source.database.identity.bit_names.se]
         self._statistic = pn.widgets.Select(
             label="Colour", options=[*_STATISTICS, *bits, "SE:OTHER"], width=260, margin=(0, 0, 6, 0)
         )
@@ -81,7 +81,7 @@ class FocalView:
             return readings.get((name, scope, view.nite, *more), checked, since=since)
 
         def halves(_: sa.Connection, scope: TileScope) -> Any:
-            return ccd_halves(readings.catalogue, statistic, nights=scope.nights(), **filters)
+            return ccd_halves(readings.listings, statistic, nights=scope.nights(), **filters)
 
         plane = Part(lambda: of_tiles("halves", halves, statistic), lambda found: self._show_plane(view, found))
         self._of_ccd.visible = ccdnum is not None

@@ -16,6 +16,7 @@ from ....schema.amplifiers import Region
 from ....schema.criteria import Selection
 from ....schema.errors import GoodpixError
 from ....schema.rows import MaskKey
+from ...position.at import epochs_at
 from ..address import REASON_NAMES, Pixel, View
 from ..look.markup import STYLE, html_pane, title
 from ..mask.colours import as_png, reason_table
@@ -68,7 +69,7 @@ class MaskView:
         self._choice = EpochChoice(self._choose, self._step)
         self._legend = ReasonLegend(sizing_mode="stretch_width")
         self._legend.param.watch(lambda event: self._hide(event.new), "hidden_names")
-        self._selection = SelectionBox(session.readings.catalogue.database.identity.bit_names, self._recut)
+        self._selection = SelectionBox(session.readings.source.database.identity.bit_names, self._recut)
         self._counts, self._pixel, self._code = html_pane(), html_pane(), html_pane()
         self._image = pn.widgets.CheckBoxGroup(options=[_IMAGE], margin=(4, 0), stylesheets=[STYLE])
         self._image.param.watch(lambda event: self._change(image=_IMAGE in event.new), "value")
@@ -142,8 +143,8 @@ class MaskView:
         self._selection.show(view.selection)
         self._counts.object = counts_html(found.stored, found.opened)
         self._explain(view.pixel)
-        catalogue = self._session.readings.catalogue
-        self._code.object = f"<pre>{escape(python_lines(key, view.selection, catalogue.shown_url))}</pre>"
+        url = self._session.readings.listings.shown_url
+        self._code.object = f"<pre>{escape(python_lines(key, view.selection, url))}</pre>"
         self._offer_downloads(found, view)
 
     def _change(self, **changes: Any) -> None:
@@ -231,7 +232,8 @@ class MaskView:
         words = opened.explain(centre)
         if words is None:
             return centre, []
-        seen = self._session.readings.catalogue.at(words.ra, words.dec, reasons=False, tilename=key.tilename)
+        source = self._session.readings.source
+        seen = epochs_at(source, words.ra, words.dec, reasons=False, tilename=key.tilename)
         return centre, seen.to_dict("records")
 
     def _go_along(self, key: MaskKey, centre: Pixel, seen: Sequence[Any], by: int) -> None:

@@ -88,7 +88,7 @@ def widths_of(readings: Readings, scope: TileScope, since: float) -> Widths:
 
 
 def _measured(readings: Readings, ids: list[int]) -> MaskWidths:
-    study = WidthStudy(readings.catalogue.database)
+    study = WidthStudy(readings.source.database)
     return study.summed(_in_turns(study.counted({"where": epoch.c.epoch_id.in_(ids)}), readings))
 
 

@@ -86,7 +86,6 @@ class Overview:
     def parts(self, view: View, since: float) -> Sequence[Part]:
         """Return what it shows of a view, none of it read before a time of day."""
         readings = self._session.readings
-        catalogue = readings.catalogue
 
         def of_tiles(name: str, read: Callable[[sa.Connection, TileScope], Any], *more: Hashable) -> Any:
             scope = scope_of(readings, view, since)
@@ -111,7 +110,7 @@ class Overview:
             table("tiles", tile_page),
             Part(lambda: of_tiles("histograms", histograms), self._show_histogram),
             Part(
-                lambda: of_tiles("costs", lambda _, scope: criteria_costs(catalogue, **scope.filters)),
+                lambda: of_tiles("costs", lambda _, scope: criteria_costs(readings.listings, **scope.filters)),
                 lambda costs: self._costs.show(*_cost_bars(costs)),
             ),
             Part(lambda: readings.get("ingests", ingests, since=since), self._show_ingests),
@@ -119,7 +118,7 @@ class Overview:
             Part(
                 lambda: of_tiles(
                     "bits",
-                    lambda c, scope: bits_of(catalogue, c, scope, view.nite, view.ccdnum),
+                    lambda c, scope: bits_of(readings.listings, c, scope, view.nite, view.ccdnum),
                     view.nite,
                     view.ccdnum,
                 ),

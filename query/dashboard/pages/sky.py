@@ -103,7 +103,7 @@ class SkyView:
         meaning = Statistic.of(statistic, VIEWS["tile_quality"].table).meaning
         tiles = readings.get(
             ("sky", statistic, scope),
-            lambda _: sky_tiles(readings.catalogue, statistic, **scope.filters),
+            lambda _: sky_tiles(readings.listings, statistic, **scope.filters),
             since=since,
         )
         corners = [tiles[[f"{name}c{k}" for k in (1, 2, 3, 4)]].to_numpy(np.float64) for name in ("ra", "dec")]

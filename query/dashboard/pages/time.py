@@ -94,7 +94,7 @@ class TimeView:
             ccd = {} if view.ccdnum is None else {"ccdnum": view.ccdnum}
             return get(
                 "time",
-                lambda c, scope, of: over_time(readings.catalogue, name, by=by, **of, **_touching(c, scope), **ccd),
+                lambda c, scope, of: over_time(readings.listings, name, by=by, **of, **_touching(c, scope), **ccd),
                 *(name, by, view.ccdnum),
             )
 

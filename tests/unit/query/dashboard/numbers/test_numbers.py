@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-import goodpix
 from goodpix.query.dashboard.address import SkyBox, Span, TableView, View
 from goodpix.query.dashboard.applications import read_ahead
 from goodpix.query.dashboard.cache import Readings
@@ -28,6 +27,7 @@ from goodpix.query.dashboard.numbers.scope import TileScope, scope_of, tile_plac
 from goodpix.query.dashboard.numbers.survey import headline, histograms, ingests, survey_numbers
 from goodpix.query.dashboard.pages.overview import Overview
 from goodpix.query.dashboard.session import Session
+from goodpix.query.source import open_source
 from goodpix.schema import tables
 from goodpix.schema.errors import MaskNotFoundError, UnknownNameError, UsageError
 
@@ -45,8 +45,8 @@ def made(
     rows = make_catalogue(module_database_url, tmp_path_factory.mktemp("masks") / "masks")
     epochs = [row for row in rows if row["se_seg_used"]]
     _add_failures(module_database_url)
-    with goodpix.Catalogue(module_database_url) as catalogue:
-        readings = Readings(catalogue)
+    with open_source(module_database_url) as source:
+        readings = Readings(source)
         yield readings, epochs, list({(row["expnum"], row["ccdnum"]): row for row in epochs}.values())
         readings.close()
 
@@ -68,12 +68,12 @@ Ask = Callable[[Callable[[sa.Connection], Any]], Any]
 @pytest.fixture
 def ask(made: Any) -> Iterator[Ask]:
     """Call a function with a connection."""
-    with made[0].catalogue.database.engine.connect() as connection:
+    with made[0].source.database.engine.connect() as connection:
         yield lambda read: read(connection)
 
 
 def test_what_the_first_page_shows_is_read_ahead(made: Any) -> None:
-    readings = Readings(made[0].catalogue)
+    readings = Readings(made[0].source)
     read_ahead(readings)
     readings.pool.shutdown()
     statements: list[str] = []
@@ -81,7 +81,7 @@ def test_what_the_first_page_shows_is_read_ahead(made: Any) -> None:
     def note(*arguments: Any) -> None:
         statements.append(arguments[2])
 
-    engine = readings.catalogue.database.engine
+    engine = readings.source.database.engine
     sa.event.listen(engine, "before_cursor_execute", note)
     session = Session(readings, {})
     found = [part.read() for part in Overview(session).parts(session.view, session.since)]
@@ -347,12 +347,12 @@ def test_bits_of_a_sample_are_near_and_say_how_near(ask: Ask, monkeypatch: pytes
 
 def test_bits_of_the_whole_survey_are_of_ccd_images_each_once(made: Any, ask: Ask) -> None:
     readings, _, ccds = made
-    found = ask(lambda c: bits_of(readings.catalogue, c, ALL, Span(20150101, 20150102), 6))
+    found = ask(lambda c: bits_of(readings.listings, c, ALL, Span(20150101, 20150102), 6))
     images = [row for row in ccds if row["ccdnum"] == 6 and row["nite"] in (20150101, 20150102)]
     counts: dict[str, int] = Counter()
     for row in images:
         for bit, n in row["bits"]["se"].items():
-            counts[readings.catalogue.database.identity.bit_names.name("se", bit)] += n
+            counts[readings.source.database.identity.bit_names.name("se", bit)] += n
     assert {each.name: each.fraction for each in found.bits if each.plane == "se"} == {
         name: pytest.approx(n / total(images, "n_pixels")) for name, n in counts.items()
     }
