@@ -18,7 +18,8 @@ from ...schema.masks.rle import Runs, decode, decode_good, encode
 from ...schema.masks.runalgebra import complement, crop, good_in_both, good_in_either, good_in_one
 from ...schema.rows import MaskKey
 from ...schema.wcs.solution import Wcs
-from .export import save, write_fits, write_npz
+from ..plots.mask import plot_mask, thumbnail
+from .export import write_fits, write_npz
 from .regions import in_discs, in_polygons
 
 if TYPE_CHECKING:
@@ -316,21 +317,51 @@ class Mask:
         ax : Axes, optional
             Where to draw; by default a new figure.
         """
-        from ..plots.mask import plot_mask  # pictures are rarely asked for
-
         return plot_mask(self, selection, over=over, ax=ax)
 
     def to_fits(self, path: Path | str, selection: Selection | None = None) -> None:
-        """Write the mask as a PLIO-compressed FITS image; see `goodpix.query.masks.export.write_fits`."""
-        write_fits(self, path, selection)
+        """Write the mask as a PLIO-compressed FITS image: 0 is good, 1 is bad.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        """
+        write_fits(path, self.bad(selection), self.key, self.place, selection or Selection())
 
     def to_npz(self, path: Path | str, selection: Selection | None = None) -> None:
-        """Write the mask as numpy's npz; see `goodpix.query.masks.export.write_npz`."""
-        write_npz(self, path, selection)
+        """Write ``good`` (bool [ny, nx]) and the runs (``lengths``, ``flags``) as numpy's npz."""
+        write_npz(path, self.good(selection), self.encoded, selection or Selection())
 
     def save(self, path: Path | str, selection: Selection | None = None) -> None:
-        """Write the mask in the format that the file's name ends in; see `goodpix.query.masks.export.save`."""
-        save(self, path, selection)
+        """Write the mask in the format that the file's name ends in.
+
+        Parameters
+        ----------
+        path : path
+            ``.png``: the picture; ``.fits``: see `to_fits`; ``.npz``: see `to_npz`; ``.parquet``: its runs, with
+            the criteria that fail by the selection.
+        selection : Selection, optional
+            A definition of good other than the default; the runs of npz keep every reason all the same.
+
+        Raises
+        ------
+        UsageError
+            If the name ends otherwise.
+        """
+        suffix = Path(path).suffix.lower()
+        if suffix == ".png":
+            figure = self.plot(selection).get_figure(root=True)
+            assert figure is not None  # axes that were just made have one
+            figure.savefig(path)
+        elif suffix in (".fits", ".fz"):
+            self.to_fits(path, selection)
+        elif suffix == ".npz":
+            self.to_npz(path, selection)
+        elif suffix == ".parquet":
+            (self if selection is None else self.recut(selection)).runs().to_parquet(path, index=False)
+        else:
+            raise UsageError(f"{path}: expected a name that ends in .png, .fits, .npz or .parquet")
 
     def __repr__(self) -> str:
         ny, nx = self.shape
@@ -342,6 +373,4 @@ class Mask:
 
     def _repr_png_(self) -> bytes | None:
         """Return a small picture for notebooks; None without the extra ``plot``."""
-        from ..plots.mask import thumbnail  # pictures are rarely asked for
-
         return thumbnail(self)

@@ -1,16 +1,13 @@
 """The pixels of the image that a mask is of."""
 
 import json
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from ...schema.errors import PlaneError, UsageError
 from ...schema.planes.reader import PlaneReader
-
-if TYPE_CHECKING:
-    from ..masks.mask import Mask
+from .masklike import MaskLike
 
 __all__ = ["grey_levels", "image_behind"]
 
@@ -21,7 +18,7 @@ _TO_SIGMA = 1.4826
 _SAMPLED = 200_000
 
 
-def image_behind(mask: "Mask") -> npt.NDArray[np.float32]:
+def image_behind(mask: MaskLike) -> npt.NDArray[np.float32]:
     """Return the pixels of the image that a mask is of, from its FITS file.
 
     Parameters
