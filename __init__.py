@@ -7,13 +7,13 @@ if TYPE_CHECKING:
     from .ingest.direct import Comparison, check_mask
     from .ingest.report import IngestReport
     from .ingest.survey import ingest_tiles
-    from .ingest.upkeep.collect import gc
+    from .ingest.upkeep.gc import gc
     from .ingest.upkeep.rebuild import rebuild
     from .ingest.upkeep.report import GcReport, Problem, RebuildReport, UpgradeReport, VerifyReport
     from .ingest.upkeep.upgrade import upgrade
     from .ingest.upkeep.verify import verify
     from .query.catalogue import Catalogue
-    from .query.mask import Mask
+    from .query.masks.mask import Mask
     from .schema.bits import BitNames
     from .schema.criteria import Criterion, Selection
     from .schema.errors import GoodpixError
@@ -48,14 +48,14 @@ _HOMES = {
     "GcReport": ".ingest.upkeep.report",
     "GoodpixError": ".schema.errors",
     "IngestReport": ".ingest.report",
-    "Mask": ".query.mask",
+    "Mask": ".query.masks.mask",
     "Problem": ".ingest.upkeep.report",
     "RebuildReport": ".ingest.upkeep.report",
     "Selection": ".schema.criteria",
     "UpgradeReport": ".ingest.upkeep.report",
     "VerifyReport": ".ingest.upkeep.report",
     "check_mask": ".ingest.direct",
-    "gc": ".ingest.upkeep.collect",
+    "gc": ".ingest.upkeep.gc",
     "ingest_tiles": ".ingest.survey",
     "rebuild": ".ingest.upkeep.rebuild",
     "upgrade": ".ingest.upkeep.upgrade",

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 import goodpix
-from goodpix.query.mask import Mask
+from goodpix.query.masks.mask import Mask
 from goodpix.schema.maskfile import MaskFile
-from goodpix.schema.rle import decode_good
+from goodpix.schema.masks.rle import decode_good
 
 from .bench import Bench
 from .booleanfiles import PLIO

@@ -10,14 +10,14 @@ import fitsio
 import numpy as np
 import numpy.typing as npt
 
-from goodpix.ingest.coadd import Coadd, read_coadd
-from goodpix.ingest.epoch import make_epoch_mask
 from goodpix.ingest.fingerprint import Options
+from goodpix.ingest.images.coadd import Coadd, read_coadd
+from goodpix.ingest.images.epoch import make_epoch_mask
 from goodpix.ingest.infofile import EpochInfo
 from goodpix.schema.bits import DES_Y6
 from goodpix.schema.maskfile import MaskFileWriter
-from goodpix.schema.masksroot import MasksRoot
-from goodpix.schema.rle import Runs, decode
+from goodpix.schema.masks.rle import Runs, decode
+from goodpix.schema.store.masksroot import MasksRoot
 
 from .bench import Bench
 from .directway import DirectCoadd, Positions, direct_flags

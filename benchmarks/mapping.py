@@ -10,16 +10,16 @@ import fitsio
 import numpy as np
 import numpy.typing as npt
 
-from goodpix.ingest.coadd import read_coadd
-from goodpix.ingest.coaddflags import CoaddFlags
 from goodpix.ingest.fingerprint import Options
-from goodpix.ingest.flagging import flag_epoch
-from goodpix.ingest.pixels import BLOCK, PlaneRows
-from goodpix.ingest.sharedarray import SharedArray
+from goodpix.ingest.images.coadd import read_coadd
+from goodpix.ingest.images.coaddflags import CoaddFlags
+from goodpix.ingest.images.flagging import flag_epoch
+from goodpix.ingest.images.pixels import BLOCK, PlaneRows
+from goodpix.ingest.images.sharedarray import SharedArray
 from goodpix.schema.criteria import BIT_SHIFT, Criterion
-from goodpix.schema.pixelmap import PixelMap, pixel_map
-from goodpix.schema.rle import decode
-from goodpix.schema.wcs import Wcs
+from goodpix.schema.masks.rle import decode
+from goodpix.schema.wcs.pixelmap import PixelMap, pixel_map
+from goodpix.schema.wcs.solution import Wcs
 
 from .bench import Bench
 from .directway import Positions, by_esutil, by_wcslib, read_header

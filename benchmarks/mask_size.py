@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow.parquet as pq
 
 from goodpix.schema.maskfile import MaskFile
-from goodpix.schema.rle import decode_good, encode
+from goodpix.schema.masks.rle import decode_good, encode
 
 from .bench import Bench
 from .booleanfiles import FORMATS, PACKED, PLIO, PNG, Format

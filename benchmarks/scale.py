@@ -18,18 +18,19 @@ import sqlalchemy as sa
 
 import goodpix
 from goodpix.ingest.attempt import SideBySide
+from goodpix.ingest.database.opening import open_for_writing
+from goodpix.ingest.database.writer import Writer
 from goodpix.ingest.fingerprint import Options
 from goodpix.ingest.infofile import read_info_file
 from goodpix.ingest.plan import TileTask
 from goodpix.ingest.run import WINDOW
 from goodpix.ingest.synthetic import SMALL, make_tile
 from goodpix.ingest.tile import Receipt, ingest_tile
-from goodpix.ingest.writer import Writer
 from goodpix.schema.bits import DES_Y6
-from goodpix.schema.database import open_for_reading, open_for_writing
-from goodpix.schema.masksroot import MasksRoot
+from goodpix.schema.database import open_for_reading
+from goodpix.schema.executors import process_pool, usable_cores
+from goodpix.schema.store.masksroot import MasksRoot
 from goodpix.schema.tables import tile_summary
-from goodpix.schema.workers import process_pool, usable_cores
 
 from .measure import Result, check
 from .postgres import ServerError, running_server

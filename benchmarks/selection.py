@@ -9,7 +9,7 @@ from scipy import ndimage
 
 import goodpix
 from goodpix import Mask, Selection
-from goodpix.schema.dilation import dilate
+from goodpix.schema.masks.dilation import dilate
 
 from .bench import Bench
 from .measure import Contender, Goal, GoalKind, Measured, Result, check, race

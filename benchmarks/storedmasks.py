@@ -6,9 +6,9 @@ from pathlib import Path
 
 from goodpix.schema.bits import DES_Y6
 from goodpix.schema.maskfile import MaskFile, MaskFileWriter
-from goodpix.schema.masksroot import MasksRoot
-from goodpix.schema.rle import Runs
+from goodpix.schema.masks.rle import Runs
 from goodpix.schema.rows import MaskRow
+from goodpix.schema.store.masksroot import MasksRoot
 
 __all__ = ["StoredMask", "read_masks", "write_masks"]
 

@@ -6,14 +6,11 @@ from typing import Annotated
 import typer
 
 from ..schema.errors import GoodpixError
-from .maps import epoch_map
-from .places import AS_THEY_STAND, at
-from .reading import LISTINGS, epochs, info, listing, mask, sql
-from .serving import dashboard
+from .ingest import check, demo, ingest
+from .query import AS_THEY_STAND, LISTINGS, at, dashboard, epoch_map, epochs, info, listing, mask, sql
+from .signals import stoppable
 from .sky import sky
-from .stops import stoppable
 from .upkeep import gc, rebuild, upgrade, verify
-from .writing import check, demo, ingest
 
 __all__ = ["app", "main"]
 

@@ -100,7 +100,7 @@ def say(text: str) -> None:
 
 def asking(db: str) -> str:
     """Return the option that makes another command ask the same catalogue; empty where it does so without."""
-    from ..schema.dburl import parse_url, shown
+    from ..schema.database import parse_url, shown
 
     return "" if db == os.environ.get("GOODPIX_DB", DEFAULT_DB) else f" --db {shown(parse_url(db))}"
 

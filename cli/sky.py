@@ -28,7 +28,7 @@ from .options import (
     parse_selection,
 )
 from .output import answer, say
-from .stops import stoppable
+from .signals import stoppable
 
 if TYPE_CHECKING:
     import pandas as pd

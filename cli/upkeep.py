@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
+from .ingest import WcsSource
 from .options import DEFAULT_DB, Db
 from .output import asking, say, show_progress
-from .writing import WcsSource
 
 # Imports in function bodies: they bring numba and SQL, which the help must not wait for.
 
@@ -92,7 +92,7 @@ def gc(
     delete: Annotated[bool, typer.Option("--delete", help="Remove them.")] = False,
 ) -> None:
     """List the files of the masks root that no row needs and that are older than a day."""
-    from ..ingest.upkeep.collect import gc as sweep
+    from ..ingest.upkeep.gc import gc as sweep
 
     report = sweep(db, delete=delete)
     for each in report.files:

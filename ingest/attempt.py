@@ -7,8 +7,8 @@ from itertools import islice
 from pathlib import Path
 
 from ..schema.errors import WorkerLostError
-from ..schema.workers import Spread, in_order
-from .coadd import read_coadd
+from ..schema.executors import Spread, in_order
+from .images.coadd import read_coadd
 from .plan import TileTask
 from .report import Failure
 from .tile import Receipt, ingest_tile

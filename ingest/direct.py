@@ -19,12 +19,12 @@ from ..schema import tables
 from ..schema.criteria import BIT_SHIFT, Criterion, fold_bmask
 from ..schema.database import open_for_reading
 from ..schema.errors import MaskNotFoundError
-from ..schema.fitsplanes import PlaneReader, read_scamp_head
-from ..schema.imagefiles import Remembered, planes_of, read_remembered
 from ..schema.maskfile import MaskFile
-from ..schema.rle import decode
+from ..schema.masks.rle import decode
+from ..schema.planes.files import Remembered, planes_of, read_remembered
+from ..schema.planes.reader import PlaneReader, read_scamp_head
 from ..schema.rows import MaskKey
-from ..schema.wcs import Wcs, unit_vectors
+from ..schema.wcs.solution import Wcs, unit_vectors
 
 __all__ = ["Comparison", "Side", "check_mask", "compare", "direct_flags", "direct_positions"]
 

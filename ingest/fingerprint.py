@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 
 from ..schema.fingerprint import FINGERPRINTED, fingerprint
-from ..schema.fitsplanes import file_state
+from ..schema.planes.reader import file_state
 from .infofile import EpochInfo, TileInfo
 
 __all__ = ["Options", "coadd_fingerprint", "epoch_fingerprint"]

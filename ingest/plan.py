@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from ..schema.bits import BitNames
-from ..schema.masksroot import MasksRoot
+from ..schema.store.masksroot import MasksRoot
 from .fingerprint import Options, coadd_fingerprint, epoch_fingerprint
 from .infofile import EpochInfo, TileInfo
 

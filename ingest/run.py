@@ -11,18 +11,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ..schema.database import WritableDatabase, parse_url, shown
+from ..schema.database import parse_url, shown
 from ..schema.errors import InfoFileError
-from ..schema.workers import Spread, in_order
+from ..schema.executors import Spread, in_order
 from .attempt import SideBySide, attempt_alone, attempt_apart, attempt_tile
+from .database.opening import WritableDatabase
+from .database.writer import Writer
 from .fingerprint import Options
+from .images.sharedarray import scratch_folder
 from .infofile import TileInfo
 from .inputs import Input
 from .plan import TileTask
 from .report import Failure, IngestReport, Stages
-from .sharedarray import scratch_folder
 from .tile import Receipt
-from .writer import Writer
 
 __all__ = ["WINDOW", "Run"]
 

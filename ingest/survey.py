@@ -10,11 +10,11 @@ from pathlib import Path
 
 from ..schema.bits import DES_Y6, BitNames
 from ..schema.errors import UsageError
-from ..schema.workers import process_pool, usable_cores
+from ..schema.executors import process_pool, usable_cores
 from .fingerprint import Options
+from .images.sharedarray import remove_leftovers
 from .inputs import Input, check_inputs, read_inputs, used_variables, worth_starting
 from .report import IngestReport
-from .sharedarray import remove_leftovers
 
 __all__ = ["ingest_tiles"]
 
@@ -118,9 +118,9 @@ def ingest_tiles(
     with ExitStack() as stack:
         pool = None
         if executor is None and n_workers > 1:
-            pool = stack.enter_context(process_pool(n_workers, "goodpix.ingest.preloaded"))
+            pool = stack.enter_context(process_pool(n_workers, "goodpix.ingest.preload"))
         # numba and SQLAlchemy are slow to import: the server that forks workers does it meanwhile
-        from ..schema.database import open_for_writing
+        from .database.opening import open_for_writing
         from .run import Run
 
         database = stack.enter_context(

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..schema.errors import MaskFileError, WorkerLostError
+from ..schema.executors import Spread
 from ..schema.maskfile import MaskFile, MaskFileWriter
-from ..schema.rle import Runs
+from ..schema.masks.rle import Runs
 from ..schema.rows import EpochFacts, MaskRow
-from ..schema.workers import Spread
-from .coadd import Coadd, ReadCoadd, read_coadd
-from .epoch import make_epoch_mask
 from .fingerprint import Options
+from .images.coadd import Coadd, ReadCoadd, read_coadd
+from .images.epoch import make_epoch_mask
 from .infofile import EpochInfo
 from .plan import Action, EpochKey, Plan, Step, TileTask, make_plan
 from .report import Failure

@@ -1,38 +1,41 @@
 """The catalogue, opened for reading."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 from ..schema.criteria import Selection
+from ..schema.errors import UsageError
+from ..schema.rows import MaskKey
 from .background.dataset import joined
 from .background.studies import SkyStudies
 from .filters import Bounds
-from .listings import Listings
-from .maps.coaddmap import epoch_map
-from .maps.healmap import healsparse_map
-from .maps.mapfiles import check_map_name
-from .maps.skyarea import sky_area
-from .maps.wholeccd import ccd_mask
-from .mask import Mask
-from .maskreader import MaskReader
-from .recount import COUNT_COLUMNS, Recount, recounted
-from .sky.position import epochs_at
-from .storedmasks import StoredMasks
+from .listings import Listings, view_frame
+from .maps.cataloguemaps import CatalogueMaps
+from .maps.ccdmask import ccd_mask
+from .masks.mask import Mask
+from .masks.parallel import Mapped, map_masks
+from .masks.reader import find_masks
+from .masks.recount import COUNT_COLUMNS, Recount, recounted
+from .masks.tables import mask_frame, mask_table, run_frames, write_masks
+from .position.at import epochs_at
+from .source import open_source
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
     import pandas as pd
+    import pyarrow as pa
 
-    from .dashboard.serve import DashboardServer
+    from .dashboard.server import DashboardServer
 
 __all__ = ["Catalogue"]
 
 
-class Catalogue(Listings, StoredMasks, SkyStudies):
+class Catalogue(Listings, CatalogueMaps, SkyStudies):
     """A catalogue of good background pixels, opened read-only; a context manager.
 
     Parameters
@@ -54,9 +57,23 @@ class Catalogue(Listings, StoredMasks, SkyStudies):
     """
 
     def __init__(self, url: str | os.PathLike[str] = "sqlite:///goodpix.db") -> None:
-        super().__init__(url)
-        self._reader = MaskReader(self._database.root, self._database.identity.bit_names)
-        self._stack.callback(self._reader.close)
+        self._stack = ExitStack()
+        self._source = self._stack.enter_context(open_source(url))
+        Listings.__init__(self, self._source.database)
+        CatalogueMaps.__init__(self, self._source)
+        SkyStudies.__init__(self, self._source)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._stack.close()
 
     def epochs(
         self,
@@ -92,10 +109,10 @@ class Catalogue(Listings, StoredMasks, SkyStudies):
             If a filter or column does not exist.
         """
         if selection is None:
-            return self._view("epoch_quality", filters)
-        Selection.of(selection).growths(self._database.identity.bit_names)
+            return view_frame(self.database, "epoch_quality", filters)
+        Selection.of(selection).growths(self.database.identity.bit_names)
         later, now = Bounds.taken_from(filters, COUNT_COLUMNS)
-        stored = self._view("epoch_quality", now)
+        stored = view_frame(self.database, "epoch_quality", now)
         found = self.map(Recount(selection), executor, workers=workers, **now)
         return later.of_frame(recounted(stored, found, selection))
 
@@ -110,8 +127,107 @@ class Catalogue(Listings, StoredMasks, SkyStudies):
         """
         return joined(self.epochs(**filters), Path(folder))
 
+    def mask(self, tilename: str, band: str, expnum: int | None = None, ccdnum: int | None = None) -> Mask:
+        """Return one mask: of an epoch, or the coadd's own where no exposure is given.
+
+        Raises
+        ------
+        MaskNotFoundError
+            If the catalogue has no such mask.
+        MaskFileError
+            If its mask file is missing or damaged.
+        """
+        if (expnum is None) != (ccdnum is None):
+            raise UsageError("give expnum and ccdnum both, or neither for the coadd's own mask")
+        key = MaskKey(tilename, band, "coadd" if expnum is None else "epoch", expnum, ccdnum)
+        return self._source.mask(key)
+
+    def masks(self, *, kind: str = "epoch", **filters: Any) -> Iterator[Mask]:
+        """Yield masks one at a time, file by file, in file order.
+
+        A tile that an ingest replaces meanwhile is the old one or the new one.
+
+        Parameters
+        ----------
+        kind : str
+            ``"epoch"``, or ``"coadd"`` for the coadds' own masks.
+        **filters
+            See `epochs`; of `tiles` where `kind` is ``"coadd"``.
+        """
+        return self._source.masks(filters, kind=kind)
+
+    def map(
+        self,
+        func: Callable[[Mask], Any],
+        executor: Executor | None = None,
+        *,
+        workers: int = 1,
+        kind: str = "epoch",
+        **filters: Any,
+    ) -> Iterator[Mapped]:
+        """Yield what a function returns for each mask, as it comes.
+
+        Parameters
+        ----------
+        func : callable
+            Takes a `Mask`. With an executor or workers it has to be one that can be pickled: a function of a
+            module, not a lambda.
+        executor : concurrent.futures.Executor, optional
+            What does the work, such as a Dask client's ``get_executor(pure=False)``.
+        workers : int
+            Processes of this machine that do it, where no executor is given; 1 is the calling process.
+        kind : str
+            See `masks`.
+        **filters
+            See `epochs`.
+
+        Yields
+        ------
+        Mapped
+            ``key``, ``value`` and ``error`` of each mask: one that cannot be read or for which the function
+            fails has an error, and ends nothing.
+        """
+        places = find_masks(self.database, kind, filters)
+        return map_masks(func, places, self.database, executor=executor, workers=workers)
+
+    def to_pandas(self, *, kind: str = "epoch", **filters: Any) -> "pd.DataFrame":
+        """Return one row per mask, with its runs as arrays; see `masks`, which yields them one at a time.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``tilename``, ``band``, ``kind``, ``expnum``, ``ccdnum``, ``nx``, ``ny``,
+            ``lengths`` (uint32 arrays) and ``flags`` (int64 arrays).
+        """
+        return mask_frame(self.masks(kind=kind, **filters))
+
+    def to_arrow(self, *, kind: str = "epoch", **filters: Any) -> "pa.Table":
+        """Return the same as an Arrow table, lengths and flags as lists."""
+        return mask_table(self.masks(kind=kind, **filters))
+
+    def to_parquet(self, path: str | os.PathLike[str], *, kind: str = "epoch", **filters: Any) -> int:
+        """Write the same to a Parquet file, one mask at a time; return how many.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        """
+        return write_masks(self.masks(kind=kind, **filters), path)
+
+    def runs(self, *, kind: str = "epoch", **filters: Any) -> "Iterator[pd.DataFrame]":
+        """Yield the runs of each mask, split at column ends, as a data frame.
+
+        Yields
+        ------
+        DataFrame
+            Columns ``tilename``, ``band``, ``expnum``, ``ccdnum``, ``x``, ``y`` (first pixel), ``length`` and
+            ``flags``.
+        """
+        return run_frames(self.masks(kind=kind, **filters))
+
     def ccd_mask(self, band: str, expnum: int, ccdnum: int) -> Mask:
-        """Return the mask of one CCD image over all tiles that hold it; see `goodpix.query.maps.wholeccd.ccd_mask`.
+        """Return the mask of one CCD image over all tiles that hold it; see `goodpix.query.maps.ccdmask.ccd_mask`.
 
         A pixel takes the flags of the tile in whose unique region it falls, else of any tile that covers
         it; it is `OFF_COADD` only where none does.
@@ -121,100 +237,7 @@ class Catalogue(Listings, StoredMasks, SkyStudies):
         MaskNotFoundError
             If no tile of the catalogue holds it.
         """
-        return ccd_mask(self, band, expnum, ccdnum)
-
-    def good_epoch_map(
-        self,
-        tilename: str,
-        band: str,
-        selection: Selection | None = None,
-        *,
-        path: str | os.PathLike[str] | None = None,
-    ) -> "npt.NDArray[np.int16]":
-        """Return how many epochs are good at each pixel of a coadd; see `goodpix.query.maps.coaddmap.epoch_map`.
-
-        Each pixel of an epoch is taken to the coadd pixel nearest to it; there the epoch counts once.
-
-        Parameters
-        ----------
-        tilename, band : str
-            The coadd.
-        selection : Selection, optional
-            A definition of good other than the default.
-        path : path, optional
-            A file to write the map to as well: ``.fits`` (with the coadd's WCS), ``.png`` or ``.npz``.
-
-        Returns
-        -------
-        ndarray of int16, shape (ny, nx)
-            On the coadd's pixels.
-
-        Raises
-        ------
-        MaskNotFoundError
-            If the catalogue has no such tile and band.
-        """
-        if path is not None:
-            check_map_name(os.fspath(path))
-        found = epoch_map(self, tilename, band, selection)
-        if path is not None:
-            found.save(os.fspath(path))
-        return found.counts
-
-    def sky_area(self, selection: Selection | None = None, **filters: Any) -> float:
-        """Return the area on the sky that is good in at least one epoch, in arcmin^2; see `goodpix.query.maps.skyarea`.
-
-        It is the union over epochs and bands, each spot once, within each tile's unique region.
-
-        Parameters
-        ----------
-        selection : Selection, optional
-            A definition of good other than the default.
-        **filters
-            Which epochs, by their stored columns; see `epochs`.
-        """
-        return sky_area(self, selection, **filters)
-
-    def healsparse_map(
-        self,
-        statistic: str = "fraction",
-        *,
-        nside: int = 4096,
-        nside_coverage: int = 32,
-        selection: Selection | None = None,
-        unique: bool = True,
-        **filters: Any,
-    ) -> Any:
-        """Return a map of good pixels on the sky; needs the extra ``maps``. See `goodpix.query.maps.healmap`.
-
-        Parameters
-        ----------
-        statistic : str
-            ``"fraction"``: good pixels over all pixels of the epochs. ``"n_epochs"``: how many epochs have at
-            least one good pixel.
-        nside, nside_coverage : int
-            Resolution of the map, and in which healsparse keeps track of where there is something.
-        selection : Selection, optional
-            A definition of good other than the default.
-        unique : bool
-            Count pixels within their tile's unique region alone, so that tiles add up.
-        **filters
-            Which epochs, by their stored columns; see `epochs`.
-
-        Returns
-        -------
-        HealSparseMap
-            Nested, of float32 (fraction) or int32 (n_epochs).
-        """
-        return healsparse_map(
-            self,
-            statistic,
-            nside=nside,
-            nside_coverage=nside_coverage,
-            selection=selection,
-            unique=unique,
-            **filters,
-        )
+        return ccd_mask(self._source, band, expnum, ccdnum)
 
     def at(
         self,
@@ -228,7 +251,7 @@ class Catalogue(Listings, StoredMasks, SkyStudies):
         selection: Selection | None = None,
         **filters: Any,
     ) -> "pd.DataFrame":
-        """Return every epoch that saw a place on the sky; `goodpix.query.sky.position.epochs_at` says more.
+        """Return every epoch that saw a place on the sky; `goodpix.query.position.at.epochs_at` says more.
 
         Parameters
         ----------
@@ -260,8 +283,7 @@ class Catalogue(Listings, StoredMasks, SkyStudies):
         >>> cat.at(22.5, -32.1, band="r", unique=True)  # doctest: +SKIP
         """
         return epochs_at(
-            self._database,
-            self._reader,
+            self._source,
             ra,
             dec,
             radius=radius,
@@ -289,7 +311,7 @@ class Catalogue(Listings, StoredMasks, SkyStudies):
         address : str
             Of which of this machine's addresses.
         origins : sequence of str
-            Further names by which browsers know the server; see `goodpix.query.dashboard.serve.DashboardServer`.
+            Further names by which browsers know the server; see `goodpix.query.dashboard.server.DashboardServer`.
         basic_auth : str, optional
             A password, or a JSON file of passwords by user, that browsers are asked for.
 
@@ -302,6 +324,6 @@ class Catalogue(Listings, StoredMasks, SkyStudies):
         --------
         >>> pages = cat.dashboard()  # doctest: +SKIP
         """
-        from .dashboard.serve import DashboardServer  # Panel is an extra, and slow to import
+        from .dashboard.server import DashboardServer  # Panel is an extra, and slow to import
 
-        return DashboardServer(self, port=port, address=address, origins=origins, basic_auth=basic_auth).start()
+        return DashboardServer(self._source, port=port, address=address, origins=origins, basic_auth=basic_auth).start()

@@ -1,52 +1,38 @@
 """The numbers of a catalogue, as data frames."""
 
-import os
+import re
 from collections.abc import Mapping
-from contextlib import ExitStack
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import sqlalchemy as sa
 
 from ..schema import tables
-from ..schema.database import Database, open_for_reading, parse_url, shown
-from ..schema.masksroot import FORMAT_VERSION
+from ..schema.database import Database, shown
+from ..schema.dialects import side_effects
+from ..schema.errors import CatalogueError, UsageError
+from ..schema.store.masksroot import FORMAT_VERSION
 from ..schema.views import VIEWS
 from .filters import Filters
 from .frames import read_frame
-from .readonlysql import run_query
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Listings"]
+__all__ = ["Listings", "view_frame"]
 
 
 class Listings:
-    """A database, opened read-only, and what its views and tables hold; a context manager.
+    """What the views and tables of a catalogue hold.
 
     Parameters
     ----------
-    url : str or path
-        Database URL, or a SQLite file.
+    database : Database
+        Open for reading; whoever opened it closes it.
     """
 
-    def __init__(self, url: str | os.PathLike[str]) -> None:
-        self._url = parse_url(url)
-        self._stack = ExitStack()
-        self._database: Database = self._stack.enter_context(open_for_reading(url))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close every connection."""
-        self._stack.close()
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     @property
     def database(self) -> Database:
@@ -56,7 +42,7 @@ class Listings:
     @property
     def shown_url(self) -> str:
         """The database's URL, without a password."""
-        return shown(self._url)
+        return shown(self._database.url)
 
     def info(self) -> dict[str, object]:
         """Return what the catalogue is, and how many rows it has, by name."""
@@ -95,26 +81,26 @@ class Listings:
         UnknownNameError
             If a filter or column does not exist.
         """
-        return self._view("tile_quality", filters)
+        return view_frame(self._database, "tile_quality", filters)
 
     def ccds(self, **filters: Any) -> "pd.DataFrame":
         """Return one row per CCD image, each once: the view ``ccd_quality``; see `tiles`."""
-        return self._view("ccd_quality", filters)
+        return view_frame(self._database, "ccd_quality", filters)
 
     def exposures(self, **filters: Any) -> "pd.DataFrame":
         """Return one row per exposure: the view ``exposure_quality``; see `tiles`."""
-        return self._view("exposure_quality", filters)
+        return view_frame(self._database, "exposure_quality", filters)
 
     def bits(self, **filters: Any) -> "pd.DataFrame":
         """Return one row per mask bit of each plane of each epoch: ``bit_quality``; see `tiles`."""
-        return self._view("bit_quality", filters)
+        return view_frame(self._database, "bit_quality", filters)
 
     def failures(self, **filters: Any) -> "pd.DataFrame":
         """Return one row per input that failed: the table ``failure``; see `tiles`."""
         wanted = Filters.of(**filters)
         failure = tables.failure
         query = sa.select(failure).where(*wanted.conditions(failure)).order_by(failure.c.failure_key)
-        return self._frame(query)
+        return read_frame(self._database.engine, query)
 
     def sql(self, query: str, parameters: Mapping[str, Any] | None = None) -> "pd.DataFrame":
         """Return the answer of one SQL query, which can read everything and change nothing.
@@ -132,13 +118,60 @@ class Listings:
             If the query is not one, is wrong, or would change something.
         """
         with self._database.engine.connect() as connection:
-            return run_query(connection, query, parameters or {})
+            return _run_query(connection, query, parameters or {})
 
-    def _view(self, name: str, filters: Mapping[str, Any]) -> "pd.DataFrame":
-        view = VIEWS[name].table
-        key = [c for c in view.c if c.name in ("tilename", "band", "expnum", "ccdnum", "plane", "bit")]
-        query = sa.select(view).where(*Filters.of(**filters).conditions(view)).order_by(*key)
-        return self._frame(query)
 
-    def _frame(self, query: "sa.Select[Any]") -> "pd.DataFrame":
-        return read_frame(self._database.engine, query)
+def view_frame(database: Database, name: str, filters: Mapping[str, Any]) -> "pd.DataFrame":
+    """Return the rows of a view that filters leave, in the order of its key."""
+    view = VIEWS[name].table
+    key = [c for c in view.c if c.name in ("tilename", "band", "expnum", "ccdnum", "plane", "bit")]
+    query = sa.select(view).where(*Filters.of(**filters).conditions(view)).order_by(*key)
+    return read_frame(database.engine, query)
+
+
+_QUERY = re.compile(r"(\s|--[^\n]*\n|/\*.*?\*/)*(select|with|values)\b", re.IGNORECASE | re.DOTALL)
+
+
+def _run_query(connection: sa.Connection, query: str, parameters: Mapping[str, Any]) -> "pd.DataFrame":
+    """Return the answer of one query as a data frame.
+
+    Parameters
+    ----------
+    connection : Connection
+        A read-only connection: SQLite's authorizer, or Postgres' read-only transaction, denies
+        whatever this function does not.
+    query : str
+        One SELECT; values as ``:name``.
+    parameters : mapping
+        Values by name.
+
+    Raises
+    ------
+    UsageError
+        If the query is not one, is wrong, or would change something.
+    """
+    import pandas as pd  # slow to import
+
+    if not _QUERY.match(query):
+        first = next(iter(query.split()), "nothing")
+        raise UsageError(f"the query starts with {first[:40]!r}: expected one SELECT, to read with")
+    refused = side_effects(connection, query)
+    if refused:
+        raise UsageError(f"the query may not call {', '.join(refused)}: expected functions that only compute")
+    text = query.strip().rstrip(";")
+    if not parameters:
+        # a colon, within quotes say, asks for none
+        text = re.sub(r"(?<![:\w\\]):(?=\w)", r"\:", text)
+    if connection.dialect.name == "postgresql":
+        # a query without parameters would go out as it stands, with COMMIT and all if it has several
+        # statements; one with a parameter goes through the extended protocol, which takes one alone
+        text = f"SELECT * FROM ({text}\n) AS answer WHERE :goodpix_one = 1"
+        parameters = {**parameters, "goodpix_one": 1}
+    try:
+        plain = {name: each.item() if isinstance(each, np.generic) else each for name, each in parameters.items()}
+        result = connection.execute(sa.text(text), plain)
+        return pd.DataFrame(result.all(), columns=list(result.keys()))
+    except (sa.exc.StatementError, CatalogueError, OverflowError) as error:
+        # SQLAlchemy's own text adds the statement and a link
+        reason = error.__cause__ or error
+        raise UsageError(f"the query cannot be run: {' '.join(str(reason.args[0]).split())}") from error

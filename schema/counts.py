@@ -10,7 +10,7 @@ from .bits import N_BITS
 from .columns import column
 from .criteria import BIT_SHIFT, COADD_CRITERIA, CRITERIA_BITS, OWN_CUT, SE_CRITERIA, Criterion
 from .jit import kernel
-from .rle import Runs
+from .masks.rle import Runs
 
 __all__ = ["BitCounts", "Counts", "count", "count_coadd"]
 

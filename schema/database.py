@@ -1,41 +1,90 @@
-"""The database of a catalogue: created, opened, checked."""
+"""The database of a catalogue, opened for reading."""
 
 import json
 import os
-import uuid
+import re
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from .bits import DES_Y6, BitNames
-from .claims import Claims, TileClaims, WholeCatalogue, lock_creation, sharing, sole_writer
-from .dburl import parse_url, shown
-from .dialects import finish_writing, guide_planner, reader, sqlite_path, writer
-from .errors import AmbiguousInputError, CatalogueError, CatalogueVersionError
-from .footprint import EVERY_CELL, NSIDE
-from .masksroot import FORMAT_VERSION, MasksRoot
-from .patience import Patience, driver_text
-from .tables import catalogue, coadd, footprint, metadata
-from .views import create_views
+from .bits import BitNames
+from .dialects import driver_text, reader, sqlite_path
+from .errors import CatalogueError, CatalogueVersionError, UsageError
+from .store.masksroot import FORMAT_VERSION, MasksRoot
+from .tables import catalogue, footprint
+from .wcs.footprint import EVERY_CELL, NSIDE
 
 __all__ = [
     "REVISION",
     "Database",
     "Identity",
-    "WritableDatabase",
     "cells_of_footprints",
-    "create_tables",
-    "engine_to_write",
     "is_catalogue",
+    "is_empty",
     "open_for_reading",
-    "open_for_writing",
     "parse_url",
+    "read_identity",
     "recorded_revision",
     "remembered_root",
+    "root_of",
     "shown",
+    "unusable",
 ]
+
+# Parameters of a URL whose values are no secret: those of an option that is misspelt may be anything.
+_SHOWN = {"host", "port", "dbname", "user", "service", "options", "application_name", "connect_timeout", "sslmode"}
+
+_MISREAD = "--db: cannot understand this URL: expected sqlite:///FILE or postgresql+psycopg://..."
+
+# A URL that is not quite one, which may hold a password, and would be taken for a path.
+_NEARLY_URL = re.compile(r"(sqlite|postgres)[\w+]*:|[\w+]+:/", re.IGNORECASE)
+_PASSWORD = re.compile(r"password\s*=", re.IGNORECASE)
+
+
+def parse_url(url: str | os.PathLike[str]) -> sa.URL:
+    """Return a database URL; a plain path means a SQLite file.
+
+    Raises
+    ------
+    UsageError
+        If the URL cannot be understood or names a database other than SQLite or Postgres.
+    """
+    text = os.fspath(url)
+    if "://" not in text:
+        if _NEARLY_URL.match(text):
+            raise UsageError(_MISREAD)
+        return sa.URL.create("sqlite", database=_on_disk(text))
+    try:
+        parsed = sa.make_url(text)
+        backend = parsed.get_backend_name()
+    except (sa.exc.ArgumentError, ValueError):
+        raise UsageError(_MISREAD) from None
+    if backend not in ("sqlite", "postgresql"):
+        raise UsageError(f"--db: {backend} is not supported: expected sqlite:///FILE or postgresql+psycopg://...")
+    if backend == "sqlite":
+        return parsed.set(database=_on_disk(parsed.database))
+    if "@" in f"{parsed.host}{parsed.database}":
+        # what follows the first @ of a password was taken for the host, and would be shown
+        raise UsageError("--db: the URL has more than one @: expected %40 for one in a user name or password")
+    return parsed.set(drivername="postgresql+psycopg")
+
+
+def _on_disk(database: str | None) -> str:
+    """Refuse a SQLite database in memory, which would be gone with the command, and what is no name of a file."""
+    if database in (None, "", ":memory:"):
+        raise UsageError("--db: a database in memory cannot hold a catalogue: expected sqlite:///FILE")
+    if _PASSWORD.search(database):
+        raise UsageError(_MISREAD)
+    return database
+
+
+def shown(url: sa.URL) -> str:
+    """Return a URL as it may be shown: without a password, also where one stands among its options."""
+    secret = [name for name, value in url.query.items() if name not in _SHOWN or _PASSWORD.search(str(value))]
+    return url.update_query_dict(dict.fromkeys(secret, "***")).render_as_string(hide_password=True)
+
 
 REVISION = "0004"
 """The newest of the migrations: that of the tables that this software writes."""
@@ -91,6 +140,8 @@ class Database:
 
     Parameters
     ----------
+    url : URL
+        Where it is, as it was asked for; `shown` says how it may be shown.
     engine : Engine
         Connections to it.
     identity : Identity
@@ -99,25 +150,10 @@ class Database:
         Where its mask files are.
     """
 
+    url: sa.URL
     engine: sa.Engine
     identity: Identity
     root: MasksRoot
-
-
-@dataclass(frozen=True, slots=True)
-class WritableDatabase(Database):
-    """The database of one catalogue, open for writing.
-
-    Parameters
-    ----------
-    claims : Claims
-        What this process has claimed of it.
-    patience : Patience
-        With its server.
-    """
-
-    claims: Claims
-    patience: Patience
 
 
 def is_catalogue(url: str | os.PathLike[str]) -> bool:
@@ -128,7 +164,7 @@ def is_catalogue(url: str | os.PathLike[str]) -> bool:
         return False
     engine = reader(parsed)
     try:
-        return not _is_empty(engine, parsed)
+        return not is_empty(engine, parsed)
     finally:
         engine.dispose()
 
@@ -153,136 +189,26 @@ def open_for_reading(url: str | os.PathLike[str]) -> Iterator[Database]:
     def translate(context: sa.engine.ExceptionContext) -> CatalogueError | None:
         error = context.sqlalchemy_exception
         # a ping that fails has the pool connect anew, if the error stays the driver's
-        return _unusable(parsed, error) if isinstance(error, sa.exc.DBAPIError) and not context.is_pre_ping else None
+        return unusable(parsed, error) if isinstance(error, sa.exc.DBAPIError) and not context.is_pre_ping else None
 
     sa.event.listen(engine, "handle_error", translate)
     try:
-        identity = _identity(engine, parsed, _READABLE)
-        yield Database(engine, identity, _root(parsed, identity))
+        identity = read_identity(engine, parsed, _READABLE)
+        yield Database(parsed, engine, identity, root_of(parsed, identity))
     finally:
         engine.dispose()
 
 
-@contextmanager
-def open_for_writing(
-    url: str | os.PathLike[str],
-    *,
-    masks: str | os.PathLike[str] | None,
-    campaign: str,
-    wcs_source: str,
-    bit_names: BitNames = DES_Y6,
-) -> Iterator[WritableDatabase]:
-    """Open a catalogue for an ingest, or create it where there is none.
-
-    Parameters
-    ----------
-    url : str or path
-        The database.
-    masks : str or path, optional
-        Masks root: a folder or a URL. By default what the catalogue remembers, else ``goodpix-masks``.
-    campaign, wcs_source : str
-        What the inputs are; must be what the catalogue was made for.
-    bit_names : BitNames
-        Names of the mask bits, for a new catalogue.
-
-    Raises
-    ------
-    AmbiguousInputError
-        If campaign, wcs_source or masks root are not those of the catalogue.
-    CatalogueBusyError
-        If another process writes into it and it is in SQLite, or is rebuilt or upgraded.
-    CatalogueError
-        If the database cannot be opened, or the masks root belongs to another catalogue.
-    CatalogueVersionError
-        If it is of another version than this software writes.
-    """
-    parsed = parse_url(url)
-    given = MasksRoot.of(masks) if masks else None
-    path = sqlite_path(parsed)
-    if path is not None and not path.parent.is_dir():
-        raise CatalogueError(f"{shown(parsed)}: the folder {path.parent} does not exist")
-    with sole_writer(parsed), engine_to_write(parsed) as engine, ExitStack() as stack:
-        if _is_empty(engine, parsed):
-            _create(engine, parsed, given or MasksRoot.of("goodpix-masks"), campaign, wcs_source, bit_names)
-        patience = Patience(shown(parsed))
-        session = stack.enter_context(sharing(engine, parsed, patience)) if path is None else None
-        identity = _identity(engine, parsed, (REVISION,))
-        root = _root(parsed, identity)
-        for what, wanted, found in (
-            ("campaign", campaign, identity.campaign),
-            ("--wcs", wcs_source, identity.wcs_source),
-            ("masks root", str(given or root), str(root)),
-        ):
-            if wanted != found:
-                raise AmbiguousInputError(
-                    f"{what} is {wanted}, but the catalogue {shown(parsed)} was made with {found}: "
-                    "use another --db and --masks for it"
-                )
-        root.claim(identity.uuid, new=_has_no_masks(engine), facts=identity.facts)
-        claims = TileClaims(session, identity.uuid) if session else WholeCatalogue()
-        yield WritableDatabase(engine, identity, root, claims, patience)
-
-
-@contextmanager
-def engine_to_write(url: sa.URL) -> Iterator[sa.Engine]:
-    """Give connections that may write, to a database that may be anything; what is wrong with it is one of our errors.
-
-    Raises
-    ------
-    CatalogueError
-        If the database cannot be used.
-    """
-    engine = writer(url)
-    try:
-        yield engine
-    except sa.exc.DBAPIError as error:
-        raise _unusable(url, error) from error
-    finally:
-        finish_writing(engine, url)
-
-
-def _is_empty(engine: sa.Engine, url: sa.URL) -> bool:
+def is_empty(engine: sa.Engine, url: sa.URL) -> bool:
+    """Tell whether a database has no tables."""
     try:
         with engine.connect() as connection:
             return not sa.inspect(connection).get_table_names()
     except sa.exc.DBAPIError as error:
-        raise _unusable(url, error) from error
+        raise unusable(url, error) from error
 
 
-def _create(
-    engine: sa.Engine, url: sa.URL, root: MasksRoot, campaign: str, wcs_source: str, bit_names: BitNames
-) -> None:
-    """Make an empty catalogue, in one transaction, unless somebody else has done so meanwhile."""
-    with engine.begin() as connection:
-        lock_creation(connection, url)
-        if sa.inspect(connection).get_table_names():
-            return
-        owner = root.owner
-        if owner is not None:
-            raise CatalogueError(
-                f"masks root {root} belongs to catalogue {owner}, but {shown(url)} is empty: "
-                "give this catalogue a root of its own with --masks"
-            )
-        identity = Identity(str(uuid.uuid4()), remembered_root(url, root), campaign, wcs_source, bit_names)
-        create_tables(connection, identity)
-
-
-def create_tables(connection: sa.Connection, identity: Identity) -> None:
-    """Make the tables of an empty catalogue, and say what it is: what the migrations come to, without Alembic."""
-    metadata.create_all(connection)
-    connection.execute(sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
-    connection.execute(sa.text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": REVISION})
-    create_views(connection)
-    guide_planner(connection)
-    connection.execute(catalogue.insert().values(identity.row))
-
-
-def _has_no_masks(engine: sa.Engine) -> bool:
-    with engine.connect() as connection:
-        return connection.execute(sa.select(coadd.c.coadd_id).limit(1)).first() is None
-
-
-def _identity(engine: sa.Engine, url: sa.URL, revisions: Collection[str]) -> Identity:
+def read_identity(engine: sa.Engine, url: sa.URL, revisions: Collection[str]) -> Identity:
     """Return what a catalogue is, after checking that it is of one of these revisions."""
     try:
         with engine.connect() as connection:
@@ -291,7 +217,7 @@ def _identity(engine: sa.Engine, url: sa.URL, revisions: Collection[str]) -> Ide
             found = connection.execute(sa.select(catalogue)).mappings().one_or_none()
             revision = recorded_revision(connection)
     except sa.exc.DBAPIError as error:
-        raise _unusable(url, error) from error
+        raise unusable(url, error) from error
     if found is None:
         raise CatalogueError(f"{shown(url)}: its table catalogue is empty: use another --db")
     if revision is None:
@@ -335,12 +261,14 @@ def remembered_root(url: sa.URL, root: MasksRoot) -> str:
     return root.seen_from(path and path.parent)
 
 
-def _root(url: sa.URL, identity: Identity) -> MasksRoot:
+def root_of(url: sa.URL, identity: Identity) -> MasksRoot:
+    """Return the masks root of a catalogue."""
     path = sqlite_path(url)
     return MasksRoot.of(identity.masks_root, path and path.parent)
 
 
-def _unusable(url: sa.URL, error: sa.exc.DBAPIError) -> CatalogueError:
+def unusable(url: sa.URL, error: sa.exc.DBAPIError) -> CatalogueError:
+    """Return the error of ours for one of a database, with what helps."""
     text = f"cannot use the database {shown(url)}: {driver_text(error)}"
     code = getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None) or ""
     if "no such table" in text:  # which has no code of its own in SQLite

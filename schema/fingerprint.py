@@ -30,7 +30,7 @@ def fingerprint(
     Parameters
     ----------
     files : mapping of str to object
-        What `goodpix.schema.fitsplanes.file_state` says of each file, by its path as the info file has it.
+        What `goodpix.schema.planes.reader.file_state` says of each file, by its path as the info file has it.
     values : mapping of str to object
         What the info file says of the image.
     options : mapping of str to object

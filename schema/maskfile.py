@@ -20,12 +20,12 @@ from .bits import BitNames
 from .columns import columns, values_of
 from .counts import Counts
 from .errors import MalformedRunsError, MaskFileError, MaskFileMissingError, StoreError
-from .maskfilename import MaskFileName
-from .masksroot import FORMAT_VERSION, MasksRoot
-from .parquetfile import open_parquet
-from .rle import Runs
+from .masks.maskfilename import MaskFileName
+from .masks.rle import Runs
 from .rows import MaskKey, MaskRow
-from .stores import Place
+from .store.masksroot import FORMAT_VERSION, MasksRoot
+from .store.parquet import open_parquet
+from .store.protocol import Place
 
 __all__ = ["MASK_SCHEMA", "MaskFile", "MaskFileWriter"]
 

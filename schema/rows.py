@@ -9,7 +9,7 @@ from typing import Any
 from .columns import column, columns, values_of
 from .counts import BitCounts, Counts
 from .errors import UsageError
-from .footprint import EVERY_CELL
+from .wcs.footprint import EVERY_CELL
 
 __all__ = ["CoaddFacts", "EpochFacts", "ImageFacts", "MaskKey", "MaskRow", "nonzero_bits"]
 
@@ -141,7 +141,7 @@ class MaskRow:
     nx, ny : int
         Image size in pixels.
     checksum : str
-        See `goodpix.schema.rle.Runs.checksum`.
+        See `goodpix.schema.masks.rle.Runs.checksum`.
     counts : Counts
         Numbers of pixels.
     facts : EpochFacts or CoaddFacts

@@ -1,12 +1,10 @@
-"""The upkeep of the summary tables, which questions about the whole survey read in the place of every epoch.
+"""The contents of the summary tables, which questions about the whole survey read in the place of every epoch.
 
 Each row is what a query over the rows below it gives: epochs -> tiles and runs; epochs -> CCD images ->
-exposures, nights, bits by night and medians. Whoever changes epochs has the rows above them made again, in the same
-transaction.
+exposures, nights, bits by night and medians.
 """
 
-import statistics
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +12,8 @@ import sqlalchemy as sa
 
 from .tables import (
     bit_count,
-    catalogue,
     ccd_bit_night,
     ccd_image,
-    ccd_median,
     ccd_night,
     epoch,
     exposure_summary,
@@ -25,14 +21,10 @@ from .tables import (
     tile_summary,
 )
 
-__all__ = ["SUMMARIES", "Summary", "fill_summaries", "lock_summaries", "refresh_summaries"]
+__all__ = ["BIT_NIGHTS", "CCD_IMAGES", "EXPOSURES", "NIGHTS", "RUNS", "SUMMARIES", "TILES", "Summary", "total"]
 
-# Keys in one statement; each is up to four of SQLite's 32,766 values.
-_AT_A_TIME = 1000
 
 _COMPARED = ("n_pixels", "n_good_se", "n_se_seg", "n_se_weight", "n_se_bmask")
-
-Keys = Collection[tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,120 +46,9 @@ class Summary:
     source: sa.Table
     query: "Callable[..., sa.Select[Any]]"
 
-    def fill(self, connection: sa.Connection) -> None:
-        """Make every row again."""
-        connection.execute(self.table.delete())
-        connection.execute(self.table.insert().from_select(self.table.c.keys(), self.query()))
 
-    def refresh(self, connection: sa.Connection, band: str, names: Sequence[str], keys: Keys) -> None:
-        """Make the rows of a band again whose columns of these names have one of these values."""
-        for some in _parts(keys):
-            connection.execute(self.table.delete().where(_among(self.table, band, names, some)))
-            query = self.query(_among(self.source, band, names, some))
-            connection.execute(self.table.insert().from_select(self.table.c.keys(), query))
-
-
-def lock_summaries(connection: sa.Connection) -> None:
-    """Wait until no other writer is at work: two at a time would each miss the other's tiles of a CCD image."""
-    # SQLite has no FOR UPDATE, which SQLAlchemy leaves out there, and no two writers
-    connection.execute(sa.select(catalogue.c.catalogue_id).with_for_update())
-
-
-def fill_summaries(connection: sa.Connection) -> None:
-    """Make every summary from scratch."""
-    for each in SUMMARIES:
-        each.fill(connection)
-    connection.execute(ccd_median.delete())
-    ccds = connection.execute(sa.select(ccd_night.c.band, ccd_night.c.ccdnum).distinct()).all()
-    for band in sorted({each.band for each in ccds}):
-        _refresh_medians(connection, band, {(each.ccdnum,) for each in ccds if each.band == band})
-
-
-def refresh_summaries(
-    connection: sa.Connection, tilename: str, band: str, ccd_images: Collection[tuple[int, int]]
-) -> None:
-    """Make the summaries true again after the epochs of a tile and band were replaced.
-
-    Parameters
-    ----------
-    connection : Connection
-        In the transaction that replaced them, after `lock_summaries`.
-    tilename, band : str
-        Which.
-    ccd_images : collection of (expnum, ccdnum)
-        The epochs that were there before, and those that are there now.
-    """
-    for each in (_TILES, _RUNS):
-        each.refresh(connection, band, ["tilename"], [(tilename,)])
-    nights = _nights_of(connection, band, ccd_images)
-    _CCD_IMAGES.refresh(connection, band, ["expnum", "ccdnum"], ccd_images)
-    nights |= _nights_of(connection, band, ccd_images)
-    _EXPOSURES.refresh(connection, band, ["expnum"], {(expnum,) for expnum, _ in ccd_images})
-    for each in (_NIGHTS, _BIT_NIGHTS):
-        each.refresh(connection, band, ["ccdnum", "nite"], nights)
-    _refresh_medians(connection, band, {(ccdnum,) for ccdnum, _ in nights})
-
-
-def _nights_of(connection: sa.Connection, band: str, ccd_images: Keys) -> set[tuple[Any, ...]]:
-    """Return ccdnum and night, which may be null, of those of some CCD images that are there."""
-    query = sa.select(ccd_image.c.ccdnum, ccd_image.c.nite).distinct()
-    found: set[tuple[Any, ...]] = set()
-    for some in _parts(ccd_images):
-        rows = connection.execute(query.where(_among(ccd_image, band, ["expnum", "ccdnum"], some)))
-        found |= {(row.ccdnum, row.nite) for row in rows}
-    return found
-
-
-def _refresh_medians(connection: sa.Connection, band: str, ccdnums: Keys) -> None:
-    """Make the medians of some CCDs again; SQL has no median that both databases know."""
-    for some in _parts(ccdnums):
-        connection.execute(ccd_median.delete().where(_among(ccd_median, band, ["ccdnum"], some)))
-        counted = (
-            sa.select(ccd_night.c.ccdnum, _total(ccd_night.c.n_ccd_images, "n"))
-            .where(_among(ccd_night, band, ["ccdnum"], some))
-            .group_by(ccd_night.c.ccdnum)
-        )
-        rows = [
-            {
-                "band": band,
-                "ccdnum": ccdnum,
-                "n_ccd_images": n,
-                "fraction_good_se": _median(connection, band, ccdnum, n),
-            }
-            for ccdnum, n in connection.execute(counted)
-        ]
-        if rows:
-            connection.execute(ccd_median.insert(), rows)
-
-
-def _median(connection: sa.Connection, band: str, ccdnum: int, n: int) -> float:
-    """Return the median of the n fractions of a CCD, which an index holds in order."""
-    fraction = ccd_image.c.fraction_good_se
-    query = sa.select(fraction).where(ccd_image.c.band == band, ccd_image.c.ccdnum == ccdnum).order_by(fraction)
-    middle = connection.execute(query.limit(2 - n % 2).offset((n - 1) // 2)).scalars().all()
-    return float(statistics.median(middle))
-
-
-def _among(table: sa.Table, band: str, names: Sequence[str], keys: Keys) -> sa.ColumnElement[bool]:
-    """Return the condition that a row is of a band, and its columns of these names have one of these values."""
-    columns = [table.c[name] for name in names]
-    # no null is IN a list
-    known = [key for key in keys if None not in key]
-    terms = [sa.and_(*(c.is_not_distinct_from(v) for c, v in zip(columns, k, strict=True))) for k in keys if None in k]
-    if known:
-        # the columns one by one as well, for SQLite looks no pairs up in an index
-        each_in = [c.in_(sorted({key[k] for key in known})) for k, c in enumerate(columns)] if len(columns) > 1 else []
-        terms.append(sa.and_(sa.tuple_(*columns).in_(known), *each_in))
-    return sa.and_(table.c.band == band, sa.or_(*terms))
-
-
-def _parts(keys: Keys) -> Iterator[list[tuple[Any, ...]]]:
-    every = list(keys)
-    for start in range(0, len(every), _AT_A_TIME):
-        yield every[start : start + _AT_A_TIME]
-
-
-def _total(column: sa.ColumnElement[Any], name: str) -> "sa.Label[Any]":
+def total(column: sa.ColumnElement[Any], name: str) -> "sa.Label[Any]":
+    """Return a sum, of the type of what is summed."""
     if isinstance(column.type, sa.Double):
         return sa.func.sum(column).label(name)
     # Postgres adds bigints up to a numeric
@@ -185,9 +66,9 @@ def _tiles(*where: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
     query = sa.select(
         *key,
         sa.func.count(),
-        _total(sa.case((used, 1), else_=0), "n_epochs_used"),
-        _total(sa.case((epoch.c.stale, 1), else_=0), "n_epochs_stale"),
-        *(_total(sa.case((used, epoch.c[name])), name) for name in _names(tile_summary, epoch, "tilename", "band")),
+        total(sa.case((used, 1), else_=0), "n_epochs_used"),
+        total(sa.case((epoch.c.stale, 1), else_=0), "n_epochs_stale"),
+        *(total(sa.case((used, epoch.c[name])), name) for name in _names(tile_summary, epoch, "tilename", "band")),
     )
     return query.where(*where).group_by(*key)
 
@@ -224,7 +105,7 @@ def _exposures(*where: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
         if name.startswith("mean_"):
             columns.append(sa.func.avg(ccd_image.c[name.removeprefix("mean_")]))
         elif name.startswith("n_"):
-            columns.append(_total(ccd_image.c[name], name))
+            columns.append(total(ccd_image.c[name], name))
         else:
             columns.append(sa.func.max(ccd_image.c[name]))
     return sa.select(*key, sa.func.count(), *columns).where(*where).group_by(*key)
@@ -233,7 +114,7 @@ def _exposures(*where: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
 def _nights(*where: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
     key = [ccd_image.c.band, ccd_image.c.ccdnum, ccd_image.c.nite]
     sums = _names(ccd_night, ccd_image, "band", "ccdnum", "nite")
-    query = sa.select(*key, sa.func.count(), *(_total(ccd_image.c[name], name) for name in sums))
+    query = sa.select(*key, sa.func.count(), *(total(ccd_image.c[name], name) for name in sums))
     return query.where(*where).group_by(*key)
 
 
@@ -251,15 +132,15 @@ def _bit_nights(*where: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
         .group_by(*once)
     ).subquery()
     key = [of_image.c[name] for name in ("band", "ccdnum", "nite", "bit", "name")]
-    return sa.select(*key, sa.func.count(), _total(of_image.c.n_pixels, "n_pixels")).group_by(*key)
+    return sa.select(*key, sa.func.count(), total(of_image.c.n_pixels, "n_pixels")).group_by(*key)
 
 
-_TILES = Summary(tile_summary, epoch, _tiles)
-_RUNS = Summary(tile_run, epoch, _runs)
-_CCD_IMAGES = Summary(ccd_image, epoch, _ccd_images)
-_EXPOSURES = Summary(exposure_summary, ccd_image, _exposures)
-_NIGHTS = Summary(ccd_night, ccd_image, _nights)
-_BIT_NIGHTS = Summary(ccd_bit_night, ccd_image, _bit_nights)
+TILES = Summary(tile_summary, epoch, _tiles)
+RUNS = Summary(tile_run, epoch, _runs)
+CCD_IMAGES = Summary(ccd_image, epoch, _ccd_images)
+EXPOSURES = Summary(exposure_summary, ccd_image, _exposures)
+NIGHTS = Summary(ccd_night, ccd_image, _nights)
+BIT_NIGHTS = Summary(ccd_bit_night, ccd_image, _bit_nights)
 
-SUMMARIES = (_TILES, _RUNS, _CCD_IMAGES, _EXPOSURES, _NIGHTS, _BIT_NIGHTS)
+SUMMARIES = (TILES, RUNS, CCD_IMAGES, EXPOSURES, NIGHTS, BIT_NIGHTS)
 """Every summary but the medians, each after what it sums."""

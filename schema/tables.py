@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from .columns import Column, columns
 from .counts import Counts
 from .criteria import Criterion
-from .footprint import EVERY_CELL, NSIDE
 from .rows import CoaddFacts, EpochFacts
+from .wcs.footprint import EVERY_CELL, NSIDE
 
 __all__ = [
     "bit_count",
@@ -198,7 +198,7 @@ failure = sa.Table(
 )
 
 
-# What follows is kept true by `goodpix.schema.summaries`: it holds nothing that the tables above do not.
+# What follows is kept true by `goodpix.ingest.database.summaries`: it holds nothing that the tables above do not.
 
 
 def _like(names: Iterable[str], meaning: str = "{}") -> list["sa.Column[object]"]:

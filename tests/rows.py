@@ -11,9 +11,9 @@ from goodpix.schema.amplifiers import Amplifiers
 from goodpix.schema.bits import DES_Y6
 from goodpix.schema.counts import count, count_coadd
 from goodpix.schema.maskfile import MaskFileWriter
-from goodpix.schema.masksroot import MasksRoot
-from goodpix.schema.rle import Runs, encode
+from goodpix.schema.masks.rle import Runs, encode
 from goodpix.schema.rows import CoaddFacts, EpochFacts, MaskKey, MaskRow, nonzero_bits
+from goodpix.schema.store.masksroot import MasksRoot
 
 TILE, BAND = "DES0124-3332", "i"
 PIXEL_AREA = 0.0692

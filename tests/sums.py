@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from goodpix.ingest.database.opening import open_for_writing
+from goodpix.ingest.database.summaries import fill_summaries
 from goodpix.query.focalplane import FOCAL_PLANE
 from goodpix.schema import tables
 from goodpix.schema.bits import DES_Y6
-from goodpix.schema.database import open_for_writing
-from goodpix.schema.rle import Runs
-from goodpix.schema.summaries import fill_summaries
+from goodpix.schema.masks.rle import Runs
 
 from .rows import coadd_row, epoch_row, some_runs
 

@@ -17,10 +17,12 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
+from goodpix.ingest.database.engine import guide_planner
+from goodpix.ingest.database.opening import open_for_writing
+from goodpix.ingest.database.summaries import fill_summaries
 from goodpix.schema import tables
-from goodpix.schema.database import open_for_writing, parse_url
-from goodpix.schema.dialects import guide_planner, sqlite_path
-from goodpix.schema.summaries import fill_summaries
+from goodpix.schema.database import parse_url
+from goodpix.schema.dialects import sqlite_path
 
 from . import rows
 from .coaddrows import coadds

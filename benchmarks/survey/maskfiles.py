@@ -11,9 +11,9 @@ from goodpix.schema.bits import DES_Y6
 from goodpix.schema.columns import columns
 from goodpix.schema.counts import Counts
 from goodpix.schema.maskfile import MaskFileWriter
-from goodpix.schema.masksroot import MasksRoot
-from goodpix.schema.rle import Runs, encode
+from goodpix.schema.masks.rle import Runs, encode
 from goodpix.schema.rows import CoaddFacts, EpochFacts, MaskKey, MaskRow
+from goodpix.schema.store.masksroot import MasksRoot
 
 from .coaddrows import coadds
 from .rows import epochs

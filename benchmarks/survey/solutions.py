@@ -7,7 +7,7 @@ import hpgeom
 import numpy as np
 import numpy.typing as npt
 
-from goodpix.schema.footprint import CELL_SHIFT, NSIDE, gather_cells
+from goodpix.schema.wcs.footprint import CELL_SHIFT, NSIDE, gather_cells
 
 from .sky import CCD_SHAPE, CcdImages, focal_plane
 
@@ -20,7 +20,7 @@ _PV1 += [0.0002364733797256, -0.004136153645898, -6.321608992878e-05, -0.0037641
 _PV2 = [0.0003730664745391, 1.004588009321, 9.269740197009e-05, 0.0, -0.004806040730349, -0.0007879364399794]
 _PV2 += [0.0001479738853319, -0.0107702608502, -0.001501811208999, -0.003813808281193, -0.0002041756312561]
 _SIZE = (CCD_SHAPE[1], CCD_SHAPE[0])
-# as wide as goodpix.schema.footprint draws it
+# as wide as goodpix.schema.wcs.footprint draws it
 _MARGIN = 8.0
 _ARCSEC = np.degrees(1.0) * 3600
 

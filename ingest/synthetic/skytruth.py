@@ -9,10 +9,10 @@ from typing import Any
 from .drawing import RESIDUAL_GRADIENT, RESIDUAL_LEVEL
 from .exposure import AMP_B_VARIANCE, Exposure
 
-__all__ = ["sky_truth", "write_truth"]
+__all__ = ["write_truth"]
 
 
-def sky_truth(exposures: Sequence[Exposure]) -> dict[str, Any]:
+def _sky_truth(exposures: Sequence[Exposure]) -> dict[str, Any]:
     """Return the residual sky that a band's epochs have, and their noise.
 
     Parameters
@@ -61,4 +61,4 @@ def write_truth(path: Path, exposures: Sequence[Exposure]) -> None:
         The epochs.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(sky_truth(exposures), indent=1) + "\n")
+    path.write_text(json.dumps(_sky_truth(exposures), indent=1) + "\n")

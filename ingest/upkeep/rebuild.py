@@ -9,23 +9,80 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
+from ...schema import tables
 from ...schema.bits import DES_Y6, BitNames
-from ...schema.database import Identity, parse_url, remembered_root, shown
-from ...schema.errors import CatalogueError, MaskFileError, UsageError
+from ...schema.database import Database, Identity, is_catalogue, open_for_reading, parse_url, remembered_root, shown
+from ...schema.dialects import sqlite_path
+from ...schema.errors import CatalogueError, CatalogueVersionError, MaskFileError, UsageError
 from ...schema.maskfile import MaskFile
-from ...schema.masksroot import MasksRoot
-from ...schema.stores import FoundFile
-from ...schema.summaries import fill_summaries
-from ..maskrows import insert_masks
-from ..writer import record_failures
-from .checkedfile import rows_of
-from .choosing import Choice, TileFiles, choose_file
-from .existing import Existing
+from ...schema.store.masksroot import MasksRoot
+from ...schema.store.protocol import FoundFile
+from ..database.maskrows import insert_masks
+from ..database.replace import new_database
+from ..database.summaries import fill_summaries
+from ..database.writer import record_failures
+from .filecheck import rows_of, spread_over
+from .generation import Choice, TileFiles, choose_file
 from .report import RebuildReport
-from .sidebyside import spread_over
-from .swapping import new_database
 
 __all__ = ["rebuild"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Existing:
+    """What there is at a URL.
+
+    Parameters
+    ----------
+    what : str
+        What it is, for a message.
+    empty : bool
+        Whether it has no masks.
+    identity : Identity or None
+        What the catalogue is; None where there is none that can be read.
+    masks_root : str or None
+        Its masks root.
+    """
+
+    what: str
+    empty: bool
+    identity: Identity | None = None
+    masks_root: str | None = None
+
+    @classmethod
+    def at(cls, url: sa.URL) -> "_Existing":
+        """Return what there is at a URL.
+
+        Raises
+        ------
+        CatalogueError
+            If a Postgres database cannot be used, or is not a catalogue.
+        CatalogueVersionError
+            If it is a catalogue of a newer version.
+        """
+        text = url.render_as_string(hide_password=False)
+        path = sqlite_path(url)
+        if path is not None and not (path.is_file() and path.stat().st_size):
+            return cls("is empty", True)
+        try:
+            if not is_catalogue(text):
+                return cls("is empty", True)
+            with open_for_reading(text) as database:
+                return cls._of(database)
+        except CatalogueVersionError:
+            raise
+        except CatalogueError as error:
+            if path is None:
+                raise
+            return cls(f"cannot be read ({error})", False)
+
+    @classmethod
+    def _of(cls, database: Database) -> "_Existing":
+        with database.engine.connect() as connection:
+            n = connection.execute(sa.select(sa.func.count()).select_from(tables.coadd)).scalar_one()
+        what = f"has {n} tiles and bands" if n else "is empty"
+        return cls(what, n == 0, database.identity, str(database.root))
+
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +134,7 @@ def rebuild(
         If the root is not there or not this catalogue's, or the database cannot be written.
     """
     url = parse_url(db)
-    old = Existing.at(url)
+    old = _Existing.at(url)
     if not old.empty and not force:
         raise UsageError(f"{shown(url)} {old.what}: --force replaces it")
     root = MasksRoot.of(masks or old.masks_root or "goodpix-masks")
@@ -86,7 +143,7 @@ def rebuild(
     files = list(root.store.files())
     identity = _identity(url, root, old, files, campaign, wcs_source)
     tiles, notes = _tiles(root, files)
-    report = _Tally(notes=notes)
+    report = _Progress(notes=notes)
     with new_database(url, identity) as begin, spread_over(workers) as spread:
         for number, choice in enumerate(spread(choose_file, tiles), start=1):
             with begin() as connection:
@@ -101,7 +158,7 @@ def rebuild(
 
 
 @dataclass(slots=True)
-class _Tally:
+class _Progress:
     """What a rebuild has done so far."""
 
     notes: list[str]
@@ -149,7 +206,7 @@ def _tiles(root: MasksRoot, files: Iterable[FoundFile]) -> tuple[list[TileFiles]
 def _identity(
     url: sa.URL,
     root: MasksRoot,
-    old: Existing,
+    old: _Existing,
     files: Iterable[FoundFile],
     campaign: str | None,
     wcs_source: str | None,

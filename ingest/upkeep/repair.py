@@ -6,17 +6,17 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from ...schema import tables
-from ...schema.database import Database, WritableDatabase
-from ...schema.stores import FoundFile
-from ...schema.summaries import lock_summaries, refresh_summaries
-from ..maskrows import insert_masks
+from ...schema.database import Database
+from ...schema.store.protocol import FoundFile
+from ..database.maskrows import insert_masks
+from ..database.opening import WritableDatabase
+from ..database.summaries import lock_summaries, refresh_summaries
+from ..database.writer import record_failures
 from ..report import Failure
-from ..writer import record_failures
-from .checkedfile import CheckedFile, CheckedMask, rows_of
-from .choosing import Choice, TileFiles, choose_file, lost_mask
-from .comparing import Comparison
-from .loading import delete_rows, update_mask
-from .storedtile import StoredTile
+from .filecheck import CheckedFile, CheckedMask, rows_of
+from .generation import Choice, TileFiles, choose_file, lost_mask
+from .tilecheck import TileComparison
+from .tilerows import StoredTile, delete_rows, update_mask
 
 __all__ = ["Damage", "repair_tile"]
 
@@ -39,7 +39,7 @@ class Damage:
 
     stored: StoredTile
     file: CheckedFile
-    found: Comparison
+    found: TileComparison
     files: Sequence[FoundFile]
 
 

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from ...schema.database import REVISION
-from ...schema.dburl import parse_url
+from ...schema.database import REVISION, parse_url
 from ...schema.dialects import sqlite_path
 from ...schema.errors import CatalogueError
-from ...schema.localfolder import publish
-from ...schema.upgrading import upgrade as upgrade_tables
+from ...schema.store.folder import publish
+from ..database.migrate import upgrade as upgrade_tables
 from .report import UpgradeReport
 
 __all__ = ["upgrade"]

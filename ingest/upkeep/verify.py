@@ -10,20 +10,20 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from ...schema import tables
-from ...schema.database import Database, WritableDatabase, open_for_reading, open_for_writing
+from ...schema.database import Database, open_for_reading
 from ...schema.errors import GoodpixError, UsageError
 from ...schema.rows import MaskKey
-from ...schema.stores import FoundFile
-from ...schema.summaries import fill_summaries, lock_summaries
+from ...schema.store.protocol import FoundFile
+from ..database.opening import WritableDatabase, open_for_writing
+from ..database.summaries import fill_summaries, lock_summaries
 from ..direct import check_mask
-from .checkedfile import CheckedFile, FileJob, check_file
-from .comparing import compare_tile
 from .crosschecks import check_ccd_images, check_orphans, check_summaries, delete_orphans
+from .filecheck import CheckedFile, FileJob, check_file, spread_over
 from .repair import Damage, repair_tile
 from .report import Problem, VerifyReport
-from .sampling import Sample, sample_epochs, sample_masks
-from .sidebyside import spread_over
-from .storedtile import StoredTile, read_tile
+from .sample import Sample, sample_epochs, sample_masks
+from .tilecheck import compare_tile
+from .tilerows import StoredTile, read_tile
 
 __all__ = ["verify"]
 

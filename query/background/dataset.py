@@ -19,11 +19,10 @@ import pyarrow.parquet as pq
 
 from ...schema.database import Database
 from ...schema.errors import AmbiguousInputError, UsageError
-from ...schema.localfolder import publish
-from ..maskreader import MaskPlace, find_masks
-from .measure import Measure, Row
+from ...schema.store.folder import publish
+from ..masks.reader import MaskPlace, find_masks
 from .skyrow import KEY, SKY_SCHEMA
-from .statistics import measure_epochs
+from .statistics import Measure, Row, measure_epochs
 
 if TYPE_CHECKING:
     import pandas as pd

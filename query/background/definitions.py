@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ...schema.criteria import Selection
 from ...schema.database import Database
 from ...schema.errors import UsageError
-from .measure import Measure
-from .statistics import make_measure, sky_statistics
+from .statistics import Measure, make_measure, sky_statistics
 
 if TYPE_CHECKING:
     import pandas as pd

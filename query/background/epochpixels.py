@@ -10,11 +10,10 @@ import numpy.typing as npt
 
 from ...schema.criteria import Selection
 from ...schema.errors import GoodpixError, UsageError
-from ...schema.fitsplanes import PlaneReader
+from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
-from ..mask import Mask
-from .calibration import calibration_of, unit_of
-from .epochplanes import PLANES, EpochSource, GoodRows
+from ..masks.mask import Mask
+from .epochplanes import PLANES, EpochSource, GoodRows, calibration_of, unit_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,5 +1,6 @@
 """The planes of an epoch, of which only rows with good pixels are read."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -7,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema.database import Database
-from ...schema.errors import FitsFileError, InputChangedError, PlaneError, UsageError
+from ...schema.errors import FitsFileError, InfoFileError, InputChangedError, PlaneError, UsageError
 from ...schema.fingerprint import FINGERPRINTED, is_fingerprint
-from ...schema.fitsplanes import Plane, PlaneReader, file_state
-from ...schema.imagefiles import PlaneFile, Remembered, planes_of, read_remembered
-from ..mask import Mask
+from ...schema.planes.files import PlaneFile, Remembered, planes_of, read_remembered
+from ...schema.planes.reader import Plane, PlaneReader, file_state
+from ..masks.mask import Mask
 
-__all__ = ["PLANES", "EpochPlanes", "EpochSource", "GoodRows", "floats"]
+__all__ = ["PLANES", "EpochPlanes", "EpochSource", "GoodRows", "calibration_of", "floats", "unit_of"]
 
 PLANES = ("image", "weight", "bmask", "seg", "bkg")
 """Planes that an epoch may have."""
@@ -77,7 +78,7 @@ class EpochSource:
     wcs_source : str
         That of the catalogue; its fingerprints depend on it.
     remembered : mapping
-        See `goodpix.schema.imagefiles.read_remembered`.
+        See `goodpix.schema.planes.files.read_remembered`.
     allow_changed : bool
         Whether files may have changed since the ingest.
     """
@@ -166,3 +167,33 @@ class EpochPlanes:
         """Return the rows of a plane that hold good pixels, see `GoodRows.read`, less the background if wanted."""
         found = rows.read(self.plane(name))
         return found - rows.read(self.plane("bkg")) if subtract_background else found
+
+
+_ZERO_POINT = 30.0
+
+_CALIBRATED_UNIT = "zero point 30"
+"""The unit of calibrated values: a flux of 1 is of magnitude 30."""
+
+
+def calibration_of(mask: Mask) -> float:
+    """Return what values of an epoch are multiplied by: the info file's ``scale``, else by its ``magzp``.
+
+    Raises
+    ------
+    InfoFileError
+        If the info file has neither, or the scale is not positive.
+    """
+    row = mask.row or {}
+    scale, magzp = row.get("scale"), row.get("magzp")
+    if scale is None and magzp is not None:
+        scale = 10 ** (0.4 * (_ZERO_POINT - magzp))
+    if scale is None:
+        raise InfoFileError(f"{mask.key}: the info file has neither scale nor magzp: values cannot be calibrated")
+    if not scale > 0:
+        raise InfoFileError(f"{mask.key}: the info file's scale is {scale:g}: expected a positive number")
+    return float(scale)
+
+
+def unit_of(row: Mapping[str, Any], *, calibrated: bool) -> str | None:
+    """Return the unit of an epoch's values; None if it is not known."""
+    return _CALIBRATED_UNIT if calibrated else row.get("bunit")

@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 from ...schema.criteria import Selection
 from ...schema.errors import FitsFileError, UsageError
-from ...schema.fitsplanes import PlaneReader
+from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
-from ..mask import Mask
+from ..masks.mask import Mask
 from .epochplanes import EpochSource, floats
 
 if TYPE_CHECKING:

@@ -7,17 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...schema.criteria import Selection
-from ...schema.database import Database
 from ...schema.rows import MaskKey
-from ..maskreader import MaskReader, find_masks, read_mask, read_masks
+from ..source import Source
 from .dataset import SkyReport, extend_dataset
 from .definitions import compare_definitions
 from .epochpixels import EpochPixels, PixelRequest
 from .epochplanes import EpochSource
 from .maps import BackgroundMap, background_map
-from .parts import Box
-from .statistics import make_measure, sky_statistics
-from .widths import WidthStudy
+from .maskwidth import WidthStudy
+from .statistics import Box, make_measure, sky_statistics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,14 +24,19 @@ __all__ = ["SkyStudies"]
 
 
 class SkyStudies:
-    """What a catalogue can say of the sky between the objects; a part of `goodpix.Catalogue`.
+    """Studies of the sky between the objects; the methods of `goodpix.Catalogue` for them.
 
     An image of the survey has lost its sky already: what is studied is the residual that is left. The columns
     ``skybrite``, ``skysigma``, ``bunit`` and ``bkg_subtracted`` say what was taken away.
+
+    Parameters
+    ----------
+    source : Source
+        Where the masks are.
     """
 
-    _database: Database
-    _reader: MaskReader
+    def __init__(self, source: Source) -> None:
+        self._source = source
 
     def pixels(
         self,
@@ -80,10 +83,10 @@ class SkyStudies:
             If the selection, a filter or the plane cannot be used.
         """
         wanted = Selection.of(selection)
-        wanted.reject(self._database.identity.bit_names)
-        wanted.growths(self._database.identity.bit_names)
+        wanted.reject(self._source.database.identity.bit_names)
+        wanted.growths(self._source.database.identity.bit_names)
         request = PixelRequest(
-            EpochSource.of(self._database, allow_changed=allow_changed),
+            EpochSource.of(self._source.database, allow_changed=allow_changed),
             plane,
             wanted,
             weight=weight,
@@ -91,7 +94,7 @@ class SkyStudies:
             subtract_background=subtract_background,
             calibrated=calibrated,
         )
-        return request.of(read_masks(self._database, self._reader, find_masks(self._database, "epoch", filters)))
+        return request.of(self._source.masks(filters))
 
     def background(
         self,
@@ -145,7 +148,7 @@ class SkyStudies:
             If the selection, a filter, the box or a statistic cannot be used.
         """
         measure = make_measure(
-            self._database,
+            self._source.database,
             selection,
             box=box,
             amplifiers=amplifiers,
@@ -154,7 +157,7 @@ class SkyStudies:
             calibrated=calibrated,
             allow_changed=allow_changed,
         )
-        return sky_statistics(self._database, measure, executor=executor, workers=workers, **filters)
+        return sky_statistics(self._source.database, measure, executor=executor, workers=workers, **filters)
 
     def extend_background(
         self,
@@ -212,7 +215,7 @@ class SkyStudies:
             If a file cannot be written.
         """
         measure = make_measure(
-            self._database,
+            self._source.database,
             selection,
             box=box,
             amplifiers=amplifiers,
@@ -221,7 +224,9 @@ class SkyStudies:
             calibrated=calibrated,
             allow_changed=allow_changed,
         )
-        return extend_dataset(self._database, measure, Path(folder), executor=executor, workers=workers, **filters)
+        return extend_dataset(
+            self._source.database, measure, Path(folder), executor=executor, workers=workers, **filters
+        )
 
     def background_map(
         self,
@@ -267,10 +272,9 @@ class SkyStudies:
         UsageError
             If photutils is not installed, or makes no map of what it is given.
         """
-        key = MaskKey(tilename, band, "epoch", expnum, ccdnum)
-        mask = read_mask(self._database, self._reader, key)
-        source = EpochSource.of(self._database, allow_changed=allow_changed)
-        return background_map(mask, source, selection, box=box, options=options)
+        mask = self._source.mask(MaskKey(tilename, band, "epoch", expnum, ccdnum))
+        planes = EpochSource.of(self._source.database, allow_changed=allow_changed)
+        return background_map(mask, planes, selection, box=box, options=options)
 
     def mask_width(
         self,
@@ -311,7 +315,7 @@ class SkyStudies:
         Returns
         -------
         DataFrame
-            A row per band and radius, columns as `goodpix.query.background.widths.WIDTH_COLUMNS` says.
+            A row per band and radius, columns as `goodpix.query.background.maskwidth.WIDTH_COLUMNS` says.
             Residuals are counted in bins of 0.005 skysigma, within which the median is interpolated.
 
         Raises
@@ -320,7 +324,7 @@ class SkyStudies:
             If the selection, a filter, a radius or what is to grow cannot be used.
         """
         study = WidthStudy(
-            self._database,
+            self._source.database,
             selection,
             radii=radii,
             grow=grow,
@@ -371,4 +375,6 @@ class SkyStudies:
             "calibrated": calibrated,
             "allow_changed": allow_changed,
         }
-        return compare_definitions(self._database, definitions, options, executor=executor, workers=workers, **filters)
+        return compare_definitions(
+            self._source.database, definitions, options, executor=executor, workers=workers, **filters
+        )

@@ -12,10 +12,13 @@ import numpy.typing as npt
 from ...schema.amplifiers import Region
 from ...schema.criteria import Selection
 from ...schema.errors import UsageError
-from ...schema.selectionwords import SelectionWords
-from .maskcolours import REASON_NAMES
+from ...schema.masks.selectionwords import SelectionWords
+from ..plots.reasons import REASONS
 
-__all__ = ["Address", "Pixel", "SkyBox", "Span", "TableView", "View"]
+__all__ = ["REASON_NAMES", "Address", "Pixel", "SkyBox", "Span", "TableView", "View"]
+
+REASON_NAMES = tuple(reason.label.replace(" ", "-") for reason in REASONS)
+"""The reasons as an address names them."""
 
 _LONGEST = 100
 _MOST_PARAMETERS = 100

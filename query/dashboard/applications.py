@@ -5,16 +5,16 @@ from importlib.metadata import version
 
 import panel as pn
 
-from .filterbar import bands_of
-from .focalview import FocalView
-from .maskview import MaskView
-from .openmask import OpenMasks
-from .overview import Overview
-from .readings import Readings
+from .cache import Readings
+from .look.filterbar import bands_of
+from .mask.openmask import OpenMasks
+from .numbers.survey import headline
+from .pages.focalplane import FocalView
+from .pages.mask import MaskView
+from .pages.overview import Overview
+from .pages.sky import SkyView
+from .pages.time import TimeView
 from .session import Page, Session
-from .skyview import SkyView
-from .surveynumbers import headline
-from .timeview import TimeView
 
 __all__ = ["TITLES", "applications", "read_ahead"]
 
@@ -71,13 +71,13 @@ def _application(readings: Readings, path: str, make: Callable[[Session], Page])
 def _frame(session: Session, path: str) -> dict[str, object]:
     """Return what the template shows around a page."""
     readings = session.readings
-    identity = readings.catalogue.database.identity
+    identity = readings.source.database.identity
     return {
         "pages": [{"path": each, "title": title} for each, title in TITLES.items()],
         "path": path,
         "heading": TITLES[path],
         "lead": f"{_LEADS[path]}{_headline(session)}",
-        "footer": f"goodpix {version('goodpix')} · {readings.catalogue.shown_url}, read-only · "
+        "footer": f"goodpix {version('goodpix')} · {readings.listings.shown_url}, read-only · "
         f"campaign {identity.campaign} · WCS of the {identity.wcs_source}",
     }
 

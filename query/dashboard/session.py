@@ -20,9 +20,9 @@ from panel.custom import JSComponent
 from ...schema.errors import GoodpixError
 from ..palette import in_band_order
 from .address import Address, View
-from .filterbar import FilterBar, bands_of
-from .markup import STYLE, html_pane
-from .readings import Readings
+from .cache import Readings
+from .look.filterbar import FilterBar, bands_of
+from .look.markup import STYLE, html_pane
 
 __all__ = ["Page", "Part", "Section", "Session"]
 

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema.database import Database
-from ...schema.footprint import UniqueRegion
 from ...schema.rows import MaskKey
-from ...schema.wcs import Wcs
-from ..maskreader import find_mask
+from ...schema.wcs.footprint import UniqueRegion
+from ...schema.wcs.solution import Wcs
+from ..masks.reader import find_mask
 
 __all__ = ["CoaddGrid", "find_grid"]
 

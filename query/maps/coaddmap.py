@@ -1,5 +1,6 @@
 """How many epochs are good at each pixel of a coadd."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,20 +9,20 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema.criteria import Selection
-from ...schema.nearest import mark_nearest
-from ...schema.pixelmap import pixel_map
+from ...schema.errors import UsageError
+from ...schema.wcs.nearestpixel import mark_nearest
+from ...schema.wcs.pixelmap import pixel_map
 from ..plots.tile import plot_counts
+from ..source import Source
 from .coaddgrid import CoaddGrid, find_grid
 from .countedmasks import counted_masks
-from .mapfiles import save_map
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from ..catalogue import Catalogue
 
-__all__ = ["EpochMap", "epoch_map"]
+__all__ = ["EpochMap", "check_map_name", "epoch_map", "save_map", "write_map_fits", "write_map_npz"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,11 +71,11 @@ class EpochMap:
         return plot_counts(self.counts, what, f"selection: {self.selection}", ax=ax)
 
     def save(self, path: Path | str) -> None:
-        """Write the map in the format that the file's name ends in; see `goodpix.query.maps.mapfiles.save_map`."""
+        """Write the map in the format that the file's name ends in; see `goodpix.query.maps.coaddmap.save_map`."""
         save_map(self, path)
 
 
-def epoch_map(catalogue: "Catalogue", tilename: str, band: str, selection: Selection | None = None) -> EpochMap:
+def epoch_map(source: Source, tilename: str, band: str, selection: Selection | None = None) -> EpochMap:
     """Return how many epochs of a tile and band are good at each pixel of its coadd.
 
     An epoch counts once at a coadd pixel when that is the nearest one of at least one of its good
@@ -82,7 +83,7 @@ def epoch_map(catalogue: "Catalogue", tilename: str, band: str, selection: Selec
 
     Parameters
     ----------
-    catalogue : Catalogue
+    source : Source
         Where the masks are.
     tilename, band : str
         The coadd.
@@ -97,13 +98,13 @@ def epoch_map(catalogue: "Catalogue", tilename: str, band: str, selection: Selec
     UnknownNameError, UsageError
         If the selection cannot be used.
     """
-    grid = find_grid(catalogue.database, tilename, band)
+    grid = find_grid(source.database, tilename, band)
     wanted = Selection.of(selection)
     ny, nx = grid.shape
     counts = np.zeros(grid.shape, np.int16)
     marks = np.zeros((ny + 2, nx + 2), np.bool_)
     n_epochs = 0
-    for mask in counted_masks(catalogue, wanted, tilename=[tilename], band=[band]):
+    for mask in counted_masks(source, wanted, tilename=[tilename], band=[band]):
         mapping = pixel_map(mask.wcs, grid.wcs, shape=mask.shape, offset=mask.position_offset, coadd_offset=grid.offset)
         box = mark_nearest(mapping, mask.good(wanted), marks)
         # without the border, which stands for what is off the coadd
@@ -114,3 +115,106 @@ def epoch_map(catalogue: "Catalogue", tilename: str, band: str, selection: Selec
             touched[...] = False
         n_epochs += 1
     return EpochMap(counts, grid, wanted, n_epochs)
+
+
+_FITS = (".fits", ".fz")
+
+
+def check_map_name(path: Path | str) -> str:
+    """Return the ending that says a map file's format, in lower case.
+
+    Raises
+    ------
+    UsageError
+        If it says none.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in (*_FITS, ".png", ".npz"):
+        raise UsageError(f"{path}: expected a name that ends in .fits, .png or .npz")
+    return suffix
+
+
+def save_map(found: "EpochMap", path: Path | str) -> None:
+    """Write a map in the format that the file's name ends in.
+
+    Parameters
+    ----------
+    found : EpochMap
+        What to write.
+    path : path
+        ``.fits`` (or ``.fits.fz``): see `write_map_fits`; ``.npz``: see `write_map_npz`; ``.png``: the picture.
+
+    Raises
+    ------
+    UsageError
+        If the name ends otherwise.
+    OSError
+        If the file cannot be written.
+    """
+    suffix = check_map_name(path)
+    if suffix == ".png":
+        figure = found.plot().get_figure(root=True)
+        assert figure is not None  # axes that were just made have one
+        figure.savefig(path)
+    elif suffix == ".npz":
+        write_map_npz(found, path)
+    else:
+        write_map_fits(found, path)
+
+
+def write_map_fits(found: "EpochMap", path: Path | str) -> None:
+    """Write a map as a RICE-compressed FITS image of integers, without loss, with the coadd's WCS.
+
+    Parameters
+    ----------
+    found : EpochMap
+        What to write.
+    path : path
+        Where to; an existing file is replaced.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    import fitsio
+
+    header = dict(found.grid.wcs.keywords)
+    # in a FITS file the first pixel is 1, whatever is added before the coadd's own WCS
+    for key in ("CRPIX1", "CRPIX2"):
+        header[key] = float(header[key]) + 1 - found.grid.offset
+    header |= {"TILENAME": found.grid.tilename, "BAND": found.grid.band, "SELECT": str(found.selection)}
+    header |= {"N_EPOCHS": found.n_epochs, "BUNIT": "good epochs"}
+    fitsio.write(str(path), found.counts, extname="N_GOOD", compress="RICE", header=header, clobber=True)
+
+
+def write_map_npz(found: "EpochMap", path: Path | str) -> None:
+    """Write a map as numpy's npz.
+
+    It holds ``n_good_epochs`` (int16 [y, x]), ``n_epochs``, ``tilename``, ``band``, ``selection``, ``wcs``
+    (the coadd's WCS keywords, JSON) and ``position_offset``, which is added to zero-based coordinates
+    before that WCS.
+
+    Parameters
+    ----------
+    found : EpochMap
+        What to write.
+    path : path
+        Where to; an existing file is replaced.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    with Path(path).open("wb") as file:
+        np.savez_compressed(
+            file,
+            n_good_epochs=found.counts,
+            n_epochs=found.n_epochs,
+            tilename=found.grid.tilename,
+            band=found.grid.band,
+            selection=str(found.selection),
+            wcs=json.dumps(dict(found.grid.wcs.keywords)),
+            position_offset=found.grid.offset,
+        )

@@ -1,19 +1,17 @@
 """The masks that a sum over epochs counts."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...schema.criteria import Criterion, Selection
 from ..filters import Filters
-
-if TYPE_CHECKING:
-    from ..catalogue import Catalogue
-    from ..mask import Mask
+from ..masks.mask import Mask
+from ..source import Source
 
 __all__ = ["counted_masks"]
 
 
-def counted_masks(catalogue: "Catalogue", selection: Selection | None, **filters: Any) -> "Iterator[Mask]":
+def counted_masks(source: Source, selection: Selection | None, **filters: Any) -> Iterator[Mask]:
     """Yield the masks of epochs, file by file, that a map or an area is made of.
 
     Epochs without an SE segmentation map stay out, as they do of the views' sums, unless the
@@ -21,7 +19,7 @@ def counted_masks(catalogue: "Catalogue", selection: Selection | None, **filters
 
     Parameters
     ----------
-    catalogue : Catalogue
+    source : Source
         Where they are.
     selection : Selection or None
         The definition of good.
@@ -35,9 +33,9 @@ def counted_masks(catalogue: "Catalogue", selection: Selection | None, **filters
     """
     Filters.of(**filters)
     wanted = Selection.of(selection)
-    wanted.reject(catalogue.database.identity.bit_names)
-    wanted.growths(catalogue.database.identity.bit_names)
+    wanted.reject(source.database.identity.bit_names)
+    wanted.growths(source.database.identity.bit_names)
     every = Criterion.SE_SEG in wanted.ignore
-    for mask in catalogue.masks(**filters):
+    for mask in source.masks(filters):
         if every or mask.row is None or mask.row["se_seg_used"]:
             yield mask

@@ -3,22 +3,20 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import hpgeom
 import numpy as np
 import numpy.typing as npt
 
 from ...schema.criteria import Selection
-from ...schema.directions import Directions
 from ...schema.errors import UsageError
-from ...schema.footprint import UniqueRegion
+from ...schema.wcs.footprint import UniqueRegion
+from ...schema.wcs.pixeltosky import Directions
+from ..masks.mask import Mask
+from ..source import Source
 from .coaddgrid import find_grid
 from .countedmasks import counted_masks
-
-if TYPE_CHECKING:
-    from ..catalogue import Catalogue
-    from ..mask import Mask
 
 __all__ = ["healsparse_map"]
 
@@ -34,7 +32,7 @@ _FINEST = 1 << 29
 
 
 def healsparse_map(
-    catalogue: "Catalogue",
+    source: Source,
     statistic: str = "fraction",
     *,
     nside: int = 4096,
@@ -49,7 +47,7 @@ def healsparse_map(
 
     Parameters
     ----------
-    catalogue : Catalogue
+    source : Source
         Where the masks are.
     statistic : str
         ``"fraction"``: good pixels over all pixels of the epochs whose centre falls into the HEALPix
@@ -89,7 +87,7 @@ def healsparse_map(
         import healsparse  # an extra
     except ModuleNotFoundError as error:
         raise UsageError("healsparse is not installed: pip install 'goodpix[maps]'") from error
-    found = _total(_tallies(catalogue, selection, int(nside), unique, filters))
+    found = _total(_tallies(source, selection, int(nside), unique, filters))
     if statistic == "fraction":
         values: npt.NDArray[Any] = (found.n_good / found.n_pixels).astype(np.float32)
     else:
@@ -105,7 +103,7 @@ def _check_resolution(name: str, number: object) -> None:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Tally:
+class _CellCounts:
     """What falls into some HEALPix pixels; all of shape (n,), int64."""
 
     hpix: npt.NDArray[np.int64]
@@ -114,7 +112,7 @@ class _Tally:
     n_epochs: npt.NDArray[np.int64]
 
     @classmethod
-    def summed(cls, parts: "Sequence[_Tally]") -> "_Tally":
+    def summed(cls, parts: "Sequence[_CellCounts]") -> "_CellCounts":
         """Return one with each HEALPix pixel once, in order."""
         nothing = np.empty(0, np.int64)
         every = np.concatenate([nothing, *(part.hpix for part in parts)])
@@ -128,27 +126,27 @@ class _Tally:
         return cls(hpix[starts], *sums)
 
 
-def _total(tallies: Iterator[_Tally]) -> _Tally:
+def _total(tallies: Iterator[_CellCounts]) -> _CellCounts:
     """Return the sum, adding up now and then so that a survey's fits in memory."""
-    waiting: list[_Tally] = []
+    waiting: list[_CellCounts] = []
     for each in tallies:
         waiting.append(each)
         if sum(part.hpix.size for part in waiting[1:]) > _WAITING:
-            waiting = [_Tally.summed(waiting)]
-    return _Tally.summed(waiting)
+            waiting = [_CellCounts.summed(waiting)]
+    return _CellCounts.summed(waiting)
 
 
 def _tallies(
-    catalogue: "Catalogue", selection: Selection | None, nside: int, unique: bool, filters: dict[str, Any]
-) -> Iterator[_Tally]:
-    masks = counted_masks(catalogue, selection, **filters)
+    source: Source, selection: Selection | None, nside: int, unique: bool, filters: dict[str, Any]
+) -> Iterator[_CellCounts]:
+    masks = counted_masks(source, selection, **filters)
     for (tilename, band), of_tile in groupby(masks, lambda mask: (mask.key.tilename, mask.key.band)):
-        region = find_grid(catalogue.database, tilename, band).region if unique else None
+        region = find_grid(source.database, tilename, band).region if unique else None
         for mask in of_tile:
             yield _tally(mask, mask.good(selection), nside, region)
 
 
-def _tally(mask: "Mask", good: npt.NDArray[np.bool_], nside: int, region: UniqueRegion | None) -> _Tally:
+def _tally(mask: Mask, good: npt.NDArray[np.bool_], nside: int, region: UniqueRegion | None) -> _CellCounts:
     """Return what one epoch has in each HEALPix pixel."""
     directions = Directions(mask.wcs, mask.shape, mask.position_offset)
     columns = np.ascontiguousarray(good.T)
@@ -162,13 +160,13 @@ def _tally(mask: "Mask", good: npt.NDArray[np.bool_], nside: int, region: Unique
             hpix, is_good = hpix[inside], is_good[inside]
         if hpix.size:
             parts.append(_stretches(hpix, is_good))
-    found = _Tally.summed(parts)
-    return _Tally(found.hpix, found.n_pixels, found.n_good, (found.n_good > 0).astype(np.int64))
+    found = _CellCounts.summed(parts)
+    return _CellCounts(found.hpix, found.n_pixels, found.n_good, (found.n_good > 0).astype(np.int64))
 
 
-def _stretches(hpix: npt.NDArray[np.int64], good: npt.NDArray[np.bool_]) -> _Tally:
+def _stretches(hpix: npt.NDArray[np.int64], good: npt.NDArray[np.bool_]) -> _CellCounts:
     """Return what each stretch of pixels within one HEALPix pixel has: neighbours mostly lie in the same."""
     starts = np.append(0, np.flatnonzero(hpix[1:] != hpix[:-1]) + 1)
     n_pixels = np.diff(starts, append=hpix.size)
     n_good = np.add.reduceat(good, starts, dtype=np.int64)
-    return _Tally(hpix[starts], n_pixels, n_good, np.zeros(starts.size, np.int64))
+    return _CellCounts(hpix[starts], n_pixels, n_good, np.zeros(starts.size, np.int64))

@@ -2,21 +2,19 @@
 
 from collections.abc import Iterable
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ...schema.criteria import Selection
 from ...schema.errors import UsageError
-from ...schema.inversemap import inverse_map, mark_covered
-from ...schema.solidangle import solid_angles
+from ...schema.wcs.inversemap import inverse_map, mark_covered
+from ...schema.wcs.solidangle import solid_angles
+from ..masks.mask import Mask
+from ..source import Source
 from .coaddgrid import CoaddGrid, find_grid
 from .countedmasks import counted_masks
-
-if TYPE_CHECKING:
-    from ..catalogue import Catalogue
-    from ..mask import Mask
 
 __all__ = ["sky_area"]
 
@@ -24,7 +22,7 @@ __all__ = ["sky_area"]
 _ROWS = 256
 
 
-def sky_area(catalogue: "Catalogue", selection: Selection | None = None, **filters: Any) -> float:
+def sky_area(source: Source, selection: Selection | None = None, **filters: Any) -> float:
     """Return the area on the sky that is good in at least one of some epochs, each spot once.
 
     Per tile it is the union over all epochs, of all bands, of the coadd pixels whose centre lies in a
@@ -34,7 +32,7 @@ def sky_area(catalogue: "Catalogue", selection: Selection | None = None, **filte
 
     Parameters
     ----------
-    catalogue : Catalogue
+    source : Source
         Where the masks are.
     selection : Selection, optional
         A definition of good other than the default.
@@ -51,19 +49,19 @@ def sky_area(catalogue: "Catalogue", selection: Selection | None = None, **filte
     UsageError
         If the bands of a tile have coadds of different pixels or unique regions: ask for one band at a time.
     """
-    masks = counted_masks(catalogue, selection, **filters)
+    masks = counted_masks(source, selection, **filters)
     return sum(
-        (_tile_area(catalogue, of_tile, selection) for _, of_tile in groupby(masks, lambda mask: mask.key.tilename)),
+        (_tile_area(source, of_tile, selection) for _, of_tile in groupby(masks, lambda mask: mask.key.tilename)),
         0.0,
     )
 
 
-def _tile_area(catalogue: "Catalogue", masks: "Iterable[Mask]", selection: Selection | None) -> float:
+def _tile_area(source: Source, masks: Iterable[Mask], selection: Selection | None) -> float:
     """Return the area of one tile; there is one mask at least."""
     grid: CoaddGrid | None = None
     covered: npt.NDArray[np.bool_] = np.empty((0, 0), np.bool_)
     for (tilename, band), of_band in groupby(masks, lambda mask: (mask.key.tilename, mask.key.band)):
-        found = find_grid(catalogue.database, tilename, band)
+        found = find_grid(source.database, tilename, band)
         if grid is None:
             grid, covered = found, np.zeros(found.shape, np.bool_)
         elif not grid.same_sky(found):

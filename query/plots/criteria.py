@@ -8,8 +8,7 @@ from ...schema.criteria import Criterion
 from ..palette import CRITERION_COLOURS, TEXT_COLOUR, in_band_order
 from ..summary.criteria import criteria_costs
 from .reasons import CRITERION_LABELS
-from .style import in_one_look, new_axes, say_nothing, tidy, title
-from .words import filter_words
+from .style import filter_words, in_one_look, new_axes, say_nothing, tidy, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,15 +11,16 @@ from .style import (
     HATCH,
     OUTLINE,
     colour_bar,
+    filter_words,
     in_one_look,
     limits,
     new_axes,
     no_data_patch,
     say_nothing,
+    statistic_words,
     tidy,
     title,
 )
-from .words import filter_words, statistic_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,15 +8,14 @@ import numpy.typing as npt
 
 from ...schema.criteria import Criterion, Selection
 from ...schema.errors import FitsFileError, PlaneError, UsageError
-from ..imagebehind import grey_levels, image_behind
 from ..palette import GOOD_COLOUR
+from .image import grey_levels, image_behind
+from .masklike import MaskLike
 from .reasons import REASONS, reason_image
 from .style import in_one_look, new_axes, title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from ..mask import Mask
 
 __all__ = ["plot_mask", "thumbnail"]
 
@@ -26,7 +25,7 @@ _OPACITY = 0.45
 
 @in_one_look
 def plot_mask(
-    mask: "Mask", selection: Selection | None = None, *, over: str | None = None, ax: "Axes | None" = None
+    mask: MaskLike, selection: Selection | None = None, *, over: str | None = None, ax: "Axes | None" = None
 ) -> "Axes":
     """Draw good and bad pixels of a mask, coloured by reason.
 
@@ -60,7 +59,8 @@ def plot_mask(
     if ax is None:
         height = min(max(5.0 * ny / nx, 4.0), 9.0)
         ax = new_axes(height * nx / ny + 3.4, height + 1.2)
-    extent = (mask.x0 - 0.5, mask.x0 + nx - 0.5, mask.y0 - 0.5, mask.y0 + ny - 0.5)
+    place = mask.place
+    extent = (place.x0 - 0.5, place.x1 - 0.5, place.y0 - 0.5, place.y1 - 0.5)
     shown = reason_image(mask, selection)
     missing = _draw_image(ax, mask, shown == 0, extent) if over else ""
     behind = bool(over) and not missing
@@ -89,7 +89,7 @@ def plot_mask(
     return ax
 
 
-def thumbnail(mask: "Mask", size: int = 512) -> bytes | None:
+def thumbnail(mask: MaskLike, size: int = 512) -> bytes | None:
     """Return a PNG of a mask, coloured by reason, of at most `size` pixels a side; None without matplotlib."""
     try:
         from matplotlib.image import imsave
@@ -113,7 +113,7 @@ def _colours(opacity: float, *, over_image: bool = False) -> npt.NDArray[np.uint
 
 
 def _draw_image(
-    ax: "Axes", mask: "Mask", good: npt.NDArray[np.bool_], extent: tuple[float, float, float, float]
+    ax: "Axes", mask: MaskLike, good: npt.NDArray[np.bool_], extent: tuple[float, float, float, float]
 ) -> str:
     """Draw the image that a mask is of, in grey; return why it cannot be, if so."""
     try:
@@ -127,7 +127,7 @@ def _draw_image(
     return ""
 
 
-def _title(mask: "Mask", selection: Selection | None) -> list[str]:
+def _title(mask: MaskLike, selection: Selection | None) -> list[str]:
     key, (ny, nx) = mask.key, mask.shape
     what = {"epoch": f"exposure {key.expnum}, CCD {key.ccdnum}", "coadd": "coadd"}.get(key.kind, str(key))
     shown = mask if selection is None or selection.by_pixel else mask.recut(selection)

@@ -6,10 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..palette import OUTLIER_COLOUR, band_colour, in_band_order
-from ..summary.outliers import outliers
 from ..summary.overtime import over_time
-from .style import band_marker, in_one_look, new_axes, say_nothing, tidy, title
-from .words import filter_words, statistic_words
+from ..summary.statistic import outliers
+from .style import band_marker, filter_words, in_one_look, new_axes, say_nothing, statistic_words, tidy, title
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from ...schema.wcs import unit_vectors
+from ...schema.wcs.solution import unit_vectors
 
 __all__ = ["Exit", "Flat", "Line", "graticule"]
 

@@ -1,16 +1,13 @@
 """Which reason a picture shows of each bad pixel."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from ...schema.criteria import OWN_CUT, Criterion, Selection
 from ..palette import CRITERION_COLOURS, OVER_IMAGE_COLOURS, OWN_CUT_COLOUR
-
-if TYPE_CHECKING:
-    from ..mask import Mask
+from .masklike import MaskLike
 
 __all__ = ["CRITERION_LABELS", "REASONS", "Reason", "reason_image"]
 
@@ -65,7 +62,7 @@ REASONS = (
 """Where several criteria fail the first of these is shown: what says most about the pixel comes first."""
 
 
-def reason_image(mask: "Mask", selection: Selection | None = None) -> npt.NDArray[np.uint8]:
+def reason_image(mask: MaskLike, selection: Selection | None = None) -> npt.NDArray[np.uint8]:
     """Return what a picture shows at each pixel.
 
     Returns

@@ -2,13 +2,14 @@
 
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ..palette import DIVERGING, NO_DATA_COLOUR, SEQUENTIAL, TEXT_COLOUR
+from ..summary.statistic import RATIOS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,11 +22,13 @@ __all__ = [
     "band_marker",
     "colour_bar",
     "colour_scale",
+    "filter_words",
     "in_one_look",
     "limits",
     "new_axes",
     "no_data_patch",
     "say_nothing",
+    "statistic_words",
     "tidy",
     "title",
 ]
@@ -175,3 +178,28 @@ def no_data_patch(label: str = "no data") -> "Patch":
     from matplotlib.patches import Patch
 
     return Patch(facecolor=NO_DATA_COLOUR, edgecolor=TEXT_COLOUR, hatch=HATCH, linewidth=0.5, label=label)
+
+
+def statistic_words(name: str) -> str:
+    """Return a statistic with what it is made of, such as ``fraction_good_se = n_good_se / n_pixels``."""
+    if ":" in name:
+        return f"pixels with bit {name} / n_pixels"
+    ratio = RATIOS.get(name)
+    if ratio is not None:
+        return f"{name} = {ratio.part} / {ratio.whole}"
+    return name
+
+
+def filter_words(filters: Mapping[str, Any]) -> str:
+    """Return filters as a title names them, such as ``band r, nite 20150101:20151231``; empty without any."""
+    return ", ".join(f"{name} {_value(value)}" for name, value in filters.items() if value is not None)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, slice):
+        return ":".join("" if each is None else str(each) for each in (value.start, value.stop))
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {each}" for name, each in value.items())
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return " ".join(_value(each) for each in value)
+    return str(value)

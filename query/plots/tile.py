@@ -1,6 +1,6 @@
 """Pictures of what lies on a coadd's pixels."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +10,8 @@ from ..palette import NO_DATA_COLOUR
 from .style import colour_scale, in_one_look, new_axes, title
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
-
-    from ..catalogue import Catalogue
 
 __all__ = ["plot_counts", "plot_tile", "reduced"]
 
@@ -20,8 +19,16 @@ __all__ = ["plot_counts", "plot_tile", "reduced"]
 _SHOWN = 1600
 
 
+class CoaddCounts(Protocol):
+    """Numbers of good epochs on coadds, as a `goodpix.Catalogue` has them."""
+
+    def good_epoch_map(self, tilename: str, band: str, selection: Selection | None = None) -> npt.NDArray[np.int16]: ...
+
+    def tiles(self, **filters: Any) -> "pd.DataFrame": ...
+
+
 def plot_tile(
-    cat: "Catalogue", tilename: str, band: str, selection: Selection | None = None, *, ax: "Axes | None" = None
+    cat: CoaddCounts, tilename: str, band: str, selection: Selection | None = None, *, ax: "Axes | None" = None
 ) -> "Axes":
     """Draw how many epochs are good at each pixel of a tile's coadd.
 

@@ -9,7 +9,7 @@ from ...schema.tables import bit_count, ccd_bit_night, ccd_night, coadd
 from ..filters import Filters
 from ..frames import read_frame
 from ..listings import Listings
-from .needed import check_tables
+from .statistic import check_tables
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,9 +12,7 @@ from ..filters import Filters
 from ..focalplane import FOCAL_PLANE, HALVES
 from ..frames import read_frame
 from ..listings import Listings
-from .needed import check_tables
-from .outliers import outliers
-from .statistic import RATIOS, Statistic
+from .statistic import RATIOS, Statistic, check_tables, outliers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +45,7 @@ def ccd_halves(
         ``ccdnum``, ``detpos`` and ``half`` (a or b), of all 62 CCDs; ``n_ccd_images`` and ``n_nights`` that
         match; ``value``, the median over nights of what each night's CCD images have in sum, or of a count the sum;
         null where there is none. ``outlier`` where it is far from the others, see
-        `goodpix.query.summary.outliers.outliers`.
+        `goodpix.query.summary.statistic.outliers`.
 
     Raises
     ------

@@ -10,8 +10,7 @@ from ...schema.views import VIEWS
 from ..filters import Filters
 from ..frames import read_frame
 from ..listings import Listings
-from .needed import check_tables
-from .statistic import Statistic, statistics_of
+from .statistic import Statistic, check_tables, statistics_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import sqlalchemy as sa
 
 from ...schema.criteria import COADD_CRITERIA, Criterion
-from ...schema.errors import UnknownNameError, UsageError
+from ...schema.errors import CatalogueVersionError, UnknownNameError, UsageError
+from ..listings import Listings
 
-__all__ = ["RATIOS", "Ratio", "Statistic", "statistics_of"]
+__all__ = ["RATIOS", "Ratio", "Statistic", "check_tables", "outliers", "statistics_of"]
 
 Expression = sa.ColumnElement[Any]
 
@@ -133,3 +136,47 @@ def _total(column: Expression) -> Expression:
 def _ratio_of_sums(part: Expression, whole: Expression) -> Expression:
     both = [sa.func.sum(sa.case((other.is_not(None), each))) for each, other in ((part, whole), (whole, part))]
     return sa.cast(both[0], sa.Double) / sa.func.nullif(sa.cast(both[1], sa.Double), 0.0)
+
+
+def check_tables(cat: Listings, *tables: sa.Table) -> None:
+    """Raise an error that names the cure where a catalogue does not have all of some tables.
+
+    Raises
+    ------
+    CatalogueVersionError
+        If one is not there.
+    """
+    with cat.database.engine.connect() as connection:
+        inspector = sa.inspect(connection)
+        missing = [table.name for table in tables if not inspector.has_table(table.name)]
+    if missing:
+        raise CatalogueVersionError(
+            f"the catalogue has no table {missing[0]}, which came with a later version: goodpix db upgrade makes it"
+        )
+
+
+_SIGMAS, _LEAST = 5.0, 0.01
+_TO_SIGMA = 1.4826
+
+
+def outliers(value: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Return which of some numbers are far from the others.
+
+    Parameters
+    ----------
+    value : ndarray of float64, shape (n,)
+        The numbers; NaN is none.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+        Where one differs from the median by more than five standard deviations, as 1.4826 times the median deviation
+        gives them, and by more than a hundredth of the median; never where there is none.
+    """
+    known = value[np.isfinite(value)]
+    if known.size == 0:
+        return np.zeros(value.shape, np.bool_)
+    median = float(np.median(known))
+    sigma = _TO_SIGMA * float(np.median(np.abs(known - median)))
+    far: npt.NDArray[np.bool_] = np.abs(value - median) > max(_SIGMAS * sigma, _LEAST * abs(median))
+    return far

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Page, expect
 
-from goodpix.query.dashboard.serve import DashboardServer
+from goodpix.query.dashboard.server import DashboardServer
 
 __all__ = ["Dashboard", "Watched", "at", "drag", "open_page", "parameters"]
 

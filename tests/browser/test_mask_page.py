@@ -16,7 +16,7 @@ from PIL import Image, ImageColor
 from playwright.sync_api import FloatRect, Page, expect
 
 import goodpix
-from goodpix.query.dashboard.openmask import OpenMask, OpenMasks
+from goodpix.query.dashboard.mask.openmask import OpenMask, OpenMasks
 from goodpix.query.palette import GOOD_COLOUR
 from goodpix.query.plots.reasons import REASONS
 from goodpix.schema.rows import MaskKey

@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 import goodpix
+from goodpix.ingest.database.opening import open_for_writing
 from goodpix.ingest.infofile import campaign_of
-from goodpix.query.dashboard.wording import count, fraction
-from goodpix.schema.database import open_for_writing
+from goodpix.query.dashboard.look.format import count, fraction
 
 from .conftest import NEIGHBOUR, PATIENCE_MS, SCREENSHOTS
 from .dashboard import Dashboard, Watched, at, drag, open_page, parameters

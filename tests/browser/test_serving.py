@@ -16,7 +16,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import goodpix
-from goodpix.query.dashboard.serve import DashboardServer
+from goodpix.query.dashboard.server import DashboardServer
+from goodpix.query.source import open_source
 from goodpix.schema.errors import UsageError
 
 from .conftest import PROXY, Serve
@@ -94,12 +95,12 @@ def test_ctrl_c_ends_it(serve: Serve) -> None:
     ],
 )
 def test_a_password_that_is_none_is_refused(
-    catalogue: goodpix.Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, said: str
+    demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, said: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("list.json").write_text('["someone"]')
-    with pytest.raises(UsageError, match=re.escape(said)):
-        DashboardServer(catalogue, basic_auth=given)
+    with open_source(demo / "goodpix.db") as source, pytest.raises(UsageError, match=re.escape(said)):
+        DashboardServer(source, basic_auth=given)
 
 
 def test_a_port_that_is_taken_is_one_line(demo: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 import goodpix
 from goodpix.schema.errors import MaskFileError
 from goodpix.schema.maskfile import MaskFile, MaskFileWriter
-from goodpix.schema.masksroot import MasksRoot
+from goodpix.schema.store.masksroot import MasksRoot
 
 from ..integration.damage import flip, mask_path, runs_of
 from ..integration.survey import SPEC, Survey

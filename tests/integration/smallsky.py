@@ -15,13 +15,13 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 import goodpix
+from goodpix.ingest.database.opening import open_for_writing
+from goodpix.ingest.database.writer import Writer
 from goodpix.ingest.tile import Receipt, StoredRow
-from goodpix.ingest.writer import Writer
-from goodpix.schema.database import open_for_writing
-from goodpix.schema.footprint import Footprint, footprint
-from goodpix.schema.rle import Runs, encode
+from goodpix.schema.masks.rle import Runs, encode
 from goodpix.schema.rows import CoaddFacts, EpochFacts, MaskRow
-from goodpix.schema.wcs import Wcs, unit_vectors
+from goodpix.schema.wcs.footprint import Footprint, footprint
+from goodpix.schema.wcs.solution import Wcs, unit_vectors
 
 from ..rows import coadd_row, epoch_row, flags_image, write_masks
 

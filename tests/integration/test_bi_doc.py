@@ -16,8 +16,8 @@ import pytest
 import sqlalchemy as sa
 
 import goodpix
+from goodpix.ingest.database.summaries import fill_summaries
 from goodpix.schema.bits import DES_Y6
-from goodpix.schema.summaries import fill_summaries
 
 from ..sums import NIGHTS, Row, make_catalogue
 

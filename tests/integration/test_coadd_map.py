@@ -12,6 +12,7 @@ from astropy.wcs import WCS
 import goodpix
 from goodpix.query.maps.coaddmap import EpochMap, epoch_map
 from goodpix.query.plots.tile import reduced
+from goodpix.query.source import open_source
 from goodpix.schema.errors import MaskNotFoundError, UnknownNameError, UsageError
 
 from .conftest import Run
@@ -37,8 +38,8 @@ def plain_map(catalogue: goodpix.Catalogue, band: str, selection: goodpix.Select
 
 
 def made(survey: Survey, selection: goodpix.Selection | None = None) -> EpochMap:
-    with survey.catalogue() as catalogue:
-        return epoch_map(catalogue, TILE, "r", selection)
+    with open_source(survey.database) as source:
+        return epoch_map(source, TILE, "r", selection)
 
 
 @pytest.fixture

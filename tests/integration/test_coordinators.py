@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 import goodpix
 from goodpix.benchmarks.postgres import Server
-from goodpix.schema import patience
-from goodpix.schema.database import open_for_writing
+from goodpix.ingest.database import retry
+from goodpix.ingest.database.opening import open_for_writing
 from goodpix.schema.errors import CatalogueBusyError, CatalogueError
 
 from ..conftest import new_database
@@ -214,7 +214,7 @@ def test_server_that_is_started_again_is_waited_for(
 def test_server_that_stays_away_ends_the_run_with_a_sentence(
     survey: Survey, own_server: Server, own_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "PATIENCE", 0.3)
+    monkeypatch.setattr(retry, "PATIENCE", 0.3)
     with pytest.raises(CatalogueError, match=r"does not answer any more \(.*\): what is stored is kept") as raised:
         survey.ingest(db=own_database, progress=after_the_first(own_server.stop))
     assert "\n" not in str(raised.value)
@@ -246,7 +246,7 @@ def test_second_ingest_into_sqlite_exits_2_and_names_the_first(survey: Survey, c
 def test_postgres_is_not_rebuilt_under_an_ingest(
     survey: Survey, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("goodpix.schema.advisorylocks._PATIENCE", 0.0)
+    monkeypatch.setattr("goodpix.ingest.database.locks._PATIENCE", 0.0)
 
     def rebuild() -> None:
         with pytest.raises(CatalogueBusyError, match="is being written by goodpix, process"):

@@ -15,7 +15,7 @@ import pytest
 from distributed import Client, LocalCluster
 from distributed.utils import get_mp_context
 
-from goodpix.ingest.daskcluster import dask_executor
+from goodpix.cli.ingest import dask_executor
 from goodpix.schema.errors import UsageError
 
 from .conftest import Run
@@ -47,7 +47,7 @@ def cluster(meds_dir: Path) -> Iterator[LocalCluster]:
     }
     with dask.config.set(settings):
         # a worker takes the place of one that is killed without loading everything again
-        get_mp_context().set_forkserver_preload(["distributed", "goodpix.ingest.preloaded"])
+        get_mp_context().set_forkserver_preload(["distributed", "goodpix.ingest.preload"])
         with LocalCluster(
             processes=True,
             n_workers=2,

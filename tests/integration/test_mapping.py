@@ -16,15 +16,15 @@ from astropy.wcs import WCS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goodpix.ingest.coaddflags import CoaddFlags
 from goodpix.ingest.direct import Side, direct_positions
-from goodpix.ingest.flagging import flag_epoch
-from goodpix.ingest.pixels import PlaneRows
-from goodpix.ingest.sharedarray import SharedArray
+from goodpix.ingest.images.coaddflags import CoaddFlags
+from goodpix.ingest.images.flagging import flag_epoch
+from goodpix.ingest.images.pixels import PlaneRows
+from goodpix.ingest.images.sharedarray import SharedArray
 from goodpix.schema.criteria import Criterion
-from goodpix.schema.pixelmap import PixelMap, RationalMap, WcslibMap, pixel_map, rational_row
-from goodpix.schema.rle import decode
-from goodpix.schema.wcs import Wcs
+from goodpix.schema.masks.rle import decode
+from goodpix.schema.wcs.pixelmap import PixelMap, RationalMap, WcslibMap, pixel_map, rational_row
+from goodpix.schema.wcs.solution import Wcs
 
 Card = str | int | float
 Cards = dict[str, Card]

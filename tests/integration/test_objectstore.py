@@ -18,12 +18,12 @@ import pytest
 
 import goodpix
 from goodpix.ingest import inputs
-from goodpix.schema import parquetfile
 from goodpix.schema.errors import CatalogueError, MaskFileError, StoreError
 from goodpix.schema.maskfile import MaskFile
-from goodpix.schema.masksroot import MasksRoot
-from goodpix.schema.objectstore import ObjectStore
-from goodpix.schema.rle import Runs
+from goodpix.schema.masks.rle import Runs
+from goodpix.schema.store import parquet
+from goodpix.schema.store.bucket import ObjectStore
+from goodpix.schema.store.masksroot import MasksRoot
 
 from ..rows import epoch_row, write_masks
 from .conftest import Run
@@ -443,7 +443,7 @@ def test_one_mask_of_fifty_takes_two_requests_and_a_part_of_the_file(
 def test_footer_that_is_longer_than_most_takes_one_request_more(
     bucket: Bucket, long_file: tuple[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parquetfile, "_TAIL", 1000)
+    monkeypatch.setattr(parquet, "_TAIL", 1000)
     name, content = long_file
     bucket.put(name, content)
     bucket.asked()

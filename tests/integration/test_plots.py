@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 import goodpix
-from goodpix.query.imagebehind import grey_levels, image_behind
 from goodpix.query.plots import REASONS, plot_mask, plot_tile, reason_image
+from goodpix.query.plots.image import grey_levels, image_behind
 from goodpix.schema.errors import PlaneError, UsageError
 
 from ..pictures import within_its_figure

@@ -20,7 +20,7 @@ from goodpix import Selection
 from goodpix.schema.bits import DES_Y6
 from goodpix.schema.criteria import Criterion
 from goodpix.schema.errors import MaskFileError, UnknownNameError, UsageError
-from goodpix.schema.wcs import unit_vectors
+from goodpix.schema.wcs.solution import unit_vectors
 
 from .conftest import Run
 from .smallsky import SCALE, SHAPE, Image, SmallSky

@@ -14,10 +14,11 @@ import sqlalchemy as sa
 
 import goodpix
 from goodpix.benchmarks.postgres import Server
+from goodpix.ingest.database.migrate import migrate
+from goodpix.ingest.database.opening import open_for_writing
 from goodpix.schema import tables
-from goodpix.schema.database import REVISION, open_for_writing
+from goodpix.schema.database import REVISION
 from goodpix.schema.errors import CatalogueError
-from goodpix.schema.upgrading import migrate
 from goodpix.schema.views import VIEWS
 
 from .conftest import Run

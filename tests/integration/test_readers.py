@@ -12,9 +12,9 @@ import pytest
 
 from goodpix.schema.counts import Counts
 from goodpix.schema.maskfile import MASK_SCHEMA
-from goodpix.schema.masksroot import MasksRoot
-from goodpix.schema.rle import Runs
+from goodpix.schema.masks.rle import Runs
 from goodpix.schema.rows import MaskRow
+from goodpix.schema.store.masksroot import MasksRoot
 from goodpix.schema.tables import names
 
 from ..rows import TILE, coadd_and_epochs, coadd_row, epoch_row, folder_of, some_runs, write_masks

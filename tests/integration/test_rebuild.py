@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 import goodpix
-from goodpix.ingest.upkeep import swapping
+from goodpix.ingest.database import replace
 
 from .conftest import Run
 from .damage import all_rows, change, flip_mask, make_older, mask_path
@@ -180,7 +180,7 @@ def test_database_of_another_catalogue_is_never_replaced(stored: Survey, ingeste
 
 def test_database_in_use_is_not_replaced(stored: Survey, monkeypatch: pytest.MonkeyPatch) -> None:
     before = all_rows(stored.database)
-    monkeypatch.setattr(swapping, "PATIENCE", 0.1)
+    monkeypatch.setattr(replace, "PATIENCE", 0.1)
     with closing(sqlite3.connect(stored.database, isolation_level=None)) as user:
         user.execute("BEGIN IMMEDIATE")
         with pytest.raises(goodpix.GoodpixError, match="is in use"):

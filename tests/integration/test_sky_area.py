@@ -8,7 +8,7 @@ import pytest
 
 import goodpix
 from goodpix.schema.errors import UnknownNameError, UsageError
-from goodpix.schema.wcs import Wcs, unit_vectors
+from goodpix.schema.wcs.solution import Wcs, unit_vectors
 
 from .neighbours import NEIGHBOUR, SELECTIONS, epoch_positions, inside_region, nearest, sky_of_pixels
 from .survey import SPEC, Survey, records

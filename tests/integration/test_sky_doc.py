@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from goodpix.query.background.definitions import DEFINITION_COLUMNS
+from goodpix.query.background.maskwidth import WIDTH_COLUMNS
 from goodpix.query.background.skyrow import STATISTICS, SkyRow
-from goodpix.query.background.widths import WIDTH_COLUMNS
 from goodpix.schema.columns import columns
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "sky.md").read_text()

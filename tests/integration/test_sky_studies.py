@@ -15,7 +15,7 @@ from photutils.background import Background2D, MedianBackground
 import goodpix
 from goodpix.ingest.synthetic import RESIDUAL_LEVEL, make_tile
 from goodpix.query.background.definitions import DEFINITION_COLUMNS
-from goodpix.query.background.widths import WIDTH_COLUMNS
+from goodpix.query.background.maskwidth import WIDTH_COLUMNS
 from goodpix.query.plots import plot_definitions, plot_mask_width
 from goodpix.schema.errors import FitsFileError, InputChangedError, MaskNotFoundError, UsageError
 

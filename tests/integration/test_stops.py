@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from goodpix.ingest.sharedarray import remove_leftovers, scratch_folder
+from goodpix.ingest.images.sharedarray import remove_leftovers, scratch_folder
 
 from ..faults.commands import Command, Forks
 from ..waiting import until

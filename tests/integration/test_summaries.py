@@ -11,9 +11,10 @@ import pytest
 import sqlalchemy as sa
 
 import goodpix
-from goodpix.schema.database import REVISION, open_for_writing
+from goodpix.ingest.database.migrate import migrate, upgrade
+from goodpix.ingest.database.opening import open_for_writing
+from goodpix.schema.database import REVISION
 from goodpix.schema.errors import CatalogueError, CatalogueVersionError
-from goodpix.schema.upgrading import migrate, upgrade
 from goodpix.schema.views import VIEWS
 
 from ..plainsums import assert_summaries_are_true

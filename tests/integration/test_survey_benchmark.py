@@ -24,10 +24,10 @@ from goodpix.benchmarks.survey.databases import DATABASES, Loaded, sqlite_survey
 from goodpix.benchmarks.survey.questions import QUESTIONS
 from goodpix.benchmarks.survey.sky import BANDS, CCD_SHAPE
 from goodpix.benchmarks.survey.synthetic import Survey
+from goodpix.ingest.database.opening import open_for_writing
 from goodpix.schema import tables
-from goodpix.schema.database import open_for_writing
-from goodpix.schema.footprint import footprint
-from goodpix.schema.wcs import Wcs
+from goodpix.schema.wcs.footprint import footprint
+from goodpix.schema.wcs.solution import Wcs
 
 from ..plainsums import assert_summaries_are_true
 from .survey import records

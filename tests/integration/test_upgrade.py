@@ -10,10 +10,11 @@ import pytest
 import sqlalchemy as sa
 
 import goodpix
-from goodpix.schema.database import REVISION, open_for_writing
+from goodpix.ingest.database.migrate import migrate
+from goodpix.ingest.database.opening import open_for_writing
+from goodpix.schema.database import REVISION
 from goodpix.schema.errors import CatalogueBusyError, CatalogueVersionError
 from goodpix.schema.tables import metadata
-from goodpix.schema.upgrading import migrate
 
 from .conftest import Run
 from .damage import all_rows
@@ -148,7 +149,7 @@ def test_ingest_makes_a_catalogue_but_never_upgrades_one(survey: Survey, databas
 def test_catalogue_that_is_written_is_not_upgraded(
     survey: Survey, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("goodpix.schema.advisorylocks._PATIENCE", 0.0)
+    monkeypatch.setattr("goodpix.ingest.database.locks._PATIENCE", 0.0)
     with open_for_writing(database_url, masks=survey.masks, campaign="x", wcs_source="image"):
         downgrade(database_url)
         with pytest.raises(CatalogueBusyError, match=r"is being written by .*process"):

@@ -10,7 +10,7 @@ import pytest
 
 import goodpix
 from goodpix.schema.maskfile import MaskFile, MaskFileWriter
-from goodpix.schema.masksroot import MasksRoot
+from goodpix.schema.store.masksroot import MasksRoot
 
 from .conftest import Run
 from .damage import all_rows, change, flip, flip_mask, mask_path

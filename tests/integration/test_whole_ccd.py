@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pytest
 
 import goodpix
-from goodpix.schema.dilation import dilate
 from goodpix.schema.errors import MaskNotFoundError, UsageError
+from goodpix.schema.masks.dilation import dilate
 
 from .neighbours import NEIGHBOUR, SELECTIONS, ingest_neighbours, inside_region, make_neighbours, sky_of_pixels
 from .survey import SPEC, Survey

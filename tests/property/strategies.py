@@ -10,8 +10,8 @@ from hypothesis.extra import numpy as hnp
 from goodpix.schema.amplifiers import Amplifiers, Region
 from goodpix.schema.bits import DES_Y6
 from goodpix.schema.criteria import Criterion, Selection
-from goodpix.schema.rle import Runs, encode
-from goodpix.schema.wcs import Wcs
+from goodpix.schema.masks.rle import Runs, encode
+from goodpix.schema.wcs.solution import Wcs
 
 FlagsImage = npt.NDArray[np.int64]
 

@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goodpix.ingest.coaddflags import CoaddFlags, CodedCoadd, code_coadd
-from goodpix.ingest.flagging import flag_epoch
-from goodpix.ingest.pixels import PlaneFiles, PlaneRows, fold_row
-from goodpix.ingest.sharedarray import SharedArray
+from goodpix.ingest.images.coaddflags import CoaddFlags, CodedCoadd, code_coadd
+from goodpix.ingest.images.flagging import flag_epoch
+from goodpix.ingest.images.pixels import PlaneFiles, PlaneRows, fold_row
+from goodpix.ingest.images.sharedarray import SharedArray
 from goodpix.schema.errors import PlaneError
-from goodpix.schema.footprint import UniqueRegion
-from goodpix.schema.pixelmap import PixelMap, RationalMap, WcslibMap, pixel_map
-from goodpix.schema.rle import decode
+from goodpix.schema.masks.rle import decode
+from goodpix.schema.wcs.footprint import UniqueRegion
+from goodpix.schema.wcs.pixelmap import PixelMap, RationalMap, WcslibMap, pixel_map
 
 from .strategies import plane, shapes, tangent_plane, tangent_planes
 

@@ -5,11 +5,11 @@ import numpy.typing as npt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goodpix.schema.directions import Directions
-from goodpix.schema.inversemap import PolynomialInverse, inverse_map, mark_covered
-from goodpix.schema.nearest import mark_nearest
-from goodpix.schema.pixelmap import pixel_map
-from goodpix.schema.solidangle import solid_angles
+from goodpix.schema.wcs.inversemap import PolynomialInverse, inverse_map, mark_covered
+from goodpix.schema.wcs.nearestpixel import mark_nearest
+from goodpix.schema.wcs.pixelmap import pixel_map
+from goodpix.schema.wcs.pixeltosky import Directions
+from goodpix.schema.wcs.solidangle import solid_angles
 
 from .strategies import shapes, tangent_planes
 

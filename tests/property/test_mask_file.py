@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goodpix.schema.maskfile import MaskFile
-from goodpix.schema.masksroot import MasksRoot
-from goodpix.schema.rle import Runs
+from goodpix.schema.masks.rle import Runs
+from goodpix.schema.store.masksroot import MasksRoot
 
 from ..rows import coadd_row, epoch_row, write_masks
 from .strategies import masks

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from goodpix.query.mask import Mask
+from goodpix.query.masks.mask import Mask
 from goodpix.schema.criteria import Criterion, Selection
-from goodpix.schema.rle import encode
+from goodpix.schema.masks.rle import encode
 from goodpix.schema.rows import MaskKey
 
 from .strategies import FlagsImage, boxes, flags_images, grown_selections

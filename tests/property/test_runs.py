@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from goodpix.query.mask import Mask
+from goodpix.query.masks.mask import Mask
 from goodpix.schema.amplifiers import Amplifiers, Region
 from goodpix.schema.counts import count
 from goodpix.schema.criteria import Criterion, Selection, fold_bmask
-from goodpix.schema.rle import Runs, RunScan, decode, decode_good, encode, sort_starts
+from goodpix.schema.masks.rle import Runs, RunScan, decode, decode_good, encode, sort_starts
 from goodpix.schema.rows import MaskKey
 
 from .strategies import FlagsImage, amplifiers, any_images, boxes, flags_images, masks, selections

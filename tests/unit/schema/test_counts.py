@@ -9,7 +9,7 @@ import pytest
 from goodpix.schema.amplifiers import Amplifiers, Region
 from goodpix.schema.counts import BitCounts, Counts, count, count_coadd
 from goodpix.schema.criteria import Criterion
-from goodpix.schema.rle import encode
+from goodpix.schema.masks.rle import encode
 
 from ...rows import flags_image
 

@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from goodpix.ingest.database.engine import network_filesystem
+from goodpix.ingest.database.opening import open_for_writing
 from goodpix.query.catalogue import Catalogue
 from goodpix.schema import tables
-from goodpix.schema.database import Database, open_for_reading, open_for_writing
-from goodpix.schema.dialects import network_filesystem, reader, side_effects, sqlite_path
+from goodpix.schema.database import Database, open_for_reading
+from goodpix.schema.dialects import reader, side_effects, sqlite_path
 from goodpix.schema.errors import CatalogueError, UsageError
 from goodpix.schema.views import VIEWS
 

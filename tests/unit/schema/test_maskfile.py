@@ -15,9 +15,9 @@ import pytest
 from goodpix.schema.bits import DES_Y6
 from goodpix.schema.errors import MaskFileError
 from goodpix.schema.maskfile import MASK_SCHEMA, MaskFile, MaskFileWriter
-from goodpix.schema.masksroot import FORMAT_VERSION, MasksRoot
-from goodpix.schema.rle import Runs
+from goodpix.schema.masks.rle import Runs
 from goodpix.schema.rows import MaskRow
+from goodpix.schema.store.masksroot import FORMAT_VERSION, MasksRoot
 
 from ...rows import BAND, TILE, coadd_and_epochs, epoch_row, folder_of, some_runs, write_masks
 

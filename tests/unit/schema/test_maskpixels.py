@@ -7,9 +7,9 @@ import pytest
 
 from goodpix.schema.errors import MaskFileError
 from goodpix.schema.maskfile import MaskFile
-from goodpix.schema.masksroot import MasksRoot
-from goodpix.schema.rle import decode
+from goodpix.schema.masks.rle import decode
 from goodpix.schema.rows import MaskKey
+from goodpix.schema.store.masksroot import MasksRoot
 
 from ...rows import TILE, coadd_and_epochs, folder_of, write_masks
 

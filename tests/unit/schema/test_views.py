@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from goodpix.ingest.database.migrate import migrate
+from goodpix.ingest.database.summaries import fill_summaries
 from goodpix.schema import tables
-from goodpix.schema.rle import encode
+from goodpix.schema.masks.rle import encode
 from goodpix.schema.rows import MaskRow
-from goodpix.schema.summaries import fill_summaries
-from goodpix.schema.upgrading import migrate
 from goodpix.schema.views import VIEWS
 
 from ...rows import PIXEL_AREA, TILE, coadd_row, epoch_row

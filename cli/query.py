@@ -1,0 +1,238 @@
+"""The commands that ask a catalogue."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .options import (
+    DEFAULT_DB,
+    Band,
+    Border,
+    Ccdnum,
+    Db,
+    Expnum,
+    FormatOption,
+    Grow,
+    Ignore,
+    IgnoreBit,
+    Max,
+    Min,
+    Nite,
+    Output,
+    Tile,
+    parse_filters,
+    parse_selection,
+)
+from .output import answer, render_table, say, write_output
+
+__all__ = ["AS_THEY_STAND", "LISTINGS", "at", "dashboard", "epoch_map", "epochs", "info", "listing", "mask", "sql"]
+
+# Imports in function bodies: they bring numba, pandas and SQL, which the help must not wait for.
+
+
+LISTINGS = {
+    "tiles": "List tiles: sums over their epochs, and their coadd.",
+    "ccds": "List CCD images, each once, however many tiles hold it.",
+    "exposures": "List exposures: sums over their CCD images.",
+    "bits": "List how many pixels each mask bit costs each epoch.",
+    "failures": "List what failed, and why.",
+}
+
+
+def listing(name: str) -> Callable[..., None]:
+    """Return a command that lists what the `Catalogue` method of that name gives."""
+
+    def command(
+        db: Db = DEFAULT_DB,
+        tile: Tile = None,
+        band: Band = None,
+        expnum: Expnum = None,
+        ccdnum: Ccdnum = None,
+        nite: Nite = None,
+        min_: Min = None,
+        max_: Max = None,
+        format_: FormatOption = None,
+        output: Output = None,
+    ) -> None:
+        filters = parse_filters(tilename=tile, band=band, expnum=expnum, ccdnum=ccdnum, nite=nite, min=min_, max=max_)
+        answer(name, db, lambda catalogue: getattr(catalogue, name)(**filters), format_, output)
+
+    return command
+
+
+def epochs(
+    db: Db = DEFAULT_DB,
+    tile: Tile = None,
+    band: Band = None,
+    expnum: Expnum = None,
+    ccdnum: Ccdnum = None,
+    nite: Nite = None,
+    min_: Min = None,
+    max_: Max = None,
+    ignore: Ignore = None,
+    ignore_bit: IgnoreBit = None,
+    grow: Grow = None,
+    border: Border = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that count by another definition of good.")] = 1,
+    format_: FormatOption = None,
+    output: Output = None,
+) -> None:
+    """List epochs: the counts of each mask, by any definition of good, and the facts about its image."""
+    filters = parse_filters(tilename=tile, band=band, expnum=expnum, ccdnum=ccdnum, nite=nite, min=min_, max=max_)
+    selection = parse_selection(ignore, ignore_bit, grow, border)
+    wanted = None if str(selection) == "default" else selection
+    found = answer("epochs", db, lambda cat: cat.epochs(selection=wanted, workers=workers, **filters), format_, output)
+    if wanted is not None:
+        say(f"selection: {wanted}")
+    n_problems = int(found["n_off_coadd"].isna().sum()) if wanted is not None else 0
+    if n_problems:
+        say(f"epochs whose masks could not be read: {n_problems}")
+        raise typer.Exit(1)
+
+
+def mask(
+    tilename: Annotated[str, typer.Argument(metavar="TILE", help="Tile name.")],
+    band: Annotated[str, typer.Argument(help="Band.")],
+    expnum: Annotated[int | None, typer.Argument(help="Exposure; without: the coadd's own mask.")] = None,
+    ccdnum: Annotated[int | None, typer.Argument(help="CCD.")] = None,
+    db: Db = DEFAULT_DB,
+    ignore: Ignore = None,
+    ignore_bit: IgnoreBit = None,
+    grow: Grow = None,
+    border: Border = 0,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write: .png, .fits, .npz or .parquet.")
+    ] = None,
+) -> None:
+    """Show one mask, or write it to a file."""
+    from ..query.catalogue import Catalogue
+
+    selection = parse_selection(ignore, ignore_bit, grow, border)
+    with Catalogue(db) as catalogue:
+        found = catalogue.mask(tilename, band, expnum, ccdnum)
+        n_good = found.count(selection)
+        if output is not None:
+            write_output(lambda: found.save(output, selection), output)
+    print(found)
+    print(f"good pixels ({selection}): {n_good:,} of {found.encoded.nx * found.encoded.ny:,}")
+
+
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT.")],
+    db: Db = DEFAULT_DB,
+    format_: FormatOption = None,
+    output: Output = None,
+) -> None:
+    """Run a query of your own; it can read everything and change nothing."""
+    answer("sql", db, lambda cat: cat.sql(query), format_, output)
+
+
+def info(db: Db = DEFAULT_DB) -> None:
+    """Say what the catalogue is, and how much is in it."""
+    from ..query.catalogue import Catalogue
+
+    with Catalogue(db) as catalogue:
+        for name, value in catalogue.info().items():
+            print(f"{name:<16} {value}")
+
+
+AS_THEY_STAND = {"ignore_unknown_options": True}
+"""Settings of a command that takes negative numbers, which look like options."""
+
+
+def at(
+    ra: Annotated[float, typer.Argument(metavar="RA", help="Right ascension, degrees.")],
+    dec: Annotated[float, typer.Argument(metavar="DEC", help="Declination, degrees.")],
+    db: Db = DEFAULT_DB,
+    radius: Annotated[
+        float | None, typer.Option("--radius", metavar="DEGREES", help="Every epoch that touches this disc.")
+    ] = None,
+    no_reasons: Annotated[bool, typer.Option("--no-reasons", help="Do not read the masks: faster.")] = False,
+    unique: Annotated[bool, typer.Option("--unique", help="Each CCD image once, however many tiles hold it.")] = False,
+    tile: Tile = None,
+    band: Band = None,
+    expnum: Expnum = None,
+    ccdnum: Ccdnum = None,
+    nite: Nite = None,
+    min_: Min = None,
+    max_: Max = None,
+    ignore: Ignore = None,
+    ignore_bit: IgnoreBit = None,
+    grow: Grow = None,
+    border: Border = 0,
+    format_: FormatOption = None,
+    output: Output = None,
+) -> None:
+    """List every epoch that saw a position: where on the CCD, good or not, and why not."""
+    filters = parse_filters(tilename=tile, band=band, expnum=expnum, ccdnum=ccdnum, nite=nite, min=min_, max=max_)
+    selection = parse_selection(ignore, ignore_bit, grow, border)
+    options = {
+        "radius": radius,
+        "reasons": not no_reasons,
+        "unique": unique,
+        "selection": None if str(selection) == "default" else selection,
+    }
+    answer("at", db, lambda cat: cat.at(ra, dec, **options, **filters), format_, output)
+
+
+def epoch_map(
+    tilename: Annotated[str, typer.Argument(metavar="TILE", help="Tile name.")],
+    band: Annotated[str, typer.Argument(help="Band.")],
+    db: Db = DEFAULT_DB,
+    ignore: Ignore = None,
+    ignore_bit: IgnoreBit = None,
+    grow: Grow = None,
+    border: Border = 0,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write: .fits (with WCS), .png or .npz.")
+    ] = None,
+) -> None:
+    """Count the good epochs at each coadd pixel; without -o, list how many pixels have 0, 1, 2, ..."""
+    from ..query.maps.coaddmap import check_map_name
+    from ..query.maps.coaddmap import epoch_map as make_map
+    from ..query.source import open_source
+
+    selection = parse_selection(ignore, ignore_bit, grow, border)
+    if output is not None:
+        check_map_name(output)
+    with open_source(db) as source:
+        found = make_map(source, tilename, band, selection)
+    if output is None:
+        print(render_table(found.summary(), "map"))
+    else:
+        write_output(lambda: found.save(output), output)
+
+
+def dashboard(
+    db: Db = DEFAULT_DB,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any that is free.")] = 5006,
+    address: Annotated[
+        str, typer.Option(help="Address to listen on; any but 127.0.0.1 lets other machines read the catalogue.")
+    ] = "127.0.0.1",
+    allow_websocket_origin: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOST[:PORT]", help="Name by which browsers know the server, a proxy's; may be repeated."),
+    ] = None,
+    basic_auth: Annotated[
+        str | None,
+        typer.Option(
+            envvar="GOODPIX_BASIC_AUTH",
+            metavar="PASSWORD|FILE.json",
+            help="Password that browsers are asked for, or a JSON file of passwords by user.",
+        ),
+    ] = None,
+) -> None:
+    """Serve pages about the catalogue to a browser, until Ctrl-C."""
+    # Panel takes a second to import, and brings pandas
+    from ..query.dashboard.server import DashboardServer
+    from ..query.source import open_source
+
+    with open_source(db) as source:
+        server = DashboardServer(
+            source, port=port, address=address, origins=allow_websocket_origin or (), basic_auth=basic_auth
+        )
+        if server.exposure:
+            say(f"goodpix dashboard: {server.exposure}")
+        server.run(lambda: say(f"goodpix dashboard: {server.url} (Ctrl-C ends it)"))

@@ -1,0 +1,138 @@
+"""Claims: who is at work on what, so that no two ingests do the same; a claim ends with its holder."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Protocol
+
+import sqlalchemy as sa
+
+from ...schema.database import shown
+from ...schema.dialects import sqlite_path
+from ...schema.errors import CatalogueBusyError
+from .locks import LockSession, holding, key_of, lock_transaction
+from .retry import Retry
+
+__all__ = [
+    "Claims",
+    "TileClaims",
+    "WholeCatalogue",
+    "lock_catalogue",
+    "lock_creation",
+    "sharing",
+    "sole_writer",
+]
+
+
+class Claims(Protocol):
+    """What a process that writes into a catalogue has claimed of it."""
+
+    def take(self, tilename: str, band: str) -> bool:
+        """Claim a tile and band; return whether no other process has it."""
+
+    def release(self, tilename: str, band: str) -> None:
+        """Give a tile and band back, when what was made of it is stored."""
+
+    def holder(self, tilename: str, band: str) -> str:
+        """Return who has a tile and band, for a message."""
+
+
+class WholeCatalogue:
+    """The claims of a process that has the whole catalogue for itself, as every writer of SQLite has."""
+
+    def take(self, tilename: str, band: str) -> bool:  # noqa: ARG002  # as the protocol has it
+        """Return True."""
+        return True
+
+    def release(self, tilename: str, band: str) -> None:
+        """Keep it."""
+
+    def holder(self, tilename: str, band: str) -> str:  # noqa: ARG002  # as the protocol has it
+        """Return this process."""
+        return "this process"
+
+
+class TileClaims:
+    """The claims of one of several processes that write into a catalogue on Postgres.
+
+    They are not needed for what is stored to be right: who stores a tile looks whether another has stored it since.
+
+    Parameters
+    ----------
+    session : LockSession
+        The connection that holds them.
+    uuid : str
+        The catalogue's.
+    """
+
+    def __init__(self, session: LockSession, uuid: str) -> None:
+        self._session, self._uuid = session, uuid
+
+    def take(self, tilename: str, band: str) -> bool:
+        """Claim a tile and band; return whether no other process has it."""
+        return self._session.try_lock(self._key(tilename, band))
+
+    def release(self, tilename: str, band: str) -> None:
+        """Give a tile and band back, when what was made of it is stored."""
+        self._session.unlock(self._key(tilename, band))
+
+    def holder(self, tilename: str, band: str) -> str:
+        """Return who has a tile and band, for a message."""
+        return self._session.holders(self._key(tilename, band))
+
+    def _key(self, tilename: str, band: str) -> int:
+        return key_of(self._uuid, tilename, band)
+
+
+def sole_writer(url: sa.URL) -> AbstractContextManager[None]:
+    """Keep other writers from a SQLite database as long as a block lasts; of Postgres, see `lock_catalogue`.
+
+    Raises
+    ------
+    CatalogueBusyError
+        If there is another.
+    """
+    path = sqlite_path(url)
+    if path is None:
+        return nullcontext()
+    path = path.resolve()
+    return holding(path.with_name(path.name + ".lock"), shown(url))
+
+
+def lock_catalogue(connection: sa.Connection, url: sa.URL) -> None:
+    """Keep other writers from a Postgres database until the transaction ends; of SQLite, see `sole_writer`.
+
+    Raises
+    ------
+    CatalogueBusyError
+        If there are others, also after a while.
+    """
+    if connection.dialect.name == "postgresql":
+        lock_transaction(connection, _key(connection, "catalogue"), shown(url))
+
+
+def lock_creation(connection: sa.Connection, url: sa.URL) -> None:
+    """Wait until nobody else is making a catalogue in a Postgres database; others wait until the transaction ends."""
+    if connection.dialect.name == "postgresql":
+        lock_transaction(connection, _key(connection, "creation"), shown(url))
+
+
+@contextmanager
+def sharing(engine: sa.Engine, url: sa.URL, retry: Retry) -> Iterator[LockSession]:
+    """Share a Postgres database with other writers, but with none that has locked it for itself."""
+    with engine.connect() as connection:
+        key = _key(connection, "catalogue")
+    session = LockSession(engine, retry)
+    try:
+        if not session.try_lock(key, shared=True):
+            raise CatalogueBusyError(
+                f"{shown(url)} is being upgraded or rebuilt by {session.holders(key)}: try again when that has ended"
+            )
+        yield session
+    finally:
+        session.close()
+
+
+def _key(connection: sa.Connection, what: str) -> int:
+    """Return the key of a lock on the schema that a catalogue lies in: there may be several in one database."""
+    schema = connection.execute(sa.select(sa.func.current_schema())).scalar()
+    return key_of("goodpix", what, str(schema))

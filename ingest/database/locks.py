@@ -1,0 +1,241 @@
+"""Locks on a catalogue, which end with their holder: a file beside SQLite's, advisory locks of Postgres.
+
+https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
+"""
+
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from ...schema.errors import CatalogueBusyError, CatalogueError
+from .retry import Retry
+
+__all__ = ["LockSession", "holding", "key_of", "lock_transaction"]
+
+logger = logging.getLogger(__name__)
+
+_UNSAID = "another process"
+
+
+@contextmanager
+def holding(path: Path, what: str) -> Iterator[None]:
+    """Hold a file as long as the block lasts; it says who does, and is gone afterwards.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    what : str
+        What it stands for, for a message.
+
+    Raises
+    ------
+    CatalogueBusyError
+        If another process holds it, or this one does already.
+    CatalogueError
+        If there can be no such file.
+    """
+    descriptor = _take(path, what)
+    try:
+        holder = {
+            "process": os.getpid(),
+            "host": platform.node(),
+            "since": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+        with suppress(OSError):  # a full disk holds locks, if not words
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+        yield
+    finally:
+        # while it is held, or the next one's would go
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _take(path: Path, what: str) -> int:
+    """Return the descriptor of the file, locked."""
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise CatalogueError(f"{what} cannot be written: {path}: {error.strerror}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_at(descriptor, path):
+                return descriptor
+        except BlockingIOError:
+            busy = CatalogueBusyError(
+                f"{what} is being written by {_holder(descriptor)}: one ingest at a time where the database is "
+                "SQLite: try again when it has ended"
+            )
+            os.close(descriptor)
+            raise busy from None
+        except OSError as error:
+            os.close(descriptor)
+            raise CatalogueError(f"{what} cannot be written: {path} cannot be locked: {error.strerror}") from error
+        # its last holder has removed it meanwhile
+        os.close(descriptor)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _holder(descriptor: int) -> str:
+    try:
+        said = json.loads(os.pread(descriptor, 1000, 0))
+        return f"process {said['process']} on {said['host']} since {said['since']}"
+    except (OSError, ValueError, TypeError, KeyError):
+        return _UNSAID  # it has not said so yet
+
+
+# Seconds for which a transaction waits for a lock, and between two looks at it.
+_PATIENCE = 30.0
+_PAUSE = 0.2
+
+# Kept by the server for this connection: it may be idle for as long as a tile takes, and if this machine is gone
+# without a word, the server notices within two minutes.
+_SETTINGS = {
+    "idle_session_timeout": "0",
+    "tcp_keepalives_idle": "60",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "6",
+}
+
+
+def key_of(*parts: str) -> int:
+    """Return the number that Postgres knows a lock by: 64 bits, signed."""
+    return int.from_bytes(hashlib.sha256("\0".join(parts).encode()).digest()[:8], "big", signed=True)
+
+
+class LockSession:
+    """Locks that one connection holds, and takes again when the server has closed it.
+
+    Parameters
+    ----------
+    engine : Engine
+        Connections to a Postgres database.
+    retry : Retry
+        Waits for its server.
+    """
+
+    def __init__(self, engine: sa.Engine, retry: Retry) -> None:
+        self._engine, self._retry = engine.execution_options(isolation_level="AUTOCOMMIT"), retry
+        self._connection: sa.Connection | None = None
+        self._held: dict[int, bool] = {}
+
+    def try_lock(self, key: int, *, shared: bool = False) -> bool:
+        """Take a lock, unless another connection has it; with `shared`, unless another has it for itself."""
+        if key in self._held:
+            return True
+        taken = self._retry(lambda: _try(self._connected(), key, shared=shared))
+        if taken:
+            self._held[key] = shared
+        return taken
+
+    def unlock(self, key: int) -> None:
+        """Let go of a lock."""
+        shared = self._held.pop(key, None)
+        if shared is None or self._connection is None:
+            return
+        unlock = sa.func.pg_advisory_unlock_shared if shared else sa.func.pg_advisory_unlock
+        try:
+            self._connection.execute(sa.select(unlock(key)))
+        except sa.exc.DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            # it is gone with the connection
+
+    def holders(self, key: int) -> str:
+        """Return who has a lock, for a message."""
+        return self._retry(lambda: _holders(self._connected(), key))
+
+    def close(self) -> None:
+        """Let go of every lock."""
+        if self._connection is None:
+            return
+        try:
+            if not self._connection.invalidated:
+                # a server notices only after a while that a connection has ended, and others would wait until then
+                self._connection.execute(sa.select(sa.func.pg_advisory_unlock_all()))
+        except sa.exc.DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            # they are gone with the connection
+        finally:
+            # back in the pool it would keep its settings, and its locks if they could not be let go of
+            self._connection.invalidate()
+            self._connection.close()
+
+    def _connected(self) -> sa.Connection:
+        """Return the connection; a new one has the locks of the last one that are still to be had."""
+        if self._connection is not None and not self._connection.invalidated:
+            return self._connection
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        connection = self._engine.connect()
+        try:
+            settings = sa.text("SELECT set_config(name, :value, false) FROM pg_settings WHERE name = :name")
+            connection.execute(settings, [{"name": name, "value": value} for name, value in _SETTINGS.items()])
+            for key, shared in list(self._held.items()):
+                if not _try(connection, key, shared=shared):
+                    logger.warning("a claim was lost with its connection, and is %s's now", _holders(connection, key))
+                    del self._held[key]
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        return connection
+
+
+def lock_transaction(connection: sa.Connection, key: int, what: str) -> None:
+    """Have a lock for oneself until the transaction ends, after all who share it are done.
+
+    Raises
+    ------
+    CatalogueBusyError
+        If others still have it after a while; names them.
+    """
+    until = time.monotonic() + _PATIENCE
+    lock = sa.select(sa.func.pg_try_advisory_xact_lock(key))
+    while not connection.execute(lock).scalar_one():
+        if time.monotonic() > until:
+            raise CatalogueBusyError(
+                f"{what} is being written by {_holders(connection, key)}: try again when that has ended"
+            )
+        time.sleep(_PAUSE)
+
+
+def _try(connection: sa.Connection, key: int, *, shared: bool) -> bool:
+    lock = sa.func.pg_try_advisory_lock_shared if shared else sa.func.pg_try_advisory_lock
+    return bool(connection.execute(sa.select(lock(key))).scalar_one())
+
+
+# A lock of 64 bits is shown as two halves, without a sign, and objsubid 1.
+_HOLDERS = sa.text(
+    "SELECT DISTINCT coalesce(nullif(application_name, ''), 'server process ' || pid) "
+    "FROM pg_locks JOIN pg_stat_activity USING (pid) "
+    "WHERE locktype = 'advisory' AND granted AND objsubid = 1 AND classid = :high AND objid = :low "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+
+
+def _holders(connection: sa.Connection, key: int) -> str:
+    halves: dict[str, Any] = {"high": key >> 32 & 0xFFFFFFFF, "low": key & 0xFFFFFFFF}
+    found = connection.execute(_HOLDERS, halves).scalars().all()
+    return ", ".join(sorted(map(str, found))) or "no one"

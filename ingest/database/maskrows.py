@@ -1,0 +1,91 @@
+"""The rows of masks, as they are written into the database."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from ...schema import tables
+from ...schema.bits import BitNames
+from ...schema.columns import values_of
+from ...schema.rows import MaskRow
+from .bulk import insert_rows, new_ids
+
+__all__ = ["bit_rows", "insert_belongings", "insert_masks", "mask_values", "owner_of", "table_of"]
+
+
+def insert_masks(
+    connection: sa.Connection,
+    masks: Iterable[tuple[MaskRow, int]],
+    of_file: dict[str, Any],
+    bit_names: BitNames,
+    run_ids: Mapping[str, int | None] | None = None,
+) -> None:
+    """Insert the rows of masks of one tile and band, with what hangs on them.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a transaction.
+    masks : iterable of (MaskRow, int)
+        Rows and their row groups; the coadd's is among them, or in the database.
+    of_file : dict
+        ``mask_file`` and ``generation`` of the coadd's row.
+    bit_names : BitNames
+        The catalogue's.
+    run_ids : mapping, optional
+        Runs that made them, by name of the mask.
+    """
+    numbered: list[tuple[MaskRow, int]] = []
+    every = list(masks)
+    # an epoch's row refers to the coadd's
+    for kind in ("coadd", "epoch"):
+        table, owner = table_of(kind), owner_of(kind)
+        of_kind = [(row, row_group) for row, row_group in every if row.key.kind == kind]
+        numbers = new_ids(connection, table.c[owner], len(of_kind))
+        rows = [
+            {owner: number}
+            | mask_values(row, row_group)
+            | {"run_id": (run_ids or {}).get(row.key.name)}
+            | (of_file if kind == "coadd" else {})
+            for number, (row, row_group) in zip(numbers, of_kind, strict=True)
+        ]
+        insert_rows(connection, table, rows)
+        numbered += [(row, number) for number, (row, _) in zip(numbers, of_kind, strict=True)]
+    insert_belongings(connection, numbered, bit_names)
+
+
+def insert_belongings(connection: sa.Connection, rows: Iterable[tuple[MaskRow, int]], bit_names: BitNames) -> None:
+    """Insert the counts of mask bits and the footprints of rows with these numbers."""
+    bits, touched = [], []
+    for row, number in rows:
+        owners = {owner_of(kind): number if kind == row.key.kind else None for kind in ("coadd", "epoch")}
+        for (plane, bit), (name, n_pixels) in bit_rows(row, bit_names).items():
+            bits.append(owners | {"plane": plane, "bit": bit, "name": name, "n_pixels": n_pixels})
+        if row.key.kind == "epoch":
+            touched += [{"hpix": hpix, "epoch_id": number, "cells": cells} for hpix, cells in row.hpix.items()]
+    insert_rows(connection, tables.bit_count, bits)
+    insert_rows(connection, tables.footprint, touched)
+
+
+def table_of(kind: str) -> sa.Table:
+    """Return the table of the rows of a kind of mask."""
+    return tables.epoch if kind == "epoch" else tables.coadd
+
+
+def owner_of(kind: str) -> str:
+    """Return the column that numbers the rows of a kind of mask, here and in what hangs on them."""
+    return f"{table_of(kind).name}_id"
+
+
+def mask_values(row: MaskRow, row_group: int) -> dict[str, Any]:
+    """Return the columns of the row that a mask has in the database, but for those of its ingest."""
+    key = {"tilename": row.key.tilename, "band": row.key.band, "nx": row.nx, "ny": row.ny}
+    if row.key.kind == "epoch":
+        key |= {"expnum": row.key.expnum, "ccdnum": row.key.ccdnum}
+    return key | values_of(row.counts) | values_of(row.facts) | {"mask_row_group": row_group}
+
+
+def bit_rows(row: MaskRow, bit_names: BitNames) -> dict[tuple[str, int], tuple[str, int]]:
+    """Return name and pixels of each mask bit that occurs, by plane and bit."""
+    return {(plane, bit): (bit_names.name(plane, bit), n) for plane, of in row.bits.items() for bit, n in of.items()}

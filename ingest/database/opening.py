@@ -1,0 +1,160 @@
+"""The database of a catalogue, created or opened for writing."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from ...schema.bits import DES_Y6, BitNames
+from ...schema.database import (
+    REVISION,
+    Database,
+    Identity,
+    is_empty,
+    parse_url,
+    read_identity,
+    remembered_root,
+    root_of,
+    shown,
+    unusable,
+)
+from ...schema.dialects import sqlite_path
+from ...schema.errors import AmbiguousInputError, CatalogueError
+from ...schema.store.masksroot import MasksRoot
+from ...schema.tables import catalogue, coadd, metadata
+from ...schema.views import create_views
+from .claims import Claims, TileClaims, WholeCatalogue, lock_creation, sharing, sole_writer
+from .engine import finish_writing, guide_planner, writer
+from .retry import Retry
+
+__all__ = ["WritableDatabase", "create_tables", "engine_to_write", "open_for_writing"]
+
+
+@dataclass(frozen=True, slots=True)
+class WritableDatabase(Database):
+    """The database of one catalogue, open for writing.
+
+    Parameters
+    ----------
+    claims : Claims
+        What this process has claimed of it.
+    retry : Retry
+        Waits for its server.
+    """
+
+    claims: Claims
+    retry: Retry
+
+
+@contextmanager
+def open_for_writing(
+    url: str | os.PathLike[str],
+    *,
+    masks: str | os.PathLike[str] | None,
+    campaign: str,
+    wcs_source: str,
+    bit_names: BitNames = DES_Y6,
+) -> Iterator[WritableDatabase]:
+    """Open a catalogue for an ingest, or create it where there is none.
+
+    Parameters
+    ----------
+    url : str or path
+        The database.
+    masks : str or path, optional
+        Masks root: a folder or a URL. By default what the catalogue remembers, else ``goodpix-masks``.
+    campaign, wcs_source : str
+        What the inputs are; must be what the catalogue was made for.
+    bit_names : BitNames
+        Names of the mask bits, for a new catalogue.
+
+    Raises
+    ------
+    AmbiguousInputError
+        If campaign, wcs_source or masks root are not those of the catalogue.
+    CatalogueBusyError
+        If another process writes into it and it is in SQLite, or is rebuilt or upgraded.
+    CatalogueError
+        If the database cannot be opened, or the masks root belongs to another catalogue.
+    CatalogueVersionError
+        If it is of another version than this software writes.
+    """
+    parsed = parse_url(url)
+    given = MasksRoot.of(masks) if masks else None
+    path = sqlite_path(parsed)
+    if path is not None and not path.parent.is_dir():
+        raise CatalogueError(f"{shown(parsed)}: the folder {path.parent} does not exist")
+    with sole_writer(parsed), engine_to_write(parsed) as engine, ExitStack() as stack:
+        if is_empty(engine, parsed):
+            _create(engine, parsed, given or MasksRoot.of("goodpix-masks"), campaign, wcs_source, bit_names)
+        retry = Retry(shown(parsed))
+        session = stack.enter_context(sharing(engine, parsed, retry)) if path is None else None
+        identity = read_identity(engine, parsed, (REVISION,))
+        root = root_of(parsed, identity)
+        for what, wanted, found in (
+            ("campaign", campaign, identity.campaign),
+            ("--wcs", wcs_source, identity.wcs_source),
+            ("masks root", str(given or root), str(root)),
+        ):
+            if wanted != found:
+                raise AmbiguousInputError(
+                    f"{what} is {wanted}, but the catalogue {shown(parsed)} was made with {found}: "
+                    "use another --db and --masks for it"
+                )
+        root.claim(identity.uuid, new=_has_no_masks(engine), facts=identity.facts)
+        claims = TileClaims(session, identity.uuid) if session else WholeCatalogue()
+        yield WritableDatabase(parsed, engine, identity, root, claims, retry)
+
+
+@contextmanager
+def engine_to_write(url: sa.URL) -> Iterator[sa.Engine]:
+    """Give connections that may write, to a database that may be anything; what is wrong with it is one of our errors.
+
+    Raises
+    ------
+    CatalogueError
+        If the database cannot be used.
+    """
+    engine = writer(url)
+    try:
+        yield engine
+    except sa.exc.DBAPIError as error:
+        raise unusable(url, error) from error
+    finally:
+        finish_writing(engine, url)
+
+
+def _create(
+    engine: sa.Engine, url: sa.URL, root: MasksRoot, campaign: str, wcs_source: str, bit_names: BitNames
+) -> None:
+    """Make an empty catalogue, in one transaction, unless somebody else has done so meanwhile."""
+    with engine.begin() as connection:
+        lock_creation(connection, url)
+        if sa.inspect(connection).get_table_names():
+            return
+        owner = root.owner
+        if owner is not None:
+            raise CatalogueError(
+                f"masks root {root} belongs to catalogue {owner}, but {shown(url)} is empty: "
+                "give this catalogue a root of its own with --masks"
+            )
+        identity = Identity(str(uuid.uuid4()), remembered_root(url, root), campaign, wcs_source, bit_names)
+        create_tables(connection, identity)
+
+
+def create_tables(connection: sa.Connection, identity: Identity) -> None:
+    """Make the tables of an empty catalogue, and say what it is: what the migrations come to, without Alembic."""
+    metadata.create_all(connection)
+    connection.execute(sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+    connection.execute(sa.text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": REVISION})
+    create_views(connection)
+    guide_planner(connection)
+    connection.execute(catalogue.insert().values(identity.row))
+
+
+def _has_no_masks(engine: sa.Engine) -> bool:
+    with engine.connect() as connection:
+        return connection.execute(sa.select(coadd.c.coadd_id).limit(1)).first() is None

@@ -1,0 +1,227 @@
+"""The one writer: loads receipts into the database, each in one transaction."""
+
+import json
+import logging
+import platform
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TypeVar
+
+import sqlalchemy as sa
+
+from ...schema import tables
+from ...schema.columns import values_of
+from ...schema.errors import CatalogueError
+from ..infofile import TileInfo
+from ..plan import EpochKey, Known
+from ..report import Failure
+from ..tile import Receipt
+from .bulk import upsert_rows
+from .maskrows import insert_masks
+from .opening import WritableDatabase
+from .summaries import lock_summaries, refresh_summaries
+
+__all__ = ["KnownTile", "Writer", "record_failures"]
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTile:
+    """What a catalogue has of a tile and band; see `goodpix.ingest.plan.TileTask`."""
+
+    generation: int = 0
+    mask_file: str | None = None
+    coadd: Known | None = None
+    epochs: Mapping[EpochKey, Known] = field(default_factory=dict)
+
+
+class Writer:
+    """Loads receipts into one catalogue, and says what the catalogue has.
+
+    Parameters
+    ----------
+    database : WritableDatabase
+        The catalogue.
+    arguments : mapping
+        What the run was asked for, recorded with it.
+    """
+
+    def __init__(self, database: WritableDatabase, arguments: Mapping[str, object]) -> None:
+        self._engine, self._retry = database.engine, database.retry
+        self._bit_names = database.identity.bit_names
+        values = {
+            "version": version("goodpix"),
+            "arguments": json.dumps(arguments, sort_keys=True),
+            "host": platform.node(),
+            "started": _now(),
+        }
+        with self._engine.begin() as connection:
+            numbered = tables.ingest_run.insert().returning(tables.ingest_run.c.run_id)
+            self.run_id = int(connection.execute(numbered, values).scalar_one())
+
+    def known(self, info: TileInfo) -> KnownTile:
+        """Return what the catalogue has of a tile and band."""
+        return self._transact(lambda connection: _known(connection, info))
+
+    def generations(self) -> dict[tuple[str, str], int]:
+        """Return the generation of each tile and band that the catalogue has."""
+        coadd = tables.coadd.c
+        query = sa.select(coadd.tilename, coadd.band, coadd.generation)
+        rows = self._transact(lambda connection: connection.execute(query).all())
+        return {(row.tilename, row.band): row.generation for row in rows}
+
+    def failed(self, info_path: str) -> dict[str, str | None]:
+        """Return the fingerprints of what failed of an info file, by failure key."""
+        failure = tables.failure.c
+        query = sa.select(failure.failure_key, failure.fingerprint).where(failure.path == info_path)
+        rows = self._transact(lambda connection: connection.execute(query).all())
+        return {row.failure_key: row.fingerprint for row in rows}
+
+    def commit(self, receipt: Receipt) -> bool:
+        """Load one receipt, all or nothing: afterwards readers see the new masks.
+
+        Returns
+        -------
+        bool
+            False, and nothing is changed, if another process has stored the tile since the receipt's job began.
+        """
+        return self._transact(lambda connection: self._store(connection, receipt))
+
+    def commit_failure(self, failure: Failure) -> None:
+        """Record that an info file could not be used."""
+        self._transact(lambda connection: record_failures(connection, (failure,)))
+
+    def finish(self, *, n_tiles: int, n_epochs: int, n_unchanged: int, n_failures: int, outcome: str) -> None:
+        """Record how the run ended."""
+        run = tables.ingest_run
+        values = {
+            "finished": _now(),
+            "n_tiles": n_tiles,
+            "n_epochs": n_epochs,
+            "n_unchanged": n_unchanged,
+            "n_failures": n_failures,
+            "outcome": outcome,
+        }
+        query = run.update().where(run.c.run_id == self.run_id).values(values)
+        try:
+            self._transact(lambda connection: connection.execute(query))
+        except CatalogueError as error:
+            if outcome != "interrupted":
+                raise
+            logger.warning("how the run ended cannot be recorded: %s", error)
+
+    def _transact(self, work: Callable[[sa.Connection], Result]) -> Result:
+        """Do something in one transaction, and again in another if the server was away."""
+
+        def attempt() -> Result:
+            with self._engine.begin() as connection:
+                return work(connection)
+
+        return self._retry(attempt)
+
+    def _store(self, connection: sa.Connection, receipt: Receipt) -> bool:
+        """Load one receipt, unless what it was made from is not the newest any more."""
+        if receipt.mask_file is not None:
+            lock_summaries(connection)
+        if receipt.whole:
+            generation, mask_file = _generation(connection, receipt)
+            if mask_file is not None and mask_file == receipt.mask_file:
+                return True  # the server was lost after it had stored this, before it could say so
+            if generation != receipt.generation - (receipt.mask_file is not None):
+                return False
+        if receipt.mask_file is not None:
+            self._replace_rows(connection, receipt)
+        record_failures(connection, receipt.failures)
+        _forget_failures(connection, receipt)
+        return True
+
+    def _replace_rows(self, connection: sa.Connection, receipt: Receipt) -> None:
+        """Put the rows of a new mask file in the place of the last one's; the summaries follow."""
+        coadd, epoch = tables.coadd.c, tables.epoch.c
+        of_tile = sa.and_(epoch.tilename == receipt.tilename, epoch.band == receipt.band)
+        of_coadd = sa.and_(coadd.tilename == receipt.tilename, coadd.band == receipt.band)
+        old = connection.execute(sa.select(epoch.expnum, epoch.ccdnum, epoch.run_id).where(of_tile)).all()
+        run_ids = {f"{row.expnum}/{row.ccdnum}": row.run_id for row in old}
+        run_ids["coadd"] = connection.execute(sa.select(coadd.run_id).where(of_coadd)).scalar()
+        run_ids |= {each.row.key.name: self.run_id for each in receipt.rows if each.made}
+        connection.execute(tables.epoch.delete().where(of_tile))
+        connection.execute(tables.coadd.delete().where(of_coadd))
+        of_file = {"mask_file": receipt.mask_file, "generation": receipt.generation}
+        masks = [(each.row, each.row_group) for each in receipt.rows]
+        insert_masks(connection, masks, of_file, self._bit_names, run_ids)
+        changed = {(row.expnum, row.ccdnum) for row in old} | {
+            (key.expnum, key.ccdnum)
+            for key in (row.key for row, _ in masks)
+            if key.expnum is not None and key.ccdnum is not None
+        }
+        refresh_summaries(connection, receipt.tilename, receipt.band, changed)
+
+
+def _known(connection: sa.Connection, info: TileInfo) -> KnownTile:
+    coadd, epoch = tables.coadd.c, tables.epoch.c
+    found = connection.execute(
+        sa.select(coadd.generation, coadd.mask_file, coadd.mask_row_group, coadd.fingerprint).where(
+            coadd.tilename == info.tilename, coadd.band == info.band
+        )
+    ).one_or_none()
+    if found is None:
+        return KnownTile()
+    rows = connection.execute(
+        sa.select(epoch.expnum, epoch.ccdnum, epoch.mask_row_group, epoch.fingerprint, epoch.stale).where(
+            epoch.tilename == info.tilename, epoch.band == info.band
+        )
+    )
+    return KnownTile(
+        generation=found.generation,
+        mask_file=found.mask_file,
+        coadd=Known(found.mask_row_group, found.fingerprint),
+        epochs={(row.expnum, row.ccdnum): Known(row.mask_row_group, row.fingerprint, row.stale) for row in rows},
+    )
+
+
+def _generation(connection: sa.Connection, receipt: Receipt) -> tuple[int, str | None]:
+    """Return generation and mask file of a receipt's tile as they are now; 0 and None where it has none."""
+    coadd = tables.coadd.c
+    query = sa.select(coadd.generation, coadd.mask_file).where(
+        coadd.tilename == receipt.tilename, coadd.band == receipt.band
+    )
+    found = connection.execute(query).one_or_none()
+    return (found.generation, found.mask_file) if found else (0, None)
+
+
+def _forget_failures(connection: sa.Connection, receipt: Receipt) -> None:
+    """Remove what failed of a tile before, but for what was not tried again or has failed now."""
+    failure = tables.failure.c
+    # the info file could be read, or there would be no receipt
+    gone: sa.ColumnElement[bool] = failure.failure_key == f"{receipt.info_path}#info"
+    if receipt.whole:
+        of_tile = sa.and_(failure.tilename == receipt.tilename, failure.band == receipt.band)
+        kept = [*receipt.failed_before, *(each.key for each in receipt.failures)]
+        gone = sa.and_(sa.or_(of_tile, failure.path == receipt.info_path), failure.failure_key.not_in(kept))
+    connection.execute(tables.failure.delete().where(gone))
+
+
+def record_failures(connection: sa.Connection, failures: Iterable[Failure]) -> None:
+    """Write what failed into the database; an attempt more where it has failed before.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a transaction.
+    failures : iterable of Failure
+        What failed.
+    """
+    rows = []
+    for each in failures:
+        values = values_of(each)
+        rows.append({"failure_key": values.pop("key"), "attempts": 1, "failed_at": _now()} | values)
+    upsert_rows(connection, tables.failure, rows, counter="attempts")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,1 @@
+"""From the planes of a coadd or an epoch to its mask."""

@@ -1,0 +1,120 @@
+"""The mask of a coadd, and what its epochs need of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...schema.counts import count_coadd
+from ...schema.executors import Spread
+from ...schema.masks.rle import Runs
+from ...schema.planes.reader import PlaneReader, check_weight
+from ...schema.rows import CoaddFacts, MaskKey, MaskRow, nonzero_bits
+from ...schema.wcs.footprint import UniqueRegion, footprint
+from ...schema.wcs.solution import Wcs
+from ..fingerprint import Options
+from ..infofile import TileInfo
+from .coaddflags import CoaddFlags, CodedCoadd, code_coadd
+from .facts import check_identity, check_shapes, image_facts
+from .pixels import PlaneFiles
+
+__all__ = ["Coadd", "ReadCoadd", "read_coadd"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coadd:
+    """A coadd as its epochs need it.
+
+    Parameters
+    ----------
+    flags : CoaddFlags
+        Flags of each pixel.
+    wcs : Wcs
+        Its solution.
+    offset : float
+        Its ``position_offset``.
+    """
+
+    flags: CoaddFlags
+    wcs: Wcs
+    offset: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReadCoadd:
+    """A coadd whose planes were read; its own mask can wait until its epochs are under way.
+
+    Parameters
+    ----------
+    info : TileInfo
+        What the info file says.
+    wcs : Wcs
+        Its solution.
+    coded : CodedCoadd
+        What its planes say.
+    quantization : str or None
+        How its weight plane was compressed.
+    """
+
+    info: TileInfo
+    wcs: Wcs
+    coded: CodedCoadd
+    quantization: str | None
+
+    @property
+    def for_epochs(self) -> Coadd:
+        """What its epochs need of it."""
+        return Coadd(self.coded.flags, self.wcs, self.info.position_offset)
+
+    def own_mask(self, fingerprint: str) -> tuple[MaskRow, Runs]:
+        """Return the coadd's own mask with its row; `fingerprint` is that of its inputs."""
+        info, own = self.info, self.coded.own_runs()
+        place = footprint(self.wcs, self.coded.flags.shape, info.position_offset)
+        unique = (own.n_unique, own.n_good_unique) if self.coded.flags.has_region else None
+        counts, bits = count_coadd(own.runs, pixel_area=place.pixel_area, unique=unique)
+        facts = CoaddFacts(
+            crossra0=info.crossra0,
+            uramin=info.uramin,
+            uramax=info.uramax,
+            udecmin=info.udecmin,
+            udecmax=info.udecmax,
+            **image_facts(info, self.wcs, place, fingerprint=fingerprint, quantization=self.quantization),
+        )
+        key = MaskKey(info.tilename, info.band, "coadd", None, None)
+        row = MaskRow(key, own.runs.nx, own.runs.ny, own.runs.checksum, counts, facts, nonzero_bits(bits), place.hpix)
+        return row, own.runs
+
+
+def read_coadd(info: TileInfo, options: Options, *, spread: Spread = map, scratch: Path | None = None) -> ReadCoadd:
+    """Read a tile's coadd.
+
+    Parameters
+    ----------
+    info : TileInfo
+        What the info file says.
+    options : Options
+        What changes masks besides the inputs.
+    spread : Spread
+        How the parts of the coadd are done.
+    scratch : Path, optional
+        Where its flags lie when other processes are to see them.
+
+    Raises
+    ------
+    GoodpixError
+        If a file, a plane or the header cannot be used.
+    """
+    files = PlaneFiles.of(info)
+    with PlaneReader() as reader:
+        image = reader.plane(info.image_path, info.image_ext)
+        header, primary = image.header, reader.primary_header(info.image_path)
+        expected = {"BAND": info.band, "TILENAME": info.tilename}
+        check_identity(header, primary, info.image_path, expected)
+        wcs = Wcs.from_header(header, info.image_path)
+        planes = files.planes(reader)
+        check_shapes({**planes.named(), "image": image}, f"coadd (tile {info.tilename}, band {info.band})")
+        quantization = check_weight(planes.weight, allow_dithered=options.allow_dithered_weights)
+        shape = planes.bmask.shape
+    unique = UniqueRegion(*info.unique_limits) if info.unique_limits else None
+    coded = code_coadd(
+        files, shape, wcs=wcs, offset=info.position_offset, unique=unique, spread=spread, scratch=scratch
+    )
+    return ReadCoadd(info, wcs, coded, quantization)

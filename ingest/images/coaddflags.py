@@ -1,0 +1,281 @@
+"""The flags of a coadd, one small code per pixel."""
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...schema.criteria import BIT_SHIFT, Criterion
+from ...schema.errors import PlaneError
+from ...schema.executors import Spread
+from ...schema.jit import kernel
+from ...schema.masks.rle import Runs, RunScan, ScanBuffers, Starts, merge_runs, scan_row, sort_starts
+from ...schema.planes.reader import PlaneReader
+from ...schema.wcs.footprint import UniqueRegion
+from ...schema.wcs.solution import Wcs
+from .pixels import BLOCK, PlaneFiles, PlaneRows, fold_row
+from .sharedarray import SharedArray
+
+__all__ = ["CoaddFlags", "CodedCoadd", "RegionRuns", "code_coadd"]
+
+# Rows that one call codes: enough to be worth the way to another process, few enough that all have work.
+_CHUNK = 2 * BLOCK
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CoaddFlags:
+    """The flags of a coadd, dictionary-coded, with a border of OFF_COADD all round.
+
+    Parameters
+    ----------
+    codes : SharedArray of uint8 or uint16, shape (ny + 2, nx + 2)
+        Index into `flags` of each pixel; the border is code 0. A position outside the coadd,
+        clamped to the border, needs no test of its own.
+    flags : ndarray of int64, shape (n_codes,)
+        Flags of each code: criteria and mask bits of the coadd.
+    unique : ndarray of bool, shape (n_codes,)
+        Whether pixels of each code lie in the tile's unique region.
+    has_region : bool
+        Whether the tile has a unique region.
+    """
+
+    codes: SharedArray
+    flags: npt.NDArray[np.int64]
+    unique: npt.NDArray[np.bool_]
+    has_region: bool
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ny, nx) of the coadd."""
+        ny, nx = self.codes.array.shape
+        return ny - 2, nx - 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RegionRuns:
+    """The mask of a coadd or an epoch, and how much of it counts for its tile alone.
+
+    Parameters
+    ----------
+    runs : Runs
+        Its runs.
+    n_unique, n_good_unique : int
+        Pixels, and good ones, whose (nearest) coadd pixel lies in the tile's unique region.
+    """
+
+    runs: Runs
+    n_unique: int
+    n_good_unique: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CodedCoadd:
+    """A coadd that was read.
+
+    Parameters
+    ----------
+    flags : CoaddFlags
+        Flags of each pixel.
+    starts : Starts
+        Where runs of equal codes start, row by row.
+    """
+
+    flags: CoaddFlags
+    starts: Starts
+
+    def own_runs(self) -> RegionRuns:
+        """Return the coadd's own mask."""
+        shape, inside, flags = self.flags.shape, self.flags.unique, self.flags.flags
+        lengths, codes = sort_starts(shape, self.starts)
+        n_unique, n_good = (int(lengths[which[codes]].sum(dtype=np.int64)) for which in (inside, inside & (flags == 0)))
+        return RegionRuns(merge_runs(shape, lengths, flags[codes]), n_unique, n_good)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Chunk:
+    """Some rows of a coadd, to be coded into `codes`."""
+
+    planes: PlaneFiles
+    wcs: Wcs
+    offset: float
+    unique: UniqueRegion | None
+    shape: tuple[int, int]
+    rows: slice
+    codes: SharedArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Coded:
+    """What coding some rows found: the word of each code, and where runs start; None where codes ran out."""
+
+    rows: slice
+    words: npt.NDArray[np.uint32]
+    starts: Starts | None
+
+
+def code_coadd(
+    planes: PlaneFiles,
+    shape: tuple[int, int],
+    *,
+    wcs: Wcs,
+    offset: float,
+    unique: UniqueRegion | None,
+    spread: Spread = map,
+    scratch: Path | None = None,
+) -> CodedCoadd:
+    """Read the three planes of a coadd, some rows at a time, into its flags.
+
+    Parameters
+    ----------
+    planes : PlaneFiles
+        Where they lie.
+    shape : tuple of int
+        Their (ny, nx).
+    wcs : Wcs
+        The coadd's solution; says which pixels are in the unique region.
+    offset : float
+        Its ``position_offset``.
+    unique : UniqueRegion, optional
+        The tile's.
+    spread : Spread
+        How the parts of the coadd are done; what comes out is the same.
+    scratch : Path, optional
+        Where the flags lie when other processes are to see them.
+
+    Raises
+    ------
+    FitsFileError
+        If a plane cannot be read.
+    PlaneError
+        If bmask or seg do not hold integers, or there are more than some 65,000 sorts of pixels.
+    """
+    ny, nx = shape
+    for dtype in (np.uint8, np.uint16):
+        codes = SharedArray.zeros((ny + 2, nx + 2), dtype, scratch)
+        chunks = [
+            _Chunk(planes, wcs, offset, unique, shape, slice(y, min(y + _CHUNK, ny)), codes)
+            for y in range(0, ny, _CHUNK)
+        ]
+        coded = _unite(spread(_code_rows, chunks), codes)
+        if coded is not None:
+            words, starts = coded
+            flags = CoaddFlags(codes, _flags_of(words), (words & _UNIQUE) != 0, unique is not None)
+            return CodedCoadd(flags, starts)
+    path, ext = planes.bmask
+    raise PlaneError(f"{path}[{ext}]: a coadd's bmask has too many different values: expected up to 65,000")
+
+
+def _unite(parts: Iterable[_Coded], codes: SharedArray) -> tuple[npt.NDArray[np.uint32], Starts] | None:
+    """Give equal words of all parts one code; None where there are more than codes can tell apart."""
+    code_of: dict[int, int] = {}
+    found = []
+    for part in parts:
+        new = [code_of.setdefault(int(word), len(code_of)) for word in part.words]
+        if part.starts is None or len(code_of) > np.iinfo(codes.array.dtype).max + 1:
+            return None
+        starts = part.starts
+        if new != list(range(len(new))):
+            # rare: every part begins with the words that coadds are made of
+            table = np.array(new, codes.array.dtype)
+            inner = codes.array[part.rows.start + 1 : part.rows.stop + 1, 1:-1]
+            inner[...] = table[inner]
+            starts = Starts(starts.starts, table[starts.codes])
+        found.append(starts)
+    together = (np.concatenate([getattr(each, name) for each in found]) for name in ("starts", "codes"))
+    return np.fromiter(code_of, np.uint32), Starts(*together)
+
+
+def _flags_of(words: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
+    """Return the flags of a coadd's pixels; code 0 is for the border."""
+    wide = words.astype(np.int64)
+    flags: npt.NDArray[np.int64] = (wide & 0x07) << 4 | (wide >> BIT_SHIFT["se"]) << BIT_SHIFT["coadd"]
+    flags[0] = int(Criterion.OFF_COADD)
+    return flags
+
+
+# Bit 7 of flags is free: while a coadd is coded it says that the pixel is in the unique region.
+_UNIQUE = np.uint32(1 << 7)
+
+# The word of code 0, which no pixel has.
+_BORDER = int(Criterion.OFF_COADD)
+
+# What the coadds of the Dark Energy Survey are made of: in an object or not, weight or none, one mask bit.
+_COMMON = [
+    region | in_object | weight << 1 | masked << 2 | masked << BIT_SHIFT["se"]
+    for region, masked, weight, in_object in itertools.product((0, int(_UNIQUE)), (0, 1), (0, 1), (0, 1))
+]
+
+
+def _code_rows(chunk: _Chunk) -> _Coded:
+    """Code some rows of a coadd."""
+    nx, rows = chunk.shape[1], chunk.rows
+    out = chunk.codes.array
+    table = np.zeros(np.iinfo(out.dtype).max + 1, np.uint32)
+    n_codes = 1 + len(_COMMON)
+    table[:n_codes] = [_BORDER, *_COMMON]
+    scan = RunScan(chunk.shape, out.dtype, rows.start)
+    with PlaneReader() as reader:
+        planes = chunk.planes.planes(reader)
+        for y in range(rows.start, rows.stop, BLOCK):
+            some = slice(y, min(y + BLOCK, rows.stop))
+            block = planes.read(some)
+            inside = _inside_region(chunk, some, nx)
+            to = out[some.start + 1 : some.stop + 1]
+            n_codes, n_starts = _code_block(
+                block, inside, table, n_codes, to, y, scan.room(some.stop - y), scan.n_starts
+            )
+            if n_codes > table.size:
+                return _Coded(rows, table, None)
+            scan.done(some.stop - y, n_starts)
+    return _Coded(rows, table[:n_codes], scan.starts())
+
+
+def _inside_region(chunk: _Chunk, rows: slice, nx: int) -> npt.NDArray[np.bool_]:
+    if chunk.unique is None:
+        return np.zeros((rows.stop - rows.start, nx), np.bool_)
+    return chunk.unique.contains_rows(chunk.wcs, rows, nx, chunk.offset)
+
+
+@kernel
+def _code_block(
+    block: PlaneRows,
+    inside: npt.NDArray[np.bool_],
+    table: npt.NDArray[np.uint32],
+    n_codes: int,
+    out: npt.NDArray[np.unsignedinteger[Any]],
+    y0: int,
+    buffers: ScanBuffers,
+    n: int,
+) -> tuple[int, int]:
+    """Write the codes of some rows, new words into the table, and scan them.
+
+    Returns how many codes there are now, one more than the table holds if too many, and how many starts.
+    """
+    n_rows, nx = inside.shape
+    words = np.empty(nx, np.uint32)
+    last, code = table[1], 1
+    for row in range(n_rows):
+        fold_row(block, row, 0, words)
+        for x in range(nx):
+            words[x] |= np.uint32(inside[row, x]) << np.uint32(7)
+        line = out[row, 1:-1]
+        for x in range(nx):
+            word = words[x]
+            if word != last:
+                # neighbours are mostly alike: the search is rare
+                code = 1
+                while code < n_codes and table[code] != word:
+                    code += 1
+                if code == n_codes:
+                    if n_codes == table.size:
+                        return n_codes + 1, n
+                    table[n_codes] = word
+                    n_codes += 1
+                last = word
+            line[x] = code
+        n = scan_row(line, 0, y0 + row, buffers, n)
+    return n_codes, n

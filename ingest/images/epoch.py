@@ -1,0 +1,121 @@
+"""The mask of one epoch."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...schema.amplifiers import Amplifiers
+from ...schema.columns import values_of
+from ...schema.counts import count
+from ...schema.errors import FitsFileError, GoodpixError
+from ...schema.masks.rle import Runs
+from ...schema.planes.reader import Plane, PlaneReader, check_weight, expand, read_scamp_head
+from ...schema.rows import EpochFacts, MaskKey, MaskRow, nonzero_bits
+from ...schema.wcs.footprint import footprint
+from ...schema.wcs.pixelmap import PixelMap, pixel_map
+from ...schema.wcs.solution import Wcs
+from ..fingerprint import Options
+from ..infofile import EpochInfo
+from .coadd import Coadd
+from .facts import check_identity, check_shapes, exposure_facts, image_facts
+from .flagging import flag_epoch
+from .pixels import PlaneFiles, Planes
+
+__all__ = ["make_epoch_mask"]
+
+logger = logging.getLogger(__name__)
+
+# Positions along each side at which the two solutions of an epoch are compared.
+_GRID = 9
+
+
+def make_epoch_mask(entry: EpochInfo, coadd: Coadd, options: Options, fingerprint: str) -> tuple[MaskRow, Runs]:
+    """Read an epoch's planes and return its mask, and its row.
+
+    Raises
+    ------
+    GoodpixError
+        If a file, a plane or the header cannot be used.
+    """
+    with PlaneReader() as reader:
+        image = reader.plane(entry.image_path, entry.image_ext)
+        header, primary = image.header, reader.primary_header(entry.image_path)
+        expected = {"EXPNUM": entry.expnum, "CCDNUM": entry.ccdnum, "BAND": entry.band}
+        check_identity(header, primary, entry.image_path, expected)
+        planes = _planes(reader, entry, image, options)
+        quantization = check_weight(planes.weight, allow_dithered=options.allow_dithered_weights)
+        wcs = _wcs(entry, header, options)
+        mapping = _map(wcs, coadd, image, entry)
+        flagged = flag_epoch(planes.blocks(), image.shape, mapping, coadd.flags)
+    runs = flagged.runs
+    place = footprint(wcs, image.shape, entry.position_offset)
+    exposure = exposure_facts(header, primary)
+    seg_used = planes.seg is not None
+    counts, bits = count(
+        runs,
+        amplifiers=Amplifiers.of(exposure.dataseca, exposure.datasecb, image.shape),
+        pixel_area=place.pixel_area,
+        unique=(flagged.n_unique, flagged.n_good_unique) if coadd.flags.has_region else None,
+        se_seg_used=seg_used,
+    )
+    facts = EpochFacts(
+        wcs_delta_pix=_wcs_delta(entry, header, image, mapping, coadd, options),
+        se_seg_used=seg_used,
+        stale=False,
+        **values_of(exposure),
+        **image_facts(entry, wcs, place, fingerprint=fingerprint, quantization=quantization),
+    )
+    key = MaskKey(entry.tilename, entry.band, "epoch", entry.expnum, entry.ccdnum)
+    row = MaskRow(key, runs.nx, runs.ny, runs.checksum, counts, facts, nonzero_bits(bits), place.hpix)
+    return row, runs
+
+
+def _planes(reader: PlaneReader, entry: EpochInfo, image: Plane, options: Options) -> Planes:
+    """Open the planes and check them against each other; there may be no seg."""
+    if not (entry.seg_path or options.allow_missing_se_seg):
+        raise FitsFileError(
+            f"epoch {entry.name}: the info file has no seg_path: expected a segmentation map "
+            "(--allow-missing-se-seg takes the epoch without)"
+        )
+    planes = PlaneFiles.of(entry).planes(reader)
+    what = f"epoch {entry.name} (tile {entry.tilename}, band {entry.band})"
+    check_shapes({**planes.named(), "image": image}, what)
+    return planes
+
+
+def _wcs(entry: EpochInfo, header: Mapping[str, Any], options: Options) -> Wcs:
+    if options.wcs_source == "image":
+        return Wcs.from_header(header, entry.image_path)
+    if not entry.head_path:
+        raise FitsFileError(f"epoch {entry.name}: the info file has no head_path: --wcs scamp needs one")
+    return Wcs.from_header(read_scamp_head(entry.head_path), entry.head_path)
+
+
+def _map(wcs: Wcs, coadd: Coadd, image: Plane, entry: EpochInfo) -> PixelMap:
+    return pixel_map(wcs, coadd.wcs, shape=image.shape, offset=entry.position_offset, coadd_offset=coadd.offset)
+
+
+def _wcs_delta(
+    entry: EpochInfo, header: Mapping[str, Any], image: Plane, mapping: PixelMap, coadd: Coadd, options: Options
+) -> float | None:
+    """Return the largest distance between the image's and SCAMP's mapping, coadd pixels.
+
+    `mapping` is the one in use. None where there is no SCAMP header or no position is in front of the coadd.
+    """
+    if not entry.head_path or not Path(expand(entry.head_path)).exists():
+        return None
+    try:
+        other = _wcs(entry, header, replace(options, wcs_source="scamp" if options.wcs_source == "image" else "image"))
+    except GoodpixError as error:
+        logger.warning("epoch %s: wcs_delta_pix is not known: %s", entry.name, error)
+        return None
+    ny, nx = image.shape
+    y, x = np.meshgrid(np.linspace(0, ny - 1, _GRID), np.linspace(0, nx - 1, _GRID), indexing="ij")
+    maps = (mapping, _map(other, coadd, image, entry))
+    (ax, ay), (bx, by) = (each.coadd_xy(x.ravel(), y.ravel()) for each in maps)
+    distance = np.hypot(ax - bx, ay - by)
+    return float(np.nanmax(distance)) if np.isfinite(distance).any() else None

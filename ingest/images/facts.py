@@ -1,0 +1,178 @@
+"""The facts that a row holds of its image, from the header and the info file."""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any
+
+from ...schema.errors import HeaderMismatchError, PlaneError
+from ...schema.planes.reader import Plane
+from ...schema.rows import ImageFacts
+from ...schema.wcs.footprint import Footprint
+from ...schema.wcs.solution import Wcs
+from ..infofile import EpochInfo, ImageInfo
+
+__all__ = ["ExposureFacts", "check_identity", "check_shapes", "exposure_facts", "image_facts"]
+
+Header = Mapping[str, Any]
+
+
+# A night's exposures are those between two local noons; at Cerro Tololo, where DECam is, UT 14 h.
+_NIGHT_STARTS = 14
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureFacts:
+    """Header facts of an epoch; None where the header does not have them."""
+
+    nite: int | None
+    mjd_obs: float | None
+    date_obs: str | None
+    exptime: float | None
+    airmass: float | None
+    fwhm: float | None
+    skybrite: float | None
+    skysigma: float | None
+    skyvara: float | None
+    skyvarb: float | None
+    bunit: str | None
+    detpos: str | None
+    dataseca: str | None
+    datasecb: str | None
+
+
+def exposure_facts(header: Header, primary: Header) -> ExposureFacts:
+    """Return the facts of an image header, each from the image HDU, else the primary one."""
+    date_obs = _text(header, primary, "DATE-OBS")
+    return ExposureFacts(
+        nite=_nite(_find(header, primary, "NITE"), date_obs),
+        mjd_obs=_number(header, primary, "MJD-OBS"),
+        date_obs=date_obs,
+        exptime=_number(header, primary, "EXPTIME"),
+        airmass=_number(header, primary, "AIRMASS"),
+        fwhm=_number(header, primary, "FWHM"),
+        skybrite=_number(header, primary, "SKYBRITE"),
+        skysigma=_number(header, primary, "SKYSIGMA"),
+        skyvara=_number(header, primary, "SKYVARA"),
+        skyvarb=_number(header, primary, "SKYVARB"),
+        bunit=_text(header, primary, "BUNIT"),
+        detpos=_text(header, primary, "DETPOS"),
+        dataseca=_text(header, primary, "DATASECA"),
+        datasecb=_text(header, primary, "DATASECB"),
+    )
+
+
+def check_identity(header: Header, primary: Header, source: str, expected: Mapping[str, object]) -> None:
+    """Compare what a header says of itself with the info file.
+
+    Parameters
+    ----------
+    header, primary : mapping
+        Headers of the image HDU and of the primary one.
+    source : str
+        The file, for the message.
+    expected : mapping
+        Info-file values by header keyword, of EXPNUM, CCDNUM, BAND (else FILTER) and TILENAME.
+
+    Raises
+    ------
+    HeaderMismatchError
+        If a keyword is there and differs.
+    """
+    for keyword, wanted in expected.items():
+        found, name = _text(header, primary, keyword), keyword
+        if found is None and keyword == "BAND":
+            # a filter's name, such as "r DECam SDSS c0002 6415.0 1480.0", starts with the band
+            found, name = (_text(header, primary, "FILTER") or "")[:1] or None, "FILTER"
+        if found is None:
+            continue
+        same = _integer(found) == wanted if isinstance(wanted, int) else found == wanted
+        if not same:
+            raise HeaderMismatchError(f"{source}: {name} is {found!r}, but the info file has {wanted!r}")
+
+
+def _find(header: Header, primary: Header, keyword: str) -> Any:
+    for each in (header, primary):
+        value = each.get(keyword)
+        if value is not None and str(value).strip():
+            return value
+    return None
+
+
+def _text(header: Header, primary: Header, keyword: str) -> str | None:
+    value = _find(header, primary, keyword)
+    return None if value is None else str(value).strip()
+
+
+def _number(header: Header, primary: Header, keyword: str) -> float | None:
+    value = _find(header, primary, keyword)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _integer(value: object) -> int | None:
+    try:
+        return int(str(value).strip())
+    except ValueError:
+        return None
+
+
+def _nite(value: object, date_obs: str | None) -> int | None:
+    """Return the night as YYYYMMDD: NITE, else from DATE-OBS."""
+    digits = str(value).strip().replace("-", "")
+    if re.fullmatch(r"[12]\d{7}", digits):
+        return int(digits)
+    try:
+        time = datetime.fromisoformat(date_obs or "")
+        night = time if time.hour >= _NIGHT_STARTS else time - timedelta(days=1)
+    except (ValueError, OverflowError):
+        return None
+    return int(night.strftime("%Y%m%d")) if "T" in str(date_obs) else None
+
+
+def image_facts(
+    info: ImageInfo, wcs: Wcs, place: Footprint, *, fingerprint: str, quantization: str | None
+) -> dict[str, Any]:
+    """Return the values of `ImageFacts` by name."""
+    planes = {name: _plane(info, name) for name in ("image", "weight", "bmask", "seg", "bkg", "head")}
+    values: dict[str, Any] = {
+        "wcs": json.dumps(dict(wcs.keywords), sort_keys=True),
+        "planes": json.dumps({name: each for name, each in planes.items() if each}, sort_keys=True),
+        "ra_cent": place.ra_cent,
+        "dec_cent": place.dec_cent,
+        "weight_zquantiz": quantization,
+        "fingerprint": fingerprint,
+    }
+    for number, (ra, dec) in enumerate(zip(place.ra, place.dec, strict=True), start=1):
+        values |= {f"rac{number}": ra, f"decc{number}": dec}
+    as_given = [each.name for each in fields(ImageFacts) if each.name not in values]
+    return values | {name: getattr(info, name) for name in as_given}
+
+
+def _plane(info: ImageInfo, name: str) -> list[str | int] | None:
+    """Return path and extension of a plane, None where the info file has none."""
+    path = getattr(info, f"{name}_path", None)
+    if not path:
+        return None
+    return [path] if name == "head" and isinstance(info, EpochInfo) else [path, getattr(info, f"{name}_ext")]
+
+
+def check_shapes(planes: Mapping[str, Plane], what: str) -> None:
+    """Refuse planes that are not of one shape.
+
+    Raises
+    ------
+    PlaneError
+        If two differ; names both.
+    """
+    (first, reference), *others = planes.items()
+    for name, plane in others:
+        if plane.shape != reference.shape:
+            sizes = [f"{each.shape[0]} x {each.shape[1]}" for each in (plane, reference)]
+            raise PlaneError(f"{what}: {name} is {sizes[0]}, {first} is {sizes[1]}: expected equal shapes")

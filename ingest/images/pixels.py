@@ -1,0 +1,139 @@
+"""The pixels of three planes, and what each says of the sky."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ...schema.bits import OTHER_BIT
+from ...schema.criteria import BIT_SHIFT
+from ...schema.jit import kernel
+from ...schema.planes.reader import Plane, PlaneReader, check_integer
+from ..infofile import ImageInfo
+
+__all__ = ["BLOCK", "PlaneFiles", "PlaneRows", "Planes", "fold_row"]
+
+BLOCK = 512
+"""Rows read at a time, the memory of which is used again for the next: fewer cost calls, all of them memory."""
+
+
+class PlaneRows(NamedTuple):
+    """Some rows of the three planes, as kernels take them; made by `of`."""
+
+    weight: npt.NDArray[np.floating[Any]]
+    """Inverse variance, float32 or float64; shape (n, nx)."""
+    bmask: npt.NDArray[np.unsignedinteger[Any]]
+    """Mask bits."""
+    seg: npt.NDArray[np.unsignedinteger[Any]]
+    """Segmentation map."""
+
+    @classmethod
+    def of(cls, weight: npt.NDArray[Any], bmask: npt.NDArray[Any], seg: npt.NDArray[Any]) -> "PlaneRows":
+        """Take planes of any types.
+
+        Weights of other types become float64: integers keep their sign and zeros. Masks are taken as
+        unsigned of their own width, without a copy: a sign bit is a mask bit.
+        """
+        if weight.dtype not in (np.float32, np.float64):
+            weight = weight.astype(np.float64)
+        return cls(weight, bmask.view(f"u{bmask.dtype.itemsize}"), seg.view(f"u{seg.dtype.itemsize}"))
+
+
+@dataclass(frozen=True, slots=True)
+class Planes:
+    """The three planes of one image, open and of one shape; there may be no seg."""
+
+    weight: Plane
+    bmask: Plane
+    seg: Plane | None
+
+    def named(self) -> dict[str, Plane]:
+        """Return the planes there are, by name."""
+        there = {"weight": self.weight, "bmask": self.bmask}
+        return there if self.seg is None else there | {"seg": self.seg}
+
+    def blocks(self) -> Iterator[PlaneRows]:
+        """Yield all rows, some at a time."""
+        ny = self.bmask.shape[0]
+        for y in range(0, ny, BLOCK):
+            yield self.read(slice(y, min(y + BLOCK, ny)))
+
+    def read(self, rows: slice) -> PlaneRows:
+        """Return some rows.
+
+        Raises
+        ------
+        FitsFileError
+            If they cannot be read.
+        PlaneError
+            If bmask or seg do not hold integers.
+        """
+        bmask = self.bmask.read(rows)
+        check_integer(self.bmask, bmask, "bmask")
+        if self.seg is None:
+            seg = np.zeros(bmask.shape, np.uint8)
+        else:
+            seg = self.seg.read(rows)
+            check_integer(self.seg, seg, "seg")
+        return PlaneRows.of(self.weight.read(rows), bmask, seg)
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneFiles:
+    """Where the three planes of one image lie: path and extension of each; there may be no seg."""
+
+    weight: tuple[str, str | int]
+    bmask: tuple[str, str | int]
+    seg: tuple[str, str | int] | None
+
+    @classmethod
+    def of(cls, info: ImageInfo) -> "PlaneFiles":
+        """Return where an info file's entry has them."""
+        seg = (info.seg_path, info.seg_ext) if info.seg_path else None
+        return cls((info.weight_path, info.weight_ext), (info.bmask_path, info.bmask_ext), seg)
+
+    def planes(self, reader: PlaneReader) -> Planes:
+        """Open them.
+
+        Raises
+        ------
+        FitsFileError
+            If a file or an extension is missing or cannot be read.
+        PlaneError
+            If an extension is not a two-dimensional image.
+        """
+        seg = None if self.seg is None else reader.plane(*self.seg)
+        return Planes(reader.plane(*self.weight), reader.plane(*self.bmask), seg)
+
+
+_LOW = np.uint64((1 << OTHER_BIT) - 1)
+_OTHER, _SHIFT = np.uint64(OTHER_BIT), np.uint32(BIT_SHIFT["se"])
+
+
+@kernel
+def fold_row(block: PlaneRows, row: int, x0: int, out: npt.NDArray[np.unsignedinteger[Any]]) -> None:
+    """Write what the planes say of each pixel of a row, in the low 32 bits of a word.
+
+    The word is the flags of an epoch that has no coadd: bit 0 says that seg is not 0, bit 1 that the weight is
+    not finite and positive, bit 2 that bmask is not 0; bits 8 to 31 are those of bmask, folded as
+    `goodpix.schema.criteria.fold_bmask` does.
+
+    Parameters
+    ----------
+    block : PlaneRows
+        Some rows.
+    row, x0 : int
+        Which of them, and its first pixel.
+    out : ndarray of uint32 or uint64, shape (m,)
+        The words.
+    """
+    x1 = x0 + out.size
+    weight, bmask, seg = block.weight[row, x0:x1], block.bmask[row, x0:x1], block.seg[row, x0:x1]
+    for x in range(out.size):
+        value = np.uint64(bmask[x])
+        bits = np.uint32(value & _LOW) | (np.uint32((value >> _OTHER) != 0) << np.uint32(OTHER_BIT))
+        bad_weight = not ((weight[x] > 0) & (weight[x] < np.inf))  # NaN is neither
+        word = (bits << _SHIFT) | (np.uint32(value != 0) << np.uint32(2))
+        out[x] = word | (np.uint32(bad_weight) << np.uint32(1)) | np.uint32(seg[x] != 0)

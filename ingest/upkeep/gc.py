@@ -1,0 +1,75 @@
+"""The sweep of a masks root: files that nobody needs any more."""
+
+import os
+import time
+from collections import defaultdict
+
+import sqlalchemy as sa
+
+from ...schema import tables
+from ...schema.database import Database, open_for_reading
+from ...schema.errors import CatalogueError
+from ...schema.store.protocol import FoundFile
+from .report import GcReport, OldFile
+
+__all__ = ["gc"]
+
+_DAY = 86_400.0
+
+
+def gc(db: str | os.PathLike[str] = "sqlite:///goodpix.db", *, delete: bool = False) -> GcReport:
+    """List the files of a masks root that no row names and that are older than a day.
+
+    Those are the mask files of earlier generations, and temporary files of killed jobs. The highest generation
+    of a tile and band is never among them, be it named or not.
+
+    Parameters
+    ----------
+    db : str or path
+        Database URL, or a SQLite file.
+    delete : bool
+        Remove them.
+
+    Raises
+    ------
+    CatalogueError
+        If the catalogue cannot be used, its masks root is not its own, or a file cannot be removed.
+    """
+    with open_for_reading(db) as database:
+        _check_root(database)
+        # listed first: a file that is new since cannot be taken for one that no row names
+        files = list(database.root.store.files())
+        now = time.time()
+        with database.engine.connect() as connection:
+            named = set(connection.scalars(sa.select(tables.coadd.c.mask_file)))
+        highest = _highest(files)
+        unnamed = [each for each in files if each.name not in named and (each.is_temporary or each.mask_file)]
+        old = [each for each in unnamed if now - each.modified > _DAY and each.name not in highest]
+        if delete:
+            for each in old:
+                _remove(database, each)
+    found = tuple(OldFile(each.name, each.n_bytes, (now - each.modified) / _DAY) for each in old)
+    return GcReport(found, len(unnamed) - len(old), delete)
+
+
+def _check_root(database: Database) -> None:
+    trouble = database.root.trouble(database.identity.uuid)
+    if trouble is not None:
+        raise CatalogueError(f"masks root {database.root}: nothing is removed: {trouble}")
+
+
+def _highest(files: list[FoundFile]) -> set[str]:
+    """Return the names of the mask files of the highest generation of each tile and band."""
+    by_tile: dict[tuple[str, str], dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for each in files:
+        if each.mask_file is not None:
+            by_tile[each.mask_file.tilename, each.mask_file.band][each.mask_file.generation].add(each.name)
+    return {name for generations in by_tile.values() for name in generations[max(generations)]}
+
+
+def _remove(database: Database, file: FoundFile) -> None:
+    try:
+        database.root.store.remove(file)
+    except OSError as error:
+        why = error.strerror or error
+        raise CatalogueError(f"{database.root.path(file.name)} cannot be removed: {why}") from error

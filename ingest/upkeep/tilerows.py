@@ -1,0 +1,167 @@
+"""The rows of one tile and band in the database."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from ...schema import tables
+from ...schema.bits import BitNames
+from ...schema.database import cells_of_footprints
+from ...schema.rows import MaskKey
+from ..database.maskrows import insert_belongings, mask_values, owner_of, table_of
+from .filecheck import CheckedMask
+
+__all__ = ["StoredMask", "StoredTile", "delete_rows", "read_tile", "update_mask"]
+
+# Values in one statement; SQLite takes 32,766.
+_AT_A_TIME = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMask:
+    """The row of a mask, and what hangs on it.
+
+    Parameters
+    ----------
+    key : MaskKey
+        What it is of.
+    row_id : int
+        Its number in its table.
+    values : mapping
+        Its columns.
+    bits : mapping
+        Rows of ``bit_count``: name and pixels by plane and bit.
+    hpix : mapping of int to int
+        Rows of ``footprint``: the cells of each pixel; none for a coadd.
+    """
+
+    key: MaskKey
+    row_id: int
+    values: Mapping[str, Any]
+    bits: Mapping[tuple[str, int], tuple[str, int]]
+    hpix: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTile:
+    """The rows of a tile and band.
+
+    Parameters
+    ----------
+    tilename, band : str
+        Which.
+    mask_file : str
+        The file that its masks lie in; empty where there is no coadd's row to say so.
+    generation : int
+        Of the coadd's row.
+    masks : mapping
+        The rows by name, ``expnum/ccdnum`` or ``coadd``.
+    """
+
+    tilename: str
+    band: str
+    mask_file: str = ""
+    generation: int = 0
+    masks: Mapping[str, StoredMask] = field(default_factory=dict)
+
+    @property
+    def ccd_images(self) -> set[tuple[int, int]]:
+        """The epochs: expnum and ccdnum."""
+        keys = (each.key for each in self.masks.values())
+        return {(key.expnum, key.ccdnum) for key in keys if key.expnum is not None and key.ccdnum is not None}
+
+
+def read_tile(
+    connection: sa.Connection, tilename: str, band: str, chosen: Mapping[str, Collection[int]] | None = None
+) -> StoredTile:
+    """Return what the database has of a tile and band.
+
+    Parameters
+    ----------
+    connection : Connection
+        To the database.
+    tilename, band : str
+        Which.
+    chosen : mapping, optional
+        Numbers of the rows that matter, by kind; by default all of them do.
+    """
+    coadd = tables.coadd.c
+    files = sa.select(coadd.mask_file, coadd.generation).where(coadd.tilename == tilename, coadd.band == band)
+    found = connection.execute(files).one_or_none()
+    masks: list[StoredMask] = []
+    for kind in ("coadd", "epoch"):
+        ids = None if chosen is None else chosen.get(kind, ())
+        masks += _masks(connection, kind, tilename, band, ids)
+    mask_file, generation = (found.mask_file, found.generation) if found else ("", 0)
+    return StoredTile(tilename, band, mask_file, generation, {each.key.name: each for each in masks})
+
+
+def _masks(
+    connection: sa.Connection, kind: str, tilename: str, band: str, ids: Collection[int] | None
+) -> list[StoredMask]:
+    table, owner = table_of(kind), owner_of(kind)
+    query = sa.select(table).where(table.c.tilename == tilename, table.c.band == band)
+    if ids is not None:
+        query = query.where(table.c[owner].in_(list(ids)))
+    rows = connection.execute(query.order_by(table.c.mask_row_group, table.c[owner])).mappings().all()
+    numbers = [row[owner] for row in rows]
+    bits: dict[int, dict[tuple[str, int], tuple[str, int]]] = defaultdict(dict)
+    hpix: dict[int, dict[int, int]] = defaultdict(dict)
+    bit, touched = tables.bit_count, tables.footprint
+    for each in _of_owners(connection, sa.select(bit), bit.c[owner], numbers):
+        bits[each[owner]][each["plane"], each["bit"]] = (each["name"], each["n_pixels"])
+    if kind == "epoch":
+        footprints = sa.select(touched.c.epoch_id, touched.c.hpix, cells_of_footprints(connection))
+        for each in _of_owners(connection, footprints, touched.c.epoch_id, numbers):
+            hpix[each["epoch_id"]][each["hpix"]] = each["cells"]
+    return [
+        StoredMask(
+            MaskKey(tilename, band, kind, row.get("expnum"), row.get("ccdnum")),
+            row[owner],
+            dict(row),
+            bits[row[owner]],
+            hpix[row[owner]],
+        )
+        for row in rows
+    ]
+
+
+def _of_owners(
+    connection: sa.Connection, query: "sa.Select[Any]", owner: "sa.Column[Any]", numbers: Sequence[int]
+) -> list[sa.RowMapping]:
+    """Return the rows that hang on rows of these numbers."""
+    found: list[sa.RowMapping] = []
+    for start in range(0, len(numbers), _AT_A_TIME):
+        some = numbers[start : start + _AT_A_TIME]
+        found += connection.execute(query.where(owner.in_(some))).mappings().all()
+    return found
+
+
+def update_mask(
+    connection: sa.Connection, row_id: int, mask: CheckedMask, of_file: dict[str, Any], bit_names: BitNames
+) -> None:
+    """Write the row of a mask again, with what hangs on it; the run that made it stays."""
+    row = mask.row
+    assert row is not None  # nothing is wrong with the mask
+    kind, owner = row.key.kind, owner_of(row.key.kind)
+    values = mask_values(row, mask.row_group) | (of_file if kind == "coadd" else {})
+    table = table_of(kind)
+    connection.execute(table.update().where(table.c[owner] == row_id).values(values))
+    bit, touched = tables.bit_count, tables.footprint
+    connection.execute(bit.delete().where(bit.c[owner] == row_id))
+    if kind == "epoch":
+        connection.execute(touched.delete().where(touched.c.epoch_id == row_id))
+    insert_belongings(connection, [(row, row_id)], bit_names)
+
+
+def delete_rows(connection: sa.Connection, stored: StoredTile, names: Collection[str]) -> None:
+    """Delete the rows of some masks, epochs first; what hangs on them goes with them."""
+    for kind in ("epoch", "coadd"):
+        table, owner = table_of(kind), owner_of(kind)
+        for name in names:
+            mask = stored.masks.get(name)
+            if mask is not None and mask.key.kind == kind:
+                connection.execute(table.delete().where(table.c[owner] == mask.row_id))

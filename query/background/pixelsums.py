@@ -1,0 +1,322 @@
+"""Values of good pixels in a block of rows, and sums over them."""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ...schema.amplifiers import Region
+from ...schema.jit import kernel
+
+__all__ = [
+    "PixelSums",
+    "PlaneFit",
+    "Tilt",
+    "Variance",
+    "blank_bad",
+    "correlations",
+    "fit_plane",
+    "sum_pixels",
+    "sum_variance",
+    "take_finite",
+]
+
+Image = npt.NDArray[np.floating[Any]]
+Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
+
+# Rows and columns of a mask that are turned from column-major to row-major at a time.
+_ROWS, _COLUMNS = 64, 8
+
+
+class Tilt(NamedTuple):
+    """A plane: its level at a box's first pixel, and its slopes per pixel."""
+
+    level: float
+    x: float = 0.0
+    y: float = 0.0
+
+
+class PixelSums(NamedTuple):
+    """Sums over some pixels of a box; x and y count from its first pixel, v is the value less a plane."""
+
+    n: int
+    x: int
+    y: int
+    xx: int
+    xy: int
+    yy: int
+    v: float
+    xv: float
+    yv: float
+    vv: float
+    n_x: int
+    """Pairs of neighbours along x."""
+    products_x: float
+    """Sum of their products of v."""
+    n_y: int
+    products_y: float
+
+
+class Variance(NamedTuple):
+    """The sum of 1 / weight over pixels, and how many of them have a weight that is finite and positive."""
+
+    total: float
+    n: int
+
+
+def blank_bad(image: Image, good: Bools) -> None:
+    """Write NaN where a pixel is bad, or its value is infinite.
+
+    Parameters
+    ----------
+    image : ndarray of float32 or float64, shape (ny, nx)
+        Row-major.
+    good : ndarray of bool, shape (ny, nx)
+        Column-major, as a mask makes it.
+    """
+    _blank(image, good.T)
+
+
+def take_finite(image: Image, region: Region, room: Image) -> Image:
+    """Return the values in a box that are not NaN, row by row, at the start of `room`, which has place for one more."""
+    return room[: _take(image, _bounds(region), room)]
+
+
+def sum_variance(image: Image, weight: Image, region: Region) -> Variance:
+    """Return the sum of 1 / weight over the pixels of a box that are not NaN in the image."""
+    return Variance(*_variance(image, weight, _bounds(region)))
+
+
+def sum_pixels(image: Image, region: Region, plane: Tilt, limit: float, *, step: int = 1) -> PixelSums:
+    """Return sums over the pixels of a box whose values are within `limit` of a plane.
+
+    Parameters
+    ----------
+    image : ndarray of float32 or float64, shape (ny, nx)
+        Row-major; NaN is within no limit.
+    region : Region
+        The box.
+    plane : Tilt
+        What is subtracted.
+    limit : float
+        The largest distance from it.
+    step : int
+        Take every so many rows alone; then neighbours along y are not such.
+    """
+    return PixelSums(*_sums(image, _bounds(region), plane, limit, step))
+
+
+class _Bounds(NamedTuple):
+    """A box, as kernels take it."""
+
+    x0: int
+    x1: int
+    y0: int
+    y1: int
+
+
+def _bounds(region: Region) -> _Bounds:
+    return _Bounds(region.x0, region.x1, region.y0, region.y1)
+
+
+@kernel
+def _blank(image: Image, columns: Bools) -> None:
+    ny, nx = image.shape
+    good = np.empty((_ROWS, nx), np.bool_)
+    for y0 in range(0, ny, _ROWS):
+        y1 = min(y0 + _ROWS, ny)
+        _turn(columns, y0, y1, good)
+        for y in range(y0, y1):
+            row, is_good = image[y], good[y - y0]
+            for x in range(nx):
+                row[x] = row[x] if is_good[x] and abs(row[x]) < np.inf else np.nan
+
+
+@kernel
+def _turn(columns: Bools, y0: int, y1: int, out: Bools) -> None:
+    """Write some rows of a mask; eight columns at a time, whose places in memory do not compete for the cache."""
+    nx = columns.shape[0]
+    whole = nx - nx % _COLUMNS
+    for x in range(0, whole, _COLUMNS):
+        a, b, c, d = columns[x], columns[x + 1], columns[x + 2], columns[x + 3]
+        e, f, g, h = columns[x + 4], columns[x + 5], columns[x + 6], columns[x + 7]
+        for y in range(y0, y1):
+            row = out[y - y0]
+            row[x], row[x + 1], row[x + 2], row[x + 3] = a[y], b[y], c[y], d[y]
+            row[x + 4], row[x + 5], row[x + 6], row[x + 7] = e[y], f[y], g[y], h[y]
+    for x in range(whole, nx):
+        for y in range(y0, y1):
+            out[y - y0, x] = columns[x, y]
+
+
+@kernel
+def _take(image: Image, box: _Bounds, out: Image) -> int:
+    n = 0
+    for y in range(box.y0, box.y1):
+        row = image[y, box.x0 : box.x1]
+        for x in range(row.size):
+            # written over by the next unless it counts: no branch
+            out[n] = row[x]
+            n += row[x] == row[x]
+    return n
+
+
+@kernel
+def _variance(image: Image, weight: Image, box: _Bounds) -> tuple[float, int]:
+    totals, n = np.zeros(box.x1 - box.x0), 0
+    one = weight.dtype.type(1)
+    for y in range(box.y0, box.y1):
+        row, of_row = image[y, box.x0 : box.x1], weight[y, box.x0 : box.x1]
+        # sums by column do not wait for one another
+        for x in range(row.size):
+            counts = row[x] == row[x] and 0 < of_row[x] < np.inf
+            totals[x] += one / of_row[x] if counts else 0.0
+            n += counts
+    return totals.sum(), n
+
+
+class _Columns(NamedTuple):
+    """Sums by column, so that one need not wait for another; each of shape (nx,)."""
+
+    n: npt.NDArray[np.int32]
+    y: npt.NDArray[np.int64]
+    v: Floats
+    yv: Floats
+    vv: Floats
+    along_x: Floats
+    along_y: Floats
+
+
+@kernel
+def _sums(image: Image, box: _Bounds, plane: Tilt, limit: float, step: int) -> tuple[Any, ...]:
+    nx, ny = box.x1 - box.x0, box.y1 - box.y0
+    v, yv, vv, along_x, along_y = np.zeros(nx), np.zeros(nx), np.zeros(nx), np.zeros(nx), np.zeros(nx)
+    sums = _Columns(np.zeros(nx, np.int32), np.zeros(nx, np.int64), v, yv, vv, along_x, along_y)
+    # this row and the one before in turn
+    value, is_in = np.zeros((2, nx)), np.zeros((2, nx), np.uint8)
+    yy: Any = 0
+    n_x, n_y, now = 0, 0, 0
+    for y in range(0, ny, step):
+        now, before = 1 - now, now
+        level = plane.level + plane.y * y
+        _flatten(image[box.y0 + y, box.x0 : box.x1], level, plane.x, limit, value[now], is_in[now])
+        _add_values(value[now], value[before], np.float64(y), sums)
+        n, pairs_x, pairs_y = _add_pixels(is_in[now], is_in[before], np.int32(y), sums)
+        yy, n_x, n_y = yy + y * y * np.int64(n), n_x + pairs_x, n_y + pairs_y
+    at = np.arange(nx)
+    of_pixels = (sums.n.sum(), (sums.n * at).sum(), sums.y.sum(), (sums.n * at * at).sum(), (sums.y * at).sum(), yy)
+    of_values = (v.sum(), (v * at).sum(), yv.sum(), vv.sum())
+    return (*of_pixels, *of_values, n_x, along_x.sum(), n_y, along_y.sum())
+
+
+@kernel
+def _flatten(row: Image, level: float, slope: float, limit: float, value: Floats, is_in: npt.NDArray[np.uint8]) -> None:
+    """Write the values of a row less a plane, 0 for those that do not count."""
+    for x in range(row.size):
+        distance = row[x] - (level + slope * x)
+        counts = abs(distance) <= limit
+        is_in[x] = counts
+        value[x] = distance if counts else 0.0
+
+
+@kernel
+def _add_values(value: Floats, before: Floats, y: float, sums: _Columns) -> None:
+    for x in range(value.size):
+        sums.v[x] += value[x]
+        sums.yv[x] += y * value[x]
+        sums.vv[x] += value[x] * value[x]
+        sums.along_y[x] += value[x] * before[x]
+    for x in range(value.size - 1):
+        sums.along_x[x] += value[x] * value[x + 1]
+
+
+@kernel
+def _add_pixels(
+    is_in: npt.NDArray[np.uint8], was_in: npt.NDArray[np.uint8], y: Any, sums: _Columns
+) -> tuple[Any, Any, Any]:
+    """Add the pixels of a row that count; return how many they are, and how many pairs along x and y."""
+    # 32 bits, of which the processor adds eight at a time
+    n, n_x, n_y = np.int32(0), np.int32(0), np.int32(0)
+    for x in range(is_in.size):
+        sums.n[x] += is_in[x]
+        sums.y[x] += y * is_in[x]
+        n += np.int32(is_in[x])
+        n_y += np.int32(is_in[x] & was_in[x])
+    for x in range(is_in.size - 1):
+        n_x += np.int32(is_in[x] & is_in[x + 1])
+    return n, n_x, n_y
+
+
+# Beyond it the pixels lie in a line, or nearly so, and a plane through them is anybody's.
+_WORST_CONDITION = 1e12
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneFit:
+    """A plane fitted to pixels by least squares: its level at some place, and its slopes per pixel.
+
+    The errors are standard errors, as if pixels were independent.
+    """
+
+    level: float
+    level_error: float
+    x: float
+    x_error: float
+    y: float
+    y_error: float
+
+    def tilt(self, place: tuple[float, float]) -> Tilt:
+        """Return the plane with its level at the first pixel, where `place` counts from, instead of there."""
+        return Tilt(self.level - place[0] * self.x - place[1] * self.y, self.x, self.y)
+
+
+def fit_plane(sums: PixelSums, plane: Tilt, place: tuple[float, float]) -> PlaneFit | None:
+    """Return the plane that fits some pixels best; None where they are fewer than four or lie in a line.
+
+    Parameters
+    ----------
+    sums : PixelSums
+        Over the pixels.
+    plane : Tilt
+        What was subtracted from their values.
+    place : tuple of float
+        The x and y, counted as those of the sums, where the level is wanted.
+    """
+    if sums.n < 4:
+        return None
+    x0, y0 = place
+    # in units of the part's size, so that the matrix says how well the plane is known
+    size_x, size_y = max(abs(x0), 1.0), max(abs(y0), 1.0)
+    x, y = (sums.x - sums.n * x0) / size_x, (sums.y - sums.n * y0) / size_y
+    xx = (sums.xx - x0 * (2 * sums.x - sums.n * x0)) / size_x**2
+    yy = (sums.yy - y0 * (2 * sums.y - sums.n * y0)) / size_y**2
+    xy = (sums.xy - x0 * sums.y - y0 * (sums.x - sums.n * x0)) / (size_x * size_y)
+    xv, yv = (sums.xv - x0 * sums.v) / size_x, (sums.yv - y0 * sums.v) / size_y
+    normal = np.array([[sums.n, x, y], [x, xx, xy], [y, xy, yy]])
+    if not np.linalg.cond(normal) < _WORST_CONDITION:
+        return None
+    inverse, right = np.linalg.inv(normal), np.array([sums.v, xv, yv])
+    found = inverse @ right
+    left_over = max(sums.vv - float(found @ right), 0.0)
+    errors = np.sqrt(np.diag(inverse) * left_over / (sums.n - 3))
+    return PlaneFit(
+        level=plane.level + x0 * plane.x + y0 * plane.y + float(found[0]),
+        level_error=float(errors[0]),
+        x=plane.x + float(found[1]) / size_x,
+        x_error=float(errors[1]) / size_x,
+        y=plane.y + float(found[2]) / size_y,
+        y_error=float(errors[2]) / size_y,
+    )
+
+
+def correlations(sums: PixelSums) -> tuple[float | None, float | None]:
+    """Return the correlation of neighbours along x and along y; None where there are none.
+
+    It is the mean product of their distances from the plane, over the mean square of all.
+    """
+    variance = sums.vv / sums.n if sums.n else 0.0
+    pairs = ((sums.n_x, sums.products_x), (sums.n_y, sums.products_y))
+    along_x, along_y = (products / n / variance if n and variance else None for n, products in pairs)
+    return along_x, along_y

@@ -1,0 +1,123 @@
+"""The one look of the dashboard's plots."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from bokeh.models import CustomJSTickFormatter, HoverTool, LinearColorMapper, NoOverlap, NumeralTickFormatter
+from bokeh.plotting import figure
+
+from ...palette import DIVERGING, NO_DATA_COLOUR, SEQUENTIAL, TEXT_COLOUR
+
+__all__ = ["PERCENT", "SHORT_NUMBERS", "colour_range", "diverging", "new_figure", "sequential"]
+
+_GRID = "#e6e6e6"
+_QUIET = "#666666"
+
+PERCENT = "0.[00] %"
+"""How fractions are written on axes and in tooltips."""
+
+_SHORT = """
+const units = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];
+for (const [size, unit] of units) if (Math.abs(tick) >= size) return `${+(tick / size).toPrecision(4)} ${unit}`;
+return `${+tick.toPrecision(4)}`;
+"""
+
+
+def SHORT_NUMBERS() -> CustomJSTickFormatter:  # noqa: N802  # a model belongs to one document, so it is made anew
+    """Return a formatter that writes 1500 as 1.5 k."""
+    return CustomJSTickFormatter(code=_SHORT)
+
+
+def new_figure(
+    x_label: str,
+    y_label: str,
+    *,
+    height: int = 280,
+    percent: str = "",
+    tooltips: Any = None,
+    tools: str = "",
+    **given: Any,
+) -> Any:
+    """Return an empty plot.
+
+    Parameters
+    ----------
+    x_label, y_label : str
+        What the axes are.
+    height : int
+        Pixels on the screen; it is as wide as there is room.
+    percent : str
+        Which axes are of fractions: ``"x"``, ``"y"`` or ``"xy"``.
+    tooltips : sequence of (str, str), optional
+        What is shown under the pointer; Bokeh's names of columns, whose values it escapes.
+    tools : str
+        Bokeh's names of tools, which stand to the right; none for a plot that only shows.
+    **given
+        Anything else for `bokeh.plotting.figure`.
+    """
+    plot = figure(
+        height=height,
+        sizing_mode="stretch_width",
+        tools=tools,
+        x_axis_label=x_label,
+        y_axis_label=y_label,
+        toolbar_location="right" if tools else None,
+        background_fill_color=None,
+        border_fill_color=None,
+        outline_line_color=None,
+        min_border_right=12,
+        **given,
+    )
+    plot.toolbar.logo = None
+    plot.title.text_font_style = "normal"
+    plot.title.text_color = _QUIET
+    for axis in plot.axis:
+        axis.axis_line_color = _GRID
+        axis.major_tick_line_color = _GRID
+        axis.minor_tick_line_color = None
+        axis.major_tick_in = 0
+        axis.axis_label_text_font_style = "normal"
+        axis.axis_label_text_font_size = "12px"
+        axis.axis_label_text_color = _QUIET
+        axis.major_label_text_font_size = "12px"
+        axis.major_label_text_color = TEXT_COLOUR
+        axis.major_label_policy = NoOverlap()
+    plot.grid.grid_line_color = _GRID
+    for name in percent:
+        getattr(plot, f"{name}axis").formatter = NumeralTickFormatter(format=PERCENT)
+    if tooltips:
+        plot.add_tools(HoverTool(tooltips=tooltips))
+    return plot
+
+
+_N_COLOURS = 256
+# The rare extremes must not make all the others look the same.
+_LOW, _HIGH = 1.0, 99.0
+
+
+def sequential() -> LinearColorMapper:
+    """Return a scale from low to high; what is NaN has the colour of no data."""
+    return LinearColorMapper(palette=_between(SEQUENTIAL), low=0.0, high=1.0, nan_color=NO_DATA_COLOUR)
+
+
+def diverging() -> LinearColorMapper:
+    """Return a scale from below to above zero; what is NaN has the colour of no data."""
+    return LinearColorMapper(palette=_between(DIVERGING), low=-1.0, high=1.0, nan_color=NO_DATA_COLOUR)
+
+
+def colour_range(values: npt.NDArray[np.float64]) -> dict[str, Any]:
+    """Return the ends of a scale for some values, NaN left out: their first and 99th percentile."""
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return {"low": 0.0, "high": 1.0}
+    low, high = np.percentile(known, [_LOW, _HIGH])
+    return {"low": float(low), "high": float(high) if high > low else float(low) + (abs(float(low)) or 1.0) * 1e-6}
+
+
+def _between(steps: tuple[str, ...]) -> list[str]:
+    """Return as many colours as a screen can tell apart, evenly between those of the palette."""
+    rgb = np.array([[int(each[k : k + 2], 16) for k in (1, 3, 5)] for each in steps], np.float64)
+    at = np.linspace(0, len(steps) - 1, _N_COLOURS)
+    channels = [np.rint(np.interp(at, np.arange(len(steps)), channel)).astype(int).tolist() for channel in rgb.T]
+    return [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in zip(*channels, strict=True)]

@@ -1,0 +1,120 @@
+"""The filters above a page, and which they are in words."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from html import escape
+from typing import Any
+
+import panel as pn
+import sqlalchemy as sa
+
+from ....schema.errors import UsageError
+from ....schema.tables import coadd
+from ...palette import in_band_order
+from ..address import Span, View
+from ..cache import Readings
+from .markup import STYLE
+
+__all__ = [
+    "FilterBar",
+    "bands_of",
+]
+
+ALL = "all"
+
+
+def bands_of(readings: Readings, since: float) -> list[str]:
+    """Return the bands of the catalogue, not read before a time of day."""
+    query = sa.select(coadd.c.band).distinct().order_by(coadd.c.band)
+    return readings.get("bands", lambda connection: list(connection.execute(query).scalars()), since=since)
+
+
+def _filters_in_words(view: View, names: Sequence[str]) -> str:
+    """Return what the filters of a page leave, in words."""
+    parts = {
+        "band": f"band {view.band}" if view.band else "",
+        "tile": f"tiles with {view.tile} in their name" if view.tile else "",
+        "nite": f"nights {view.nite}" if view.nite else "",
+        "ccdnum": f"CCD {view.ccdnum}" if view.ccdnum is not None else "",
+        "box": f"tiles centred in RA, Dec {view.box}" if view.box else "",
+    }
+    return ", ".join(parts[name] for name in names if parts[name]) or "everything"
+
+
+class FilterBar:
+    """The filters above a page.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Which: ``"band"``, ``"tile"``, ``"nite"``, ``"ccdnum"``, ``"box"``.
+    bands : sequence of str
+        Those of the catalogue.
+    view : View
+        What they are at first.
+    changed : callable
+        Takes the view that someone asks for.
+    """
+
+    def __init__(self, names: Sequence[str], bands: Sequence[str], view: View, changed: Callable[[View], None]) -> None:
+        self._names, self._changed, self._view = names, changed, view
+        made: Mapping[str, Callable[[], Any]] = {
+            "band": lambda: pn.widgets.RadioButtonGroup(
+                options=[ALL, *in_band_order(bands)], value=ALL, label="Band", margin=(0, 12, 0, 0)
+            ),
+            "tile": lambda: _text("Tile", "part of a name", 175),
+            "nite": lambda: _text("Nights", "20150801:20160228", 230),
+            "ccdnum": lambda: _text("CCD", "1 to 62", 120),
+        }
+        self._widgets = {name: made[name]() for name in names if name in made}
+        self._words = pn.pane.HTML("", margin=(6, 8), stylesheets=[STYLE])
+        self._clear = pn.widgets.Button(label="Clear filters", margin=(0, 8), visible=False)
+        self._clear.on_click(lambda _: changed(replace(self._view, band="", tile="", nite=None, ccdnum=None, box=None)))
+        for name, widget in self._widgets.items():
+            widget.param.watch(lambda event, name=name: self._take(name, event.new), "value")
+        self.row = pn.FlexBox(*self._widgets.values(), self._words, self._clear, align_items="center", margin=0)
+        self.show(view)
+
+    def show(self, view: View) -> None:
+        """Show the filters of a view."""
+        self._view = view
+        shown = {
+            "band": view.band or ALL,
+            "tile": view.tile,
+            "nite": str(view.nite or ""),
+            "ccdnum": "" if view.ccdnum is None else str(view.ccdnum),
+        }
+        for name, widget in self._widgets.items():
+            if name != "band" or shown[name] in widget.options:
+                widget.value = shown[name]
+        words = _filters_in_words(view, self._names)
+        self._words.object = f"<span class='note'>Shown: {escape(words)}. Good by the default definition.</span>"
+        self.row.visible = bool(self._names)
+        self._clear.visible = words != "everything"
+
+    def _take(self, name: str, text: str) -> None:
+        """Ask for what someone has set a filter to."""
+        try:
+            wanted = replace(self._view, **{name: _value(name, text)})
+        except UsageError as error:
+            self._words.object = f"<span class='problem'>{escape(f'{name}: {error}')}</span>"
+            return
+        if wanted != self._view:
+            self._changed(wanted)
+
+
+def _text(name: str, placeholder: str, width: int) -> Any:
+    return pn.widgets.TextInput(placeholder=f"{name}: {placeholder}", width=width, margin=(0, 12, 0, 0))
+
+
+def _value(name: str, text: str) -> Any:
+    """Return the value of a field of the view."""
+    text = text.strip()
+    if name == "band":
+        return "" if text == ALL else text
+    if name == "nite":
+        return Span.parse(text) if text else None
+    if name == "ccdnum":
+        span = Span.parse(text) if text else None
+        return span.first if span else None
+    return text

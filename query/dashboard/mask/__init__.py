@@ -1,0 +1,1 @@
+"""One mask, as the dashboard shows it."""

@@ -1,0 +1,100 @@
+"""The colours of a mask on the screen, and the reasons that they stand for."""
+
+from collections.abc import Collection, Sequence
+from io import BytesIO
+
+import numpy as np
+import numpy.typing as npt
+
+from ...palette import GOOD_COLOUR
+from ...plots.reasons import REASONS
+from ..address import REASON_NAMES
+from .shrink import FULL, LEVELS
+
+__all__ = ["as_png", "grey_codes", "palette", "reason_table"]
+
+_STEPS = FULL + 1
+_TINT = 0.6  # of a reason's colour over the image
+
+
+def reason_table(hidden: Collection[str] = ()) -> npt.NDArray[np.uint8]:
+    """Return what is shown for each combination of criteria: 0 for good, else 1 + the number of the reason.
+
+    Parameters
+    ----------
+    hidden : collection of str
+        Reasons that are not shown; the next that holds is.
+
+    Returns
+    -------
+    ndarray of uint8, shape (256,)
+        At most the number of `REASONS`.
+    """
+    combinations = np.arange(1 << len(REASONS))
+    shown = np.zeros(combinations.size, np.uint8)
+    for number in range(len(REASONS), 0, -1):
+        if REASON_NAMES[number - 1] not in hidden:
+            shown[(combinations & int(REASONS[number - 1].bit)) != 0] = number
+    return shown
+
+
+def palette(*, over_image: bool) -> list[str]:
+    """Return the colour of each code of `goodpix.query.dashboard.mask.shrink.Shrunk`: 256 of hexadecimal RGB."""
+    white = _rgb(GOOD_COLOUR)
+    steps = np.arange(_STEPS)
+    if over_image:
+        greys = np.repeat(_grey(np.arange(LEVELS) / (LEVELS - 1))[:, np.newaxis], 3, axis=1)
+        under = _grey((steps + 0.5) / _STEPS)[:, np.newaxis]
+        tints = [(1.0 - _TINT) * under + _TINT * _rgb(reason.over_image) for reason in REASONS]
+    else:
+        greys = np.tile(white, (LEVELS, 1))
+        share = ((steps + 1) / _STEPS)[:, np.newaxis]
+        tints = [(1.0 - share) * white + share * _rgb(reason.colour) for reason in REASONS]
+    return [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in np.rint(np.concatenate([greys, *tints])).astype(int).tolist()]
+
+
+def grey_codes(image: npt.NDArray[np.float32], black: float, white: float) -> npt.NDArray[np.uint8]:
+    """Return an image in levels of grey.
+
+    Parameters
+    ----------
+    image : ndarray of float32, shape (ny, nx)
+        Pixel values; what is not finite is in the middle.
+    black, white : float
+        The values of the ends.
+
+    Returns
+    -------
+    ndarray of uint8, shape (ny, nx)
+        Below `LEVELS`; column-major.
+    """
+    columns = np.array(image.T, np.float32, order="C")
+    columns -= np.float32(black)
+    columns *= np.float32((LEVELS - 1) / (white - black))
+    np.nan_to_num(columns, copy=False, nan=LEVELS / 2, posinf=LEVELS / 2, neginf=LEVELS / 2)
+    np.clip(columns, 0, LEVELS - 1, out=columns)
+    return columns.astype(np.uint8).T
+
+
+def as_png(criteria: npt.NDArray[np.uint8], reasons: npt.NDArray[np.uint8]) -> bytes:
+    """Return a PNG of a mask, a pixel for a pixel, the first row at the bottom."""
+    from PIL import Image  # Bokeh brings it, and only a download needs it
+
+    shown = reasons[criteria][::-1]
+    picture = Image.frombytes("P", shown.shape[::-1], np.ascontiguousarray(shown).tobytes())
+    picture.putpalette(_flat([GOOD_COLOUR, *(reason.colour for reason in REASONS)]))
+    out = BytesIO()
+    picture.save(out, "PNG", optimize=True)
+    return out.getvalue()
+
+
+def _flat(colours: Sequence[str]) -> list[int]:
+    return [int(each) for colour in colours for each in _rgb(colour)]
+
+
+def _rgb(colour: str) -> npt.NDArray[np.float64]:
+    return np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)], np.float64)
+
+
+def _grey(level: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return 255.0 * level

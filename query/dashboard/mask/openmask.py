@@ -1,0 +1,253 @@
+"""A mask that is looked at: its pixels by a definition of good, and what they are."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy as sa
+
+from ....schema.criteria import CRITERIA_BITS, Selection
+from ....schema.errors import MaskNotFoundError
+from ....schema.masks.selectionwords import SelectionWords
+from ....schema.rows import MaskKey
+from ....schema.tables import epoch, tile_summary
+from ...masks.mask import Mask
+from ...masks.recount import counts_of
+from ...plots.image import grey_levels, image_behind
+from ...position.reasons import Reasons
+from ..address import Pixel, View
+from ..cache import Readings
+from .colours import grey_codes
+
+__all__ = ["OpenMask", "OpenMasks", "PixelWords", "epoch_of", "epochs_in", "python_lines"]
+
+# Images of 8 MB each that are kept for all sessions.
+_MOST_OPEN = 6
+
+
+@dataclass(frozen=True, slots=True)
+class PixelWords:
+    """What there is to say about a pixel.
+
+    Parameters
+    ----------
+    x, y : int
+        The pixel.
+    ra, dec : float
+        Its centre, degrees.
+    criteria : str
+        The criteria that fail by the selection; empty for a good one.
+    se_bits, coadd_bits : str
+        The mask bits that are set.
+    """
+
+    x: int
+    y: int
+    ra: float
+    dec: float
+    criteria: str
+    se_bits: str
+    coadd_bits: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenMask:
+    """A mask by a definition of good.
+
+    Parameters
+    ----------
+    mask : Mask
+        As it is stored.
+    selection : Selection
+        The definition.
+    criteria : ndarray of uint8, shape (ny, nx)
+        Which criteria fail by it; column-major.
+    ends : ndarray of int64, shape (n_runs,)
+        Where the runs of the stored mask end.
+    n_by_criteria : ndarray of int64, shape (256,)
+        How many pixels fail each combination of criteria.
+    counts : mapping of str to number
+        The counts by the definition; see `goodpix.schema.counts.Counts`.
+    """
+
+    mask: Mask
+    selection: Selection
+    criteria: npt.NDArray[np.uint8]
+    ends: npt.NDArray[np.int64]
+    n_by_criteria: npt.NDArray[np.int64]
+    counts: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, mask: Mask, selection: Selection) -> "OpenMask":
+        """Return a mask by a definition of good.
+
+        Raises
+        ------
+        UnknownNameError, UsageError
+            If the selection cannot be used.
+        """
+        selection.growths(mask.bit_names)
+        recut = mask.recut(selection)
+        failing = recut.encoded.flags & CRITERIA_BITS
+        n_by_criteria = np.bincount(failing, weights=recut.encoded.lengths, minlength=CRITERIA_BITS + 1)
+        ends = np.cumsum(mask.encoded.lengths, dtype=np.int64)
+        return cls(mask, selection, recut.criteria(), ends, n_by_criteria.astype(np.int64), counts_of(recut))
+
+    def explain(self, pixel: Pixel) -> PixelWords | None:
+        """Return what there is to say about a pixel; None outside the image."""
+        ny, nx = self.mask.shape
+        if not (0 <= pixel.x < nx and 0 <= pixel.y < ny):
+            return None
+        offset = self.mask.position_offset
+        ra, dec = self.mask.wcs.sky(np.array([pixel.x + offset]), np.array([pixel.y + offset]))
+        run = int(np.searchsorted(self.ends, pixel.x * ny + pixel.y, side="right"))
+        flags = int(self.mask.encoded.flags[run])
+        words = Reasons(self.selection, self.mask.bit_names)
+        return PixelWords(
+            pixel.x,
+            pixel.y,
+            float(ra[0]),
+            float(dec[0]),
+            words.criteria_texts([int(self.criteria[pixel.y, pixel.x])])[0],
+            words.bits_texts("se", [flags])[0],
+            words.bits_texts("coadd", [flags])[0],
+        )
+
+
+class OpenMasks:
+    """The masks that are looked at, the last few kept for all sessions.
+
+    Parameters
+    ----------
+    readings : Readings
+        The catalogue.
+    """
+
+    def __init__(self, readings: Readings) -> None:
+        self._readings = readings
+        self._cut = lru_cache(_MOST_OPEN)(self._cut_mask)
+        self._grey = lru_cache(_MOST_OPEN)(self._read_image)
+
+    def open(self, key: MaskKey, selection: Selection) -> OpenMask:
+        """Return the mask of an epoch by a definition of good.
+
+        Raises
+        ------
+        MaskNotFoundError, MaskFileError
+            If there is no such mask, or its file cannot be read.
+        UnknownNameError, UsageError
+            If the selection cannot be used.
+        """
+        mask = self._readings.mask(key.tilename, key.band, int(key.expnum or 0), int(key.ccdnum or 0))
+        return self._cut(_ByFile(mask), _ByWords(selection))
+
+    def grey(self, mask: Mask) -> npt.NDArray[np.uint8]:
+        """Return the image of an epoch in levels of grey; see `goodpix.query.dashboard.mask.colours.grey_codes`.
+
+        Raises
+        ------
+        FitsFileError, PlaneError
+            If its file is not there, or holds another image.
+        """
+        return self._grey(_ByFile(mask))
+
+    @staticmethod
+    def _cut_mask(mask: "_ByFile", selection: "_ByWords") -> OpenMask:
+        return OpenMask.of(mask.mask, selection.selection)
+
+    def _read_image(self, mask: "_ByFile") -> npt.NDArray[np.uint8]:
+        with self._readings.files:
+            image = image_behind(mask.mask)
+        return grey_codes(image, *grey_levels(image, mask.mask.good()))
+
+
+class _ByFile:
+    """A mask, the same as another where both are the same row of the same mask file, which never changes."""
+
+    def __init__(self, mask: Mask) -> None:
+        assert mask.row is not None  # it is a catalogue's
+        self.mask = mask
+        self._identity = (mask.key, mask.row["mask_file"], mask.row["mask_row_group"])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ByFile) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
+
+
+class _ByWords:
+    """A selection, the same as another where both read the same."""
+
+    def __init__(self, selection: Selection) -> None:
+        self.selection = selection
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ByWords) and str(self.selection) == str(other.selection)
+
+    def __hash__(self) -> int:
+        return hash(str(self.selection))
+
+
+def epoch_of(connection: sa.Connection, view: View) -> MaskKey:
+    """Return the epoch that a view means: what it leaves open is the first that there is.
+
+    Raises
+    ------
+    MaskNotFoundError
+        If there is no such epoch.
+    """
+    given = {"tilename": view.tile, "band": view.band, "expnum": view.expnum, "ccdnum": view.ccdnum}
+    known: dict[str, Any] = {name: value for name, value in given.items() if value not in ("", None)}
+    sums = tile_summary.c
+    # a part of a tile's name is enough
+    named = sa.func.upper(sums.tilename).contains(view.tile.upper(), autoescape=True)
+    if view.expnum is None:
+        # the first tile, not the first exposure of a survey
+        where = [named, sums.band == view.band] if view.band else [named]
+        order = (sums.tilename, sums.band)
+        first = connection.execute(sa.select(*order).where(*where).order_by(*order).limit(1)).first()
+        if first is not None:
+            known |= {"tilename": first.tilename, "band": first.band}
+    if not known:
+        raise MaskNotFoundError("the catalogue has no epoch yet")
+    columns = [epoch.c[name] for name in ("tilename", "band", "expnum", "ccdnum")]
+    conditions = [epoch.c[name] == value for name, value in known.items()]
+    if view.expnum is not None and view.tile:
+        conditions[0] = epoch.c.tilename.in_(sa.select(sums.tilename).where(named))
+    query = sa.select(*columns).where(*conditions)
+    found = connection.execute(query.order_by(*columns).limit(1)).first()
+    if found is None:
+        asked = ", ".join(f"{name} {value}" for name, value in known.items())
+        raise MaskNotFoundError(f"the catalogue has no epoch with {asked}")
+    return MaskKey(found.tilename, found.band, "epoch", found.expnum, found.ccdnum)
+
+
+def epochs_in(connection: sa.Connection, tilename: str) -> Sequence[Any]:
+    """Return the epochs of a tile: ``band``, ``expnum``, ``ccdnum``, ``nite`` and ``fraction_good_on_coadd``."""
+    names = ("band", "expnum", "ccdnum", "nite", "fraction_good_on_coadd")
+    query = sa.select(*(epoch.c[name] for name in names)).where(epoch.c.tilename == tilename)
+    return connection.execute(query.order_by(epoch.c.band, epoch.c.expnum, epoch.c.ccdnum)).all()
+
+
+def python_lines(key: MaskKey, selection: Selection, database: str) -> str:
+    """Return three lines of Python that fetch the same good pixels."""
+    words = SelectionWords.of(selection)
+    by_plane: dict[str, list[str]] = {}
+    for each in words.ignore_bits:
+        plane, _, bit = each.partition(":")
+        by_plane.setdefault(plane, []).append(bit)
+    radii = dict(each.split("=") for each in words.grow)
+    given = {
+        "ignore": words.ignore and repr(list(words.ignore)),
+        "ignore_bits": by_plane and repr(by_plane),
+        "grow": radii and "{" + ", ".join(f"{what!r}: {radius}" for what, radius in radii.items()) + "}",
+        "border": words.border and str(words.border),
+    }
+    arguments = ", ".join(f"{name}={value}" for name, value in given.items() if value)
+    chosen = f"goodpix.Selection({arguments})" if arguments else ""
+    mask = f"cat.mask({key.tilename!r}, {key.band!r}, {key.expnum}, {key.ccdnum})"
+    return f"import goodpix\ncat = goodpix.Catalogue({database!r})\ngood = {mask}.good({chosen})"

@@ -1,0 +1,153 @@
+"""The picture of a mask that can be moved and zoomed: only what is in sight is sent."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from bokeh.events import MouseLeave, MouseMove, RangesUpdate, Tap
+from bokeh.models import BoxZoomTool, ColumnDataSource, CustomJS, LinearColorMapper, Range1d, WheelZoomTool
+
+from ....schema.amplifiers import Region
+from ..address import Pixel
+from ..look.figures import new_figure
+from .colours import palette
+from .shrink import Shrunk
+
+__all__ = [
+    "FRAME_HEIGHT",
+    "FRAME_WIDTH",
+    "PixelView",
+    "Reader",
+]
+
+FRAME_WIDTH, FRAME_HEIGHT = 540, 720
+_OUTSIDE = "#ececec"
+_N_COLOURS = 256
+_AT_REST_MS = 60
+_LEAST = 12  # pixels that a window has at least, each way
+
+# The pointer moves faster than the server should be asked; where it comes to rest must be told.
+_POINTER = """
+const state = (window.goodpixPointer ??= {timer: null, at: []});
+state.at = inside ? [Math.floor(cb_obj.x + 0.5), Math.floor(cb_obj.y + 0.5)] : [];
+state.timer ??= setTimeout(() => {
+  state.timer = null;
+  const [x, y] = state.at;
+  if (source.data.x[0] !== x || source.data.y[0] !== y) source.data = {x: state.at.slice(0, 1), y: state.at.slice(1)};
+}, 60);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who is told what the reader of the picture does.
+
+    Parameters
+    ----------
+    moved : callable
+        Takes the pixels that have come into sight; outside the image there may be some.
+    pointed : callable
+        Takes the pixel under the pointer, or None.
+    tapped : callable
+        Takes the pixel that was clicked on.
+    """
+
+    moved: Callable[[Region], None]
+    pointed: Callable[[Pixel | None], None]
+    tapped: Callable[[Pixel], None]
+
+
+class PixelView:
+    """The picture.
+
+    Parameters
+    ----------
+    reader : Reader
+        Who is told what is done to it.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.plot = new_figure(
+            "x (pixels)",
+            "y (pixels)",
+            name="pixel-plot",
+            tools="pan,save",
+            x_range=Range1d(0, 1),
+            y_range=Range1d(0, 1),
+            frame_width=FRAME_WIDTH,
+            frame_height=FRAME_HEIGHT,
+        )
+        # the frame decides, so that pixels are squares of whole pixels of the screen
+        self.plot.update(sizing_mode=None, width=None, height=None)
+        # Bokeh tells of a turn of the wheel when none has followed for so long, and by itself waits half a second
+        self.plot.lod_timeout = _AT_REST_MS
+        self.plot.background_fill_color = _OUTSIDE
+        self.plot.grid.visible = False
+        zoom = WheelZoomTool(zoom_on_axis=False)
+        self.plot.add_tools(zoom, BoxZoomTool(match_aspect=True))
+        self.plot.toolbar.active_scroll = zoom
+        self._plain, self._tinted = palette(over_image=False), palette(over_image=True)
+        self._colours = LinearColorMapper(palette=self._plain, low=0, high=_N_COLOURS)
+        self._image = ColumnDataSource({name: [] for name in ("image", "x", "y", "dw", "dh")})
+        self.plot.image(image="image", x="x", y="y", dw="dw", dh="dh", source=self._image, color_mapper=self._colours)
+        self._marked = ColumnDataSource({"x": [], "y": []})
+        self.plot.rect("x", "y", 1, 1, source=self._marked, fill_color=None, line_color="#000000", line_width=2)
+        self.plot.scatter(
+            "x", "y", source=self._marked, size=15, marker="circle", fill_color=None, line_color="#000000"
+        )
+        pointer = ColumnDataSource({"x": [], "y": []})
+        for event, inside in ((MouseMove, True), (MouseLeave, False)):
+            self.plot.js_on_event(event, CustomJS(args={"source": pointer, "inside": inside}, code=_POINTER))
+        pointer.on_change("data", lambda _name, _old, new: self._point(new))
+        self.plot.on_event(RangesUpdate, self._move)
+        self.plot.on_event(Tap, lambda event: self._reader.tapped(_pixel(event.x, event.y)))
+        # a source that no glyph uses has to be part of the document all the same
+        self.plot.scatter("x", "y", source=pointer, size=0, alpha=0)
+
+    def look_at(self, window: Region) -> None:
+        """Bring pixels into sight, in the middle of the frame."""
+        shown = _framed(window)
+        self.plot.x_range.update(start=shown.x0 - 0.5, end=shown.x1 - 0.5)
+        self.plot.y_range.update(start=shown.y0 - 0.5, end=shown.y1 - 0.5)
+
+    def show(self, part: Shrunk, *, over_image: bool) -> None:
+        """Show a part of a mask."""
+        wanted = self._tinted if over_image else self._plain
+        if self._colours.palette != wanted:
+            self._colours.palette = wanted
+        n_rows, n_columns = part.codes.shape
+        self._image.data = {
+            "image": [part.codes],
+            "x": [part.x0 - 0.5],
+            "y": [part.y0 - 0.5],
+            "dw": [n_columns * part.size],
+            "dh": [n_rows * part.size],
+        }
+
+    def mark(self, pixel: Pixel | None) -> None:
+        """Mark a pixel."""
+        self._marked.data = {"x": [pixel.x], "y": [pixel.y]} if pixel else {"x": [], "y": []}
+
+    def _move(self, event: Any) -> None:
+        if None in (event.x0, event.x1, event.y0, event.y1):
+            return
+        x0, x1, y0, y1 = (int(np.floor(each + 0.5)) for each in (event.x0, event.x1, event.y0, event.y1))
+        self._reader.moved(Region(x0, max(x1, x0 + 1), y0, max(y1, y0 + 1)))
+
+    def _point(self, data: Any) -> None:
+        self._reader.pointed(_pixel(data["x"][0], data["y"][0]) if len(data["x"]) else None)
+
+
+def _framed(window: Region) -> Region:
+    """Return the pixels that the frame shows when a window just fits into it."""
+    scale = max((window.x1 - window.x0) / FRAME_WIDTH, (window.y1 - window.y0) / FRAME_HEIGHT, _LEAST / FRAME_WIDTH)
+    centre_x, centre_y = (window.x0 + window.x1) / 2, (window.y0 + window.y1) / 2
+    width, height = round(scale * FRAME_WIDTH), round(scale * FRAME_HEIGHT)
+    x0, y0 = round(centre_x - width / 2), round(centre_y - height / 2)
+    return Region(x0, x0 + width, y0, y0 + height)
+
+
+def _pixel(x: float, y: float) -> Pixel:
+    return Pixel(int(np.floor(x + 0.5)), int(np.floor(y + 0.5)))

@@ -1,0 +1,177 @@
+"""Which tiles a page is about, and where they are."""
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy as sa
+
+from ....schema.errors import UsageError
+from ....schema.tables import ccd_image, ccd_night, coadd, epoch, tile_summary
+from ..address import View
+from ..cache import Readings
+
+__all__ = ["MOST_EPOCHS", "TilePlaces", "TileScope", "sampled_epochs", "scope_of", "tile_places"]
+
+Floats = npt.NDArray[np.float64]
+
+MOST_EPOCHS = 150_000
+"""So many epochs may tiles hold whose CCD images are asked for: above it takes more than a second."""
+
+_NIGHT_KEY = ("band", "ccdnum", "nite")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TilePlaces:
+    """Where the tiles of a catalogue are.
+
+    Parameters
+    ----------
+    names : ndarray of str, shape (n,)
+        In order.
+    ra, dec : ndarray of float64, shape (n,)
+        Centres, degrees.
+    area : ndarray of float64, shape (n,)
+        Their unique regions, square degrees; NaN for a tile that has none.
+    """
+
+    names: npt.NDArray[np.str_]
+    ra: Floats
+    dec: Floats
+    area: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class TileScope:
+    """Which tiles and bands.
+
+    Parameters
+    ----------
+    band : str
+        Empty for all.
+    names : tuple of str, optional
+        The tiles; None for all.
+    """
+
+    band: str = ""
+    names: tuple[str, ...] | None = None
+
+    @property
+    def filters(self) -> dict[str, Any]:
+        """It as keywords of `goodpix.query.filters.Filters`."""
+        return {"band": self.band or None, "tilename": self.names}
+
+    def conditions(self, table: sa.FromClause) -> list[sa.ColumnElement[bool]]:
+        """Return it as conditions over a table of tiles or epochs; values are parameters."""
+        out: list[sa.ColumnElement[bool]] = [table.c.band == self.band] if self.band else []
+        if self.names is not None:
+            out.append(table.c.tilename.in_(self.names))
+        return out
+
+    def check_few(self, connection: sa.Connection) -> None:
+        """Refuse tiles whose CCD images are too many to be looked up one by one.
+
+        Raises
+        ------
+        UsageError
+            If it is about some tiles, and these hold more than `MOST_EPOCHS` epochs.
+        """
+        if self.names is not None and self.n_epochs(connection) > MOST_EPOCHS:
+            raise UsageError(f"the tiles hold more than {MOST_EPOCHS:,} epochs: choose fewer to see their CCD images")
+
+    def in_tiles(self) -> list[sa.ColumnElement[bool]]:
+        """Return the condition that a row of ``ccd_image`` is of a CCD image that the tiles hold."""
+        if self.names is None:
+            return []
+        key = ("expnum", "band", "ccdnum")
+        held = sa.select(*(epoch.c[name] for name in key)).where(*self.conditions(epoch))
+        return [sa.tuple_(*(ccd_image.c[name] for name in key)).in_(held)]
+
+    def nights(self) -> Any:
+        """Return the table ``ccd_night``, or where it is about some tiles the same sums over their CCD images."""
+        if self.names is None:
+            return ccd_night
+        key = [ccd_image.c[name] for name in _NIGHT_KEY]
+        sums = [
+            sa.cast(sa.func.sum(ccd_image.c[c.name]), sa.BigInteger).label(c.name)
+            for c in ccd_night.c
+            if c.name not in (*_NIGHT_KEY, "n_ccd_images")
+        ]
+        query = sa.select(*key, sa.func.count().label("n_ccd_images"), *sums).where(*self.in_tiles())
+        return query.group_by(*key).subquery("nights_of_tiles")
+
+    def exposures(self, connection: sa.Connection) -> list[int] | None:
+        """Return the exposures that the tiles hold a part of; None where it is about all."""
+        if self.names is None:
+            return None
+        query = sa.select(epoch.c.expnum).where(*self.conditions(epoch)).distinct().order_by(epoch.c.expnum)
+        return list(connection.execute(query).scalars())
+
+    def n_epochs(self, connection: sa.Connection) -> int:
+        """Return how many epochs there are."""
+        query = sa.select(sa.func.coalesce(sa.func.sum(tile_summary.c.n_epochs), 0))
+        return int(connection.execute(query.where(*self.conditions(tile_summary))).scalar_one())
+
+
+def tile_places(readings: Readings, since: float) -> TilePlaces:
+    """Return where all tiles are."""
+    return readings.get("tile places", _read_places, since=since)
+
+
+def scope_of(readings: Readings, view: View, since: float) -> TileScope:
+    """Return which tiles the filters of a view leave."""
+    if view.box is None and not view.tile:
+        return TileScope(view.band)
+    places = tile_places(readings, since)
+    wanted = np.char.find(np.char.upper(places.names), view.tile.upper()) >= 0
+    if view.box is not None:
+        wanted &= view.box.holds(places.ra, places.dec)
+    return TileScope(view.band, tuple(places.names[wanted].tolist()))
+
+
+def _read_places(connection: sa.Connection) -> TilePlaces:
+    wanted = [coadd.c[name] for name in ("ra_cent", "dec_cent", "uramin", "uramax", "udecmin", "udecmax")]
+    # the coadds of a tile in all bands have the same pixels
+    query = sa.select(coadd.c.tilename, *(sa.func.min(each) for each in wanted)).group_by(coadd.c.tilename)
+    rows = connection.execute(query.order_by(coadd.c.tilename)).all()
+    values = np.array([row[1:] for row in rows], np.float64).reshape(-1, 6).T
+    ra, dec, west, east, south, north = values
+    height = np.degrees(np.sin(np.radians(north)) - np.sin(np.radians(south)))
+    return TilePlaces(np.array([row[0] for row in rows], np.str_), ra, dec, ((east - west) % 360.0) * height)
+
+
+def sampled_epochs(connection: sa.Connection, scope: TileScope, n_most: int) -> tuple[list[int], int]:
+    """Return the numbers of some epochs, evenly spread over those of some tiles, and how many these have.
+
+    Parameters
+    ----------
+    connection : Connection
+        To the catalogue.
+    scope : TileScope
+        Which tiles and bands.
+    n_most : int
+        So many epochs at most; all where there are no more.
+    """
+    query = sa.select(tile_summary.c.tilename, tile_summary.c.band, tile_summary.c.n_epochs)
+    tiles = connection.execute(
+        query.where(*scope.conditions(tile_summary)).order_by(tile_summary.c.tilename, tile_summary.c.band)
+    ).all()
+    n_epochs = sum(row.n_epochs for row in tiles)
+    n_wanted = min(n_epochs, n_most)
+    wanted = ((2 * np.arange(n_wanted, dtype=np.int64) + 1) * n_epochs) // (2 * max(n_wanted, 1))
+    ends = np.cumsum([row.n_epochs for row in tiles], dtype=np.int64)
+    of_tile = np.searchsorted(ends, wanted, side="right")
+    ids: list[int] = []
+    for number, chosen in itertools.groupby(zip(of_tile.tolist(), wanted.tolist(), strict=True), key=lambda p: p[0]):
+        tile = tiles[number]
+        within = [each - int(ends[number]) + tile.n_epochs for _, each in chosen]
+        in_tile = (
+            sa.select(epoch.c.epoch_id)
+            .where(epoch.c.tilename == tile.tilename, epoch.c.band == tile.band)
+            .order_by(epoch.c.expnum, epoch.c.ccdnum)
+        )
+        found = connection.execute(in_tile.offset(within[0]).limit(within[-1] - within[0] + 1)).scalars().all()
+        ids += [found[each - within[0]] for each in within if each - within[0] < len(found)]
+    return ids, n_epochs

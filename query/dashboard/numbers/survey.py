@@ -1,0 +1,205 @@
+"""The survey in numbers, and how they are spread."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy as sa
+
+from ....schema.tables import ccd_median, coadd, epoch, failure, ingest_run, tile_run, tile_summary
+from ...palette import in_band_order
+from ..cache import Readings
+from ..look.format import count, fraction
+from .scope import MOST_EPOCHS, TileScope, tile_places
+
+__all__ = ["Histograms", "Ingests", "Numbers", "headline", "histograms", "ingests", "survey_numbers"]
+
+_FEW_EPOCHS = 20_000
+_BINS = 50
+_SUMS = ("n_epochs", "n_epochs_used", "n_pixels", "n_good_se", "n_good", "n_on_coadd", "area_good_unique")
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What there is of each band.
+
+    Parameters
+    ----------
+    bands : sequence of mappings
+        By ``band``, ``n_tiles``, ``n_ccd_images`` and the columns of ``tile_summary``; sums over epochs. What
+        is None is not known.
+    total : mapping
+        The same of all bands.
+    sky_area : float
+        Area of the tiles' unique regions in square degrees, each tile once; NaN where one has none.
+    n_failures : int
+        Recorded failures of the whole catalogue.
+    """
+
+    bands: Sequence[dict[str, Any]]
+    total: dict[str, Any]
+    sky_area: float
+    n_failures: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Histograms:
+    """How many epochs, or tiles, have which share of good pixels.
+
+    Parameters
+    ----------
+    of : str
+        ``"epochs"`` or ``"tiles"``.
+    edges : ndarray of float64, shape (n + 1,)
+        Of the bins.
+    counts : mapping of str to ndarray of int64, shape (n,)
+        By band.
+    n_null : int
+        How many have no share, because nothing of them is on the coadd.
+    """
+
+    of: str
+    edges: npt.NDArray[np.float64]
+    counts: dict[str, npt.NDArray[np.int64]]
+    n_null: int
+
+
+def headline(connection: sa.Connection) -> str:
+    """Return in words what the catalogue is."""
+    n_tiles, first, last = connection.execute(
+        sa.select(
+            sa.func.count(sa.distinct(coadd.c.tilename)), sa.func.min(coadd.c.tilename), sa.func.max(coadd.c.tilename)
+        )
+    ).one()
+    if not n_tiles:
+        return "The catalogue holds no tile yet: goodpix ingest fills it."
+    key = (tile_summary.c.tilename, tile_summary.c.band)
+    share = sa.cast(tile_summary.c.n_good, sa.Double) / sa.func.nullif(tile_summary.c.n_on_coadd, 0)
+    least = connection.execute(sa.select(*key, share).where(share.is_not(None)).order_by(share, *key).limit(1)).first()
+    tiles = f"{count(n_tiles)} tiles, from {first} to {last}." if n_tiles > 1 else f"One tile, {first}."
+    if least is None:
+        return tiles
+    return f"{tiles} The least good: {least[0]} in {least[1]}, {fraction(least[2])} of what is on the coadd."
+
+
+def survey_numbers(readings: Readings, scope: TileScope, since: float) -> Numbers:
+    """Return the numbers of some tiles."""
+    bands, names, n_failures = readings.get(("numbers", scope), lambda c: _read_numbers(c, scope), since=since)
+    places = tile_places(readings, since)
+    # a tile without a unique region has no area that could be added up
+    area = float(places.area[np.isin(places.names, names)].sum()) if names else 0.0
+    total = {name: _sum(row[name] for row in bands) for name in (*_SUMS, "n_ccd_images")} | {"n_tiles": len(names)}
+    return Numbers(bands, total, area, n_failures)
+
+
+def _read_numbers(connection: sa.Connection, scope: TileScope) -> tuple[list[dict[str, Any]], list[str], int]:
+    """Return the numbers by band, the names of the tiles, and how many failures there are of all."""
+    where, band, sums = scope.conditions(coadd), coadd.c.band, tile_summary.c
+    same = sa.and_(sums.tilename == coadd.c.tilename, sums.band == band)
+    by_band = (
+        sa.select(band, sa.func.count().label("n_tiles"), *(_total(sums[name]) for name in _SUMS))
+        .outerjoin_from(coadd, tile_summary, same)  # of a tile none of whose epochs could be ingested there are no sums
+        .where(*where)
+        .group_by(band)
+    )
+    found = {row["band"]: dict(row) for row in connection.execute(by_band).mappings()}
+    bands = [found[each] for each in in_band_order(found)]
+    n_images = _n_ccd_images(connection, scope)
+    for row in bands:
+        row["n_ccd_images"] = None if n_images is None else n_images.get(row["band"], 0)
+    names = sa.select(coadd.c.tilename).where(*where).distinct()
+    n_failures = connection.execute(sa.select(sa.func.count()).select_from(failure)).scalar_one()
+    return bands, list(connection.execute(names).scalars()), n_failures
+
+
+def histograms(connection: sa.Connection, scope: TileScope) -> Histograms:
+    """Return how `fraction_good_on_coadd` is spread by band: over epochs, or where those are many over tiles."""
+    few = scope.n_epochs(connection) <= _FEW_EPOCHS
+    if few:
+        query = sa.select(epoch.c.band, epoch.c.fraction_good_on_coadd)
+        query = query.where(epoch.c.se_seg_used, *scope.conditions(epoch))
+    else:
+        share = sa.cast(tile_summary.c.n_good, sa.Double) / sa.func.nullif(tile_summary.c.n_on_coadd, 0)
+        query = sa.select(tile_summary.c.band, share).where(*scope.conditions(tile_summary))
+    shares: dict[str, list[float]] = {}
+    n_null = 0
+    for band, share_of_one in connection.execute(query):
+        of_band = shares.setdefault(band, [])
+        if share_of_one is None:
+            n_null += 1
+        else:
+            of_band.append(share_of_one)
+    known = [share for of_band in shares.values() for share in of_band]
+    low, high = (np.floor(20 * min(known)) / 20, np.ceil(20 * max(known)) / 20) if known else (0.0, 1.0)
+    edges = np.linspace(low, max(high, low + 0.05), _BINS + 1)
+    counts = {band: np.histogram(shares[band], edges)[0].astype(np.int64) for band in in_band_order(shares)}
+    return Histograms("epochs" if few else "tiles", edges, counts, n_null)
+
+
+def _n_ccd_images(connection: sa.Connection, scope: TileScope) -> dict[str, int] | None:
+    """Return how many CCD images there are by band; None where it would take long to say."""
+    if scope.names is None:
+        query = sa.select(ccd_median.c.band, sa.func.sum(ccd_median.c.n_ccd_images)).group_by(ccd_median.c.band)
+    elif scope.n_epochs(connection) <= MOST_EPOCHS:
+        once = sa.select(epoch.c.band, epoch.c.expnum, epoch.c.ccdnum).where(epoch.c.se_seg_used)
+        images = once.where(*scope.conditions(epoch)).distinct().subquery()
+        query = sa.select(images.c.band, sa.func.count()).group_by(images.c.band)
+    else:
+        return None
+    return {band: int(n) for band, n in connection.execute(query)}
+
+
+def _total(column: "sa.Column[Any]") -> "sa.ColumnElement[Any]":
+    kind = sa.Double if isinstance(column.type, sa.Double) else sa.BigInteger
+    return sa.cast(sa.func.sum(column), kind).label(column.name)  # Postgres adds bigints up to a numeric
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    """Return the sum of what is known; None where nothing is."""
+    known = [each for each in values if each is not None]
+    return sum(known) if known else None
+
+
+_LAST_RUNS = 8
+_KINDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Ingests:
+    """What the ingests did.
+
+    Parameters
+    ----------
+    growth : sequence of (str, int)
+        When runs started (UTC), and how many of the catalogue's epochs there were after each.
+    runs : sequence of mappings
+        The last runs, newest first: the columns of ``ingest_run``.
+    failures : sequence of (str, int)
+        The most frequent types of error, and how often.
+    """
+
+    growth: Sequence[tuple[str, int]]
+    runs: Sequence[dict[str, Any]]
+    failures: Sequence[tuple[str, int]]
+
+
+def ingests(connection: sa.Connection) -> Ingests:
+    """Return what the ingests did."""
+    made = (
+        sa.select(ingest_run.c.started, sa.func.sum(tile_run.c.n_epochs))
+        .join_from(tile_run, ingest_run, ingest_run.c.run_id == tile_run.c.run_id)
+        .group_by(ingest_run.c.run_id, ingest_run.c.started)
+        .order_by(ingest_run.c.started)
+    )
+    growth, total = [], 0
+    for started, n_epochs in connection.execute(made):
+        total += int(n_epochs)
+        growth.append((started, total))
+    last = sa.select(ingest_run).order_by(ingest_run.c.run_id.desc()).limit(_LAST_RUNS)
+    runs = [dict(row) for row in connection.execute(last).mappings()]
+    n = sa.func.count().label("n")
+    kinds = sa.select(failure.c.error_type, n).group_by(failure.c.error_type).order_by(n.desc()).limit(_KINDS)
+    failures = [(row[0], int(row[1])) for row in connection.execute(kinds)]
+    return Ingests(growth, runs, failures)

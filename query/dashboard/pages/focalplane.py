@@ -1,0 +1,290 @@
+"""The page that shows the CCDs where they are in the camera."""
+
+import datetime
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import panel as pn
+import sqlalchemy as sa
+from bokeh.events import Tap
+from bokeh.models import ColorBar, ColumnDataSource, LinearColorMapper, NumeralTickFormatter, Range1d
+
+from ...focalplane import FOCAL_PLANE, HALVES
+from ...palette import NO_DATA_COLOUR, OUTLIER_COLOUR, TEXT_COLOUR, band_colour, in_band_order
+from ...summary.ccdhalves import ccd_halves
+from ..address import View
+from ..look.figures import PERCENT, colour_range, new_figure, sequential
+from ..look.format import count, fraction, number
+from ..look.markup import band_legend, html_pane, note, under
+from ..look.table import PagedTable
+from ..numbers.ccdhistory import CcdHistory, ccd_history
+from ..numbers.rankings import CCD_COLUMNS, ccd_page
+from ..numbers.scope import TileScope, scope_of
+from ..session import Part, Section, Session
+
+__all__ = ["FocalView"]
+
+_FIRST = "fraction_good_se"
+_STATISTICS = (_FIRST, "fraction_se_seg", "fraction_se_weight", "fraction_se_bmask", "n_ccd_images")
+_HALF_FIELD = 1.13  # degrees
+_SIZE = 620
+_DARK = 0.55  # of the scale
+
+
+class FocalView:
+    """The page.
+
+    Parameters
+    ----------
+    session : Session
+        Whose page it is.
+    """
+
+    filters = ("band", "nite", "ccdnum", "tile", "box")
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        bits = [f"SE:{name}" for name in session.readings.source.database.identity.bit_names.se]
+        self._statistic = pn.widgets.Select(
+            label="Colour", options=[*_STATISTICS, *bits, "SE:OTHER"], width=260, margin=(0, 0, 6, 0)
+        )
+        self._statistic.param.watch(lambda event: self._ask(statistic=event.new), "value")
+        self._note, self._history_note = html_pane(), html_pane()
+        self._plane, self._history = _Plane(lambda ccdnum: self._ask(ccdnum=ccdnum)), _History()
+        self._table = PagedTable.of_columns(CCD_COLUMNS)
+        self._table.listen(partial(session.ask_table, "ccds"))
+        self._of_ccd = under(self._history.plot, self._table)
+        self._of_ccd.visible = False
+
+    def sections(self) -> Sequence[Section]:
+        """Return its parts, still without data."""
+        return (
+            Section("plane", "CCDs on the sky", under(self._statistic, self._plane.plot, self._note), "half"),
+            Section("history", "One CCD", under(self._history_note, self._of_ccd), "half"),
+        )
+
+    def parts(self, view: View, since: float) -> Sequence[Part]:
+        """Return what it shows of a view, none of it read before a time of day."""
+        readings, statistic, ccdnum = self._session.readings, view.statistic or _FIRST, view.ccdnum
+        filters = {"band": view.band or None, "nite": None if view.nite is None else str(view.nite)}
+
+        def of_tiles(name: str, read: Callable[[sa.Connection, TileScope], Any], *more: Hashable) -> Any:
+            scope = scope_of(readings, view, since)
+
+            def checked(connection: sa.Connection) -> Any:
+                scope.check_few(connection)
+                return read(connection, scope)
+
+            return readings.get((name, scope, view.nite, *more), checked, since=since)
+
+        def halves(_: sa.Connection, scope: TileScope) -> Any:
+            return ccd_halves(readings.listings, statistic, nights=scope.nights(), **filters)
+
+        plane = Part(lambda: of_tiles("halves", halves, statistic), lambda found: self._show_plane(view, found))
+        self._of_ccd.visible = ccdnum is not None
+        if ccdnum is None:
+            self._history_note.object = note("Click a CCD to see its history and its worst images.")
+            return (plane,)
+        shown = view.table("ccds")
+        history = Part(
+            lambda: of_tiles("history", lambda c, scope: ccd_history(c, scope.nights(), ccdnum, **filters), ccdnum),
+            lambda found: self._show_history(ccdnum, found),
+        )
+        images = Part(
+            lambda: of_tiles("images", lambda c, scope: ccd_page(c, scope, view.nite, ccdnum, shown), ccdnum, shown),
+            lambda page: self._table.show(CCD_COLUMNS, shown, page),
+        )
+        return plane, history, images
+
+    def _show_plane(self, view: View, halves: Any) -> None:
+        statistic = view.statistic or _FIRST
+        self._statistic.value = statistic
+        self._plane.show(halves, statistic, view.ccdnum)
+        self._note.object = note(_plane_words(halves, statistic))
+
+    def _show_history(self, ccdnum: int, found: CcdHistory) -> None:
+        known = FOCAL_PLANE.get(ccdnum)
+        name = f"CCD {ccdnum} ({known.detpos})" if known else f"CCD {ccdnum}"
+        nothing = "" if found.band else " There is no CCD image of it."
+        words = f"{name}: fraction_good_se of its amplifier halves by night, sums over sums; a filled, b open.{nothing}"
+        self._history_note.object = note(words) + band_legend(in_band_order(set(found.band)))
+        self._history.show(found)
+
+    def _ask(self, **changes: Any) -> None:
+        before = self._session.view
+        view = replace(before, **changes)
+        if (view.statistic or _FIRST, view.ccdnum) != (before.statistic or _FIRST, before.ccdnum):
+            self._session.go(view)
+
+
+class _Plane:
+    """The amplifier halves, north up and east to the left."""
+
+    def __init__(self, chosen: Callable[[int], None]) -> None:
+        self._chosen = chosen
+        self.plot = new_figure(
+            "degrees east of the middle of the field",
+            "degrees north",
+            name="plane-plot",
+            height=_SIZE,
+            tools="save",
+            x_range=Range1d(_HALF_FIELD, -_HALF_FIELD),
+            y_range=Range1d(-_HALF_FIELD, _HALF_FIELD),
+            match_aspect=True,
+            tooltips=[("", "@name"), ("", "@shown"), ("CCD images", "@n{0,0}")],
+        )
+        self.plot.grid.visible = False
+        self._colours: LinearColorMapper = sequential()
+        columns = ("xs", "ys", "value", "name", "shown", "n", "edge", "width")
+        self._known, self._empty = (ColumnDataSource({name: [] for name in columns}) for _ in range(2))
+        self.plot.patches(
+            "xs",
+            "ys",
+            source=self._empty,
+            fill_color=NO_DATA_COLOUR,
+            hatch_pattern="/",
+            hatch_scale=8,
+            hatch_color=TEXT_COLOUR,
+            hatch_alpha=0.45,
+            line_color="#ffffff",
+        )
+        self.plot.patches(
+            "xs",
+            "ys",
+            source=self._known,
+            fill_color={"field": "value", "transform": self._colours},
+            line_color="edge",
+            line_width="width",
+        )
+        self._chosen_ccd = ColumnDataSource({"xs": [], "ys": []})
+        self.plot.patches("xs", "ys", source=self._chosen_ccd, fill_color=None, line_color="#000000", line_width=3)
+        middles = [np.mean(ccd.corners(), axis=0) for ccd in FOCAL_PLANE.values()]
+        self._names = ColumnDataSource(
+            {
+                "x": [m[0] for m in middles],
+                "y": [m[1] for m in middles],
+                "text": [str(each) for each in FOCAL_PLANE],
+                "colour": [TEXT_COLOUR] * len(FOCAL_PLANE),
+            }
+        )
+        self.plot.text(
+            "x",
+            "y",
+            "text",
+            source=self._names,
+            text_align="center",
+            text_baseline="middle",
+            text_font_size="11px",
+            text_color="colour",
+        )
+        self._bar = ColorBar(color_mapper=self._colours, width=12, padding=6, label_standoff=6)
+        self.plot.add_layout(self._bar, "right")
+        self.plot.on_event(Tap, self._tap)
+
+    def show(self, halves: Any, statistic: str, ccdnum: int | None) -> None:
+        """Show a number of each half."""
+        words = number if statistic.startswith("n_") else fraction
+        values = halves.value.to_numpy(np.float64)
+        self._colours.update(**colour_range(values))
+        self._bar.formatter = NumeralTickFormatter(format="0,0" if words is number else PERCENT)
+        known = np.isfinite(values)
+        self._names.data = {**self._names.data, "colour": _readable(values, self._colours.low, self._colours.high)}
+        for source, which in ((self._known, known), (self._empty, ~known)):
+            rows = halves[which]
+            corners = [np.array(FOCAL_PLANE[row.ccdnum].corners(row.half)) for row in rows.itertuples()]
+            outlier = rows.outlier.to_numpy(bool)
+            source.data = {
+                "xs": [each[:, 0].tolist() for each in corners],
+                "ys": [each[:, 1].tolist() for each in corners],
+                "value": rows.value.to_numpy(np.float64),
+                "name": [f"CCD {row.ccdnum} ({row.detpos}), amplifier {row.half}" for row in rows.itertuples()],
+                "shown": [f"{statistic} {words(value)}" for value in rows.value.tolist()],
+                "n": rows.n_ccd_images.to_numpy(np.int64),
+                "edge": np.where(outlier, OUTLIER_COLOUR, "#ffffff").tolist(),
+                "width": np.where(outlier, 3.0, 0.7),
+            }
+        chosen = FOCAL_PLANE.get(ccdnum) if ccdnum is not None else None
+        corners_of = np.array(chosen.corners()) if chosen else np.zeros((0, 2))
+        self._chosen_ccd.data = (
+            {"xs": [corners_of[:, 0].tolist()], "ys": [corners_of[:, 1].tolist()]} if chosen else {"xs": [], "ys": []}
+        )
+
+    def _tap(self, event: Any) -> None:
+        for ccd in FOCAL_PLANE.values():
+            corners = np.array(ccd.corners())
+            low, high = corners.min(axis=0), corners.max(axis=0)
+            if low[0] <= event.x <= high[0] and low[1] <= event.y <= high[1]:
+                self._chosen(ccd.ccdnum)
+
+
+class _History:
+    """The halves of one CCD by night."""
+
+    def __init__(self) -> None:
+        tooltips = [
+            ("night", "@nite"),
+            ("band", "@band"),
+            ("amplifier", "@half"),
+            ("good SE", f"@y{{{PERCENT}}}"),
+            ("CCD images", "@n"),
+        ]
+        self.plot = new_figure(
+            "night",
+            "fraction_good_se",
+            name="history-plot",
+            height=280,
+            percent="y",
+            x_axis_type="datetime",
+            tools="box_zoom,xwheel_zoom,reset,save",
+            tooltips=tooltips,
+        )
+        self._sources = {}
+        for half in HALVES:
+            self._sources[half] = ColumnDataSource(
+                {name: [] for name in ("x", "y", "nite", "band", "half", "n", "colour")}
+            )
+            self.plot.scatter(
+                "x",
+                "y",
+                source=self._sources[half],
+                size=5,
+                line_color="colour",
+                line_alpha=0.7,
+                fill_color="colour" if half == "a" else None,
+                fill_alpha=0.5,
+            )
+
+    def show(self, found: CcdHistory) -> None:
+        """Show a CCD."""
+        days = [datetime.datetime.strptime(str(nite), "%Y%m%d") for nite in found.nite.tolist()]
+        for half, source in self._sources.items():
+            source.data = {
+                "x": days,
+                "y": found.fraction[half],
+                "nite": found.nite,
+                "band": found.band,
+                "half": [half] * len(days),
+                "n": found.n_ccd_images,
+                "colour": [band_colour(band) for band in found.band],
+            }
+
+
+def _readable(values: Any, low: float, high: float) -> list[str]:
+    """Return a colour for the number of each CCD that can be read on its halves, the low ones of which are dark."""
+    with np.errstate(invalid="ignore"):
+        dark = (values.reshape(-1, len(HALVES)) - low) / (high - low) < _DARK
+    return ["#ffffff" if each else "#000000" for each in dark.all(axis=1)]
+
+
+def _plane_words(halves: Any, statistic: str) -> str:
+    how = "sum over nights" if statistic.startswith("n_") else "median over nights of sums over sums"
+    without = sorted(set(halves[halves.value.isna()].ccdnum))
+    outliers = [f"{row.ccdnum}{row.half}" for row in halves[halves.outlier.astype(bool)].itertuples()]
+    parts = [f"{statistic} of each amplifier half: {how}; {count(halves.n_ccd_images.sum() / len(HALVES))} CCD images."]
+    if without:
+        parts.append(f"Hatched, without data: CCD {', '.join(map(str, without))}.")
+    parts.append(f"Outliers, framed: {', '.join(outliers)}." if outliers else "No outliers.")
+    return " ".join(parts)

@@ -1,0 +1,304 @@
+"""The page that shows the mask of one epoch, pixel by pixel."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from html import escape
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import panel as pn
+
+from ....schema.amplifiers import Region
+from ....schema.criteria import Selection
+from ....schema.errors import GoodpixError
+from ....schema.rows import MaskKey
+from ...position.at import epochs_at
+from ..address import REASON_NAMES, Pixel, View
+from ..look.markup import STYLE, html_pane, title
+from ..mask.colours import as_png, reason_table
+from ..mask.controls import EpochChoice, SelectionBox
+from ..mask.legend import ReasonLegend, counts_html, legend_items, pixel_html
+from ..mask.openmask import OpenMask, OpenMasks, epoch_of, epochs_in, python_lines
+from ..mask.shrink import Shrunk, shrink
+from ..mask.viewer import FRAME_HEIGHT, FRAME_WIDTH, PixelView, Reader
+from ..session import Part, Section, Session
+
+__all__ = ["MaskView"]
+
+# Pixels on the screen for a pixel of the image, where single ones are to be seen.
+_NATIVE = 5
+_IMAGE = "Image behind the mask"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """What the page shows."""
+
+    key: MaskKey
+    opened: OpenMask
+    stored: OpenMask
+    grey: npt.NDArray[np.uint8] | None
+    no_grey: str
+    epochs: Sequence[Any]
+    part: Shrunk
+
+
+class MaskView:
+    """The page.
+
+    Parameters
+    ----------
+    session : Session
+        Whose page it is.
+    masks : OpenMasks
+        The masks that all sessions look at.
+    """
+
+    filters = ()
+
+    def __init__(self, session: Session, masks: OpenMasks) -> None:
+        self._session, self._masks = session, masks
+        self._found: _Found | None = None
+        self._wanted: Region | None = None
+        self._drawing = False
+        self._picture = PixelView(Reader(self._moved, self._pointed, self._tapped))
+        self._choice = EpochChoice(self._choose, self._step)
+        self._legend = ReasonLegend(sizing_mode="stretch_width")
+        self._legend.param.watch(lambda event: self._hide(event.new), "hidden_names")
+        self._selection = SelectionBox(session.readings.source.database.identity.bit_names, self._recut)
+        self._counts, self._pixel, self._code = html_pane(), html_pane(), html_pane()
+        self._image = pn.widgets.CheckBoxGroup(options=[_IMAGE], margin=(4, 0), stylesheets=[STYLE])
+        self._image.param.watch(lambda event: self._change(image=_IMAGE in event.new), "value")
+        self._image_words = html_pane()
+        whole, native = (pn.widgets.Button(label=name, margin=(0, 8, 0, 0)) for name in ("Whole CCD", "Native pixels"))
+        whole.on_click(lambda _: self._look_at(None))
+        native.on_click(lambda _: self._look_at(self._native()))
+        self._zoom = pn.Row(whole, native, margin=0)
+        self._downloads = pn.Row(margin=(6, 0))
+
+    def sections(self) -> Sequence[Section]:
+        """Return its parts, still without data."""
+        right = pn.Column(
+            title("Colours: the first reason that holds"),
+            self._legend,
+            self._image,
+            self._image_words,
+            title("Pixel under the pointer; click to keep it"),
+            self._pixel,
+            title("Selection: which pixels are good"),
+            self._selection.body,
+            self._counts,
+            title("The same in Python"),
+            self._code,
+            self._downloads,
+            sizing_mode="stretch_width",
+            margin=0,
+        )
+        left = pn.Column(self._zoom, pn.pane.Bokeh(self._picture.plot, margin=0), margin=0)
+        return (
+            Section("choice", "", self._choice.body),
+            Section("picture", "", left, "picture"),
+            Section("about", "", right, "picture"),
+        )
+
+    def parts(self, view: View, since: float) -> Sequence[Part]:
+        """Return what it shows of a view, none of it read before a time of day."""
+        return (Part(lambda: self._read(view, since), lambda found: self._show(view, found)),)
+
+    def _read(self, view: View, since: float) -> _Found:
+        readings = self._session.readings
+        asked = (view.tile, view.band, view.expnum, view.ccdnum)
+        key = readings.get(("epoch of", asked), lambda c: epoch_of(c, view), since=since)
+        epochs = readings.get(("epochs in", key.tilename), lambda c: epochs_in(c, key.tilename), since=since)
+        opened = self._masks.open(key, view.selection)
+        stored = self._masks.open(key, Selection())
+        grey, no_grey = None, ""
+        if view.image:
+            try:
+                grey = self._masks.grey(opened.mask)
+            except GoodpixError as error:
+                no_grey = f"The image cannot be shown: {error}"
+        window = _inside(view.window, opened.mask.shape)
+        return _Found(key, opened, stored, grey, no_grey, epochs, _shrunk(opened, grey, view, window))
+
+    def _show(self, view: View, found: _Found) -> None:
+        new_epoch = self._found is None or self._found.key != found.key
+        self._found = found
+        key = found.key
+        view = replace(view, tile=key.tilename, band=key.band, expnum=key.expnum, ccdnum=key.ccdnum)
+        self._session.note(view)
+        self._choice.show(key, found.epochs)
+        if new_epoch or view.window is None:
+            self._picture.look_at(_inside(view.window, found.opened.mask.shape))
+        self._picture.show(found.part, over_image=found.grey is not None)
+        self._picture.mark(view.pixel)
+        items = legend_items(found.opened, view.hide, over_image=found.grey is not None)
+        self._legend.param.update(items=items, hidden_names=list(view.hide))
+        self._image.value = [_IMAGE] if view.image else []
+        self._image_words.object = f"<p class='words'>{escape(found.no_grey)}</p>" if found.no_grey else ""
+        self._selection.show(view.selection)
+        self._counts.object = counts_html(found.stored, found.opened)
+        self._explain(view.pixel)
+        url = self._session.readings.listings.shown_url
+        self._code.object = f"<pre>{escape(python_lines(key, view.selection, url))}</pre>"
+        self._offer_downloads(found, view)
+
+    def _change(self, **changes: Any) -> None:
+        view = replace(self._session.view, **changes)
+        if view != self._session.view:
+            self._session.go(view)
+
+    def _choose(self, **key: Any) -> None:
+        self._change(**{"expnum": None, "ccdnum": None, "window": None, "pixel": None, **key})
+
+    def _hide(self, names: Sequence[str]) -> None:
+        self._change(hide=tuple(name for name in REASON_NAMES if name in names))
+
+    def _recut(self, wanted: Callable[[], Selection]) -> None:
+        self._session.try_to_go(lambda: replace(self._session.view, selection=wanted()))
+
+    def _look_at(self, window: Region | None) -> None:
+        self._change(window=window)
+        if self._found is not None:
+            self._picture.look_at(_inside(window, self._found.opened.mask.shape))
+
+    def _native(self) -> Region | None:
+        """Return a window about the middle of what is in sight, or the pixel that is kept, in which pixels are seen."""
+        if self._found is None:
+            return None
+        view, (ny, nx) = self._session.view, self._found.opened.mask.shape
+        box = _inside(view.window, (ny, nx))
+        x, y = (view.pixel.x, view.pixel.y) if view.pixel else ((box.x0 + box.x1) // 2, (box.y0 + box.y1) // 2)
+        width, height = FRAME_WIDTH // _NATIVE, FRAME_HEIGHT // _NATIVE
+        x0, y0 = max(0, x - width // 2), max(0, y - height // 2)
+        return Region(x0, min(x0 + width, nx), y0, min(y0 + height, ny))
+
+    def _moved(self, window: Region) -> None:
+        """Draw what has come into sight, the newest only."""
+        if self._found is None:
+            return
+        inside = _inside(window, self._found.opened.mask.shape)
+        whole = _inside(None, self._found.opened.mask.shape)
+        self._session.note(replace(self._session.view, window=None if inside == whole else inside))
+        self._wanted = inside
+        if not self._drawing:
+            self._draw()
+
+    def _draw(self) -> None:
+        """Draw what is wanted, and then what is wanted by then."""
+        window, found, view = self._wanted, self._found, self._session.view
+        self._wanted, self._drawing = None, window is not None
+        if window is None or found is None:
+            return
+
+        def show(part: Shrunk) -> None:
+            if found is self._found:
+                self._picture.show(part, over_image=found.grey is not None)
+            self._draw()
+
+        self._session.in_background(lambda: _shrunk(found.opened, found.grey, view, window), show)
+
+    def _pointed(self, pixel: Pixel | None) -> None:
+        self._explain(pixel or self._session.view.pixel)
+
+    def _tapped(self, pixel: Pixel) -> None:
+        if self._found is not None and self._found.opened.explain(pixel) is not None:
+            self._session.note(replace(self._session.view, pixel=pixel))
+            self._picture.mark(pixel)
+            self._explain(pixel)
+
+    def _explain(self, pixel: Pixel | None) -> None:
+        words = self._found.opened.explain(pixel) if self._found is not None and pixel is not None else None
+        self._pixel.object = pixel_html(words)
+
+    def _step(self, by: int) -> None:
+        """Go to the next or the one before of the epochs that saw the middle of what is in sight."""
+        view = self._session.view
+        if self._found is not None and view.expnum is not None and view.ccdnum is not None:
+            # that which is asked for, and may not have been read yet
+            key = MaskKey(view.tile, view.band, "epoch", view.expnum, view.ccdnum)
+            self._session.in_background(
+                lambda: self._same_place(key, view), lambda found: self._go_along(key, found[0], found[1], by)
+            )
+
+    def _same_place(self, key: MaskKey, view: View) -> tuple[Pixel, Sequence[Any]]:
+        """Return the middle of what is in sight of an epoch, and the epochs of the same tile that saw that place."""
+        opened = self._masks.open(key, view.selection)
+        centre = view.pixel or _middle(_inside(view.window, opened.mask.shape))
+        words = opened.explain(centre)
+        if words is None:
+            return centre, []
+        source = self._session.readings.source
+        seen = epochs_at(source, words.ra, words.dec, reasons=False, tilename=key.tilename)
+        return centre, seen.to_dict("records")
+
+    def _go_along(self, key: MaskKey, centre: Pixel, seen: Sequence[Any], by: int) -> None:
+        here = [number for number, row in enumerate(seen) if _key_of(row) == key]
+        if not here or len(seen) < 2:
+            self._choice.say("No other epoch of this tile saw this place.")
+            return
+        number = (here[0] + by) % len(seen)
+        row, view = seen[number], self._session.view
+        place = f"RA {row['ra']:.5f}, Dec {row['dec']:.5f}"
+        self._choice.say(f"{number + 1} of {len(seen)} epochs of this tile that saw {place}")
+        x, y, to = round(row["x"]), round(row["y"]), _key_of(row)
+        self._change(
+            band=to.band,
+            expnum=to.expnum,
+            ccdnum=to.ccdnum,
+            window=view.window and _moved(view.window, x - centre.x, y - centre.y),
+            pixel=Pixel(x, y) if view.pixel else None,
+        )
+
+    def _offer_downloads(self, found: _Found, view: View) -> None:
+        name = f"{found.key.tilename}_{found.key.band}_{found.key.expnum}_{found.key.ccdnum:02d}"
+        reasons = reason_table(view.hide)
+        self._downloads.objects = [
+            _download(f"{name}.png", "PNG", lambda: as_png(found.opened.criteria, reasons)),
+            _download(f"{name}.fits", "FITS", lambda: _as_fits(found.opened)),
+        ]
+
+
+def _inside(window: Region | None, shape: tuple[int, int]) -> Region:
+    """Return the part of a window that is in the image; all of it where there is none."""
+    ny, nx = shape
+    if window is None:
+        return Region(0, nx, 0, ny)
+    x0, x1 = min(max(window.x0, 0), nx - 1), min(max(window.x1, 1), nx)
+    y0, y1 = min(max(window.y0, 0), ny - 1), min(max(window.y1, 1), ny)
+    return Region(x0, max(x1, x0 + 1), y0, max(y1, y0 + 1))
+
+
+def _moved(window: Region, by_x: int, by_y: int) -> Region:
+    """Return a window that was moved, less what an address cannot hold: it may have gone over the edge of the image."""
+    x0, x1, y0, y1 = window.x0 + by_x, window.x1 + by_x, window.y0 + by_y, window.y1 + by_y
+    return Region(max(x0, 0), max(x1, 1), max(y0, 0), max(y1, 1))
+
+
+def _middle(box: Region) -> Pixel:
+    return Pixel((box.x0 + box.x1) // 2, (box.y0 + box.y1) // 2)
+
+
+def _shrunk(opened: OpenMask, grey: npt.NDArray[np.uint8] | None, view: View, window: Region) -> Shrunk:
+    return shrink(opened.criteria, reason_table(view.hide), window, grey)
+
+
+def _key_of(row: Any) -> MaskKey:
+    return MaskKey(row["tilename"], row["band"], "epoch", int(row["expnum"]), int(row["ccdnum"]))
+
+
+def _download(name: str, label: str, make: Callable[[], bytes]) -> Any:
+    return pn.widgets.FileDownload(
+        callback=lambda: BytesIO(make()), filename=name, label=f"Download {label}", margin=(0, 8, 0, 0), width=150
+    )
+
+
+def _as_fits(opened: OpenMask) -> bytes:
+    with tempfile.TemporaryDirectory(prefix="goodpix-") as folder:
+        path = Path(folder) / "mask.fits"
+        opened.mask.to_fits(path, opened.selection)
+        return path.read_bytes()

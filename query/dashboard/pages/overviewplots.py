@@ -1,0 +1,116 @@
+"""The plots of the overview."""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import panel as pn
+from bokeh.models import ColumnDataSource, FactorRange, Range1d
+
+from ...palette import band_colour
+from ..look.figures import PERCENT, SHORT_NUMBERS, new_figure
+from ..numbers.survey import Histograms, Ingests
+
+__all__ = ["Bars", "Growth", "HistogramPlot"]
+
+
+class HistogramPlot:
+    """Shares by band, as steps."""
+
+    def __init__(self) -> None:
+        self.plot = new_figure(
+            "fraction_good_on_coadd",
+            "",
+            percent="x",
+            x_range=Range1d(0.0, 1.0),
+            tooltips=[("band", "@band"), ("n", "@n{0,0}"), ("share", f"@left{{{PERCENT}}}")],
+        )
+        self.plot.y_range.start = 0
+        self.plot.yaxis.formatter = SHORT_NUMBERS()
+        self._source = ColumnDataSource({name: [] for name in ("left", "right", "n", "band", "colour")})
+        # the steps alone are seen; these are for the pointer
+        self.plot.quad("left", "right", "n", 0, source=self._source, fill_alpha=0, line_color=None)
+        self._steps = ColumnDataSource({"xs": [], "ys": [], "band": [], "colour": []})
+        self.plot.multi_line("xs", "ys", source=self._steps, line_color="colour", line_width=1.6)
+
+    def show(self, found: Histograms) -> None:
+        """Show histograms."""
+        self.plot.visible = bool(found.counts)
+        edges = found.edges
+        self.plot.x_range.update(start=edges[0], end=edges[-1])
+        bands = list(found.counts)
+        self.plot.yaxis.axis_label = found.of
+        self._source.data = {
+            "left": np.tile(edges[:-1], len(bands)),
+            "right": np.tile(edges[1:], len(bands)),
+            "n": np.concatenate([found.counts[band] for band in bands]) if bands else [],
+            "band": np.repeat(bands, edges.size - 1).tolist(),
+            "colour": np.repeat([band_colour(band) for band in bands], edges.size - 1).tolist(),
+        }
+        xs = np.repeat(edges, 2)[1:-1].tolist()
+        self._steps.data = {
+            "xs": [xs] * len(bands),
+            "ys": [np.repeat(found.counts[band], 2).tolist() for band in bands],
+            "band": bands,
+            "colour": [band_colour(band) for band in bands],
+        }
+
+
+class Bars:
+    """Fractions by name, as bars that lie.
+
+    Parameters
+    ----------
+    layers : sequence of str
+        What each bar shows, the widest first: columns of the data.
+    """
+
+    def __init__(self, layers: Sequence[str]) -> None:
+        self._names = FactorRange(factors=[], range_padding=0.1)
+        tooltips = [
+            ("", "@name"),
+            *((layer, f"@{layer}{{0.[0000] %}}") for layer in layers),
+            ("±", "@error{0.[0000] %}"),
+        ]
+        self.plot = new_figure("fraction of pixels", "", percent="x", y_range=self._names, tooltips=tooltips)
+        self.plot.ygrid.grid_line_color = None
+        self.plot.x_range.start = 0
+        self._source = ColumnDataSource({name: [] for name in ("name", "colour", "error", "low", "high", *layers)})
+        for layer, alpha in zip(layers, (0.35, 1.0), strict=False):
+            self.plot.hbar(
+                y="name",
+                right=layer,
+                height=0.66,
+                source=self._source,
+                fill_color="colour",
+                fill_alpha=alpha,
+                line_color="colour",
+            )
+        self.plot.segment(x0="low", x1="high", y0="name", y1="name", source=self._source, line_color="#222222")
+
+    def show(self, names: Sequence[str], data: Mapping[str, Sequence[Any]]) -> None:
+        """Show bars, the first at the top."""
+        self.plot.visible = bool(names)
+        self._names.factors = list(names)[::-1]
+        self.plot.height = 70 + 26 * max(len(names), 4)
+        self._source.data = {"name": list(names), **data}
+
+
+class Growth:
+    """How many epochs there were after each run."""
+
+    def __init__(self) -> None:
+        self.plot = new_figure("", "epochs", height=170, x_axis_type="datetime", tooltips=[("epochs", "@n{0,0}")])
+        self.plot.y_range.start = 0
+        self.plot.yaxis.formatter = SHORT_NUMBERS()
+        self._source = ColumnDataSource({"when": [], "n": []})
+        self.plot.step("when", "n", source=self._source, mode="after", line_width=2, line_color="#0072b2")
+        self.plot.scatter("when", "n", source=self._source, size=5, color="#0072b2")
+        self.pane = pn.pane.Bokeh(self.plot, sizing_mode="stretch_width", margin=0)
+
+    def show(self, found: Ingests) -> None:
+        """Show how it grew; one run is no growth."""
+        times = [datetime.datetime.fromisoformat(when) for when, _ in found.growth]
+        self._source.data = {"when": times, "n": [n for _, n in found.growth]}
+        self.pane.visible = len(times) > 1

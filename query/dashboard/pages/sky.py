@@ -1,0 +1,246 @@
+"""The page that shows tiles where they are on the sky."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import panel as pn
+from bokeh.events import SelectionGeometry
+from bokeh.models import (
+    BoxSelectTool,
+    ColorBar,
+    ColumnDataSource,
+    CustomJSTickFormatter,
+    LinearColorMapper,
+    NumeralTickFormatter,
+    OpenURL,
+    Range1d,
+    TapTool,
+)
+
+from ....schema.views import VIEWS
+from ...palette import OUTLIER_COLOUR
+from ...summary.skytiles import sky_tiles
+from ...summary.statistic import RATIOS, Statistic, statistics_of
+from ..address import SkyBox, View
+from ..look.figures import PERCENT, colour_range, new_figure, sequential
+from ..look.format import count, fraction, number
+from ..look.markup import html_pane, note, under
+from ..look.table import PagedTable, TablePage
+from ..numbers.rankings import TILE_COLUMNS, tile_page
+from ..numbers.scope import scope_of
+from ..session import Part, Section, Session
+
+__all__ = [
+    "SkyView",
+]
+
+_FIRST = "fraction_good_on_coadd"
+_HEIGHT = 520
+_MARGIN = 0.03
+_WRAPPED = "return `${+((tick % 360 + 360) % 360).toFixed(6)}°`"
+_DEGREES = "return `${tick}°`"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tiles:
+    """Tiles with a number each; the corners have the shape (n, 4)."""
+
+    names: Sequence[str]
+    ra: npt.NDArray[np.float64]
+    dec: npt.NDArray[np.float64]
+    value: npt.NDArray[np.float64]
+    meaning: str
+
+
+class SkyView:
+    """The page.
+
+    Parameters
+    ----------
+    session : Session
+        Whose page it is.
+    """
+
+    filters = ("band", "tile", "box")
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        options = statistics_of(VIEWS["tile_quality"].table)
+        self._statistic = pn.widgets.Select(
+            label="Colour", options=options, value=_FIRST, width=260, margin=(0, 0, 6, 0)
+        )
+        self._statistic.param.watch(lambda event: self._ask(statistic=event.new), "value")
+        self._note, self._table = html_pane(), PagedTable.of_columns(TILE_COLUMNS)
+        self._table.listen(partial(session.ask_table, "tiles"))
+        self._map = _Map(self._chosen)
+
+    def sections(self) -> Sequence[Section]:
+        """Return its parts, still without data."""
+        picture = under(self._statistic, self._map.plot, self._note)
+        return (Section("sky", "Tiles", picture), Section("tiles", "Tiles, worst first", self._table))
+
+    def parts(self, view: View, since: float) -> Sequence[Part]:
+        """Return what it shows of a view, none of it read before a time of day."""
+        readings = self._session.readings
+        shown = view.table("tiles")
+
+        def page() -> TablePage:
+            scope = scope_of(readings, view, since)
+            return readings.get(("tiles", scope, shown), lambda c: tile_page(c, scope, shown), since=since)
+
+        return (
+            Part(lambda: self._read_tiles(view, since), lambda found: self._show_tiles(view, found)),
+            Part(page, lambda found: self._table.show(TILE_COLUMNS, shown, found)),
+        )
+
+    def _read_tiles(self, view: View, since: float) -> _Tiles:
+        readings, statistic = self._session.readings, view.statistic or _FIRST
+        scope = scope_of(readings, replace(view, box=None), since)
+        meaning = Statistic.of(statistic, VIEWS["tile_quality"].table).meaning
+        tiles = readings.get(
+            ("sky", statistic, scope),
+            lambda _: sky_tiles(readings.listings, statistic, **scope.filters),
+            since=since,
+        )
+        corners = [tiles[[f"{name}c{k}" for k in (1, 2, 3, 4)]].to_numpy(np.float64) for name in ("ra", "dec")]
+        value = np.array(tiles.value, np.float64)
+        return _Tiles(tiles.tilename.tolist(), _unwrapped(corners[0]), corners[1], value, meaning)
+
+    def _show_tiles(self, view: View, found: _Tiles) -> None:
+        statistic = view.statistic or _FIRST
+        self._statistic.value = statistic
+        n_null = int(np.isnan(found.value).sum())
+        null = f" Grey: {count(n_null)} tiles without a value." if n_null else ""
+        text = (
+            f"{statistic}: {found.meaning}, over the bands that are shown. "
+            f"Select a box to see only its tiles, on every page.{null}"
+        )
+        self._note.object = note(text if found.names else "No tile is left.")
+        self._map.show(found, statistic, view.box)
+
+    def _ask(self, **changes: Any) -> None:
+        view = replace(self._session.view, **changes)
+        if (view.statistic or _FIRST) != (self._session.view.statistic or _FIRST) or view.box != self._session.view.box:
+            self._session.go(view)
+
+    def _chosen(self, box: SkyBox) -> None:
+        self._ask(box=box)
+
+
+class _Map:
+    """The tiles, right ascension to the left."""
+
+    def __init__(self, chosen: Any) -> None:
+        self._chosen = chosen
+        self._extent: list[float] = []
+        self.plot = new_figure(
+            "right ascension",
+            "declination",
+            name="sky-plot",
+            height=_HEIGHT,
+            tools="pan,wheel_zoom,reset,save",
+            x_range=Range1d(1, 0),
+            y_range=Range1d(0, 1),
+            tooltips=[("tile", "@name"), ("", "@shown")],
+        )
+        self.plot.xaxis.formatter = CustomJSTickFormatter(code=_WRAPPED)
+        self.plot.yaxis.formatter = CustomJSTickFormatter(code=_DEGREES)
+        self._colours: LinearColorMapper = sequential()
+        self._tiles = ColumnDataSource({name: [] for name in ("xs", "ys", "value", "name", "shown", "alpha")})
+        drawn = self.plot.patches(
+            "xs",
+            "ys",
+            source=self._tiles,
+            fill_color={"field": "value", "transform": self._colours},
+            fill_alpha="alpha",
+            line_color="#ffffff",
+            line_width=0.3,
+            nonselection_fill_alpha="alpha",
+            nonselection_line_alpha=1.0,
+        )
+        self._box = ColumnDataSource({name: [] for name in ("left", "right", "bottom", "top")})
+        self.plot.quad(
+            "left", "right", "bottom", "top", source=self._box, fill_color=None, line_color=OUTLIER_COLOUR, line_width=2
+        )
+        select = BoxSelectTool(renderers=[], persistent=False)
+        self.plot.add_tools(
+            select, TapTool(renderers=[drawn], callback=OpenURL(url="./mask?tile=@name", same_tab=True))
+        )
+        self.plot.toolbar.active_drag = select
+        self._bar = ColorBar(color_mapper=self._colours, width=12, padding=6, label_standoff=6)
+        self.plot.add_layout(self._bar, "right")
+        self.plot.on_event(SelectionGeometry, self._select)
+
+    def show(self, found: _Tiles, statistic: str, box: SkyBox | None) -> None:
+        """Show tiles, those outside the box faintly."""
+        ratio = statistic in RATIOS
+        words = fraction if ratio and statistic != "sky_rate" else number
+        inside = (
+            np.ones(len(found.names), bool)
+            if box is None
+            else box.holds(found.ra.mean(axis=1) % 360.0, found.dec.mean(axis=1))
+        )
+        self._colours.update(**colour_range(found.value[inside]))
+        self._bar.formatter = NumeralTickFormatter(format=PERCENT if words is fraction else "0,0.[000]")
+        self._tiles.data = {
+            "xs": found.ra.tolist(),
+            "ys": found.dec.tolist(),
+            "value": found.value,
+            "name": list(found.names),
+            "shown": [words(each) for each in found.value.tolist()],
+            "alpha": np.where(inside, 1.0, 0.25),
+        }
+        extent = [found.ra.max(), found.ra.min(), found.dec.min(), found.dec.max()] if found.names else []
+        if extent and extent != self._extent:
+            self._extent = extent
+            x_margin, y_margin = _MARGIN * (extent[0] - extent[1]), _MARGIN * (extent[3] - extent[2])
+            west, east = extent[0] + x_margin, extent[1] - x_margin
+            south, north = extent[2] - y_margin, extent[3] + y_margin
+            self.plot.x_range.update(start=west, end=east, reset_start=west, reset_end=east)
+            self.plot.y_range.update(start=south, end=north, reset_start=south, reset_end=north)
+        self._box.data = _outline(box, found.ra)
+
+    def _select(self, event: Any) -> None:
+        at = event.geometry
+        if event.final and at.get("type") == "rect" and at["x0"] != at["x1"] and at["y0"] != at["y1"]:
+            ra = sorted((at["x0"], at["x1"]))
+            dec = np.clip(sorted((at["y0"], at["y1"])), -90.0, 90.0)
+            self._chosen(SkyBox.parse(f"{ra[0]:.4f}:{ra[1]:.4f},{dec[0]:.4f}:{dec[1]:.4f}"))
+
+
+def _unwrapped(ra: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return right ascensions that do not jump, neither within a tile nor within the survey.
+
+    Parameters
+    ----------
+    ra : ndarray of float64, shape (n, 4)
+        Corners of tiles, degrees.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, 4)
+        The same directions, from the eastern end of the widest gap on; some may be below 0.
+    """
+    if not ra.size:
+        return ra
+    centres = np.sort(ra[:, 0] % 360.0)
+    gaps = np.diff(centres, append=centres[0] + 360.0)
+    first = centres[(int(np.argmax(gaps)) + 1) % centres.size]
+    # RA = 0 stays 0 where it is inside: what lies west of it is negative
+    start = first - 360.0 if first > 180.0 else first
+    begin = (ra[:, :1] - start) % 360.0 + start
+    out: npt.NDArray[np.float64] = begin + (ra - ra[:, :1] + 180.0) % 360.0 - 180.0
+    return out
+
+
+def _outline(box: SkyBox | None, ra: npt.NDArray[np.float64]) -> dict[str, list[float]]:
+    """Return the box where the map has it."""
+    if box is None or not ra.size:
+        return {name: [] for name in ("left", "right", "bottom", "top")}
+    width, middle = box.width, (ra.min() + ra.max()) / 2
+    left = (box.ra0 + width / 2 - middle + 180.0) % 360.0 - 180.0 + middle - width / 2
+    return {"left": [left], "right": [left + width], "bottom": [box.dec0], "top": [box.dec1]}

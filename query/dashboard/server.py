@@ -1,0 +1,259 @@
+"""The dashboard's server."""
+
+import asyncio
+import errno
+import json
+import secrets
+import signal
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from html import escape
+from pathlib import Path
+from types import FrameType
+from typing import Self
+
+from bokeh.server.server import Server
+from panel.io.server import get_server
+from tornado.web import RequestHandler
+
+from ...schema.errors import UsageError
+from ..source import Source
+from .applications import TITLES, applications, read_ahead
+from .cache import Readings
+
+__all__ = ["DashboardServer"]
+
+_LOCAL = ("127.0.0.1", "localhost", "::1")
+_EVERY_ADDRESS = ("", "0.0.0.0", "::")
+_LOGIN = str(Path(__file__).parent / "login.html")
+_START_S = 60
+
+
+class _Alive(RequestHandler):
+    """What a page asks before it loads itself again."""
+
+    def get(self) -> None:
+        self.set_header("Cache-Control", "no-store")
+        self.write("goodpix")
+
+
+class DashboardServer:
+    """Serves the dashboard of a catalogue.
+
+    Parameters
+    ----------
+    source : Source
+        The catalogue, open for reading; whoever opened it closes it.
+    port : int
+        Where; 0 for any that is free.
+    address : str
+        Of which of this machine's addresses; other machines reach it only if it is not 127.0.0.1.
+    origins : sequence of str
+        Further ``HOST[:PORT]`` by which browsers know the server, such as a proxy's.
+    basic_auth : str, optional
+        A password, or a JSON file of passwords by user, that browsers are asked for.
+
+    Raises
+    ------
+    UsageError
+        If it cannot listen there, or the password is none.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        port: int = 0,
+        address: str = "127.0.0.1",
+        origins: Sequence[str] = (),
+        basic_auth: str | None = None,
+    ) -> None:
+        self._readings = Readings(source)
+        self._address, self._basic_auth = address, None if basic_auth is None else _checked_auth(basic_auth)
+        self.port = port or _free_port(address)
+        self._origins = [*_origins(address, self.port), *origins]
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._failure: BaseException | None = None
+        self._ready = threading.Event()
+
+    @property
+    def url(self) -> str:
+        """Where browsers of this machine find it."""
+        host = "127.0.0.1" if self._address in _EVERY_ADDRESS else self._address
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
+
+    @property
+    def exposure(self) -> str:
+        """What others can see, in a sentence; empty where only this machine reaches it."""
+        if self._address in _LOCAL:
+            return ""
+        where = "any address of this machine" if self._address in _EVERY_ADDRESS else self._address
+        who = (
+            "who has a password"
+            if self._basic_auth
+            else "who reaches it, without a password (--basic-auth asks for one)"
+        )
+        return (
+            f"listening on {where}, port {self.port}, unencrypted: everyone {who} can read the whole catalogue "
+            "and see every image that it names and this account can read"
+        )
+
+    def run(self, began: Callable[[], None] = lambda: None) -> None:
+        """Serve until a signal ends it.
+
+        Parameters
+        ----------
+        began : callable
+            Called once browsers are answered.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            After Ctrl-C.
+        SystemExit
+            After SIGTERM, with status 143.
+        """
+        received: list[int] = []
+
+        def stop(number: int, _frame: FrameType | None) -> None:
+            received.append(number)
+            self._stop_loop()
+
+        def listen_to_signals() -> None:  # Panel sets a handler of its own as the server is made
+            for number in before:
+                signal.signal(number, stop)
+            began()
+
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            self._serve(listen_to_signals)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        if signal.SIGINT in received:
+            raise KeyboardInterrupt
+        if received:
+            raise SystemExit(128 + received[0])
+
+    def start(self) -> Self:
+        """Serve in a thread, and return once browsers are answered."""
+        self._thread = threading.Thread(target=self._serve_and_keep, name="goodpix-dashboard", daemon=True)
+        self._thread.start()
+        if not self._ready.wait(_START_S):
+            raise UsageError(f"the dashboard did not start within {_START_S} s")
+        if self._failure is not None:
+            raise self._failure
+        return self
+
+    def stop(self) -> None:
+        """End a server that runs in a thread."""
+        self._stop_loop()
+        if self._thread is not None:
+            self._thread.join(_START_S)
+
+    def __enter__(self) -> Self:
+        return self if self._thread else self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _repr_html_(self) -> str:
+        """Return the dashboard as a notebook shows it."""
+        url = escape(self.url, quote=True)
+        return (
+            f'<p><a href="{url}" target="_blank">{url}</a></p><iframe src="{url}" width="100%" height="900"></iframe>'
+        )
+
+    def _serve_and_keep(self) -> None:
+        try:
+            self._serve(lambda: None)
+        except BaseException as error:  # noqa: BLE001  # `start` raises it in the thread that called
+            self._failure = error
+            self._ready.set()
+
+    def _serve(self, began: Callable[[], None]) -> None:
+        """Serve until the loop is stopped."""
+        self._loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(self._loop)
+        server = None
+        try:
+            server = self._server()
+            began()
+            server.start()
+            read_ahead(self._readings)
+            self._loop.call_soon(self._ready.set)
+            self._loop.run_forever()
+        finally:
+            if server is not None:
+                server.stop()
+            self._readings.close()
+            asyncio.set_event_loop(None)
+            self._loop.close()
+
+    def _stop_loop(self) -> None:
+        # a loop that does not run yet ends as soon as it does
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def _server(self) -> Server:
+        auth = (
+            {} if self._basic_auth is None else {"basic_auth": self._basic_auth, "cookie_secret": secrets.token_hex()}
+        )
+        try:
+            return get_server(
+                applications(self._readings),
+                title={f"/{path}": f"goodpix: {title}" for path, title in TITLES.items()},
+                port=self.port,
+                address=self._address,
+                websocket_origin=self._origins,
+                location=False,
+                login_template=_LOGIN,
+                logout_template=_LOGIN,
+                extra_patterns=[(r"/alive", _Alive)],
+                **auth,
+            )
+        except OSError as error:
+            raise _cannot_listen(self._address, self.port, error) from error
+
+
+def _checked_auth(basic_auth: str) -> str:
+    """Return a password, or the path of a file of passwords, that asks for one indeed."""
+    if not basic_auth:
+        raise UsageError("basic auth: the password is empty")
+    if not basic_auth.endswith(".json"):
+        return basic_auth
+    # Panel would take the name of a file that is not there for the password
+    try:
+        users = json.loads(Path(basic_auth).read_text())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"basic auth: cannot read {basic_auth}: {error}") from error
+    if not isinstance(users, dict) or not users or not all(isinstance(each, str) and each for each in users.values()):
+        raise UsageError(f'basic auth: {basic_auth}: expected {{"user": "password", ...}}')
+    return basic_auth
+
+
+def _free_port(address: str) -> int:
+    """Return a port that is free, which the origins of its web sockets have to name beforehand."""
+    try:
+        family = socket.getaddrinfo(address or None, 0, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family) as free:
+            free.bind((address, 0))
+            return int(free.getsockname()[1])
+    except OSError as error:
+        raise _cannot_listen(address, 0, error) from error
+
+
+def _origins(address: str, port: int) -> list[str]:
+    """Return the names by which browsers know the server, as far as it can know."""
+    names = list(_LOCAL[:2]) if address in (*_LOCAL, *_EVERY_ADDRESS) else [address]
+    if address in _EVERY_ADDRESS:
+        names += [socket.gethostname(), socket.getfqdn()]
+    return [f"{name}:{port}" for name in dict.fromkeys(names)]
+
+
+def _cannot_listen(address: str, port: int, error: OSError) -> UsageError:
+    if error.errno == errno.EADDRINUSE:
+        return UsageError(f"port {port} of {address} is in use: --port takes another, 0 any that is free")
+    return UsageError(f"cannot listen on {address}, port {port}: {error.strerror or error}")

@@ -1,0 +1,126 @@
+"""The mask of a whole CCD, over all tiles that hold it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...schema.criteria import Criterion
+from ...schema.errors import MaskNotFoundError, UsageError
+from ...schema.masks.rle import Runs, decode
+from ...schema.rows import EpochFacts, MaskKey
+from ...schema.wcs.footprint import UniqueRegion
+from ...schema.wcs.pixeltosky import Directions
+from ..masks.mask import Mask
+from ..source import Source
+from .coaddgrid import find_grid
+
+__all__ = ["ccd_mask"]
+
+# Columns done at a time: a few megabytes.
+_COLUMNS = 64
+
+# What the rows of one CCD image have in common; the counts are those of one tile.
+_SHARED = {each.name for each in fields(EpochFacts)} | {"band", "expnum", "ccdnum", "nx", "ny", "pixel_area"}
+
+
+def ccd_mask(source: Source, band: str, expnum: int, ccdnum: int) -> Mask:
+    """Return the mask of one CCD image over all tiles that hold it.
+
+    A pixel takes the flags of the tile in whose unique region its centre falls, where that tile covers
+    it, else of the first tile (by name) that does; it is `OFF_COADD` only where none does.
+
+    Parameters
+    ----------
+    source : Source
+        Where the masks are.
+    band : str
+        The band of the tiles.
+    expnum, ccdnum : int
+        Which CCD image.
+
+    Returns
+    -------
+    Mask
+        Its tilename is those of all tiles, joined by ``+``; its row has what they have in common, no counts.
+
+    Raises
+    ------
+    MaskNotFoundError
+        If no tile of the catalogue holds it.
+    MaskFileError
+        If a mask file is missing or damaged.
+    UsageError
+        If the tiles disagree about its size.
+    """
+    key = MaskKey("", band, "epoch", expnum, ccdnum)
+    masks = list(source.masks({"band": [band], "expnum": key.expnum, "ccdnum": key.ccdnum}))
+    if not masks:
+        raise MaskNotFoundError(
+            f"the catalogue has no mask of exposure {expnum}, CCD {ccdnum}, band {band}: goodpix ccds lists all it has"
+        )
+    first = masks[0]
+    for mask in masks:
+        if mask.shape != first.shape:
+            raise UsageError(
+                f"{first.key} is of {first.shape[1]} x {first.shape[0]} pixels, {mask.key} of "
+                f"{mask.shape[1]} x {mask.shape[0]}: expected images of one size"
+            )
+    layers = [_Layer.of(mask, find_grid(source.database, mask.key.tilename, band).region) for mask in masks]
+    tilename = "+".join(mask.key.tilename for mask in masks)
+    row = {name: value for name, value in (first.row or {}).items() if name in _SHARED}
+    return Mask(
+        MaskKey(tilename, band, "epoch", key.expnum, key.ccdnum),
+        first.encoded if len(masks) == 1 else _merged(layers),
+        first.bit_names,
+        row={**row, "tilename": tilename},
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Layer:
+    """The CCD as one tile has it."""
+
+    flags: npt.NDArray[np.int64]
+    """Shape (nx, ny)."""
+    region: UniqueRegion | None
+    directions: Directions
+    solution: tuple[str, float]
+    """What the directions follow from."""
+
+    @classmethod
+    def of(cls, mask: Mask, region: UniqueRegion | None) -> "_Layer":
+        row: Mapping[str, Any] = mask.row or {}
+        directions = Directions(mask.wcs, mask.shape, mask.position_offset)
+        return cls(decode(mask.encoded).T, region, directions, (row["wcs"], mask.position_offset))
+
+
+def _merged(layers: Sequence[_Layer]) -> Runs:
+    nx, ny = layers[0].flags.shape
+    out = np.empty((nx, ny), np.int64)
+    for x0 in range(0, nx, _COLUMNS):
+        columns = slice(x0, min(x0 + _COLUMNS, nx))
+        # tiles mostly have one solution of a CCD; those of SCAMP are each tile's own
+        vectors: dict[tuple[str, float], npt.NDArray[np.float64]] = {}
+        best = np.zeros(out[columns].shape, np.uint8)
+        out[columns] = layers[0].flags[columns]
+        for layer in layers:
+            flags = layer.flags[columns]
+            rank = ((flags & Criterion.OFF_COADD) == 0).astype(np.uint8)
+            if layer.region is not None:
+                if layer.solution not in vectors:
+                    vectors[layer.solution] = layer.directions.columns(columns)
+                rank *= layer.region.contains(vectors[layer.solution]).reshape(rank.shape) + np.uint8(1)
+            np.copyto(out[columns], flags, where=rank > best)
+            np.maximum(best, rank, out=best)
+    return _encoded(out)
+
+
+def _encoded(columns: npt.NDArray[np.int64]) -> Runs:
+    """Return the runs of an image of shape (nx, ny)."""
+    nx, ny = columns.shape
+    flat = columns.ravel()
+    starts = np.append(0, np.flatnonzero(flat[1:] != flat[:-1]) + 1)
+    return Runs(nx, ny, np.diff(starts, append=flat.size).astype(np.uint32), flat[starts])

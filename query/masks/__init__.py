@@ -1,0 +1,1 @@
+"""Masks of a catalogue: read, combined, exported."""

@@ -1,0 +1,201 @@
+"""Masks read by the rows of a catalogue."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy as sa
+
+from ...schema import tables
+from ...schema.bits import BitNames
+from ...schema.database import Database
+from ...schema.errors import MaskFileMissingError, MaskNotFoundError, UsageError
+from ...schema.maskfile import MaskFile
+from ...schema.rows import MaskKey
+from ...schema.store.masksroot import MasksRoot
+from ..filters import Filters
+from .mask import Mask
+
+__all__ = ["MaskPlace", "MaskReader", "find_mask", "find_masks", "read_mask", "read_masks"]
+
+# Mask files that stay open.
+_FILES_OPEN = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskPlace:
+    """Where a mask is.
+
+    Parameters
+    ----------
+    key : MaskKey
+        What it is the mask of.
+    row : mapping of str to object
+        The catalogue's row of it, its ``mask_file`` with it.
+    """
+
+    key: MaskKey
+    row: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, kind: str, row: Mapping[str, Any]) -> "MaskPlace":
+        """Return the place that a row says."""
+        return cls(MaskKey(row["tilename"], row["band"], kind, row.get("expnum"), row.get("ccdnum")), row)
+
+
+class MaskReader:
+    """Reads masks, and keeps the last files open.
+
+    Parameters
+    ----------
+    root : MasksRoot
+        The place of the mask files.
+    bit_names : BitNames
+        Names of the survey's mask bits.
+    """
+
+    def __init__(self, root: MasksRoot, bit_names: BitNames) -> None:
+        self._bit_names = bit_names
+        # opening a file takes as long as reading a mask; a mask file never changes
+        self._open = lru_cache(maxsize=_FILES_OPEN)(lambda mask_file: MaskFile.open(root.path(mask_file)))
+
+    def read(self, place: MaskPlace) -> Mask:
+        """Return a mask.
+
+        Raises
+        ------
+        MaskFileError
+            If its mask file is missing or damaged.
+        """
+        file = self._open(place.row["mask_file"])
+        return Mask(place.key, file.runs(place.row["mask_row_group"], place.key), self._bit_names, row=place.row)
+
+    def flags_at(self, place: MaskPlace, pixels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return the flags of some pixels of a mask, numbered down its columns; see `MaskFile.flags_at`."""
+        return self._open(place.row["mask_file"]).flags_at(place.row["mask_row_group"], pixels, place.key)
+
+    def close(self) -> None:
+        """Forget the open files."""
+        self._open.cache_clear()
+
+
+def find_mask(database: Database, key: MaskKey) -> MaskPlace:
+    """Return where one mask is.
+
+    Raises
+    ------
+    MaskNotFoundError
+        If the catalogue has no such mask; says what it has instead.
+    """
+    table = tables.coadd if key.kind == "coadd" else tables.epoch
+    wanted = [table.c[name] == getattr(key, name) for name in _KEYS[key.kind]]
+    with database.engine.connect() as connection:
+        row = connection.execute(_rows(key.kind).where(*wanted)).mappings().one_or_none()
+        if row is None:
+            raise MaskNotFoundError(f"the catalogue has no mask of {key}{_instead(connection, key)}")
+    return MaskPlace.of(key.kind, dict(row))
+
+
+def read_mask(database: Database, reader: MaskReader, key: MaskKey) -> Mask:
+    """Return one mask; the newer one where an ingest replaces it and a sweep removes its file meanwhile.
+
+    Raises
+    ------
+    MaskNotFoundError
+        If the catalogue has no such mask.
+    MaskFileError
+        If its mask file is missing or damaged.
+    """
+    place = find_mask(database, key)
+    while True:
+        try:
+            return reader.read(place)
+        except MaskFileMissingError:
+            newer = find_mask(database, key)
+            if newer.row["mask_file"] == place.row["mask_file"]:
+                raise
+            place = newer
+
+
+def read_masks(database: Database, reader: MaskReader, places: Iterable[MaskPlace]) -> Iterator[Mask]:
+    """Yield masks by their places; those that are gone since as they are now, or not at all where they are no more."""
+    for place in places:
+        try:
+            mask = reader.read(place)
+        except MaskFileMissingError:
+            try:
+                mask = read_mask(database, reader, place.key)
+            except MaskNotFoundError:
+                continue
+        yield mask
+
+
+def find_masks(database: Database, kind: str, filters: Mapping[str, Any]) -> Iterator[MaskPlace]:
+    """Yield where masks are, file by file, in file order.
+
+    Parameters
+    ----------
+    database : Database
+        The catalogue.
+    kind : str
+        ``"epoch"`` or ``"coadd"``.
+    filters : mapping
+        See `goodpix.query.filters.Filters`.
+
+    Raises
+    ------
+    UsageError
+        If there is no such kind, or a filter is wrong.
+    """
+    if kind not in _KEYS:
+        raise UsageError(f"kind is {kind!r}: expected epoch or coadd")
+    table = tables.coadd if kind == "coadd" else tables.epoch
+    conditions = Filters.of(**filters).conditions(table)
+    tiles = sa.select(table.c.tilename, table.c.band).where(*conditions).distinct()
+    rows = _rows(kind).where(
+        table.c.tilename == sa.bindparam("of_tile"), table.c.band == sa.bindparam("of_band"), *conditions
+    )
+    return _places(database, kind, tiles.order_by(*tiles.selected_columns), rows.order_by(table.c.mask_row_group))
+
+
+def _places(database: Database, kind: str, tiles: "sa.Select[Any]", rows: "sa.Select[Any]") -> Iterator[MaskPlace]:
+    # tile by tile: a survey's rows are not for the memory, nor for one long transaction
+    with database.engine.connect() as connection:
+        found = connection.execute(tiles).all()
+    for tilename, band in found:
+        with database.engine.connect() as connection:
+            of_tile = connection.execute(rows, {"of_tile": tilename, "of_band": band}).mappings().all()
+        for row in of_tile:
+            yield MaskPlace.of(kind, dict(row))
+
+
+_KEYS = {"coadd": ("tilename", "band"), "epoch": ("tilename", "band", "expnum", "ccdnum")}
+
+
+def _rows(kind: str) -> "sa.Select[Any]":
+    coadd, epoch = tables.coadd, tables.epoch
+    if kind == "coadd":
+        return sa.select(coadd)
+    same_tile = sa.and_(coadd.c.tilename == epoch.c.tilename, coadd.c.band == epoch.c.band)
+    of_coadd = (coadd.c.mask_file, coadd.c.fingerprint.label("coadd_fingerprint"))
+    return sa.select(epoch, *of_coadd).join_from(epoch, coadd, same_tile)
+
+
+def _instead(connection: sa.Connection, key: MaskKey) -> str:
+    """Say what the catalogue has of the same tile, for an error."""
+    coadd, epoch = tables.coadd.c, tables.epoch.c
+    bands = connection.scalars(sa.select(coadd.band).where(coadd.tilename == key.tilename).order_by(coadd.band)).all()
+    if not bands:
+        return f": there is no tile {key.tilename}"
+    if key.band not in bands:
+        return f": tile {key.tilename} has bands {', '.join(bands)}"
+    in_tile = [epoch.tilename == key.tilename, epoch.band == key.band]
+    ccds = connection.scalars(
+        sa.select(epoch.ccdnum).where(*in_tile, epoch.expnum == key.expnum).order_by(epoch.ccdnum)
+    ).all()
+    if ccds:
+        return f": of exposure {key.expnum} the tile has CCDs {', '.join(map(str, ccds))}"
+    return f": the tile has no exposure {key.expnum} in that band"

@@ -1,0 +1,82 @@
+"""Tables of masks: data frames, Arrow and Parquet."""
+
+import os
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .mask import Mask
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["mask_frame", "mask_table", "run_frames", "write_masks"]
+
+_MASK_COLUMNS = pa.schema(
+    [
+        ("tilename", pa.string()),
+        ("band", pa.string()),
+        ("kind", pa.string()),
+        ("expnum", pa.int64()),
+        ("ccdnum", pa.int16()),
+        ("nx", pa.int32()),
+        ("ny", pa.int32()),
+        ("lengths", pa.list_(pa.uint32())),
+        ("flags", pa.list_(pa.int64())),
+    ]
+)
+"""Columns of a table with one row per mask: those of the mask files that say which pixels are good."""
+
+
+def mask_table(masks: Iterable[Mask]) -> pa.Table:
+    """Return masks as one table of the columns `_MASK_COLUMNS`."""
+    return pa.concat_tables([_MASK_COLUMNS.empty_table(), *_mask_tables(masks)])
+
+
+def _mask_tables(masks: Iterable[Mask]) -> Iterator[pa.Table]:
+    """Yield masks as tables of one row, of the columns `_MASK_COLUMNS`; one is in memory at a time."""
+    for mask in masks:
+        key, runs = mask.key, mask.encoded
+        values = [key.tilename, key.band, key.kind, key.expnum, key.ccdnum, runs.nx, runs.ny, runs.lengths, runs.flags]
+        arrays = [pa.array([value], kind) for value, kind in zip(values, _MASK_COLUMNS.types, strict=True)]
+        yield pa.Table.from_arrays(arrays, schema=_MASK_COLUMNS)
+
+
+def mask_frame(masks: Iterable[Mask]) -> "pd.DataFrame":
+    """Return masks as a data frame of the columns `_MASK_COLUMNS`; lengths and flags are arrays."""
+    import pandas as pd  # slow to import
+
+    rows = []
+    for mask in masks:
+        key, runs = mask.key, mask.encoded
+        rows.append(
+            (key.tilename, key.band, key.kind, key.expnum, key.ccdnum, runs.nx, runs.ny, runs.lengths, runs.flags)
+        )
+    return pd.DataFrame(rows, columns=_MASK_COLUMNS.names)
+
+
+def run_frames(masks: Iterable[Mask]) -> "Iterator[pd.DataFrame]":
+    """Yield the runs of each mask, split at column ends: its key, then ``x``, ``y``, ``length`` and ``flags``."""
+    for mask in masks:
+        runs = mask.runs()
+        for place, name in enumerate(("tilename", "band", "expnum", "ccdnum")):
+            runs.insert(place, name, getattr(mask.key, name))
+        yield runs
+
+
+def write_masks(masks: Iterable[Mask], path: str | os.PathLike[str]) -> int:
+    """Write masks to a Parquet file of the columns `_MASK_COLUMNS`, a row group each; return how many.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written.
+    """
+    n = 0
+    with pq.ParquetWriter(os.fspath(path), _MASK_COLUMNS, compression="zstd") as writer:
+        for table in _mask_tables(masks):
+            writer.write_table(table)
+            n += 1
+    return n

@@ -1,0 +1,1 @@
+"""Positions on the sky, and the epochs that saw them."""

@@ -1,0 +1,236 @@
+"""Every epoch that saw a place on the sky."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...schema import tables
+from ...schema.criteria import Selection
+from ...schema.errors import MaskFileMissingError, UsageError
+from ...schema.wcs.solution import unit_vectors
+from ..filters import Filters
+from ..masks.reader import MaskPlace, MaskReader
+from ..source import Source
+from .reasons import Reasons
+from .search import Sightings, find_sightings
+from .shapes import Discs, Places, Points, Polygon
+
+if TYPE_CHECKING:
+    import pandas as pd
+__all__ = ["epochs_at"]
+
+Floats = npt.NDArray[np.float64]
+Columns = dict[str, Any]
+
+
+def epochs_at(
+    source: Source,
+    ra: npt.ArrayLike | None = None,
+    dec: npt.ArrayLike | None = None,
+    *,
+    radius: float | None = None,
+    polygon: npt.ArrayLike | None = None,
+    reasons: bool = True,
+    unique: bool = False,
+    selection: Selection | None = None,
+    **filters: Any,
+) -> "pd.DataFrame":
+    """Return every epoch that saw a place on the sky.
+
+    Parameters
+    ----------
+    source : Source
+        The catalogue.
+    ra, dec : float or array of float, any shape
+        One position, or many; degrees, right ascension of any turn. May be left out with `polygon`, whose
+        middle it is then.
+    radius : float, optional
+        Degrees. Find all epochs that have a part in the disc about each position.
+    polygon : array of float, shape (m, 2), optional
+        Right ascension and declination of its vertices in order, degrees; its edges are great circles. Find
+        all epochs that have a part in it.
+    reasons : bool
+        Whether to read the masks. Without, SQL and the stored WCS answer alone.
+    unique : bool
+        Whether to give each CCD image once per position: of the tile in whose unique region the position
+        lies, else of one whose coadd has it, else of the first.
+    selection : Selection, optional
+        A definition of good other than the default.
+    **filters
+        See `goodpix.query.filters.Filters`; of the columns of an epoch.
+
+    Returns
+    -------
+    DataFrame
+        One row per position and epoch, in the order of position, tilename, band, expnum, ccdnum:
+
+        - ``position``: number of the position, where an array is given;
+        - ``ra``, ``dec``: the position as given;
+        - ``tilename``, ``band``, ``expnum``, ``ccdnum``, ``nite``, ``mjd_obs``: the epoch;
+        - ``x``, ``y``: where the position lies on the CCD image, zero-based pixels; with `radius` and
+          `polygon` it may be outside;
+        - ``coadd_x``, ``coadd_y``, ``on_coadd``: where it lies on the tile's coadd, and whether that has
+          a pixel there;
+        - ``on_image``: with `radius` and `polygon`, whether the CCD image has a pixel there;
+        - ``good``, ``flags``, ``criteria``, ``se_bits``, ``coadd_bits``, with `reasons`: whether that pixel,
+          the nearest, is good, its flags as stored, and the names of the criteria that fail by `selection`
+          and of the mask bits that are set. Null where ``on_image`` is false.
+
+        A position is seen by an epoch when the nearest pixel, ``floor(v + 0.5)``, is one of its image.
+
+    Raises
+    ------
+    UnknownNameError
+        If a filter, a column or a bit does not exist.
+    UsageError
+        If a position, the radius or the polygon is not on the sky, or they do not go together.
+    MaskFileError
+        If a mask file is missing or damaged.
+
+    Notes
+    -----
+    Positions are those of the stored WCS to 1e-6 pixel. With `radius` and `polygon` the edges of an image
+    are made of great circles from one 16th of an edge to the next, a hundredth of a pixel from DECam's
+    at most.
+    """
+    if selection is not None and not reasons:
+        raise UsageError("a selection needs reasons: expected reasons=True beside it")
+    places = _places(ra, dec, radius, polygon)
+    conditions = Filters.of(**filters).conditions(tables.epoch)
+    words = Reasons(Selection.of(selection), source.database.identity.bit_names)
+    find = partial(find_sightings, source.database.engine, places, conditions, unique=unique)
+    found = find()
+    of_masks: Columns = {}
+    while reasons:
+        try:
+            of_masks = _reason_columns(found, words, source.reader)
+            break
+        except MaskFileMissingError:
+            # an ingest may have replaced it since its row was read
+            before, found = found, find()
+            if set(found.epochs["mask_file"]) == set(before.epochs["mask_file"]):
+                raise
+    columns = _position_columns(ra, dec, places, found) | _epoch_columns(found)
+    if not isinstance(places, Points):
+        columns["on_image"] = found.on_image
+    return _frame(columns | of_masks)
+
+
+def _places(
+    ra: npt.ArrayLike | None, dec: npt.ArrayLike | None, radius: float | None, polygon: npt.ArrayLike | None
+) -> Places:
+    """Return what is asked about, checked."""
+    if radius is not None and polygon is not None:
+        raise UsageError("radius and polygon are both given: expected one of them")
+    if polygon is not None and ra is None and dec is None:
+        return Polygon.of(polygon)
+    a, d = _degrees("ra", ra), _degrees("dec", dec)
+    if a.shape != d.shape:
+        raise UsageError(f"ra has shape {a.shape}, dec {d.shape}: expected as many of each")
+    if (abs(d) > 90).any():
+        raise UsageError(f"dec is {d[abs(d) > 90].flat[0]}: expected -90 to 90 degrees")
+    vectors = unit_vectors(a.ravel() % 360, d.ravel())
+    if polygon is not None:
+        if a.ndim:
+            raise UsageError(f"ra has shape {a.shape} beside a polygon: expected one position, or none")
+        return Polygon.of(polygon, vectors)
+    if radius is None:
+        return Points(vectors)
+    try:
+        degrees = float(radius)
+    except (TypeError, ValueError):
+        raise UsageError(f"radius is {radius!r}: expected degrees, 0 or more") from None
+    return Discs(vectors, degrees)
+
+
+def _degrees(name: str, given: npt.ArrayLike | None) -> Floats:
+    try:
+        out = np.asarray(given, np.float64)
+    except (TypeError, ValueError):
+        raise UsageError(f"{name} is {given!r}: expected degrees") from None
+    if not np.isfinite(out).all():
+        raise UsageError(f"{name} is {out[~np.isfinite(out)].flat[0]}: expected degrees")
+    return out
+
+
+def _position_columns(ra: npt.ArrayLike | None, dec: npt.ArrayLike | None, places: Places, found: Sightings) -> Columns:
+    if ra is None or dec is None:
+        x, y, z = places.vectors
+        ra, dec = np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arctan2(z, np.hypot(x, y)))
+        number: Columns = {}
+    else:
+        number = {"position": found.place.astype(np.int64)} if np.ndim(ra) else {}
+    given = {name: np.ravel(np.asarray(each, np.float64))[found.place] for name, each in (("ra", ra), ("dec", dec))}
+    return number | given
+
+
+def _epoch_columns(found: Sightings) -> Columns:
+    names = ("tilename", "band", "expnum", "ccdnum", "nite", "mjd_obs")
+    (x, y), (coadd_x, coadd_y) = found.position, found.coadd_position
+    return {
+        **{name: found.epochs[name].tolist() for name in names},
+        "x": x,
+        "y": y,
+        "coadd_x": coadd_x,
+        "coadd_y": coadd_y,
+        "on_coadd": found.on_coadd,
+    }
+
+
+def _reason_columns(found: Sightings, words: Reasons, reader: MaskReader) -> Columns:
+    """Return why the pixels of positions are bad; None where a position is outside of the image."""
+    on_image = np.flatnonzero(found.on_image)
+    masks = _mask_places(found[on_image])
+    x, y = np.floor(found.position[:, on_image] + 0.5).astype(np.int64)
+    read = words.at(reader, masks, x, y)
+    flags = read.flags.tolist()
+    values: Columns = {
+        "good": (read.failing == 0).tolist(),
+        "flags": flags,
+        "criteria": words.criteria_texts(read.failing.tolist()),
+        "se_bits": words.bits_texts("se", flags),
+        "coadd_bits": words.bits_texts("coadd", flags),
+    }
+    if on_image.size == len(found):
+        return values
+    spread: Columns = {name: [None] * len(found) for name in values}
+    for name, each in values.items():
+        for k, value in zip(on_image.tolist(), each, strict=True):
+            spread[name][k] = value
+    return spread
+
+
+def _mask_places(found: Sightings) -> list[MaskPlace]:
+    """Return where the mask of each epoch is; one object an epoch."""
+    names = ("tilename", "band", "expnum", "ccdnum", "ny", "mask_file", "mask_row_group")
+    columns = [found.epochs[name].tolist() for name in names]
+    once: dict[int, MaskPlace] = {}
+    for epoch_id, *values in zip(found.epochs["epoch_id"].tolist(), *columns, strict=True):
+        if epoch_id not in once:
+            once[epoch_id] = MaskPlace.of("epoch", dict(zip(names, values, strict=True)))
+    return [once[epoch_id] for epoch_id in found.epochs["epoch_id"].tolist()]
+
+
+_WHOLE = ("position", "expnum", "ccdnum", "nite", "flags")
+_TEXTS = ("tilename", "band", "criteria", "se_bits", "coadd_bits")
+_TRUTHS = ("on_image", "on_coadd", "good")
+
+
+def _frame(columns: Columns) -> "pd.DataFrame":
+    """Return columns as a data frame, with the types that `goodpix.query.frames.frame` gives."""
+    import pandas as pd  # slow to import, and the command line starts without it
+
+    def array(name: str, values: Any) -> Any:
+        has_null = isinstance(values, list) and None in values
+        if name in _TEXTS:
+            return pd.array(values, dtype="str")
+        if name in _WHOLE:
+            return pd.array(values, dtype="Int64") if has_null else np.asarray(values, np.int64)
+        if name in _TRUTHS:
+            return pd.array(values, dtype="boolean") if has_null else np.asarray(values, np.bool_)
+        return np.asarray(values, np.float64)
+
+    # of arrays a frame is made ten times as fast as of series
+    return pd.DataFrame({name: array(name, values) for name, values in columns.items()}, copy=False)

@@ -1,0 +1,115 @@
+"""Why single pixels of masks are bad, or not."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ...schema.bits import N_BITS, BitNames
+from ...schema.criteria import BIT_SHIFT, CRITERIA_BITS, OWN_CUT, Criterion, Selection
+from ..masks.mask import Mask
+from ..masks.reader import MaskPlace, MaskReader
+
+__all__ = ["PixelReasons", "Reasons"]
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PixelReasons:
+    """What masks say of some pixels.
+
+    Parameters
+    ----------
+    flags : ndarray of int64, shape (n,)
+        As they are stored.
+    failing : ndarray of int64, shape (n,)
+        The criteria that fail by the definition of good asked for; 0 is good.
+    """
+
+    flags: Ints
+    failing: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Reasons:
+    """Reads pixels of masks by one definition of good, and words what it finds.
+
+    Parameters
+    ----------
+    selection : Selection
+        The definition.
+    bit_names : BitNames
+        Names of the survey's mask bits.
+
+    Raises
+    ------
+    UnknownNameError, UsageError
+        If the selection cannot be used.
+    """
+
+    selection: Selection
+    bit_names: BitNames
+
+    def __post_init__(self) -> None:
+        self.selection.reject(self.bit_names)
+        self.selection.growths(self.bit_names)
+
+    def at(self, reader: MaskReader, places: Sequence[MaskPlace], x: Ints, y: Ints) -> PixelReasons:
+        """Return what masks say of one pixel each.
+
+        Parameters
+        ----------
+        reader : MaskReader
+            Where they are read; each once, file by file.
+        places : sequence of MaskPlace, length n
+            Of which mask each pixel is. One mask of several pixels is one object.
+        x, y : ndarray of int64, shape (n,)
+            The pixels, inside their images.
+
+        Raises
+        ------
+        MaskFileError
+            If a mask file is missing or damaged.
+        """
+        wanted: dict[MaskPlace, list[int]] = {}
+        for number, place in enumerate(places):
+            wanted.setdefault(place, []).append(number)
+        flags, failing = np.zeros((2, len(places)), np.int64)
+        for place in sorted(wanted, key=lambda each: _order(each.row)):
+            of_mask = wanted[place]
+            flags[of_mask] = reader.flags_at(place, x[of_mask] * int(place.row["ny"]) + y[of_mask])
+            if not self.selection.by_pixel:
+                mask = reader.read(place)
+                failing[of_mask] = [self._around(mask, int(x[k]), int(y[k])) for k in of_mask]
+        if self.selection.by_pixel:
+            failing = self.selection.criteria(flags, self.bit_names).astype(np.int64)
+        return PixelReasons(flags, failing)
+
+    def _around(self, mask: Mask, x: int, y: int) -> int:
+        """Return the criteria that fail at a pixel where those around it matter."""
+        recut = mask.cutout(x, x + 1, y, y + 1).recut(self.selection)
+        return int(recut.encoded.flags[0]) & CRITERIA_BITS
+
+    def criteria_texts(self, failing: Sequence[int]) -> list[str]:
+        """Return the names of the criteria that fail at each pixel, such as ``SE_SEG, COADD_SEG``."""
+        texts = {each: _criteria_text(each) for each in set(failing)}
+        return [texts[each] for each in failing]
+
+    def bits_texts(self, plane: str, flags: Sequence[int]) -> list[str]:
+        """Return the names of the mask bits that are set at each pixel; `plane` is ``"se"`` or ``"coadd"``."""
+        texts = {each: self._bits_text(plane, each >> BIT_SHIFT[plane]) for each in set(flags)}
+        return [texts[each] for each in flags]
+
+    def _bits_text(self, plane: str, bits: int) -> str:
+        return ", ".join(self.bit_names.name(plane, bit) for bit in range(N_BITS) if bits >> bit & 1)
+
+
+def _criteria_text(failing: int) -> str:
+    own = ["OWN_CUT"] if failing & OWN_CUT else []
+    return ", ".join([*(str(each.name) for each in Criterion if failing & each), *own])
+
+
+def _order(row: Mapping[str, object]) -> tuple[str, int]:
+    return str(row["mask_file"]), int(str(row["mask_row_group"]))

@@ -1,1 +1,0 @@
-"""Places on the sky: which epochs saw them, and which pixels they are."""

@@ -1,0 +1,366 @@
+"""The run-length code of flags images.
+
+A run is a stretch of consecutive pixels with equal flags in column-major order
+(``k = x * ny + y``): CCD defects, bleed trails and edges run along columns.
+"""
+
+import hashlib
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import MalformedRunsError
+from ..jit import kernel
+
+__all__ = ["RunScan", "Runs", "Starts", "decode", "decode_good", "encode", "merge_runs", "scan_row", "sort_starts"]
+
+# Rows scanned at a time: a block could hold as many runs as pixels, and has room for them.
+_BLOCK = 128
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Runs:
+    """All runs of one image.
+
+    Parameters
+    ----------
+    nx, ny : int
+        Image size in pixels.
+    lengths : ndarray of uint32, shape (n_runs,)
+        Run lengths in pixels, column-major; they sum to ``nx * ny``.
+    flags : ndarray of int64, shape (n_runs,)
+        Flags of each run.
+
+    Raises
+    ------
+    MalformedRunsError
+        If the two arrays differ in size, the lengths do not sum to ``nx * ny``, one is zero, or
+        neighbours have equal flags.
+    """
+
+    nx: int
+    ny: int
+    lengths: npt.NDArray[np.uint32]
+    flags: npt.NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lengths", _as(self.lengths, np.dtype(np.uint32), "lengths"))
+        object.__setattr__(self, "flags", _as(self.flags, np.dtype(np.int64), "flags"))
+        if self.nx <= 0 or self.ny <= 0:
+            raise MalformedRunsError(f"image size is {self.nx} x {self.ny}: expected positive numbers")
+        if self.lengths.size != self.flags.size:
+            raise MalformedRunsError(
+                f"{self.lengths.size} run lengths but {self.flags.size} flags: expected as many of each"
+            )
+        total = int(self.lengths.sum(dtype=np.uint64))
+        if total != self.nx * self.ny:
+            raise MalformedRunsError(
+                f"run lengths sum to {total}: expected nx * ny = {self.nx} * {self.ny} = {self.nx * self.ny}"
+            )
+        if not self.lengths.all():
+            raise MalformedRunsError(f"run {int(np.argmin(self.lengths))} has length 0: expected 1 or more")
+        if (self.flags[1:] == self.flags[:-1]).any():
+            where = int(np.argmax(self.flags[1:] == self.flags[:-1]))
+            raise MalformedRunsError(f"runs {where} and {where + 1} have equal flags: expected one run")
+
+    def __len__(self) -> int:
+        return int(self.lengths.size)
+
+    @property
+    def starts(self) -> npt.NDArray[np.int64]:
+        """First pixel of each run, ``k = x * ny + y``; shape (n_runs,)."""
+        ends = np.cumsum(self.lengths, dtype=np.int64)
+        return ends - self.lengths
+
+    @property
+    def checksum(self) -> str:
+        """The sha256, in hexadecimal, of nx, ny (int32), lengths and flags as little-endian bytes."""
+        digest = hashlib.sha256(np.array([self.nx, self.ny], "<i4").tobytes())
+        digest.update(np.ascontiguousarray(self.lengths, "<u4").data)
+        digest.update(np.ascontiguousarray(self.flags, "<i8").data)
+        return digest.hexdigest()
+
+
+class ScanBuffers(NamedTuple):
+    """What `scan_row` works on; a named tuple, because kernels take those."""
+
+    above: npt.NDArray[Any]
+    """Codes of the row above; shape (nx,)."""
+    starts: npt.NDArray[np.uint32]
+    """See `Starts`; what is found is appended."""
+    codes: npt.NDArray[Any]
+    """The code of each start."""
+    y0: int
+    """The first row of the image, or of the part that is scanned."""
+    ny: int
+    """Rows of the whole image."""
+
+
+class RunScan:
+    """Finds the runs of an image that comes in blocks of rows, from row `y0` on.
+
+    A kernel that makes the rows hands each to `scan_row`, with the buffers that `room` has made large
+    enough, and tells `done` how many starts there are.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (ny, nx) of the whole image.
+    dtype : dtype of integers
+        What the pixels are coded in.
+    y0 : int
+        The first row that comes; a part of an image may be scanned apart.
+
+    Raises
+    ------
+    MalformedRunsError
+        If the image is empty or has 2**32 pixels or more.
+    """
+
+    def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike, y0: int = 0) -> None:
+        if len(shape) != 2 or not 0 < math.prod(shape) < 1 << 32:
+            raise MalformedRunsError(f"image has shape {shape}: expected (ny, nx), up to 2**32 - 1 pixels")
+        ny, nx = shape
+        nothing: npt.NDArray[np.uint32] = np.empty(0, np.uint32)
+        self._buffers = ScanBuffers(np.zeros(nx, dtype), nothing, np.empty(0, dtype), y0, ny)
+        self.y = y0
+        self.n_starts = 0
+
+    def room(self, n_rows: int) -> ScanBuffers:
+        """Return the buffers, with room for the starts of `n_rows` more rows."""
+        old = self._buffers
+        needed = self.n_starts + n_rows * old.above.size
+        if needed > old.starts.size:
+            size = needed + needed // 2
+            starts, codes = (_grown(each, self.n_starts, size) for each in (old.starts, old.codes))
+            self._buffers = old._replace(starts=starts, codes=codes)
+        return self._buffers
+
+    def done(self, n_rows: int, n_starts: int) -> None:
+        """Note that so many rows were scanned, and how many starts there are now."""
+        self.y, self.n_starts = self.y + n_rows, n_starts
+
+    def add(self, codes: npt.NDArray[np.integer]) -> None:
+        """Scan some rows; shape (n, nx)."""
+        self.done(codes.shape[0], _scan_rows(codes, self.y, self.room(codes.shape[0]), self.n_starts))
+
+    def starts(self) -> "Starts":
+        """Return what was found so far."""
+        return Starts(self._buffers.starts[: self.n_starts], self._buffers.codes[: self.n_starts])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Starts:
+    """Pixels whose code differs from that of the pixel above; the first row's all do.
+
+    Parameters
+    ----------
+    starts : ndarray of uint32, shape (n,)
+        ``k = x * ny + y`` of each; within a column in ascending order, columns in any order.
+    codes : ndarray of integers, shape (n,)
+        The code of each.
+    """
+
+    starts: npt.NDArray[np.uint32]
+    codes: npt.NDArray[Any]
+
+
+def sort_starts(shape: tuple[int, int], found: Starts) -> tuple[npt.NDArray[np.uint32], npt.NDArray[Any]]:
+    """Return lengths and codes of runs that end where a column ends, column-major; shape (n,) each.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (ny, nx).
+    found : Starts
+        Of the whole image.
+    """
+    ny, nx = shape
+    lengths, codes = np.empty_like(found.starts), np.empty_like(found.codes)
+    _sort_by_column(found.starts, found.codes, nx, ny, lengths, codes)
+    return lengths, codes
+
+
+def merge_runs(shape: tuple[int, int], lengths: npt.NDArray[np.uint32], flags: npt.NDArray[np.int64]) -> Runs:
+    """Return the runs of an image from ones of which neighbours may have equal flags.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (ny, nx).
+    lengths : ndarray of uint32, shape (n,)
+        Column-major.
+    flags : ndarray of int64, shape (n,)
+        Flags of each.
+    """
+    merged, kept = np.empty_like(lengths), np.empty_like(flags)
+    n = _merge_equal(lengths, flags, merged, kept)
+    return Runs(shape[1], shape[0], merged[:n].copy(), kept[:n].copy())
+
+
+def encode(flags: npt.NDArray[np.integer]) -> Runs:
+    """Return the runs of an image.
+
+    Parameters
+    ----------
+    flags : ndarray of integers, shape (ny, nx)
+        Flags of each pixel.
+
+    Returns
+    -------
+    Runs
+        The runs, column-major.
+
+    Raises
+    ------
+    MalformedRunsError
+        If the image is not two-dimensional, empty, or of 2**32 pixels or more.
+    """
+    scan = RunScan(flags.shape, flags.dtype)
+    for y in range(0, flags.shape[0], _BLOCK):
+        scan.add(flags[y : y + _BLOCK])
+    shape = (flags.shape[0], flags.shape[1])
+    lengths, values = sort_starts(shape, scan.starts())
+    return merge_runs(shape, lengths, values.astype(np.int64))
+
+
+def decode(runs: Runs) -> npt.NDArray[np.int64]:
+    """Return the flags image of runs.
+
+    Returns
+    -------
+    ndarray of int64, shape (ny, nx)
+        A view in column-major memory order.
+    """
+    out = np.repeat(runs.flags, runs.lengths)
+    return out.reshape(runs.nx, runs.ny).T
+
+
+def decode_good(runs: Runs, reject: int) -> npt.NDArray[np.bool_]:
+    """Return the image of good pixels of runs: those with ``flags & reject == 0``.
+
+    Returns
+    -------
+    ndarray of bool, shape (ny, nx)
+        A view in column-major memory order.
+    """
+    out = np.zeros(runs.nx * runs.ny, np.bool_)
+    _fill_good(runs.lengths, runs.flags, np.int64(reject), out)
+    return out.reshape(runs.nx, runs.ny).T
+
+
+def _as(array: npt.ArrayLike, dtype: np.dtype[np.generic], what: str) -> npt.NDArray[np.generic]:
+    """Return a one-dimensional array of that dtype, without loss."""
+    given = np.asarray(array)
+    if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
+        raise MalformedRunsError(f"{what} is {given.ndim}-dimensional {given.dtype}: expected 1-d {dtype}")
+    if given.dtype == dtype:
+        return np.ascontiguousarray(given)
+    out = np.ascontiguousarray(given, dtype)
+    if not np.array_equal(out, given):
+        raise MalformedRunsError(f"{what} holds a value that does not fit {dtype}")
+    return out
+
+
+def _grown(array: npt.NDArray[Any], n: int, size: int) -> npt.NDArray[Any]:
+    """Return a longer array that starts with the first `n` elements."""
+    out = np.empty(size, array.dtype)
+    out[:n] = array[:n]
+    return out
+
+
+@kernel
+def scan_row(row: npt.NDArray[Any], x0: int, y: int, buffers: ScanBuffers, n: int) -> int:
+    """Append the pixels of a row, or of a part of one, that differ from those above; return how many there are now.
+
+    Parameters
+    ----------
+    row : ndarray of integers, shape (m,)
+        Codes of the pixels ``x0`` to ``x0 + m - 1`` of row `y`.
+    x0, y : int
+        Where the row lies.
+    buffers : ScanBuffers
+        With room for m more.
+    n : int
+        How many there are.
+    """
+    above = buffers.above[x0 : x0 + row.size]
+    first = y == buffers.y0
+    for x in range(row.size):
+        if first or row[x] != above[x]:
+            buffers.starts[n] = (x0 + x) * buffers.ny + y
+            buffers.codes[n] = row[x]
+            above[x] = row[x]
+            n += 1
+    return n
+
+
+@kernel
+def _scan_rows(rows: npt.NDArray[Any], y: int, buffers: ScanBuffers, n: int) -> int:
+    for k in range(rows.shape[0]):
+        n = scan_row(rows[k], 0, y + k, buffers, n)
+    return n
+
+
+@kernel
+def _sort_by_column(
+    starts: npt.NDArray[np.uint32],
+    codes: npt.NDArray[np.integer],
+    nx: int,
+    ny: int,
+    lengths: npt.NDArray[np.uint32],
+    sorted_codes: npt.NDArray[np.integer],
+) -> None:
+    """Sort by column, those of one column left in order; write lengths in the place of starts."""
+    height = np.uint32(ny)
+    place = np.zeros(nx + 1, np.int64)
+    for k in range(starts.size):
+        place[starts[k] // height + 1] += 1
+    for x in range(nx):
+        place[x + 1] += place[x]
+    for k in range(starts.size):
+        x = starts[k] // height
+        lengths[place[x]] = starts[k]
+        sorted_codes[place[x]] = codes[k]
+        place[x] += 1
+    for k in range(starts.size - 1):
+        lengths[k] = lengths[k + 1] - lengths[k]
+    if starts.size:
+        lengths[-1] = np.uint32(nx * ny) - lengths[-1]
+
+
+@kernel
+def _merge_equal(
+    lengths: npt.NDArray[np.uint32],
+    flags: npt.NDArray[np.int64],
+    merged: npt.NDArray[np.uint32],
+    kept: npt.NDArray[np.int64],
+) -> int:
+    """Write runs of which no neighbours have equal flags; return how many there are."""
+    n = 0
+    for k in range(lengths.size):
+        if n and kept[n - 1] == flags[k]:
+            merged[n - 1] += lengths[k]
+        else:
+            merged[n], kept[n] = lengths[k], flags[k]
+            n += 1
+    return n
+
+
+@kernel
+def _fill_good(
+    lengths: npt.NDArray[np.uint32],
+    flags: npt.NDArray[np.int64],
+    reject: np.int64,
+    out: npt.NDArray[np.bool_],
+) -> None:
+    """Set the pixels of good runs."""
+    start = np.int64(0)
+    for k in range(lengths.size):
+        end = start + np.int64(lengths[k])
+        if flags[k] & reject == 0:
+            out[start:end] = True
+        start = end

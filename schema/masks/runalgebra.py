@@ -1,0 +1,122 @@
+"""Runs combined, inverted and cut out, without making images of what is not wanted."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ..amplifiers import Region
+from ..criteria import CRITERIA_BITS, OWN_CUT
+from ..errors import UsageError
+from ..jit import kernel
+from .rle import Runs, encode, merge_runs
+
+__all__ = ["complement", "crop", "good_in_both", "good_in_either", "good_in_one"]
+
+
+def good_in_both(a: Runs, b: Runs) -> Runs:
+    """Return the mask of pixels that are good in both; a bad one fails for the reasons of either.
+
+    Raises
+    ------
+    UsageError
+        If the images differ in size.
+    """
+    found = _overlay(a, b)
+    return merge_runs((a.ny, a.nx), found.lengths, found.a | found.b)
+
+
+def good_in_either(a: Runs, b: Runs) -> Runs:
+    """Return the mask of pixels that are good in one or both; a bad one fails for the reasons of both.
+
+    Raises
+    ------
+    UsageError
+        If the images differ in size.
+    """
+    found = _overlay(a, b)
+    flags = np.where(_good(found.a) | _good(found.b), 0, found.a | found.b)
+    return merge_runs((a.ny, a.nx), found.lengths, flags)
+
+
+def good_in_one(a: Runs, b: Runs) -> Runs:
+    """Return the mask of pixels that are good in exactly one.
+
+    Raises
+    ------
+    UsageError
+        If the images differ in size.
+    """
+    found = _overlay(a, b)
+    good_a, good_b = _good(found.a), _good(found.b)
+    flags = np.where(good_a & good_b, OWN_CUT, np.where(good_a | good_b, 0, found.a | found.b))
+    return merge_runs((a.ny, a.nx), found.lengths, flags)
+
+
+def complement(runs: Runs) -> Runs:
+    """Return the mask whose good pixels are the bad ones."""
+    flags = np.where(_good(runs.flags), np.int64(OWN_CUT), np.int64(0))
+    return merge_runs((runs.ny, runs.nx), runs.lengths, flags)
+
+
+def crop(runs: Runs, box: Region) -> Runs:
+    """Return the runs of a box inside an image."""
+    # the columns wanted are one stretch of the runs: only those are decoded
+    starts, ny = runs.starts, runs.ny
+    first = int(np.searchsorted(starts, box.x0 * ny, side="right")) - 1
+    last = int(np.searchsorted(starts, box.x1 * ny, side="left"))
+    edges = np.clip(np.append(starts[first:last], box.x1 * ny), box.x0 * ny, None)
+    flags = np.repeat(runs.flags[first:last], np.diff(edges))
+    return encode(flags.reshape(box.x1 - box.x0, ny).T[box.y0 : box.y1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Overlay:
+    """Stretches of pixels within one run of either image; all of shape (n,)."""
+
+    lengths: npt.NDArray[np.uint32]
+    a: npt.NDArray[np.int64]
+    b: npt.NDArray[np.int64]
+
+
+def _overlay(a: Runs, b: Runs) -> _Overlay:
+    if (a.nx, a.ny) != (b.nx, b.ny):
+        raise UsageError(f"masks of {a.nx} x {a.ny} and {b.nx} x {b.ny} pixels: expected masks of one image")
+    size = a.lengths.size + b.lengths.size
+    lengths: npt.NDArray[np.uint32] = np.empty(size, np.uint32)
+    of_a: npt.NDArray[np.int64] = np.empty(size, np.int64)
+    of_b: npt.NDArray[np.int64] = np.empty(size, np.int64)
+    n = _walk(a.lengths, a.flags, b.lengths, b.flags, lengths, of_a, of_b)
+    return _Overlay(lengths[:n], of_a[:n], of_b[:n])
+
+
+@kernel
+def _walk(
+    lengths_a: npt.NDArray[np.uint32],
+    flags_a: npt.NDArray[np.int64],
+    lengths_b: npt.NDArray[np.uint32],
+    flags_b: npt.NDArray[np.int64],
+    lengths: npt.NDArray[np.uint32],
+    of_a: npt.NDArray[np.int64],
+    of_b: npt.NDArray[np.int64],
+) -> int:
+    """Write the stretches between the ends of the runs of either; return how many there are."""
+    n = k = 0
+    left_a = left_b = np.int64(0)
+    for j in range(lengths_a.size):
+        left_a = np.int64(lengths_a[j])
+        while left_a > 0:
+            if left_b == 0:
+                left_b = np.int64(lengths_b[k])
+                k += 1
+            step = min(left_a, left_b)
+            lengths[n], of_a[n], of_b[n] = step, flags_a[j], flags_b[k - 1]
+            left_a -= step
+            left_b -= step
+            n += 1
+    return n
+
+
+def _good(flags: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    good: npt.NDArray[np.bool_] = (flags & np.int64(CRITERIA_BITS)) == 0
+    return good

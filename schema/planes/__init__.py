@@ -1,0 +1,1 @@
+"""The planes of an image, in FITS files."""

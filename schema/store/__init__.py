@@ -1,0 +1,1 @@
+"""The files of a masks root, in a folder or an object store."""

@@ -1,0 +1,177 @@
+"""The root of a catalogue's mask files."""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import CatalogueError, CatalogueVersionError, StoreError, UsageError
+from .bucket import ObjectStore
+from .folder import LocalFolder
+from .protocol import Place, Store
+
+__all__ = ["FORMAT_VERSION", "MasksRoot"]
+
+FORMAT_VERSION = 1
+"""Version of what is stored, files and tables; raised whenever older software would misread it."""
+
+# The underscore keeps it out of the way of readers that take a folder for a Parquet dataset.
+_MARKER = "_goodpix.json"
+_FACTS = ("campaign", "wcs_source")
+
+_LOCAL = re.compile(r"(file|local)://(?=/)")
+
+
+@dataclass(frozen=True, slots=True)
+class MasksRoot:
+    """The place of the mask files, one subfolder per band, and whose they are.
+
+    Parameters
+    ----------
+    store : Store
+        A folder, or what is to be used like one in an object store.
+    """
+
+    store: Store
+
+    @classmethod
+    def of(cls, place: str | os.PathLike[str], beside: Path | None = None) -> "MasksRoot":
+        """Return the root at a place.
+
+        Parameters
+        ----------
+        place : str or path
+            A folder, or a URL that fsspec knows.
+        beside : Path, optional
+            Where a path starts from that is remembered; by default the working directory.
+
+        Raises
+        ------
+        UsageError
+            If the place is neither.
+        """
+        text = os.fspath(place)
+        if not isinstance(place, str) and re.match(r"[a-z0-9]{2,}:/(?!/)", text):
+            raise UsageError(f"masks root {text}: a Path has lost a slash of this URL: expected it as text")
+        text = _LOCAL.sub("", text)
+        if "://" in text:
+            return cls(ObjectStore.at(text))
+        path = beside / text if beside else os.path.expanduser(text)  # ~nobody stays as it is
+        return cls(LocalFolder(Path(os.path.abspath(path))))
+
+    def __str__(self) -> str:
+        return str(self.store)
+
+    def seen_from(self, folder: Path | None) -> str:
+        """Return the place as it is remembered by a database in a folder, or by one that is in none."""
+        return str(self) if folder is None else self.store.seen_from(folder)
+
+    def path(self, mask_file: str) -> Place:
+        """Return the place of a mask file, named relative to the root."""
+        return self.store.path(mask_file)
+
+    @property
+    def owner(self) -> str | None:
+        """The UUID of the catalogue that the root belongs to; None where there is none yet.
+
+        Raises
+        ------
+        CatalogueError
+            If the root's marker cannot be read.
+        CatalogueVersionError
+            If it is of another format version.
+        """
+        return self._marked().get("uuid")
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What the root's marker says of its catalogue besides: campaign and wcs_source; an old one says nothing."""
+        return _facts(self._marked())
+
+    def trouble(self, uuid: str) -> str | None:
+        """Return why the root is not that of a catalogue; None where it is.
+
+        Parameters
+        ----------
+        uuid : str
+            The catalogue's.
+
+        Raises
+        ------
+        CatalogueError
+            If the root's marker cannot be read.
+        CatalogueVersionError
+            If it is of another format version.
+        """
+        owner = self.owner
+        if owner is None:
+            return f"its {_MARKER} is missing: {self.store.doubt}"
+        return None if owner == uuid else f"it belongs to catalogue {owner}, expected {uuid}"
+
+    def claim(self, uuid: str, *, new: bool = True, facts: Mapping[str, str] | None = None) -> None:
+        """Mark the root as a catalogue's, or check that it is.
+
+        Parameters
+        ----------
+        uuid : str
+            The catalogue's.
+        new : bool
+            Whether the root may be unmarked: it has no masks of this catalogue yet.
+        facts : mapping, optional
+            ``campaign`` and ``wcs_source``, which the marker keeps for a rebuild: no mask file says them.
+
+        Raises
+        ------
+        CatalogueError
+            If the root belongs to another catalogue, cannot be written, or has lost its marker.
+        CatalogueVersionError
+            If it is of another format version.
+        """
+        marked = self._marked()
+        if not marked and not new:
+            raise CatalogueError(f"masks root {self}: {self.trouble(uuid)}")
+        text = json.dumps({"format_version": FORMAT_VERSION, "uuid": uuid, **(facts or {})}, indent=1) + "\n"
+        try:
+            if not marked:
+                # of two catalogues that find it unmarked at once, one has it, and the other reads whose it is
+                self.store.create(_MARKER, text.encode())
+                marked = self._marked()
+            owner = marked.get("uuid")
+            if owner == uuid and facts and facts != _facts(marked):
+                self.store.write(_MARKER, text.encode())
+        except CatalogueError:
+            raise
+        except StoreError as error:
+            raise CatalogueError(f"masks root {error}") from error
+        except OSError as error:
+            raise CatalogueError(f"masks root {self}: cannot be used ({error})") from error
+        if owner != uuid:
+            raise CatalogueError(
+                f"masks root {self} belongs to catalogue {owner}, expected {uuid}: "
+                "give this catalogue a root of its own with --masks"
+            )
+
+    def _marked(self) -> dict[str, str]:
+        """Return what the marker says; nothing where there is none."""
+        try:
+            content = self.store.read(_MARKER)
+            if content is None:
+                return {}
+            found = json.loads(content)
+            version = found.pop("format_version")
+            marked = {"uuid": str(found["uuid"])} | {name: str(found[name]) for name in _FACTS if name in found}
+        except StoreError as error:
+            raise CatalogueError(f"masks root {error}") from error
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise CatalogueError(f"masks root {self}: cannot read its {_MARKER} ({error})") from error
+        if version != FORMAT_VERSION:
+            raise CatalogueVersionError(
+                f"masks root {self}: format version {version}, expected {FORMAT_VERSION}: use the goodpix that wrote it"
+            )
+        return marked
+
+
+def _facts(marked: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in marked.items() if name != "uuid"}

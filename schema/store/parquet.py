@@ -1,0 +1,106 @@
+"""A Parquet file, opened where it lies, so that as little as possible of it is read."""
+
+import io
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .object import StoredObject
+from .protocol import Place
+
+__all__ = ["open_parquet"]
+
+# Bytes that are asked for at once of the end of an object: more than the footer of 150 masks.
+_TAIL = 1 << 19
+
+# What stands after a footer: its length and four letters.
+_AFTER_FOOTER = 8
+_LETTERS = b"PAR1"
+
+
+def open_parquet(place: Place, *, whole: bool = False) -> pq.ParquetFile:
+    """Open a Parquet file; the CRCs of its pages are checked when they are read.
+
+    Parameters
+    ----------
+    place : Path or StoredObject
+        The file. Of an object, its footer is read now, by one request unless that is very long, and each row group
+        later by one: neighbouring columns come together.
+    whole : bool
+        Whether all of it is going to be read: an object is then fetched by one request.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it does not exist.
+    OSError, ArrowException
+        If it cannot be read, or is no Parquet file.
+    """
+    if isinstance(place, Path):
+        return pq.ParquetFile(place, page_checksum_verification=True)
+    if whole:
+        return pq.ParquetFile(pa.BufferReader(place.read()), page_checksum_verification=True)
+    footer = _read_footer(place)
+    file = _RangedFile(place, _end_of_data(footer))
+    return pq.ParquetFile(file, metadata=footer, pre_buffer=True, page_checksum_verification=True)
+
+
+def _read_footer(place: StoredObject) -> pq.FileMetaData:
+    tail = place.read(-_TAIL)
+    size = int.from_bytes(tail[-_AFTER_FOOTER : -len(_LETTERS)], "little") + _AFTER_FOOTER
+    if size > len(tail) == _TAIL and tail.endswith(_LETTERS):
+        tail = place.read(-size)
+    return pq.read_metadata(pa.BufferReader(tail))
+
+
+def _end_of_data(footer: pq.FileMetaData) -> int:
+    """Return where the last column ends: no one is going to read beyond."""
+    if not footer.num_row_groups:
+        return 0
+    last = footer.row_group(footer.num_row_groups - 1)
+    columns = [last.column(k) for k in range(last.num_columns)]
+    ends = [(each.dictionary_page_offset or each.data_page_offset) + each.total_compressed_size for each in columns]
+    return int(max(ends))
+
+
+class _RangedFile(io.RawIOBase):
+    """An object as a file of which each read is one request.
+
+    Parameters
+    ----------
+    place : StoredObject
+        The object.
+    size : int
+        Where it ends, as far as anyone is going to read.
+    """
+
+    def __init__(self, place: StoredObject, size: int) -> None:
+        # pyarrow reads in threads of its own
+        self._reader, self._size, self._position = place.reader(), size, 0
+
+    def readable(self) -> bool:
+        """Tell that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Tell that it can be read anywhere."""
+        return True
+
+    def tell(self) -> int:
+        """Return where the next read begins."""
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Set where the next read begins."""
+        self._position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        return self._position
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return the next bytes."""
+        end = self._size if size < 0 else min(self._position + size, self._size)
+        if end <= self._position:
+            return b""
+        found = self._reader(self._position, end)
+        self._position += len(found)
+        return found

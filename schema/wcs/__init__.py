@@ -1,0 +1,1 @@
+"""The celestial coordinates of images: from headers, to pixels and back."""

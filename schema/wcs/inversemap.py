@@ -1,0 +1,230 @@
+"""The mapping from the pixels of a coadd to those of an epoch.
+
+A distortion that is smooth has an inverse that is smooth: over one CCD a polynomial of moderate degree
+is the inverse to far below a pixel, and is checked to be so. Everything else goes through wcslib.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..amplifiers import Region
+from ..jit import kernel
+from .pixelmap import PixelMap, pixel_map
+from .solution import Wcs
+
+__all__ = ["InverseMap", "PolynomialInverse", "WcslibInverse", "inverse_map", "mark_covered"]
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+_DEGREES = (5, 7, 9)
+
+# Pixels of the epoch: an inverse that is not as good as this everywhere is not used.
+_EXACT = 1e-7
+
+# Pixels. A position outside the epoch that maps back further off than this is one of another branch.
+_BRANCH = 1e-3
+
+# Positions per axis to which the polynomials are fitted, and at which they are checked.
+_NODES, _CHECKS = 16, 37
+
+# Pixels around the epoch that are fitted too, and around its place on the coadd that are looked at.
+_MARGIN = 8.0
+
+# Columns of the coadd done at a time: where they run along rows of a CCD, every pixel of a row lies in
+# another page of memory, and a narrow strip finds again what the row before has touched.
+_STRIP = 512
+
+# Rows mapped at a time where there is no kernel.
+_ROWS = 64
+
+
+class InverseMap(Protocol):
+    """Which position of an epoch a position of its coadd is; zero-based on both sides."""
+
+    def epoch_xy(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Return positions in the epoch, NaN where there is none; far outside of it they need not be exact.
+
+        Parameters
+        ----------
+        x, y : ndarray of float64, any shape
+            Positions on the coadd.
+        """
+
+
+def inverse_map(
+    epoch: Wcs, coadd: Wcs, *, shape: tuple[int, int], offset: float = 1, coadd_offset: float = 1
+) -> InverseMap:
+    """Return the mapping from a coadd's pixels to those of an epoch, exact to a ten-millionth of a pixel.
+
+    Parameters
+    ----------
+    epoch, coadd : Wcs
+        The two solutions.
+    shape : tuple of int
+        (ny, nx) of the epoch's image.
+    offset, coadd_offset : float
+        What is added to zero-based coordinates before each WCS (``position_offset``).
+    """
+    forward = pixel_map(epoch, coadd, shape=shape, offset=offset, coadd_offset=coadd_offset)
+    return _fitted(forward, shape) or WcslibInverse(epoch, coadd, offset, coadd_offset)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PolynomialInverse:
+    """Epoch coordinates as polynomials of those on the coadd.
+
+    Parameters
+    ----------
+    coefficients : ndarray of float64, shape (2, n, n)
+        Of x and y; element ``[k, p, q]`` multiplies ``u**p * v**q`` with ``u = (x - centre[0]) / half[0]``,
+        ``v = (y - centre[1]) / half[1]``.
+    centre, half : ndarray of float64, shape (2,)
+        The scaling, pixels of the coadd.
+    """
+
+    coefficients: Floats
+    centre: Floats
+    half: Floats
+
+    @property
+    def box(self) -> Region:
+        """Coadd pixels outside of which no pixel of the epoch lies; it may reach beyond the coadd."""
+        low, high = np.floor(self.centre - self.half), np.ceil(self.centre + self.half) + 1
+        return Region(int(low[0]), int(high[0]), int(low[1]), int(high[1]))
+
+    def scaled(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Return u and v of positions on the coadd."""
+        return (x - self.centre[0]) / self.half[0], (y - self.centre[1]) / self.half[1]
+
+    def epoch_xy(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Return positions in the epoch."""
+        u, v = self.scaled(x, y)
+        found_x, found_y = (np.polynomial.polynomial.polyval2d(u, v, each) for each in self.coefficients)
+        return found_x, found_y
+
+
+@dataclass(frozen=True, slots=True)
+class WcslibInverse:
+    """Epoch coordinates through wcslib: slower, for every projection and distortion."""
+
+    epoch: Wcs
+    coadd: Wcs
+    offset: float
+    coadd_offset: float
+
+    def epoch_xy(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Return positions in the epoch; NaN where there is none."""
+        vectors = self.coadd.vectors(np.ravel(x) + self.coadd_offset, np.ravel(y) + self.coadd_offset)
+        out = np.full((2, vectors.shape[1]), np.nan)
+        front = self.epoch.in_front(vectors)
+        if front.any():
+            out[:, front] = self.epoch.wcslib_pixels(vectors[:, front])
+        out -= self.offset
+        return out[0].reshape(np.shape(x)), out[1].reshape(np.shape(x))
+
+
+def mark_covered(inverse: InverseMap, pixels: Bools, covered: Bools) -> None:
+    """Set the coadd pixels whose centre lies in one of some pixels of an epoch.
+
+    Parameters
+    ----------
+    inverse : InverseMap
+        From the coadd to the epoch.
+    pixels : ndarray of bool, shape (ny, nx)
+        Which pixels of the epoch. Fastest where the memory order is column-major.
+    covered : ndarray of bool, shape (coadd ny, coadd nx)
+        The coadd.
+    """
+    coadd_ny, coadd_nx = covered.shape
+    if isinstance(inverse, PolynomialInverse):
+        box = inverse.box
+        x0, x1, y0, y1 = max(box.x0, 0), min(box.x1, coadd_nx), max(box.y0, 0), min(box.y1, coadd_ny)
+        if x0 < x1 and y0 < y1:
+            u, v = inverse.scaled(np.arange(x0, x1, dtype=float), np.arange(y0, y1, dtype=float))
+            _mark(inverse.coefficients, u, v, np.ascontiguousarray(pixels.T), covered[y0:y1, x0:x1])
+        return
+    ny, nx = pixels.shape
+    for row in range(0, coadd_ny, _ROWS):
+        y, x = np.mgrid[row : min(row + _ROWS, coadd_ny), 0:coadd_nx].astype(np.float64)
+        px, py = (np.floor(np.nan_to_num(each, nan=-1.0) + 0.5) for each in inverse.epoch_xy(x, y))
+        inside = (px >= 0) & (px < nx) & (py >= 0) & (py < ny)
+        covered[row : row + _ROWS][inside] |= pixels[py[inside].astype(np.intp), px[inside].astype(np.intp)]
+
+
+def _fitted(forward: PixelMap, shape: tuple[int, int]) -> PolynomialInverse | None:
+    """Return the inverse of a smooth mapping; None where no polynomial is good enough."""
+    ny, nx = shape
+    nodes = np.cos(np.pi * (np.arange(_NODES) + 0.5) / _NODES)
+    x, y = np.meshgrid((nx - 1) / 2 + nodes * (nx / 2 + _MARGIN), (ny - 1) / 2 + nodes * (ny / 2 + _MARGIN))
+    places = np.array(forward.coadd_xy(x.ravel(), y.ravel()))
+    if not np.isfinite(places).all():
+        return None
+    low, high = places.min(axis=1), places.max(axis=1)
+    centre, half = (low + high) / 2, (high - low) / 2 + _MARGIN
+    u, v = (places - centre[:, np.newaxis]) / half[:, np.newaxis]
+    for degree in _DEGREES:
+        coefficients = np.zeros((2, degree + 1, degree + 1))
+        powers = [(p, q) for p in range(degree + 1) for q in range(degree + 1 - p)]
+        basis = np.array([u**p * v**q for p, q in powers]).T
+        for k, wanted in enumerate((x.ravel(), y.ravel())):
+            found = np.linalg.lstsq(basis, wanted, rcond=None)[0]
+            coefficients[k][tuple(np.array(powers).T)] = found
+        inverse = PolynomialInverse(coefficients, centre, half)
+        if _is_exact(inverse, forward, shape):
+            return inverse
+    return None
+
+
+def _is_exact(inverse: PolynomialInverse, forward: PixelMap, shape: tuple[int, int]) -> bool:
+    """Tell whether an inverse brings the epoch back to itself, and nothing else of its box."""
+    ny, nx = shape
+    x, y = np.meshgrid(np.linspace(-0.5, nx - 0.5, _CHECKS), np.linspace(-0.5, ny - 0.5, _CHECKS))
+    back = inverse.epoch_xy(*forward.coadd_xy(x, y))
+    if not (np.abs(np.array(back) - np.array([x, y])) < _EXACT).all():
+        return False
+    (x0, x1), (y0, y1) = (inverse.centre[k] + np.array([-1, 1]) * inverse.half[k] for k in (0, 1))
+    x, y = np.meshgrid(np.linspace(x0, x1, _CHECKS), np.linspace(y0, y1, _CHECKS))
+    px, py = inverse.epoch_xy(x, y)
+    inside = (px >= -0.5) & (px <= nx - 0.5) & (py >= -0.5) & (py <= ny - 0.5)
+    again = np.array(forward.coadd_xy(px[inside], py[inside]))
+    return bool((np.abs(again - np.array([x[inside], y[inside]])) < _BRANCH).all())
+
+
+@kernel
+def _mark(coefficients: Floats, u: Floats, v: Floats, columns: Bools, covered: Bools) -> None:
+    n = coefficients.shape[1]
+    nx, ny = columns.shape
+    in_u = np.empty((2, n))
+    px, py = np.empty(_STRIP), np.empty(_STRIP)
+    for x0 in range(0, u.size, _STRIP):
+        m = min(_STRIP, u.size - x0)
+        for row in range(v.size):
+            for k in range(2):
+                for p in range(n):
+                    value = 0.0
+                    for q in range(n - 1, -1, -1):
+                        value = value * v[row] + coefficients[k, p, q]
+                    in_u[k, p] = value
+            _polynomial(in_u[0], u[x0 : x0 + m], px)
+            _polynomial(in_u[1], u[x0 : x0 + m], py)
+            line = covered[row, x0 : x0 + m]
+            for x in range(m):
+                x_up, y_up = px[x] + 0.5, py[x] + 0.5
+                if (x_up >= 0.0) & (x_up < nx) & (y_up >= 0.0) & (y_up < ny):
+                    line[x] |= columns[np.int64(x_up), np.int64(y_up)]
+
+
+@kernel
+def _polynomial(coefficients: Floats, at: Floats, out: Floats) -> None:
+    """Write a polynomial's values."""
+    n = coefficients.size
+    for x in range(at.size):
+        out[x] = coefficients[n - 1]
+    for p in range(n - 2, -1, -1):
+        term = coefficients[p]
+        for x in range(at.size):
+            out[x] = out[x] * at[x] + term

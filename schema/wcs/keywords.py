@@ -1,0 +1,189 @@
+"""The WCS keywords of a FITS header, checked and in one form."""
+
+import math
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import WcsError
+
+__all__ = ["TEXT_KEYWORDS", "Card", "cd_matrix", "degrees_per_unit", "wcs_cards"]
+
+Card = str | int | float
+
+TEXT_KEYWORDS = frozenset({"CTYPE1", "CTYPE2", "CUNIT1", "CUNIT2", "RADESYS"})
+"""The WCS keywords whose values are words; those of all others are numbers."""
+
+_KEYWORD = re.compile(
+    r"RADESYS|EQUINOX|LONPOLE|LATPOLE|(CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA)[12]"
+    r"|(CD|PC)[12]_[12]|PV[12]_(0|[1-9]\d*)|(A|B|AP|BP)_(ORDER|\d_\d)"
+)
+_NEEDED = ("CTYPE1", "CTYPE2", "CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2")
+
+# What wcslib would pass over or read in its own way: a wrong answer for the asking.
+_REFUSED = {
+    r"(CPDIS|CQDIS|D2IMDIS)[12]": "asks for a distortion table",
+    r"(CD|PC)00\d00\d|PV\d_0\d+": "is an obsolete spelling",
+    r"(CD|PC)([12]_[3-9]|[3-9]_[12])": "mixes the celestial axes with another",
+}
+_LAST_PV = 39
+_UNITS = {"arcmin": 1 / 60, "arcsec": 1 / 3600, "mas": 1 / 3.6e6, "rad": math.degrees(1.0)}
+
+
+def wcs_cards(header: Mapping[str, Any], source: str) -> dict[str, Card]:
+    """Return the WCS keywords of a header.
+
+    Right ascension is the first axis and CTYPE is in upper case. Where PV terms are a distortion the
+    projection is TPV, whatever it was called, and has its linear terms; else what does not hold for
+    the projection is left out, as astropy does.
+
+    Parameters
+    ----------
+    header : mapping
+        A FITS header; keys in either case.
+    source : str
+        What the header belongs to, for messages.
+
+    Raises
+    ------
+    WcsError
+        If the header is not celestial (RA and DEC), lacks CTYPE, CRVAL, CRPIX or a CD matrix, holds
+        a number that is not finite, has a singular CD matrix, or says what cannot be honoured.
+    """
+    cards: dict[str, Card] = {}
+    for given in header:
+        key, value = str(given).upper(), header[given]
+        wanted, refused = _concern(key)
+        if not (wanted or refused) or value is None or not str(value).strip():
+            continue
+        if refused and value != 0:
+            raise WcsError(f"{source}: {key} {refused}: expected the WCS of an image in keywords of today")
+        if wanted:
+            cards[key] = _value(key, value, source)
+    for key in _NEEDED:
+        if key not in cards:
+            raise WcsError(f"{source}: the header has no {key}: expected a celestial WCS")
+    _check_projection(cards, source)
+    _check_numbers(cards, source)
+    return _with_distortion(_right_ascension_first(cards))
+
+
+@lru_cache(maxsize=4096)  # the headers of a survey have the same keywords
+def _concern(key: str) -> tuple[bool, str | None]:
+    """Return whether a keyword is of the WCS, and why it cannot be honoured."""
+    refused = next((why for pattern, why in _REFUSED.items() if re.fullmatch(pattern, key)), None)
+    return _KEYWORD.fullmatch(key) is not None, refused
+
+
+def degrees_per_unit(cards: Mapping[str, Card], axis: int) -> float:
+    """Return how many degrees the unit of an axis, 1 or 2, is."""
+    return _UNITS.get(str(cards.get(f"CUNIT{axis}", "deg")).lower(), 1.0)
+
+
+def cd_matrix(cards: Mapping[str, Any]) -> npt.NDArray[np.float64]:
+    """Return the CD matrix, units of the axes per pixel, from CDELT and PC where there is no CD.
+
+    Parameters
+    ----------
+    cards : mapping
+        WCS keywords. The value of one may be an array of the numbers that many headers have.
+
+    Returns
+    -------
+    ndarray of float64, shape (..., 2, 2)
+        What there is of shape in the values comes first.
+    """
+
+    def matrix(name: str, diagonal: float) -> npt.NDArray[np.float64]:
+        elements = [cards.get(f"{name}{i}_{j}", diagonal * (i == j)) for i in (1, 2) for j in (1, 2)]
+        flat = np.stack(np.broadcast_arrays(*elements), axis=-1).astype(np.float64)
+        return flat.reshape(*flat.shape[:-1], 2, 2)
+
+    if _has(cards, r"CD\d_\d"):
+        return matrix("CD", 0.0)
+    scales = np.stack(np.broadcast_arrays(cards.get("CDELT1", 1.0), cards.get("CDELT2", 1.0)), axis=-1)
+    out: npt.NDArray[np.float64] = scales[..., np.newaxis] * matrix("PC", 1.0)
+    return out
+
+
+def _value(key: str, value: Any, source: str) -> Card:
+    """Return the value of a WCS keyword, checked."""
+    if key in TEXT_KEYWORDS:
+        return str(value).strip().upper() if key.startswith("CTYPE") else str(value).strip()
+    try:
+        number = None if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = None
+    if number is None:
+        raise WcsError(f"{source}: {key} is {repr(value)[:40]}: expected a number")
+    if not math.isfinite(number):
+        raise WcsError(f"{source}: {key} is {value}: expected a finite number")
+    return value if isinstance(value, int) else number
+
+
+def _check_projection(cards: Mapping[str, Card], source: str) -> None:
+    ctypes = [str(cards[f"CTYPE{axis}"]) for axis in (1, 2)]
+    both = ", ".join(repr(each) for each in ctypes)
+    if {each.split("-")[0] for each in ctypes} != {"RA", "DEC"}:
+        raise WcsError(f"{source}: CTYPE is {both}: expected RA and DEC, a celestial WCS")
+    projections = {each[4:].lstrip("-") for each in ctypes}
+    if len(projections) != 1 or "" in projections:
+        raise WcsError(f"{source}: CTYPE is {both}: expected one projection, the same of both")
+    if projections <= {"TNX", "ZPX"}:
+        raise WcsError(f"{source}: CTYPE is {both}: its distortion is in WAT keywords: expected TPV or TAN-SIP")
+
+
+def _check_numbers(cards: Mapping[str, Card], source: str) -> None:
+    if not _has(cards, r"CD\d_\d|CDELT\d"):
+        raise WcsError(f"{source}: the header has neither CD1_1 nor CDELT1: expected the pixel scale")
+    if _has(cards, r"CD\d_\d") and _has(cards, r"PC\d_\d"):
+        raise WcsError(f"{source}: the header has both a CD and a PC matrix: expected one of them")
+    beyond = [key for key in cards if key.startswith("PV") and int(key[4:]) > _LAST_PV and float(cards[key])]
+    if beyond:
+        raise WcsError(f"{source}: {beyond[0]} is {cards[beyond[0]]}: expected PV terms 0 to {_LAST_PV}")
+    axis = 2 if str(cards["CTYPE1"]).startswith("RA") else 1
+    declination = float(cards[f"CRVAL{axis}"]) * degrees_per_unit(cards, axis)
+    if abs(declination) > 90:
+        raise WcsError(f"{source}: CRVAL{axis}, the declination, is {declination}: expected -90 to 90 degrees")
+    cd = cd_matrix(cards)
+    size = float(np.abs(cd).max())
+    if size == 0 or abs(np.linalg.det(cd / size)) < 1e-12:
+        raise WcsError(f"{source}: the CD matrix {cd.tolist()} is singular")
+
+
+def _right_ascension_first(cards: dict[str, Card]) -> dict[str, Card]:
+    """Exchange the two world axes where declination is first; wcslib mixes up its TPV terms."""
+    if str(cards["CTYPE1"]).startswith("RA"):
+        return cards
+    if not _has(cards, r"CD\d_\d"):
+        # where a term of PC is absent its default is another one after the exchange
+        defaults: dict[str, Card] = {f"PC{i}_{j}": float(i == j) for i in (1, 2) for j in (1, 2)}
+        cards = defaults | cards
+    out: dict[str, Card] = {}
+    for key, value in cards.items():
+        match = re.fullmatch(r"(CTYPE|CUNIT|CRVAL|CDELT|CROTA|CD|PC|PV)([12])(_\d+)?", key)
+        name = f"{match[1]}{3 - int(match[2])}{match[3] or ''}" if match else key
+        out[name] = value
+    return out
+
+
+def _with_distortion(cards: dict[str, Card]) -> dict[str, Card]:
+    """Say TPV where that is meant, with its linear terms, and leave out the distortion that does not hold."""
+    ctype = str(cards["CTYPE1"])
+    # TAN alone may have PV1_0 to PV1_4: they move its reference point and pole
+    scamp = ctype == "RA---TAN" and _has(cards, r"PV2_\d+|PV1_([5-9]|\d\d)")
+    if ctype == "RA---TPV" or scamp:
+        # wcslib takes an absent linear term for 0, the convention for 1
+        kept = {key: value for key, value in cards.items() if not re.match(r"(A|B|AP|BP)_", key)}
+        return {"PV1_1": 1.0, "PV2_1": 1.0} | kept | {"CTYPE1": "RA---TPV", "CTYPE2": "DEC--TPV"}
+    if ctype.endswith("-SIP"):
+        return {key: value for key, value in cards.items() if not key.startswith("PV")}
+    return cards
+
+
+def _has(cards: Mapping[str, Card], pattern: str) -> bool:
+    return any(re.fullmatch(pattern, key) for key in cards)

@@ -1,0 +1,178 @@
+"""The mapping from the pixels of an epoch to those of its coadd.
+
+With tangent planes and polynomial distortion there is no trigonometry per pixel. The polynomials
+give (xi, eta) on the epoch's tangent plane; ``(xi, eta, 1)`` is a direction; one rotation brings it
+to the coadd's tangent frame; so coadd x and y are ratios of two polynomials in the epoch's x and y.
+Everything else goes through wcslib.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..jit import kernel
+from .polynomials import Scaling, plane_polynomials
+from .solution import Wcs
+
+__all__ = ["PixelMap", "RationalMap", "WcslibMap", "pixel_map", "rational_row"]
+
+Floats = npt.NDArray[np.float64]
+IndexRow = npt.NDArray[np.uint32]
+
+# The kernel knows cubics, which all of DECam's solutions are; plainer ones get zeros.
+_CUBIC = 4
+
+
+class PixelMap(Protocol):
+    """Where the pixels of an epoch fall on the coadd; zero-based on both sides."""
+
+    def coadd_xy(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Return coadd positions; NaN where the direction is 90 degrees or more from its tangent point.
+
+        Parameters
+        ----------
+        x, y : ndarray of float64, shape (n,)
+            Positions in the epoch.
+        """
+
+
+def pixel_map(
+    epoch: Wcs, coadd: Wcs, *, shape: tuple[int, int], offset: float = 1, coadd_offset: float = 1
+) -> PixelMap:
+    """Return the mapping from an epoch's pixels to its coadd's.
+
+    Parameters
+    ----------
+    epoch, coadd : Wcs
+        The two solutions.
+    shape : tuple of int
+        (ny, nx) of the epoch's image.
+    offset, coadd_offset : float
+        What is added to zero-based coordinates before each WCS (``position_offset``).
+    """
+    if epoch.polynomial and coadd.linear:
+        return _rational(epoch, coadd, shape, offset, coadd_offset)
+    return WcslibMap(epoch, coadd, offset, coadd_offset)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RationalMap:
+    """Coadd coordinates as ratios of two polynomials.
+
+    Parameters
+    ----------
+    coefficients : ndarray of float64, shape (3, n, n), n >= 4
+        Numerators of x and y, and their denominator; element ``[k, p, q]`` multiplies
+        ``t**p * s**q`` with ``t = (x - centre_x) / half``, ``s = (y - centre_y) / half``.
+    centre_x, centre_y, half : float
+        The scaling, pixels of the epoch.
+    """
+
+    coefficients: Floats
+    centre_x: float
+    centre_y: float
+    half: float
+
+    @property
+    def cubic(self) -> bool:
+        """Whether `rational_row` can evaluate it."""
+        return int(self.coefficients.shape[1]) == _CUBIC
+
+    def scaled(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Return t and s of positions in the epoch."""
+        return (x - self.centre_x) / self.half, (y - self.centre_y) / self.half
+
+    def coadd_xy(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Return coadd positions; NaN where the direction is 90 degrees or more away."""
+        t, s = self.scaled(x, y)
+        across, up, down = (np.polynomial.polynomial.polyval2d(t, s, each) for each in self.coefficients)
+        front = down > 0
+        safe = np.where(front, down, 1.0)
+        return np.where(front, across / safe, np.nan), np.where(front, up / safe, np.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class WcslibMap:
+    """Coadd coordinates through wcslib: slower, for every projection and distortion."""
+
+    epoch: Wcs
+    coadd: Wcs
+    offset: float
+    coadd_offset: float
+
+    def coadd_xy(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Return coadd positions; NaN where the direction is 90 degrees or more away."""
+        vectors = self.epoch.vectors(np.ravel(x) + self.offset, np.ravel(y) + self.offset)
+        out = np.full((2, vectors.shape[1]), np.nan)
+        front = self.coadd.in_front(vectors)
+        if front.any():
+            out[:, front] = self.coadd.wcslib_pixels(vectors[:, front])
+        out -= self.coadd_offset
+        return out[0].reshape(np.shape(x)), out[1].reshape(np.shape(x))
+
+
+def _rational(epoch: Wcs, coadd: Wcs, shape: tuple[int, int], offset: float, coadd_offset: float) -> RationalMap:
+    """Return the mapping between two tangent planes."""
+    scaling = Scaling.of(shape)
+    plane = plane_polynomials(epoch, scaling, offset)
+    # rows: east, north and centre of the coadd; columns: those of the epoch
+    east, north, down = np.tensordot(coadd.basis() @ epoch.basis().T, plane, 1)
+    to_pixels = np.linalg.inv(coadd.cd) * math.degrees(1.0)
+    origin = coadd.crpix - coadd_offset
+    across = to_pixels[0, 0] * east + to_pixels[0, 1] * north + origin[0] * down
+    up = to_pixels[1, 0] * east + to_pixels[1, 1] * north + origin[1] * down
+    coefficients = np.array([across, up, down])
+    missing = max(0, _CUBIC - coefficients.shape[1])
+    padded = np.pad(coefficients, ((0, 0), (0, missing), (0, missing)))
+    return RationalMap(padded, scaling.centre_x, scaling.centre_y, scaling.half)
+
+
+@kernel
+def rational_row(coefficients: Floats, t: Floats, s: float, nx: int, ny: int, ix: IndexRow, iy: IndexRow) -> None:
+    """Write the nearest coadd pixel of each pixel of one row of an epoch, or of a part of it.
+
+    Parameters
+    ----------
+    coefficients : ndarray of float64, shape (3, 4, 4)
+        See `RationalMap`; cubics.
+    t : ndarray of float64, shape (m,)
+        Scaled x of the pixels.
+    s : float
+        Scaled y of the row.
+    nx, ny : int
+        Size of the coadd.
+    ix, iy : ndarray of uint32, shape (m,)
+        Output: one more than the pixel, 0 to nx + 1 and 0 to ny + 1. Both ends are outside of the
+        coadd; they are pixels of a coadd that has a border of one pixel all round.
+    """
+    # in variables of their own, or the compiler takes each for changed by every write to ix and iy
+    a0, a1, a2, a3 = _in_t(coefficients[0], s)
+    b0, b1, b2, b3 = _in_t(coefficients[1], s)
+    c0, c1, c2, c3 = _in_t(coefficients[2], s)
+    end_x, end_y = np.float64(nx + 1), np.float64(ny + 1)
+    for x in range(t.size):
+        at = t[x]
+        down = ((c3 * at + c2) * at + c1) * at + c0
+        per_down = 1.0 / down
+        # floor(v + 0.5) + 1, where what is negative is outside
+        across = (((a3 * at + a2) * at + a1) * at + a0) * per_down + 1.5
+        up = (((b3 * at + b2) * at + b1) * at + b0) * per_down + 1.5
+        # written so that NaN and directions behind the tangent point end outside
+        across = across if (across > 0.0) & (down > 0.0) else 0.0
+        up = up if (up > 0.0) & (down > 0.0) else 0.0
+        ix[x] = np.int32(across if across < end_x else end_x)
+        iy[x] = np.int32(up if up < end_y else end_y)
+
+
+@kernel
+def _in_t(cubic: Floats, s: float) -> tuple[float, float, float, float]:
+    """Return the coefficients of the powers of t, at one s."""
+    return _cubic(cubic[0], s), _cubic(cubic[1], s), _cubic(cubic[2], s), _cubic(cubic[3], s)
+
+
+@kernel
+def _cubic(c: Floats, s: float) -> float:
+    return float(((c[3] * s + c[2]) * s + c[1]) * s + c[0])

@@ -1,0 +1,151 @@
+"""Facts about migrations."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import alembic.autogenerate
+import alembic.config
+import alembic.runtime.migration
+import alembic.script
+import pytest
+import sqlalchemy as sa
+
+import goodpix.schema.migrations
+from goodpix.ingest.database.maskrows import insert_masks
+from goodpix.ingest.database.migrate import migrate
+from goodpix.ingest.database.opening import open_for_writing
+from goodpix.ingest.database.summaries import fill_summaries
+from goodpix.ingest.database.writer import record_failures
+from goodpix.ingest.report import Failure
+from goodpix.schema import tables
+from goodpix.schema.bits import DES_Y6
+from goodpix.schema.database import REVISION
+from goodpix.schema.summaries import SUMMARIES
+from goodpix.schema.views import VIEWS
+from goodpix.schema.wcs.footprint import EVERY_CELL
+
+from ....rows import coadd_and_epochs
+
+
+@pytest.fixture(scope="module")
+def connection(module_database_url: str) -> Iterator[sa.Connection]:
+    """A connection to a database, brought to the newest revision; tests leave it there, and without rows."""
+    engine = sa.create_engine(module_database_url)
+    with engine.begin() as connection:
+        migrate(connection)
+        yield connection
+    engine.dispose()
+
+
+def config(connection: sa.Connection) -> alembic.config.Config:
+    made = alembic.config.Config()
+    made.set_main_option("script_location", str(Path(next(iter(goodpix.schema.migrations.__path__)))))
+    made.attributes["connection"] = connection
+    return made
+
+
+def differences(connection: sa.Connection) -> list[object]:
+    context = alembic.runtime.migration.MigrationContext.configure(
+        connection, opts={"compare_type": True, "compare_server_default": True}
+    )
+    found: list[object] = alembic.autogenerate.compare_metadata(context, tables.metadata)
+    return found
+
+
+def test_migrations_give_the_tables_that_the_code_has(connection: sa.Connection) -> None:
+    assert differences(connection) == []
+
+
+def test_newest_revision_is_recorded(connection: sa.Connection) -> None:
+    head = alembic.script.ScriptDirectory.from_config(config(connection)).get_current_head()
+    assert connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalars().all() == [head]
+    assert head == REVISION
+
+
+def test_new_catalogue_is_as_migrations_make_it(
+    connection: sa.Connection, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    if connection.dialect.name == "postgresql":
+        url = request.getfixturevalue("postgres_database")
+    with (
+        open_for_writing(url, masks=tmp_path / "masks", campaign="test", wcs_source="image") as database,
+        database.engine.begin() as made,
+    ):
+        assert differences(made) == []
+        assert constraints(made) == constraints(connection)
+        migrate(made)
+        assert differences(made) == []
+
+
+def test_views_come_with_the_tables(connection: sa.Connection) -> None:
+    assert set(sa.inspect(connection).get_view_names()) == set(VIEWS)
+
+
+def test_downgrade_removes_every_table_and_an_upgrade_makes_them_again(connection: sa.Connection) -> None:
+    migrate(connection, "base")
+    assert sa.inspect(connection).get_table_names() == ["alembic_version"]
+    migrate(connection)
+    assert differences(connection) == []
+
+
+def rows(connection: sa.Connection) -> dict[str, list[str]]:
+    """Return every row of every table there is, of footprints without what the older ones do not know."""
+    names = sorted(set(sa.inspect(connection).get_table_names()) - {"alembic_version"})
+    queries = {name: sa.select(tables.metadata.tables[name]) for name in names}
+    queries["footprint"] = sa.select(tables.footprint.c.hpix, tables.footprint.c.epoch_id)
+    return {name: sorted(map(str, connection.execute(query).all())) for name, query in queries.items()}
+
+
+def test_rows_outlive_a_downgrade_and_an_upgrade(connection: sa.Connection) -> None:
+    run = {"version": "0", "arguments": "{}", "host": "here", "started": "2026-01-01"}
+    connection.execute(tables.ingest_run.insert(), run)
+    masks = [(row, number) for number, (row, _) in enumerate(coadd_and_epochs(3))]
+    names = [row.key.name for row, _ in masks]
+    insert_masks(connection, masks, {"mask_file": "i/a.parquet", "generation": 1}, DES_Y6, dict.fromkeys(names, 1))
+    record_failures(connection, [Failure("info#coadd", "info", "PlaneError", "message")])
+    fill_summaries(connection)
+    before = rows(connection)
+    assert all(before[name] for name in tables.metadata.tables if name != "catalogue")
+    migrate(connection, "0001")
+    old = rows(connection)
+    assert old == {name: before[name] for name in old}
+    assert set(before) - set(old) == {each.table.name for each in SUMMARIES} | {"ccd_median"}
+    migrate(connection)
+    assert rows(connection) == before
+    assert set(connection.scalars(sa.select(tables.footprint.c.cells))) == {EVERY_CELL}
+    assert differences(connection) == []
+    for table in reversed(tables.metadata.sorted_tables):
+        connection.execute(table.delete())
+
+
+def test_migrating_twice_changes_nothing(connection: sa.Connection) -> None:
+    migrate(connection)
+    assert differences(connection) == []
+
+
+def constraints(connection: sa.Connection) -> dict[str, list[object]]:
+    """Return what comparing metadata leaves out: checks, keys and foreign keys of each table."""
+    found = sa.inspect(connection)
+    return {
+        name: [
+            sorted(str(check["name"]) for check in found.get_check_constraints(name)),
+            found.get_pk_constraint(name)["constrained_columns"],
+            sorted(
+                (key["constrained_columns"], key["referred_table"], key["options"].get("ondelete"))
+                for key in found.get_foreign_keys(name)
+            ),
+        ]
+        for name in tables.metadata.tables
+    }
+
+
+def test_sqlite_keeps_footprints_in_order_of_their_key(connection: sa.Connection) -> None:
+    if connection.dialect.name != "sqlite":
+        pytest.skip("only SQLite has tables without row numbers")
+    made = connection.execute(sa.text("SELECT sql FROM sqlite_master WHERE name = 'footprint'")).scalar_one()
+    assert made.rstrip().endswith("WITHOUT ROWID")
+
+
+def test_script_for_new_migrations_is_there() -> None:
+    assert (Path(next(iter(goodpix.schema.migrations.__path__))) / "script.py.mako").is_file()

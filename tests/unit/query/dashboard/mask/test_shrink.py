@@ -1,0 +1,136 @@
+"""What a screen shows of a mask: exact pixel by pixel, honest where pixels are joined, and never too large."""
+
+import io
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from goodpix.query.dashboard.address import REASON_NAMES
+from goodpix.query.dashboard.mask.colours import as_png, grey_codes, palette, reason_table
+from goodpix.query.dashboard.mask.shrink import FULL, LEVELS, MOST_CELLS, cell_size, shrink
+from goodpix.query.palette import GOOD_COLOUR
+from goodpix.query.plots.reasons import REASONS
+from goodpix.schema.amplifiers import Region
+
+Bytes = npt.NDArray[np.uint8]
+
+
+def some_criteria(ny: int, nx: int) -> Bytes:
+    """Return criteria as a mask has them, column-major; two thirds are good."""
+    rng = np.random.default_rng(5)
+    criteria = np.where(rng.random((nx, ny)) < 2 / 3, 0, rng.integers(0, 256, (nx, ny))).astype(np.uint8)
+    return criteria.T
+
+
+def plain_colour(criteria: int) -> str:
+    """Return what a pixel is shown in: the colour of the first reason that holds."""
+    return next((reason.colour for reason in REASONS if criteria & int(reason.bit)), GOOD_COLOUR)
+
+
+def test_native_pixels_have_exactly_the_colour_of_their_first_reason() -> None:
+    criteria = some_criteria(80, 50)
+    box = Region(7, 45, 11, 79)
+    found = shrink(criteria, reason_table(), box)
+    assert (found.size, found.x0, found.y0, found.codes.shape) == (1, 7, 11, (68, 38))
+    colours = palette(over_image=False)
+    shown = [[colours[code] for code in row] for row in found.codes]
+    assert shown == [[plain_colour(each) for each in row] for row in criteria[11:79, 7:45].tolist()]
+
+
+@pytest.mark.parametrize("shape", [(4096, 2048), (2048, 4096), (10_000, 10_000), (1, 300_000), (600, 483)])
+def test_no_picture_is_larger_than_a_third_of_a_megabyte(shape: tuple[int, int]) -> None:
+    for x0, y0 in ((0, 0), (1, 3)):
+        box = Region(x0, shape[1], min(y0, shape[0] - 1), shape[0])
+        size = cell_size(box)
+        n_cells = (-(-box.x1 // size) - box.x0 // size) * (-(-box.y1 // size) - box.y0 // size)
+        assert n_cells <= MOST_CELLS < 300_000
+    assert cell_size(Region(0, 540, 0, 537)) == 1
+
+
+def test_cells_say_how_much_of_them_is_bad_and_mostly_why() -> None:
+    criteria = some_criteria(1501, 903)
+    reasons = reason_table()
+    box = Region(13, 900, 5, 1501)
+    found = shrink(criteria, reasons, box)
+    size = found.size
+    assert size > 1
+    assert (found.x0 % size, found.y0 % size) == (0, 0)
+    assert found.x0 <= box.x0 < found.x0 + size
+    for row, column in ((0, 0), (10, 20), (found.codes.shape[0] - 1, found.codes.shape[1] - 1)):
+        y, x = found.y0 + row * size, found.x0 + column * size
+        cell = reasons[criteria[y : y + size, x : x + size]]
+        counts = np.bincount(cell.ravel(), minlength=9)
+        code = int(found.codes[row, column])
+        assert cell.any()
+        assert (code - LEVELS) // 16 == int(np.argmax(counts[1:]))
+        assert (code - LEVELS) % 16 + 1 == -(-16 * int(counts[1:].sum()) // cell.size)
+
+
+def test_one_bad_pixel_of_a_wholly_good_image_is_seen() -> None:
+    criteria = np.zeros((2048, 4096), np.uint8).T
+    criteria[4000, 2000] = 4
+    found = shrink(criteria, reason_table(), Region(0, 2048, 0, 4096))
+    assert np.count_nonzero(found.codes) == 1
+    colours = palette(over_image=False)
+    assert colours[int(found.codes.max())] not in (GOOD_COLOUR, REASONS[2].colour)
+
+
+def test_cells_stay_what_they_are_when_the_box_moves() -> None:
+    criteria = some_criteria(3000, 2000)
+    first = shrink(criteria, reason_table(), Region(0, 1000, 0, 1000))
+    moved = shrink(criteria, reason_table(), Region(100, 1100, 200, 1200))
+    assert first.size == moved.size
+    size = first.size
+    x, y = (moved.x0 - first.x0) // size, (moved.y0 - first.y0) // size
+    both = first.codes[y : y + 90, x : x + 90], moved.codes[:90, :90]
+    assert np.array_equal(*both)
+
+
+def test_a_hidden_reason_gives_way_to_the_next() -> None:
+    both = int(REASONS[2].bit) | int(REASONS[4].bit)
+    assert reason_table()[both] == 3
+    assert reason_table([REASON_NAMES[2]])[both] == 5
+    assert not reason_table(REASON_NAMES).any()
+
+
+def test_over_an_image_good_pixels_are_its_greys_and_bad_ones_are_tinted() -> None:
+    criteria = some_criteria(60, 40)
+    grey = np.random.default_rng(1).integers(0, LEVELS, (40, 60)).astype(np.uint8).T
+    found = shrink(criteria, reason_table(), Region(0, 40, 0, 60), grey)
+    reasons = reason_table()[criteria]
+    assert np.array_equal(found.codes[reasons == 0], grey[reasons == 0])
+    bad = reasons > 0
+    assert np.array_equal((found.codes[bad].astype(int) - LEVELS) // 16, reasons[bad].astype(int) - 1)
+    assert np.array_equal((found.codes[bad].astype(int) - LEVELS) % 16, grey[bad] // 8)
+
+
+def test_palettes_have_a_colour_for_each_code() -> None:
+    plain, tinted = palette(over_image=False), palette(over_image=True)
+    assert len(plain) == len(tinted) == 256
+    assert set(plain[:LEVELS]) == {GOOD_COLOUR}
+    assert [plain[LEVELS + 16 * k + FULL] for k in range(8)] == [reason.colour for reason in REASONS]
+    assert len(set(tinted[:LEVELS])) > 100
+
+
+def test_over_an_image_no_reason_is_grey() -> None:
+    channels = np.array([[int(each[k : k + 2], 16) for k in (1, 3, 5)] for each in palette(over_image=True)])
+    assert np.ptp(channels[:LEVELS], axis=1).max() == 0
+    assert np.ptp(channels[LEVELS:], axis=1).min() > 40
+
+
+def test_greys_go_from_black_to_white_and_what_is_no_number_is_between() -> None:
+    image = np.array([[-1e9, 0.0, 5.0], [10.0, 1e9, np.nan]], np.float32)
+    levels = grey_codes(image, 0.0, 10.0)
+    assert levels.tolist() == [[0, 0, (LEVELS - 1) // 2], [LEVELS - 1, LEVELS - 1, LEVELS // 2]]
+    tinted = palette(over_image=True)
+    assert (tinted[0], tinted[LEVELS - 1]) == ("#000000", "#ffffff")
+
+
+def test_the_png_has_a_pixel_for_each_the_first_row_at_the_bottom() -> None:
+    criteria = some_criteria(30, 20)
+    with Image.open(io.BytesIO(as_png(criteria, reason_table()))) as picture:
+        pixels = np.asarray(picture.convert("RGB"))
+    shown = [[f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in row] for row in pixels[::-1].tolist()]
+    assert shown == [[plain_colour(each) for each in row] for row in criteria.tolist()]
