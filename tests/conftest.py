@@ -76,7 +76,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(Watchdog().close)
     if config.getoption("numprocesses", None):
         # once, while the workers collect tests, and not by each of them
-        config.add_cleanup(subprocess.Popen([sys.executable, "-c", _COMPILE], stdout=subprocess.DEVNULL).wait)
+        compiling = subprocess.Popen([sys.executable, "-c", _COMPILE], stdout=subprocess.DEVNULL)
+        config.add_cleanup(lambda: compiling.communicate() and None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -14,8 +14,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 import goodpix
 from goodpix.demo import run_demo
 from goodpix.ingest.synthetic import TileSpec, make_tile
+from goodpix.query.dashboard.server import DashboardServer
 
-from .dashboard import Dashboard, Watched
+from .dashboard import Dashboard, Watched, open_page
 
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
 ARGUMENTS = [
@@ -101,9 +102,16 @@ def serve(demo: Path) -> Iterator[Serve]:
 
 
 @pytest.fixture(scope="session")
-def dashboard(serve: Serve) -> Dashboard:
-    """The dashboard of the demonstration, which a proxy knows as well."""
-    return serve("--allow-websocket-origin", PROXY)
+def dashboard(catalogue: goodpix.Catalogue) -> Iterator[DashboardServer]:
+    """The dashboard of the demonstration, as a notebook has it."""
+    with catalogue.dashboard() as served:
+        yield served
+
+
+@pytest.fixture(autouse=True)
+def images(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the dashboard finds the survey's images."""
+    monkeypatch.setenv("MEDS_DIR", str(demo / "survey"))
 
 
 @pytest.fixture(scope="session")
@@ -131,21 +139,51 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     opened.close()
 
 
+def _name(request: pytest.FixtureRequest) -> Path:
+    """Return where the picture of a test is kept."""
+    name = re.sub(r"\W+", "-", request.node.name.removeprefix("test_")).strip("-")
+    return SCREENSHOTS / f"{name}.png"
+
+
 @pytest.fixture
-def watched(context: BrowserContext, request: pytest.FixtureRequest) -> Iterator[Watched]:
+def page(context: BrowserContext, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A page of which nothing may go wrong and nothing leave the machine; a picture of what is in sight is kept."""
     context.clear_cookies()
-    page = context.new_page()
-    seen = Watched(page)
-    yield seen
-    name = re.sub(r"\W+", "-", request.node.name.removeprefix("test_")).strip("-")
-    page.screenshot(path=SCREENSHOTS / f"{name}.png")
-    page.close()
-    assert seen.problems == []
-    assert seen.foreign == []
+    seen = Watched(context.new_page())
+    yield seen.page
+    seen.conclude(_name(request))
+    seen.page.close()
+
+
+@pytest.fixture(scope="module")
+def opened(context: BrowserContext) -> Iterator[dict[str, Watched]]:
+    """The pages that tests of a module share, by their paths."""
+    pages: dict[str, Watched] = {}
+    yield pages
+    for each in pages.values():
+        each.page.close()
+
+
+Share = Callable[..., Page]
 
 
 @pytest.fixture
-def page(watched: Watched) -> Page:
-    """The page that is watched."""
-    return watched.page
+def share(
+    opened: dict[str, Watched], context: BrowserContext, dashboard: DashboardServer, request: pytest.FixtureRequest
+) -> Iterator[Share]:
+    """Return the page of an address, as one that is watched: loaded if no test before has left one there."""
+    used: list[Watched] = []
+
+    def get(address: str, *, width: int | None = None) -> Page:
+        path = address.partition("?")[0]
+        seen = opened[path] if path in opened else opened.setdefault(path, Watched(context.new_page()))
+        used.append(seen)
+        seen.page.bring_to_front()
+        seen.page.set_viewport_size({"width": width or 1400, "height": 1000})
+        if width or seen.page.url != dashboard.url + address:
+            open_page(seen.page, dashboard, address)
+        return seen.page
+
+    yield get
+    for each in used:
+        each.conclude(_name(request))

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from goodpix.query.dashboard.server import DashboardServer
 
-__all__ = ["Dashboard", "Watched", "at", "drag", "open_page", "parameters"]
+__all__ = ["Dashboard", "Watched", "at", "drag", "open_page", "parameters", "picture"]
 
 # Where a position of a plot is, once nothing moves any more; `name` is that of a Bokeh plot.
 _PLACE = """
@@ -88,12 +88,11 @@ class Watched:
         self.page.on("websocket", lambda socket: self._look_at(socket.url))
         self.page.on("dialog", lambda dialog: self.problems.append(f"a dialog: {dialog.message}"))
 
-    def picture(self, path: Path) -> None:
-        """Keep a picture of all of the page."""
-        height = self.page.evaluate("document.documentElement.scrollHeight")
-        width = self.page.viewport_size["width"] if self.page.viewport_size else 1400
-        self.page.set_viewport_size({"width": width, "height": min(int(height), 4000)})
-        self.page.screenshot(path=path)
+    def conclude(self, picture: Path) -> None:
+        """Keep a picture of what is in sight; nothing may have gone wrong."""
+        self.page.screenshot(path=picture)
+        assert self.problems == []
+        assert self.foreign == []
 
     def _hear(self, message: Any) -> None:
         if message.type == "error":
@@ -109,6 +108,13 @@ def open_page(page: Page, dashboard: Dashboard | DashboardServer, path: str = ""
     """Open a page of the dashboard, and wait until all of it has been read."""
     page.goto(dashboard.url + path)
     expect(page.get_by_text("read 20")).to_be_visible()
+
+
+def picture(page: Page, path: Path) -> None:
+    """Keep a picture of all of a page."""
+    height = page.evaluate("document.documentElement.scrollHeight")
+    page.set_viewport_size({"width": 1400, "height": min(int(height), 4000)})
+    page.screenshot(path=path)
 
 
 def parameters(page: Page) -> list[str]:

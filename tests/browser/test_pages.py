@@ -12,14 +12,16 @@ import goodpix
 from goodpix.ingest.database.opening import open_for_writing
 from goodpix.ingest.infofile import campaign_of
 from goodpix.query.dashboard.look.format import count, fraction
+from goodpix.query.dashboard.server import DashboardServer
+from goodpix.query.focalplane import FOCAL_PLANE
 
-from .conftest import NEIGHBOUR, PATIENCE_MS, SCREENSHOTS
-from .dashboard import Dashboard, Watched, at, drag, open_page, parameters
+from .conftest import NEIGHBOUR, PATIENCE_MS, SCREENSHOTS, Share
+from .dashboard import Watched, at, drag, open_page, parameters, picture
 
 DEMO = "DES0131-3206"
 
 
-def test_the_root_serves_the_overview_and_names_a_tile_without_javascript(dashboard: Dashboard) -> None:
+def test_the_root_serves_the_overview_and_names_a_tile_without_javascript(dashboard: DashboardServer) -> None:
     with urllib.request.urlopen(dashboard.url) as answer:
         text = answer.read().decode()
     assert answer.status == 200
@@ -38,31 +40,28 @@ def test_the_root_serves_the_overview_and_names_a_tile_without_javascript(dashbo
         ("mask", "Mask", "Which pixels of one epoch are sky"),
     ],
 )
-def test_every_page_opens_and_is_as_narrow_as_the_window(
-    watched: Watched, dashboard: Dashboard, path: str, heading: str, says: str
-) -> None:
-    page = watched.page
-    page.set_viewport_size({"width": 420, "height": 1000})
-    open_page(page, dashboard, path)
+def test_every_page_opens_and_is_as_narrow_as_the_window(share: Share, path: str, heading: str, says: str) -> None:
+    page = share(path, width=420)
     assert page.evaluate("document.documentElement.scrollWidth") == 420
     page.set_viewport_size({"width": 1400, "height": 1000})
     expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
     expect(page.get_by_text(says).first).to_be_visible()
     expect(page.get_by_text(DEMO).first).to_be_visible()
     expect(page.get_by_role("alert")).to_have_count(0)
-    watched.picture(SCREENSHOTS / f"{heading}.png")
+    picture(page, SCREENSHOTS / f"{heading}.png")
 
 
-def test_what_filters_ask_for_can_be_read(page: Page, dashboard: Dashboard) -> None:
-    open_page(page, dashboard)
+def test_what_filters_ask_for_can_be_read(share: Share) -> None:
+    page = share("")
     for name in ("Nights", "CCD", "Tile"):
         # what is written there takes as much room as what stands there before
         field = page.get_by_placeholder(f"{name}: ")
         assert field.evaluate("each => { each.value = each.placeholder; return each.scrollWidth <= each.clientWidth; }")
+        field.evaluate("each => { each.value = ''; }")
 
 
-def test_the_numbers_are_the_catalogues(page: Page, dashboard: Dashboard, catalogue: goodpix.Catalogue) -> None:
-    open_page(page, dashboard)
+def test_the_numbers_are_the_catalogues(share: Share, catalogue: goodpix.Catalogue) -> None:
+    page = share("")
     tiles = catalogue.tiles()
     row = page.locator("tr.total")
     expect(row.locator("td").nth(1)).to_have_text(fraction(tiles.n_good_se.sum() / tiles.n_pixels.sum()))
@@ -72,8 +71,8 @@ def test_the_numbers_are_the_catalogues(page: Page, dashboard: Dashboard, catalo
     expect(row.locator("td").nth(8)).to_have_text(f"{tiles.area_good_unique.sum() / 3600:.4g}")
 
 
-def test_a_filter_is_in_the_address_survives_loading_again_and_goes_along(page: Page, dashboard: Dashboard) -> None:
-    open_page(page, dashboard)
+def test_a_filter_is_in_the_address_survives_loading_again_and_goes_along(share: Share) -> None:
+    page = share("")
     page.get_by_role("button", name="r", exact=True).click()
     expect(page.get_by_text("Shown: band r.")).to_be_visible()
     expect(page).to_have_url(re.compile(r"\?band=r$"))
@@ -100,10 +99,9 @@ _WIDTHS = """
 
 
 def test_the_width_of_masks_is_measured_when_asked_for(
-    page: Page, dashboard: Dashboard, catalogue: goodpix.Catalogue, demo: Path, monkeypatch: pytest.MonkeyPatch
+    share: Share, dashboard: DashboardServer, catalogue: goodpix.Catalogue
 ) -> None:
-    monkeypatch.setenv("MEDS_DIR", str(demo / "survey"))
-    open_page(page, dashboard)
+    page = share("")
     n_epochs = len(catalogue.epochs(band="r"))
     page.get_by_role("button", name="Measure").click()
     expect(page.get_by_text(f" of {n_epochs} epochs, ")).to_be_visible()
@@ -118,10 +116,8 @@ def test_the_width_of_masks_is_measured_when_asked_for(
     pd.testing.assert_frame_equal(found, expected[found.columns], check_dtype=False)
 
 
-def test_tables_are_sorted_bounded_and_paged_by_the_server(
-    page: Page, dashboard: Dashboard, catalogue: goodpix.Catalogue
-) -> None:
-    open_page(page, dashboard)
+def test_tables_are_sorted_bounded_and_paged_by_the_server(share: Share, catalogue: goodpix.Catalogue) -> None:
+    page = share("")
     table = page.locator("section", has=page.get_by_role("heading", name="Worst CCD images"))
     ccds = catalogue.ccds().sort_values("fraction_good_se")
     expect(table.get_by_text(f"of {len(ccds)}")).to_be_visible()
@@ -147,9 +143,11 @@ def test_tables_are_sorted_bounded_and_paged_by_the_server(
 
 
 def test_right_ascension_goes_to_the_left_and_a_box_filters_every_page(
-    page: Page, dashboard: Dashboard, catalogue: goodpix.Catalogue
+    share: Share, catalogue: goodpix.Catalogue
 ) -> None:
-    open_page(page, dashboard, "sky?statistic=n_epochs")
+    page = share("sky")
+    page.get_by_label("Colour").select_option("n_epochs")
+    expect(page).to_have_url(re.compile("statistic=n_epochs"))
     first, second = at(page, "sky-plot", 22.88, -32.10), at(page, "sky-plot", -0.05, -32.10)
     assert first[0] < second[0]
     drag(page, at(page, "sky-plot", 0.3, -32.085), at(page, "sky-plot", -0.4, -32.115))
@@ -170,10 +168,21 @@ def test_right_ascension_goes_to_the_left_and_a_box_filters_every_page(
     assert parameters(page)[0].startswith("box=359.")
 
 
-def test_a_click_on_a_ccd_shows_its_history(page: Page, dashboard: Dashboard, catalogue: goodpix.Catalogue) -> None:
-    from goodpix.query.focalplane import FOCAL_PLANE
+def test_a_ccd_without_data_is_hatched_and_not_zero(share: Share, catalogue: goodpix.Catalogue) -> None:
+    page = share("focalplane")
+    expect(page.get_by_text("Hatched, without data")).to_be_visible()
+    shown = page.evaluate(
+        "Bokeh.documents[0].get_model_by_name('plane-plot').renderers.slice(0, 2)"
+        ".map(each => [each.glyph.hatch_pattern.value, Array.from(each.data_source.data.value)])"
+    )
+    n_known = 2 * len(set(catalogue.ccds().ccdnum))
+    assert shown[0][0] == "/"
+    assert (len(shown[0][1]), len(shown[1][1])) == (124 - n_known, n_known)
+    assert all(value > 0.5 for value in shown[1][1])
 
-    open_page(page, dashboard, "focalplane")
+
+def test_a_click_on_a_ccd_shows_its_history(share: Share, catalogue: goodpix.Catalogue) -> None:
+    page = share("focalplane")
     row = catalogue.ccds(band="r").iloc[0]
     ccd = FOCAL_PLANE[int(row.ccdnum)]
     page.mouse.click(*at(page, "plane-plot", ccd.east, ccd.north))
@@ -193,25 +202,20 @@ def test_a_click_on_a_ccd_shows_its_history(page: Page, dashboard: Dashboard, ca
     ]
 
 
-def test_a_ccd_without_data_is_hatched_and_not_zero(
-    page: Page, dashboard: Dashboard, catalogue: goodpix.Catalogue
-) -> None:
-    open_page(page, dashboard, "focalplane")
-    expect(page.get_by_text("Hatched, without data")).to_be_visible()
-    shown = page.evaluate(
-        "Bokeh.documents[0].get_model_by_name('plane-plot').renderers.slice(0, 2)"
-        ".map(each => [each.glyph.hatch_pattern.value, Array.from(each.data_source.data.value)])"
-    )
-    n_known = 2 * len(set(catalogue.ccds().ccdnum))
-    assert shown[0][0] == "/"
-    assert (len(shown[0][1]), len(shown[1][1])) == (124 - n_known, n_known)
-    assert all(value > 0.5 for value in shown[1][1])
+def test_plots_over_time_say_that_nothing_is_left(share: Share) -> None:
+    page, names = share("time"), ("good-plot", "sky-rate-plot", "third-plot", "months-plot")
+    title = "Bokeh.documents[0].get_model_by_name('{}').title.text === '{}'"
+    page.get_by_placeholder("Tile: ").fill("nothing")
+    page.get_by_placeholder("Tile: ").press("Enter")
+    for name in names:
+        page.wait_for_function(title.format(name, "nothing to show"))
+    page.get_by_role("button", name="Clear filters").click()
+    for name in names:
+        page.wait_for_function(title.format(name, ""))
 
 
-def test_nights_are_chosen_by_dragging_and_shown_by_exposure(
-    page: Page, dashboard: Dashboard, catalogue: goodpix.Catalogue
-) -> None:
-    open_page(page, dashboard, "time")
+def test_nights_are_chosen_by_dragging_and_shown_by_exposure(share: Share, catalogue: goodpix.Catalogue) -> None:
+    page = share("time")
     exposures = catalogue.exposures().sort_values("mjd_obs")
     values = "Array.from(Bokeh.documents[0].get_model_by_name('good-plot').renderers[0].data_source.data.y)"
     nights = exposures.groupby(["nite", "band"])[["n_good_se", "n_pixels"]].sum()
@@ -231,20 +235,12 @@ def test_nights_are_chosen_by_dragging_and_shown_by_exposure(
     expect(page.get_by_text(f"Each point is an exposure; {len(chosen)} of them.")).to_be_visible()
     page.wait_for_function(f"{values}.length === {len(chosen)}")
     assert sorted(page.evaluate(values)) == pytest.approx(sorted(chosen.fraction_good_se))
+    page.get_by_role("button", name="Clear filters").click()
+    expect(page).to_have_url(re.compile(r"/time\?by=exposure$"))
 
 
-def test_plots_over_time_say_that_nothing_is_left(page: Page, dashboard: Dashboard) -> None:
-    open_page(page, dashboard, "time?tile=nothing")
-    for name in ("good-plot", "sky-rate-plot", "third-plot", "months-plot"):
-        page.wait_for_function(f"Bokeh.documents[0].get_model_by_name('{name}').title.text === 'nothing to show'")
-    open_page(page, dashboard, "time")
-    assert page.evaluate("Bokeh.documents[0].get_model_by_name('good-plot').title.text") == ""
-
-
-def test_dragging_over_exposures_chooses_their_nights(
-    page: Page, dashboard: Dashboard, catalogue: goodpix.Catalogue
-) -> None:
-    open_page(page, dashboard, "time?by=exposure")
+def test_dragging_over_exposures_chooses_their_nights(share: Share, catalogue: goodpix.Catalogue) -> None:
+    page = share("time?by=exposure")
     exposures = catalogue.exposures()
     first = exposures.nite.min()
     ends = [float((exposures.mjd_obs.min() + days - 40_587) * 86_400_000) for days in (-0.2, 0.4)]
@@ -257,10 +253,13 @@ def test_dragging_over_exposures_chooses_their_nights(
     drag(page, at(page, "good-plot", ends[0], low), at(page, "good-plot", ends[1], high))
     expect(page.get_by_text(f"Shown: nights {first}.")).to_be_visible()
     assert parameters(page) == [f"nite={first}", "by=exposure"]
+    page.get_by_role("button", name="Clear filters").click()
+    page.get_by_role("button", name="by night").click()
+    expect(page.get_by_text("Each point is a night and band")).to_be_visible()
 
 
-def test_a_shared_address_shows_the_same(browser: Browser, page: Page, dashboard: Dashboard) -> None:
-    open_page(page, dashboard, "time")
+def test_a_shared_address_shows_the_same(browser: Browser, share: Share) -> None:
+    page = share("time")
     page.get_by_placeholder("CCD: 1 to 62").fill("12")
     page.get_by_placeholder("CCD: 1 to 62").press("Enter")
     page.get_by_role("button", name="i", exact=True).click()
@@ -277,13 +276,16 @@ def test_a_shared_address_shows_the_same(browser: Browser, page: Page, dashboard
     colleague.close()
 
 
-def test_what_is_wrong_in_an_address_is_said_and_runs_nothing(page: Page, dashboard: Dashboard) -> None:
+def test_what_is_wrong_in_an_address_is_said_and_runs_nothing(page: Page, dashboard: DashboardServer) -> None:
     evil = "%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E"
-    open_page(page, dashboard, f"?tile={evil}&band=r';%20DROP%20TABLE%20epoch;--&tiles.sort=n%27&nite=x&{evil}=1")
+    page.goto(
+        f"{dashboard.url}?tile={evil}&band=r';%20DROP%20TABLE%20epoch;--&tiles.sort=n%27&nite=x&{evil}=1&ccds.sort=mask_file"
+    )
     alerts = page.get_by_role("alert")
     expect(alerts.filter(has_text='tiles.sort: "n\'": expected a column')).to_be_visible()
     expect(alerts.filter(has_text="nite: 'x': expected a number, or a range A:B")).to_be_visible()
     expect(alerts.filter(has_text="expected one of r, i")).to_be_visible()
+    expect(alerts.filter(has_text="cannot be sorted by 'mask_file': expected one of ")).to_be_visible()
     expect(alerts.filter(has_text="there is no such parameter")).to_be_visible()
     expect(page.get_by_text("No tile is left").first).to_be_visible()
     expect(page.get_by_text("<img src=x onerror=alert(1)>").first).to_be_visible()
@@ -291,27 +293,22 @@ def test_what_is_wrong_in_an_address_is_said_and_runs_nothing(page: Page, dashbo
     page.goto(f"{dashboard.url}time?statistic=nope")
     expect(page.get_by_role("alert")).to_contain_text("no statistic 'nope': expected one of fraction_good_se, ")
     assert parameters(page) == ["statistic=nope"]
-    page.goto(f"{dashboard.url}?tiles.sort=mask_file")
-    expect(page.get_by_role("alert")).to_contain_text("cannot be sorted by 'mask_file': expected one of tilename")
 
 
-def test_an_empty_catalogue_says_so_until_it_is_filled(
-    page: Page, demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("MEDS_DIR", str(demo / "survey"))
+def test_an_empty_catalogue_says_so_until_it_is_filled(page: Page, demo: Path, tmp_path: Path) -> None:
     infos = sorted((demo / "survey").rglob(f"{NEIGHBOUR.tilename}_*_info.yaml"))
     database, campaign = tmp_path / "empty.db", campaign_of(infos[0])
     with open_for_writing(database, masks=tmp_path / "masks", campaign=campaign, wcs_source="image"):
         pass
     with goodpix.Catalogue(database) as catalogue, catalogue.dashboard() as served:
-        for path in ("", "sky", "focalplane", "time"):
+        page.goto(f"{served.url}mask")
+        expect(page.get_by_role("alert")).to_have_text("the catalogue has no epoch yet")
+        for path in ("sky", "focalplane", "time", ""):
             open_page(page, served, path)
             expect(page.get_by_text("The catalogue holds no tile yet: goodpix ingest fills it.")).to_be_visible()
             expect(page.get_by_role("alert")).to_have_count(0)
-        page.goto(f"{served.url}mask")
-        expect(page.get_by_role("alert")).to_have_text("the catalogue has no epoch yet")
         assert goodpix.ingest_tiles(infos, db=database, masks=tmp_path / "masks").n_failures == 0
-        open_page(page, served, "?band=r")
+        page.evaluate("history.replaceState(null, '', '?band=r')")
         page.reload()
         expect(page.get_by_role("button", name="r", exact=True)).to_be_visible()
         expect(page.get_by_role("link", name=NEIGHBOUR.tilename).first).to_be_visible()

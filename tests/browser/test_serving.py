@@ -9,6 +9,8 @@ import sqlite3
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -33,6 +35,27 @@ def exposed(serve: Serve) -> Dashboard:
     return serve("--address", "0.0.0.0", GOODPIX_BASIC_AUTH=PASSWORD)
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A dashboard from its start to Ctrl-C: what it answered to pages of others, what it said, how it ended."""
+
+    statuses: Mapping[str, int]
+    before: list[str]
+    code: int
+    after: str
+
+
+@pytest.fixture(scope="module")
+def run(serve: Serve) -> Run:
+    """A dashboard for this machine alone, which a proxy knows as well."""
+    dashboard = serve("--allow-websocket-origin", PROXY)
+    statuses = {host: upgrade(dashboard, f"http://{host}") for host in (PROXY, "evil.example.org")}
+    assert dashboard.process.stderr is not None
+    # it says what is wrong with such requests, the last of them in this line
+    assert any("403 GET /ws" in line for line in dashboard.process.stderr)
+    return Run(statuses, dashboard.said, *dashboard.stop(signal.SIGINT))
+
+
 def upgrade(dashboard: Dashboard, origin: str) -> int:
     """Return the status with which the server answers a page of an origin that wants to open a web socket."""
     address = urlsplit(dashboard.url)
@@ -53,12 +76,12 @@ def upgrade(dashboard: Dashboard, origin: str) -> int:
         connection.close()
 
 
-def test_another_address_says_what_it_exposes(exposed: Dashboard, dashboard: Dashboard) -> None:
+def test_another_address_says_what_it_exposes(exposed: Dashboard, run: Run) -> None:
     (said, _) = exposed.said
     assert "listening on any address of this machine" in said
     assert "everyone who has a password can read the whole catalogue and see every image" in said
     assert not any(PASSWORD in line for line in exposed.said)
-    assert len(dashboard.said) == 1
+    assert len(run.before) == 1
 
 
 def test_nothing_is_shown_before_the_password(page: Page, exposed: Dashboard) -> None:
@@ -75,15 +98,14 @@ def test_nothing_is_shown_before_the_password(page: Page, exposed: Dashboard) ->
     expect(page.get_by_role("link", name=TILE).first).to_be_visible()
 
 
-@pytest.mark.parametrize(("origin", "status"), [(f"http://{PROXY}", 101), ("http://evil.example.org", 403)])
-def test_only_pages_of_known_names_may_open_a_web_socket(dashboard: Dashboard, origin: str, status: int) -> None:
-    assert upgrade(dashboard, origin) == status
+@pytest.mark.parametrize(("origin", "status"), [(PROXY, 101), ("evil.example.org", 403)])
+def test_only_pages_of_known_names_may_open_a_web_socket(run: Run, origin: str, status: int) -> None:
+    assert run.statuses[origin] == status
 
 
-def test_ctrl_c_ends_it(serve: Serve) -> None:
-    code, said = serve().stop(signal.SIGINT)
-    assert code == 130
-    assert "Traceback" not in said
+def test_ctrl_c_ends_it(run: Run) -> None:
+    assert run.code == 130
+    assert "Traceback" not in run.after
 
 
 @pytest.mark.parametrize(
