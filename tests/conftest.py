@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -69,6 +69,16 @@ with tempfile.TemporaryDirectory() as folder:
 """
 
 
+def _compile_kernels() -> Callable[[], None]:
+    """Begin to compile them in a process of its own; return what waits for its end."""
+    compiling = subprocess.Popen([sys.executable, "-c", _COMPILE], stdout=subprocess.DEVNULL)
+
+    def end() -> None:
+        compiling.wait()
+
+    return end
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Have a process end what this run leaves behind; workers of xdist are among that."""
     if hasattr(config, "workerinput"):
@@ -76,8 +86,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(Watchdog().close)
     if config.getoption("numprocesses", None):
         # once, while the workers collect tests, and not by each of them
-        compiling = subprocess.Popen([sys.executable, "-c", _COMPILE], stdout=subprocess.DEVNULL)
-        config.add_cleanup(lambda: compiling.communicate() and None)
+        config.add_cleanup(_compile_kernels())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
