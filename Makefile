@@ -36,7 +36,7 @@ test: $(VENV)/dev-installed ## Run the tests (ARGS: passed to pytest)
 
 .PHONY: test-quick
 test-quick: $(VENV)/dev-installed ## Run the tests that need no server, browser or cluster, in a minute (ARGS: passed to pytest)
-	$(PYTEST) -m 'not server and not slow' tests/unit tests/property tests/integration/test_known_tiles.py $(ARGS)
+	$(PYTEST) --numprocesses $$(nproc) -m 'not server and not slow' tests/unit tests/property tests/integration/test_known_tiles.py $(ARGS)
 
 .PHONY: stress
 stress: $(VENV)/dev-installed ## Run the tests of faults with 50 kills in the place of 10, in some minutes (ARGS: passed to pytest)

@@ -37,6 +37,8 @@ from ....sums import BANDS, DARK, SICK, TILES, make_catalogue
 
 PLOTS: list[Callable[..., Axes]] = [plot_sky, plot_focal_plane, plot_criteria, plot_time]
 
+pytestmark = pytest.mark.slow  # drawing takes its time
+
 
 @pytest.fixture(scope="module")
 def cat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[goodpix.Catalogue]:
