@@ -35,7 +35,7 @@ test: $(VENV)/dev-installed ## Run the tests (ARGS: passed to pytest)
 	$(PYTEST) $(ARGS)
 
 .PHONY: test-quick
-test-quick: $(VENV)/dev-installed ## Run the tests that need no server, browser or cluster, in a minute (ARGS: passed to pytest)
+test-quick: $(VENV)/dev-installed ## Run the tests that need no server, browser or cluster, in about a minute (ARGS: passed to pytest)
 	$(PYTEST) --numprocesses $$(nproc) -m 'not server and not slow' tests/unit tests/property tests/integration/test_known_tiles.py $(ARGS)
 
 .PHONY: stress

@@ -315,6 +315,13 @@ def test_wcslib_pixels_undoes_vectors(cards: Cards) -> None:
     np.testing.assert_allclose(found, [x, y], rtol=0, atol=near)
 
 
+def test_what_one_does_to_wcslibs_solution_reaches_nobody_else() -> None:
+    wcs = read(tan())
+    expected = wcs.wcslib().wcs.crval.tolist()
+    wcs.wcslib().wcs.crval = [5.0, 5.0]
+    assert wcs.wcslib().wcs.crval.tolist() == read(tan()).wcslib().wcs.crval.tolist() == expected
+
+
 def test_keys_in_lower_case_are_read() -> None:
     cards = tan()
     assert read({key.lower(): value for key, value in cards.items()}) == read(cards)
