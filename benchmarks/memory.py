@@ -23,15 +23,11 @@ def run(bench: Bench) -> list[Result]:
     tile = bench.tiles[0]
     n_epochs = len(tile.info.src_info)
     numbers = [n for n in _NUMBERS if n < n_epochs] if bench.effort is Effort.FULL else [1]
-    ingests = [*((n, 1) for n in numbers), (n_epochs, 1), (n_epochs, 2)]
-    if bench.effort is Effort.ONCE:
-        del ingests[1]
     with bench.scratch() as folder:
-        samples = {
-            _name(n, n_workers): _peak(tile.first(n, folder / str(n)), folder, n_workers) for n, n_workers in ingests
-        }
+        samples = {_name(n, 1): _peak(tile.first(n, folder / str(n)), folder, 1) for n in (*numbers, n_epochs)}
+        samples[_name(n_epochs, 2)] = _peak(tile, folder, 2)
     measured = Measured("memory", tile.label, "MB", samples)
-    least, most = _name(*ingests[0]), _name(*ingests[len(numbers)])
+    least, most = _name(numbers[0], 1), _name(n_epochs, 1)
     rows = [measured.row(name, goal=_LIMIT) for name in samples]
     return [*rows, measured.row(most, peer=least, goal=_FLAT)]
 

@@ -8,7 +8,7 @@ import shutil
 
 from goodpix.ingest.synthetic import SMALL, make_tile
 
-from .bench import Bench, Effort
+from .bench import Bench
 from .measure import Contender, Goal, GoalKind, Measured, Result, race
 from .processes import goodpix_command, ingest_command, python_command, run_program
 from .tiles import absolute
@@ -23,10 +23,7 @@ def run(bench: Bench) -> list[Result]:
     """Measure three starts."""
     with bench.scratch() as folder:
         survey, catalogue = folder / "survey", folder / "catalogue"
-        if bench.effort is Effort.ONCE:
-            tiles = list(bench.tiles)
-        else:
-            tiles = [absolute("small", survey, path, folder) for path in make_tile(survey, SMALL)]
+        tiles = [absolute("small", survey, path, folder) for path in make_tile(survey, SMALL)]
 
         def empty() -> None:
             shutil.rmtree(catalogue, ignore_errors=True)

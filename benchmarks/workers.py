@@ -25,9 +25,7 @@ def run(bench: Bench) -> list[Result]:
     first = bench.tiles[0]
     bench.catalogue(first)
     with bench.scratch() as folder:
-        rows = []
-        if bench.effort is not Effort.ONCE:
-            rows += _of_tiles([first], first.label, folder, bench.rounds(5, 1))
+        rows = _of_tiles([first], first.label, folder, bench.rounds(5, 1))
         if bench.effort is Effort.QUICK:
             return rows
         names = _MORE_NAMES if bench.effort is Effort.FULL else _MORE_NAMES[:1]

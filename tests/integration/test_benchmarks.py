@@ -23,10 +23,10 @@ ONE_BAND = replace(SPEC, bands=("r",), n_epochs=2)
 
 CONTENDERS = {
     "ingest_epoch": {"goodpix", "fitsio.read of the planes", "esutil + numpy"},
-    "ingest_tile": {"goodpix ingest --workers 1", "fitsio.read of all planes"},
+    "ingest_tile": {"goodpix ingest --workers 1", "goodpix ingest", "fitsio.read of all planes"},
     "mapping": {"goodpix, with flags and runs", "esutil", "wcslib"},
     "workers": {"goodpix ingest --workers 1", "goodpix ingest --workers 2"},
-    "memory": {"1 epoch, one worker", "2 epochs, largest process of 2 workers"},
+    "memory": {"1 epoch, one worker", "2 epochs, one worker", "2 epochs, largest process of 2 workers"},
     "mask_size": {"goodpix, all reasons", "goodpix, lengths of the boolean mask", "PLIO FITS", "PNG", "RICE FITS"}
     | {"GZIP FITS", "packed bits + zstd 19"},
     "fetch": {"mask file, opened each time", "mask file, open", "fitsio.read from PLIO FITS", "Mask.count()"}
@@ -40,10 +40,10 @@ CONTENDERS = {
 
 GOALS = {
     "ingest_epoch": ["<= 1.25 x", ">= 25 x faster"],
-    "ingest_tile": ["<= 1.5 x, stretch 1.25 x"],
+    "ingest_tile": ["<= 1.5 x, stretch 1.25 x"] * 2,
     "mapping": [">= 100 x faster"],
-    "workers": [">= 1.7 x faster"],
-    "memory": ["<= 800 MB"] * 2 + ["<= 1.1 x"],
+    "workers": [">= 1.7 x faster"] * 2,
+    "memory": ["<= 800 MB"] * 3 + ["<= 1.1 x"],
     "mask_size": ["<= 0.55 x", "< 1 x", "<= 1.1 x"],
     "fetch": [">= 8 x faster"] * 2,
     "selection": ["<= 0.3 s"],
