@@ -90,11 +90,25 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what takes a server, a browser or a cluster."""
+    """Leave out what is of one engine only, and mark what takes a server, a browser or a cluster."""
+    items[:] = [item for item in items if _is_of_its_engine(item)]
     for item in items:
-        parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        parameters = _parameters(item)
         if _SERVERS & {*getattr(item, "fixturenames", ()), *(each for each in parameters if isinstance(each, str))}:
             item.add_marker("server")
+
+
+def _parameters(item: pytest.Item) -> tuple[Any, ...]:
+    return tuple(item.callspec.params.values()) if hasattr(item, "callspec") else ()
+
+
+def _is_of_its_engine(item: pytest.Item) -> bool:
+    engine = item.get_closest_marker("engine")
+    if engine is None:
+        return True
+    if not {"sqlite", "postgres"} & {*_parameters(item)}:
+        raise pytest.UsageError(f"{item.nodeid}: expected parameters sqlite and postgres beside the marker engine")
+    return engine.args[0] in _parameters(item)
 
 
 @pytest.hookimpl(tryfirst=True, optionalhook=True)

@@ -117,9 +117,8 @@ def test_every_index_is_there(loaded: Loaded) -> None:
     engine.dispose()
 
 
+@pytest.mark.engine("sqlite")  # Postgres counts by itself
 def test_the_planner_is_told_of_every_index(loaded: Loaded, tmp_path: Path) -> None:
-    if loaded.name != "SQLite":
-        pytest.skip("Postgres counts by itself")
     with open_for_writing(tmp_path / "new.db", masks=tmp_path / "masks", campaign="test", wcs_source="image"):
         pass
     told = sa.text("SELECT tbl, idx, stat FROM sqlite_stat1 ORDER BY tbl, idx")

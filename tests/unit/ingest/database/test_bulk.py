@@ -86,9 +86,8 @@ def test_new_numbers_are_given_once(connection: sa.Connection) -> None:
     assert len(set(given)) == 204
 
 
+@pytest.mark.engine("postgres")  # SQLite has one writer at a time
 def test_two_writers_are_given_different_numbers(engine: sa.Engine) -> None:
-    if engine.dialect.name == "sqlite":
-        pytest.skip("SQLite has one writer at a time")
     with engine.connect() as one, engine.connect() as other:
         numbers = [*new_ids(one, things.c.thing_id, 5), *new_ids(other, things.c.thing_id, 5)]
     assert len(set(numbers)) == 10
@@ -101,9 +100,8 @@ def test_violation_is_sqlalchemys_error_and_takes_back_all(engine: sa.Engine) ->
         assert connection.execute(sa.select(things)).all() == []
 
 
+@pytest.mark.engine("postgres")  # SQLite has no server
 def test_lost_connection_is_told_from_other_errors(engine: sa.Engine) -> None:
-    if engine.dialect.name == "sqlite":
-        pytest.skip("SQLite has no server")
     with engine.connect() as connection, engine.connect() as other:
         process = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
         other.execute(sa.text("SELECT pg_terminate_backend(:process, 10000)"), {"process": process})

@@ -140,9 +140,8 @@ def constraints(connection: sa.Connection) -> dict[str, list[object]]:
     }
 
 
+@pytest.mark.engine("sqlite")  # Postgres has no tables without row numbers
 def test_sqlite_keeps_footprints_in_order_of_their_key(connection: sa.Connection) -> None:
-    if connection.dialect.name != "sqlite":
-        pytest.skip("only SQLite has tables without row numbers")
     made = connection.execute(sa.text("SELECT sql FROM sqlite_master WHERE name = 'footprint'")).scalar_one()
     assert made.rstrip().endswith("WITHOUT ROWID")
 

@@ -466,9 +466,8 @@ def test_finished_write_leaves_no_file_beside(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"a.db", "masks"}
 
 
+@pytest.mark.engine("sqlite")  # only SQLite has files
 def test_writer_that_fails_leaves_one_plain_file(url: str, tmp_path: Path) -> None:
-    if not url.startswith("sqlite"):
-        pytest.skip("only SQLite has files")
     with (
         pytest.raises(CatalogueError, match=r"cannot use the database .*no such table"),
         open_for_writing(url, masks=None, campaign=CAMPAIGN, wcs_source="image") as database,

@@ -160,9 +160,8 @@ def test_summary_goes_with_its_tile(connection: sa.Connection) -> None:
     assert found == [[], []]
 
 
+@pytest.mark.engine("postgres")  # SQLite lets one write at a time
 def test_second_writer_waits_for_the_first(engine: sa.Engine) -> None:
-    if engine.dialect.name == "sqlite":
-        pytest.skip("SQLite lets one write at a time")
     with engine.connect() as first, engine.connect() as second:
         first.execute(tables.catalogue.insert().values(**identity()))
         first.commit()
@@ -180,9 +179,8 @@ def identity() -> dict[str, Any]:
     return {"catalogue_id": 1, "format_version": 1, "footprint_nside": 256, **text}
 
 
+@pytest.mark.engine("sqlite")  # Postgres plans by what is there
 def test_refresh_looks_its_keys_up_in_indexes(connection: sa.Connection) -> None:
-    if connection.dialect.name != "sqlite":
-        pytest.skip("Postgres plans by what is there")
     asked: list[tuple[str, Any]] = []
 
     def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:

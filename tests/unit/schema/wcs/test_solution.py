@@ -258,18 +258,23 @@ ODD: dict[str, Cards] = {
 }
 
 
+# What wcslib refuses, in keywords that mean the same.
+PLAIN: dict[str, Cards] = {
+    "three axes": tan(),
+    "lower case": tan(),
+    "PV term 40": tpv(),
+    "PV term of a third axis": tpv(),
+}
+
+
 @pytest.mark.filterwarnings("ignore::astropy.wcs.FITSFixedWarning", "ignore::RuntimeWarning")
-@pytest.mark.parametrize("cards", ODD.values(), ids=ODD)
-def test_an_odd_header_is_read_as_wcslib_reads_it_or_refused(cards: Cards) -> None:
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_header_is_read_as_wcslib_reads_it_or_refused(name: str) -> None:
     try:
-        vectors = read(cards).vectors(*grid())
+        vectors = read(ODD[name]).vectors(*grid())
     except WcsError:
         return
-    try:
-        expected = of_wcslib(cards)
-    except Exception as error:  # noqa: BLE001  # wcslib's errors are many classes without a common base
-        pytest.skip(f"wcslib refuses what we read: {str(error)[:60]!r}")
-    assert largest(vectors - expected) < NEAR
+    assert largest(vectors - of_wcslib(PLAIN.get(name, ODD[name]))) < NEAR
 
 
 @pytest.mark.parametrize("name", [*FAST, "CUNIT arcsec", "CUNIT rad", "LONPOLE", "TAN-SIP", "ARC"])
