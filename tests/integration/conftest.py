@@ -7,14 +7,16 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from goodpix.cli import main
 from goodpix.ingest.synthetic import make_tile
 
+from .damage import change
 from .neighbours import ingest_neighbours, make_neighbours
 from .objects import Bucket, ObjectServer, object_server
-from .survey import SPEC, Done, Survey
+from .survey import MANY, SPEC, Done, Survey
 
 Run = Callable[..., Done]
 
@@ -118,3 +120,49 @@ def cli(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> I
     yield run
     package.setLevel(level)
     package.handlers[:] = handlers
+
+
+@pytest.fixture(scope="module")
+def made_many(tmp_path_factory: pytest.TempPathFactory) -> Survey:
+    """A tile of many epochs and its catalogue; nobody changes them."""
+    made = Survey(tmp_path_factory.mktemp("many") / "survey")
+    make_tile(made.folder, MANY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEDS_DIR", str(made.folder))
+        made.ingest()
+    return made
+
+
+@pytest.fixture
+def many(made_many: Survey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Survey:
+    """A copy of the tile of many epochs and its catalogue that a test may break."""
+    copy = Survey(tmp_path / "many" / "survey")
+    shutil.copytree(made_many.folder.parent, copy.folder.parent)
+    monkeypatch.setenv("MEDS_DIR", str(copy.folder))
+    return copy
+
+
+@pytest.fixture
+def db(ingested: Survey) -> list[str]:
+    """The option that names the catalogue."""
+    return ["--db", str(ingested.database)]
+
+
+@pytest.fixture
+def in_bucket(stored: Survey, bucket: Bucket) -> Survey:
+    """The small tile and its catalogue, whose masks were moved to a bucket; a test may break them."""
+    for path in stored.masks.rglob("*"):
+        if path.is_file():
+            bucket.put(str(path.relative_to(stored.masks)), path.read_bytes())
+            path.unlink()
+    change(stored, f"UPDATE catalogue SET masks_root = '{bucket.root}'")
+    bucket.asked()
+    return stored
+
+
+@pytest.fixture
+def forget_clients() -> Iterator[Callable[[], None]]:
+    """Forget connections to the store, so that new ones are made by the environment as it is then."""
+    forget = fsspec.get_filesystem_class("s3").clear_instance_cache
+    yield forget
+    forget()

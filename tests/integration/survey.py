@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,37 @@ import yaml
 import goodpix
 from goodpix.ingest.synthetic import TileSpec
 
-__all__ = ["SPEC", "Done", "Pixels", "Survey", "break_card", "records", "rewrite"]
+__all__ = [
+    "FIRST",
+    "MANY",
+    "SPEC",
+    "TABLES",
+    "Done",
+    "Pixels",
+    "Survey",
+    "break_card",
+    "change_image",
+    "epochs",
+    "failures",
+    "records",
+    "rewrite",
+    "rows",
+    "same",
+    "stale",
+    "the_file",
+]
 
 SPEC = TileSpec(bands=("r", "i"), n_epochs=3, coadd_shape=(160, 170), ccd_shape=(128, 64))
 """As small as a tile can be that has everything: two bands, of which each has three epochs."""
+
+MANY = replace(SPEC, bands=("r",), n_epochs=12)
+"""With epochs for many cases at once."""
+
+FIRST = 201000
+"""The first exposure of band r; those of i follow."""
+
+TABLES = ["tiles", "epochs", "ccds", "exposures", "bits", "failures"]
+"""The commands that list rows."""
 
 _CARD = 80
 
@@ -178,3 +205,43 @@ def break_card(path: Path, extname: str, keyword: str, card: str | None) -> None
             path.write_bytes(bytes(content))
             return
     raise LookupError(f"{path}[{extname}] has no {keyword}")
+
+
+def change_image(survey: Survey, number: int = 0, band: str = "r") -> None:
+    """Set a corner of an epoch's mask."""
+    path = survey.path(number, "image", band)
+    bmask = fitsio.read(path, ext="msk")
+    bmask[:3, :3] = 4
+    rewrite(path, {"msk": bmask})
+
+
+def epochs(survey: Survey) -> pd.DataFrame:
+    with survey.catalogue() as catalogue:
+        return catalogue.epochs()
+
+
+def failures(survey: Survey) -> pd.DataFrame:
+    with survey.catalogue() as catalogue:
+        return catalogue.failures()
+
+
+def stale(survey: Survey) -> list[str]:
+    return [f"{row.expnum}/{row.ccdnum}" for row in records(epochs(survey).query("stale"))]
+
+
+def rows(survey: Survey, table: str) -> pd.DataFrame:
+    """Return the rows of a table, without what tells of the run alone."""
+    with survey.catalogue() as catalogue:
+        found = catalogue.sql(f"SELECT * FROM {table}")
+    return found.drop(columns=[c for c in ("run_id", "uuid", "masks_root") if c in found])
+
+
+def the_file(survey: Survey, band: str = "r") -> Path:
+    (found,) = (survey.masks / band).glob("*.parquet")
+    return found
+
+
+def same(a: Survey, b: Survey) -> bool:
+    """Whether two catalogues have the same masks, all of which can be read."""
+    of_a, of_b = a.flags(), b.flags()
+    return of_a.keys() == of_b.keys() and all(np.array_equal(of_a[key], of_b[key]) for key in of_a)

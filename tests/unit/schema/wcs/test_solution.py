@@ -1,76 +1,22 @@
 """Facts about the celestial coordinates of a header; wcslib's word is asked of `astropy.wcs` itself."""
 
-import importlib.resources
 import json
 import math
 import pickle
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 
 from goodpix.schema.errors import WcsError
-from goodpix.schema.wcs.solution import Wcs, unit_vectors
+from goodpix.schema.wcs.solution import unit_vectors
 
-Card = str | int | float
-Cards = dict[str, Card]
-Floats = npt.NDArray[np.float64]
-
-PIXEL = 0.263 / 3600
-TPV: Cards = json.loads(
-    importlib.resources.files("goodpix.ingest.synthetic").joinpath("decam_headers.json").read_text()
-)[3]["wcs"]
-SIP: dict[str, Any] = {"A_ORDER": 2, "B_ORDER": 2, "A_2_0": 1e-6, "A_1_1": 2e-6, "B_0_2": 1.5e-6}
+from .headers import PIXEL, SIP, TPV, Cards, grid, no_cd, of_wcslib, read, tan, tpv
 
 # radians; a ten-millionth of a DECam pixel is 1.3e-13
 NEAR = 1e-14
-
-
-def tan(ra: float = 30.0, dec: float = -40.0, projection: str = "TAN", **more: Any) -> Cards:
-    cards: dict[str, Any] = {
-        "CTYPE1": f"RA---{projection}",
-        "CTYPE2": f"DEC--{projection}",
-        "CRVAL1": ra,
-        "CRVAL2": dec,
-        "CRPIX1": 1000.5,
-        "CRPIX2": 2000.25,
-        "CD1_1": -PIXEL,
-        "CD1_2": 0.01 * PIXEL,
-        "CD2_1": 0.02 * PIXEL,
-        "CD2_2": 1.1 * PIXEL,
-    }
-    cards.update(more)
-    return {key: value for key, value in cards.items() if value is not None}
-
-
-def no_cd(**more: Any) -> Cards:
-    return tan(CD1_1=None, CD1_2=None, CD2_1=None, CD2_2=None, **more)
-
-
-def tpv(without: str = "", **more: Any) -> Cards:
-    kept = {key: value for key, value in TPV.items() if not without or not key.startswith(without)}
-    return {**kept, **more}
-
-
-def grid() -> tuple[Floats, Floats]:
-    x, y = np.meshgrid(np.linspace(0.5, 2048.5, 9), np.linspace(0.5, 4096.5, 9))
-    return x.ravel(), y.ravel()
-
-
-def of_wcslib(cards: Cards) -> Floats:
-    """Return directions of the grid; shape (3, n)."""
-    wcs = WCS(fits.Header(list(cards.items())))
-    sky = wcs.all_pix2world(*grid(), 1)
-    lng = 0 if str(cards["CTYPE1"]).startswith("RA") else 1
-    ra, dec = np.radians(sky[lng]), np.radians(sky[1 - lng])
-    return np.array([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)])
-
-
-def read(cards: Any) -> Wcs:
-    return Wcs.from_header(cards, "image.fits[sci]")
 
 
 def largest(difference: Any) -> float:
@@ -363,120 +309,3 @@ def test_its_keywords_in_json_rebuild_it(cards: Cards) -> None:
 def test_keywords_cannot_be_changed() -> None:
     with pytest.raises(TypeError, match="does not support item assignment"):
         read(tan()).keywords["CRVAL1"] = 1.0  # type: ignore[index]  # that it is refused is the fact
-
-
-@pytest.mark.parametrize("key", ["CTYPE1", "CTYPE2", "CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2"])
-def test_a_missing_keyword_is_named(key: str) -> None:
-    with pytest.raises(WcsError, match=rf"^image\.fits\[sci\]: the header has no {key}: expected"):
-        read({**tan(), key: None})
-
-
-def test_an_empty_header_is_refused() -> None:
-    with pytest.raises(WcsError, match="the header has no CTYPE1"):
-        read({})
-
-
-def test_a_header_without_scale_is_refused() -> None:
-    with pytest.raises(WcsError, match="neither CD1_1 nor CDELT1"):
-        read(no_cd())
-
-
-@pytest.mark.parametrize(
-    ("ctype1", "ctype2"),
-    [
-        ("GLON-TAN", "GLAT-TAN"),
-        ("ELON-TAN", "ELAT-TAN"),
-        ("LINEAR", "LINEAR"),
-        ("RA---TAN", "RA---TAN"),
-        ("DEC--TAN", "DEC--TAN"),
-        ("FREQ", "DEC--TAN"),
-        ("RADI-TAN", "DEC--TAN"),
-        ("WAVE", "FLUX"),
-    ],
-)
-def test_axes_other_than_ra_and_dec_are_refused(ctype1: str, ctype2: str) -> None:
-    with pytest.raises(WcsError, match=f"CTYPE is '{ctype1}', '{ctype2}': expected RA and DEC"):
-        read(tan(CTYPE1=ctype1, CTYPE2=ctype2))
-
-
-# TNX and ZPX keep their distortion in WAT keywords; wcslib reads such a header as if there were none
-@pytest.mark.parametrize("projection", ["TNX", "ZPX"])
-def test_a_distortion_in_text_is_refused(projection: str) -> None:
-    with pytest.raises(WcsError, match=projection):
-        read(tan(projection=projection, PV2_1=1.0, WAT0_001="system=image"))
-
-
-def test_axes_without_a_projection_are_refused() -> None:
-    with pytest.raises(WcsError, match="CTYPE is 'RA', 'DEC'"):
-        read(tan(CTYPE1="RA", CTYPE2="DEC"))
-
-
-NUMBERS = sorted(set(tan()) - {"CTYPE1", "CTYPE2"})
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, np.float32(np.nan)])
-@pytest.mark.parametrize("key", [*NUMBERS, "PV1_4", "LONPOLE", "LATPOLE", "CDELT1", "PC1_2", "A_2_0"])
-def test_a_number_that_is_not_finite_is_refused(key: str, value: float) -> None:
-    with pytest.raises(WcsError, match=f"{key} is .*: expected a finite number"):
-        read({**tan(), key: value})
-
-
-@pytest.mark.parametrize("value", ["abc", "12 34", "1.5.2", [1.0], 1 + 2j])
-@pytest.mark.parametrize("key", [*NUMBERS, "PV1_4", "LONPOLE"])
-def test_text_instead_of_a_number_is_refused(key: str, value: Any) -> None:
-    with pytest.raises(WcsError, match=f"{key} is .*: expected a number"):
-        read({**tan(), key: value})
-
-
-def test_a_truth_value_is_no_number() -> None:
-    with pytest.raises(WcsError, match="CRVAL1 is True: expected a number"):
-        read({**tan(), "CRVAL1": True})
-
-
-def test_an_integer_beyond_floats_is_refused() -> None:
-    with pytest.raises(WcsError, match=r"CRPIX1 is .*: expected a"):
-        read({**tan(), "CRPIX1": 10**400})
-
-
-@pytest.mark.parametrize(
-    "cd",
-    [(0.0, 0.0, 0.0, 0.0), (1e-4, 2e-4, 2e-4, 4e-4), (1e-4, 0.0, 0.0, 0.0), (0.0, 0.0, 1e-4, 1e-4)],
-    ids=["zero", "rank one", "one element", "zero row"],
-)
-def test_a_singular_cd_matrix_is_refused(cd: tuple[float, float, float, float]) -> None:
-    with pytest.raises(WcsError, match=r"the CD matrix .* is singular"):
-        read(tan(CD1_1=cd[0], CD1_2=cd[1], CD2_1=cd[2], CD2_2=cd[3]))
-
-
-@pytest.mark.parametrize("scale", [1e-12, 1e-4, 1.0])
-def test_a_small_cd_matrix_is_not_singular(scale: float) -> None:
-    assert read(tan(CD1_1=scale, CD1_2=0.0, CD2_1=0.0, CD2_2=scale)).polynomial
-
-
-def test_a_cdelt_of_zero_is_refused() -> None:
-    with pytest.raises(WcsError, match=r"the CD matrix .* is singular"):
-        read(no_cd(CDELT1=0.0, CDELT2=PIXEL))
-
-
-@pytest.mark.parametrize("dec", [90.0001, -90.0001, 400.0])
-def test_a_declination_beyond_the_pole_is_refused(dec: float) -> None:
-    with pytest.raises(WcsError, match=r"the declination, is .*: expected -90 to 90 degrees"):
-        read(tan(dec=dec))
-
-
-@pytest.mark.parametrize("m", [40, 41, 99])
-def test_a_pv_number_above_39_is_refused(m: int) -> None:
-    with pytest.raises(WcsError, match=rf"PV\d_{m} is .*: expected PV terms 0 to 39"):
-        read(TPV | {f"PV1_{m}": 0.1})
-
-
-@pytest.mark.parametrize("key", ["CPDIS1", "CPDIS2", "CQDIS1", "D2IMDIS1"])
-def test_a_distortion_table_is_refused(key: str) -> None:
-    with pytest.raises(WcsError, match=f"{key} asks for a distortion table"):
-        read({**tan(), key: "LOOKUP"})
-
-
-@pytest.mark.parametrize("cards", [tan(dec=95.0), tan(projection="XXX"), {}], ids=["dec", "projection", "empty"])
-def test_a_refusal_is_one_line_that_names_the_file(cards: Cards) -> None:
-    with pytest.raises(WcsError, match=r"\Aimage\.fits\[sci\]: [^\n]+\Z"):
-        read(cards).vectors(*grid())
