@@ -12,7 +12,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from goodpix.ingest.infofile import ImageInfo
-from goodpix.schema.criteria import BIT_SHIFT, Criterion
+from goodpix.schema.bits import BIT_SHIFT, Criterion
 
 from .tiles import planes_of
 

@@ -16,7 +16,7 @@ from goodpix.ingest.images.coaddflags import CoaddFlags
 from goodpix.ingest.images.flagging import flag_epoch
 from goodpix.ingest.images.pixels import BLOCK, PlaneRows
 from goodpix.ingest.images.sharedarray import SharedArray
-from goodpix.schema.criteria import BIT_SHIFT, Criterion
+from goodpix.schema.bits import BIT_SHIFT, Criterion
 from goodpix.schema.masks.rle import decode
 from goodpix.schema.wcs.pixelmap import PixelMap, pixel_map
 from goodpix.schema.wcs.solution import Wcs

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from ..schema import tables
-from ..schema.criteria import BIT_SHIFT, Criterion, fold_bmask
+from ..schema.bits import BIT_SHIFT, Criterion, fold_bmask
 from ..schema.database import open_for_reading
 from ..schema.errors import MaskNotFoundError
 from ..schema.maskfile import MaskFile

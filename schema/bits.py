@@ -1,14 +1,63 @@
-"""The names of mask bits."""
+"""The bits of flags: criteria and mask bits, and the names of those."""
 
 import difflib
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import IntFlag
 from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
 
 from .errors import UnknownNameError, UsageError
 
-__all__ = ["DES_Y6", "N_BITS", "OTHER_BIT", "BitNames"]
+__all__ = [
+    "BIT_SHIFT",
+    "COADD_CRITERIA",
+    "CRITERIA_BITS",
+    "DES_Y6",
+    "N_BITS",
+    "OTHER_BIT",
+    "OWN_CUT",
+    "SE_CRITERIA",
+    "BitNames",
+    "Criterion",
+    "bit_of_value",
+    "fold_bmask",
+]
+
+
+class Criterion(IntFlag):
+    """One of the seven reasons for which a pixel fails; the low byte of flags."""
+
+    SE_SEG = 1 << 0
+    """In a detected object of the single-epoch image: seg != 0."""
+    SE_WEIGHT = 1 << 1
+    """Single-epoch weight not finite and positive."""
+    SE_BMASK = 1 << 2
+    """A single-epoch mask bit is set: bmask != 0."""
+    OFF_COADD = 1 << 3
+    """The nearest coadd pixel lies outside the coadd."""
+    COADD_SEG = 1 << 4
+    """In a detected object of the coadd: seg != 0 there."""
+    COADD_WEIGHT = 1 << 5
+    """Coadd weight not finite and positive there."""
+    COADD_BMASK = 1 << 6
+    """A coadd mask bit is set there: bmask != 0."""
+
+
+CRITERIA_BITS = 0xFF
+"""The part of flags that holds criteria."""
+
+OWN_CUT = 0x80
+"""The bit of flags for pixels that a cut of one's own leaves out: a border, a list of stars. It is never stored."""
+
+SE_CRITERIA = Criterion.SE_SEG | Criterion.SE_WEIGHT | Criterion.SE_BMASK
+COADD_CRITERIA = Criterion.COADD_SEG | Criterion.COADD_WEIGHT | Criterion.COADD_BMASK
+
+BIT_SHIFT: Mapping[str, int] = {"se": 8, "coadd": 32}
+"""Where the 24 mask bits of each plane start in flags."""
 
 N_BITS = 24
 """Mask bits that flags hold per plane: 0 to 22 as they are, all above folded into bit 23."""
@@ -17,6 +66,26 @@ OTHER_BIT = N_BITS - 1
 """The bit that stands for every mask bit above 22."""
 
 _LONGEST_VALUE = 40  # digits; no mask has that many bits
+
+
+def fold_bmask(bmask: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+    """Fold mask values to the 24 bits that flags hold.
+
+    Parameters
+    ----------
+    bmask : ndarray of integers, any shape
+        Mask values, taken as unsigned of their own width.
+
+    Returns
+    -------
+    ndarray of int64, same shape
+        Bits 0 to 22 as they are; bit 23 is set where any higher bit is.
+    """
+    unsigned = bmask.view(f"u{bmask.dtype.itemsize}").astype(np.uint64)
+    low = unsigned & np.uint64((1 << OTHER_BIT) - 1)
+    other = (unsigned >> np.uint64(OTHER_BIT)) != 0
+    folded: npt.NDArray[np.int64] = low.astype(np.int64) | (other.astype(np.int64) << OTHER_BIT)
+    return folded
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +112,9 @@ class BitNames:
             for name, value in values.items():
                 bit_of_value(value, f"bit {name} of plane {plane}")
             object.__setattr__(self, plane, MappingProxyType(values))
+
+    def __hash__(self) -> int:
+        return hash((frozenset(self.se.items()), frozenset(self.coadd.items())))
 
     def __reduce__(self) -> tuple[type["BitNames"], tuple[dict[str, int], dict[str, int]]]:
         # a mapping proxy cannot be pickled, and names travel to worker processes

@@ -6,9 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .amplifiers import Amplifiers
-from .bits import N_BITS
+from .bits import BIT_SHIFT, COADD_CRITERIA, CRITERIA_BITS, N_BITS, OWN_CUT, SE_CRITERIA, Criterion
 from .columns import column
-from .criteria import BIT_SHIFT, COADD_CRITERIA, CRITERIA_BITS, OWN_CUT, SE_CRITERIA, Criterion
 from .jit import kernel
 from .masks.rle import Runs
 

@@ -1,83 +1,21 @@
-"""The reasons for which a pixel fails, as bits of its flags."""
+"""Definitions of good."""
 
 import difflib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import IntFlag
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .bits import DES_Y6, N_BITS, OTHER_BIT, BitNames, bit_of_value
+from .bits import BIT_SHIFT, CRITERIA_BITS, DES_Y6, N_BITS, OWN_CUT, BitNames, Criterion, bit_of_value
 from .errors import UnknownNameError, UsageError
 
-__all__ = [
-    "BIT_SHIFT",
-    "COADD_CRITERIA",
-    "CRITERIA_BITS",
-    "OWN_CUT",
-    "SE_CRITERIA",
-    "Criterion",
-    "Growth",
-    "Selection",
-    "fold_bmask",
-]
+__all__ = ["Criterion", "Growth", "Selection"]
 
-
-class Criterion(IntFlag):
-    """One of the seven reasons for which a pixel fails; the low byte of flags."""
-
-    SE_SEG = 1 << 0
-    """In a detected object of the single-epoch image: seg != 0."""
-    SE_WEIGHT = 1 << 1
-    """Single-epoch weight not finite and positive."""
-    SE_BMASK = 1 << 2
-    """A single-epoch mask bit is set: bmask != 0."""
-    OFF_COADD = 1 << 3
-    """The nearest coadd pixel lies outside the coadd."""
-    COADD_SEG = 1 << 4
-    """In a detected object of the coadd: seg != 0 there."""
-    COADD_WEIGHT = 1 << 5
-    """Coadd weight not finite and positive there."""
-    COADD_BMASK = 1 << 6
-    """A coadd mask bit is set there: bmask != 0."""
-
-
-CRITERIA_BITS = 0xFF
-"""The part of flags that holds criteria."""
-
-OWN_CUT = 0x80
-"""The bit of flags for pixels that a cut of one's own leaves out: a border, a list of stars. It is never stored."""
-
-SE_CRITERIA = Criterion.SE_SEG | Criterion.SE_WEIGHT | Criterion.SE_BMASK
-COADD_CRITERIA = Criterion.COADD_SEG | Criterion.COADD_WEIGHT | Criterion.COADD_BMASK
-
-BIT_SHIFT: Mapping[str, int] = {"se": 8, "coadd": 32}
-"""Where the 24 mask bits of each plane start in flags."""
 
 _BMASK_CRITERION = {"se": Criterion.SE_BMASK, "coadd": Criterion.COADD_BMASK}
-
-
-def fold_bmask(bmask: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
-    """Fold mask values to the 24 bits that flags hold.
-
-    Parameters
-    ----------
-    bmask : ndarray of integers, any shape
-        Mask values, taken as unsigned of their own width.
-
-    Returns
-    -------
-    ndarray of int64, same shape
-        Bits 0 to 22 as they are; bit 23 is set where any higher bit is.
-    """
-    unsigned = bmask.view(f"u{bmask.dtype.itemsize}").astype(np.uint64)
-    low = unsigned & np.uint64((1 << OTHER_BIT) - 1)
-    other = (unsigned >> np.uint64(OTHER_BIT)) != 0
-    folded: npt.NDArray[np.int64] = low.astype(np.int64) | (other.astype(np.int64) << OTHER_BIT)
-    return folded
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...schema.criteria import BIT_SHIFT, Criterion
+from ...schema.bits import BIT_SHIFT, Criterion
 from ...schema.errors import PlaneError
 from ...schema.executors import Spread
 from ...schema.jit import kernel

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ...schema.bits import OTHER_BIT
-from ...schema.criteria import BIT_SHIFT
+from ...schema.bits import BIT_SHIFT, OTHER_BIT
 from ...schema.jit import kernel
 from ...schema.planes.reader import Plane, PlaneReader, check_integer
 from ..infofile import ImageInfo
@@ -118,7 +117,7 @@ def fold_row(block: PlaneRows, row: int, x0: int, out: npt.NDArray[np.unsignedin
 
     The word is the flags of an epoch that has no coadd: bit 0 says that seg is not 0, bit 1 that the weight is
     not finite and positive, bit 2 that bmask is not 0; bits 8 to 31 are those of bmask, folded as
-    `goodpix.schema.criteria.fold_bmask` does.
+    `goodpix.schema.bits.fold_bmask` does.
 
     Parameters
     ----------

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema.amplifiers import Region
-from ...schema.bits import DES_Y6, BitNames
-from ...schema.criteria import CRITERIA_BITS, OWN_CUT, Selection
+from ...schema.bits import CRITERIA_BITS, DES_Y6, OWN_CUT, BitNames
+from ...schema.criteria import Selection
 from ...schema.errors import UsageError
 from ...schema.masks.applyselection import recut, recut_box
 from ...schema.masks.rle import Runs, decode, decode_good, encode

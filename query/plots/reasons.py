@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ...schema.criteria import OWN_CUT, Criterion, Selection
+from ...schema.bits import OWN_CUT, Criterion
+from ...schema.criteria import Selection
 from ..palette import CRITERION_COLOURS, OVER_IMAGE_COLOURS, OWN_CUT_COLOUR
 from .masklike import MaskLike
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ...schema.bits import N_BITS, BitNames
-from ...schema.criteria import BIT_SHIFT, CRITERIA_BITS, OWN_CUT, Criterion, Selection
+from ...schema.bits import BIT_SHIFT, CRITERIA_BITS, N_BITS, OWN_CUT, BitNames, Criterion
+from ...schema.criteria import Selection
 from ..masks.mask import Mask
 from ..masks.reader import MaskPlace, MaskReader
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from ...schema.criteria import COADD_CRITERIA, Criterion
+from ...schema.bits import COADD_CRITERIA, Criterion
 from ...schema.views import VIEWS
 from ..filters import Filters
 from ..listings import Listings

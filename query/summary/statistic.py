@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from ...schema.criteria import COADD_CRITERIA, Criterion
+from ...schema.bits import COADD_CRITERIA, Criterion
 from ...schema.errors import CatalogueVersionError, UnknownNameError, UsageError
 from ..listings import Listings
 

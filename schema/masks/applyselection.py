@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..amplifiers import Region
-from ..bits import DES_Y6, BitNames
-from ..criteria import CRITERIA_BITS, OWN_CUT, Selection
+from ..bits import CRITERIA_BITS, DES_Y6, OWN_CUT, BitNames
+from ..criteria import Selection
 from .dilation import dilate
 from .rle import Runs, decode_good, encode, merge_runs
 from .runalgebra import crop

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..amplifiers import Region
-from ..criteria import CRITERIA_BITS, OWN_CUT
+from ..bits import CRITERIA_BITS, OWN_CUT
 from ..errors import UsageError
 from ..jit import kernel
 from .rle import Runs, encode, merge_runs

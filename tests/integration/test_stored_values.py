@@ -10,9 +10,8 @@ import pandas as pd
 import pytest
 
 import goodpix
-from goodpix.schema.bits import N_BITS
+from goodpix.schema.bits import BIT_SHIFT, N_BITS, Criterion
 from goodpix.schema.counts import Counts
-from goodpix.schema.criteria import BIT_SHIFT, Criterion
 
 from .survey import SPEC, Survey, epochs, records, the_file
 

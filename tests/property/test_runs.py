@@ -10,8 +10,9 @@ from hypothesis.extra import numpy as hnp
 
 from goodpix.query.masks.mask import Mask
 from goodpix.schema.amplifiers import Amplifiers, Region
+from goodpix.schema.bits import Criterion, fold_bmask
 from goodpix.schema.counts import count
-from goodpix.schema.criteria import Criterion, Selection, fold_bmask
+from goodpix.schema.criteria import Selection
 from goodpix.schema.masks.rle import Runs, RunScan, decode, decode_good, encode, sort_starts
 from goodpix.schema.rows import MaskKey
 

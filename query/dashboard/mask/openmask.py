@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from ....schema.criteria import CRITERIA_BITS, Selection
+from ....schema.bits import CRITERIA_BITS
+from ....schema.criteria import Selection
 from ....schema.errors import MaskNotFoundError
 from ....schema.masks.selectionwords import SelectionWords
 from ....schema.rows import MaskKey

@@ -1,13 +1,28 @@
-"""Facts about the names of mask bits."""
+"""Facts about the bits of flags and the names of mask bits."""
 
 import pickle
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
-from goodpix.schema.bits import DES_Y6, N_BITS, OTHER_BIT, BitNames
+from goodpix.schema.bits import (
+    BIT_SHIFT,
+    COADD_CRITERIA,
+    CRITERIA_BITS,
+    DES_Y6,
+    N_BITS,
+    OTHER_BIT,
+    OWN_CUT,
+    SE_CRITERIA,
+    BitNames,
+    Criterion,
+    fold_bmask,
+)
 from goodpix.schema.errors import UnknownNameError, UsageError
+
+_OTHER = 1 << 23
 
 
 @pytest.mark.parametrize(
@@ -102,3 +117,61 @@ def test_names_travel_to_other_processes() -> None:
 def test_des_names_are_those_of_year_six() -> None:
     names = "BPM SATURATE INTERP BADAMP CRAY STAR TRAIL EDGEBLEED SSXTALK EDGE STREAK SUSPECT FIXED NEAREDGE TAPEBUMP"
     assert dict(DES_Y6.se) == {name: 1 << bit for bit, name in enumerate(names.split(" "))}
+
+
+def test_criteria_are_the_bits_that_files_hold() -> None:
+    assert {each.name: each.value for each in Criterion} == {
+        "SE_SEG": 1,
+        "SE_WEIGHT": 2,
+        "SE_BMASK": 4,
+        "OFF_COADD": 8,
+        "COADD_SEG": 16,
+        "COADD_WEIGHT": 32,
+        "COADD_BMASK": 64,
+    }
+
+
+def test_bits_of_flags_do_not_overlap() -> None:
+    planes = [sum(1 << (shift + bit) for bit in range(24)) for shift in BIT_SHIFT.values()]
+    assert sum([CRITERIA_BITS, *planes]) == (1 << 56) - 1
+
+
+def test_every_criterion_but_off_coadd_belongs_to_one_image() -> None:
+    assert int(SE_CRITERIA) + int(COADD_CRITERIA) + int(Criterion.OFF_COADD) == CRITERIA_BITS & ~OWN_CUT
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "folded"),
+    [
+        (np.uint8, 255, 255),
+        (np.int16, -32768, 1 << 15),
+        (np.int16, -1, 0xFFFF),
+        (np.uint16, 0xFFFF, 0xFFFF),
+        (np.int32, 1 << 22, 1 << 22),
+        (np.int32, 1 << 23, _OTHER),
+        (np.int32, -2147483648, _OTHER),
+        (np.int32, -1, (1 << 24) - 1),
+        (np.uint32, 1 << 31 | 1, _OTHER | 1),
+        (np.int64, 1 << 62 | 4, _OTHER | 4),
+        (np.int64, -(1 << 63), _OTHER),
+        (np.uint64, (1 << 64) - 1, (1 << 24) - 1),
+        (np.int64, 0, 0),
+    ],
+)
+def test_mask_values_fold_as_unsigned_of_their_own_width(dtype: Any, value: int, folded: int) -> None:
+    assert fold_bmask(np.array([value], dtype)).tolist() == [folded]
+
+
+def test_folding_keeps_the_shape() -> None:
+    bmask: npt.NDArray[np.int16] = np.arange(12, dtype=np.int16).reshape(3, 4)
+    assert np.array_equal(fold_bmask(bmask), bmask)
+
+
+def test_folding_takes_a_part_of_an_array() -> None:
+    bmask: npt.NDArray[np.int32] = np.arange(24, dtype=np.int32).reshape(4, 6)
+    assert np.array_equal(fold_bmask(bmask[::2, 1::3]), bmask[::2, 1::3])
+
+
+def test_equal_names_hash_equal_in_any_order() -> None:
+    one, other = BitNames({"A": 1, "B": 2}, {}), BitNames({"B": 2, "A": 1}, {})
+    assert (one, hash(one)) == (other, hash(other))
