@@ -85,6 +85,6 @@ def parse_selection(
     ignore: list[str] | None, ignore_bits: list[str] | None, grow: list[str] | None, border: int
 ) -> Any:
     """Return the Selection of these options: bits are PLANE:BIT, what grows is WHAT=PIXELS."""
-    from ..schema.masks.selectionwords import SelectionWords
+    from ..schema.criteria import SelectionWords
 
     return SelectionWords(ignore or (), ignore_bits or (), grow or (), border).selection("--")

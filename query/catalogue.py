@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ..schema.criteria import Selection
 from ..schema.errors import UsageError
+from ..schema.masks.boundselection import BoundSelection
 from ..schema.rows import MaskKey
 from .background.dataset import joined
 from .background.studies import SkyStudies
@@ -110,11 +111,11 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         """
         if selection is None:
             return view_frame(self.database, "epoch_quality", filters)
-        Selection.of(selection).growths(self.database.identity.bit_names)
+        bound = BoundSelection.of(selection, self.database.identity.bit_names)
         later, now = Bounds.taken_from(filters, COUNT_COLUMNS)
         stored = view_frame(self.database, "epoch_quality", now)
-        found = self.map(Recount(selection), executor, workers=workers, **now)
-        return later.of_frame(recounted(stored, found, selection))
+        found = self.map(Recount(bound), executor, workers=workers, **now)
+        return later.of_frame(recounted(stored, found, bound))
 
     def with_background(self, folder: str | os.PathLike[str], **filters: Any) -> "pd.DataFrame":
         """Return epochs, see `epochs`, beside what a folder of sky statistics has of each; see `extend_background`.

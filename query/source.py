@@ -6,8 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from ..schema.criteria import Criterion
 from ..schema.database import Database, open_for_reading
+from ..schema.masks.boundselection import BoundSelection
 from ..schema.rows import MaskKey
+from .filters import Filters
 from .masks.mask import Mask
 from .masks.reader import MaskReader, find_masks, read_mask, read_masks
 
@@ -36,6 +39,23 @@ class Source:
     def masks(self, filters: Mapping[str, Any], *, kind: str = "epoch") -> Iterator[Mask]:
         """Yield masks one at a time, by filters of their stored columns; see `goodpix.Catalogue.masks`."""
         return read_masks(self.database, self.reader, find_masks(self.database, kind, filters))
+
+    def counted_masks(self, selection: BoundSelection, **filters: Any) -> Iterator[Mask]:
+        """Yield the masks of epochs, file by file, that a map or an area is made of.
+
+        Epochs without an SE segmentation map stay out, as they do of the views' sums, unless the
+        selection ignores `SE_SEG`: nobody knows which of their pixels are in an object.
+
+        Raises
+        ------
+        UnknownNameError, UsageError
+            If a filter cannot be used, be there masks or none.
+        """
+        Filters.of(**filters)
+        every = Criterion.SE_SEG in selection.selection.ignore
+        for mask in self.masks(filters):
+            if every or mask.row is None or mask.row["se_seg_used"]:
+                yield mask
 
 
 @contextmanager

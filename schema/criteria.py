@@ -4,42 +4,22 @@ import difflib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from .bits import BIT_SHIFT, CRITERIA_BITS, DES_Y6, N_BITS, OWN_CUT, BitNames, Criterion, bit_of_value
+from .bits import BIT_SHIFT, Criterion, bit_of_value
 from .errors import UnknownNameError, UsageError
 
-__all__ = ["Criterion", "Growth", "Selection"]
+__all__ = ["Criterion", "Selection", "SelectionWords"]
 
 
-_BMASK_CRITERION = {"se": Criterion.SE_BMASK, "coadd": Criterion.COADD_BMASK}
-
-
-@dataclass(frozen=True, slots=True)
-class Growth:
-    """What a selection makes larger.
-
-    Parameters
-    ----------
-    criterion : Criterion
-        What fails for the pixels around.
-    bits : int
-        The flags bits of which a pixel needs one to be grown.
-    radius : float
-        Pixels.
-    """
-
-    criterion: Criterion
-    bits: int
-    radius: float
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Selection:
     """A definition of good that differs from the default one.
+
+    Selections that say the same, in whatever order, are equal and can be keys of a dictionary.
 
     Parameters
     ----------
@@ -86,105 +66,33 @@ class Selection:
                 if not isinstance(each, str):
                     bit_of_value(each, f"ignore_bits {plane}")
             bits[plane.upper()] = bits.get(plane.upper(), ()) + many
-        object.__setattr__(self, "ignore_bits", bits)
-        object.__setattr__(self, "grow", dict(_grown(name, radius) for name, radius in self.grow.items()))
+        object.__setattr__(self, "ignore_bits", MappingProxyType(bits))
+        grow = dict(_grown(name, radius) for name, radius in self.grow.items())
+        object.__setattr__(self, "grow", MappingProxyType(grow))
         border: Any = self.border
         if isinstance(border, bool) or not isinstance(border, int | np.integer) or border < 0:
             raise UsageError(f"border is {self.border!r}: expected a number of pixels, 0 or more")
 
-    @classmethod
-    def of(cls, given: "Selection | None") -> "Selection":
-        """Return a definition of good as it was given, the default one for None.
+    def _meaning(self) -> tuple[object, ...]:
+        """Return what it says, whatever the order; names of bits mean something in a catalogue alone."""
+        bits = {(plane, str(name).strip().upper()) for plane, names in self.ignore_bits.items() for name in names}
+        return frozenset(self.ignore), frozenset(bits), frozenset(self.grow.items()), int(self.border)
 
-        Raises
-        ------
-        UsageError
-            If it is no selection.
-        """
-        if given is not None and not isinstance(given, cls):
-            raise UsageError(f"selection is {given!r}: expected a goodpix.Selection")
-        return given or cls()
+    def __eq__(self, other: object) -> bool:
+        return self._meaning() == other._meaning() if isinstance(other, Selection) else NotImplemented
 
-    @property
-    def by_pixel(self) -> bool:
-        """Whether each pixel can be judged by its own flags; with `grow` and `border` its place matters too."""
-        return not self.border and not any(self.grow.values())
+    def __hash__(self) -> int:
+        return hash(self._meaning())
 
-    def growths(self, bit_names: BitNames = DES_Y6) -> tuple[Growth, ...]:
-        """Return what is made larger.
+    def _given(self) -> tuple[Sequence[str | Criterion], dict[str, Sequence[str | int]], dict[str, float], int]:
+        return self.ignore, dict(self.ignore_bits), dict(self.grow), self.border
 
-        Raises
-        ------
-        UnknownNameError
-            If a bit name is unknown.
-        UsageError
-            If what is to grow is ignored.
-        """
-        left = self._bits_left(bit_names)
-        out = []
-        for name, radius in self.grow.items():
-            plane, colon, bit = name.partition(":")
-            if colon:
-                criterion = _BMASK_CRITERION[plane.lower()]
-                bits = 1 << (BIT_SHIFT[plane.lower()] + bit_names.bit(plane, bit))
-            else:
-                criterion = Criterion[name]
-                bits = left.get(criterion, int(criterion))
-            if criterion in self.ignore or (criterion in left and not bits & left[criterion]):
-                raise UsageError(f"grow {name}: the selection ignores it, so that there is nothing to grow")
-            out.append(Growth(criterion, bits, radius))
-        return tuple(out)
+    def __reduce__(self) -> tuple[type["Selection"], tuple[object, ...]]:
+        # a mapping proxy cannot be pickled, and selections travel to worker processes
+        return Selection, self._given()
 
-    def reject(self, bit_names: BitNames = DES_Y6) -> int:
-        """Return the flags bits that make a pixel bad: it is good where ``flags & reject == 0``.
-
-        Parameters
-        ----------
-        bit_names : BitNames
-            The names that `ignore_bits` may use.
-
-        Raises
-        ------
-        UnknownNameError
-            If a bit name is unknown.
-        UsageError
-            If a bit value does not have exactly one bit set.
-        """
-        reject = OWN_CUT + sum(int(each) for each in Criterion if each not in self.ignore)
-        for criterion, left in self._bits_left(bit_names).items():
-            reject = (reject & ~int(criterion)) | left  # ~ of a flag knows its own bits alone
-        return reject
-
-    def criteria(self, flags: npt.NDArray[np.int64], bit_names: BitNames = DES_Y6) -> npt.NDArray[np.uint8]:
-        """Return which criteria fail by this definition, as an array of the same shape; `grow` and `border` apart."""
-        reject = self.reject(bit_names)
-        failing = flags & np.int64(reject & CRITERIA_BITS)
-        for criterion, left in self._bits_left(bit_names).items():
-            failing |= np.int64(criterion) * ((flags & np.int64(left)) != 0)
-        return failing.astype(np.uint8)
-
-    def _bits_left(self, bit_names: BitNames) -> dict[Criterion, int]:
-        """Return the flags bits that still count, of the bmask criteria of which some are ignored."""
-        out = {}
-        for plane, names in self.ignore_bits.items():
-            ignored = {bit_names.bit(plane, name) for name in names}
-            criterion, shift = _BMASK_CRITERION[plane.lower()], BIT_SHIFT[plane.lower()]
-            if ignored and criterion not in self.ignore:
-                out[criterion] = sum(1 << (shift + bit) for bit in range(N_BITS) if bit not in ignored)
-        return out
-
-    def good(self, flags: npt.NDArray[np.int64], bit_names: BitNames = DES_Y6) -> npt.NDArray[np.bool_]:
-        """Return which of the given flags are good, as an array of the same shape.
-
-        Raises
-        ------
-        UsageError
-            If the selection has `grow` or `border`: those need a whole mask.
-        """
-        if not self.by_pixel:
-            raise UsageError(f"selection {self}: grow and border need a whole mask, see goodpix.Mask.good")
-        good: npt.NDArray[np.bool_] = (flags & np.int64(self.reject(bit_names))) == 0
-        return good
+    def __repr__(self) -> str:
+        return "Selection(ignore={!r}, ignore_bits={!r}, grow={!r}, border={!r})".format(*self._given())
 
     def __str__(self) -> str:
         parts = [f"ignore {each.name}" for each in self.ignore if isinstance(each, Criterion)]
@@ -192,6 +100,71 @@ class Selection:
         parts += [f"grow {name} by {radius:g}" for name, radius in self.grow.items()]
         parts += [f"border {self.border}"] if self.border else []
         return ", ".join(parts) or "default"
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionWords:
+    """A selection as the command line and the dashboard's addresses write it.
+
+    Parameters
+    ----------
+    ignore : sequence of str
+        Criteria.
+    ignore_bits : sequence of str
+        Mask bits as ``PLANE:BIT``.
+    grow : sequence of str
+        ``WHAT=PIXELS``.
+    border : int
+        Pixels.
+    """
+
+    ignore: Sequence[str] = ()
+    ignore_bits: Sequence[str] = ()
+    grow: Sequence[str] = ()
+    border: int = 0
+
+    @classmethod
+    def of(cls, selection: Selection) -> "SelectionWords":
+        """Return the words for a selection."""
+        return cls(
+            [str(each.name) for each in selection.ignore if isinstance(each, Criterion)],
+            [f"{plane}:{bit}" for plane, bits in selection.ignore_bits.items() for bit in bits],
+            [f"{what}={radius:g}" for what, radius in selection.grow.items()],
+            selection.border,
+        )
+
+    def selection(self, prefix: str = "") -> Selection:
+        """Return the selection that the words mean.
+
+        Parameters
+        ----------
+        prefix : str
+            What the names of the options begin with in messages.
+
+        Raises
+        ------
+        UnknownNameError
+            If a criterion or plane does not exist.
+        UsageError
+            If a word has not the form that it should have.
+        """
+        by_plane: dict[str, list[str | int]] = {}
+        for plane, bit in _split(self.ignore_bits, ":", f"{prefix}ignore-bit", "PLANE:BIT, such as SE:STAR"):
+            by_plane.setdefault(plane.upper(), []).append(bit)
+        radii = dict(_split(self.grow, "=", f"{prefix}grow", "WHAT=PIXELS, such as COADD_SEG=8"))
+        # a Selection takes a radius in digits, too
+        return Selection(self.ignore, by_plane, radii, self.border)  # type: ignore[arg-type]
+
+
+def _split(texts: Iterable[str], mark: str, option: str, expected: str) -> list[tuple[str, str]]:
+    """Return what stands before and after the mark in each text."""
+    out = []
+    for text in texts:
+        before, found, after = text.partition(mark)
+        if not found:
+            raise UsageError(f"{option} {text}: expected {expected}")
+        out.append((before, after))
+    return out
 
 
 def _grown(name: str | Criterion, radius: float) -> tuple[str, float]:

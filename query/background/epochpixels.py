@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ...schema.criteria import Selection
 from ...schema.errors import GoodpixError, UsageError
+from ...schema.masks.boundselection import BoundSelection
 from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
 from ..masks.mask import Mask
@@ -94,7 +94,7 @@ class PixelRequest:
         How its files are found.
     plane : str
         The plane.
-    selection : Selection
+    selection : BoundSelection
         The definition of good.
     weight, sky : bool
         Whether weights and positions are wanted.
@@ -109,7 +109,7 @@ class PixelRequest:
 
     source: EpochSource
     plane: str
-    selection: Selection
+    selection: BoundSelection
     weight: bool = False
     sky: bool = False
     subtract_background: bool = False

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ...schema.criteria import Selection
 from ...schema.errors import FitsFileError, UsageError
+from ...schema.masks.boundselection import BoundSelection
 from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
 from ..masks.mask import Mask
@@ -134,7 +135,7 @@ def background_map(
         raise UsageError("photutils is not installed: pip install photutils") from error
     if "mask" in options:
         raise UsageError("mask is the catalogue's: expected a selection, or no mask")
-    wanted, row = Selection.of(selection), mask.row or {}
+    wanted, row = BoundSelection.of(selection, mask.bit_names), mask.row or {}
     survey, why_not = None, None
     with PlaneReader() as reader:
         planes = source.planes(mask, reader)
@@ -157,7 +158,7 @@ def background_map(
         good=good,
         survey=survey,
         why_not=why_not,
-        selection=wanted,
+        selection=wanted.selection,
         skybrite=row.get("skybrite"),
         skysigma=row.get("skysigma"),
         bunit=row.get("bunit"),

@@ -1,7 +1,9 @@
 """Whether a mask is wide enough: what is left of objects around them, against the radius by which the mask is grown."""
 
+import functools
 import logging
 import math
+import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -14,6 +16,7 @@ from ...schema.criteria import Criterion, Selection
 from ...schema.database import Database
 from ...schema.errors import FitsFileError, PlaneError, UsageError
 from ...schema.jit import kernel
+from ...schema.masks.boundselection import BoundSelection
 from ...schema.masks.dilation import squared_distance
 from ...schema.masks.rle import decode_good
 from ...schema.planes.reader import PlaneReader
@@ -61,9 +64,10 @@ class _CountResiduals:
     """The residuals of an epoch's good pixels for each radius, as a function of its mask."""
 
     source: EpochSource
-    selection: Selection
+    selection: BoundSelection
+    objects: int
+    """The flags bits that are grown."""
     radii: tuple[float, ...]
-    grow: tuple[str, ...]
     subtract_background: bool
 
     def __call__(self, mask: Mask) -> Histograms:
@@ -71,7 +75,7 @@ class _CountResiduals:
         sigma = row.get("skysigma")
         if sigma is None or not sigma > 0:
             raise PlaneError(f"{mask.key}: skysigma is {sigma}: expected a positive number in the image's header")
-        if not (row.get("se_seg_used") or Criterion.SE_SEG in self.selection.ignore):
+        if not (row.get("se_seg_used") or Criterion.SE_SEG in self.selection.selection.ignore):
             raise FitsFileError(f"{mask.key}: there is no SE segmentation map, which tells where objects are")
         good = mask.good(self.selection)
         rows = GoodRows.of(good)
@@ -81,7 +85,7 @@ class _CountResiduals:
         part = slice(rows.start, rows.stop)
         # what is further away has the square of this and one more: beyond every radius
         reach = math.ceil(self.radii[-1])
-        distance = squared_distance(self._objects(mask), reach)
+        distance = squared_distance(~decode_good(mask.encoded, self.objects), reach)
         # of each squared distance, for how many radii a pixel is not reached
         squares = np.arange(reach**2 + 2)
         n_good_for = np.searchsorted(np.square(self.radii), squares).astype(np.int64)
@@ -90,13 +94,6 @@ class _CountResiduals:
         # a pixel that is good for k radii is so for the first k
         found: Histograms = counts[:0:-1].cumsum(axis=0)[::-1]
         return found
-
-    def _objects(self, mask: Mask) -> npt.NDArray[np.bool_]:
-        growths = replace(self.selection, grow=dict.fromkeys(self.grow, 1.0)).growths(mask.bit_names)
-        bits = 0
-        for each in growths:
-            bits |= each.bits
-        return ~decode_good(mask.encoded, bits)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,14 +125,12 @@ class WidthStudy:
         subtract_background: bool = True,
         allow_changed: bool = False,
     ) -> None:
-        wanted = Selection.of(selection)
+        wanted = BoundSelection.of(selection, database.identity.bit_names)
         self._radii = _check_radii(radii)
-        names = (grow,) if isinstance(grow, str) else tuple(grow)
-        _check_grow(names, wanted, database)
-        wanted.reject(database.identity.bit_names)
+        objects = _grown_bits((grow,) if isinstance(grow, str) else tuple(grow), wanted)
         source = EpochSource.of(database, allow_changed=allow_changed)
-        self._database, self._selection = database, wanted
-        self._count = _CountResiduals(source, wanted, self._radii, names, subtract_background)
+        self._database = database
+        self._count = _CountResiduals(source, wanted, objects, self._radii, subtract_background)
 
     def counted(
         self, filters: Mapping[str, Any], *, executor: Executor | None = None, workers: int = 1
@@ -158,18 +153,20 @@ class WidthStudy:
                 logger.warning("left out: %s", left_out[-1])
                 continue
             sums[band] = sums.get(band, 0) + each.value
-        common = (self._count.subtract_background, str(self._selection))
+        common = (self._count.subtract_background, str(self._count.selection))
         return MaskWidths(_frame(sums, n_epochs, self._radii, common), left_out)
 
 
-def _check_grow(names: Sequence[str], wanted: Selection, database: Database) -> None:
-    """Refuse what cannot be grown, or grows already."""
+def _grown_bits(names: Sequence[str], wanted: BoundSelection) -> int:
+    """Return the flags bits that are grown; refuse what cannot be, or is already."""
     if not names:
         raise UsageError("grow is empty: expected one or more criteria or bits, such as COADD_SEG")
-    replace(wanted, grow={**wanted.grow, **dict.fromkeys(names, 1.0)}).growths(database.identity.bit_names)
-    twice = sorted(set(replace(wanted, grow=dict.fromkeys(names, 1.0)).grow) & set(wanted.grow))
+    alone = replace(wanted.selection, grow=dict.fromkeys(names, 1.0))
+    growths = BoundSelection(alone, wanted.bit_names).growths
+    twice = sorted(set(alone.grow) & set(wanted.selection.grow))
     if twice:
         raise UsageError(f"{twice[0]} grows already in the selection {wanted}: expected it in one of the two")
+    return functools.reduce(operator.or_, (each.bits for each in growths))
 
 
 def _check_radii(radii: Iterable[float]) -> tuple[float, ...]:

@@ -16,6 +16,7 @@ from ...schema.criteria import Selection
 from ...schema.database import Database
 from ...schema.errors import GoodpixError, UsageError
 from ...schema.executors import begin
+from ...schema.masks.boundselection import BoundSelection
 from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
 from ..masks.mask import Mask
@@ -99,7 +100,7 @@ class Measure:
     ----------
     source : EpochSource
         How its files are found.
-    selection : Selection
+    selection : BoundSelection
         The definition of good.
     box : tuple of int, optional
         Rows and columns of a grid's boxes.
@@ -114,7 +115,7 @@ class Measure:
     """
 
     source: EpochSource
-    selection: Selection
+    selection: BoundSelection
     box: tuple[int, int] | None
     amplifiers: bool
     statistics: Sequence[str]
@@ -208,12 +209,9 @@ def make_measure(
     UnknownNameError, UsageError
         If the selection, the box or a statistic cannot be used.
     """
-    wanted = Selection.of(selection)
-    wanted.reject(database.identity.bit_names)
-    wanted.growths(database.identity.bit_names)
     return Measure(
         source=EpochSource.of(database, allow_changed=allow_changed),
-        selection=wanted,
+        selection=BoundSelection.of(selection, database.identity.bit_names),
         box=_check_box(box, amplifiers=amplifiers),
         amplifiers=amplifiers,
         statistics=check_statistics(statistics),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...schema.criteria import Selection
+from ...schema.masks.boundselection import BoundSelection
 from ...schema.rows import MaskKey
 from ..source import Source
 from .dataset import SkyReport, extend_dataset
@@ -82,13 +83,10 @@ class SkyStudies:
         UnknownNameError, UsageError
             If the selection, a filter or the plane cannot be used.
         """
-        wanted = Selection.of(selection)
-        wanted.reject(self._source.database.identity.bit_names)
-        wanted.growths(self._source.database.identity.bit_names)
         request = PixelRequest(
             EpochSource.of(self._source.database, allow_changed=allow_changed),
             plane,
-            wanted,
+            BoundSelection.of(selection, self._source.database.identity.bit_names),
             weight=weight,
             sky=sky,
             subtract_background=subtract_background,

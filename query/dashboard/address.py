@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema.amplifiers import Region
-from ...schema.criteria import Selection
+from ...schema.criteria import Selection, SelectionWords
 from ...schema.errors import UsageError
-from ...schema.masks.selectionwords import SelectionWords
 from ..plots.reasons import REASONS
 
 __all__ = ["REASON_NAMES", "Address", "Pixel", "SkyBox", "Span", "TableView", "View"]

@@ -10,12 +10,12 @@ import numpy.typing as npt
 
 from ...schema.criteria import Selection
 from ...schema.errors import UsageError
+from ...schema.masks.boundselection import BoundSelection
 from ...schema.wcs.nearestpixel import mark_nearest
 from ...schema.wcs.pixelmap import pixel_map
 from ..plots.tile import plot_counts
 from ..source import Source
 from .coaddgrid import CoaddGrid, find_grid
-from .countedmasks import counted_masks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,12 +99,12 @@ def epoch_map(source: Source, tilename: str, band: str, selection: Selection | N
         If the selection cannot be used.
     """
     grid = find_grid(source.database, tilename, band)
-    wanted = Selection.of(selection)
+    wanted = BoundSelection.of(selection, source.database.identity.bit_names)
     ny, nx = grid.shape
     counts = np.zeros(grid.shape, np.int16)
     marks = np.zeros((ny + 2, nx + 2), np.bool_)
     n_epochs = 0
-    for mask in counted_masks(source, wanted, tilename=[tilename], band=[band]):
+    for mask in source.counted_masks(wanted, tilename=[tilename], band=[band]):
         mapping = pixel_map(mask.wcs, grid.wcs, shape=mask.shape, offset=mask.position_offset, coadd_offset=grid.offset)
         box = mark_nearest(mapping, mask.good(wanted), marks)
         # without the border, which stands for what is off the coadd
@@ -114,7 +114,7 @@ def epoch_map(source: Source, tilename: str, band: str, selection: Selection | N
             counts[y0 - 1 : y1 - 1, x0 - 1 : x1 - 1] += touched
             touched[...] = False
         n_epochs += 1
-    return EpochMap(counts, grid, wanted, n_epochs)
+    return EpochMap(counts, grid, wanted.selection, n_epochs)
 
 
 _FITS = (".fits", ".fz")

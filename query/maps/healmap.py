@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from ...schema.criteria import Selection
 from ...schema.errors import UsageError
+from ...schema.masks.boundselection import BoundSelection
 from ...schema.wcs.footprint import UniqueRegion
 from ...schema.wcs.pixeltosky import Directions
 from ..masks.mask import Mask
 from ..source import Source
 from .coaddgrid import find_grid
-from .countedmasks import counted_masks
 
 __all__ = ["healsparse_map"]
 
@@ -87,7 +87,8 @@ def healsparse_map(
         import healsparse  # an extra
     except ModuleNotFoundError as error:
         raise UsageError("healsparse is not installed: pip install 'goodpix[maps]'") from error
-    found = _total(_tallies(source, selection, int(nside), unique, filters))
+    wanted = BoundSelection.of(selection, source.database.identity.bit_names)
+    found = _total(_tallies(source, wanted, int(nside), unique, filters))
     if statistic == "fraction":
         values: npt.NDArray[Any] = (found.n_good / found.n_pixels).astype(np.float32)
     else:
@@ -137,9 +138,9 @@ def _total(tallies: Iterator[_CellCounts]) -> _CellCounts:
 
 
 def _tallies(
-    source: Source, selection: Selection | None, nside: int, unique: bool, filters: dict[str, Any]
+    source: Source, selection: BoundSelection, nside: int, unique: bool, filters: dict[str, Any]
 ) -> Iterator[_CellCounts]:
-    masks = counted_masks(source, selection, **filters)
+    masks = source.counted_masks(selection, **filters)
     for (tilename, band), of_tile in groupby(masks, lambda mask: (mask.key.tilename, mask.key.band)):
         region = find_grid(source.database, tilename, band).region if unique else None
         for mask in of_tile:

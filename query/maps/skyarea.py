@@ -9,12 +9,12 @@ import numpy.typing as npt
 
 from ...schema.criteria import Selection
 from ...schema.errors import UsageError
+from ...schema.masks.boundselection import BoundSelection
 from ...schema.wcs.inversemap import inverse_map, mark_covered
 from ...schema.wcs.solidangle import solid_angles
 from ..masks.mask import Mask
 from ..source import Source
 from .coaddgrid import CoaddGrid, find_grid
-from .countedmasks import counted_masks
 
 __all__ = ["sky_area"]
 
@@ -49,14 +49,15 @@ def sky_area(source: Source, selection: Selection | None = None, **filters: Any)
     UsageError
         If the bands of a tile have coadds of different pixels or unique regions: ask for one band at a time.
     """
-    masks = counted_masks(source, selection, **filters)
+    wanted = BoundSelection.of(selection, source.database.identity.bit_names)
+    masks = source.counted_masks(wanted, **filters)
     return sum(
-        (_tile_area(source, of_tile, selection) for _, of_tile in groupby(masks, lambda mask: mask.key.tilename)),
+        (_tile_area(source, of_tile, wanted) for _, of_tile in groupby(masks, lambda mask: mask.key.tilename)),
         0.0,
     )
 
 
-def _tile_area(source: Source, masks: Iterable[Mask], selection: Selection | None) -> float:
+def _tile_area(source: Source, masks: Iterable[Mask], selection: BoundSelection) -> float:
     """Return the area of one tile; there is one mask at least."""
     grid: CoaddGrid | None = None
     covered: npt.NDArray[np.bool_] = np.empty((0, 0), np.bool_)

@@ -14,6 +14,7 @@ from ...schema.bits import CRITERIA_BITS, DES_Y6, OWN_CUT, BitNames
 from ...schema.criteria import Selection
 from ...schema.errors import UsageError
 from ...schema.masks.applyselection import recut, recut_box
+from ...schema.masks.boundselection import AnySelection, BoundSelection
 from ...schema.masks.rle import Runs, decode, decode_good, encode
 from ...schema.masks.runalgebra import complement, crop, good_in_both, good_in_either, good_in_one
 from ...schema.rows import MaskKey
@@ -159,7 +160,7 @@ class Mask:
         """What is added to zero-based coordinates before the WCS."""
         return 1.0 if self.row is None else float(self.row["position_offset"])
 
-    def good(self, selection: Selection | None = None) -> npt.NDArray[np.bool_]:
+    def good(self, selection: AnySelection = None) -> npt.NDArray[np.bool_]:
         """Return which pixels are good.
 
         Parameters
@@ -172,12 +173,12 @@ class Mask:
         ndarray of bool, shape (ny, nx)
             True is good. The memory order is column-major.
         """
-        wanted = Selection.of(selection)
+        wanted = BoundSelection.of(selection, self.bit_names)
         if wanted.by_pixel:
-            return decode_good(self.encoded, wanted.reject(self.bit_names))
+            return decode_good(self.encoded, wanted.reject)
         return decode_good(self.recut(wanted).encoded, CRITERIA_BITS)
 
-    def bad(self, selection: Selection | None = None) -> npt.NDArray[np.bool_]:
+    def bad(self, selection: AnySelection = None) -> npt.NDArray[np.bool_]:
         """Return which pixels are bad: the complement of `good`, photutils' sense of a mask."""
         return ~self.good(selection)
 
@@ -185,7 +186,7 @@ class Mask:
         """Return the flags; int64, shape (ny, nx)."""
         return decode(self.encoded)
 
-    def criteria(self, selection: Selection | None = None) -> npt.NDArray[np.uint8]:
+    def criteria(self, selection: AnySelection = None) -> npt.NDArray[np.uint8]:
         """Return which criteria fail, see `goodpix.Criterion`.
 
         Parameters
@@ -202,14 +203,14 @@ class Mask:
         failing = (runs.flags & CRITERIA_BITS).astype(np.uint8)
         return np.repeat(failing, runs.lengths).reshape(runs.nx, runs.ny).T
 
-    def count(self, selection: Selection | None = None) -> int:
+    def count(self, selection: AnySelection = None) -> int:
         """Return how many pixels are good; without `grow` and `border` no image is made."""
-        wanted = Selection.of(selection)
+        wanted = BoundSelection.of(selection, self.bit_names)
         by_pixel = wanted.by_pixel
-        runs, reject = (self.encoded, wanted.reject(self.bit_names)) if by_pixel else (self.recut(wanted).encoded, 0xFF)
+        runs, reject = (self.encoded, wanted.reject) if by_pixel else (self.recut(wanted).encoded, CRITERIA_BITS)
         return int(runs.lengths[(runs.flags & np.int64(reject)) == 0].sum(dtype=np.int64))
 
-    def recut(self, selection: Selection) -> "Mask":
+    def recut(self, selection: AnySelection) -> "Mask":
         """Return the mask by another definition of good: its flags hold the criteria that fail by that one.
 
         What grows reaches into a cut-out from the rest of the image.
@@ -219,11 +220,11 @@ class Mask:
         UnknownNameError, UsageError
             If the selection cannot be used.
         """
-        wanted = Selection.of(selection)
+        wanted = BoundSelection.of(selection, self.bit_names)
         if self.whole is None:
-            runs = recut(self.encoded, wanted, self.bit_names, place=self.place, image_shape=self.image_shape)
+            runs = recut(self.encoded, wanted, place=self.place, image_shape=self.image_shape)
             return replace(self, encoded=runs)
-        return replace(self, encoded=recut_box(self.whole, wanted, self.place, self.bit_names), whole=None)
+        return replace(self, encoded=recut_box(self.whole, wanted, self.place), whole=None)
 
     def runs(self) -> "pd.DataFrame":
         """Return the runs, split at column ends.
@@ -327,11 +328,11 @@ class Mask:
         OSError
             If the file cannot be written.
         """
-        write_fits(path, self.bad(selection), self.key, self.place, selection or Selection())
+        write_fits(path, self.bad(selection), self.key, self.place, str(selection or Selection()))
 
     def to_npz(self, path: Path | str, selection: Selection | None = None) -> None:
         """Write ``good`` (bool [ny, nx]) and the runs (``lengths``, ``flags``) as numpy's npz."""
-        write_npz(path, self.good(selection), self.encoded, selection or Selection())
+        write_npz(path, self.good(selection), self.encoded, str(selection or Selection()))
 
     def save(self, path: Path | str, selection: Selection | None = None) -> None:
         """Write the mask in the format that the file's name ends in.

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ...schema.amplifiers import Amplifiers
 from ...schema.columns import columns, values_of
 from ...schema.counts import Counts, count
-from ...schema.criteria import Selection
 from ...schema.errors import UsageError
+from ...schema.masks.boundselection import BoundSelection
 from .mask import Mask
 from .parallel import Mapped
 
@@ -34,11 +34,11 @@ class Recount:
 
     Parameters
     ----------
-    selection : Selection
+    selection : BoundSelection
         The definition.
     """
 
-    selection: Selection
+    selection: BoundSelection
 
     def __call__(self, mask: Mask) -> dict[str, Any]:
         """Return the columns of `COUNT_COLUMNS` of an epoch's mask, by name.
@@ -46,7 +46,7 @@ class Recount:
         Raises
         ------
         UsageError
-            If the mask is not an epoch's of a catalogue, or the selection cannot be used.
+            If the mask is not an epoch's of a catalogue.
         """
         return counts_of(mask.recut(self.selection))
 
@@ -72,7 +72,7 @@ def counts_of(mask: Mask) -> dict[str, Any]:
     return values_of(counts) | {name: row[name] for name in _THE_SAME}
 
 
-def recounted(stored: "pd.DataFrame", found: Iterable[Mapped], selection: Selection) -> "pd.DataFrame":
+def recounted(stored: "pd.DataFrame", found: Iterable[Mapped], selection: BoundSelection) -> "pd.DataFrame":
     """Return epochs with the counts of another definition of good.
 
     Parameters
@@ -81,7 +81,7 @@ def recounted(stored: "pd.DataFrame", found: Iterable[Mapped], selection: Select
         The epochs with their stored counts.
     found : iterable of Mapped
         What `Recount` found for each.
-    selection : Selection
+    selection : BoundSelection
         The definition, named in a column ``selection`` of the result.
 
     Returns

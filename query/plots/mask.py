@@ -130,8 +130,7 @@ def _draw_image(
 def _title(mask: MaskLike, selection: Selection | None) -> list[str]:
     key, (ny, nx) = mask.key, mask.shape
     what = {"epoch": f"exposure {key.expnum}, CCD {key.ccdnum}", "coadd": "coadd"}.get(key.kind, str(key))
-    shown = mask if selection is None or selection.by_pixel else mask.recut(selection)
-    n_good = shown.count(selection if shown is mask else None)
+    n_good = mask.count(selection)
     off = (mask.encoded.flags & int(Criterion.OFF_COADD)) != 0
     n_on_coadd = nx * ny - int(mask.encoded.lengths[off].sum(dtype=np.int64))
     good = f"{n_good / (nx * ny):.1%} good"

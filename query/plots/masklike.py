@@ -42,6 +42,3 @@ class MaskLike(Protocol):
 
     def count(self, selection: Selection | None = None) -> int:
         """Return how many pixels are good."""
-
-    def recut(self, selection: Selection) -> "MaskLike":
-        """Return the mask by another definition of good."""

@@ -53,8 +53,8 @@ def plot_tile(
     MaskNotFoundError
         If the catalogue has no such tile and band.
     """
-    wanted = Selection.of(selection)
-    counts = cat.good_epoch_map(tilename, band, wanted)
+    counts = cat.good_epoch_map(tilename, band, selection)
+    wanted = selection or Selection()
     # those without an SE segmentation map stay out, unless that does not matter
     counted = "n_epochs" if Criterion.SE_SEG in wanted.ignore else "n_epochs_used"
     n_epochs = int(cat.tiles(tilename=[tilename], band=[band])[counted][0])

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from ...schema import tables
 from ...schema.criteria import Selection
 from ...schema.errors import MaskFileMissingError, UsageError
+from ...schema.masks.boundselection import BoundSelection
 from ...schema.wcs.solution import unit_vectors
 from ..filters import Filters
 from ..masks.reader import MaskPlace, MaskReader
@@ -99,7 +100,7 @@ def epochs_at(
         raise UsageError("a selection needs reasons: expected reasons=True beside it")
     places = _places(ra, dec, radius, polygon)
     conditions = Filters.of(**filters).conditions(tables.epoch)
-    words = Reasons(Selection.of(selection), source.database.identity.bit_names)
+    words = Reasons(BoundSelection.of(selection, source.database.identity.bit_names))
     find = partial(find_sightings, source.database.engine, places, conditions, unique=unique)
     found = find()
     of_masks: Columns = {}

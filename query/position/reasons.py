@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ...schema.bits import BIT_SHIFT, CRITERIA_BITS, N_BITS, OWN_CUT, BitNames, Criterion
-from ...schema.criteria import Selection
+from ...schema.bits import BIT_SHIFT, CRITERIA_BITS, N_BITS, OWN_CUT, Criterion
+from ...schema.masks.boundselection import BoundSelection
 from ..masks.mask import Mask
 from ..masks.reader import MaskPlace, MaskReader
 
@@ -38,23 +38,11 @@ class Reasons:
 
     Parameters
     ----------
-    selection : Selection
+    selection : BoundSelection
         The definition.
-    bit_names : BitNames
-        Names of the survey's mask bits.
-
-    Raises
-    ------
-    UnknownNameError, UsageError
-        If the selection cannot be used.
     """
 
-    selection: Selection
-    bit_names: BitNames
-
-    def __post_init__(self) -> None:
-        self.selection.reject(self.bit_names)
-        self.selection.growths(self.bit_names)
+    selection: BoundSelection
 
     def at(self, reader: MaskReader, places: Sequence[MaskPlace], x: Ints, y: Ints) -> PixelReasons:
         """Return what masks say of one pixel each.
@@ -84,7 +72,7 @@ class Reasons:
                 mask = reader.read(place)
                 failing[of_mask] = [self._around(mask, int(x[k]), int(y[k])) for k in of_mask]
         if self.selection.by_pixel:
-            failing = self.selection.criteria(flags, self.bit_names).astype(np.int64)
+            failing = self.selection.criteria(flags).astype(np.int64)
         return PixelReasons(flags, failing)
 
     def _around(self, mask: Mask, x: int, y: int) -> int:
@@ -103,7 +91,7 @@ class Reasons:
         return [texts[each] for each in flags]
 
     def _bits_text(self, plane: str, bits: int) -> str:
-        return ", ".join(self.bit_names.name(plane, bit) for bit in range(N_BITS) if bits >> bit & 1)
+        return ", ".join(self.selection.bit_names.name(plane, bit) for bit in range(N_BITS) if bits >> bit & 1)
 
 
 def _criteria_text(failing: int) -> str:

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..amplifiers import Region
-from ..bits import CRITERIA_BITS, DES_Y6, OWN_CUT, BitNames
-from ..criteria import Selection
+from ..bits import CRITERIA_BITS, OWN_CUT
+from .boundselection import BoundSelection
 from .dilation import dilate
 from .rle import Runs, decode_good, encode, merge_runs
 from .runalgebra import crop
@@ -17,8 +17,7 @@ __all__ = ["recut", "recut_box"]
 
 def recut(
     runs: Runs,
-    selection: Selection,
-    bit_names: BitNames = DES_Y6,
+    selection: BoundSelection,
     *,
     place: Region | None = None,
     image_shape: tuple[int, int] | None = None,
@@ -31,64 +30,45 @@ def recut(
     ----------
     runs : Runs
         Of a whole image, or of a part of it that knows nothing of the rest.
-    selection : Selection
+    selection : BoundSelection
         The definition.
-    bit_names : BitNames
-        The names that it may use.
     place : Region, optional
         Where a part lies in the image.
     image_shape : tuple of int, optional
         (ny, nx) of the image that it is a part of.
-
-    Raises
-    ------
-    UnknownNameError, UsageError
-        If the selection cannot be used, see `Selection.reject` and `Selection.growths`.
     """
-    whole = Region(0, runs.nx, 0, runs.ny)
-    return _recut(runs, selection, bit_names, place or whole, image_shape or (runs.ny, runs.nx))
+    place, whole = place or Region(0, runs.nx, 0, runs.ny), image_shape or (runs.ny, runs.nx)
+    criteria = selection.criteria(runs.flags).astype(np.int64)
+    flags = (runs.flags & ~np.int64(CRITERIA_BITS)) | criteria
+    if selection.by_pixel:
+        return merge_runs((runs.ny, runs.nx), runs.lengths, flags)
+    image = np.repeat(flags, runs.lengths).reshape(runs.nx, runs.ny).T
+    for growth in selection.growths:
+        around = dilate(~decode_good(runs, growth.bits), growth.radius)
+        image |= around * np.int64(growth.criterion)
+    _cut_border(image, selection.selection.border, place, whole)
+    return encode(image)
 
 
-def recut_box(runs: Runs, selection: Selection, box: Region, bit_names: BitNames = DES_Y6) -> Runs:
+def recut_box(runs: Runs, selection: BoundSelection, box: Region) -> Runs:
     """Return a box of what `recut` returns, without the work for the rest of the image.
 
     Parameters
     ----------
     runs : Runs
         Of a whole image.
-    selection : Selection
+    selection : BoundSelection
         The definition.
     box : Region
         Inside the image.
-    bit_names : BitNames
-        The names that the selection may use.
-
-    Raises
-    ------
-    UnknownNameError, UsageError
-        See `recut`.
     """
     # what lies further away than the largest radius cannot reach the box
-    reach = math.ceil(min(max((each.radius for each in selection.growths(bit_names)), default=0), runs.nx + runs.ny))
+    reach = math.ceil(min(max((each.radius for each in selection.growths), default=0), runs.nx + runs.ny))
     wide = Region(
         max(0, box.x0 - reach), min(runs.nx, box.x1 + reach), max(0, box.y0 - reach), min(runs.ny, box.y1 + reach)
     )
-    part = _recut(crop(runs, wide), selection, bit_names, wide, (runs.ny, runs.nx))
+    part = recut(crop(runs, wide), selection, place=wide, image_shape=(runs.ny, runs.nx))
     return crop(part, Region(box.x0 - wide.x0, box.x1 - wide.x0, box.y0 - wide.y0, box.y1 - wide.y0))
-
-
-def _recut(part: Runs, selection: Selection, bit_names: BitNames, place: Region, whole: tuple[int, int]) -> Runs:
-    """Return the runs of a part by another definition; `place` is where it lies in the whole image."""
-    criteria = selection.criteria(part.flags, bit_names).astype(np.int64)
-    flags = (part.flags & ~np.int64(CRITERIA_BITS)) | criteria
-    if selection.by_pixel:
-        return merge_runs((part.ny, part.nx), part.lengths, flags)
-    image = np.repeat(flags, part.lengths).reshape(part.nx, part.ny).T
-    for growth in selection.growths(bit_names):
-        around = dilate(~decode_good(part, growth.bits), growth.radius)
-        image |= around * np.int64(growth.criterion)
-    _cut_border(image, selection.border, place, whole)
-    return encode(image)
 
 
 def _cut_border(image: npt.NDArray[np.int64], border: int, place: Region, whole: tuple[int, int]) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 import goodpix
 from goodpix.schema.errors import MaskNotFoundError, UsageError
+from goodpix.schema.masks.boundselection import BoundSelection
 from goodpix.schema.masks.dilation import dilate
 
 from .neighbours import NEIGHBOUR, SELECTIONS, ingest_neighbours, inside_region, make_neighbours, sky_of_pixels
@@ -141,7 +142,8 @@ def test_mask_takes_a_selection(name: str, neighbours: Survey) -> None:
     with neighbours.catalogue() as catalogue:
         found = catalogue.ccd_mask(*key(neighbours, 0))
     flags = found.flags()
-    good = goodpix.Selection(ignore=selection.ignore, ignore_bits=selection.ignore_bits).good(flags, found.bit_names)
+    by_pixel = goodpix.Selection(ignore=selection.ignore, ignore_bits=selection.ignore_bits)
+    good = BoundSelection(by_pixel, found.bit_names).good(flags)
     for criterion, radius in selection.grow.items():
         good &= ~dilate(flags & goodpix.Criterion[criterion] != 0, radius)
     if selection.border:

@@ -7,8 +7,8 @@ from typing import Any
 import panel as pn
 
 from ....schema.bits import BitNames
-from ....schema.criteria import Criterion, Selection
-from ....schema.masks.selectionwords import SelectionWords
+from ....schema.criteria import Criterion, Selection, SelectionWords
+from ....schema.masks.boundselection import BoundSelection
 from ....schema.rows import MaskKey
 from ..look.format import fraction
 from ..look.markup import STYLE, html_pane, under
@@ -77,9 +77,7 @@ class SelectionBox:
         words = SelectionWords(
             self._ignore.value, self._bits.value, self._grow.value.replace(",", " ").split(), self._border.value or 0
         )
-        selection = words.selection()
-        selection.growths(self._bit_names)
-        return selection
+        return BoundSelection.of(words.selection(), self._bit_names).selection
 
 
 _PLANES = ("se", "coadd")

@@ -10,9 +10,9 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from ....schema.bits import CRITERIA_BITS
-from ....schema.criteria import Selection
+from ....schema.criteria import Selection, SelectionWords
 from ....schema.errors import MaskNotFoundError
-from ....schema.masks.selectionwords import SelectionWords
+from ....schema.masks.boundselection import BoundSelection
 from ....schema.rows import MaskKey
 from ....schema.tables import epoch, tile_summary
 from ...masks.mask import Mask
@@ -62,7 +62,7 @@ class OpenMask:
     ----------
     mask : Mask
         As it is stored.
-    selection : Selection
+    selection : BoundSelection
         The definition.
     criteria : ndarray of uint8, shape (ny, nx)
         Which criteria fail by it; column-major.
@@ -75,7 +75,7 @@ class OpenMask:
     """
 
     mask: Mask
-    selection: Selection
+    selection: BoundSelection
     criteria: npt.NDArray[np.uint8]
     ends: npt.NDArray[np.int64]
     n_by_criteria: npt.NDArray[np.int64]
@@ -90,12 +90,12 @@ class OpenMask:
         UnknownNameError, UsageError
             If the selection cannot be used.
         """
-        selection.growths(mask.bit_names)
-        recut = mask.recut(selection)
+        bound = BoundSelection.of(selection, mask.bit_names)
+        recut = mask.recut(bound)
         failing = recut.encoded.flags & CRITERIA_BITS
         n_by_criteria = np.bincount(failing, weights=recut.encoded.lengths, minlength=CRITERIA_BITS + 1)
         ends = np.cumsum(mask.encoded.lengths, dtype=np.int64)
-        return cls(mask, selection, recut.criteria(), ends, n_by_criteria.astype(np.int64), counts_of(recut))
+        return cls(mask, bound, recut.criteria(), ends, n_by_criteria.astype(np.int64), counts_of(recut))
 
     def explain(self, pixel: Pixel) -> PixelWords | None:
         """Return what there is to say about a pixel; None outside the image."""
@@ -106,7 +106,7 @@ class OpenMask:
         ra, dec = self.mask.wcs.sky(np.array([pixel.x + offset]), np.array([pixel.y + offset]))
         run = int(np.searchsorted(self.ends, pixel.x * ny + pixel.y, side="right"))
         flags = int(self.mask.encoded.flags[run])
-        words = Reasons(self.selection, self.mask.bit_names)
+        words = Reasons(self.selection)
         return PixelWords(
             pixel.x,
             pixel.y,
@@ -143,7 +143,7 @@ class OpenMasks:
             If the selection cannot be used.
         """
         mask = self._readings.mask(key.tilename, key.band, int(key.expnum or 0), int(key.ccdnum or 0))
-        return self._cut(_ByFile(mask), _ByWords(selection))
+        return self._cut(_ByFile(mask), selection)
 
     def grey(self, mask: Mask) -> npt.NDArray[np.uint8]:
         """Return the image of an epoch in levels of grey; see `goodpix.query.dashboard.mask.colours.grey_codes`.
@@ -156,8 +156,8 @@ class OpenMasks:
         return self._grey(_ByFile(mask))
 
     @staticmethod
-    def _cut_mask(mask: "_ByFile", selection: "_ByWords") -> OpenMask:
-        return OpenMask.of(mask.mask, selection.selection)
+    def _cut_mask(mask: "_ByFile", selection: Selection) -> OpenMask:
+        return OpenMask.of(mask.mask, selection)
 
     def _read_image(self, mask: "_ByFile") -> npt.NDArray[np.uint8]:
         with self._readings.files:
@@ -178,19 +178,6 @@ class _ByFile:
 
     def __hash__(self) -> int:
         return hash(self._identity)
-
-
-class _ByWords:
-    """A selection, the same as another where both read the same."""
-
-    def __init__(self, selection: Selection) -> None:
-        self.selection = selection
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ByWords) and str(self.selection) == str(other.selection)
-
-    def __hash__(self) -> int:
-        return hash(str(self.selection))
 
 
 def epoch_of(connection: sa.Connection, view: View) -> MaskKey:

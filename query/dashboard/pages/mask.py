@@ -300,5 +300,5 @@ def _download(name: str, label: str, make: Callable[[], bytes]) -> Any:
 def _as_fits(opened: OpenMask) -> bytes:
     with tempfile.TemporaryDirectory(prefix="goodpix-") as folder:
         path = Path(folder) / "mask.fits"
-        opened.mask.to_fits(path, opened.selection)
+        opened.mask.to_fits(path, opened.selection.selection)
         return path.read_bytes()
