@@ -1,6 +1,5 @@
 """Filters: which rows of a view are wanted."""
 
-import difflib
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
-from ..schema.errors import UnknownNameError, UsageError
+from ..schema.errors import UnknownNameError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +65,7 @@ class Filters:
         known = [each.name for each in fields(cls)]
         for name in given:
             if name not in known:
-                raise UnknownNameError(f"unknown filter {name!r}{_nearest(name, known)}")
+                raise UnknownNameError(f"unknown filter {name!r}{did_you_mean(name, known)}")
         return cls(**given)
 
     def conditions(self, view: sa.TableClause) -> list[sa.ColumnElement[bool]]:
@@ -151,7 +150,7 @@ def _over(view: sa.TableClause, where: object) -> sa.ColumnElement[bool]:
 
 def _column(view: sa.TableClause, name: str) -> sa.ColumnElement[Any]:
     if name not in view.c:
-        raise UnknownNameError(f"{view.name} has no column {name!r}{_nearest(name, list(view.c.keys()))}")
+        raise UnknownNameError(f"{view.name} has no column {name!r}{did_you_mean(name, list(view.c.keys()))}")
     return view.c[name]
 
 
@@ -210,8 +209,3 @@ def _number(name: str, value: object) -> float:
 
 def _is_numeric(column: sa.ColumnElement[Any]) -> bool:
     return isinstance(column.type, sa.Integer | sa.Numeric | sa.Float)
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f", did you mean {near[0]!r}?" if near else f": expected one of {', '.join(known)}"

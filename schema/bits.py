@@ -1,6 +1,5 @@
 """The bits of flags: criteria and mask bits, and the names of those."""
 
-import difflib
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from .errors import UnknownNameError, UsageError
+from .errors import UnknownNameError, UsageError, did_you_mean
 
 __all__ = [
     "BIT_SHIFT",
@@ -178,8 +177,7 @@ class BitNames:
         number = text.removeprefix("BIT_")
         if number != text and number.isdecimal() and int(number) < N_BITS:
             return int(number)
-        near = difflib.get_close_matches(text, [*upper, "OTHER"], n=1)
-        hint = f", did you mean {near[0]}?" if near else "."
+        hint = did_you_mean(text, [*upper, "OTHER"], show=str, otherwise=".")
         raise UnknownNameError(
             f"unknown {plane.upper()} bit {name_or_value!r}{hint} Known: {', '.join([*names, 'OTHER'])}"
         )

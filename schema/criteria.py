@@ -1,6 +1,5 @@
 """Definitions of good."""
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .bits import BIT_SHIFT, Criterion, bit_of_value
-from .errors import UnknownNameError, UsageError
+from .errors import UnknownNameError, UsageError, did_you_mean
 
 __all__ = ["Criterion", "Selection", "SelectionWords"]
 
@@ -201,6 +200,5 @@ def _criterion(name: str | Criterion) -> Criterion:
         return Criterion[str(name).strip().upper()]
     except KeyError:
         known = [each.name or "" for each in Criterion]
-        near = difflib.get_close_matches(str(name).upper(), known, n=1)
-        hint = f", did you mean {near[0]}?" if near else "."
+        hint = did_you_mean(str(name).upper(), known, show=str, otherwise=".")
         raise UnknownNameError(f"unknown criterion {name!r}{hint} Known: {', '.join(known)}") from None

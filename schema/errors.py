@@ -3,6 +3,9 @@
 Each is a `GoodpixError` and also the built-in that fits, so that a caller may catch either.
 """
 
+import difflib
+from collections.abc import Callable, Sequence
+
 __all__ = [
     "AmbiguousInputError",
     "CatalogueBusyError",
@@ -24,6 +27,7 @@ __all__ = [
     "UsageError",
     "WcsError",
     "WorkerLostError",
+    "did_you_mean",
 ]
 
 
@@ -105,3 +109,13 @@ class CatalogueVersionError(CatalogueError):
 
 class WorkerLostError(GoodpixError, OSError):
     """Work whose worker process died, or an executor that takes no more of it."""
+
+
+def did_you_mean(
+    name: str, known: Sequence[str], *, show: Callable[[str], str] = repr, otherwise: str | None = None
+) -> str:
+    """Return the end of a message about an unknown name: the known one nearest to it, or where none is near, all."""
+    near = difflib.get_close_matches(name, known, n=1)
+    if near:
+        return f", did you mean {show(near[0])}?"
+    return f": expected one of {', '.join(known)}" if otherwise is None else otherwise

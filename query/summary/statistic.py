@@ -1,6 +1,5 @@
 """The number that a picture shows of each tile, CCD or night, by its name."""
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -11,7 +10,7 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from ...schema.bits import COADD_CRITERIA, Criterion
-from ...schema.errors import CatalogueVersionError, UnknownNameError, UsageError
+from ...schema.errors import CatalogueVersionError, UnknownNameError, UsageError, did_you_mean
 from ..listings import Listings
 
 __all__ = ["RATIOS", "Ratio", "Statistic", "check_tables", "outliers", "statistics_of"]
@@ -97,9 +96,7 @@ class Statistic:
                 return cls(name, f"{ratio.part} / {ratio.whole}", _ratio_of_sums(part, whole).label("value"))
         column = _column(table, name)
         if column is None or (ratio is None and name.startswith("fraction_")):
-            known = statistics_of(table)
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f", did you mean {near[0]!r}?" if near else f": expected one of {', '.join(known)}"
+            hint = did_you_mean(name, statistics_of(table))
             raise UnknownNameError(f"{table.name} has no statistic {name!r}{hint}")
         if not isinstance(column.type, sa.Integer | sa.Numeric | sa.Float):
             raise UsageError(f"column {name} is not numeric: expected a numeric column")
