@@ -11,7 +11,10 @@ from .columns import column
 from .jit import kernel
 from .masks.rle import Runs
 
-__all__ = ["BitCounts", "Counts", "count", "count_coadd"]
+__all__ = ["SE_COUNTS", "BitCounts", "Counts", "count", "count_coadd"]
+
+SE_COUNTS = ("n_pixels", "n_good_se", "n_se_seg", "n_se_weight", "n_se_bmask")
+"""Counts that are about the single-epoch image alone: every tile that holds a CCD image has the same."""
 
 _ARCMIN2 = 1 / 3600.0
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from .counts import SE_COUNTS
 from .tables import (
     bit_count,
     ccd_bit_night,
@@ -22,9 +23,6 @@ from .tables import (
 )
 
 __all__ = ["BIT_NIGHTS", "CCD_IMAGES", "EXPOSURES", "NIGHTS", "RUNS", "SUMMARIES", "TILES", "Summary", "total"]
-
-
-_COMPARED = ("n_pixels", "n_good_se", "n_se_seg", "n_se_weight", "n_se_bmask")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +80,7 @@ def _runs(*where: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
 def _ccd_images(*where: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
     key = [epoch.c.band, epoch.c.expnum, epoch.c.ccdnum]
     once = _names(ccd_image, epoch, "band", "expnum", "ccdnum", "fraction_good_se")
-    differ = [sa.func.min(epoch.c[name]) != sa.func.max(epoch.c[name]) for name in _COMPARED]
+    differ = [sa.func.min(epoch.c[name]) != sa.func.max(epoch.c[name]) for name in SE_COUNTS]
     share = sa.cast(sa.func.max(epoch.c.n_good_se), sa.Double) / sa.func.max(epoch.c.n_pixels)
     return (
         sa.select(

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from .columns import Column, columns
-from .counts import Counts
+from .counts import SE_COUNTS, Counts
 from .criteria import Criterion
 from .rows import CoaddFacts, EpochFacts
 from .wcs.footprint import EVERY_CELL, NSIDE
@@ -218,7 +218,6 @@ def _of_coadd() -> sa.ForeignKeyConstraint:
     return sa.ForeignKeyConstraint(["tilename", "band"], ["coadd.tilename", "coadd.band"], ondelete="CASCADE")
 
 
-_SE_COUNTS = ["n_pixels", "n_good_se", "n_se_seg", "n_se_weight", "n_se_bmask"]
 _AMPLIFIERS = [f"{what}_amp_{half}" for half in "ab" for what in ("n_good_se", "n_pixels")]
 _CRITERIA = [f"{prefix}_{str(each.name).lower()}" for prefix in ("n", "only") for each in Criterion]
 _TILE_COUNTS = ["n_pixels", "n_good", "n_on_coadd", "n_good_se", "n_good_coadd", "n_unique", "n_good_unique"]
@@ -255,7 +254,7 @@ ccd_image = sa.Table(
     *_key_like(["band", "expnum", "ccdnum"]),
     sa.Column("n_tiles", sa.BigInteger, nullable=False, comment="tiles that hold it, with an SE segmentation map"),
     sa.Column("tiles_disagree", sa.Boolean, nullable=True, comment="whether tiles differ in its SE counts"),
-    *_like([*_SE_COUNTS, *_AMPLIFIERS, *_OF_EXPOSURE[:-1], *_SKY, "skyvara", "skyvarb", "bunit", "detpos"]),
+    *_like([*SE_COUNTS, *_AMPLIFIERS, *_OF_EXPOSURE[:-1], *_SKY, "skyvara", "skyvarb", "bunit", "detpos"]),
     *_like(["pixel_area", "fraction_good_se"]),
     # an exposure has one band, and may be asked for without it
     sa.PrimaryKeyConstraint("expnum", "band", "ccdnum"),
@@ -282,7 +281,7 @@ exposure_summary = sa.Table(
         sa.Column(f"mean_{c.name}", sa.Double, nullable=True, comment=f"{c.comment}; mean of the CCD images")
         for c in (epoch.c[name] for name in _SKY)
     ),
-    *_like([*_SE_COUNTS, *_AMPLIFIERS], "{}; sum over the CCD images"),
+    *_like([*SE_COUNTS, *_AMPLIFIERS], "{}; sum over the CCD images"),
     sa.PrimaryKeyConstraint("expnum", "band"),
     sa.Index("ix_exposure_summary_nite", "nite"),
     sqlite_with_rowid=False,
@@ -294,9 +293,9 @@ ccd_night = sa.Table(
     *_key_like(["band", "ccdnum"]),
     *_like(["nite"]),
     sa.Column("n_ccd_images", sa.BigInteger, nullable=False, comment="CCD images of the night"),
-    *_like([*_SE_COUNTS, *_AMPLIFIERS], "{}; sum over the CCD images"),
+    *_like([*SE_COUNTS, *_AMPLIFIERS], "{}; sum over the CCD images"),
     # unique but for a night that the header does not say; all columns, so that sums by CCD need no other
-    sa.Index("ix_ccd_night_ccd", "band", "ccdnum", "nite", "n_ccd_images", *_SE_COUNTS, *_AMPLIFIERS),
+    sa.Index("ix_ccd_night_ccd", "band", "ccdnum", "nite", "n_ccd_images", *SE_COUNTS, *_AMPLIFIERS),
 )
 
 ccd_bit_night = sa.Table(

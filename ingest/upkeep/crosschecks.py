@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ...schema import tables
+from ...schema.counts import SE_COUNTS
 from ...schema.summaries import SUMMARIES, Summary
 from .report import Problem
 
@@ -21,9 +22,6 @@ _SHOWN = 20
 
 # Keys in one statement; each is two of SQLite's 32,766 values.
 _AT_A_TIME = 1000
-
-# What every tile that holds a CCD image counts alike.
-_SE_COUNTS = ("n_pixels", "n_good_se", "n_se_seg", "n_se_weight", "n_se_bmask")
 
 Keys = Mapping[str, Collection[tuple[Any, ...]]]
 """Keys by band."""
@@ -43,10 +41,10 @@ def check_ccd_images(connection: sa.Connection, chosen: Keys | None = None) -> l
     key = [epoch.band, epoch.expnum, epoch.ccdnum]
     ends = [
         label
-        for name in _SE_COUNTS
+        for name in SE_COUNTS
         for label in (sa.func.min(epoch[name]).label(f"min_{name}"), sa.func.max(epoch[name]).label(f"max_{name}"))
     ]
-    differ = [sa.func.min(epoch[name]) != sa.func.max(epoch[name]) for name in _SE_COUNTS]
+    differ = [sa.func.min(epoch[name]) != sa.func.max(epoch[name]) for name in SE_COUNTS]
     query = (
         sa.select(*key, sa.func.count().label("n_tiles"), *ends)
         .where(epoch.se_seg_used)
@@ -59,7 +57,7 @@ def check_ccd_images(connection: sa.Connection, chosen: Keys | None = None) -> l
         for row in connection.execute(part).mappings():
             counts = [
                 f"{name} {row[f'min_{name}']} to {row[f'max_{name}']}"
-                for name in _SE_COUNTS
+                for name in SE_COUNTS
                 if row[f"min_{name}"] != row[f"max_{name}"]
             ]
             where = f"CCD image {row['expnum']}/{row['ccdnum']} (band {row['band']})"
