@@ -8,13 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema.jit import kernel
+from ..summary.statistic import MAD_TO_STD
 
 __all__ = ["SIGMA", "Clipped", "Moments", "Ordered"]
 
 Values = npt.NDArray[np.floating[Any]]
-
-# 1 / the third quartile of the normal distribution, as astropy.stats.mad_std has it
-_MAD_TO_STD = 1.482602218505602
 
 # What astropy.stats.sigma_clip does unless told otherwise.
 SIGMA, _MOST_CLIPS = 3.0, 5
@@ -80,7 +78,7 @@ class Ordered:
         n = self._values.size
         middle = self._first_from(self.median)
         low, high = (self._distance(middle, k) for k in ((n - 1) // 2, n // 2))
-        return _MAD_TO_STD * (low + high) / 2
+        return MAD_TO_STD * (low + high) / 2
 
     def clipped(self) -> Clipped:
         """Return what sigma clipping leaves: `astropy.stats.sigma_clip` with 3 sigma, 5 times."""

@@ -7,13 +7,13 @@ import numpy.typing as npt
 
 from ...schema.errors import PlaneError, UsageError
 from ...schema.planes.reader import PlaneReader
+from ..summary.statistic import mad_std
 from .masklike import MaskLike
 
 __all__ = ["grey_levels", "image_behind"]
 
 # sky noise about the median of good pixels, in standard deviations, from black to white
 _BLACK, _WHITE = -4.0, 7.0
-_TO_SIGMA = 1.4826
 # enough to know the sky's level, and quick
 _SAMPLED = 200_000
 
@@ -72,5 +72,5 @@ def grey_levels(image: npt.NDArray[np.float32], good: npt.NDArray[np.bool_]) -> 
         return 0.0, 1.0
     sampled = sky[:: -(-sky.size // _SAMPLED)].astype(np.float64)
     middle = float(np.median(sampled))
-    sigma = _TO_SIGMA * float(np.median(np.abs(sampled - middle))) or abs(middle) or 1.0
+    sigma = mad_std(sampled, middle) or abs(middle) or 1.0
     return middle + _BLACK * sigma, middle + _WHITE * sigma

@@ -13,7 +13,7 @@ from ...schema.bits import COADD_CRITERIA, Criterion
 from ...schema.errors import CatalogueVersionError, UnknownNameError, UsageError, did_you_mean
 from ..listings import Listings
 
-__all__ = ["RATIOS", "Ratio", "Statistic", "check_tables", "outliers", "statistics_of"]
+__all__ = ["MAD_TO_STD", "RATIOS", "Statistic", "check_tables", "mad_std", "outliers", "statistics_of"]
 
 Expression = sa.ColumnElement[Any]
 
@@ -153,7 +153,14 @@ def check_tables(cat: Listings, *tables: sa.Table) -> None:
 
 
 _SIGMAS, _LEAST = 5.0, 0.01
-_TO_SIGMA = 1.4826
+
+MAD_TO_STD = 1.482602218505602
+"""1 / the third quartile of the normal distribution, as `astropy.stats.mad_std` has it."""
+
+
+def mad_std(value: npt.NDArray[np.float64], median: float) -> float:
+    """Return the standard deviation that the median distance from the median stands for."""
+    return MAD_TO_STD * float(np.median(np.abs(value - median)))
 
 
 def outliers(value: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
@@ -174,6 +181,5 @@ def outliers(value: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     if known.size == 0:
         return np.zeros(value.shape, np.bool_)
     median = float(np.median(known))
-    sigma = _TO_SIGMA * float(np.median(np.abs(known - median)))
-    far: npt.NDArray[np.bool_] = np.abs(value - median) > max(_SIGMAS * sigma, _LEAST * abs(median))
+    far: npt.NDArray[np.bool_] = np.abs(value - median) > max(_SIGMAS * mad_std(known, median), _LEAST * abs(median))
     return far
