@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from .bits import BitNames
 from .columns import columns, values_of
 from .counts import Counts
 from .errors import MalformedRunsError, MaskFileError, MaskFileMissingError, StoreError
-from .masks.maskfilename import MaskFileName
+from .masks.maskfilename import MaskFileName, generation_of
 from .masks.rle import Runs
 from .rows import MaskKey, MaskRow
 from .store.masksroot import FORMAT_VERSION, MasksRoot
@@ -32,7 +31,6 @@ __all__ = ["MASK_SCHEMA", "MaskFile", "MaskFileWriter"]
 _ORDER = "column-major"
 _ARROW_TYPES = {int: pa.int64(), float: pa.float64(), str: pa.string()}
 _KEYS = ["tilename", "band", "kind", "expnum", "ccdnum"]
-_GENERATION = re.compile(r"_g([0-9]+)_[0-9a-f]{12}\.parquet$")
 
 
 def _schema() -> pa.Schema:
@@ -177,9 +175,9 @@ class MaskFile:
         if not same_columns:
             raise MaskFileError(f"mask file {path}: its columns are not those of format {FORMAT_VERSION}")
         opened = cls(path, parquet)
-        named = _GENERATION.search(str(path))
-        if named and int(named[1]) != opened.generation:
-            why = f"it is of generation {opened.generation}, its name says {named[1]}"
+        named = generation_of(str(path))
+        if named not in (None, opened.generation):
+            why = f"it is of generation {opened.generation}, its name says {named}"
             raise MaskFileError(_damaged(path, why))
         return opened
 

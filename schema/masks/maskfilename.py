@@ -3,9 +3,11 @@
 import re
 from dataclasses import dataclass
 
-__all__ = ["MaskFileName"]
+__all__ = ["MaskFileName", "generation_of"]
 
-_NAME = re.compile(r"(?P<band>[^/]+)/(?P<tilename>[^/]+)_(?P=band)_g(?P<generation>[0-9]+)_[0-9a-f]{12}\.parquet")
+_DIGITS = 12  # of the content's hash
+_ENDING = rf"_g(?P<generation>[0-9]+)_[0-9a-f]{{{_DIGITS}}}\.parquet"
+_NAME = re.compile(rf"(?P<band>[^/]+)/(?P<tilename>[^/]+)_(?P=band){_ENDING}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,4 +40,10 @@ class MaskFileName:
         digest : str
             Of the content, hexadecimal.
         """
-        return f"{self.band}/{self.tilename}_{self.band}_g{self.generation}_{digest[:12]}.parquet"
+        return f"{self.band}/{self.tilename}_{self.band}_g{self.generation}_{digest[:_DIGITS]}.parquet"
+
+
+def generation_of(path: str) -> int | None:
+    """Return the generation that the name of a mask file says, wherever it lies; None where it says none."""
+    match = re.search(f"{_ENDING}$", path)
+    return int(match["generation"]) if match else None
