@@ -16,7 +16,7 @@ from ..plots.reasons import REASONS
 
 __all__ = ["REASON_NAMES", "Address", "Pixel", "SkyBox", "Span", "TableView", "View"]
 
-REASON_NAMES = tuple(reason.label.replace(" ", "-") for reason in REASONS)
+REASON_NAMES = tuple(reason.name for reason in REASONS)
 """The reasons as an address names them."""
 
 _LONGEST = 100

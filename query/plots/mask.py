@@ -106,8 +106,7 @@ def _colours(opacity: float, *, over_image: bool = False) -> npt.NDArray[np.uint
     from matplotlib.colors import to_rgba
 
     good = to_rgba(GOOD_COLOUR, 0.0 if over_image else 1.0)
-    reasons = [reason.over_image if over_image else reason.colour for reason in REASONS]
-    every = [good, *(to_rgba(colour, opacity) for colour in reasons)]
+    every = [good, *(to_rgba(reason.shown(over_image=over_image), opacity) for reason in REASONS)]
     bytes_of: npt.NDArray[np.uint8] = np.rint(np.array(every) * 255).astype(np.uint8)
     return bytes_of
 

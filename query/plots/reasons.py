@@ -1,5 +1,6 @@
 """Which reason a picture shows of each bad pixel."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from ...schema.criteria import Selection
 from ..palette import CRITERION_COLOURS, OVER_IMAGE_COLOURS, OWN_CUT_COLOUR
 from .masklike import MaskLike
 
-__all__ = ["CRITERION_LABELS", "REASONS", "Reason", "reason_image"]
+__all__ = ["CRITERION_LABELS", "REASONS", "Reason", "reason_image", "reason_table"]
 
 CRITERION_LABELS = {
     Criterion.SE_SEG: "SE object",
@@ -45,6 +46,15 @@ class Reason:
     colour: str
     over_image: str
 
+    @property
+    def name(self) -> str:
+        """The label as one word."""
+        return self.label.replace(" ", "-")
+
+    def shown(self, *, over_image: bool) -> str:
+        """Return its colour on white, or over an image in grey."""
+        return self.over_image if over_image else self.colour
+
 
 _ORDER = (
     Criterion.OFF_COADD,
@@ -63,6 +73,27 @@ REASONS = (
 """Where several criteria fail the first of these is shown: what says most about the pixel comes first."""
 
 
+def reason_table(hidden: Collection[str] = ()) -> npt.NDArray[np.uint8]:
+    """Return what is shown for each combination of criteria: 0 for good, else 1 + the index in `REASONS`.
+
+    Parameters
+    ----------
+    hidden : collection of str
+        Names of reasons that are not shown; the next that holds is.
+
+    Returns
+    -------
+    ndarray of uint8, shape (256,)
+        At most the number of `REASONS`.
+    """
+    combinations = np.arange(1 << len(REASONS))
+    shown = np.zeros(combinations.size, np.uint8)
+    for number, reason in reversed(list(enumerate(REASONS, 1))):
+        if reason.name not in hidden:
+            shown[(combinations & int(reason.bit)) != 0] = number
+    return shown
+
+
 def reason_image(mask: MaskLike, selection: Selection | None = None) -> npt.NDArray[np.uint8]:
     """Return what a picture shows at each pixel.
 
@@ -71,7 +102,4 @@ def reason_image(mask: MaskLike, selection: Selection | None = None) -> npt.NDAr
     ndarray of uint8, shape (ny, nx)
         0 where the pixel is good, else 1 + the index in `REASONS` of the first reason that holds.
     """
-    shown = np.zeros(1 << len(REASONS), np.uint8)
-    for number in range(len(REASONS), 0, -1):
-        shown[(np.arange(shown.size) & REASONS[number - 1].bit) != 0] = number
-    return shown[mask.criteria(selection)]
+    return reason_table()[mask.criteria(selection)]

@@ -1,6 +1,6 @@
 """The colours of a mask on the screen, and the reasons that they stand for."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from io import BytesIO
 
 import numpy as np
@@ -8,34 +8,12 @@ import numpy.typing as npt
 
 from ...palette import GOOD_COLOUR
 from ...plots.reasons import REASONS
-from ..address import REASON_NAMES
 from .shrink import FULL, LEVELS
 
-__all__ = ["as_png", "grey_codes", "palette", "reason_table"]
+__all__ = ["as_png", "grey_codes", "palette"]
 
 _STEPS = FULL + 1
 _TINT = 0.6  # of a reason's colour over the image
-
-
-def reason_table(hidden: Collection[str] = ()) -> npt.NDArray[np.uint8]:
-    """Return what is shown for each combination of criteria: 0 for good, else 1 + the number of the reason.
-
-    Parameters
-    ----------
-    hidden : collection of str
-        Reasons that are not shown; the next that holds is.
-
-    Returns
-    -------
-    ndarray of uint8, shape (256,)
-        At most the number of `REASONS`.
-    """
-    combinations = np.arange(1 << len(REASONS))
-    shown = np.zeros(combinations.size, np.uint8)
-    for number in range(len(REASONS), 0, -1):
-        if REASON_NAMES[number - 1] not in hidden:
-            shown[(combinations & int(REASONS[number - 1].bit)) != 0] = number
-    return shown
 
 
 def palette(*, over_image: bool) -> list[str]:

@@ -10,11 +10,9 @@ import param
 from panel.custom import JSComponent
 
 from ...palette import GOOD_COLOUR
-from ...plots.reasons import REASONS
-from ..address import REASON_NAMES
+from ...plots.reasons import REASONS, reason_table
 from ..look.format import count, fraction, html_table
 from ..look.markup import STYLE
-from .colours import reason_table
 from .openmask import OpenMask, PixelWords
 
 __all__ = ["ReasonLegend", "counts_html", "legend_items", "pixel_html"]
@@ -47,10 +45,9 @@ def legend_items(opened: OpenMask, hidden: Sequence[str], *, over_image: bool) -
         }
     ]
     for number, reason in enumerate(REASONS, 1):
-        name = REASON_NAMES[number - 1]
-        share = "hidden" if name in hidden else fraction(shown[number])
-        colour = reason.over_image if over_image else reason.colour
-        items.append({"name": name, "label": reason.label, "colour": colour, "share": share})
+        share = "hidden" if reason.name in hidden else fraction(shown[number])
+        colour = reason.shown(over_image=over_image)
+        items.append({"name": reason.name, "label": reason.label, "colour": colour, "share": share})
     return items
 
 

@@ -16,10 +16,11 @@ from ....schema.amplifiers import Region
 from ....schema.criteria import Selection
 from ....schema.errors import GoodpixError
 from ....schema.rows import MaskKey
+from ...plots.reasons import reason_table
 from ...position.at import epochs_at
 from ..address import REASON_NAMES, Pixel, View
 from ..look.markup import STYLE, html_pane, title
-from ..mask.colours import as_png, reason_table
+from ..mask.colours import as_png
 from ..mask.controls import EpochChoice, SelectionBox
 from ..mask.legend import ReasonLegend, counts_html, legend_items, pixel_html
 from ..mask.openmask import OpenMask, OpenMasks, epoch_of, epochs_in, python_lines

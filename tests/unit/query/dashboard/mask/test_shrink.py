@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from goodpix.query.dashboard.address import REASON_NAMES
-from goodpix.query.dashboard.mask.colours import as_png, grey_codes, palette, reason_table
+from goodpix.query.dashboard.mask.colours import as_png, grey_codes, palette
 from goodpix.query.dashboard.mask.shrink import FULL, LEVELS, MOST_CELLS, cell_size, shrink
 from goodpix.query.palette import GOOD_COLOUR
-from goodpix.query.plots.reasons import REASONS
+from goodpix.query.plots.reasons import REASONS, reason_table
 from goodpix.schema.amplifiers import Region
 
 Bytes = npt.NDArray[np.uint8]
