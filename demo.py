@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from .ingest.synthetic import TileSpec
 
-__all__ = ["Demo", "run_demo"]
+__all__ = ["run_demo"]
 
 
 @dataclass(frozen=True, slots=True)

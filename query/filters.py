@@ -13,7 +13,7 @@ from ..schema.errors import UnknownNameError, UsageError, did_you_mean
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Bounds", "Filters", "Wanted"]
+__all__ = ["Bounds", "Filters"]
 
 Wanted = str | int | slice | Iterable[str | int | slice] | None
 """One value, several, or ranges with both ends: ``"A:B"`` or ``slice(A, B)``."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ...schema.jit import kernel
 from ..summary.statistic import MAD_TO_STD
 
-__all__ = ["SIGMA", "Clipped", "Moments", "Ordered"]
+__all__ = ["SIGMA", "Clipped", "Ordered"]
 
 Values = npt.NDArray[np.floating[Any]]
 

@@ -14,7 +14,7 @@ from ...schema.planes.files import PlaneFile, Remembered, planes_of, read_rememb
 from ...schema.planes.reader import Plane, PlaneReader, file_state
 from ..masks.mask import Mask
 
-__all__ = ["PLANES", "EpochPlanes", "EpochSource", "GoodRows", "calibration_of", "floats", "unit_of"]
+__all__ = ["PLANES", "EpochSource", "GoodRows", "calibration_of", "floats", "unit_of"]
 
 PLANES = ("image", "weight", "bmask", "seg", "bkg")
 """Planes that an epoch may have."""

@@ -10,10 +10,7 @@ from ...schema.amplifiers import Region
 from ...schema.jit import kernel
 
 __all__ = [
-    "PixelSums",
-    "PlaneFit",
     "Tilt",
-    "Variance",
     "blank_bad",
     "correlations",
     "fit_plane",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-__all__ = ["EpochMap", "check_map_name", "epoch_map", "save_map", "write_map_fits", "write_map_npz"]
+__all__ = ["EpochMap", "check_map_name", "epoch_map"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,8 +71,32 @@ class EpochMap:
         return plot_counts(self.counts, what, f"selection: {self.selection}", ax=ax)
 
     def save(self, path: Path | str) -> None:
-        """Write the map in the format that the file's name ends in; see `goodpix.query.maps.coaddmap.save_map`."""
-        save_map(self, path)
+        """Write the map in the format that the file's name ends in.
+
+        Parameters
+        ----------
+        path : path
+            Where to; an existing file is replaced. ``.fits`` (or ``.fits.fz``): a RICE-compressed image of
+            integers, without loss, with the coadd's WCS. ``.png``: the picture. ``.npz``: ``n_good_epochs``
+            (int16 [y, x]), ``n_epochs``, ``tilename``, ``band``, ``selection``, ``wcs`` (the coadd's WCS keywords,
+            JSON) and ``position_offset``, which is added to zero-based coordinates before that WCS.
+
+        Raises
+        ------
+        UsageError
+            If the name ends otherwise.
+        OSError
+            If the file cannot be written.
+        """
+        suffix = check_map_name(path)
+        if suffix == ".png":
+            figure = self.plot().get_figure(root=True)
+            assert figure is not None  # axes that were just made have one
+            figure.savefig(path)
+        elif suffix == ".npz":
+            _write_npz(self, path)
+        else:
+            _write_fits(self, path)
 
 
 def epoch_map(source: Source, tilename: str, band: str, selection: Selection | None = None) -> EpochMap:
@@ -134,49 +158,7 @@ def check_map_name(path: Path | str) -> str:
     return suffix
 
 
-def save_map(found: "EpochMap", path: Path | str) -> None:
-    """Write a map in the format that the file's name ends in.
-
-    Parameters
-    ----------
-    found : EpochMap
-        What to write.
-    path : path
-        ``.fits`` (or ``.fits.fz``): see `write_map_fits`; ``.npz``: see `write_map_npz`; ``.png``: the picture.
-
-    Raises
-    ------
-    UsageError
-        If the name ends otherwise.
-    OSError
-        If the file cannot be written.
-    """
-    suffix = check_map_name(path)
-    if suffix == ".png":
-        figure = found.plot().get_figure(root=True)
-        assert figure is not None  # axes that were just made have one
-        figure.savefig(path)
-    elif suffix == ".npz":
-        write_map_npz(found, path)
-    else:
-        write_map_fits(found, path)
-
-
-def write_map_fits(found: "EpochMap", path: Path | str) -> None:
-    """Write a map as a RICE-compressed FITS image of integers, without loss, with the coadd's WCS.
-
-    Parameters
-    ----------
-    found : EpochMap
-        What to write.
-    path : path
-        Where to; an existing file is replaced.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
-    """
+def _write_fits(found: EpochMap, path: Path | str) -> None:
     import fitsio
 
     header = dict(found.grid.wcs.keywords)
@@ -188,25 +170,7 @@ def write_map_fits(found: "EpochMap", path: Path | str) -> None:
     fitsio.write(str(path), found.counts, extname="N_GOOD", compress="RICE", header=header, clobber=True)
 
 
-def write_map_npz(found: "EpochMap", path: Path | str) -> None:
-    """Write a map as numpy's npz.
-
-    It holds ``n_good_epochs`` (int16 [y, x]), ``n_epochs``, ``tilename``, ``band``, ``selection``, ``wcs``
-    (the coadd's WCS keywords, JSON) and ``position_offset``, which is added to zero-based coordinates
-    before that WCS.
-
-    Parameters
-    ----------
-    found : EpochMap
-        What to write.
-    path : path
-        Where to; an existing file is replaced.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
-    """
+def _write_npz(found: EpochMap, path: Path | str) -> None:
     with Path(path).open("wb") as file:
         np.savez_compressed(
             file,

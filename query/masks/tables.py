@@ -38,9 +38,7 @@ def mask_table(masks: Iterable[Mask]) -> pa.Table:
 def _mask_tables(masks: Iterable[Mask]) -> Iterator[pa.Table]:
     """Yield masks as tables of one row, of the columns `_MASK_COLUMNS`; one is in memory at a time."""
     for mask in masks:
-        key, runs = mask.key, mask.encoded
-        values = [key.tilename, key.band, key.kind, key.expnum, key.ccdnum, runs.nx, runs.ny, runs.lengths, runs.flags]
-        arrays = [pa.array([value], kind) for value, kind in zip(values, _MASK_COLUMNS.types, strict=True)]
+        arrays = [pa.array([value], kind) for value, kind in zip(_values(mask), _MASK_COLUMNS.types, strict=True)]
         yield pa.Table.from_arrays(arrays, schema=_MASK_COLUMNS)
 
 
@@ -48,13 +46,13 @@ def mask_frame(masks: Iterable[Mask]) -> "pd.DataFrame":
     """Return masks as a data frame of the columns `_MASK_COLUMNS`; lengths and flags are arrays."""
     import pandas as pd  # slow to import
 
-    rows = []
-    for mask in masks:
-        key, runs = mask.key, mask.encoded
-        rows.append(
-            (key.tilename, key.band, key.kind, key.expnum, key.ccdnum, runs.nx, runs.ny, runs.lengths, runs.flags)
-        )
-    return pd.DataFrame(rows, columns=_MASK_COLUMNS.names)
+    return pd.DataFrame([_values(mask) for mask in masks], columns=_MASK_COLUMNS.names)
+
+
+def _values(mask: Mask) -> list[object]:
+    """Return what a row of the columns `_MASK_COLUMNS` holds."""
+    key, runs = mask.key, mask.encoded
+    return [key.tilename, key.band, key.kind, key.expnum, key.ccdnum, runs.nx, runs.ny, runs.lengths, runs.flags]
 
 
 def run_frames(masks: Iterable[Mask]) -> "Iterator[pd.DataFrame]":

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from ...schema.wcs.solution import unit_vectors
 
-__all__ = ["Exit", "Flat", "Line", "graticule"]
+__all__ = ["Exit", "Flat", "graticule"]
 
 Floats = npt.NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from ...schema.masks.boundselection import BoundSelection
 from ..masks.mask import Mask
 from ..masks.reader import MaskPlace, MaskReader
 
-__all__ = ["PixelReasons", "Reasons"]
+__all__ = ["Reasons"]
 
 Ints = npt.NDArray[np.int64]
 
