@@ -64,7 +64,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    # lazy (PEP 562): import goodpix loads no numba and no SQL
+    # lazy (PEP 562), so that importing goodpix loads neither numba nor SQLAlchemy
     if name in _HOMES:
         return getattr(import_module(_HOMES[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""The demonstration: a synthetic tile made, ingested, queried and drawn."""
+"""Demonstration on a synthetic tile."""
 
 import json
 import os
@@ -19,20 +19,20 @@ __all__ = ["run_demo"]
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """What the demonstration made.
+    """Products of the demonstration.
 
     Parameters
     ----------
     survey : Path
-        The tile's files; the MEDS_DIR of its paths.
+        Folder of the tile's files, its MEDS_DIR.
     database, masks : Path
-        The catalogue.
+        Database file and masks root of the catalogue.
     picture : Path or None
-        A mask drawn; None where every epoch failed.
+        PNG image of one mask; None if every epoch failed.
     report : IngestReport
-        What the ingest did.
+        Report of the ingest.
     epochs : DataFrame
-        The rows of the catalogue, see `goodpix.Catalogue.epochs`.
+        One row per epoch, see `goodpix.Catalogue.epochs`.
     """
 
     survey: Path
@@ -44,24 +44,24 @@ class Demo:
 
 
 def run_demo(folder: Path, spec: "TileSpec | None" = None) -> Demo:
-    """Make a synthetic tile in a folder, ingest it into SQLite and Parquet, query it and draw it.
+    """Make a synthetic tile in a folder, ingest it into SQLite and Parquet, query it and draw a mask.
 
-    Run again it does only what is missing. Sets the environment variable MEDS_DIR of this process,
-    which the paths of the tile's info files start with.
+    A second run does only what is missing. Sets the environment variable MEDS_DIR of this process, with
+    which the paths in the tile's info files begin.
 
     Parameters
     ----------
     folder : Path
-        Where to; made if it does not exist.
+        Output folder, created if it does not exist.
     spec : TileSpec, optional
-        What to make; by default a tile that is made in seconds.
+        Specification of the tile; by default a small one, made in seconds.
 
     Raises
     ------
     UsageError
-        If the folder cannot be written, or holds another tile.
+        If the folder cannot be written, or holds a different tile.
     """
-    # numba compiles as it is imported: other commands start without
+    # slow to import (numba), and needed by no other command
     from .ingest.synthetic import SMALL
 
     folder = folder.absolute()
@@ -71,7 +71,7 @@ def run_demo(folder: Path, spec: "TileSpec | None" = None) -> Demo:
     try:
         _make_once(survey, spec or SMALL)
     except OSError as error:
-        raise UsageError(f"{folder}: cannot make the demonstration there ({error})") from error
+        raise UsageError(f"{folder}: the demonstration cannot be written ({error})") from error
     report = ingest_tiles(survey, db=database, masks=masks)
     with Catalogue(database) as catalogue:
         epochs = catalogue.epochs()
@@ -84,7 +84,7 @@ def run_demo(folder: Path, spec: "TileSpec | None" = None) -> Demo:
 
 
 def _make_once(survey: Path, spec: "TileSpec") -> None:
-    """Make a tile where there is none; where there is one it must be the same."""
+    """Make the tile unless it is already there; refuse a different one."""
     from .ingest.synthetic import make_tile
 
     record, wanted = survey / "tile.json", json.dumps(asdict(spec), indent=1)
@@ -92,4 +92,4 @@ def _make_once(survey: Path, spec: "TileSpec") -> None:
         make_tile(survey, spec)
         record.write_text(wanted)
     elif record.read_text() != wanted:
-        raise UsageError(f"{survey}: holds another tile than the one asked for: expected another folder")
+        raise UsageError(f"{survey}: holds a different tile: expected an empty folder or the same tile")

@@ -1,8 +1,8 @@
-"""One mask derived the direct way, as people learn it: the oracle that stored masks are checked by.
+"""Direct derivation of one mask, the reference against which stored masks are checked.
 
-Every pixel goes through ``esutil.wcsutil.WCS`` (``image2sky``, then ``sky2image``), or wcslib where
-esutil does not know a term of the header, and whole planes through numpy. Slow, and nothing of the
-fast way is used but the reading of files.
+Maps every pixel with ``esutil.wcsutil.WCS`` (``image2sky``, then ``sky2image``), or with wcslib if esutil
+does not support a term of the header, and applies the criteria with numpy. Slow; of the fast way it
+shares only the reading of files.
 """
 
 import itertools
@@ -30,28 +30,28 @@ __all__ = ["Comparison", "Side", "check_mask", "compare", "direct_flags", "direc
 
 Floats = npt.NDArray[np.float64]
 
-# Pixels; where a position is this near to a rounding boundary either neighbour is right.
+# Pixels; a position this close to a rounding boundary may round to either neighbour.
 _TIE = 1e-8
 
 _ROWS_SHOWN = 5
 
-# Rows of the planes that are in memory at once.
+# Rows of a plane held in memory at a time.
 _BLOCK = 512
 
-# What esutil leaves out of the TPV convention without a word.
+# PV terms that esutil evaluates; it silently ignores the other terms of TPV.
 _ESUTIL_PV = {0, 1, 2, 4, 5, 6, 7, 8, 9, 10}
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How a stored mask compares with the direct way.
+    """Agreement of a stored mask with its direct derivation.
 
     Parameters
     ----------
     n_pixels, n_equal : int
-        Pixels, and those whose flags are equal.
+        Number of pixels, and of those with equal flags.
     examples : tuple of str
-        Some of the pixels that differ.
+        Descriptions of some of the pixels that differ.
     """
 
     n_pixels: int
@@ -60,7 +60,7 @@ class Comparison:
 
     @property
     def equal(self) -> bool:
-        """Whether every pixel is equal."""
+        """Whether the flags are equal at every pixel."""
         return self.n_equal == self.n_pixels
 
     def __str__(self) -> str:
@@ -69,18 +69,18 @@ class Comparison:
 
 
 def check_mask(db: str | os.PathLike[str], tilename: str, band: str, expnum: int, ccdnum: int) -> Comparison:
-    """Derive one stored mask again from the FITS files, the direct way, and compare every pixel.
+    """Derive one stored mask again from its FITS files, the direct way, and compare every pixel.
 
-    An environment variable of the files' paths that is not set has the value that it had in the ingest.
+    An unset environment variable in the files' paths takes the value that it had during the ingest.
 
     Parameters
     ----------
     db : str or path
-        Database URL, or a SQLite file.
+        Database URL or SQLite file.
     tilename, band : str
-        Which tile and band.
+        Tile and band.
     expnum, ccdnum : int
-        Which of its epochs.
+        Exposure and CCD number of the epoch.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def check_mask(db: str | os.PathLike[str], tilename: str, band: str, expnum: int
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Side:
-    """One image as the direct way needs it: its own flags, in the single-epoch bits, and its WCS."""
+    """An image's WCS, and the flags of its own planes in the single-epoch bits."""
 
     flags: npt.NDArray[np.int64]
     wcs: Wcs
@@ -123,7 +123,7 @@ class Side:
 
 
 def _read_side(row: Any, wcs_source: str, remembered: Remembered) -> Side:
-    """Read the planes and the header that a row names."""
+    """Read the planes and the header of the image in a database row."""
     planes = planes_of(row._mapping, remembered)
     with PlaneReader() as reader:
         header = reader.plane(*planes["image"]).header
@@ -141,7 +141,7 @@ def _read_side(row: Any, wcs_source: str, remembered: Remembered) -> Side:
 
 
 def direct_flags(weight: npt.NDArray[Any], bmask: npt.NDArray[Any], seg: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """Return the single-epoch part of flags; int64, shape (ny, nx)."""
+    """Return the flags of an image's own planes in the single-epoch bits; int64, shape (ny, nx)."""
     folded = fold_bmask(bmask)
     flags: npt.NDArray[np.int64] = folded << BIT_SHIFT["se"]
     flags[seg != 0] |= int(Criterion.SE_SEG)
@@ -151,13 +151,13 @@ def direct_flags(weight: npt.NDArray[Any], bmask: npt.NDArray[Any], seg: npt.NDA
 
 
 def compare(stored: npt.NDArray[np.int64], epoch: Side, coadd: Side) -> Comparison:
-    """Compare stored flags with those of the direct way."""
+    """Compare stored flags with those derived the direct way."""
     if stored.shape != epoch.flags.shape:
-        return Comparison(stored.size, 0, (f"the image is {epoch.flags.shape}, the mask {stored.shape}",))
+        return Comparison(stored.size, 0, (f"the image has shape {epoch.flags.shape}, the mask {stored.shape}",))
     x, y = direct_positions(epoch, coadd)
     expected = epoch.flags | _at(coadd.flags, x, y)
     differs = stored != expected
-    # next to a rounding boundary either neighbour is right
+    # accept either neighbour of a position close to a rounding boundary
     near = np.flatnonzero(differs & (_to_boundary(x) | _to_boundary(y)))
     for shift_x, shift_y in itertools.product((-_TIE, _TIE), repeat=2):
         either = epoch.flags.flat[near] | _at(coadd.flags, x.flat[near] + shift_x, y.flat[near] + shift_y)
@@ -202,7 +202,7 @@ def _to_pixels(side: Side, ra: Floats, dec: Floats) -> tuple[Floats, Floats]:
 
 
 def _esutil_knows(wcs: Wcs) -> bool:
-    """Tell whether esutil gives what the header says."""
+    """Tell whether esutil evaluates every term of the header."""
     terms = {int(key[4:]) for key, value in wcs.keywords.items() if key.startswith("PV") and float(value)}
     linear = {"CD1_1", "CD1_2", "CD2_1", "CD2_2"} <= set(wcs.keywords)
     return wcs.polynomial and linear and terms <= _ESUTIL_PV and wcs.crval[1] != 90
@@ -215,13 +215,13 @@ def _esutil(side: Side) -> Any:
 
 
 def _at(flags: npt.NDArray[np.int64], x: Floats, y: Floats) -> npt.NDArray[np.int64]:
-    """Return the coadd part of flags at the pixels nearest to positions."""
+    """Return the flags of the coadd pixels nearest to positions, in the coadd bits."""
     ny, nx = flags.shape
     ix, iy = np.floor(np.nan_to_num(x, nan=-9.0) + 0.5), np.floor(np.nan_to_num(y, nan=-9.0) + 0.5)
     inside = (ix >= 0) & (ix < nx) & (iy >= 0) & (iy < ny)
     out = np.full(x.shape, int(Criterion.OFF_COADD), np.int64)
     found = flags[iy[inside].astype(np.int64), ix[inside].astype(np.int64)]
-    # the coadd's criteria and bits stand above the epoch's, in the same order
+    # the coadd's criteria and bits lie above the epoch's, in the same order
     criteria = (found & 0b111) * (int(Criterion.COADD_SEG) // int(Criterion.SE_SEG))
     bits = (found >> BIT_SHIFT["se"]) << BIT_SHIFT["coadd"]
     out[inside] = criteria | bits
@@ -229,6 +229,6 @@ def _at(flags: npt.NDArray[np.int64], x: Floats, y: Floats) -> npt.NDArray[np.in
 
 
 def _to_boundary(position: Floats) -> npt.NDArray[np.bool_]:
-    """Return which positions are as good as on a rounding boundary."""
+    """Return which positions lie on a rounding boundary, within the tolerance."""
     near: npt.NDArray[np.bool_] = np.abs(position - np.floor(position) - 0.5) < _TIE
     return near

@@ -1,4 +1,4 @@
-"""What an ingest reports."""
+"""Report of an ingest run."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from ..schema.errors import UsageError
 
 __all__ = ["Failure", "IngestReport", "Stages"]
 
-# Prefixes of numbers that are read by people.
+# SI prefixes of numbers in the summary.
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -31,7 +31,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """Where the time went, in seconds summed over tiles: side by side they come to more than the run's.
+    """Time by stage, in seconds summed over tiles; with several workers more than the run took.
 
     Parameters
     ----------
@@ -50,12 +50,12 @@ class Stages:
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What an ingest did.
+    """Summary of an ingest run.
 
     Parameters
     ----------
     n_tiles : int
-        Info files looked at.
+        Info files in the run.
     n_epochs : int
         Epochs whose masks were made.
     n_unchanged : int
@@ -63,29 +63,29 @@ class IngestReport:
     n_dropped : int
         Epochs that the info files no longer list.
     failures : tuple of Failure
-        What failed now.
+        Inputs that failed in this run.
     n_failed_before : int
-        What failed in an earlier run and was not tried again, since nothing has changed.
+        Inputs that failed in an earlier run and, being unchanged, were not tried again.
     seconds : float
-        How long it took.
+        Duration of the run.
     n_pixels : int
         Pixels of the epochs whose masks were made.
     n_bytes : int
-        Size of the mask files that were written.
+        Size of the mask files written, bytes.
     stages : Stages
-        Where the time went.
+        Time by stage.
     run_id : int
-        The run in the table ``ingest_run``.
+        Key of the run in the table ``ingest_run``.
     started : str
-        When, UTC.
+        Start of the run, UTC.
     outcome : str
         ``done``, ``failures`` or ``interrupted``.
     version : str
-        Of goodpix.
+        Version of goodpix.
     database : str
-        Its URL, without a password.
+        Database URL, without the password.
     masks : str
-        The masks root.
+        Masks root.
     """
 
     n_tiles: int
@@ -107,21 +107,21 @@ class IngestReport:
 
     @property
     def n_failures(self) -> int:
-        """Inputs that are not in the catalogue, or not as they are now."""
+        """Number of inputs that the catalogue does not hold in their present state."""
         return len(self.failures) + self.n_failed_before
 
     @property
     def failures_by_type(self) -> dict[str, int]:
-        """How many inputs failed now by each type of error, the most frequent first."""
+        """Number of failures in this run by type of error, most frequent first."""
         return dict(Counter(failure.error_type for failure in self.failures).most_common())
 
     @property
     def pixels_per_second(self) -> float | None:
-        """Pixels of masks made by the second, over the whole run; None where that is not known."""
+        """Mask pixels made per second of the run; None if `seconds` is 0."""
         return self.n_pixels / self.seconds if self.seconds else None
 
     def json(self) -> str:
-        """Return the report as JSON: an object with every value of this one."""
+        """Return the report as a JSON object of all fields and properties."""
         more = {
             "n_failures": self.n_failures,
             "failures_by_type": self.failures_by_type,
@@ -130,7 +130,7 @@ class IngestReport:
         return json.dumps(asdict(self) | more, indent=1) + "\n"
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the report to a file, as JSON.
+        """Write the report to a JSON file.
 
         Raises
         ------
@@ -144,27 +144,27 @@ class IngestReport:
 
     def __str__(self) -> str:
         if not self.n_epochs and not self.n_failures and not self.n_dropped:
-            return f"{self._tiles}: nothing to do, {self.n_unchanged} epochs are up to date"
-        parts = [f"{self.n_epochs} epochs made", f"{self.n_unchanged} up to date"]
+            return f"{_counted(self.n_tiles, 'tile')}: nothing to do, {_counted(self.n_unchanged, 'epoch')} up to date"
+        parts = [f"{_counted(self.n_epochs, 'epoch')} made", f"{self.n_unchanged} up to date"]
         if self.n_dropped:
             parts.append(f"{self.n_dropped} dropped")
         if self.failures:
             kinds = ", ".join(f"{n} {kind}" for kind, n in self.failures_by_type.items())
             parts.append(f"{len(self.failures)} failed ({kinds})")
         if self.n_failed_before:
-            parts.append(f"{self.n_failed_before} failed before and not tried again (--retry-failed does)")
-        text = f"{self._tiles}: {', '.join(parts)} in {self.seconds:.1f} s"
+            parts.append(f"{self.n_failed_before} failed before and not tried again (use --retry-failed)")
+        text = f"{_counted(self.n_tiles, 'tile')}: {', '.join(parts)} in {self.seconds:.1f} s"
         if self.n_epochs:
             text += f"; {_short(self.pixels_per_second or 0)}pixels/s, {_short(self.n_bytes)}B of masks written"
         return text
 
-    @property
-    def _tiles(self) -> str:
-        return f"{self.n_tiles} {'tile' if self.n_tiles == 1 else 'tiles'}"
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
 def _short(number: float) -> str:
-    """Return a number for people, with the prefix of its unit."""
+    """Return a number to three digits with an SI prefix."""
     for factor, prefix in _PREFIXES:
         if number >= factor:
             return f"{number / factor:.3g} {prefix}"

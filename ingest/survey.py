@@ -1,4 +1,4 @@
-"""The survey job: many info files into one catalogue."""
+"""Ingest of many info files into one catalogue."""
 
 import os
 import time
@@ -38,64 +38,62 @@ def ingest_tiles(
     progress: Progress | None = None,
     report: PathLike | None = None,
 ) -> IngestReport:
-    """Compute the masks of every epoch that info files list, and store them.
+    """Compute and store the mask of every epoch in the info files.
 
     Parameters
     ----------
     info_paths : path or iterable of paths
-        Info files, and folders that are searched for ``*_pizza_cutter_info.yaml``.
+        Info files, and folders to search for ``*_pizza_cutter_info.yaml``.
     db : str or path
-        Database URL, or a SQLite file; made where there is none.
+        Database URL or SQLite file, created if it does not exist.
     masks : str or path, optional
-        Masks root: a folder, or a URL such as ``s3://bucket/prefix``. By default what the catalogue remembers,
-        else ``goodpix-masks``.
+        Masks root: a folder, or a URL such as ``s3://bucket/prefix``. By default the root that the catalogue
+        remembers, or ``goodpix-masks`` for a new catalogue.
     wcs_source : str
-        ``"image"``: an epoch's coordinates are those of its image header; ``"scamp"``: those of
-        its ``head_path``.
+        Header with an epoch's WCS: ``"image"`` for the image header, ``"scamp"`` for ``head_path``.
     workers : int, optional
-        Processes that work side by side, at most: on several tiles, or, where there are fewer tiles
-        than workers, on the epochs of one. 1 is this process alone, which also does what is not worth
-        starting others for; None is as many as the cores that this process may use. A script that asks
-        for more than 1 keeps its own work under ``if __name__ == "__main__":``, as with all of
-        multiprocessing.
+        Maximum number of processes. They share the tiles or, if there are fewer tiles than workers, the
+        epochs of one tile. 1 means this process alone, which also does work too small to be worth starting
+        others; None means the number of cores that this process may use. A script that asks for more than 1
+        must keep its own work under ``if __name__ == "__main__":``, as always with multiprocessing.
     executor : concurrent.futures.Executor, optional
-        What does the tiles instead: of Dask, say, ``Client(...).get_executor(pure=False)``. Its workers write
-        the mask files and never touch the database; they need goodpix, and the masks root and the survey's
-        files where this process has them. Twice as many tiles as `workers` are submitted at a time; 512 when
-        that is 1 or None.
+        Runs the tiles instead, for example Dask's ``Client(...).get_executor(pure=False)``. Its workers write
+        the mask files and never touch the database; they need goodpix, and must see the masks root and the
+        survey's files under the same paths as this process. ``2 * workers`` tiles are submitted at a time, or
+        512 if `workers` is 1 or None.
     force : bool
-        Make every mask again.
+        Make every mask again, even if its inputs are unchanged.
     retry_failed : bool
-        Try what failed before again, though its inputs have not changed.
+        Retry inputs that failed before, even if they are unchanged.
     allow_missing_se_seg : bool
-        Take epochs without a segmentation map.
+        Accept epochs without a segmentation map.
     allow_dithered_weights : bool
-        Take weight planes that may have lost their exact zeros.
+        Accept weight planes that may have lost their exact zeros.
     bit_names : BitNames
-        Names of the survey's mask bits; recorded when the catalogue is made.
+        Names of the survey's mask bits, recorded when the catalogue is created.
     progress : callable, optional
-        Called with the tiles that are done, and all of them.
+        Called after each tile with the number of tiles done and the total.
     report : path, optional
-        File for the report, as JSON. It is written when the run is stopped, too.
+        File for the report as JSON, written even if the run is interrupted.
 
     Returns
     -------
     IngestReport
-        What was done and what failed; a failure is recorded and stops nothing else. Nor does a worker that
-        dies: its tile is tried once more when nothing else is under way, then it is a failure.
+        Counts, failures and timings. A failure is recorded and stops nothing else. If a worker dies, its tile
+        is tried once more, on its own, before it counts as a failure.
 
     Raises
     ------
     UsageError
-        If an input path does not exist, inputs contradict each other or the catalogue.
+        If an input path does not exist, or inputs contradict each other or the catalogue.
     CatalogueError
         If the catalogue or its masks root cannot be used.
     WorkerLostError
-        If the executor takes no more tiles.
+        If the executor accepts no more tiles.
 
     Notes
     -----
-    Whatever stops a run, each tile that was stored is whole, and the same call goes on with the others.
+    If a run is interrupted, every tile stored so far is complete, and the same call continues with the rest.
     """
     started = time.monotonic()
     if wcs_source not in ("image", "scamp"):
@@ -119,7 +117,7 @@ def ingest_tiles(
         pool = None
         if executor is None and n_workers > 1:
             pool = stack.enter_context(process_pool(n_workers, "goodpix.ingest.preload"))
-        # numba and SQLAlchemy are slow to import: the server that forks workers does it meanwhile
+        # numba and SQLAlchemy are slow to import; the fork server imports them at the same time
         from .database.opening import open_for_writing
         from .run import Run
 
@@ -137,7 +135,7 @@ def ingest_tiles(
 
 
 def _number_of(workers: int | None, executor: Executor | None, inputs: list[Input]) -> int:
-    """Return how many workers there are to be."""
+    """Return the number of workers to use."""
     if workers is not None and workers < 1:
         raise UsageError(f"workers is {workers}: expected 1 or more")
     if executor is not None:

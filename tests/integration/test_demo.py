@@ -41,7 +41,7 @@ def test_demo_of_the_same_tile_makes_nothing_again(tmp_path: Path) -> None:
 
 def test_demo_refuses_a_folder_with_another_tile(tmp_path: Path) -> None:
     run_demo(tmp_path, ONE_BAND)
-    with pytest.raises(UsageError, match="another tile than the one asked for: expected another folder"):
+    with pytest.raises(UsageError, match="holds a different tile: expected an empty folder or the same tile"):
         run_demo(tmp_path, replace(ONE_BAND, n_epochs=3))
 
 
@@ -61,7 +61,8 @@ def test_demo_whose_epochs_fail_says_where_to_look_and_exits_1(n_left: int, surv
     folder = survey.folder.parent
     done = cli("demo", folder)
     assert done.status == 1, done.err
-    assert done.lines[-2].startswith(f"2 tiles: {n_left} epochs made, 0 up to date, {len(images) - n_left} failed")
+    made = "1 epoch made" if n_left == 1 else f"{n_left} epochs made"
+    assert done.lines[-2].startswith(f"2 tiles: {made}, 0 up to date, {len(images) - n_left} failed")
     assert done.lines[-1].startswith(f"what failed and why: goodpix failures --db {folder / 'goodpix.db'}")
     assert (folder / "mask.png").exists() == ("mask.png" in done.out) == bool(n_left)
 

@@ -23,7 +23,7 @@ def test_second_ingest_makes_nothing(stored: Survey) -> None:
 
 
 def test_second_ingest_says_that_there_is_nothing_to_do(stored: Survey) -> None:
-    assert str(stored.ingest()) == "2 tiles: nothing to do, 6 epochs are up to date"
+    assert str(stored.ingest()) == "2 tiles: nothing to do, 6 epochs up to date"
 
 
 def test_second_ingest_writes_no_file(stored: Survey) -> None:

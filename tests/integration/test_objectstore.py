@@ -63,7 +63,7 @@ def test_ingest_puts_each_mask_file_once_and_lists_nothing(
 
 def test_ingest_again_finds_nothing_to_do(in_bucket: Survey, bucket: Bucket, cli: Run) -> None:
     done = cli("ingest", in_bucket.folder, "--db", in_bucket.database)
-    assert (done.status, done.lines[-1]) == (0, "2 tiles: nothing to do, 6 epochs are up to date")
+    assert (done.status, done.lines[-1]) == (0, "2 tiles: nothing to do, 6 epochs up to date")
     asked = bucket.asked()
     assert {each.method for each in asked} == {"GET"}
     assert not any(each.lists for each in asked)

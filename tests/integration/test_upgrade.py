@@ -143,7 +143,7 @@ def test_ingest_makes_a_catalogue_but_never_upgrades_one(survey: Survey, databas
     assert "tables of revision 0001" in refused.err
     assert "goodpix db upgrade" in refused.err
     assert "0001" in cli("db", "upgrade", "--db", database_url).err
-    assert "6 epochs are up to date" in cli(*ingest).err
+    assert "6 epochs up to date" in cli(*ingest).err
 
 
 def test_catalogue_that_is_written_is_not_upgraded(
