@@ -1,1 +1,1 @@
-"""From the planes of a coadd or an epoch to its mask."""
+"""Masks of coadds and epochs, made from their image planes."""

@@ -1,4 +1,4 @@
-"""The mask of a coadd, and what its epochs need of it."""
+"""Coadd reading and masking."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ __all__ = ["Coadd", "ReadCoadd", "read_coadd"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Coadd:
-    """A coadd as its epochs need it.
+    """Coadd data with which epochs are flagged.
 
     Parameters
     ----------
@@ -40,18 +40,18 @@ class Coadd:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadCoadd:
-    """A coadd whose planes were read; its own mask can wait until its epochs are under way.
+    """A coadd that was read; its own mask can be made later, while its epochs are being processed.
 
     Parameters
     ----------
     info : TileInfo
-        What the info file says.
+        Contents of the info file.
     wcs : Wcs
         Its solution.
     coded : CodedCoadd
-        What its planes say.
+        Its coded flags.
     quantization : str or None
-        How its weight plane was compressed.
+        ZQUANTIZ of its weight plane.
     """
 
     info: TileInfo
@@ -61,11 +61,11 @@ class ReadCoadd:
 
     @property
     def for_epochs(self) -> Coadd:
-        """What its epochs need of it."""
+        """The data with which its epochs are flagged."""
         return Coadd(self.coded.flags, self.wcs, self.info.position_offset)
 
     def own_mask(self, fingerprint: str) -> tuple[MaskRow, Runs]:
-        """Return the coadd's own mask with its row; `fingerprint` is that of its inputs."""
+        """Return the coadd's own mask and its row, given the fingerprint of its inputs."""
         info, own = self.info, self.coded.own_runs()
         place = footprint(self.wcs, self.coded.flags.shape, info.position_offset)
         unique = (own.n_unique, own.n_good_unique) if self.coded.flags.has_region else None
@@ -89,13 +89,13 @@ def read_coadd(info: TileInfo, options: Options, *, spread: Spread = map, scratc
     Parameters
     ----------
     info : TileInfo
-        What the info file says.
+        Contents of the info file.
     options : Options
-        What changes masks besides the inputs.
+        Options that change masks.
     spread : Spread
-        How the parts of the coadd are done.
+        Map function over blocks of rows.
     scratch : Path, optional
-        Where its flags lie when other processes are to see them.
+        Folder for flags that are shared with other processes.
 
     Raises
     ------

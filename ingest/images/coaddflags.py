@@ -1,4 +1,4 @@
-"""The flags of a coadd, one small code per pixel."""
+"""Dictionary-coded flags of a coadd."""
 
 import itertools
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ from .sharedarray import SharedArray
 
 __all__ = ["CoaddFlags", "CodedCoadd", "RegionRuns", "code_coadd"]
 
-# Rows that one call codes: enough to be worth the way to another process, few enough that all have work.
+# Rows coded per task: enough to be worth sending to another process, few enough to keep all workers busy.
 _CHUNK = 2 * BLOCK
 
 
@@ -33,8 +33,8 @@ class CoaddFlags:
     Parameters
     ----------
     codes : SharedArray of uint8 or uint16, shape (ny + 2, nx + 2)
-        Index into `flags` of each pixel; the border is code 0. A position outside the coadd,
-        clamped to the border, needs no test of its own.
+        Index of each pixel into `flags`; the border is code 0, so that a position outside the coadd is
+        clamped to it without a test.
     flags : ndarray of int64, shape (n_codes,)
         Flags of each code: criteria and mask bits of the coadd.
     unique : ndarray of bool, shape (n_codes,)
@@ -57,14 +57,14 @@ class CoaddFlags:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RegionRuns:
-    """The mask of a coadd or an epoch, and how much of it counts for its tile alone.
+    """A mask, with pixel counts inside the tile's unique region.
 
     Parameters
     ----------
     runs : Runs
-        Its runs.
+        Runs of the mask.
     n_unique, n_good_unique : int
-        Pixels, and good ones, whose (nearest) coadd pixel lies in the tile's unique region.
+        Number of pixels, and of good ones, whose nearest coadd pixel lies in the unique region.
     """
 
     runs: Runs
@@ -74,7 +74,7 @@ class RegionRuns:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CodedCoadd:
-    """A coadd that was read.
+    """Coded flags of a coadd, and their runs.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class CodedCoadd:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Chunk:
-    """Some rows of a coadd, to be coded into `codes`."""
+    """A block of coadd rows, to be coded into `codes`."""
 
     planes: PlaneFiles
     wcs: Wcs
@@ -110,7 +110,7 @@ class _Chunk:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Coded:
-    """What coding some rows found: the word of each code, and where runs start; None where codes ran out."""
+    """Result of coding a block of rows: the word of each code, and the run starts, None if codes ran out."""
 
     rows: slice
     words: npt.NDArray[np.uint32]
@@ -127,12 +127,12 @@ def code_coadd(
     spread: Spread = map,
     scratch: Path | None = None,
 ) -> CodedCoadd:
-    """Read the three planes of a coadd, some rows at a time, into its flags.
+    """Read the three planes of a coadd in blocks of rows, and code its flags.
 
     Parameters
     ----------
     planes : PlaneFiles
-        Where they lie.
+        Files of the planes.
     shape : tuple of int
         Their (ny, nx).
     wcs : Wcs
@@ -140,18 +140,18 @@ def code_coadd(
     offset : float
         Its ``position_offset``.
     unique : UniqueRegion, optional
-        The tile's.
+        Unique region of the tile.
     spread : Spread
-        How the parts of the coadd are done; what comes out is the same.
+        Map function over blocks of rows; the result does not depend on it.
     scratch : Path, optional
-        Where the flags lie when other processes are to see them.
+        Folder for flags that are shared with other processes.
 
     Raises
     ------
     FitsFileError
         If a plane cannot be read.
     PlaneError
-        If bmask or seg do not hold integers, or there are more than some 65,000 sorts of pixels.
+        If bmask or seg is not an integer plane, or pixels have more than some 65,000 different flags.
     """
     ny, nx = shape
     for dtype in (np.uint8, np.uint16):
@@ -170,7 +170,7 @@ def code_coadd(
 
 
 def _unite(parts: Iterable[_Coded], codes: SharedArray) -> tuple[npt.NDArray[np.uint32], Starts] | None:
-    """Give equal words of all parts one code; None where there are more than codes can tell apart."""
+    """Renumber the codes so that equal words share one; return None if there are too many for the type."""
     code_of: dict[int, int] = {}
     found = []
     for part in parts:
@@ -179,7 +179,7 @@ def _unite(parts: Iterable[_Coded], codes: SharedArray) -> tuple[npt.NDArray[np.
             return None
         starts = part.starts
         if new != list(range(len(new))):
-            # rare: every part begins with the words that coadds are made of
+            # rare: the code table of every block starts with the same common words
             table = np.array(new, codes.array.dtype)
             inner = codes.array[part.rows.start + 1 : part.rows.stop + 1, 1:-1]
             inner[...] = table[inner]
@@ -190,20 +190,20 @@ def _unite(parts: Iterable[_Coded], codes: SharedArray) -> tuple[npt.NDArray[np.
 
 
 def _flags_of(words: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
-    """Return the flags of a coadd's pixels; code 0 is for the border."""
+    """Return the flags of each code's word; code 0 is the border."""
     wide = words.astype(np.int64)
     flags: npt.NDArray[np.int64] = (wide & 0x07) << 4 | (wide >> BIT_SHIFT["se"]) << BIT_SHIFT["coadd"]
     flags[0] = int(Criterion.OFF_COADD)
     return flags
 
 
-# Bit 7 of flags is free: while a coadd is coded it says that the pixel is in the unique region.
+# Bit 7 of flags is free; during coding it marks pixels in the unique region.
 _UNIQUE = np.uint32(1 << 7)
 
-# The word of code 0, which no pixel has.
+# The word of code 0, which occurs at no pixel.
 _BORDER = int(Criterion.OFF_COADD)
 
-# What the coadds of the Dark Energy Survey are made of: in an object or not, weight or none, one mask bit.
+# Common words of DES coadds: in an object or not, with weight or not, masked or not.
 _COMMON = [
     region | in_object | weight << 1 | masked << 2 | masked << BIT_SHIFT["se"]
     for region, masked, weight, in_object in itertools.product((0, int(_UNIQUE)), (0, 1), (0, 1), (0, 1))
@@ -211,7 +211,7 @@ _COMMON = [
 
 
 def _code_rows(chunk: _Chunk) -> _Coded:
-    """Code some rows of a coadd."""
+    """Code a block of coadd rows."""
     nx, rows = chunk.shape[1], chunk.rows
     out = chunk.codes.array
     table = np.zeros(np.iinfo(out.dtype).max + 1, np.uint32)
@@ -251,9 +251,9 @@ def _code_block(
     buffers: ScanBuffers,
     n: int,
 ) -> tuple[int, int]:
-    """Write the codes of some rows, new words into the table, and scan them.
+    """Code a block of rows, add new words to the table, and scan for runs.
 
-    Returns how many codes there are now, one more than the table holds if too many, and how many starts.
+    Returns the number of codes, one more than the table holds if it overflows, and that of run starts.
     """
     n_rows, nx = inside.shape
     words = np.empty(nx, np.uint32)
@@ -266,7 +266,7 @@ def _code_block(
         for x in range(nx):
             word = words[x]
             if word != last:
-                # neighbours are mostly alike: the search is rare
+                # adjacent pixels are mostly equal, so the search is rare
                 code = 1
                 while code < n_codes and table[code] != word:
                     code += 1

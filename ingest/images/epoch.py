@@ -1,4 +1,4 @@
-"""The mask of one epoch."""
+"""Epoch masking."""
 
 import logging
 from collections.abc import Mapping
@@ -29,12 +29,12 @@ __all__ = ["make_epoch_mask"]
 
 logger = logging.getLogger(__name__)
 
-# Positions along each side at which the two solutions of an epoch are compared.
+# Grid points per axis at which the two WCS solutions of an epoch are compared.
 _GRID = 9
 
 
 def make_epoch_mask(entry: EpochInfo, coadd: Coadd, options: Options, fingerprint: str) -> tuple[MaskRow, Runs]:
-    """Read an epoch's planes and return its mask, and its row.
+    """Read an epoch's planes and return its mask with its row.
 
     Raises
     ------
@@ -75,11 +75,11 @@ def make_epoch_mask(entry: EpochInfo, coadd: Coadd, options: Options, fingerprin
 
 
 def _planes(reader: PlaneReader, entry: EpochInfo, image: Plane, options: Options) -> Planes:
-    """Open the planes and check them against each other; there may be no seg."""
+    """Open the planes and check that their shapes agree; seg may be missing."""
     if not (entry.seg_path or options.allow_missing_se_seg):
         raise FitsFileError(
             f"epoch {entry.name}: the info file has no seg_path: expected a segmentation map "
-            "(--allow-missing-se-seg takes the epoch without)"
+            "(--allow-missing-se-seg accepts the epoch)"
         )
     planes = PlaneFiles.of(entry).planes(reader)
     what = f"epoch {entry.name} (tile {entry.tilename}, band {entry.band})"
@@ -104,14 +104,14 @@ def _wcs_delta(
 ) -> float | None:
     """Return the largest distance between the image's and SCAMP's mapping, coadd pixels.
 
-    `mapping` is the one in use. None where there is no SCAMP header or no position is in front of the coadd.
+    `mapping` is the one in use. None if there is no SCAMP header, or if no position is in front of the coadd.
     """
     if not entry.head_path or not Path(expand(entry.head_path)).exists():
         return None
     try:
         other = _wcs(entry, header, replace(options, wcs_source="scamp" if options.wcs_source == "image" else "image"))
     except GoodpixError as error:
-        logger.warning("epoch %s: wcs_delta_pix is not known: %s", entry.name, error)
+        logger.warning("epoch %s: wcs_delta_pix is unknown: %s", entry.name, error)
         return None
     ny, nx = image.shape
     y, x = np.meshgrid(np.linspace(0, ny - 1, _GRID), np.linspace(0, nx - 1, _GRID), indexing="ij")

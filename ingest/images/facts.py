@@ -1,4 +1,4 @@
-"""The facts that a row holds of its image, from the header and the info file."""
+"""Image metadata from the FITS headers and the info file."""
 
 import json
 import math
@@ -20,13 +20,13 @@ __all__ = ["ExposureFacts", "check_identity", "check_shapes", "exposure_facts", 
 Header = Mapping[str, Any]
 
 
-# A night's exposures are those between two local noons; at Cerro Tololo, where DECam is, UT 14 h.
+# Hour UT at which the date of the observing night changes at Cerro Tololo, the site of DECam.
 _NIGHT_STARTS = 14
 
 
 @dataclass(frozen=True, slots=True)
 class ExposureFacts:
-    """Header facts of an epoch; None where the header does not have them."""
+    """Exposure metadata from the header of an epoch; None for missing keywords."""
 
     nite: int | None
     mjd_obs: float | None
@@ -45,7 +45,7 @@ class ExposureFacts:
 
 
 def exposure_facts(header: Header, primary: Header) -> ExposureFacts:
-    """Return the facts of an image header, each from the image HDU, else the primary one."""
+    """Return the exposure metadata, each from the image HDU or else from the primary one."""
     date_obs = _text(header, primary, "DATE-OBS")
     return ExposureFacts(
         nite=_nite(_find(header, primary, "NITE"), date_obs),
@@ -66,21 +66,21 @@ def exposure_facts(header: Header, primary: Header) -> ExposureFacts:
 
 
 def check_identity(header: Header, primary: Header, source: str, expected: Mapping[str, object]) -> None:
-    """Compare what a header says of itself with the info file.
+    """Check that a header is of the image that the info file names.
 
     Parameters
     ----------
     header, primary : mapping
         Headers of the image HDU and of the primary one.
     source : str
-        The file, for the message.
+        File name for the message.
     expected : mapping
-        Info-file values by header keyword, of EXPNUM, CCDNUM, BAND (else FILTER) and TILENAME.
+        Values in the info file of EXPNUM, CCDNUM, BAND (or else FILTER) and TILENAME, by keyword.
 
     Raises
     ------
     HeaderMismatchError
-        If a keyword is there and differs.
+        If a keyword is present and differs.
     """
     for keyword, wanted in expected.items():
         found, name = _text(header, primary, keyword), keyword
@@ -156,7 +156,7 @@ def image_facts(
 
 
 def _plane(info: ImageInfo, name: str) -> list[str | int] | None:
-    """Return path and extension of a plane, None where the info file has none."""
+    """Return path and extension of a plane, or None if the info file has none."""
     path = getattr(info, f"{name}_path", None)
     if not path:
         return None
@@ -164,12 +164,12 @@ def _plane(info: ImageInfo, name: str) -> list[str | int] | None:
 
 
 def check_shapes(planes: Mapping[str, Plane], what: str) -> None:
-    """Refuse planes that are not of one shape.
+    """Check that planes have the same shape.
 
     Raises
     ------
     PlaneError
-        If two differ; names both.
+        If the shapes of two planes differ.
     """
     (first, reference), *others = planes.items()
     for name, plane in others:

@@ -1,4 +1,4 @@
-"""The flags of an epoch: its own planes, and the coadd's flags at each nearest pixel."""
+"""Epoch flags from the epoch's own planes and the nearest coadd pixels."""
 
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,8 +17,8 @@ from .pixels import PlaneRows, fold_row
 
 __all__ = ["flag_epoch"]
 
-# Columns done at a time: a row of a CCD runs along a column of the coadd, every pixel in another
-# page of memory, so a narrow strip finds again what the row above has touched.
+# Columns per strip: a CCD row runs along a coadd column, with every pixel in another page of memory, so a
+# narrow strip reuses the pages that the row above has touched.
 _STRIP = 512
 
 _SE_PART = np.uint64(0xFFFF_FF07)
@@ -32,7 +32,7 @@ def flag_epoch(
     Parameters
     ----------
     blocks : iterable of PlaneRows
-        All rows of its planes, from the first on, some at a time.
+        Consecutive blocks of rows that cover its planes.
     shape : tuple of int
         (ny, nx).
     pixel_map : PixelMap
@@ -42,9 +42,9 @@ def flag_epoch(
 
     Notes
     -----
-    A pixel is a word: the flags of its own planes, and the code of its coadd pixel. With up to 32
-    codes, as in every coadd of the Dark Energy Survey, the code has room between the criteria and the
-    mask bits of an epoch, and the word is of 32 bits; else of 64.
+    Each pixel is coded as a word: the flags of its own planes and the code of its coadd pixel. Up to 32
+    codes, as in every DES coadd, fit between the criteria and the mask bits of an epoch in a 32-bit word;
+    more need 64 bits.
     """
     narrow = coadd.flags.size <= 1 << 5
     shift = 3 if narrow else 32
@@ -53,7 +53,7 @@ def flag_epoch(
     with ThreadPoolExecutor(1, "goodpix-flags") as thread:
         under_way: Future[int] | None = None
         n_rows = 0
-        for block in blocks:  # while one is read the one before is flagged
+        for block in blocks:  # one block is flagged while the next is read
             if under_way is not None:
                 scan.done(n_rows, under_way.result())
             y, n_rows = scan.y, block.bmask.shape[0]
@@ -79,7 +79,7 @@ Words = npt.NDArray[np.unsignedinteger[Any]]
 
 @kernel
 def _flag_row(block: PlaneRows, row: int, x0: int, ix: Index, iy: Index, codes: Codes, shift: int, out: Words) -> None:
-    """Write the words of a row, or of a part of one."""
+    """Write the words of a row or of part of a row."""
     fold_row(block, row, x0, out)
     for x in range(out.size):
         out[x] = np.uint64(out[x]) | np.uint64(codes[iy[x], ix[x]]) << np.uint64(shift)
@@ -97,7 +97,7 @@ def _flag_rational(
     buffers: ScanBuffers,
     n: int,
 ) -> int:
-    """Map, gather, flag and scan some rows, strip by strip; return how many starts there are now."""
+    """Map, gather, flag and scan some rows, strip by strip; return the number of run starts."""
     n_rows, nx = block.bmask.shape
     coadd_ny, coadd_nx = codes.shape[0] - 2, codes.shape[1] - 2
     ix, iy, words = np.empty(_STRIP, np.uint32), np.empty(_STRIP, np.uint32), np.empty(_STRIP, buffers.codes.dtype)
@@ -138,7 +138,7 @@ def _decode_words(
     code_unique: npt.NDArray[np.bool_],
     flags: npt.NDArray[np.int64],
 ) -> tuple[int, int]:
-    """Write the flags of words; return how many pixels are in the unique region, all and good ones."""
+    """Write the flags of each word; return the numbers of all and of good pixels in the unique region."""
     code_bits = np.uint64((1 << (8 - shift if shift < 8 else 16)) - 1)
     n_unique = n_good = 0
     for k in range(words.size):

@@ -1,4 +1,4 @@
-"""The pixels of three planes, and what each says of the sky."""
+"""Pixels of the weight, mask and segmentation planes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ from ..infofile import ImageInfo
 __all__ = ["BLOCK", "PlaneFiles", "PlaneRows", "Planes", "fold_row"]
 
 BLOCK = 512
-"""Rows read at a time, the memory of which is used again for the next: fewer cost calls, all of them memory."""
+"""Rows per read, into memory that is reused: smaller blocks cost more calls, whole planes too much memory."""
 
 
 class PlaneRows(NamedTuple):
-    """Some rows of the three planes, as kernels take them; made by `of`."""
+    """A block of rows of the three planes, in the types that kernels take; made by `of`."""
 
     weight: npt.NDArray[np.floating[Any]]
     """Inverse variance, float32 or float64; shape (n, nx)."""
@@ -30,10 +30,10 @@ class PlaneRows(NamedTuple):
 
     @classmethod
     def of(cls, weight: npt.NDArray[Any], bmask: npt.NDArray[Any], seg: npt.NDArray[Any]) -> "PlaneRows":
-        """Take planes of any types.
+        """Convert planes of any type.
 
-        Weights of other types become float64: integers keep their sign and zeros. Masks are taken as
-        unsigned of their own width, without a copy: a sign bit is a mask bit.
+        Weights other than float32 become float64, in which integers keep their sign and zeros. Masks are
+        viewed as unsigned integers of the same width, because a sign bit is a mask bit.
         """
         if weight.dtype not in (np.float32, np.float64):
             weight = weight.astype(np.float64)
@@ -42,32 +42,32 @@ class PlaneRows(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Planes:
-    """The three planes of one image, open and of one shape; there may be no seg."""
+    """The three planes of one image, open and of one shape; seg may be missing."""
 
     weight: Plane
     bmask: Plane
     seg: Plane | None
 
     def named(self) -> dict[str, Plane]:
-        """Return the planes there are, by name."""
+        """Return the existing planes by name."""
         there = {"weight": self.weight, "bmask": self.bmask}
         return there if self.seg is None else there | {"seg": self.seg}
 
     def blocks(self) -> Iterator[PlaneRows]:
-        """Yield all rows, some at a time."""
+        """Yield all rows in blocks."""
         ny = self.bmask.shape[0]
         for y in range(0, ny, BLOCK):
             yield self.read(slice(y, min(y + BLOCK, ny)))
 
     def read(self, rows: slice) -> PlaneRows:
-        """Return some rows.
+        """Read a block of rows.
 
         Raises
         ------
         FitsFileError
-            If they cannot be read.
+            If the rows cannot be read.
         PlaneError
-            If bmask or seg do not hold integers.
+            If bmask or seg is not an integer plane.
         """
         bmask = self.bmask.read(rows)
         check_integer(self.bmask, bmask, "bmask")
@@ -81,7 +81,7 @@ class Planes:
 
 @dataclass(frozen=True, slots=True)
 class PlaneFiles:
-    """Where the three planes of one image lie: path and extension of each; there may be no seg."""
+    """Path and extension of each of the three planes of one image; seg may be missing."""
 
     weight: tuple[str, str | int]
     bmask: tuple[str, str | int]
@@ -89,12 +89,12 @@ class PlaneFiles:
 
     @classmethod
     def of(cls, info: ImageInfo) -> "PlaneFiles":
-        """Return where an info file's entry has them."""
+        """Return the planes of an entry in the info file."""
         seg = (info.seg_path, info.seg_ext) if info.seg_path else None
         return cls((info.weight_path, info.weight_ext), (info.bmask_path, info.bmask_ext), seg)
 
     def planes(self, reader: PlaneReader) -> Planes:
-        """Open them.
+        """Open the planes.
 
         Raises
         ------
@@ -113,18 +113,17 @@ _OTHER, _SHIFT = np.uint64(OTHER_BIT), np.uint32(BIT_SHIFT["se"])
 
 @kernel
 def fold_row(block: PlaneRows, row: int, x0: int, out: npt.NDArray[np.unsignedinteger[Any]]) -> None:
-    """Write what the planes say of each pixel of a row, in the low 32 bits of a word.
+    """Write the single-epoch flags of each pixel of a row to the low 32 bits of a word.
 
-    The word is the flags of an epoch that has no coadd: bit 0 says that seg is not 0, bit 1 that the weight is
-    not finite and positive, bit 2 that bmask is not 0; bits 8 to 31 are those of bmask, folded as
-    `goodpix.schema.bits.fold_bmask` does.
+    Bit 0 is set where seg is not 0, bit 1 where the weight is not finite and positive, bit 2 where bmask is
+    not 0; bits 8 to 31 are those of bmask, folded as by `goodpix.schema.bits.fold_bmask`.
 
     Parameters
     ----------
     block : PlaneRows
-        Some rows.
+        The rows.
     row, x0 : int
-        Which of them, and its first pixel.
+        Index of the row in the block, and first column.
     out : ndarray of uint32 or uint64, shape (m,)
         The words.
     """

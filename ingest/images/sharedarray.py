@@ -1,4 +1,4 @@
-"""An array that worker processes share instead of copying it."""
+"""Arrays shared by worker processes."""
 
 import fcntl
 import os
@@ -24,9 +24,9 @@ _YOUNG = 60
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SharedArray:
-    """An array in memory, or, where other processes work on it too, in a file that all of them map.
+    """An array in memory or, if processes share it, in a memory-mapped file.
 
-    One with a file travels to another process as the file's name.
+    An array in a file is pickled as the name of the file.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class SharedArray:
 
     @classmethod
     def zeros(cls, shape: tuple[int, ...], dtype: npt.DTypeLike, folder: Path | None = None) -> "SharedArray":
-        """Return an array of zeros, with a file if there is a folder for it.
+        """Return an array of zeros, in a file if a folder is given.
 
         Raises
         ------
@@ -52,7 +52,7 @@ class SharedArray:
             return cls(np.zeros(shape, dtype))
         handle, name = tempfile.mkstemp(dir=folder, suffix=".array")
         try:
-            # room is taken now: who writes to a map of a file when the disk is full is killed, without a word
+            # reserve the space now: writing to a mapped file on a full disk kills the process (SIGBUS)
             os.posix_fallocate(handle, 0, int(np.prod(shape)) * np.dtype(dtype).itemsize)
         except OSError as error:
             raise OSError(error.errno, os.strerror(error.errno or 0), name) from error
@@ -67,22 +67,22 @@ class SharedArray:
 
 
 def _attach(path: Path, shape: tuple[int, ...], dtype: str) -> SharedArray:
-    # a plain array: kernels are compiled for that type alone
+    # a plain array, because kernels are compiled only for that type
     return SharedArray(np.asarray(np.memmap(path, dtype, "r+", shape=shape)), path)
 
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Give a folder for shared arrays, in the system's temporary folder, for as long as they are needed."""
+    """Make a scratch folder for shared arrays in the system's temporary folder, removed afterwards."""
     with tempfile.TemporaryDirectory(prefix=_PREFIX) as folder, _opened(Path(folder)) as descriptor:
-        # the lock goes with this process, whatever ends it; where there are none, nobody removes the folder either
+        # the lock ends with this process, however it dies; without file locks, leftovers are not removed either
         with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield Path(folder)
 
 
 def remove_leftovers() -> None:
-    """Remove the scratch folders of this user's processes that were killed."""
+    """Remove scratch folders left by this user's killed processes."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with suppress(OSError):
             state = folder.lstat()
