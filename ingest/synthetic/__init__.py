@@ -1,4 +1,4 @@
-"""Makes synthetic tiles: survey files with a sky that is known."""
+"""Synthetic tiles: survey files with a known sky."""
 
 from .maker import (
     FULL,

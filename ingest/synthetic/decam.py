@@ -1,4 +1,4 @@
-"""Astrometric headers of synthetic images: real DECam solutions moved over the sky."""
+"""Astrometric headers of synthetic images, from real DECam solutions."""
 
 import functools
 import importlib.resources
@@ -32,7 +32,7 @@ CCD_SHAPE = (4096, 2048)
 """Rows and columns of a DECam CCD."""
 
 PIXEL_ARCSEC = 0.263
-"""Pixel size of DES coadds, arcsec; that of DECam to a part in a thousand."""
+"""Pixel size of DES coadds, arcsec; DECam's agrees to one part in a thousand."""
 
 # a millionth of a pixel, degrees
 _NEAR_ENOUGH = 1e-10
@@ -48,7 +48,7 @@ class DecamSolution:
     ccdnum : int
         The CCD's number, 1 to 62.
     cards : mapping
-        TPV keywords in the frame of the whole CCD of 4096 x 2048 pixels.
+        TPV keywords, in pixels of the whole CCD (4096 x 2048).
     """
 
     ccdnum: int
@@ -57,7 +57,7 @@ class DecamSolution:
 
 @functools.cache
 def decam_solutions() -> tuple[DecamSolution, ...]:
-    """Load the real astrometric solutions that come with the package.
+    """Load the real astrometric solutions shipped with the package.
 
     Returns
     -------
@@ -104,27 +104,27 @@ def coadd_wcs_cards(ra: float, dec: float, shape: tuple[int, int]) -> Cards:
 
 
 def solution_at(solution: DecamSolution, ra: float, dec: float, shape: tuple[int, int]) -> Cards:
-    """Move a real solution so that the centre of an image falls on a position.
+    """Move a real solution to centre an image on a position.
 
     Parameters
     ----------
     solution : DecamSolution
         The solution of a whole CCD.
     ra, dec : float
-        Where the centre of the image shall lie, degrees.
+        Position of the image centre, degrees.
     shape : tuple of int
-        Rows and columns of the image, a cut-out about the middle of the CCD.
+        Rows and columns of the image, a cutout of the middle of the CCD.
 
     Returns
     -------
     mapping
-        TPV keywords of the image; its distortion is that of the middle of the real CCD.
+        TPV keywords of the image, with the distortion of the middle of the real CCD.
     """
     ny, nx = shape
     cards = dict(shifted(solution.cards, (nx - CCD_SHAPE[1]) / 2, (ny - CCD_SHAPE[0]) / 2))
     cards["CRVAL1"], cards["CRVAL2"] = ra, dec
     middle_x, middle_y = np.array([(nx - 1) / 2]), np.array([(ny - 1) / 2])
-    # each step shrinks the miss about a hundredfold, fivefold near a pole
+    # each step reduces the offset about a hundredfold, or fivefold near a pole
     for _ in range(_MOST_STEPS):
         found_ra, found_dec = pixel_to_sky(cards, middle_x, middle_y)
         missing_ra = (ra - float(found_ra[0]) + 180) % 360 - 180
@@ -137,19 +137,19 @@ def solution_at(solution: DecamSolution, ra: float, dec: float, shape: tuple[int
 
 
 def shifted(cards: Cards, dx: float, dy: float) -> Cards:
-    """Return the header of the same image whose pixels are numbered from elsewhere.
+    """Return a header with the pixel origin shifted.
 
     Parameters
     ----------
     cards : mapping
         WCS keywords.
     dx, dy : float
-        What is added to the reference pixel.
+        Offsets added to CRPIX1 and CRPIX2, pixels.
 
     Returns
     -------
     mapping
-        All of `cards`, with other CRPIX1 and CRPIX2.
+        Copy of `cards` with the new CRPIX1 and CRPIX2.
     """
     return {
         **cards,
@@ -165,7 +165,7 @@ def _wcs(cards: Cards) -> WCS:
 def pixel_to_sky(
     cards: Cards, x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return where pixels lie on the sky, as wcslib has it.
+    """Convert pixel coordinates to sky positions with wcslib.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ def pixel_to_sky(
 def sky_to_pixel(
     cards: Cards, ra: npt.NDArray[np.float64], dec: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return where positions lie on an image, as wcslib has it.
+    """Convert sky positions to pixel coordinates with wcslib.
 
     Parameters
     ----------
@@ -205,7 +205,7 @@ def sky_to_pixel(
 
 
 def scamp_head_text(cards: Cards) -> str:
-    """Write a header as SCAMP does: one card per line of text, no NAXIS, then END.
+    """Format a header as SCAMP does: one card per line, no NAXIS, then END.
 
     Parameters
     ----------
@@ -215,7 +215,7 @@ def scamp_head_text(cards: Cards) -> str:
     Returns
     -------
     str
-        The content of an ``.ohead`` file.
+        Contents of an ``.ohead`` file.
     """
     lines = ["HISTORY   Astrometric solution"]
     for keyword, value in cards.items():

@@ -1,4 +1,4 @@
-"""The planes of a synthetic CCD image: the drawn sky with noise, weight and defects."""
+"""Planes of a synthetic CCD image, with noise and detector defects."""
 
 import math
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from .exposure import AMP_B_VARIANCE, Exposure, amplifiers
 __all__ = ["FLAT_SCATTER", "BrightStars", "Planes", "box_about", "bright_stars", "epoch_planes", "trail_size"]
 
 FLAT_SCATTER = 0.01
-"""Relative pixel-to-pixel scatter of the weights, as a flat field leaves it."""
+"""Relative pixel-to-pixel scatter of the weights, as from a flat field."""
 
 _BIT = DES_Y6.se
 
@@ -31,11 +31,11 @@ class Planes:
     image : ndarray of float32
         Flux per pixel, ADU.
     weight : ndarray of float32
-        Inverse variance, ADU**-2; exactly 0 where nothing is known.
+        Inverse variance, ADU**-2; exactly 0 where there are no data.
     bmask : ndarray of int32
         Mask bits.
     seg : ndarray of int32
-        Number of the detected object, 0 for none.
+        Number of the detected object, 0 if none.
     """
 
     image: npt.NDArray[np.float32]
@@ -46,14 +46,14 @@ class Planes:
 
 @dataclass(frozen=True, slots=True)
 class BrightStars:
-    """Stars that bleed, float64 arrays of shape (n_stars,).
+    """Saturated stars that bleed; float64 arrays of shape (n_stars,).
 
     Parameters
     ----------
     x, y : ndarray
-        Zero-based position on the image, possibly outside.
+        Zero-based positions, possibly outside the image.
     mag : ndarray
-        Magnitude.
+        Magnitudes.
     """
 
     x: Floats
@@ -62,40 +62,40 @@ class BrightStars:
 
 
 def bright_stars(x: Floats, y: Floats, sources: Sources) -> BrightStars:
-    """Pick the stars that bleed.
+    """Select the stars that bleed.
 
     Parameters
     ----------
     x, y : ndarray of float64, shape (n_sources,)
         Zero-based positions on the image.
     sources : Sources
-        The sources there.
+        The sources at these positions.
 
     Returns
     -------
     BrightStars
-        Saturated stars alone.
+        The saturated stars.
     """
     bleeds = (sources.fwhm_arcsec == 0) & (sources.mag < _TRAIL_MAG)
     return BrightStars(x[bleeds], y[bleeds], sources.mag[bleeds])
 
 
 def epoch_planes(truth: Truth, stars: BrightStars, exposure: Exposure, index: int, rng: np.random.Generator) -> Planes:
-    """Turn the noiseless image of a CCD into its planes.
+    """Make the planes of a CCD image from its noiseless image.
 
     Parameters
     ----------
     truth : Truth
-        What the CCD sees; its `image` is used up.
+        Noiseless image and detections; `image` is modified in place.
     stars : BrightStars
         The stars that bleed.
     exposure : Exposure
-        Noise and CCD.
+        Noise level and CCD.
     index : int
-        Number of the epoch: 0, 3, 6 ... hold a satellite streak, 1, 3, 5 ... an edge bleed,
+        Index of the epoch: 0, 3, 6 ... have a satellite streak, 1, 3, 5 ... an edge bleed,
         4, 9, 14 ... a dead amplifier.
     rng : Generator
-        Source of chance.
+        Random number generator.
 
     Returns
     -------
@@ -153,21 +153,21 @@ def trail_size(mag: float, ccd_shape: tuple[int, int]) -> tuple[int, int]:
 
 
 def box_about(shape: tuple[int, int], x: float, y: float, half_width: float, half_height: float) -> tuple[slice, slice]:
-    """Return a box about a position, cut at the edges of the image.
+    """Return a box about a position, clipped to the image.
 
     Parameters
     ----------
     shape : tuple of int
         Rows and columns of the image.
     x, y : float
-        Zero-based middle of the box, possibly outside the image.
+        Zero-based centre of the box, possibly outside the image.
     half_width, half_height : float
-        Pixels on each side of the middle, along x and y.
+        Pixels on each side of the centre, along x and y.
 
     Returns
     -------
     rows, columns : slice
-        Empty where the box lies outside.
+        Empty if the box lies outside the image.
     """
     ny, nx = shape
     y_stop, x_stop = int(y + half_height) + 1, int(x + half_width) + 1
@@ -185,12 +185,12 @@ def _set_disc(bmask: npt.NDArray[np.int32], x: float, y: float, radius: float, b
 
 
 def _linear(shape: tuple[int, ...]) -> float:
-    """Return the size of an image over that of a whole CCD."""
+    """Return the linear size of an image relative to a whole CCD."""
     return math.sqrt(shape[0] * shape[1] / (CCD_SHAPE[0] * CCD_SHAPE[1]))
 
 
 def _paint_stars(planes: Planes, stars: BrightStars) -> None:
-    """Add haloes, bleed trails along columns, and the crosstalk of the brightest."""
+    """Add haloes, bleed trails along columns, and crosstalk from the brightest stars."""
     ny, nx = planes.image.shape
     for x, y, mag in zip(stars.x, stars.y, stars.mag, strict=True):
         if mag < _HALO_MAG:
@@ -210,7 +210,7 @@ def _paint_stars(planes: Planes, stars: BrightStars) -> None:
 
 
 def _paint_edge_bleed(planes: Planes, x: int) -> None:
-    """Flood the last rows about a column."""
+    """Add an edge bleed: charge that floods the last rows about a column."""
     ny, nx = planes.image.shape
     depth = max(6, round(30 * _linear((ny, nx))))
     box = box_about((ny, nx), x, ny - 1, nx / 14, depth)
@@ -219,7 +219,7 @@ def _paint_edge_bleed(planes: Planes, x: int) -> None:
 
 
 def _paint_columns(planes: Planes, rng: np.random.Generator) -> None:
-    """Add columns that are bad from some row on, one repaired and one suspect column."""
+    """Add columns that are bad from a random row upwards, one repaired and one suspect column."""
     ny, nx = planes.image.shape
     for k, x in enumerate(rng.integers(0, nx, max(5, round(7 * _linear((ny, nx)))))):
         box = (slice(int(rng.integers(0, ny)), ny), slice(int(x), int(x) + int(rng.integers(1, 3))))
@@ -232,14 +232,14 @@ def _paint_columns(planes: Planes, rng: np.random.Generator) -> None:
 
 
 def _paint_pixels(planes: Planes, rng: np.random.Generator) -> None:
-    """Add hot pixels and the tracks of cosmic rays."""
+    """Add hot pixels and cosmic ray tracks."""
     ny, nx = planes.image.shape
-    part = _linear((ny, nx)) ** 2
-    hot = rng.integers(0, nx * ny, max(8, round(4000 * part)))
+    relative_area = _linear((ny, nx)) ** 2
+    hot = rng.integers(0, nx * ny, max(8, round(4000 * relative_area)))
     planes.bmask.ravel()[hot] |= _BIT["BPM"]
     planes.image.ravel()[hot] += 800
     planes.weight.ravel()[hot[::2]] = 0
-    for _ in range(max(6, round(260 * part))):
+    for _ in range(max(6, round(260 * relative_area))):
         steps = np.arange(rng.integers(3, 40))
         angle = rng.uniform(0, math.pi)
         x = (rng.uniform(0, nx) + steps * math.cos(angle)).astype(np.int64)
@@ -252,7 +252,7 @@ def _paint_pixels(planes: Planes, rng: np.random.Generator) -> None:
 
 
 def _paint_streak(planes: Planes, rng: np.random.Generator) -> None:
-    """Add the trace of a satellite, straight across the CCD."""
+    """Add a satellite streak straight across the CCD."""
     ny, nx = planes.image.shape
     x0, y0 = rng.uniform(0.25, 0.75) * nx, rng.uniform(0.25, 0.75) * ny
     angle = rng.uniform(0, math.pi)
@@ -263,7 +263,7 @@ def _paint_streak(planes: Planes, rng: np.random.Generator) -> None:
 
 
 def _paint_tape_bumps(planes: Planes) -> None:
-    """Add the six marks that tape left on the back of every CCD."""
+    """Add the six tape bumps of every DECam CCD."""
     ny, nx = planes.image.shape
     for x in (0.045, 0.955):
         for y in (0.17, 0.5, 0.83):
@@ -272,7 +272,7 @@ def _paint_tape_bumps(planes: Planes) -> None:
 
 
 def _paint_edges(planes: Planes) -> None:
-    """Mark the frame of the CCD and, along its long sides, the columns next to it."""
+    """Flag the edges of the CCD and the columns next to its long edges."""
     ny, nx = planes.image.shape
     width = max(3, round(15 * _linear((ny, nx))))
     near = width + max(5, round(25 * _linear((ny, nx))))

@@ -1,4 +1,4 @@
-"""The synthetic sky: sources, and their noiseless image on a pixel grid."""
+"""Synthetic sources and their noiseless images."""
 
 import math
 from dataclasses import dataclass, fields
@@ -21,33 +21,33 @@ __all__ = [
 ]
 
 RESIDUAL_LEVEL = 2.5
-"""Mean of the residual sky of every single-epoch image, ADU.
+"""Mean residual sky of every single-epoch image, ADU.
 
-The wings of sources below the detection threshold come on top, as on a real sky: on average 0.4 ADU over
-the good single-epoch pixels of `SMALL` and 1.1 ADU of `FULL`; 0.05 and 0.14 once objects are grown by 8
-pixels.
+The wings of sources below the detection threshold add to it, as in real images: on average 0.4 ADU over
+the good single-epoch pixels of `SMALL` and 1.1 ADU over those of `FULL`, or 0.05 and 0.14 ADU once objects
+are grown by 8 pixels.
 """
 
 RESIDUAL_GRADIENT = 4.0
-"""Residual sky of the last row minus that of the first, ADU; it is linear in between."""
+"""Residual sky of the last row minus that of the first, ADU; linear in between."""
 
 Floats = npt.NDArray[np.float64]
 
-# Number counts grow as 10**(0.32 mag); the depth is set by how many sources there are
+# Number counts grow as 10**(0.32 mag); the density of sources sets the depth
 _SLOPE = 0.32
 _BRIGHTEST = 15.0
 _DES_DENSITY, _DES_DEPTH = 38.0, 24.0
 _BRIGHT_STARS = 0.05 / _DES_DENSITY
 _SHOWPIECE_MAG = 13.0
-# Moffat index; with 3.5 a power becomes three products and a square root
+# Moffat index; 3.5 reduces the power to three products and a square root
 _BETA = 3.5
-# a profile ends where it falls to this part of the noise, at latest at this radius in pixels
+# profiles are cut off at this fraction of the noise, or at this radius in pixels
 _FAINTEST, _LARGEST = 0.2, 400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Stars and galaxies, one element of each array per source, float64 of shape (n_sources,).
+    """Stars and galaxies; arrays of float64, shape (n_sources,), unless stated otherwise.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Sources:
     axis_ratio : ndarray
         Minor over major axis.
     angle : ndarray
-        Direction of the major axis on the coadd, radians from its x axis towards its y axis.
+        Angle of the major axis on the coadd, radians from its x axis towards its y axis.
     number : ndarray of int32
         Label in segmentation maps, from 1; 1 is the bright star that every tile has.
     """
@@ -84,12 +84,12 @@ class Sources:
         Returns
         -------
         Sources
-            The others are left out.
+            The selected sources.
         """
         return type(self)(**{field.name: getattr(self, field.name)[which] for field in fields(self)})
 
     def near(self, ra: float, dec: float, radius: float) -> Self:
-        """Return the sources within a radius of a position, on a flat sky.
+        """Return the sources within a radius of a position, in the flat-sky approximation.
 
         Parameters
         ----------
@@ -101,7 +101,7 @@ class Sources:
         Returns
         -------
         Sources
-            The others are left out.
+            The selected sources.
         """
         east = ((self.ra - ra + 180) % 360 - 180) * math.cos(math.radians(dec))
         return self.chosen(np.hypot(east, self.dec - dec) < radius)
@@ -109,7 +109,7 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """Noiseless drawing of the sky.
+    """Noiseless image of the sky, with its detections.
 
     Parameters
     ----------
@@ -131,27 +131,27 @@ def make_sources(
     density: float,
     showpiece: tuple[float, float],
 ) -> Sources:
-    """Strew sources over a coadd and its surroundings.
+    """Scatter sources over a coadd and its surroundings.
 
     Parameters
     ----------
     rng : Generator
-        Source of chance.
+        Random number generator.
     coadd : mapping
         WCS keywords of the coadd.
     shape : tuple of int
         Rows and columns of the coadd.
     margin : float
-        How far the sources reach beyond the coadd, pixels.
+        Extent of the sources beyond the coadd, pixels.
     density : float
-        Sources per square arcmin; the fewer, the brighter the faintest.
+        Sources per square arcmin; the lower it is, the brighter the magnitude limit.
     showpiece : tuple of float
-        Zero-based coadd x, y of the bright star that is always there.
+        Zero-based coadd x, y of the bright star that every tile has.
 
     Returns
     -------
     Sources
-        The bright star first.
+        The sources, the bright star first.
     """
     ny, nx = shape
     area = (nx + 2 * margin) * (ny + 2 * margin) * (PIXEL_ARCSEC / 60) ** 2
@@ -191,24 +191,24 @@ def draw_sources(
     sigma: float,
     threshold: float,
 ) -> Truth:
-    """Draw the sources on a pixel grid and detect them there.
+    """Draw sources on a pixel grid and detect them.
 
     Parameters
     ----------
     shape : tuple of int
         Rows and columns of the grid.
     x, y : ndarray of float64, shape (n_sources,)
-        Zero-based positions on the grid; they may lie outside.
+        Zero-based positions, possibly outside the grid.
     sources : Sources
-        Their magnitudes and shapes; `angle` from the grid's x axis.
+        Magnitudes and shapes; `angle` is measured from the grid's x axis.
     magzp : float
         Magnitude of a source of 1 ADU.
     fwhm : float
         Seeing, pixels.
     sigma : float
-        Noise per pixel, ADU; it decides how far the profiles are drawn.
+        Noise per pixel, ADU; sets how far the profiles are drawn.
     threshold : float
-        Flux per pixel above which a pixel belongs to an object, ADU.
+        Detection threshold, ADU per pixel.
 
     Returns
     -------
@@ -253,7 +253,7 @@ def _draw_moffats(
     reach: Floats,
     number: npt.NDArray[np.int32],
 ) -> None:
-    """Add elliptical Moffat profiles of index 3.5; `label` names the brightest at each pixel."""
+    """Add elliptical Moffat profiles of index 3.5; `label` is the number of the brightest source at each pixel."""
     ny, nx = image.shape
     for k in range(x.size):
         cosine, sine = math.cos(angle[k]) / scale[k], math.sin(angle[k]) / scale[k]
@@ -276,7 +276,7 @@ def _draw_moffats(
 
 
 def residual_sky(shape: tuple[int, int]) -> npt.NDArray[np.float32]:
-    """Return the sky that was left in every single-epoch image when its sky was subtracted.
+    """Return the residual sky that background subtraction left in every single-epoch image.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A synthetic DECam exposure as its image headers tell of it."""
+"""Synthetic DECam exposures and their header cards."""
 
 import math
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from .decam import Cards
 __all__ = ["AMP_B_VARIANCE", "Exposure", "amplifiers", "exposure_cards"]
 
 AMP_B_VARIANCE = 1 / 1.03
-"""Sky variance of amplifier B over that of amplifier A, in ADU squared."""
+"""Ratio of the sky variance of amplifier B to that of amplifier A, both in ADU squared."""
 
 _MJD_EPOCH = datetime(1858, 11, 17)
-# after this hour UT a Chilean night has the date of its own evening, before it that of the day before
+# an exposure before this hour UT belongs to the night that began on the previous date
 _NOON_UT = 14
 
 _FILTERS = {
@@ -24,14 +24,14 @@ _FILTERS = {
     "Y": "Y DECam c0005 10095.0 1130.0",
 }
 
-# the focal plane's rows: first ccdnum of the row, and the number of its first slot
+# southern rows of the focal plane: number in DETPOS of the first CCD of the row, by its ccdnum
 _SOUTH_ROWS = {1: 29, 4: 25, 8: 20, 14: 14, 19: 8, 25: 1}
 _LAST_SOUTH = 31
 
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """What the header of one CCD image says about how it was taken.
+    """Observing conditions of one CCD image.
 
     Parameters
     ----------
@@ -40,13 +40,13 @@ class Exposure:
     band : str
         Band.
     date_obs : datetime
-        Start of the exposure, UTC, without time zone.
+        Start of the exposure, UTC, as a naive datetime.
     magzp : float
         Magnitude of a source of 1 ADU.
     fwhm : float
         Seeing, pixels.
     skybrite : float
-        Sky level that was subtracted, ADU.
+        Subtracted sky level, ADU.
     sigma : float
         Sky noise of amplifier A, ADU; the variance of amplifier B is `AMP_B_VARIANCE` times that of A.
     airmass : float
@@ -65,13 +65,13 @@ class Exposure:
 
     @property
     def nite(self) -> int:
-        """The night as YYYYMMDD, dated by its evening."""
+        """Date of the night's evening as YYYYMMDD."""
         evening = self.date_obs - timedelta(days=int(self.date_obs.hour < _NOON_UT))
         return int(evening.strftime("%Y%m%d"))
 
 
 def exposure_cards(exposure: Exposure, shape: tuple[int, int]) -> Cards:
-    """Return what the survey's image headers say about an exposure.
+    """Return the image header cards that describe an exposure.
 
     Parameters
     ----------
@@ -83,8 +83,8 @@ def exposure_cards(exposure: Exposure, shape: tuple[int, int]) -> Cards:
     Returns
     -------
     mapping
-        NITE is a number for even and text for odd exposures, as both occur; the amplifiers change
-        sides between the southern and the northern half of the focal plane.
+        NITE is a number for even and a string for odd exposures, since both occur; amplifiers A and B swap
+        sides between the southern and northern halves of the focal plane.
     """
     ny, nx = shape
     a, b = (f"[{s.start + 1}:{s.stop},1:{ny}]" for s in amplifiers(exposure.ccdnum, nx))
@@ -112,7 +112,7 @@ def exposure_cards(exposure: Exposure, shape: tuple[int, int]) -> Cards:
 
 
 def amplifiers(ccdnum: int, nx: int) -> tuple[slice, slice]:
-    """Return the columns that amplifiers A and B of a CCD read.
+    """Return the columns read by amplifiers A and B of a CCD.
 
     Parameters
     ----------
@@ -124,14 +124,15 @@ def amplifiers(ccdnum: int, nx: int) -> tuple[slice, slice]:
     Returns
     -------
     a, b : slice
-        Half of the columns each, as in DES images: A is the high half of southern CCDs, the low one of northern.
+        Half of the columns each, as in DES images: A reads the high half of southern CCDs and the low half of
+        northern ones.
     """
     low, high = slice(0, nx // 2), slice(nx // 2, nx)
     return (high, low) if ccdnum <= _LAST_SOUTH else (low, high)
 
 
 def _detpos(ccdnum: int) -> str:
-    """Return the name of a CCD's place in the focal plane."""
+    """Return the name of a CCD's position in the focal plane, such as ``S29``."""
     if ccdnum > _LAST_SOUTH:
         return f"N{ccdnum - _LAST_SOUTH}"
     first = max(row for row in _SOUTH_ROWS if row <= ccdnum)

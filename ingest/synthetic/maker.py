@@ -1,8 +1,8 @@
-"""The maker of synthetic tiles: survey files with a sky that is known.
+"""Maker of synthetic tiles.
 
-A tile has the layout, headers and compression of the Dark Energy Survey and real DECam astrometry.
-One list of sources lies under the coadd and all epochs, and every single-epoch image has a residual sky
-of `RESIDUAL_LEVEL` with a slope of `RESIDUAL_GRADIENT`; ``*_sky_truth.json`` beside each info file says so.
+A tile has the file layout, headers and compression of the Dark Energy Survey and real DECam astrometry.
+The coadd and all epochs show the same sources, and every single-epoch image has a residual sky of
+`RESIDUAL_LEVEL` with a gradient of `RESIDUAL_GRADIENT`, recorded in ``*_sky_truth.json`` beside each info file.
 """
 
 import math
@@ -51,7 +51,7 @@ __all__ = [
 ]
 
 SCAMP_SHIFT = 0.02
-"""Distance between the solutions of the image header and of the SCAMP header, pixels."""
+"""Offset between the WCS solutions of the image header and of the SCAMP header, pixels."""
 
 # electrons per ADU, and readout noise in ADU squared
 _GAIN, _READ_VARIANCE = 4.0, 4.0
@@ -59,7 +59,7 @@ _FIRST_NIGHT = datetime(2016, 10, 1, 2, 10)
 _COADD_SIGMA, _COADD_FWHM, _COADD_MAGZP = 2.2, 4.2, 30.0
 # detection thresholds in units of the noise; the coadd's is that of DES Y6
 _COADD_THRESHOLD, _EPOCH_THRESHOLD = 0.8, 1.5
-# the inner part of each axis of the coadd that is the tile's own
+# fraction of each coadd axis, about the centre, in the tile's unique region
 _UNIQUE = 0.9
 
 
@@ -69,14 +69,14 @@ def make_tile(folder: Path, spec: TileSpec = SMALL) -> list[Path]:
     Parameters
     ----------
     folder : Path
-        The MEDS_DIR; the tile's files go to `spec.campaign` in it and replace those of the same name.
+        The MEDS_DIR; files go to its folder `spec.campaign`, where they replace those of the same name.
     spec : TileSpec
-        What to make. The same `spec` gives the same pixels.
+        Specification of the tile. The same `spec` gives the same pixels.
 
     Returns
     -------
     list of Path
-        The info files, one per band. They are written last: where one exists, its tile is whole.
+        The info files, one per band. They are written last: if one exists, its tile is complete.
     """
     tile = _Tile.of(Path(folder), spec)
     bands = [_Band(CoaddFiles(spec.campaign, spec.tilename, band), k) for k, band in enumerate(spec.bands)]
@@ -93,7 +93,7 @@ def make_tile(folder: Path, spec: TileSpec = SMALL) -> list[Path]:
 
 @dataclass(frozen=True, slots=True)
 class _Tile:
-    """What all images of a tile share: place, specification, coadd WCS, sky."""
+    """Data shared by all images of a tile."""
 
     folder: Path
     spec: TileSpec
@@ -102,10 +102,10 @@ class _Tile:
 
     @classmethod
     def of(cls, folder: Path, spec: TileSpec) -> Self:
-        """Strew the sources over the tile and as far beyond as its CCDs reach."""
+        """Scatter sources over the tile and as far beyond as its CCDs reach."""
         ny, nx = spec.coadd_shape
         wcs = coadd_wcs_cards(spec.ra, spec.dec, spec.coadd_shape)
-        # off the centre, but on the first epoch, whose rows run along the coadd's x axis
+        # off the centre, but on the first epoch, whose columns run along the coadd's x axis
         bright_x = nx / 2 + min(0.12 * spec.ccd_shape[0], 0.2 * nx)
         bright_y = ny / 2 - min(0.15 * spec.ccd_shape[1], 0.2 * ny)
         margin = math.hypot(*spec.ccd_shape) / 2 + 64
@@ -116,17 +116,17 @@ class _Tile:
 
 @dataclass(frozen=True, slots=True)
 class _Band:
-    """One band of a tile: its files, and its number among the bands."""
+    """Files and index of one band of a tile."""
 
     files: CoaddFiles
     number: int
 
 
 def _make_coadds(tile: _Tile, bands: Sequence[_Band]) -> list[dict[str, Any]]:
-    """Make the coadd of each band, and return its part of the info file."""
+    """Make the coadd of each band and return its part of the info file."""
     spec, sources = tile.spec, tile.sources
     x, y = sky_to_pixel(tile.wcs, sources.ra, sources.dec)
-    # one drawing for all bands: the survey detects on the sum of r, i and z
+    # one image for all bands, since the survey detects on the sum of r, i and z
     truth = draw_sources(
         spec.coadd_shape,
         x,
@@ -150,7 +150,7 @@ def _make_coadds(tile: _Tile, bands: Sequence[_Band]) -> list[dict[str, Any]]:
 
 
 def _make_epoch(tile: _Tile, band: _Band, index: int) -> tuple[Exposure, dict[str, Any]]:
-    """Make the files of one CCD image, and return its entry in the info file as well."""
+    """Make the files of one CCD image; return its exposure and its entry in the info file."""
     spec = tile.spec
     rng = np.random.default_rng([spec.seed, 1, band.number, index])
     exposure, wcs = _observe(tile, band, index, rng)
@@ -187,7 +187,7 @@ def _make_epoch(tile: _Tile, band: _Band, index: int) -> tuple[Exposure, dict[st
 
 
 def _observe(tile: _Tile, band: _Band, index: int, rng: np.random.Generator) -> tuple[Exposure, Cards]:
-    """Decide when, where and in what conditions an epoch is taken."""
+    """Choose the time, pointing and observing conditions of an epoch."""
     spec = tile.spec
     ny, nx = spec.coadd_shape
     count = band.number * spec.n_epochs + index
@@ -219,14 +219,14 @@ def _first_expnum(spec: TileSpec) -> int:
 
 
 def _centre(wcs: Cards, shape: tuple[int, int]) -> tuple[float, float]:
-    """Return ra and dec, degrees, of the middle of an image."""
+    """Return ra and dec of the centre of an image, degrees."""
     ny, nx = shape
     ra, dec = pixel_to_sky(wcs, np.array([(nx - 1) / 2]), np.array([(ny - 1) / 2]))
     return float(ra[0]), float(dec[0])
 
 
 def _reach_degrees(shape: tuple[int, int]) -> float:
-    """Return how far from an image's centre a star may lie whose halo touches the image."""
+    """Return the largest distance from an image's centre at which a star's halo touches the image."""
     return (math.hypot(*shape) / 2 + 400) * PIXEL_ARCSEC / 3600
 
 
@@ -241,7 +241,7 @@ def _image_planes(
 
 
 def _unique_region(spec: TileSpec) -> dict[str, Any]:
-    """Return the limits of the tile's own part of the sky, as the info file has them."""
+    """Return the limits of the tile's unique region, as in the info file."""
     ny, nx = spec.coadd_shape
     half_dec = _UNIQUE / 2 * ny * PIXEL_ARCSEC / 3600
     half_ra = _UNIQUE / 2 * nx * PIXEL_ARCSEC / 3600 / math.cos(math.radians(spec.dec))

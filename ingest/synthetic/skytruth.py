@@ -1,4 +1,4 @@
-"""What is known of the sky of a synthetic band's epochs."""
+"""Known residual sky and noise of a synthetic band's epochs."""
 
 import json
 import math
@@ -13,7 +13,7 @@ __all__ = ["write_truth"]
 
 
 def _sky_truth(exposures: Sequence[Exposure]) -> dict[str, Any]:
-    """Return the residual sky that a band's epochs have, and their noise.
+    """Return the residual sky and the noise of a band's epochs.
 
     Parameters
     ----------
@@ -23,14 +23,14 @@ def _sky_truth(exposures: Sequence[Exposure]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``residual_level``: at the middle of every CCD. ``residual_gradient_x``, ``residual_gradient_y``: last
-        column minus first, last row minus first; in between it is linear. ``correlation``: of the noise of
-        neighbouring pixels. Per epoch ``noise_amp_a``, ``noise_amp_b``: standard deviation of the noise of either
-        amplifier half; that of each pixel is 1 / sqrt(weight). All in ``unit``.
+        ``residual_level``: at the centre of every CCD. ``residual_gradient_x``, ``residual_gradient_y``: last
+        column minus first, last row minus first; linear in between. ``correlation``: of the noise of adjacent
+        pixels. Per epoch ``noise_amp_a``, ``noise_amp_b``: standard deviation of the noise in each amplifier
+        half; that of a pixel is 1 / sqrt(weight). All levels are in ``unit``.
 
     Notes
     -----
-    The wings of sources come on top, as on a real sky: see `RESIDUAL_LEVEL`.
+    The wings of sources add to the residual sky, see `RESIDUAL_LEVEL`.
     """
     return {
         "unit": "ADU",
@@ -51,12 +51,12 @@ def _sky_truth(exposures: Sequence[Exposure]) -> dict[str, Any]:
 
 
 def write_truth(path: Path, exposures: Sequence[Exposure]) -> None:
-    """Write what is known to a JSON file.
+    """Write the known sky of a band's epochs to a JSON file.
 
     Parameters
     ----------
     path : Path
-        The file; its folder is made.
+        Output file; its folder is created.
     exposures : sequence of Exposure
         The epochs.
     """

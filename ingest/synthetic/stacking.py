@@ -1,4 +1,4 @@
-"""The planes of a synthetic coadd."""
+"""Planes of a synthetic coadd."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,32 +11,32 @@ __all__ = ["coadd_planes"]
 
 _NO_DATA = DES_Y6.coadd["NO_DATA"]
 
-# rows whose noise is drawn at once: a full-size coadd has 400 MB per plane
+# rows of noise drawn at a time: a plane of a full-size coadd takes 400 MB
 _STRIP = 1000
 _N_LAYERS = 6
-# depth that a pixel has even where all layers have a gap, so that the gaps are the ones listed
+# minimum depth where all layers have a gap, so that only the boxes of `_gaps` lack data
 _LEAST_DEPTH = 0.1
-# pixels by which the survey's mask reaches beyond a gap
+# pixels by which the survey's mask extends beyond a gap
 _GROWN = 3
 
 
 def coadd_planes(
     truth: Truth, stars: BrightStars, sigma: float, ccd_shape: tuple[int, int], rng: np.random.Generator
 ) -> Planes:
-    """Turn the noiseless image of a coadd into its planes.
+    """Make the planes of a coadd from its noiseless image.
 
     Parameters
     ----------
     truth : Truth
-        What the coadd sees; it is left as it is.
+        Noiseless image and detections, not modified.
     stars : BrightStars
         The stars that bleed.
     sigma : float
         Typical noise per pixel, ADU.
     ccd_shape : tuple of int
-        Rows and columns of the CCDs that were stacked; rows run along the coadd's x axis.
+        Rows and columns of the stacked CCDs, whose columns run along the coadd's x axis.
     rng : Generator
-        Source of chance.
+        Random number generator.
 
     Returns
     -------
@@ -68,7 +68,7 @@ def coadd_planes(
 
 
 def _cut(planes: Planes, box: tuple[slice, slice]) -> None:
-    """Leave a box of a coadd without data; the mask reaches beyond it."""
+    """Remove the data in a box of a coadd; the mask extends beyond it."""
     planes.weight[box] = 0
     planes.image[box] = 0
     grown = tuple(slice(max(0, side.start - _GROWN), side.stop + _GROWN) for side in box)
@@ -76,7 +76,7 @@ def _cut(planes: Planes, box: tuple[slice, slice]) -> None:
 
 
 def _gaps(shape: tuple[int, int]) -> list[tuple[slice, slice]]:
-    """Return the boxes of a coadd that no exposure reached: two chip gaps, one corner."""
+    """Return the boxes of a coadd without data: two chip gaps and one corner."""
     ny, nx = shape
     wide, high = max(4, nx // 150), max(4, ny // 150)
     return [
@@ -87,7 +87,7 @@ def _gaps(shape: tuple[int, int]) -> list[tuple[slice, slice]]:
 
 
 def _coverage(shape: tuple[int, int], ccd_shape: tuple[int, int], rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """Return the summed depth of layers of CCDs with gaps between them, about 1; never 0."""
+    """Return the relative depth of stacked layers of CCDs with gaps, about 1 and never 0."""
     gap = max(2, ccd_shape[1] // 20)
     rows, columns = [], []
     for _ in range(_N_LAYERS):

@@ -1,4 +1,4 @@
-"""The files of a synthetic tile, laid out, packed and listed as in the Dark Energy Survey."""
+"""Files of a synthetic tile, with the layout, compression and info files of the Dark Energy Survey."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -44,12 +44,12 @@ class Plane:
 
 @dataclass(frozen=True, slots=True)
 class CoaddFiles:
-    """Where the files of one tile and band lie, relative to the MEDS_DIR.
+    """File paths of one tile and band, relative to the MEDS_DIR.
 
     Parameters
     ----------
     campaign, tilename, band : str
-        What the tile belongs to and is called.
+        Campaign folder, tile and band.
     """
 
     campaign: str
@@ -64,12 +64,12 @@ class CoaddFiles:
 
     @property
     def truth(self) -> str:
-        """What is known of the sky of its epochs, beside the info file."""
+        """The known sky of the epochs, beside the info file."""
         return f"{self.campaign}/pizza_cutter_info/{self.tilename}_{self.band}_sky_truth.json"
 
     @property
     def sources(self) -> str:
-        """The folder of everything that belongs to the band."""
+        """The folder of all files of the band."""
         return f"{self.campaign}/{self.tilename}/sources-{self.band}"
 
     def product(self, kind: str, ending: str) -> str:
@@ -78,14 +78,14 @@ class CoaddFiles:
         Parameters
         ----------
         kind : str
-            Its folder.
+            Kind of product, the name of its folder.
         ending : str
-            How its name ends.
+            End of the file name.
 
         Returns
         -------
         str
-            Relative to the MEDS_DIR.
+            Path relative to the MEDS_DIR.
         """
         name = f"{self.tilename}_r0001p01_{ending}"
         return f"{self.sources}/{self._attempt}/{kind}/{name}"
@@ -101,11 +101,11 @@ class CoaddFiles:
 
     @property
     def seg(self) -> str:
-        """The segmentation map, not packed."""
+        """The segmentation map, uncompressed."""
         return self.product("seg", f"{self.band}_segmap.fits")
 
     def entry(self, shape: tuple[int, int], pfw_attempt_id: int) -> dict[str, Any]:
-        """Return what the info file says about the coadd's own files.
+        """Return the coadd's part of the info file.
 
         Parameters
         ----------
@@ -123,21 +123,21 @@ class CoaddFiles:
         return {
             **_plane_entry(self.image, shape, filename),
             "band": self.band,
-            "cat_path": _stored(self.product("cat", f"{self.band}_cat.fits")),
+            "cat_path": _meds_path(self.product("cat", f"{self.band}_cat.fits")),
             "magzp": 30.0,
             "path": f"{self._attempt}/coadd",
             "pfw_attempt_id": pfw_attempt_id,
-            "psf_path": _stored(self.product("psf", f"{self.band}_psfcat.psf")),
+            "psf_path": _meds_path(self.product("psf", f"{self.band}_psfcat.psf")),
             "scale": 1.0,
             "seg_ext": "sci",
-            "seg_path": _stored(self.seg),
+            "seg_path": _meds_path(self.seg),
             "tilename": self.tilename,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class EpochFiles:
-    """Where the files of one CCD image lie, relative to the MEDS_DIR.
+    """File paths of one CCD image, relative to the MEDS_DIR.
 
     Parameters
     ----------
@@ -182,7 +182,7 @@ class EpochFiles:
         return self.coadd.product("aux", f"{self._name}_scamp.ohead")
 
     def entry(self, shape: tuple[int, int], pfw_attempt_id: int, has_head: bool) -> dict[str, Any]:
-        """Return what the info file says about the CCD image; there is no ``seg_ext``.
+        """Return the CCD image's entry in the info file; as in the survey it has no ``seg_ext``.
 
         Parameters
         ----------
@@ -199,57 +199,57 @@ class EpochFiles:
             Keys and values of the YAML file.
         """
         magzp = self.exposure.magzp
-        head = {"head_path": _stored(self.head)} if has_head else {}
+        head = {"head_path": _meds_path(self.head)} if has_head else {}
         return {
             **_plane_entry(self.image, shape, f"{self._name}_r0001p01_immasked.fits"),
             **head,
             "band": self.coadd.band,
             "bkg_ext": "sci",
-            "bkg_path": _stored(self.bkg),
+            "bkg_path": _meds_path(self.bkg),
             "ccdnum": self.exposure.ccdnum,
             "expnum": self.exposure.expnum,
             "magzp": magzp,
             "path": f"{self._attempt}/red/immask",
             "pfw_attempt_id": pfw_attempt_id,
-            "psf_path": _stored(self._product("psf", "psfexcat.psf")),
+            "psf_path": _meds_path(self._product("psf", "psfexcat.psf")),
             "scale": 10 ** (0.4 * (30 - magzp)),
-            "seg_path": _stored(self.seg),
+            "seg_path": _meds_path(self.seg),
             "tilename": self.coadd.tilename,
         }
 
 
-def _stored(path: str) -> str:
-    """Return a path as info files have it."""
+def _meds_path(path: str) -> str:
+    """Return a path as written in info files."""
     return f"$MEDS_DIR/{path}"
 
 
 def _plane_entry(image: str, shape: tuple[int, int], filename: str) -> dict[str, Any]:
-    """Return what info files say about an image, be it a coadd or a CCD."""
-    stored = _stored(image)
+    """Return the info file's keys that coadds and CCD images share."""
+    image_path = _meds_path(image)
     return {
         "bmask_ext": "msk",
-        "bmask_path": stored,
+        "bmask_path": image_path,
         "compression": ".fz",
         "filename": filename,
         "image_ext": "sci",
         "image_flags": 0,
-        "image_path": stored,
+        "image_path": image_path,
         "image_shape": list(shape),
         "position_offset": 1,
         "weight_ext": "wgt",
-        "weight_path": stored,
+        "weight_path": image_path,
     }
 
 
 def write_packed(path: Path, planes: Sequence[Plane]) -> None:
-    """Write compressed extensions as fpack does in the survey.
+    """Write compressed extensions as the survey does with fpack.
 
     Parameters
     ----------
     path : Path
-        The file; its folder is made.
+        Output file; its folder is created.
     planes : sequence of Plane
-        The extensions, after an empty primary. Floating-point pixels are quantised to a sixteenth
+        The extensions, after an empty primary HDU. Floating-point pixels are quantised to a sixteenth
         of the noise by SUBTRACTIVE_DITHER_2, which keeps exact zeros.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -268,14 +268,14 @@ def write_packed(path: Path, planes: Sequence[Plane]) -> None:
 
 
 def write_plain(path: Path, plane: Plane) -> None:
-    """Write one extension uncompressed, after an empty primary.
+    """Write one uncompressed extension, after an empty primary HDU.
 
     Parameters
     ----------
     path : Path
-        The file; its folder is made.
+        Output file; its folder is created.
     plane : Plane
-        The extension; its `codec` is not used.
+        The extension; its `codec` is ignored.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with fitsio.FITS(os.fspath(path), "rw", clobber=True) as fits:
@@ -288,14 +288,14 @@ def _records(cards: Cards) -> list[dict[str, Any]]:
 
 
 def write_info(path: Path, info: Mapping[str, Any]) -> None:
-    """Write an info file that is whole as soon as it can be seen.
+    """Write an info file atomically.
 
     Parameters
     ----------
     path : Path
-        The file; its folder is made.
+        Output file; its folder is created.
     info : mapping
-        What it shall hold.
+        Contents of the file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.tmp")

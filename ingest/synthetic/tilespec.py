@@ -1,4 +1,4 @@
-"""The specification of a synthetic tile."""
+"""Specification of a synthetic tile."""
 
 import math
 import re
@@ -15,7 +15,7 @@ _HIGHEST_DEC = 85.0
 
 @dataclass(frozen=True, slots=True)
 class TileSpec:
-    """What a synthetic tile shall be.
+    """Specification of a synthetic tile.
 
     Parameters
     ----------
@@ -25,23 +25,23 @@ class TileSpec:
         Bands, each with its own exposures of the same sky.
     n_epochs : int
         Single-epoch images per band: the first near the tile's centre, the second half off its western
-        edge, the others at random inside.
+        edge, the others at random positions.
     coadd_shape, ccd_shape : tuple of int
         Rows and columns of the coadd and of a CCD image, at least 64 each. A CCD image smaller than
         4096 x 2048 shows the middle of a CCD.
     ra, dec : float
         Centre of the coadd, degrees; ra from 0 to 360, dec from -85 to 85.
     seed : int
-        Where chance starts. Exposure numbers follow from it, so that tiles of different seeds share none.
+        Random seed. Exposure numbers follow from it, so that tiles of different seeds share none.
     campaign : str
         Name of the folder that holds the tile.
     density : float
-        Sources per square arcmin; the fewer, the brighter the faintest. Deep DES coadds have 38.
+        Sources per square arcmin; the lower it is, the brighter the magnitude limit. Deep DES coadds have 38.
 
     Raises
     ------
     UsageError
-        If a value is out of its range or a name holds other characters than letters, digits and ``_+-.``.
+        If a value is out of range, or a name has characters other than letters, digits and ``_+-.``.
     """
 
     tilename: str = "DES0131-3206"
@@ -60,8 +60,10 @@ class TileSpec:
         sides = (*self.coadd_shape, *self.ccd_shape)
         too_large = any(n > limit for n, limit in zip(self.ccd_shape, CCD_SHAPE, strict=True))
         checks = {
-            "tilename, campaign and bands must be plain names": all(re.fullmatch(r"[\w+.-]+", name) for name in names),
-            "bands must be given, each once": 0 < len(self.bands) == len(set(self.bands)),
+            "tilename, campaign and bands must be letters, digits and _+-.": all(
+                re.fullmatch(r"[\w+.-]+", name) for name in names
+            ),
+            "bands must not be empty or repeated": 0 < len(self.bands) == len(set(self.bands)),
             "n_epochs must be at least 1": self.n_epochs >= 1,
             f"shapes must be at least {_LEAST_SIDE} pixels a side": min(sides) >= _LEAST_SIDE,
             f"ccd_shape must be within {CCD_SHAPE}": not too_large,
@@ -76,7 +78,7 @@ class TileSpec:
 
 
 SMALL = TileSpec()
-"""A tile that is made in seconds."""
+"""A small tile, made in seconds."""
 
 FULL = TileSpec(bands=("r",), n_epochs=8, coadd_shape=(10000, 10000), ccd_shape=CCD_SHAPE, density=38.0)
-"""A tile of the survey's size."""
+"""A full-size tile, as in the survey."""
