@@ -1,5 +1,5 @@
-# What people and CI run here. Every target sets up what it needs by itself, on a fresh machine too: a virtual
-# environment in .venv, filled again only when pyproject.toml or constraints.txt has changed.
+# The commands that developers and CI run. Each target first sets up what it needs, even on a fresh machine: a virtual
+# environment in .venv, updated only when pyproject.toml or constraints.txt has changed.
 
 PYTHON ?= python3
 ARGS   ?=
@@ -7,13 +7,13 @@ ARGS   ?=
 VENV := .venv
 BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip --quiet --disable-pip-version-check
-# The build constraint holds for esutil, which pip compiles, as well.
+# pip compiles esutil, so its build dependencies are constrained too.
 INSTALL := $(PIP) install --constraint constraints.txt --build-constraint constraints.txt
 
-# The whole suite is run by many processes: what one of them has compiled the next should find.
+# The suite starts many processes; each should find the bytecode that an earlier one compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
-# One process more than cores, as tests wait for servers, browsers and disks; see tests/conftest.py.
+# One more process than cores, because tests wait for servers, browsers and disks; see tests/conftest.py.
 PYTEST := $(BIN)/pytest --numprocesses auto --no-loadscope-reorder
 
 CODE := benchmarks cli demo.py ingest query schema
@@ -27,39 +27,39 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: demo
-demo: $(VENV)/demo-installed ## Make a small synthetic tile, ingest it, query it, draw it (ARGS: where to)
+demo: $(VENV)/demo-installed ## Make a small synthetic tile, ingest, query and draw it (ARGS: output folder)
 	$(BIN)/goodpix demo $(ARGS)
 
 .PHONY: test
-test: $(VENV)/dev-installed ## Run the tests (ARGS: passed to pytest)
+test: $(VENV)/dev-installed ## Run the tests (ARGS: pytest options)
 	$(PYTEST) $(ARGS)
 
 .PHONY: test-quick
-test-quick: $(VENV)/dev-installed ## Run the tests that need no server, browser or cluster, in about a minute (ARGS: passed to pytest)
+test-quick: $(VENV)/dev-installed ## Run the tests that need no server, browser or cluster: about a minute (ARGS: pytest options)
 	$(PYTEST) --numprocesses $$(nproc) -m 'not server and not slow' tests/unit tests/property tests/integration/test_known_tiles.py $(ARGS)
 
 .PHONY: stress
-stress: $(VENV)/dev-installed ## Run the tests of faults with 50 kills in the place of 10, in some minutes (ARGS: passed to pytest)
+stress: $(VENV)/dev-installed ## Run the fault tests with 50 kills instead of 10: some minutes (ARGS: pytest options)
 	GOODPIX_TEST_KILLS=50 $(PYTEST) --timeout 3600 tests/faults $(ARGS)
 
 .PHONY: bench
-bench: $(VENV)/dev-installed ## Measure against the peers on full-size tiles, in a quarter of an hour (ARGS: passed on)
+bench: $(VENV)/dev-installed ## Benchmark against the peers on full-size tiles: a quarter of an hour (ARGS: options)
 	$(BIN)/python -m benchmarks $(ARGS)
 
 .PHONY: bench-quick
-bench-quick: $(VENV)/dev-installed ## The same with fewer repeats, on one smaller tile, in two minutes
+bench-quick: $(VENV)/dev-installed ## Benchmark with fewer repeats on one smaller tile: two minutes (ARGS: options)
 	$(BIN)/python -m benchmarks --quick $(ARGS)
 
 .PHONY: bench-survey
-bench-survey: $(VENV)/dev-installed ## Ask a synthetic catalogue of 8 million epochs, in an hour or two (ARGS: --scale 0.01 for less)
+bench-survey: $(VENV)/dev-installed ## Benchmark queries on a synthetic catalogue of 8 million epochs: one to two hours (ARGS: --scale 0.01 for less)
 	$(BIN)/python -m benchmarks.survey $(ARGS)
 
 .PHONY: bench-scale
-bench-scale: $(VENV)/dev-installed ## Measure what 50,000 tiles cost besides reading images, in some ten minutes
+bench-scale: $(VENV)/dev-installed ## Benchmark 50,000 tiles apart from reading their images: ten minutes (ARGS: options)
 	$(BIN)/python -m benchmarks.scale $(ARGS)
 
 .PHONY: check
-check: check-format check-lint check-types check-layers check-docstrings ## Check everything but the tests
+check: check-format check-lint check-types check-layers check-docstrings ## Run every check except the tests
 
 .PHONY: check-format
 check-format: $(VENV)/dev-installed
@@ -69,8 +69,8 @@ check-format: $(VENV)/dev-installed
 check-lint: $(VENV)/dev-installed
 	$(BIN)/ruff check .
 
-# mypy names a module after the folders it lies in, and here one of them is the checkout, whatever it is called.
-# So it looks at the checkout through a link with the package's name; the tests are then modules of their own, too.
+# mypy names modules after their folders, and the checkout may have any name: so mypy sees it through a symbolic link
+# named goodpix, under which the tests are modules too.
 .PHONY: check-types
 check-types: $(VENV)/dev-installed
 	mkdir -p $(VENV)/checkout
@@ -87,20 +87,20 @@ check-docstrings: $(VENV)/dev-installed
 	find $(CODE) -name '*.py' -not -path '*/migrations/*' -exec $(BIN)/numpydoc lint {} +
 
 .PHONY: format
-format: $(VENV)/dev-installed ## Format the code, and mend what ruff can mend
+format: $(VENV)/dev-installed ## Format the code and apply ruff's automatic fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 .PHONY: wheel
-wheel: $(VENV)/dev-installed ## Build the wheel and the source archive into dist/
+wheel: $(VENV)/dev-installed ## Build the wheel and the source archive in dist/
 	$(BIN)/pyproject-build
 
 .PHONY: clean
-clean: ## Remove the virtual environment, caches and what was built
+clean: ## Remove the virtual environment, caches and build products
 	rm -rf $(VENV) build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
-# esutil has no wheel, so it takes a C++ compiler and Python's headers; Debian packs those and venv apart from Python.
+# esutil has no wheel: it needs a C++ compiler and Python's headers, which Debian packages separately, as it does venv.
 .PHONY: system-packages
 system-packages:
 	@set -e; python=$(notdir $(PYTHON)); missing=; \
@@ -116,7 +116,7 @@ system-packages:
 	    apt-get -qq update; \
 	    DEBIAN_FRONTEND=noninteractive apt-get -qq install --no-install-recommends $$missing; \
 	else \
-	    echo "goodpix needs$$missing: install what provides these, then try again" >&2; \
+	    echo "goodpix needs$$missing: install them, then try again" >&2; \
 	    exit 1; \
 	fi
 
@@ -124,7 +124,7 @@ $(VENV)/made: | system-packages
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"goodpix needs Python 3.11\
 	 or newer, $(PYTHON) is {v[0]}.{v[1]}: try make PYTHON=python3.12")'
 	$(PYTHON) -m venv --clear $(VENV)
-	$(PIP) install --upgrade 'pip>=25.3' # older ones know no dependency groups or build constraints
+	$(PIP) install --upgrade 'pip>=25.3' # older versions lack dependency groups or build constraints
 	touch $@
 
 $(VENV)/demo-installed: pyproject.toml constraints.txt | $(VENV)/made
