@@ -1,1 +1,1 @@
-"""How fast and how small goodpix is, each question against a named peer: ``python -m benchmarks``."""
+"""Benchmarks of speed and size against named peers: ``python -m benchmarks``."""

@@ -19,14 +19,14 @@ from .tiles import TileNotMadeError, other_tile, own_tile
 __all__ = ["main"]
 
 _FOLDER = Path(__file__).resolve().parents[1] / "build" / "benchmarks"
-# A quarter of the pixels, half of the epochs.
+# A quarter of the pixels and half of the epochs of a full-size tile.
 _QUICK = replace(FULL, n_epochs=4, coadd_shape=(5000, 5000), ccd_shape=(2048, 2048))
 
 
 def main() -> int:
-    """Ask the questions, print a table and write JSON; return the exit status.
+    """Run the benchmarks, print a table and write JSON; return the exit status.
 
-    A goal that is not reached is no error: the table says so. What fails or gives a wrong answer is one.
+    A missed goal is marked in the table and is not an error; a failed program or a wrong answer is.
     """
     options = _parse()
     started = time.monotonic()
@@ -48,23 +48,25 @@ def main() -> int:
     if options.output is not None:
         options.output.write_text(as_json(results, machine))
         _say(f"wrote {options.output}")
-    _say(f"all: {time.monotonic() - started:.0f} s")
+    _say(f"total: {time.monotonic() - started:.0f} s")
     return status
 
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure goodpix against its peers.")
-    parser.add_argument("--quick", action="store_true", help="fewer repeats, one small tile of few epochs: two minutes")
+    parser.add_argument("--quick", action="store_true", help="fewer repeats, on one smaller tile: two minutes")
     parser.add_argument(
-        "--folder", type=Path, default=_FOLDER, help="where tiles are kept, made if missing (default: %(default)s)"
+        "--folder", type=Path, default=_FOLDER, help="folder of tiles, which are made if missing (default: %(default)s)"
     )
-    parser.add_argument("--only", nargs="+", choices=QUESTIONS, metavar="NAME", help=f"of {', '.join(QUESTIONS)}")
-    parser.add_argument("--output", type=Path, metavar="FILE.json", help="write every sample, too")
+    parser.add_argument(
+        "--only", nargs="+", choices=QUESTIONS, metavar="NAME", help=f"benchmarks to run, of {', '.join(QUESTIONS)}"
+    )
+    parser.add_argument("--output", type=Path, metavar="FILE.json", help="also write every sample to a file")
     return parser.parse_args()
 
 
 def _bench(folder: Path, work: Path, effort: Effort) -> Bench:
-    """Return the bench with its tiles, which are made if they are not there."""
+    """Return the bench, making its tiles if they are missing."""
     if effort is Effort.QUICK:
         return Bench((own_tile(folder, work, _QUICK, "small tile"),), work, effort)
     tiles = [own_tile(folder, work)]

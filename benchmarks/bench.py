@@ -1,4 +1,4 @@
-"""What every question is given: tiles, a place to work, and how much effort to spend."""
+"""Tiles, work folder and effort of a benchmark run."""
 
 import tempfile
 from collections.abc import Iterator
@@ -15,25 +15,25 @@ __all__ = ["Bench", "Effort"]
 
 
 class Effort(Enum):
-    """How often each contender is measured."""
+    """Amount of repetition."""
 
     FULL = "full"
     QUICK = "quick"
-    ONCE = "once"  # in the tests, which ask whether it works and not how long it takes
+    ONCE = "once"  # for the tests, which do not care about times
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What every question is given.
+    """Tiles, work folder and effort of a benchmark run.
 
     Parameters
     ----------
     tiles : tuple of Tile
-        The data; the first is the package's own maker's.
+        The data; the first tile is made by the package's own maker.
     folder : Path
-        Where this run works, and no other; what a question leaves there is removed.
+        Work folder of this run alone.
     effort : Effort
-        How often each contender is measured.
+        Amount of repetition.
     """
 
     tiles: tuple[Tile, ...]
@@ -42,9 +42,9 @@ class Bench:
     _catalogues: dict[Tile, Path] = field(default_factory=dict, init=False, repr=False)
 
     def catalogue(self, tile: Tile) -> Path:
-        """Return the folder of a tile's catalogue, made the first time that one asks for it.
+        """Return the folder of a tile's catalogue, made at the first call.
 
-        What is measured afterwards finds kernels compiled, and the tile's files in the system's memory.
+        From then on kernels are compiled, and the tile's files are in the page cache.
         """
         if tile not in self._catalogues:
             folder = self.folder / f"catalogue-{len(self._catalogues)}"
@@ -54,12 +54,12 @@ class Bench:
         return self._catalogues[tile]
 
     def rounds(self, full: int, quick: int) -> int:
-        """Return how often to measure; `full` and `quick` are for the efforts of that name."""
+        """Return the number of rounds, `full` or `quick`, for this run's effort."""
         return {Effort.FULL: full, Effort.QUICK: quick, Effort.ONCE: 1}[self.effort]
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """Give an empty folder that is removed afterwards."""
+        """Make an empty folder that is removed afterwards."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.folder, prefix="scratch-") as folder:
             yield Path(folder)

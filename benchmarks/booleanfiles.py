@@ -1,4 +1,4 @@
-"""Other ways to keep a boolean image in a file."""
+"""File formats for boolean images."""
 
 import math
 from collections.abc import Callable
@@ -18,16 +18,16 @@ Booleans = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A way to keep a boolean image in a file.
+    """A file format for boolean images.
 
     Parameters
     ----------
     name : str
-        What it is called.
+        Name in the table.
     write : callable
-        Takes the path and the image of good pixels.
+        Takes a path and the image of good pixels.
     read : callable
-        Takes the path and the (ny, nx) of the image; returns it.
+        Takes a path and the (ny, nx) of the image; returns the image.
     """
 
     name: str

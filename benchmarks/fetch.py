@@ -1,7 +1,7 @@
-"""The time until one mask is a boolean array.
+"""Time to fetch one mask as a boolean array.
 
-From a file of 50 masks and from a catalogue, each opened for that or open already, against ``fitsio.read``
-of the same mask from PLIO FITS; and what can be had without the whole image.
+From a file of 50 masks and from a catalogue, opened each time or already open, against ``fitsio.read`` of
+the same mask in PLIO FITS. Also a cutout and a count, which do not need the whole image.
 """
 
 from pathlib import Path
@@ -37,7 +37,7 @@ _PEER_CUTOUT, _PEER_COUNT = f"fitsio, {_SIDE} x {_SIDE} of PLIO FITS", "fitsio.r
 
 
 def run(bench: Bench) -> list[Result]:
-    """Measure one mask of every tile: that of its first epoch."""
+    """Measure the mask of the first epoch of every tile."""
     return [row for tile in bench.tiles for row in _of_tile(bench, tile)]
 
 
@@ -86,9 +86,9 @@ def _of_tile(bench: Bench, tile: Tile) -> list[Result]:
 
 
 def _write_many(catalogue_folder: Path, folder: Path) -> tuple[Path, int]:
-    """Write a file of many masks, the coadd's first; return it and where the first epoch's is, in the middle."""
+    """Write a file of many masks; return its path and the row group of the first epoch's."""
     coadd, *epochs = read_masks(catalogue_folder)
-    # counted so that the first epoch comes out in the middle
+    # the first epoch's comes in the middle of the file
     middle = _N_MASKS // 2
     chosen = [epochs[(number - middle) % len(epochs)] for number in range(1, _N_MASKS)]
     return write_masks([coadd, *chosen], folder / "many"), middle
@@ -109,12 +109,12 @@ def _read_part(path: Path, rows: slice, columns: slice) -> object:
 
 
 def _check_equal(mask: Mask, other: Booleans, plio: Path) -> None:
-    """Compare the mask of the catalogue with the other two."""
+    """Check that catalogue, mask file and PLIO FITS give the same mask."""
     good, peer = mask.good(), fitsio.read(plio) == 0
-    check(np.array_equal(good, other), f"{mask.key}: the file of many masks has another mask")
-    check(np.array_equal(good, peer), f"{mask.key}: PLIO FITS has another mask")
-    check(mask.count() == np.count_nonzero(peer), f"{mask.key}: count() is not what numpy counts")
+    check(np.array_equal(good, other), f"{mask.key}: the mask file has a different mask")
+    check(np.array_equal(good, peer), f"{mask.key}: PLIO FITS has a different mask")
+    check(mask.count() == np.count_nonzero(peer), f"{mask.key}: count() differs from numpy's count")
     ny, nx = mask.shape
     part = mask.cutout(nx // 4, nx // 2, ny // 4, ny // 2).good()
     same = np.array_equal(part, peer[ny // 4 : ny // 2, nx // 4 : nx // 2])
-    check(same, f"{mask.key}: the cut-out is not that part of the mask")
+    check(same, f"{mask.key}: the cutout differs from that part of the mask")

@@ -1,7 +1,7 @@
-"""The time that one epoch takes, in one process, its coadd already in memory.
+"""Time to ingest one epoch in one process, with its coadd already in memory.
 
-Against ``fitsio.read`` of the same three planes and nothing else, and against the direct way: esutil,
-whole planes and numpy, after which nothing is written.
+Against ``fitsio.read`` of the same three planes alone, and against the direct way: esutil and numpy on
+whole planes, without writing a file.
 """
 
 from pathlib import Path
@@ -66,6 +66,6 @@ def _ingest(epoch: EpochInfo, coadd: Coadd, writer: MaskFileWriter) -> Runs:
 
 
 def _check_equal(epoch: EpochInfo, runs: Runs, expected: npt.NDArray[np.int64], positions: Positions) -> None:
-    """Compare the flags of both ways at every pixel but ties."""
+    """Check that both ways give the same flags at every pixel except ties."""
     differs = (decode(runs) != expected) & ~positions.tied()
     check(not differs.any(), f"epoch {epoch.name}: flags differ from those of esutil at {differs.sum()} pixels")

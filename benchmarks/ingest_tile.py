@@ -1,6 +1,6 @@
-"""The time that the whole command takes on one tile, its start included.
+"""Time of the whole ingest command on one tile, start-up included.
 
-Against a process that does ``fitsio.read`` of every plane, the coadd's too.
+Against a process that reads every plane, the coadd's included, with ``fitsio.read``.
 """
 
 import shutil

@@ -1,7 +1,7 @@
-"""The time that mapping and flags take, over a whole CCD that is in memory.
+"""Time to map and flag a whole CCD in memory.
 
-Against esutil (``image2sky``, then ``sky2image``) and wcslib, which only map. The nearest pixels of all
-three are compared at every pixel.
+Against esutil (``image2sky``, then ``sky2image``) and wcslib, which only map. The nearest coadd pixels are
+compared at every pixel.
 """
 
 from collections.abc import Iterator
@@ -66,13 +66,13 @@ def _of_tile(bench: Bench, tile: Tile) -> list[Result]:
 
 
 def _blocks(planes: PlaneRows) -> Iterator[PlaneRows]:
-    """Yield rows of planes as they come from a file."""
+    """Yield rows in blocks, as when a file is read."""
     for y in range(0, planes.bmask.shape[0], BLOCK):
         yield PlaneRows.of(*(plane[y : y + BLOCK] for plane in planes))
 
 
 def _check_nearest(found: PixelMap, coadd_shape: tuple[int, int], name: str, positions: Positions) -> None:
-    """Compare the nearest coadd pixels with another's, at every pixel but ties."""
+    """Check the nearest coadd pixels against a peer's at every pixel except ties."""
     ny, nx = coadd_shape
     x, y = positions.nearest()
     inside = (x >= 0) & (x < nx) & (y >= 0) & (y < ny)
@@ -84,11 +84,11 @@ def _check_nearest(found: PixelMap, coadd_shape: tuple[int, int], name: str, pos
         block = PlaneRows.of(np.ones(x.shape, np.float32), good, good)
         flags = decode(flag_epoch([block], (x.shape[0], x.shape[1]), found, numbered).runs)
         differs = ((flags >> BIT_SHIFT["coadd"]) != np.where(inside, expected + 1, 0)) & ~tied
-        check(not differs.any(), f"{name}: another nearest {axis} at {differs.sum()} pixels")
+        check(not differs.any(), f"{name}: nearest {axis} differs at {differs.sum()} pixels")
 
 
 def _numbered(shape: tuple[int, int], numbers: npt.NDArray[np.int64], size: int) -> CoaddFlags:
-    """Return a coadd whose flags hold the number of the column, or of the row, from 1 on; 0 is outside."""
+    """Return a coadd whose flags hold one-based column or row numbers; 0 is outside."""
     ny, nx = shape
     codes: npt.NDArray[np.uint16] = np.zeros((ny + 2, nx + 2), np.uint16)
     codes[1:-1, 1:-1] = numbers

@@ -1,7 +1,7 @@
-"""The bytes that a mask takes, beside the time to read it.
+"""Size of a stored mask, and the time to read it.
 
-The masks with all reasons, and the run lengths of the boolean mask alone, against other ways to keep the
-boolean mask. A sample of the bytes is one mask; a sample of the time is all of them, over their number.
+Masks with all reasons, and run lengths of the boolean mask alone, against other formats of the boolean
+mask. A sample of the size is one mask; a sample of the time is the mean over all masks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -81,7 +81,7 @@ def _time_rows(tile: Tile, times: Mapping[str, tuple[float, ...]]) -> list[Resul
 
 
 def _boolean(mask: StoredMask, good: Booleans) -> StoredMask:
-    """Return the mask whose flags say good or bad alone."""
+    """Return the mask with flags reduced to good or bad."""
     return mask[0], encode((~good).view(np.uint8))
 
 
@@ -94,7 +94,7 @@ def _written(way: Format, good: Sequence[Booleans], folder: Path) -> list[Path]:
 
 
 def _bytes(path: Path, names: list[str] | None) -> tuple[float, ...]:
-    """Return the compressed bytes of each row group: of the named columns, or of all."""
+    """Return the compressed size of each row group in bytes, of the named columns or of all."""
     metadata = pq.ParquetFile(path).metadata
     sizes = []
     for k in range(metadata.num_row_groups):
@@ -114,10 +114,10 @@ def _reader(way: Format, paths: Sequence[Path], shape: tuple[int, ...]) -> Conte
 
 
 def _check_equal(whole: Path, boolean: Path, kept: dict[str, list[Path]], good: Sequence[Booleans]) -> None:
-    """Compare what everyone reads with the images."""
+    """Check that every format gives back the images."""
     shape = (good[0].shape[0], good[0].shape[1])
     found = {_ALL: _read_mask_file(whole), _BOOLEAN: _read_mask_file(boolean)}
     found |= {each.name: [each.read(path, shape) for path in kept[each.name]] for each in FORMATS}
     for name, images in found.items():
         same = all(np.array_equal(image, each) for image, each in zip(images, good, strict=True))
-        check(same, f"{name}: the mask that is read is not the one that was written")
+        check(same, f"{name}: the mask read differs from the mask written")

@@ -1,4 +1,4 @@
-"""The measurement: contenders timed in turn, and rows of what came out."""
+"""Timing of contenders in turn, and rows of results."""
 
 import gc
 import statistics
@@ -18,19 +18,19 @@ class WrongAnswerError(Exception):
 
 
 def check(holds: bool, message: str) -> None:
-    """Refuse to measure what gives a wrong answer.
+    """Check an answer that is measured.
 
     Raises
     ------
     WrongAnswerError
-        With the message, if it does not hold.
+        If `holds` is false, with the message.
     """
     if not holds:
         raise WrongAnswerError(message)
 
 
 class GoalKind(StrEnum):
-    """What a goal limits."""
+    """Kind of limit that a goal sets."""
 
     AT_MOST = "<= {limit:g} {unit}"
     TIMES = "<= {limit:g} x"
@@ -40,16 +40,16 @@ class GoalKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What a number should come to.
+    """Target for a measurement.
 
     Parameters
     ----------
     kind : GoalKind
-        Whether the limit is of the median itself, or of its ratio to the peer's.
+        Whether the limit applies to the median itself or to its ratio to the peer's.
     limit : float
         The limit.
     stretch : float, optional
-        The next limit, of the same kind.
+        A more ambitious limit of the same kind.
     """
 
     kind: GoalKind
@@ -57,7 +57,7 @@ class Goal:
     stretch: float | None = None
 
     def reached(self, median: float, ratio: float | None, *, stretch: bool = False) -> bool:
-        """Tell whether a median, which is `ratio` times the peer's, reaches the goal, or the stretch."""
+        """Tell whether a median, `ratio` times the peer's, reaches the goal or its stretch."""
         limit = self.stretch if stretch else self.limit
         if limit is None:
             return False
@@ -70,27 +70,27 @@ class Goal:
         return ratio < limit if self.kind is GoalKind.BELOW else ratio <= limit
 
     def text(self, unit: str) -> str:
-        """Return the goal in words; a limit of the median itself has the unit."""
-        said = self.kind.format(limit=self.limit, unit=unit)
-        return said if self.stretch is None else f"{said}, stretch {self.stretch:g} x"
+        """Return the goal as text; the limit of a median carries the unit."""
+        text = self.kind.format(limit=self.limit, unit=unit)
+        return text if self.stretch is None else f"{text}, stretch {self.stretch:g} x"
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One row: what one contender took, and how that compares with a peer.
+    """One row of the table: a contender's samples, compared with a peer's.
 
     Parameters
     ----------
     question, data, contender, unit : str
-        What was measured, on which data, of whom, in which unit.
+        Benchmark, data, contender and unit.
     samples : tuple of float
-        Each measurement.
+        All measurements.
     peer : str or None
-        The contender that it is compared with.
+        Contender compared with.
     ratio : float or None
-        The median over the peer's.
+        Ratio of the median to the peer's.
     goal : Goal or None
-        What it should come to.
+        Target.
     """
 
     question: str
@@ -109,12 +109,12 @@ class Result:
 
     @property
     def reached(self) -> bool | None:
-        """Whether the goal is reached; None where there is none."""
+        """Whether the goal is reached; None if there is none."""
         return None if self.goal is None else self.goal.reached(self.median, self.ratio)
 
     @property
     def stretch_reached(self) -> bool | None:
-        """Whether the goal's stretch is reached; None where there is none."""
+        """Whether the goal's stretch is reached; None if there is none."""
         if self.goal is None or self.goal.stretch is None:
             return None
         return self.goal.reached(self.median, self.ratio, stretch=True)
@@ -122,14 +122,14 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The samples of all contenders of one question on the same data.
+    """Samples of all contenders of one benchmark on the same data.
 
     Parameters
     ----------
     question, data, unit : str
-        What was measured, on what, in which unit.
+        Benchmark, data and unit.
     samples : mapping of str to tuple of float
-        By contender.
+        Measurements by contender.
     """
 
     question: str
@@ -151,13 +151,13 @@ class Contender:
     Parameters
     ----------
     name : str
-        What it is called in the table.
+        Name in the table.
     work : callable
-        What is timed.
+        The timed call.
     prepare : callable, optional
-        Done before each time, and not timed.
+        Untimed call before each timed one.
     at_most : int, optional
-        Rounds that it takes part in, at most.
+        Maximum number of rounds.
     warm_up : bool
         Whether to do the work once before it is timed.
     """
@@ -169,7 +169,7 @@ class Contender:
     warm_up: bool = True
 
     def run(self, *, collect: bool = True) -> tuple[float, object]:
-        """Do the work, without garbage to collect if so told, and return the seconds it took and what it returned."""
+        """Do the work, after collecting garbage if `collect`; return its duration in seconds and its result."""
         if self.prepare is not None:
             self.prepare()
         if collect:
@@ -181,14 +181,14 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Race:
-    """What came out of a race, by contender.
+    """Results of a race, by contender.
 
     Parameters
     ----------
     times : mapping of str to tuple of float
-        How long the work took each time.
+        Duration of the work in each round.
     answers : mapping of str to object
-        What it returned the last time.
+        Result of the last round.
     """
 
     times: Mapping[str, tuple[float, ...]]
@@ -196,24 +196,24 @@ class Race:
 
 
 def race(contenders: Sequence[Contender], rounds: int, unit: str = "s", per: int = 1) -> Race:
-    """Time contenders in turn, so that what else the machine does falls on all of them alike.
+    """Time contenders in turn, so that other load on the machine affects all of them alike.
 
-    Each round runs every contender once, every second round in the opposite order.
+    Each round runs every contender once, every second round in reverse order.
 
     Parameters
     ----------
     contenders : sequence of Contender
-        Who takes part.
+        The contenders.
     rounds : int
-        How often. Once is a trial of whether it works, without warming up or collecting garbage.
+        Number of rounds. A single one only tests that everything works, without warm-up or garbage collection.
     unit : str
         ``"s"`` or ``"ms"``.
     per : int
-        Pieces of work that a contender does at a time; the times are of one piece.
+        Number of items per call; the times are per item.
     """
     if rounds == 1:
         return _race(contenders, rounds, _PER_SECOND[unit] / per)
-    # what is there already need not be looked through before every run
+    # exempt existing objects from the garbage collection before every run
     gc.collect()
     gc.freeze()
     try:
@@ -231,7 +231,7 @@ def _race(contenders: Sequence[Contender], rounds: int, per_second: float) -> Ra
     for number in range(rounds):
         taking_part = [each for each in contenders if each.at_most is None or number < each.at_most]
         for each in reversed(taking_part) if number % 2 else taking_part:
-            answers.pop(each.name, None)  # or the work would need memory for two answers
+            answers.pop(each.name, None)  # so that memory never holds two answers
             taken, answers[each.name] = each.run(collect=rounds > 1)
             seconds[each.name].append(taken)
     times = {name: tuple(each * per_second for each in taken) for name, taken in seconds.items()}

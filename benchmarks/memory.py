@@ -1,6 +1,6 @@
-"""The memory that an ingest takes, of few epochs or many.
+"""Peak memory of an ingest, by number of epochs.
 
-The peak of what is resident, of one process: what workers share is counted in each.
+Peak resident memory of one process; pages that workers share are counted in each.
 """
 
 import shutil
@@ -19,7 +19,7 @@ _NUMBERS = (1, 2, 4)
 
 
 def run(bench: Bench) -> list[Result]:
-    """Measure the first tile, with some of its epochs and with all."""
+    """Measure the first tile, with some of its epochs and with all of them."""
     tile = bench.tiles[0]
     n_epochs = len(tile.info.src_info)
     numbers = [n for n in _NUMBERS if n < n_epochs] if bench.effort is Effort.FULL else [1]
@@ -38,7 +38,7 @@ def _name(n_epochs: int, n_workers: int) -> str:
 
 
 def _peak(tile: Tile, folder: Path, n_workers: int) -> tuple[float]:
-    """Return the peak of the largest process, MB: one sample, since it is the same each time."""
+    """Return the peak of the largest process, MB: one sample, since it hardly varies."""
     catalogue = folder / "catalogue"
     shutil.rmtree(catalogue, ignore_errors=True)
     catalogue.mkdir()

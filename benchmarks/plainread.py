@@ -1,4 +1,4 @@
-"""A program that reads every plane of a tile by ``fitsio.read``: plainread.py PLANES.json."""
+"""Program that reads every plane of a tile with ``fitsio.read``: plainread.py PLANES.json."""
 
 import json
 import sys

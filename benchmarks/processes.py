@@ -1,4 +1,4 @@
-"""Programs that are measured as processes of their own."""
+"""Programs measured as separate processes."""
 
 import json
 import subprocess
@@ -22,7 +22,7 @@ __all__ = [
 
 Command = Sequence[str | Path]
 
-# Not the folder one happens to be in: the program must not find modules there.
+# -P keeps the program from importing modules of the current folder.
 _PYTHON = (sys.executable, "-P")
 
 _POLL_SECONDS = 0.005
@@ -33,12 +33,12 @@ class ProgramError(Exception):
 
 
 def goodpix_command(*arguments: str | Path) -> Command:
-    """Return the command line of goodpix."""
+    """Return a command line of goodpix."""
     return [*_PYTHON, "-m", "goodpix", *arguments]
 
 
 def python_command(code: str) -> Command:
-    """Return the command line of some Python."""
+    """Return the command line that runs Python code."""
     return [*_PYTHON, "-c", code]
 
 
@@ -48,19 +48,20 @@ def ingest_command(tiles: Sequence[Tile], folder: Path, workers: int | None = No
     Parameters
     ----------
     tiles : sequence of Tile
-        What to ingest.
+        Tiles to ingest.
     folder : Path
-        Where the catalogue goes.
+        Folder of the new catalogue.
     workers : int, optional
-        As many processes; by default what goodpix takes by itself.
+        Number of workers; by default goodpix's own choice.
     """
-    chosen = [] if workers is None else ["--workers", str(workers)]
-    place = ["--db", str(folder / "goodpix.db"), "--masks", str(folder / "masks")]
-    return goodpix_command("ingest", *(each.info_path for each in tiles), *place, *chosen)
+    options = ["--db", str(folder / "goodpix.db"), "--masks", str(folder / "masks")]
+    if workers is not None:
+        options += ["--workers", str(workers)]
+    return goodpix_command("ingest", *(tile.info_path for tile in tiles), *options)
 
 
 def plain_read_command(tiles: Sequence[Tile], folder: Path) -> Command:
-    """Return the command that reads every plane of tiles and does nothing else."""
+    """Return the command that only reads every plane of tiles."""
     listed = folder / "planes.json"
     listed.write_text(json.dumps([plane for each in tiles for plane in each.planes()]))
     return [*_PYTHON, Path(__file__).with_name("plainread.py"), listed]
@@ -72,7 +73,7 @@ def run_program(command: Command) -> None:
     Raises
     ------
     ProgramError
-        If it fails; the message has the last line that it said.
+        If it fails; the message has the last line of its standard error.
     """
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     _check(command, done.returncode, done.stderr)
@@ -84,18 +85,18 @@ def peak_memory(command: Command) -> list[int]:
     Returns
     -------
     list of int
-        Bytes that were resident, of the program itself and then of the processes it started. Pages
-        that they share are counted in each.
+        Peak resident bytes of the program itself, then of the processes that it started. Shared pages are
+        counted in each.
 
     Raises
     ------
     ProgramError
-        If the program fails, or this is not Linux.
+        If the program fails, or the system is not Linux.
 
     Notes
     -----
-    VmHWM of ``/proc``. What ``wait4`` says (``ru_maxrss``) is no use: a process starts
-    with the peak of the one that it was forked from.
+    From VmHWM in ``/proc``. The ``ru_maxrss`` of ``wait4`` is no use: a process starts with the peak of the
+    one that it was forked from.
     """
     if not Path("/proc/self/status").exists():
         raise ProgramError("peak memory: there is no /proc/self/status: expected Linux")
@@ -105,34 +106,34 @@ def peak_memory(command: Command) -> list[int]:
     ) as process:
         while process.poll() is None:
             for pid in _family(process.pid):
-                # the last one: before it executes its program, a process has the peak of its parent
+                # keep the last value: until it executes its program, a process has the peak of its parent
                 peaks[pid] = _resident_peak(pid) or peaks.get(pid, 0)
             time.sleep(_POLL_SECONDS)
-        said = process.stderr.read() if process.stderr else ""
-    _check(command, process.returncode, said)
+        stderr = process.stderr.read() if process.stderr else ""
+    _check(command, process.returncode, stderr)
     return list(peaks.values())
 
 
-def _check(command: Command, status: int, said: str) -> None:
+def _check(command: Command, status: int, stderr: str) -> None:
     if status != 0:
         shown = " ".join(Path(each).name for each in command)
-        raise ProgramError(f"{shown} exited {status}: {(said.strip().splitlines() or ['it said nothing'])[-1]}")
+        raise ProgramError(f"{shown} exited {status}: {(stderr.strip().splitlines() or ['no error message'])[-1]}")
 
 
 def _family(pid: int) -> list[int]:
-    """Return a process and all that descend from it; without those that have ended meanwhile."""
-    found = [pid]
-    for each in found:
+    """Return a process and its living descendants."""
+    pids = [pid]
+    for each in pids:
         try:
             children = [path.read_text().split() for path in Path(f"/proc/{each}/task").glob("*/children")]
         except OSError:
             continue
-        found += [int(child) for some in children for child in some]
-    return found
+        pids += [int(child) for some in children for child in some]
+    return pids
 
 
 def _resident_peak(pid: int) -> int:
-    """Return VmHWM in bytes; 0 of a process that has ended."""
+    """Return VmHWM in bytes, or 0 if the process has ended."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:

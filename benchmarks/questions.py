@@ -1,4 +1,4 @@
-"""The questions, by name, in the order of the table."""
+"""Benchmarks by name, in the order of the table."""
 
 from collections.abc import Callable, Mapping
 

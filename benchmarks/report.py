@@ -1,4 +1,4 @@
-"""The report: rows as a Markdown table and as JSON, beside the machine and the versions."""
+"""Results as a Markdown table and as JSON, with the machine and the package versions."""
 
 import json
 import os
@@ -19,18 +19,18 @@ _TIMES = ("s", "ms")
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What the numbers were measured on.
+    """The machine of the measurements.
 
     Parameters
     ----------
     system, processor : str
-        The operating system, and the model of the processor.
+        Operating system, and model of the processor.
     n_cores : int
-        Cores that there are; others may use them, too.
+        Number of cores.
     memory_gb : float
-        Memory that there is.
+        Total memory, GB.
     load : float
-        Processes that ran in the last minute, on average.
+        Load average of the last minute.
     python : str
         Version of Python.
     """
@@ -61,14 +61,14 @@ class Machine:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of the packages that take part, by name."""
+    """Return the versions of goodpix and its peers, by name."""
     return {name: version(name) for name in _PACKAGES}
 
 
 def as_markdown(results: Sequence[Result]) -> str:
-    """Return rows as a Markdown table.
+    """Return results as a Markdown table.
 
-    A ratio is that of the medians; where less is taken than by the peer in time, it is turned over.
+    Ratios are those of the medians; a time shorter than the peer's is given as a speed-up.
     """
     rows = [_HEADINGS, *(_cells(each) for each in results)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -78,7 +78,7 @@ def as_markdown(results: Sequence[Result]) -> str:
 
 
 def as_json(results: Sequence[Result], machine: Machine) -> str:
-    """Return everything as JSON, each sample too."""
+    """Return results with every sample, machine and versions as JSON."""
     content = {
         "machine": {each.name: getattr(machine, each.name) for each in fields(machine)},
         "versions": versions(),
@@ -104,7 +104,7 @@ def _cells(result: Result) -> tuple[str, ...]:
 
 
 def _number(value: float) -> str:
-    """Return three digits, or all that are left of the point."""
+    """Format a value to three digits, or to an integer from 100 upwards."""
     return f"{value:,.0f}" if value >= 100 else f"{value:#.3g}"
 
 
@@ -143,7 +143,7 @@ def _record(result: Result) -> dict[str, object]:
 
 
 def _processor() -> str:
-    """Return the model of the processor, as Linux or Python knows it."""
+    """Return the model of the processor, from Linux or else from Python."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

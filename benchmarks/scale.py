@@ -1,6 +1,6 @@
-"""The program ``python -m benchmarks.scale``: what a survey of 50,000 tiles and bands costs besides reading images.
+"""The program ``python -m benchmarks.scale``: cost of 50,000 tiles and bands apart from reading images.
 
-Empty tasks through the window that tiles go through, receipts into either database, and a run that finds nothing to do.
+Empty tasks in the window of tile jobs, receipts stored in SQLite and Postgres, and a run that finds nothing to do.
 """
 
 import argparse
@@ -39,7 +39,7 @@ from .tiles import absolute
 
 __all__ = ["Scale", "main", "run"]
 
-# A tile whose images take no time to make.
+# A tile small enough to be made in no time.
 _SPEC = replace(SMALL, bands=("r",), coadd_shape=(160, 170), ccd_shape=(128, 64))
 
 _STARTED = f"SCALE{int(time.time())}"
@@ -50,18 +50,18 @@ _TASKS = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How much is measured.
+    """Amount of work to measure.
 
     Parameters
     ----------
     n_tasks : int
-        Empty tasks.
+        Number of empty tasks.
     n_epochs : int
-        Epochs of a tile.
+        Epochs per tile.
     n_receipts : int
-        Receipts stored.
+        Number of receipts to store.
     n_workers : int
-        Processes that do empty tasks.
+        Number of processes for the empty tasks.
     """
 
     n_tasks: int = _TASKS
@@ -71,11 +71,13 @@ class Scale:
 
 
 def main() -> int:
-    """Measure, and print a table; return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description="Measure what a survey costs.")
-    parser.add_argument("--tasks", type=int, default=_TASKS, help="empty tasks (default: %(default)s)")
+    """Run the measurements and print a table; return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.scale", description="Measure what a survey costs apart from reading images."
+    )
+    parser.add_argument("--tasks", type=int, default=_TASKS, help="number of empty tasks (default: %(default)s)")
     parser.add_argument(
-        "--catalogue", action="append", default=[], metavar="URL", help="store receipts there, too; it grows by them"
+        "--catalogue", action="append", default=[], metavar="URL", help="also store receipts in this catalogue"
     )
     options = parser.parse_args()
     machine = Machine.here()
@@ -88,16 +90,16 @@ def main() -> int:
 
 
 def run(scale: Scale, folder: Path, catalogues: Sequence[str] = ()) -> list[Result]:
-    """Measure everything.
+    """Run all measurements.
 
     Parameters
     ----------
     scale : Scale
-        How much.
+        Amount of work.
     folder : Path
-        Where to work.
+        Work folder.
     catalogues : sequence of str
-        Databases that hold a survey already, into which receipts are stored, too.
+        URLs of catalogues that already hold a survey, in which receipts are stored too.
     """
     survey = folder / "survey"
     (made,) = make_tile(survey, replace(_SPEC, n_epochs=scale.n_epochs))
@@ -117,7 +119,7 @@ def run(scale: Scale, folder: Path, catalogues: Sequence[str] = ()) -> list[Resu
             name = f"Postgres {server.version()}"
             rows.append(_store(name, server.url, folder / "postgres", receipt, scale))
     except ServerError as error:
-        print(f"Postgres is left out: {error}", file=sys.stderr)
+        print(f"Postgres skipped: {error}", file=sys.stderr)
     rows += [_store_in_survey(url, receipt, scale) for url in catalogues]
     return [*rows, *_empty_tasks(task, scale)]
 
@@ -130,12 +132,12 @@ def _second_run(info_path: Path, folder: Path, scale: Scale) -> Result:
         report = goodpix.ingest_tiles(info_path, db=folder / "second.db", masks=folder / "second")
         if number:
             times.append(1e3 * (time.perf_counter() - started))
-            check(report.n_unchanged == scale.n_epochs, f"the second run made masks again: {report}")
+            check(report.n_unchanged == scale.n_epochs, f"the second run remade masks: {report}")
     return Result("a run that finds nothing to do", _data(scale), "one tile", "ms", tuple(times))
 
 
 def _store_in_survey(url: str, receipt: Receipt, scale: Scale) -> Result:
-    """Time the same where there is a survey already."""
+    """Time storing receipts in a catalogue that already holds a survey."""
     with open_for_reading(url) as database, database.engine.connect() as connection:
         campaign = database.identity.campaign
         n_epochs = connection.scalar(sa.select(sa.func.sum(tile_summary.c.n_epochs)))
@@ -146,7 +148,7 @@ def _store_in_survey(url: str, receipt: Receipt, scale: Scale) -> Result:
 def _store(
     name: str, url: str, masks: Path | None, receipt: Receipt, scale: Scale, campaign: str = "synthetic"
 ) -> Result:
-    """Time how long it takes to store receipts of different tiles, of which two share their CCD images."""
+    """Time storing receipts of different tiles, each of which shares its CCD images with one other."""
     times = []
     with open_for_writing(url, masks=masks, campaign=campaign, wcs_source="image") as database:
         writer = Writer(database, {})
@@ -155,12 +157,12 @@ def _store(
             started = time.perf_counter()
             stored = writer.commit(other)
             times.append(1e3 * (time.perf_counter() - started))
-            check(stored, f"{name}: {other.tilename} was there already")
+            check(stored, f"{name}: {other.tilename} was already stored")
     return Result("store a receipt", _data(scale), name, "ms", tuple(times))
 
 
 def _of_another_tile(receipt: Receipt, number: int) -> Receipt:
-    """Return a receipt under another tile's name, with exposures of its own but for one other tile."""
+    """Return a receipt under another tile's name, whose exposures only one other tile shares."""
     first = 10_000_000 + 1000 * (number // 2)
     tilename = f"{_STARTED}-{number:05d}"  # a catalogue may have those of an earlier run
     rows = []
@@ -174,7 +176,7 @@ def _of_another_tile(receipt: Receipt, number: int) -> Receipt:
 
 
 class _Nothing(Executor):
-    """An executor that has another do nothing, whatever it is asked for."""
+    """An executor that submits an empty task to another, whatever it is given."""
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
@@ -184,17 +186,17 @@ class _Nothing(Executor):
 
 
 def _nothing() -> None:
-    """Do what an empty task does."""
+    """Do nothing."""
 
 
 def _empty_tasks(task: TileTask, scale: Scale) -> list[Result]:
-    """Time empty tasks through the window of tiles, on a Dask cluster of this machine beside its own processes."""
+    """Time empty tasks in the window of tile jobs, on local processes and on a local Dask cluster."""
     from distributed import Client, LocalCluster
 
     n_workers = scale.n_workers
     with process_pool(n_workers) as pool:
         rows = [_through_window(f"{n_workers} processes", pool, task, scale)]
-    own_port = {"dashboard_address": "127.0.0.1:0"}  # the scheduler's server has one even without a dashboard
+    own_port = {"dashboard_address": "127.0.0.1:0"}  # the scheduler opens this port even without a dashboard
     with (
         LocalCluster(
             n_workers=n_workers,
@@ -211,11 +213,11 @@ def _empty_tasks(task: TileTask, scale: Scale) -> list[Result]:
 
 
 def _through_window(name: str, executor: Executor, task: TileTask, scale: Scale) -> Result:
-    executor.submit(_nothing).result()  # workers take their time to start
+    executor.submit(_nothing).result()  # wait for the workers to start
     started = time.perf_counter()
     n_done = sum(1 for _ in SideBySide(_Nothing(executor), WINDOW).receipts(repeat(task, scale.n_tasks)))
     seconds = time.perf_counter() - started
-    check(n_done == scale.n_tasks, f"{name}: {n_done} tasks were done of {scale.n_tasks}")
+    check(n_done == scale.n_tasks, f"{name}: {n_done} of {scale.n_tasks} tasks were done")
     return Result("an empty task", f"{scale.n_tasks:,} tasks", name, "ms", (1e3 * seconds / scale.n_tasks,))
 
 

@@ -1,7 +1,7 @@
-"""The time that another definition of good takes, against what one would do with the images.
+"""Time to apply another definition of good, against the same work on boolean images.
 
-A criterion grown by a disc against scipy's binary dilation; two masks combined run by run against the
-same on boolean images; a sum over every epoch of a tile for two definitions.
+Bad pixels dilated by a disc, against scipy's binary dilation; two masks combined run by run, against
+boolean images; the counts of every epoch of a tile by two definitions.
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ _IGNORED, _GROWN = "epochs(selection=), a criterion ignored", "epochs(selection=
 
 
 def run(bench: Bench) -> list[Result]:
-    """Measure the mask of the first epoch of every tile, and sums over all of them."""
+    """Measure the mask of the first epoch of every tile, and the counts of all epochs."""
     return [row for tile in bench.tiles for row in _of_tile(bench, tile)]
 
 
@@ -37,8 +37,8 @@ def _of_tile(bench: Bench, tile: Tile) -> list[Result]:
         disc = x**2 + y**2 <= _RADIUS**2
         own = np.random.default_rng(3).random((mask.shape[1], mask.shape[0])).T < 0.99
         other = Mask.from_bool(own)
-        check(np.array_equal(dilate(bad, _RADIUS), ndimage.binary_dilation(bad, disc)), "scipy dilates otherwise")
-        check(np.array_equal((mask & other).good(), good & own), "the masks combine otherwise than their images")
+        check(np.array_equal(dilate(bad, _RADIUS), ndimage.binary_dilation(bad, disc)), "dilation differs from scipy's")
+        check(np.array_equal((mask & other).good(), good & own), "combined masks differ from combined images")
         ignored, grown = Selection(ignore=["COADD_SEG"]), Selection(grow={"COADD_SEG": 8, "SE_SEG": 3}, border=48)
         contenders = [
             Contender(_DILATE, lambda: dilate(bad, _RADIUS)),

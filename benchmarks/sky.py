@@ -1,6 +1,6 @@
-"""The time that all sky statistics of an epoch take, against reading its image and weight planes alone.
+"""Time of all sky statistics of an epoch, against reading its image and weight planes.
 
-Of every epoch of a tile, in one process; as a data frame, and added to a dataset.
+Over every epoch of a tile, in one process; returned as a data frame, and added to a dataset.
 """
 
 import shutil
@@ -27,7 +27,7 @@ _GOAL = Goal(GoalKind.TIMES, 1.3)
 
 
 def run(bench: Bench) -> list[Result]:
-    """Measure all epochs of every tile; the times are of one epoch."""
+    """Measure all epochs of every tile; the times are per epoch."""
     with bench.scratch() as folder:
         return [row for tile in bench.tiles for row in _of_tile(bench, tile, folder / "dataset")]
 
@@ -46,7 +46,9 @@ def _of_tile(bench: Bench, tile: Tile, dataset: Path) -> list[Result]:
             Contender(_READ, lambda: _read(planes)),
         ]
         found = race(contenders, bench.rounds(7, 3), per=len(epochs))
-        check(len(catalogue.with_background(dataset)) == len(epochs), f"{tile.label}: epochs are not in the dataset")
+        check(
+            len(catalogue.with_background(dataset)) == len(epochs), f"{tile.label}: epochs are missing from the dataset"
+        )
         _check_equal(catalogue, tile, found.answers[_FRAME])
     no_dataset()
     measured = Measured("sky", tile.label, "s", found.times)
@@ -63,10 +65,10 @@ def _read(planes: list[Plane]) -> None:
 
 
 def _check_equal(catalogue: goodpix.Catalogue, tile: Tile, statistics: "pd.DataFrame") -> None:
-    """Compare with what numpy says of the first epoch's good pixels."""
+    """Check the number and the median of the first epoch's good pixels against numpy."""
     epoch = tile.info.src_info[0]
     mask = catalogue.mask(epoch.tilename, epoch.band, epoch.expnum, epoch.ccdnum)
     values = fitsio.read(epoch.image_path, ext=epoch.image_ext)[mask.good()].astype(np.float64)
     row = statistics[(statistics["expnum"] == epoch.expnum) & (statistics["ccdnum"] == epoch.ccdnum)].iloc[0]
     same = row["n"] == values.size and np.isclose(row["median"], np.median(values), rtol=1e-9)
-    check(bool(same), f"epoch {epoch.name}: numpy has another number or median of good pixels")
+    check(bool(same), f"epoch {epoch.name}: number or median of good pixels differs from numpy's")

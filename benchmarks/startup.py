@@ -1,7 +1,7 @@
-"""The time that a start takes.
+"""Start-up time.
 
-Against Python that does nothing, and against one that imports numpy and fitsio. goodpix starts with its
-kernels compiled: the first start after an installation compiles them.
+Against a Python that does nothing, and one that imports numpy and fitsio. The kernels are already
+compiled, which the first run after an installation does.
 """
 
 import shutil
@@ -16,11 +16,11 @@ from .tiles import absolute
 __all__ = ["run"]
 
 _PASS, _IMPORTS = 'python -c "pass"', 'python -c "import numpy, fitsio"'
-_HELP, _IMPORT, _INGEST = "goodpix --help", 'python -c "import goodpix"', "goodpix ingest of the demonstration's tile"
+_HELP, _IMPORT, _INGEST = "goodpix --help", 'python -c "import goodpix"', "goodpix ingest of the demo tile"
 
 
 def run(bench: Bench) -> list[Result]:
-    """Measure three starts."""
+    """Measure the start-up of three commands."""
     with bench.scratch() as folder:
         survey, catalogue = folder / "survey", folder / "catalogue"
         tiles = [absolute("small", survey, path, folder) for path in make_tile(survey, SMALL)]

@@ -1,4 +1,4 @@
-"""Stored masks, as they come from a catalogue and go to files that are measured."""
+"""Copies of a catalogue's masks in new mask files."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,14 +16,14 @@ StoredMask = tuple[MaskRow, Runs]
 
 
 def read_masks(folder: Path) -> list[StoredMask]:
-    """Return the masks of one tile's catalogue in a folder: the coadd's own, then those of the epochs."""
+    """Return the masks of the one-tile catalogue in a folder: the coadd's own, then the epochs'."""
     (path,) = (folder / "masks").rglob("*.parquet")
     file = MaskFile.open(path)
     return [(file.row(k), file.runs(k)) for k in range(len(file))]
 
 
 def write_masks(masks: Sequence[StoredMask], folder: Path) -> Path:
-    """Write masks into one new mask file, under exposure numbers that count up, and return its path."""
+    """Write masks to one new mask file, with consecutive exposure numbers; return its path."""
     root = MasksRoot.of(folder)
     first = masks[0][0].key
     with MaskFileWriter(root, first.tilename, first.band, 1, DES_Y6) as writer:

@@ -1,4 +1,4 @@
-"""The tiles that are measured, and info files for parts of them."""
+"""Benchmark tiles, and info files for subsets of them."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ __all__ = ["Plane", "Tile", "TileNotMadeError", "absolute", "other_tile", "own_t
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
 
-# A maker that detects objects with Source Extractor and packs with fpack, where there is one beside the checkout.
+# Optional script beside the checkout that makes a tile with Source Extractor and fpack.
 _OTHER_MAKER = _CHECKOUT.parent / "shared" / "tools" / "make_full_tile.py"
 _OTHER_PROGRAMS = ("source-extractor", "fpack")
 
@@ -38,7 +38,7 @@ class Tile:
     Parameters
     ----------
     label : str
-        Who made it, and how large it is.
+        Its maker and size.
     info_path : Path
         Its info file; the paths in it are absolute.
     """
@@ -48,7 +48,7 @@ class Tile:
 
     @property
     def info(self) -> TileInfo:
-        """What the info file says."""
+        """Contents of the info file."""
         return read_info_file(self.info_path)
 
     def planes(self) -> list[Plane]:
@@ -57,13 +57,13 @@ class Tile:
         return [plane for each in (info, *info.src_info) for plane in planes_of(each)]
 
     def first(self, n_epochs: int, folder: Path) -> "Tile":
-        """Return the tile with its first epochs alone; its info file is written below a folder."""
+        """Return the tile reduced to its first epochs, with a new info file below a folder."""
         content = self._content()
         content["src_info"] = content["src_info"][:n_epochs]
         return Tile(_label(self.label, n_epochs), self._write(content, folder))
 
     def renamed(self, tilename: str, folder: Path) -> "Tile":
-        """Return the same pixels under another tile's name; what must differ is copied below a folder."""
+        """Return the same pixels under another tile's name; files that must differ are copied below a folder."""
         content = self._content()
         image = Path(content["image_path"])
         copy = folder / tilename / image.name
@@ -83,7 +83,7 @@ class Tile:
         return content
 
     def _write(self, content: dict[str, Any], folder: Path) -> Path:
-        """Write an info file into folders of the names that it has."""
+        """Write an info file under the same folder names as the original."""
         path = folder.joinpath(*self.info_path.parts[-3:])
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(yaml.dump(content, Dumper=yaml.CSafeDumper))
@@ -91,9 +91,9 @@ class Tile:
 
 
 def absolute(label: str, survey: Path, info_path: Path, folder: Path) -> Tile:
-    """Return a tile in a MEDS_DIR; its info file is written anew, below a folder, with absolute paths.
+    """Return a tile of a MEDS_DIR, with a copy of its info file that has absolute paths, below a folder.
 
-    Paths without a variable, because several tiles are in use at a time.
+    MEDS_DIR itself would not do, because several tiles are in use at a time.
     """
     path = folder.joinpath(*info_path.parts[-3:])
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -102,24 +102,24 @@ def absolute(label: str, survey: Path, info_path: Path, folder: Path) -> Tile:
 
 
 def planes_of(image: Any, *names: str) -> list[Plane]:
-    """Return planes of an info file's entry: weight, bmask and seg, or those that are named."""
+    """Return planes of an entry in the info file: weight, bmask and seg, or those named."""
     names = names or ("weight", "bmask", "seg")
     return [(getattr(image, f"{name}_path"), getattr(image, f"{name}_ext")) for name in names]
 
 
 def own_tile(folder: Path, work: Path, spec: TileSpec = FULL, label: str = "own maker") -> Tile:
-    """Return a tile of the package's own maker, made if it is not there.
+    """Return a tile of the package's own maker, made if missing.
 
     Parameters
     ----------
     folder : Path
-        Where tiles are kept.
+        Folder of all tiles.
     work : Path
-        Where its info files go; nobody else's, because another run has its own.
+        Folder of this run's info files.
     spec : TileSpec
-        Of one band. A tile with more epochs is as good: only the first are used.
+        Specification, of one band. An existing tile with more epochs is reduced to the first.
     label : str
-        What tells it from other tiles.
+        Label of the tile.
     """
     survey = folder / label.replace(" ", "-")
     made = _made(label, survey, work, spec.n_epochs)
@@ -131,30 +131,30 @@ def own_tile(folder: Path, work: Path, spec: TileSpec = FULL, label: str = "own 
 
 
 def other_tile(folder: Path, work: Path, n_epochs: int) -> Tile:
-    """Return a full-size tile whose objects Source Extractor has detected, made if it is not there; see `own_tile`.
+    """Return a full-size tile with objects detected by Source Extractor, made if missing; see `own_tile`.
 
     Raises
     ------
     TileNotMadeError
-        If its maker, or a program that this needs, is not here or fails.
+        If its maker, or a program that it needs, is missing or fails.
     """
     survey = folder / "source-extractor"
     made = _made("Source Extractor", survey, work, n_epochs)
     if made is not None:
         return made
     if not _OTHER_MAKER.is_file():
-        raise TileNotMadeError(f"no tile by Source Extractor: {_OTHER_MAKER} is not there")
+        raise TileNotMadeError(f"no tile by Source Extractor: {_OTHER_MAKER} is missing")
     missing = [name for name in _OTHER_PROGRAMS if shutil.which(name) is None]
     if missing:
-        raise TileNotMadeError(f"no tile by Source Extractor: {', '.join(missing)} not installed")
+        raise TileNotMadeError(f"no tile by Source Extractor: missing {', '.join(missing)}")
     command = [sys.executable, str(_OTHER_MAKER), str(survey)]
     command += ["--epochs", str(n_epochs), "--jobs", str(os.cpu_count() or 1)]
 
     def make() -> None:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            said = done.stderr.strip().splitlines() or ["it said nothing"]
-            raise TileNotMadeError(f"no tile by Source Extractor: {_OTHER_MAKER.name}: {said[-1]}")
+            lines = done.stderr.strip().splitlines() or ["no error message"]
+            raise TileNotMadeError(f"no tile by Source Extractor: {_OTHER_MAKER.name}: {lines[-1]}")
 
     _make(survey, make)
     made = _made("Source Extractor", survey, work, n_epochs)
@@ -172,11 +172,11 @@ def _make(survey: Path, make: Callable[[], object]) -> None:
 
 
 def _made(label: str, survey: Path, work: Path, n_epochs: int) -> Tile | None:
-    """Return the tile in a MEDS_DIR with so many epochs; None where there is none, or with fewer."""
-    found = sorted(survey.glob("*/pizza_cutter_info/*.yaml"))
-    if not found:
+    """Return the tile in a MEDS_DIR with `n_epochs` epochs; None if there is none, or it has fewer."""
+    info_paths = sorted(survey.glob("*/pizza_cutter_info/*.yaml"))
+    if not info_paths:
         return None
-    tile = absolute(label, survey, found[0], work / f"{survey.name}-all")
+    tile = absolute(label, survey, info_paths[0], work / f"{survey.name}-all")
     if len(tile.info.src_info) < n_epochs:
         return None
     return tile.first(n_epochs, work / f"{survey.name}-{n_epochs}")

@@ -1,6 +1,6 @@
-"""The gain of several workers over one, on one tile or several.
+"""Speed-up of several workers over one, on one tile or several.
 
-The mask files must have the same bytes, however many workers made them.
+The mask files must be identical, whatever the number of workers.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ _MORE_NAMES = ("DES0001-0001", "DES0002-0002", "DES0003-0003")
 
 
 def run(bench: Bench) -> list[Result]:
-    """Measure the first tile, and the same under more names."""
+    """Measure the first tile, and copies of it under other names."""
     first = bench.tiles[0]
     bench.catalogue(first)
     with bench.scratch() as folder:
@@ -42,7 +42,7 @@ def _of_tiles(tiles: Sequence[Tile], label: str, folder: Path, rounds: int) -> l
     measured = Measured("workers", label, "s", race(contenders, rounds).times)
     made = {n_workers: _digests(catalogue) for n_workers, catalogue in catalogues.items()}
     for n_workers, digests in made.items():
-        check(len(digests) == len(tiles), f"{n_workers} workers made {len(digests)} mask files of {len(tiles)}")
+        check(len(digests) == len(tiles), f"{n_workers} workers made {len(digests)} of {len(tiles)} mask files")
         check(digests == made[1], f"mask files of {n_workers} workers differ from those of one")
     one, *more = contenders
     rows = [measured.row(one.name)]
@@ -52,7 +52,7 @@ def _of_tiles(tiles: Sequence[Tile], label: str, folder: Path, rounds: int) -> l
 
 
 def _numbers_of_workers() -> list[int]:
-    """Return 1, 2, 4 and so on, up to the cores there are; at least up to 2."""
+    """Return 1, 2, 4 and so on up to the number of cores, and at least up to 2."""
     n_cores = max(2, os.cpu_count() or 1)
     powers = [1 << k for k in range(n_cores.bit_length()) if 1 << k < n_cores]
     return [*powers, n_cores]

@@ -1,1 +1,1 @@
-"""Questions about a whole survey, asked of a synthetic catalogue: ``python -m benchmarks.survey``."""
+"""Benchmark queries on a synthetic catalogue of a whole survey: ``python -m benchmarks.survey``."""

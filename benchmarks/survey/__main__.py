@@ -21,7 +21,7 @@ _ROUNDS = 5
 
 
 def main() -> int:
-    """Load the databases one after the other, ask them, print a table and write JSON; return the exit status."""
+    """Load and query one database after the other, print a table and write JSON; return the exit status."""
     options = _parse()
     machine, results, status = Machine.here(), list[Result](), 0
     folder = options.folder.absolute()
@@ -32,17 +32,17 @@ def main() -> int:
         started = time.monotonic()
         try:
             with DATABASES[name](survey, folder, keep=options.keep) as loaded:
-                _say(f"{name}: there after {time.monotonic() - started:.0f} s")
+                _say(f"{name}: ready after {time.monotonic() - started:.0f} s")
                 results += load_rows(survey, loaded)
                 results += ask_all(survey, loaded, folder, _ROUNDS)
         except ServerError as error:
-            _say(f"{name} is left out: {error}")
+            _say(f"{name} skipped: {error}")
         except WrongAnswerError as error:
             _say(f"{name} failed: {error}")
             status = 1
         _say(f"{name}: {time.monotonic() - started:.0f} s")
-    said = versions() | {"sqlite": sqlite3.sqlite_version, "duckdb": version("duckdb"), "psycopg": version("psycopg")}
-    print(f"{machine}\n{', '.join(f'{name} {each}' for name, each in said.items())}\n")
+    used = versions() | {"sqlite": sqlite3.sqlite_version, "duckdb": version("duckdb"), "psycopg": version("psycopg")}
+    print(f"{machine}\n{', '.join(f'{name} {each}' for name, each in used.items())}\n")
     print(as_markdown(results))
     if options.output is not None:
         options.output.write_text(as_json(results, machine))
@@ -52,18 +52,26 @@ def main() -> int:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.survey", description="Ask a catalogue of a whole survey what quality assurance asks."
+        prog="python -m benchmarks.survey",
+        description="Time quality-assurance queries on a catalogue of a whole survey.",
     )
     parser.add_argument(
         "--scale",
         type=float,
         default=1.0,
-        help="times 8 million epochs, which take 27 GB in either database and half an hour each (default: %(default)s)",
+        help="fraction of 8 million epochs, which take 27 GB and half an hour in each database (default: %(default)s)",
     )
-    parser.add_argument("--databases", nargs="+", choices=DATABASES, default=list(DATABASES), metavar="NAME")
-    parser.add_argument("--folder", type=Path, default=_FOLDER, help="where to work (default: %(default)s)")
-    parser.add_argument("--keep", action="store_true", help="leave the databases there, for another run to ask")
-    parser.add_argument("--output", type=Path, metavar="FILE.json", help="write every sample, too")
+    parser.add_argument(
+        "--databases",
+        nargs="+",
+        choices=DATABASES,
+        default=list(DATABASES),
+        metavar="NAME",
+        help=f"databases to query, of {', '.join(DATABASES)} (default: all)",
+    )
+    parser.add_argument("--folder", type=Path, default=_FOLDER, help="work folder (default: %(default)s)")
+    parser.add_argument("--keep", action="store_true", help="keep the databases for another run")
+    parser.add_argument("--output", type=Path, metavar="FILE.json", help="also write every sample to a file")
     return parser.parse_args()
 
 

@@ -17,7 +17,7 @@ _TYPES = {int: pa.int64(), float: pa.float64(), str: pa.string(), bool: pa.bool_
 
 
 def arrow_table(table: sa.Table, values: Mapping[str, Any]) -> pa.Table:
-    """Return columns as an SQL table has them; a single value stands for all rows, none for null."""
+    """Return an Arrow table with the columns of an SQL table; scalars fill all rows, missing columns are null."""
     given = {name: each for name, each in values.items() if not isinstance(each, str | int | float)}
     n = max(len(each) for each in given.values())
     unknown = values.keys() - table.c.keys()
@@ -34,12 +34,12 @@ def arrow_table(table: sa.Table, values: Mapping[str, Any]) -> pa.Table:
 
 
 def joined(*parts: Any) -> pa.Array:
-    """Return texts joined element by element; numbers as Python writes them."""
+    """Concatenate texts and numbers element by element."""
     texts = [pa.scalar(each) if isinstance(each, str) else pc.cast(pa.array(each), pa.string()) for each in parts]
     return pc.binary_join_element_wise(*texts, "")
 
 
 def digest(number: npt.NDArray[np.int64]) -> pa.Array:
-    """Return texts as long as a sha256, the same for the same number."""
+    """Return texts as long as a sha256 that depend only on the number."""
     mixed = (noise(number, 10) * 1e15).astype(np.int64) + 10**15
     return joined(mixed, mixed, mixed, mixed)

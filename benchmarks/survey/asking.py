@@ -1,4 +1,4 @@
-"""The questions, asked of one database beside DuckDB, and timed."""
+"""Timed queries on one database, compared with DuckDB."""
 
 import re
 import time
@@ -23,31 +23,31 @@ __all__ = ["ask_all", "load_rows"]
 
 _DUCKDB = "DuckDB over Parquet"
 _SECOND = Goal(GoalKind.AT_MOST, 1000)
-_PLACE, _MASK = Goal(GoalKind.AT_MOST, 20), Goal(GoalKind.AT_MOST, 10)
+_POSITION, _MASK = Goal(GoalKind.AT_MOST, 20), Goal(GoalKind.AT_MOST, 10)
 _N_CALLS = 25
 _EXACT = 1e-12
 
 
 def load_rows(survey: Survey, loaded: Loaded) -> list[Result]:
-    """Return how long the load took, part by part, and what came of it."""
-    parts = {"all of it": sum(loaded.seconds.values()), **loaded.seconds}
-    rows = [Result(f"load: {part}", _data(survey), loaded.name, "s", (taken,)) for part, taken in parts.items()]
+    """Return the duration of the load, in all and by stage, and the size of the database."""
+    stages = {"total": sum(loaded.seconds.values()), **loaded.seconds}
+    rows = [Result(f"load: {stage}", _data(survey), loaded.name, "s", (taken,)) for stage, taken in stages.items()]
     return [*rows, Result("size of the database", _data(survey), loaded.name, "GB", (loaded.n_bytes / 1e9,))]
 
 
 def ask_all(survey: Survey, loaded: Loaded, folder: Path, rounds: int) -> list[Result]:
-    """Ask everything once of a database that has nothing in memory, then `rounds` times.
+    """Run every query once on a database with nothing in memory, then `rounds` times.
 
     Parameters
     ----------
     survey : Survey
-        What it holds.
+        Contents of the database.
     loaded : Loaded
         The database.
     folder : Path
-        Where the counts of the same epochs are, as Parquet.
+        Folder of the same epochs' counts as Parquet.
     rounds : int
-        Places on the sky and single masks are asked for 25 times as often.
+        Number of rounds; positions and single masks are queried 25 times as often.
     """
     rows: list[Result] = []
     with parquet(folder) as duck:
@@ -55,7 +55,7 @@ def ask_all(survey: Survey, loaded: Loaded, folder: Path, rounds: int) -> list[R
             loaded.forget()
             with goodpix.Catalogue(loaded.url) as catalogue:
                 rows += _ask(name, question, survey, loaded, catalogue, duck, rounds)
-    calls = {"every epoch at a place": (_places, _PLACE), "one mask": (_masks, _MASK)}
+    calls = {"every epoch at a position": (_positions, _POSITION), "one mask": (_masks, _MASK)}
     for name, (calls_of, goal) in calls.items():
         loaded.forget()
         with goodpix.Catalogue(loaded.url) as catalogue:
@@ -87,7 +87,7 @@ def _ask(
 
 
 def _call(name: str, calls: list[Callable[[], object]], survey: Survey, loaded: Loaded, goal: Goal) -> list[Result]:
-    """Time calls that each ask for something else: what one reads, the next may not need. Then time them all again."""
+    """Time calls for different rows, few of which an earlier call has read; then time them all again."""
     times, again = ([1e3 * _seconds(call) for call in calls] for _ in range(2))
     return [
         Result(name, _data(survey), loaded.name, "ms", tuple(times[1:]), goal=goal),
@@ -102,20 +102,20 @@ def _seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def _places(survey: Survey, catalogue: goodpix.Catalogue, n: int) -> list[Callable[[], object]]:
-    """Return questions for every epoch at places all over the survey."""
+def _positions(survey: Survey, catalogue: goodpix.Catalogue, n: int) -> list[Callable[[], object]]:
+    """Return queries for every epoch at random positions in the survey."""
     rng = np.random.default_rng(5)
     tile = rng.integers(0, len(survey.tiles), n)
     dec = survey.tiles.dec[tile] + rng.uniform(-0.3, 0.3, n)
     ra = survey.tiles.ra[tile] + rng.uniform(-0.3, 0.3, n) / np.cos(np.radians(dec))
     return [
-        lambda a=a, d=d: catalogue.at(a, d, reasons=False)  # type: ignore[misc]  # mypy knows no such lambda
+        lambda a=a, d=d: catalogue.at(a, d, reasons=False)  # type: ignore[misc]  # mypy cannot type its defaults
         for a, d in zip((ra % 360).tolist(), dec.tolist(), strict=True)
     ]
 
 
 def _masks(survey: Survey, catalogue: goodpix.Catalogue, n: int) -> list[Callable[[], object]]:
-    """Return questions for single masks, of those that exist."""
+    """Return queries for random masks among those that exist."""
     names = ["tilename", "band", "expnum", "ccdnum"]
     keys = [
         key
@@ -127,7 +127,7 @@ def _masks(survey: Survey, catalogue: goodpix.Catalogue, n: int) -> list[Callabl
 
 
 def _same(ours: pd.DataFrame, other: pd.DataFrame) -> bool:
-    """Tell whether two answers have the same rows; fractions may differ by their rounding."""
+    """Tell whether two answers have the same rows, with fractions equal to rounding."""
     if list(ours.columns) != list(other.columns) or len(ours) != len(other):
         return False
     return all(_same_column(ours[name], other[name]) for name in ours.columns)

@@ -1,4 +1,4 @@
-"""The rows of the synthetic survey's coadds."""
+"""Coadd rows of the synthetic survey."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,7 @@ Ints = npt.NDArray[np.int64]
 
 
 def coadds(survey: Survey, mask_files: Mapping[int, str]) -> pa.Table:
-    """Return the rows of the table coadd; `mask_files` are those that exist, by number of tile and band."""
+    """Return the rows of the table coadd; `mask_files` are those that exist, by index of tile and band."""
     n = len(survey.tiles) * len(BANDS)
     tile, band = np.divmod(np.arange(n), len(BANDS))
     ra, dec = survey.tiles.ra[tile] % 360, survey.tiles.dec[tile]

@@ -1,4 +1,4 @@
-"""The databases that are asked, each with its own copy of the synthetic survey."""
+"""Databases with a catalogue of the synthetic survey."""
 
 import json
 import os
@@ -19,7 +19,7 @@ __all__ = ["DATABASES", "Loaded", "parquet", "sqlite_survey"]
 
 _COUNTS = ("epoch", "ingest_run")
 
-# What a machine of one's own would be given.
+# Settings for a dedicated machine.
 _SERVER = {
     "shared_buffers": "2GB",
     "effective_cache_size": "8GB",
@@ -41,13 +41,13 @@ class Loaded:
     Parameters
     ----------
     name, url : str
-        Which database, and where.
+        Name of the database, and its URL.
     n_bytes : int
-        What it takes on disk.
+        Size on disk.
     seconds : dict
-        How long each part of its load took, by name.
+        Duration of each stage of the load, by name.
     forget : callable
-        Takes it out of the system's memory, and out of the server's.
+        Drops it from the page cache and from the server's memory.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Loaded:
 
 @contextmanager
 def sqlite_survey(survey: Survey, folder: Path, *, keep: bool = False) -> Iterator[Loaded]:
-    """Give a catalogue in SQLite, made if it is not in the folder, and removed afterwards unless it is to be kept."""
+    """Provide a catalogue in SQLite, made if missing, and removed afterwards unless `keep`."""
     path = folder / "sqlite" / "survey.db"
     seconds = _loaded(survey, folder, "sqlite", f"sqlite:///{path}")
     try:
@@ -71,12 +71,12 @@ def sqlite_survey(survey: Survey, folder: Path, *, keep: bool = False) -> Iterat
 
 @contextmanager
 def postgres_survey(survey: Survey, folder: Path, *, keep: bool = False) -> Iterator[Loaded]:
-    """Give a catalogue in a Postgres server of its own; see `sqlite_survey`.
+    """Provide a catalogue in a Postgres server of its own; see `sqlite_survey`.
 
     Raises
     ------
     ServerError
-        If there is no server to be had.
+        If no server can be started.
     """
     try:
         with running_server(folder / "postgres" / "server", _SERVER) as server:
@@ -95,11 +95,11 @@ def postgres_survey(survey: Survey, folder: Path, *, keep: bool = False) -> Iter
 
 
 DATABASES = {"sqlite": sqlite_survey, "postgres": postgres_survey}
-"""By name."""
+"""Databases by name."""
 
 
 def parquet(folder: Path) -> duckdb.DuckDBPyConnection:
-    """Return DuckDB over the counts of all epochs, which the load has left as Parquet."""
+    """Return a DuckDB connection to the counts of all epochs, which the load wrote as Parquet."""
     connection = duckdb.connect()
     for name in _COUNTS:
         connection.execute(f"CREATE VIEW {name} AS FROM '{folder / f'{name}.parquet'}'")
@@ -107,7 +107,7 @@ def parquet(folder: Path) -> duckdb.DuckDBPyConnection:
 
 
 def _loaded(survey: Survey, folder: Path, name: str, url: str) -> dict[str, float]:
-    """Load the survey, unless it has been; return how long that took."""
+    """Load the survey unless it is already there; return the duration of each stage of the load."""
     note = folder / name / "load.json"
     note.parent.mkdir(parents=True, exist_ok=True)
     if note.is_file():
@@ -122,7 +122,7 @@ def _loaded(survey: Survey, folder: Path, name: str, url: str) -> dict[str, floa
 
 
 def _forget(paths: list[Path]) -> None:
-    """Take files out of the system's memory, as far as it lets one."""
+    """Drop files from the page cache, as far as the system allows."""
     os.sync()
     for path in paths:
         descriptor = os.open(path, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""The bulk load of a synthetic survey into a new catalogue."""
+"""Bulk load of a synthetic survey into a new catalogue."""
 
 import io
 import sqlite3
@@ -35,7 +35,7 @@ __all__ = ["LoadTimes", "load"]
 _AT_A_TIME = 40_000
 _FOOTPRINTS_AT_A_TIME = 10_000
 
-# Columns that the database numbers.
+# Columns numbered by the database.
 _NUMBERED = (
     tables.ingest_run.c.run_id,
     tables.coadd.c.coadd_id,
@@ -47,27 +47,27 @@ Copy = Callable[[sa.Table, pa.Table], None]
 
 
 class Bulk(Protocol):
-    """A way to load many rows into one kind of database."""
+    """Bulk loader for one kind of database."""
 
     def loading(self) -> AbstractContextManager[Copy]:
-        """Give what copies rows into a table."""
+        """Provide a function that copies rows into a table."""
 
     def engine(self) -> sa.Engine:
-        """Return an engine for what follows: indexes, summaries."""
+        """Return an engine for indexes and summaries."""
 
     def finish(self) -> None:
-        """Do what the database wants after so many new rows."""
+        """Do the maintenance that the database needs after the load."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadTimes:
-    """How long each part of a load took, in seconds, by name."""
+    """Duration of each stage of a load, in seconds, by name."""
 
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Time a part; several of one name add up."""
+        """Time a stage; several of the same name add up."""
         started = time.monotonic()
         yield
         self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - started
@@ -79,13 +79,13 @@ def load(survey: Survey, url: str, masks: Path, counts: Path | None = None) -> L
     Parameters
     ----------
     survey : Survey
-        What to put there.
+        The survey.
     url : str
-        Where there is no catalogue yet.
+        URL of a database without a catalogue.
     masks : Path
-        Its masks root.
+        Masks root.
     counts : Path, optional
-        A folder for the epochs' counts as Parquet, too.
+        Folder to which the epochs' counts are also written as Parquet.
     """
     times = LoadTimes()
     with open_for_writing(url, masks=masks, campaign="synthetic", wcs_source="image") as database:
@@ -137,7 +137,7 @@ def _load_epochs(survey: Survey, copy: Copy, times: LoadTimes, counts: Path | No
 
 
 def _footprints(survey: Survey) -> list[Any]:
-    """Return the HEALPix pixels of each CCD image; one call each, so on every core."""
+    """Return the HEALPix pixels of each CCD image, computed on all cores."""
     parts = [
         survey.images.of(np.arange(start, min(start + _FOOTPRINTS_AT_A_TIME, len(survey.images))))
         for start in range(0, len(survey.images), _FOOTPRINTS_AT_A_TIME)
@@ -150,13 +150,13 @@ def _footprints(survey: Survey) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Sqlite:
-    """SQLite, with nothing kept for a crash: a load that dies is made again."""
+    """SQLite without a journal: a load that crashes starts again."""
 
     url: str
 
     @contextmanager
     def loading(self) -> Iterator[Copy]:
-        """Give what copies rows into a table."""
+        """Provide a function that copies rows into a table."""
         with self.engine().begin() as connection:
             cursor = connection.connection.cursor()
 
@@ -179,13 +179,13 @@ class Sqlite:
         return engine
 
     def finish(self) -> None:
-        """Tell the planner what it was told when the catalogue was made: it forgets an index that is dropped."""
+        """Restore the planner's statistics, which SQLite deletes with a dropped index."""
         with self.engine().begin() as connection:
             guide_planner(connection)
 
 
 def _plain(column: pa.ChunkedArray) -> list[Any]:
-    """Return the values as Python's own."""
+    """Return the values as Python objects."""
     if pa.types.is_string(column.type) or column.null_count:
         return list(column.to_pylist())
     return list(column.to_numpy().tolist())
@@ -193,13 +193,13 @@ def _plain(column: pa.ChunkedArray) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Postgres:
-    """Postgres, by COPY of CSV, without looking up foreign keys."""
+    """Postgres, by COPY of CSV without foreign-key checks."""
 
     url: str
 
     @contextmanager
     def loading(self) -> Iterator[Copy]:
-        """Give what copies rows into a table."""
+        """Provide a function that copies rows into a table."""
         with self.engine().begin() as connection:
             connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
             cursor: Any = connection.connection.cursor()
@@ -218,7 +218,7 @@ class Postgres:
         return sa.create_engine(self.url, poolclass=sa.NullPool)
 
     def finish(self) -> None:
-        """Let the planner know the tables, index scans which pages hold no dead rows, and writers the next numbers."""
+        """Set the sequences, and update the planner's statistics and the visibility map."""
         engine = self.engine().execution_options(isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             for column in _NUMBERED:

@@ -1,4 +1,4 @@
-"""The mask files of the synthetic survey: of a few tiles, the others' do not exist."""
+"""Mask files for a few tiles of the synthetic survey."""
 
 import math
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ _N_OBJECTS = 5_000
 
 
 def masks_that_exist(survey: Survey) -> dict[int, range]:
-    """Return the epochs that have masks, by the number of their tile and band; spread over the survey."""
+    """Return the epochs that have masks, by index of tile and band, spread over the survey."""
     n = len(survey.tiles) * len(BANDS)
     numbers = sorted({k * n // _N_FILES for k in range(_N_FILES)})
     limits = {number: survey.first[number : number + 2].tolist() for number in numbers}
@@ -35,23 +35,23 @@ def masks_that_exist(survey: Survey) -> dict[int, range]:
 
 
 def write_mask_files(survey: Survey, root: MasksRoot) -> dict[int, str]:
-    """Write the masks that exist; return the names of their files by number of tile and band.
+    """Write the mask files; return their names by index of tile and band.
 
-    All are one and the same, of a full-size CCD: what takes time to read is real, the counts beside it are the
-    survey's.
+    All epochs have the same full-size mask, so that reading takes a realistic time; the counts beside it are
+    the survey's.
     """
     runs = encode(_flags(CCD_SHAPE))
     own = encode(_flags((256, 256)) & np.int64(0x70))
     every = coadds(survey, {})
-    found = {}
+    names = {}
     for number, of_tile in masks_that_exist(survey).items():
         (coadd,) = every.slice(number, 1).to_pylist()
         with MaskFileWriter(root, coadd["tilename"], coadd["band"], 1, DES_Y6) as writer:
             writer.add(_row(coadd, "coadd", own), own)
             for epoch in epochs(survey, of_tile.start, of_tile.stop).to_pylist():
                 writer.add(_row(epoch, "epoch", runs), runs)
-            found[number] = writer.finish()
-    return found
+            names[number] = writer.finish()
+    return names
 
 
 def _row(values: Mapping[str, Any], kind: str, runs: Runs) -> MaskRow:
@@ -69,7 +69,7 @@ def _row(values: Mapping[str, Any], kind: str, runs: Runs) -> MaskRow:
 
 
 def _flags(shape: tuple[int, int]) -> npt.NDArray[np.int64]:
-    """Return flags with about as many runs as those of a real CCD: objects, bad columns, edges, cosmic rays."""
+    """Return flags with about as many runs as a real CCD's: objects, bad columns, edges, cosmic rays."""
     rng = np.random.default_rng(7)
     ny, nx = shape
     flags = np.zeros(shape, np.int64)

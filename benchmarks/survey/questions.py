@@ -1,4 +1,4 @@
-"""What quality assurance asks of a whole survey: each question as SQL for the catalogue, and over the plain epochs."""
+"""Quality-assurance queries on a whole survey, as SQL on the catalogue and on the counts of all epochs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,16 +9,16 @@ __all__ = ["QUESTIONS", "Question"]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One question.
+    """One query.
 
     Parameters
     ----------
     sql : str
-        For SQLite and Postgres alike, over the views and the summary tables.
+        SQL for SQLite and Postgres, on the views and the summary tables.
     over_epochs : str
-        The same for DuckDB, over the counts of every epoch as mask files have them.
+        The same for DuckDB, on the counts of every epoch.
     parameters : mapping
-        Values by name, for both.
+        Parameters of both, by name.
     """
 
     sql: str
@@ -26,7 +26,7 @@ class Question:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
-# every tile that holds a CCD image has counted the same SE pixels
+# all tiles with the same CCD image have counted the same SE pixels
 _CCDS = """
 WITH ccd AS (
     SELECT band, expnum, ccdnum, max(nite) AS nite, max(n_pixels) AS n_pixels, max(n_good_se) AS n_good_se,
@@ -131,4 +131,4 @@ QUESTIONS: Mapping[str, Question] = {
         {"since": "2023-06-01"},
     ),
 }
-"""By name, in the order of the table."""
+"""Queries by name, in the order of the table."""

@@ -1,4 +1,4 @@
-"""The rows of the synthetic survey, as Arrow tables with the columns of the catalogue's SQL tables."""
+"""Rows of the synthetic survey, as Arrow tables with the columns of the catalogue's SQL tables."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -44,7 +44,7 @@ def runs() -> pa.Table:
 
 
 def epochs(survey: Survey, start: int, stop: int) -> pa.Table:
-    """Return some rows of the table epoch, whose numbers count from 1."""
+    """Return a range of rows of the table epoch, whose keys count from 1."""
     image = survey.pairs.image[start:stop]
     place = _epoch_places(survey, image)
     counts = _epoch_counts(survey, start, stop)
@@ -59,7 +59,7 @@ def _epoch_keys(survey: Survey, start: int, stop: int) -> Columns:
     tile, image = survey.pairs.tile[start:stop], survey.pairs.image[start:stop]
     band = survey.images.band[image]
     number = np.arange(start, stop)
-    # tiles came one after the other; later a part of the epochs of some was made again
+    # tiles were ingested in order; later some epochs of every 20th were made again
     first_run = tile * (N_RUNS - 8) // len(survey.tiles)
     again = (tile % 20 == 0) & (image % 5 == 0)
     return {
@@ -76,14 +76,14 @@ def _epoch_keys(survey: Survey, start: int, stop: int) -> Columns:
 
 
 def _epoch_counts(survey: Survey, start: int, stop: int) -> Columns:
-    """Return the counts of epochs; the coadd hides the same share of pixels all over a tile and band."""
+    """Return the counts of epochs; the coadd masks the same fraction of pixels everywhere in a tile and band."""
     pairs, of = survey.pairs, survey.counts
     tile, image = pairs.tile[start:stop], pairs.image[start:stop]
-    part, unique = pairs.on_coadd[start:stop], pairs.unique[start:stop]
+    fraction, unique = pairs.on_coadd[start:stop], pairs.unique[start:stop]
     hidden = 0.15 + 0.1 * noise(tile * len(BANDS) + survey.images.band[image], 3)
-    on_coadd = (part * N_PIXELS).astype(np.int64)
+    on_coadd = (fraction * N_PIXELS).astype(np.int64)
     good_se, used = of.good[image], of.used[image]
-    good = (good_se * part * (1 - hidden)).astype(np.int64)
+    good = (good_se * fraction * (1 - hidden)).astype(np.int64)
     coadd_seg = (on_coadd * hidden * 0.95).astype(np.int64)
     return {
         **dict.fromkeys(("only_se_weight", "only_coadd_weight"), 0),
@@ -111,7 +111,7 @@ def _epoch_counts(survey: Survey, start: int, stop: int) -> Columns:
         "n_good_se_amp_a": of.good_a[image],
         "n_good_se_amp_b": good_se - of.good_a[image],
         "n_unique": (unique * N_PIXELS).astype(np.int64),
-        "n_good_unique": (good * unique / part).astype(np.int64),
+        "n_good_unique": (good * unique / fraction).astype(np.int64),
         "fraction_good": good / N_PIXELS,
         "fraction_good_on_coadd": pa.array(good / np.maximum(on_coadd, 1), mask=on_coadd == 0),
         "fraction_good_se": good_se / N_PIXELS,
@@ -172,7 +172,7 @@ def _exposure_facts(survey: Survey, image: Ints) -> Columns:
 
 
 def _files(key: Columns) -> Columns:
-    """Return what an info file says about the files of epochs."""
+    """Return the file columns of epochs, as from an info file."""
     expnum, ccdnum = pa.array(key["expnum"]), pa.array(key["ccdnum"])
     name = joined("D00", expnum, "_", key["band"], "_c", ccdnum, "_r4010p01")
     folder = joined("$MEDS_DIR/des-pizza-slices-y6-v8/", key["tilename"], "/sources-", key["band"])
@@ -193,7 +193,7 @@ def _files(key: Columns) -> Columns:
 
 
 def bit_counts(survey: Survey, start: int, stop: int) -> pa.Table:
-    """Return the rows of the table bit_count of some epochs: two bits each."""
+    """Return the rows of the table bit_count of a range of epochs, two bits each."""
     bmask = survey.counts.bmask[survey.pairs.image[start:stop]]
     n = 2 * (stop - start)
     return arrow_table(
@@ -210,7 +210,7 @@ def bit_counts(survey: Survey, start: int, stop: int) -> pa.Table:
 
 
 def footprint_rows(survey: Survey, touched: list[tuple[Ints, Ints]]) -> pa.Table:
-    """Return the rows of the table footprint in the order of its key, of the pixels of each image and their cells."""
+    """Return the rows of the table footprint in key order, from the pixels and cells of each image."""
     sizes = np.array([hpix.size for hpix, _ in touched])
     starts = np.cumsum(sizes) - sizes
     every, cells = (np.concatenate(each) for each in zip(*touched, strict=True))

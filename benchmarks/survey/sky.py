@@ -1,4 +1,4 @@
-"""The synthetic survey's geometry: where its tiles and its CCD images lie, and which tiles hold which."""
+"""Geometry of the synthetic survey: tiles, CCD images and epochs."""
 
 from dataclasses import dataclass
 
@@ -13,16 +13,16 @@ CCD_SHAPE = (4096, 2048)
 """Rows and columns of a CCD."""
 
 _SPACING, _SIZE = 0.71, 0.7306
-"""Of tiles, degrees: the distance of their centres, and their width; neighbours overlap."""
+"""Separation of tile centres and width of a tile, degrees; adjacent tiles overlap."""
 
 _DEC = -30.0
 _ROWS_OF_CCDS = (3, 4, 5, 6, 6, 7, 7, 6, 6, 5, 4, 3)
 _DEAD = 61
 _CCD_STEP = (0.31, 0.1643)
 _CCD_HALF = (0.1496, 0.0748)
-"""Distance of the CCDs' centres, and half their size, degrees: along right ascension, along declination."""
+"""Separation of CCD centres and half-size of a CCD, degrees, along right ascension and declination."""
 
-# pointings of one pass over the survey; ten passes give a tile about 160 CCD images in each band
+# separation of pointings, degrees; ten passes over the survey give a tile about 160 CCD images in each band
 _POINTING_STEP = (1.9, 1.81)
 _N_PASSES = 10
 _REACH = 1.4
@@ -33,14 +33,16 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Tiles:
-    """Tiles in rows of equal declination, about RA = 0; arrays of shape (n,), degrees.
+    """Tiles in rows of equal declination, centred on RA = 0; arrays of shape (n,).
 
     Parameters
     ----------
     names : list of str
-        Such as ``DES0001-3005``.
+        Names such as ``DES0001-3005``.
     ra, dec : ndarray of float64
-        Their centres; right ascension from -180 to 180.
+        Centres, degrees; right ascension from -180 to 180.
+    n_per_row : int
+        Number of tiles in a row.
     """
 
     names: list[str]
@@ -61,13 +63,13 @@ class CcdImages:
     band : ndarray of int64
         Index into `BANDS`.
     exposure : ndarray of int64
-        Number of the exposure, from 0, in order of time.
+        Index of the exposure, in order of time.
     ccdnum : ndarray of int64
-        The CCD.
+        CCD number.
     crval_ra, crval_dec : ndarray of float64
-        Where the telescope pointed, degrees.
+        Pointing of the telescope, degrees.
     ra, dec : ndarray of float64
-        Their centres, degrees, about; right ascension from -180 to 180.
+        Approximate centres, degrees; right ascension from -180 to 180.
     """
 
     band: Ints
@@ -82,7 +84,7 @@ class CcdImages:
         return self.band.size
 
     def of(self, which: Ints) -> "CcdImages":
-        """Return some of them."""
+        """Return the images at some indices."""
         return CcdImages(
             self.band[which],
             self.exposure[which],
@@ -96,14 +98,14 @@ class CcdImages:
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """Epochs: which tile holds which CCD image; arrays of shape (n,), in order of tile, band, exposure and CCD.
+    """Epochs: pairs of tile and CCD image; arrays of shape (n,), ordered by tile, band, exposure and CCD.
 
     Parameters
     ----------
     tile, image : ndarray of int64
-        Indices.
+        Indices of the tile and of the CCD image.
     on_coadd, unique : ndarray of float64
-        Part of the CCD image on the tile's coadd, and in its unique region.
+        Fraction of the CCD image on the tile's coadd, and in its unique region.
     """
 
     tile: Ints
@@ -113,7 +115,7 @@ class Pairs:
 
 
 def tile_grid(n: int) -> Tiles:
-    """Return so many tiles, in about as many rows as columns."""
+    """Return `n` tiles in a roughly square grid."""
     n_rows = max(1, round(n**0.5))
     n_per_row = -(-n // n_rows)
     row, column = np.divmod(np.arange(n), n_per_row)
@@ -128,7 +130,7 @@ def _tilename(ra: float, dec: float) -> str:
 
 
 def focal_plane() -> tuple[Ints, Floats]:
-    """Return the CCDs' numbers, and their centres on the tangent plane, degrees; shapes (n,) and (2, n)."""
+    """Return the CCD numbers, shape (n,), and CCD centres on the tangent plane, degrees, shape (2, n)."""
     u, v = [], []
     for row, n in enumerate(_ROWS_OF_CCDS):
         u += [(k - (n - 1) / 2) * _CCD_STEP[0] for k in range(n)]
@@ -138,7 +140,7 @@ def focal_plane() -> tuple[Ints, Floats]:
 
 
 def ccd_images(tiles: Tiles, rng: np.random.Generator) -> CcdImages:
-    """Return every CCD image of exposures over the whole survey, in order of time."""
+    """Return the CCD images of exposures that cover the whole survey, in order of time."""
     points = [_pointings(tiles, rng) for _ in range(_N_PASSES * len(BANDS))]
     number = np.repeat(np.arange(len(points)), [each.shape[1] for each in points])
     # a season is two passes in all bands
@@ -162,11 +164,11 @@ def ccd_images(tiles: Tiles, rng: np.random.Generator) -> CcdImages:
 
 
 def _pointings(tiles: Tiles, rng: np.random.Generator) -> Floats:
-    """Return where the telescope points in one pass over the survey, degrees; shape (2, n)."""
+    """Return the pointings of one pass over the survey, degrees; shape (2, n)."""
     dec = np.arange(tiles.dec.min() - _REACH, tiles.dec.max() + _REACH + _POINTING_STEP[1], _POINTING_STEP[1])
     out = []
     for each in dec + (rng.random() - 0.5) * _POINTING_STEP[1]:
-        # the survey's rows are equally long on the sky, so those nearer the pole span more right ascension
+        # all rows of tiles have the same length on the sphere, so those nearer the pole span more right ascension
         row = int(np.argmin(np.abs(tiles.dec - each))) // tiles.n_per_row
         of_row = tiles.ra[row * tiles.n_per_row : (row + 1) * tiles.n_per_row]
         cos_dec = np.cos(np.radians(each))
@@ -177,7 +179,7 @@ def _pointings(tiles: Tiles, rng: np.random.Generator) -> Floats:
 
 
 def pair_up(tiles: Tiles, images: CcdImages) -> Pairs:
-    """Return which tiles hold which CCD images, and how much of them."""
+    """Match CCD images to the tiles that they overlap."""
     found = []
     row = _first(images.dec - tiles.dec[0], _CCD_HALF[1])
     n_rows = -(-len(tiles) // tiles.n_per_row)
@@ -204,11 +206,11 @@ def pair_up(tiles: Tiles, images: CcdImages) -> Pairs:
 
 
 def _first(distance: Floats, half: float) -> Ints:
-    """Return the first of the equally spaced tiles that something of half a size can touch."""
+    """Return the index of the first of equally spaced tiles that an image of half-size `half` can touch."""
     return np.ceil((distance - half - _SIZE / 2) / _SPACING).astype(np.int64)
 
 
 def _overlap(distance: Floats, half: float, half_other: float) -> Floats:
-    """Return the part of an interval about `distance` that lies in one about 0."""
+    """Return the fraction of an interval about `distance` that lies in one about 0."""
     ends = np.minimum(distance + half, half_other) - np.maximum(distance - half, -half_other)
     return np.clip(ends / (2 * half), 0, 1)

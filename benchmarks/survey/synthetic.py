@@ -1,4 +1,4 @@
-"""The synthetic survey: its geometry, and what is the same for every epoch of a CCD image."""
+"""Synthetic survey: geometry, and the counts of each CCD image."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,10 @@ from .sky import BANDS, CCD_SHAPE, CcdImages, Pairs, Tiles, ccd_images, pair_up,
 __all__ = ["N_PIXELS", "N_RUNS", "SeCounts", "Survey", "noise"]
 
 N_PIXELS = CCD_SHAPE[0] * CCD_SHAPE[1]
-"""Of a CCD."""
+"""Pixels of a CCD."""
 
 N_RUNS = 40
-"""Runs in which the survey was ingested, one every three weeks."""
+"""Number of runs that ingested the survey, one every three weeks."""
 
 _N_NIGHTS = 758
 _FULL = 10_000
@@ -24,14 +24,14 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class SeCounts:
-    """What the SE planes of CCD images say; arrays of shape (n,).
+    """Counts from the SE planes of CCD images; arrays of shape (n,).
 
     Parameters
     ----------
     seg, weight, bmask : ndarray of int64
         Pixels that fail each criterion.
     good, good_a : ndarray of int64
-        Pixels that pass all three, and those of them in amplifier half A.
+        Pixels that pass all three, on the whole CCD and on amplifier half A.
     used : ndarray of bool
         Whether there was a segmentation map.
     """
@@ -46,22 +46,22 @@ class SeCounts:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """A survey that could be.
+    """A synthetic survey.
 
     Parameters
     ----------
     tiles : Tiles
         All tiles, in each of `BANDS`.
     images : CcdImages
-        Those that tiles hold.
+        CCD images that overlap a tile.
     pairs : Pairs
         The epochs.
     counts : SeCounts
-        Of the images.
+        Counts of the images.
     nite : ndarray of int64, shape (n images,)
-        Each image's night, YYYYMMDD.
+        Night of each image, YYYYMMDD.
     first : ndarray of int64, shape (n tiles * n bands + 1,)
-        Where the epochs of each tile and band begin, and where the last one's end.
+        Index of the first epoch of each tile and band, then the number of epochs.
     """
 
     tiles: Tiles
@@ -73,7 +73,7 @@ class Survey:
 
     @classmethod
     def of(cls, scale: float, seed: int = 20251122) -> "Survey":
-        """Return a survey of so many times 10,000 tiles; at least of four."""
+        """Return a survey of `scale` times 10,000 tiles, and at least four."""
         rng = np.random.default_rng(seed)
         tiles = tile_grid(max(4, round(_FULL * scale)))
         every = ccd_images(tiles, rng)
@@ -92,7 +92,7 @@ class Survey:
 
 
 def noise(number: Ints, salt: int) -> Floats:
-    """Return numbers from 0 to 1 that look random and are the same for the same number."""
+    """Return pseudorandom values from 0 to 1 that depend only on the number and the salt."""
     mixed = (number.astype(np.uint64) + np.uint64(salt)) * np.uint64(0x9E3779B97F4A7C15)
     mixed ^= mixed >> np.uint64(29)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)

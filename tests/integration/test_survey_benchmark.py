@@ -69,7 +69,12 @@ def loaded(request: pytest.FixtureRequest, survey: Survey, folder: Path) -> Iter
 
 def test_every_question_is_answered_as_by_duckdb(survey: Survey, loaded: Loaded, folder: Path) -> None:
     rows = [*load_rows(survey, loaded), *ask_all(survey, loaded, folder, 1)]
-    assert {row.question for row in rows} >= {*QUESTIONS, "every epoch at a place", "one mask", "size of the database"}
+    assert {row.question for row in rows} >= {
+        *QUESTIONS,
+        "every epoch at a position",
+        "one mask",
+        "size of the database",
+    }
     assert {row.goal.text(row.unit) for row in rows if row.goal} == {"<= 1000 ms", "<= 20 ms", "<= 10 ms"}
     assert all(math.isfinite(value) and value >= 0 for row in rows for value in row.samples)
     assert len(as_markdown(rows).splitlines()) == len(rows) + 2
