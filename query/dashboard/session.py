@@ -158,7 +158,7 @@ class Session:
         parts = self._page.parts(view, max(self.since, started - _NEW_ENOUGH_S))
         self._unread = len(parts)
         for part in parts:
-            self.in_background(part.read, partial(self._show, number, started, part.show), number)
+            self.in_background(part.read, partial(self._show, number, started, part.show), number=number)
 
     def try_to_go(self, wanted: Callable[[], View]) -> None:
         """Show the view that a function returns, or say why there is none."""
@@ -181,7 +181,14 @@ class Session:
         self.view = view
         self._address.query = view.query()
 
-    def in_background(self, read: Callable[[], Any], show: Callable[[Any], None], number: int | None = None) -> None:
+    def in_background(
+        self,
+        read: Callable[[], Any],
+        show: Callable[[Any], None],
+        done: Callable[[], None] | None = None,
+        *,
+        number: int | None = None,
+    ) -> None:
         """Read in a thread, then show on the page.
 
         Parameters
@@ -189,7 +196,9 @@ class Session:
         read : callable
             Must not touch what is shown. What it raises is said on the page.
         show : callable
-            Takes what was read.
+            Takes what was read. What it raises is said on the page, too.
+        done : callable, optional
+            Called in the end, whether that went well or not.
         number : int, optional
             Of the view that it is for; nothing is read or shown once there is a newer one.
         """
@@ -206,6 +215,8 @@ class Session:
                 show(future.result())
             except Exception as error:  # noqa: BLE001  # the page says what is wrong, whatever it is
                 self._say_error(error)
+            if done is not None:
+                done()
 
         def tell(future: "Future[Any]") -> None:
             with suppress(RuntimeError):  # the server has ended

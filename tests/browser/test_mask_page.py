@@ -244,6 +244,43 @@ def test_files_that_are_not_there_are_named(
     expect(page.get_by_text("not all could be read")).to_be_visible()
 
 
+def test_a_picture_that_cannot_be_drawn_is_said_and_the_next_is_drawn(
+    page: Page, dashboard: DashboardServer, mask: goodpix.Mask, near: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_page(page, dashboard, near)
+    place = at(page, "pixel-plot", 114, 222)
+    with monkeypatch.context() as patch:
+        patch.setattr("goodpix.query.dashboard.mask.shrink.MOST_CELLS", "no number")
+        drag(page, place, (place[0] + 50, place[1]))
+        expect(page.get_by_role("alert")).to_contain_text("Something cannot be shown")
+    drag(page, place, (place[0], place[1] + 50))
+    page.wait_for_function("!location.search.includes(',150:294')")
+    x0, x1, y0, y1 = window(page)
+    page.mouse.move(5, 5)
+    inside = (x0 + 2, x1 - 2, y0 + 2, y1 - 2)
+    wait_for_colours(page, inside, colours(mask.criteria()[inside[2] : inside[3], inside[0] : inside[1]]))
+
+
+def test_a_mask_file_that_is_not_there_is_named_and_shown_once_it_is_back(
+    page: Page, demo: Path, mask: goodpix.Mask, near: str
+) -> None:
+    with ExitStack() as stack:
+        # one that has no mask file open yet
+        served = stack.enter_context(stack.enter_context(goodpix.Catalogue(demo / "goodpix.db")).dashboard())
+        assert mask.row is not None
+        path = demo / "goodpix-masks" / mask.row["mask_file"]
+        away = path.with_suffix(".away")
+        path.rename(away)
+        with ExitStack() as gone:
+            gone.callback(away.rename, path)
+            page.goto(served.url + near)
+            expect(page.get_by_role("alert")).to_contain_text(path.name)
+        page.get_by_label("COADD_SEG", exact=True).check()
+        expect(page.get_by_text("read 20")).to_be_visible()
+        selection = goodpix.Selection(["COADD_SEG"])
+        wait_for_colours(page, (60, 168, 150, 294), colours(mask.criteria(selection)[150:294, 60:168]))
+
+
 SELECTION = goodpix.Selection(["COADD_SEG"], {"SE": ["TRAIL"]}, {"SE_SEG": 2.5}, 7)
 IN_ADDRESS = ["ignore=COADD_SEG", "ignore-bit=SE:TRAIL", "grow=SE_SEG=2.5", "border=7"]
 

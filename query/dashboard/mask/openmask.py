@@ -1,9 +1,10 @@
 """A mask that is looked at: its pixels by a definition of good, and what they are."""
 
-from collections.abc import Mapping, Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -129,8 +130,8 @@ class OpenMasks:
 
     def __init__(self, readings: Readings) -> None:
         self._readings = readings
-        self._cut = lru_cache(_MOST_OPEN)(self._cut_mask)
-        self._grey = lru_cache(_MOST_OPEN)(self._read_image)
+        self._opened: _LastUsed[OpenMask] = _LastUsed()
+        self._greys: _LastUsed[npt.NDArray[np.uint8]] = _LastUsed()
 
     def open(self, key: MaskKey, selection: Selection) -> OpenMask:
         """Return the mask of an epoch by a definition of good.
@@ -143,7 +144,7 @@ class OpenMasks:
             If the selection cannot be used.
         """
         mask = self._readings.mask(key.tilename, key.band, int(key.expnum or 0), int(key.ccdnum or 0))
-        return self._cut(_ByFile(mask), selection)
+        return self._opened.get((*_row_of(mask), selection), lambda: OpenMask.of(mask, selection))
 
     def grey(self, mask: Mask) -> npt.NDArray[np.uint8]:
         """Return the image of an epoch in levels of grey; see `goodpix.query.dashboard.mask.colours.grey_codes`.
@@ -153,31 +154,42 @@ class OpenMasks:
         FitsFileError, PlaneError
             If its file is not there, or holds another image.
         """
-        return self._grey(_ByFile(mask))
+        return self._greys.get(_row_of(mask), lambda: self._read_image(mask))
 
-    @staticmethod
-    def _cut_mask(mask: "_ByFile", selection: Selection) -> OpenMask:
-        return OpenMask.of(mask.mask, selection)
-
-    def _read_image(self, mask: "_ByFile") -> npt.NDArray[np.uint8]:
+    def _read_image(self, mask: Mask) -> npt.NDArray[np.uint8]:
         with self._readings.files:
-            image = image_behind(mask.mask)
-        return grey_codes(image, *grey_levels(image, mask.mask.good()))
+            image = image_behind(mask)
+        return grey_codes(image, *grey_levels(image, mask.good()))
 
 
-class _ByFile:
-    """A mask, the same as another where both are the same row of the same mask file, which never changes."""
+def _row_of(mask: Mask) -> tuple[Hashable, ...]:
+    """Return the row of a mask file that a mask is; mask files never change."""
+    assert mask.row is not None  # it is a catalogue's
+    return mask.key, mask.row["mask_file"], mask.row["mask_row_group"]
 
-    def __init__(self, mask: Mask) -> None:
-        assert mask.row is not None  # it is a catalogue's
-        self.mask = mask
-        self._identity = (mask.key, mask.row["mask_file"], mask.row["mask_row_group"])
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ByFile) and self._identity == other._identity
+_Made = TypeVar("_Made")
 
-    def __hash__(self) -> int:
-        return hash(self._identity)
+
+class _LastUsed(Generic[_Made]):
+    """The few things that were used last, by what they were made of."""
+
+    def __init__(self) -> None:
+        self._things: OrderedDict[Hashable, _Made] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable, make: Callable[[], _Made]) -> _Made:
+        """Return the thing of a key, made if it is not among them."""
+        with self._lock:
+            if key in self._things:
+                self._things.move_to_end(key)
+                return self._things[key]
+        made = make()
+        with self._lock:
+            self._things[key] = made
+            if len(self._things) > _MOST_OPEN:
+                self._things.popitem(last=False)
+        return made
 
 
 def epoch_of(connection: sa.Connection, view: View) -> MaskKey:

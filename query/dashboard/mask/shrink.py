@@ -75,14 +75,10 @@ def shrink(
         Levels below `LEVELS` of the image itself; column-major.
     """
     size = cell_size(box)
-    columns = np.ascontiguousarray(criteria.T)
     first_x, first_y = box.x0 // size, box.y0 // size
-    shape = (_n_cells(box.x0, box.x1, size), _n_cells(box.y0, box.y1, size))
-    codes = np.empty(shape, np.uint8)
-    if grey is None:
-        _shrink_plain(columns, reasons, first_x, first_y, size, codes)
-    else:
-        _shrink_grey(columns, reasons, np.ascontiguousarray(grey.T), first_x, first_y, size, codes)
+    codes = np.empty((_n_cells(box.x0, box.x1, size), _n_cells(box.y0, box.y1, size)), np.uint8)
+    levels = None if grey is None else np.ascontiguousarray(grey.T)
+    _shrink(np.ascontiguousarray(criteria.T), reasons, levels, first_x, first_y, size, codes)
     return Shrunk(np.ascontiguousarray(codes.T), first_x * size, first_y * size, size)
 
 
@@ -91,47 +87,16 @@ def _n_cells(first: int, end: int, size: int) -> int:
 
 
 @kernel
-def _shrink_plain(
+def _shrink(
     columns: npt.NDArray[np.uint8],
     reasons: npt.NDArray[np.uint8],
+    grey: npt.NDArray[np.uint8] | None,
     first_x: int,
     first_y: int,
     size: int,
     codes: npt.NDArray[np.uint8],
 ) -> None:
-    """Write the code of each cell: the most frequent reason, and how much of the cell is bad."""
-    nx, ny = columns.shape
-    counts = np.zeros(_N_REASONS + 1, np.int64)
-    for cx in range(codes.shape[0]):
-        x0 = (first_x + cx) * size
-        x1 = min(x0 + size, nx)
-        for cy in range(codes.shape[1]):
-            y0 = (first_y + cy) * size
-            y1 = min(y0 + size, ny)
-            counts[:] = 0
-            for x in range(x0, x1):
-                for y in range(y0, y1):
-                    counts[reasons[columns[x, y]]] += 1
-            n = (x1 - x0) * (y1 - y0)
-            n_bad = n - counts[0]
-            if n_bad == 0:
-                codes[cx, cy] = 0
-            else:
-                most = np.argmax(counts[1:])
-                codes[cx, cy] = LEVELS + _STEPS * most + (n_bad * _STEPS + n - 1) // n - 1
-
-
-@kernel
-def _shrink_grey(
-    columns: npt.NDArray[np.uint8],
-    reasons: npt.NDArray[np.uint8],
-    grey: npt.NDArray[np.uint8],
-    first_x: int,
-    first_y: int,
-    size: int,
-    codes: npt.NDArray[np.uint8],
-) -> None:
-    """Write the code of each cell: its mean grey, tinted by the most frequent reason where most of it is bad."""
+    """Write the code of each cell; compiled by itself for images and for none."""
     nx, ny = columns.shape
     counts = np.zeros(_N_REASONS + 1, np.int64)
     for cx in range(codes.shape[0]):
@@ -145,10 +110,14 @@ def _shrink_grey(
             for x in range(x0, x1):
                 for y in range(y0, y1):
                     counts[reasons[columns[x, y]]] += 1
-                    light += grey[x, y]
+                    if grey is not None:
+                        light += grey[x, y]
             n = (x1 - x0) * (y1 - y0)
-            level = light // n
-            if 2 * counts[0] >= n:
-                codes[cx, cy] = level
+            n_bad = n - counts[0]
+            # the first code of the most frequent reason
+            tint = LEVELS + _STEPS * np.argmax(counts[1:])
+            if grey is not None:
+                level = light // n
+                codes[cx, cy] = tint + level * _STEPS // LEVELS if 2 * n_bad > n else level
             else:
-                codes[cx, cy] = LEVELS + _STEPS * np.argmax(counts[1:]) + level * _STEPS // LEVELS
+                codes[cx, cy] = tint + (n_bad * _STEPS + n - 1) // n - 1 if n_bad else 0

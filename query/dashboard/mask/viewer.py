@@ -1,10 +1,11 @@
 """The picture of a mask that can be moved and zoomed: only what is in sight is sent."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from bokeh.events import MouseLeave, MouseMove, RangesUpdate, Tap
 from bokeh.models import BoxZoomTool, ColumnDataSource, CustomJS, LinearColorMapper, Range1d, WheelZoomTool
 
@@ -12,14 +13,9 @@ from ....schema.amplifiers import Region
 from ..address import Pixel
 from ..look.figures import new_figure
 from .colours import palette
-from .shrink import Shrunk
+from .shrink import Shrunk, shrink
 
-__all__ = [
-    "FRAME_HEIGHT",
-    "FRAME_WIDTH",
-    "PixelView",
-    "Reader",
-]
+__all__ = ["FRAME_HEIGHT", "FRAME_WIDTH", "PixelView", "Reader", "Scene", "inside"]
 
 FRAME_WIDTH, FRAME_HEIGHT = 540, 720
 _OUTSIDE = "#ececec"
@@ -39,6 +35,32 @@ state.timer ??= setTimeout(() => {
 """
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """A mask, and how much of it is in sight.
+
+    Parameters
+    ----------
+    criteria : ndarray of uint8, shape (ny, nx)
+        Which criteria fail; column-major.
+    reasons : ndarray of uint8, shape (256,)
+        See `goodpix.query.plots.reasons.reason_table`.
+    grey : ndarray of uint8, shape (ny, nx), optional
+        The image behind the mask; see `goodpix.query.dashboard.mask.colours.grey_codes`.
+    window : Region
+        The pixels in sight, inside the image.
+    """
+
+    criteria: npt.NDArray[np.uint8]
+    reasons: npt.NDArray[np.uint8]
+    grey: npt.NDArray[np.uint8] | None
+    window: Region
+
+    def shrunk(self) -> Shrunk:
+        """Return what is in sight, in as many cells as a screen needs."""
+        return shrink(self.criteria, self.reasons, self.window, self.grey)
+
+
 @dataclass(frozen=True, slots=True)
 class Reader:
     """Who is told what the reader of the picture does.
@@ -46,7 +68,7 @@ class Reader:
     Parameters
     ----------
     moved : callable
-        Takes the pixels that have come into sight; outside the image there may be some.
+        Takes the pixels that have come into sight.
     pointed : callable
         Takes the pixel under the pointer, or None.
     tapped : callable
@@ -58,17 +80,28 @@ class Reader:
     tapped: Callable[[Pixel], None]
 
 
+Background = Callable[[Callable[[], Shrunk], Callable[[Shrunk], None], Callable[[], None]], None]
+"""Computes in a thread, then shows, then calls a third function, whatever went wrong; see `Session.in_background`."""
+
+
 class PixelView:
-    """The picture.
+    """The picture, which follows what its reader looks at.
+
+    All of its methods are called in the server's thread. They only note the newest scene; scenes are drawn in the
+    background, one at a time, and each that is drawn gives way to the newest by then.
 
     Parameters
     ----------
     reader : Reader
         Who is told what is done to it.
+    in_background : callable
+        What draws.
     """
 
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
+    def __init__(self, reader: Reader, in_background: Background) -> None:
+        self._reader, self._in_background = reader, in_background
+        self._scene: Scene | None = None
+        self._drawing = False
         self.plot = new_figure(
             "x (pixels)",
             "y (pixels)",
@@ -112,9 +145,26 @@ class PixelView:
         self.plot.x_range.update(start=shown.x0 - 0.5, end=shown.x1 - 0.5)
         self.plot.y_range.update(start=shown.y0 - 0.5, end=shown.y1 - 0.5)
 
-    def show(self, part: Shrunk, *, over_image: bool) -> None:
-        """Show a part of a mask."""
-        wanted = self._tinted if over_image else self._plain
+    def draw(self, scene: Scene) -> None:
+        """Draw a scene, unless a newer one comes first."""
+        self._scene = scene
+        if not self._drawing:
+            self._draw_newest(scene)
+
+    def _draw_newest(self, scene: Scene) -> None:
+        self._drawing = True
+
+        def done() -> None:
+            self._drawing = False
+            if self._scene is not None and self._scene is not scene:
+                self._draw_newest(self._scene)
+
+        self._in_background(scene.shrunk, lambda part: self._show(scene, part), done)
+
+    def _show(self, scene: Scene, part: Shrunk) -> None:
+        if self._scene is None or scene.criteria is not self._scene.criteria:
+            return  # another mask is looked at by now
+        wanted = self._plain if scene.grey is None else self._tinted
         if self._colours.palette != wanted:
             self._colours.palette = wanted
         n_rows, n_columns = part.codes.shape
@@ -131,13 +181,25 @@ class PixelView:
         self._marked.data = {"x": [pixel.x], "y": [pixel.y]} if pixel else {"x": [], "y": []}
 
     def _move(self, event: Any) -> None:
-        if None in (event.x0, event.x1, event.y0, event.y1):
+        if self._scene is None or None in (event.x0, event.x1, event.y0, event.y1):
             return
         x0, x1, y0, y1 = (int(np.floor(each + 0.5)) for each in (event.x0, event.x1, event.y0, event.y1))
-        self._reader.moved(Region(x0, max(x1, x0 + 1), y0, max(y1, y0 + 1)))
+        window = inside(Region(x0, max(x1, x0 + 1), y0, max(y1, y0 + 1)), self._scene.criteria.shape)
+        self._reader.moved(window)
+        self.draw(replace(self._scene, window=window))
 
     def _point(self, data: Any) -> None:
         self._reader.pointed(_pixel(data["x"][0], data["y"][0]) if len(data["x"]) else None)
+
+
+def inside(window: Region | None, shape: tuple[int, ...]) -> Region:
+    """Return the part of a window that is in an image of that shape, at least a pixel; all of it for None."""
+    ny, nx = shape
+    if window is None:
+        return Region(0, nx, 0, ny)
+    x0, x1 = min(max(window.x0, 0), nx - 1), min(max(window.x1, 1), nx)
+    y0, y1 = min(max(window.y0, 0), ny - 1), min(max(window.y1, 1), ny)
+    return Region(x0, max(x1, x0 + 1), y0, max(y1, y0 + 1))
 
 
 def _framed(window: Region) -> Region:

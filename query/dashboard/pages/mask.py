@@ -24,8 +24,7 @@ from ..mask.colours import as_png
 from ..mask.controls import EpochChoice, SelectionBox
 from ..mask.legend import ReasonLegend, counts_html, legend_items, pixel_html
 from ..mask.openmask import OpenMask, OpenMasks, epoch_of, epochs_in, python_lines
-from ..mask.shrink import Shrunk, shrink
-from ..mask.viewer import FRAME_HEIGHT, FRAME_WIDTH, PixelView, Reader
+from ..mask.viewer import FRAME_HEIGHT, FRAME_WIDTH, PixelView, Reader, Scene, inside
 from ..session import Part, Section, Session
 
 __all__ = ["MaskView"]
@@ -45,7 +44,6 @@ class _Found:
     grey: npt.NDArray[np.uint8] | None
     no_grey: str
     epochs: Sequence[Any]
-    part: Shrunk
 
 
 class MaskView:
@@ -64,9 +62,7 @@ class MaskView:
     def __init__(self, session: Session, masks: OpenMasks) -> None:
         self._session, self._masks = session, masks
         self._found: _Found | None = None
-        self._wanted: Region | None = None
-        self._drawing = False
-        self._picture = PixelView(Reader(self._moved, self._pointed, self._tapped))
+        self._picture = PixelView(Reader(self._moved, self._pointed, self._tapped), session.in_background)
         self._choice = EpochChoice(self._choose, self._step)
         self._legend = ReasonLegend(sizing_mode="stretch_width")
         self._legend.param.watch(lambda event: self._hide(event.new), "hidden_names")
@@ -123,19 +119,21 @@ class MaskView:
                 grey = self._masks.grey(opened.mask)
             except GoodpixError as error:
                 no_grey = f"The image cannot be shown: {error}"
-        window = _inside(view.window, opened.mask.shape)
-        return _Found(key, opened, stored, grey, no_grey, epochs, _shrunk(opened, grey, view, window))
+        return _Found(key, opened, stored, grey, no_grey, epochs)
 
     def _show(self, view: View, found: _Found) -> None:
         new_epoch = self._found is None or self._found.key != found.key
         self._found = found
         key = found.key
-        view = replace(view, tile=key.tilename, band=key.band, expnum=key.expnum, ccdnum=key.ccdnum)
+        # the reader may have gone on within the same mask
+        window = view.window if new_epoch else self._session.view.window
+        view = replace(view, tile=key.tilename, band=key.band, expnum=key.expnum, ccdnum=key.ccdnum, window=window)
         self._session.note(view)
         self._choice.show(key, found.epochs)
+        shown = inside(view.window, found.opened.mask.shape)
         if new_epoch or view.window is None:
-            self._picture.look_at(_inside(view.window, found.opened.mask.shape))
-        self._picture.show(found.part, over_image=found.grey is not None)
+            self._picture.look_at(shown)
+        self._picture.draw(Scene(found.opened.criteria, reason_table(view.hide), found.grey, shown))
         self._picture.mark(view.pixel)
         items = legend_items(found.opened, view.hide, over_image=found.grey is not None)
         self._legend.param.update(items=items, hidden_names=list(view.hide))
@@ -165,43 +163,23 @@ class MaskView:
     def _look_at(self, window: Region | None) -> None:
         self._change(window=window)
         if self._found is not None:
-            self._picture.look_at(_inside(window, self._found.opened.mask.shape))
+            self._picture.look_at(inside(window, self._found.opened.mask.shape))
 
     def _native(self) -> Region | None:
         """Return a window about the middle of what is in sight, or the pixel that is kept, in which pixels are seen."""
         if self._found is None:
             return None
         view, (ny, nx) = self._session.view, self._found.opened.mask.shape
-        box = _inside(view.window, (ny, nx))
+        box = inside(view.window, (ny, nx))
         x, y = (view.pixel.x, view.pixel.y) if view.pixel else ((box.x0 + box.x1) // 2, (box.y0 + box.y1) // 2)
         width, height = FRAME_WIDTH // _NATIVE, FRAME_HEIGHT // _NATIVE
         x0, y0 = max(0, x - width // 2), max(0, y - height // 2)
         return Region(x0, min(x0 + width, nx), y0, min(y0 + height, ny))
 
     def _moved(self, window: Region) -> None:
-        """Draw what has come into sight, the newest only."""
-        if self._found is None:
-            return
-        inside = _inside(window, self._found.opened.mask.shape)
-        whole = _inside(None, self._found.opened.mask.shape)
-        self._session.note(replace(self._session.view, window=None if inside == whole else inside))
-        self._wanted = inside
-        if not self._drawing:
-            self._draw()
-
-    def _draw(self) -> None:
-        """Draw what is wanted, and then what is wanted by then."""
-        window, found, view = self._wanted, self._found, self._session.view
-        self._wanted, self._drawing = None, window is not None
-        if window is None or found is None:
-            return
-
-        def show(part: Shrunk) -> None:
-            if found is self._found:
-                self._picture.show(part, over_image=found.grey is not None)
-            self._draw()
-
-        self._session.in_background(lambda: _shrunk(found.opened, found.grey, view, window), show)
+        if self._found is not None:
+            whole = inside(None, self._found.opened.mask.shape)
+            self._session.note(replace(self._session.view, window=None if window == whole else window))
 
     def _pointed(self, pixel: Pixel | None) -> None:
         self._explain(pixel or self._session.view.pixel)
@@ -229,7 +207,7 @@ class MaskView:
     def _same_place(self, key: MaskKey, view: View) -> tuple[Pixel, Sequence[Any]]:
         """Return the middle of what is in sight of an epoch, and the epochs of the same tile that saw that place."""
         opened = self._masks.open(key, view.selection)
-        centre = view.pixel or _middle(_inside(view.window, opened.mask.shape))
+        centre = view.pixel or _middle(inside(view.window, opened.mask.shape))
         words = opened.explain(centre)
         if words is None:
             return centre, []
@@ -251,7 +229,7 @@ class MaskView:
             band=to.band,
             expnum=to.expnum,
             ccdnum=to.ccdnum,
-            window=view.window and _moved(view.window, x - centre.x, y - centre.y),
+            window=view.window and _shifted(view.window, x - centre.x, y - centre.y),
             pixel=Pixel(x, y) if view.pixel else None,
         )
 
@@ -264,28 +242,14 @@ class MaskView:
         ]
 
 
-def _inside(window: Region | None, shape: tuple[int, int]) -> Region:
-    """Return the part of a window that is in the image; all of it where there is none."""
-    ny, nx = shape
-    if window is None:
-        return Region(0, nx, 0, ny)
-    x0, x1 = min(max(window.x0, 0), nx - 1), min(max(window.x1, 1), nx)
-    y0, y1 = min(max(window.y0, 0), ny - 1), min(max(window.y1, 1), ny)
-    return Region(x0, max(x1, x0 + 1), y0, max(y1, y0 + 1))
-
-
-def _moved(window: Region, by_x: int, by_y: int) -> Region:
-    """Return a window that was moved, less what an address cannot hold: it may have gone over the edge of the image."""
+def _shifted(window: Region, by_x: int, by_y: int) -> Region:
+    """Return a shifted window, less what lies below pixel 0, which an address cannot hold."""
     x0, x1, y0, y1 = window.x0 + by_x, window.x1 + by_x, window.y0 + by_y, window.y1 + by_y
     return Region(max(x0, 0), max(x1, 1), max(y0, 0), max(y1, 1))
 
 
 def _middle(box: Region) -> Pixel:
     return Pixel((box.x0 + box.x1) // 2, (box.y0 + box.y1) // 2)
-
-
-def _shrunk(opened: OpenMask, grey: npt.NDArray[np.uint8] | None, view: View, window: Region) -> Shrunk:
-    return shrink(opened.criteria, reason_table(view.hide), window, grey)
 
 
 def _key_of(row: Any) -> MaskKey:
