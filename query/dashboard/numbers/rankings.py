@@ -1,8 +1,9 @@
 """The rows of the tables: worst tiles, worst CCD images, failures."""
 
+import heapq
 import operator
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -33,10 +34,11 @@ N_WORST = 500
 
 # CCD images of some nights that are looked at one by one: above it takes more than a second.
 _MOST_CCD_IMAGES = 300_000
+# Images of a CCD that are read at first; then four times as many, again and again.
 _FIRST_LOOK = 4
 
 _KEY = (ccd_image.c.expnum, ccd_image.c.band, ccd_image.c.ccdnum)
-_TILES = VIEWS["tile_quality"]
+_TILES, _EXPOSURES = VIEWS["tile_quality"].table, VIEWS["exposure_quality"].table
 _MEANINGS = {view.name: {each.name: each.doc for each in view.columns} for view in VIEWS.values()}
 
 
@@ -112,30 +114,23 @@ def tile_page(connection: sa.Connection, scope: TileScope, view: TableView) -> T
         If the view names a column that the table has not.
     """
     check_columns(view, TILE_COLUMNS)
-    table = _TILES.table
-    conditions = [*scope.conditions(table), *_bounds(table, view)]
-    query = sa.select(*(table.c[each.name] for each in TILE_COLUMNS)).where(*conditions)
-    order = _order(table, view.sort or "fraction_good_on_coadd")
-    return _page(connection, query.order_by(*order, table.c.tilename, table.c.band), view, "No tile is left.")
+    query = _listed(_TILES, TILE_COLUMNS, scope.conditions(_TILES), view, "fraction_good_on_coadd", "tilename", "band")
+    return _page(connection, query, view, "No tile is left.")
 
 
 def failure_page(connection: sa.Connection, scope: TileScope, view: TableView) -> TablePage:
     """Return a page of the failures, the last first; see `tile_page`."""
     check_columns(view, FAILURE_COLUMNS)
-    conditions = [*scope.conditions(failure), *_bounds(failure, view)]
-    query = sa.select(*(failure.c[each.name] for each in FAILURE_COLUMNS)).where(*conditions)
-    order = _order(failure, view.sort or "-failed_at")
-    return _page(connection, query.order_by(*order, failure.c.failure_key), view, "Nothing has failed.")
+    query = _listed(failure, FAILURE_COLUMNS, scope.conditions(failure), view, "-failed_at", "failure_key")
+    return _page(connection, query, view, "Nothing has failed.")
 
 
 def exposure_page(connection: sa.Connection, filters: Mapping[str, Any], view: TableView) -> TablePage:
     """Return a page of the exposures that filters leave, the worst first; see `tile_page`."""
     check_columns(view, EXPOSURE_COLUMNS)
-    table = VIEWS["exposure_quality"].table
-    conditions = [*Filters.of(**filters).conditions(table), *_bounds(table, view)]
-    query = sa.select(*(table.c[each.name] for each in EXPOSURE_COLUMNS)).where(*conditions)
-    order = _order(table, view.sort or "fraction_good_se")
-    return _page(connection, query.order_by(*order, table.c.expnum, table.c.band), view, "No exposure is left.")
+    wanted = Filters.of(**filters).conditions(_EXPOSURES)
+    query = _listed(_EXPOSURES, EXPOSURE_COLUMNS, wanted, view, "fraction_good_se", "expnum", "band")
+    return _page(connection, query, view, "No exposure is left.")
 
 
 def n_exposures(connection: sa.Connection, filters: Mapping[str, Any]) -> int:
@@ -175,9 +170,9 @@ def ccd_page(
     conditions = [*wanted.conditions(ccd_image), *_bounds(ccd_image, view)]
     if scope.names is not None:
         scope.check_few(connection)
-        found = _select(connection, [*conditions, *scope.in_tiles()], N_WORST)
+        found = _worst_that(connection, [*conditions, *scope.in_tiles()])
     elif nite is not None and _n_images(connection, scope.band, nite) <= _MOST_CCD_IMAGES:
-        found = _select(connection, conditions, N_WORST)
+        found = _worst_that(connection, conditions)
     else:
         keys = [key for key in medians if scope.band in ("", key[0]) and ccdnum in (None, key[1])]
         found = _worst_of_all(connection, conditions, keys)
@@ -186,46 +181,32 @@ def ccd_page(
         column = view.sort.removeprefix("-")
         known = sorted((r for r in rows if r[column] is not None), key=operator.itemgetter(column))
         rows = [*(known[::-1] if view.sort[0] == "-" else known), *(r for r in rows if r[column] is None)]
-    page = min(view.page, max(1, -(-len(rows) // PAGE_SIZE)))
-    shown = rows[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
-    return TablePage(shown, len(rows), "No CCD image is left.", " worst" if len(rows) == N_WORST else "")
-
-
-@dataclass(frozen=True, slots=True)
-class _Looked:
-    """The worst images of one CCD and band, as far as they were looked at, worst first."""
-
-    keys: Sequence[Any]
-    complete: bool
+    first = _first_row(view, len(rows))
+    of = " worst" if len(rows) == N_WORST else ""
+    return TablePage(rows[first : first + PAGE_SIZE], len(rows), "No CCD image is left.", of)
 
 
 def _worst_of_all(
     connection: sa.Connection, conditions: Sequence[sa.ColumnElement[bool]], ccds: Sequence[tuple[str, int]]
 ) -> list[Any]:
-    """Return the worst images of many CCDs, of each of which an index gives the worst first."""
-    looked = {ccd: _look(connection, conditions, ccd, _FIRST_LOOK) for ccd in ccds}
-    while True:
-        keys = sorted((key for each in looked.values() for key in each.keys), key=_badness)[:N_WORST]
-        limit = _badness(keys[-1]) if len(keys) == N_WORST else None
-        # a CCD all of whose images looked at are among the worst may have more of them
-        short = [
-            ccd
-            for ccd, each in looked.items()
-            if not each.complete and (limit is None or _badness(each.keys[-1]) <= limit)
-        ]
-        if not short:
-            return _rows_of(connection, keys)
-        for ccd in short:
-            looked[ccd] = _look(connection, conditions, ccd, 4 * len(looked[ccd].keys))
+    """Return the worst images of many CCDs: of each an index gives the worst first, as far as they are needed."""
+    each = (_worst_first(connection, conditions, band, ccdnum) for band, ccdnum in ccds)
+    return _rows_of(connection, list(islice(heapq.merge(*each, key=_badness), N_WORST)))
 
 
-def _look(
-    connection: sa.Connection, conditions: Sequence[sa.ColumnElement[bool]], ccd: tuple[str, int], n: int
-) -> _Looked:
-    of_ccd = [ccd_image.c.band == ccd[0], ccd_image.c.ccdnum == ccd[1]]
-    query = sa.select(*_KEY, ccd_image.c.fraction_good_se).where(*of_ccd, *conditions)
-    keys = connection.execute(query.order_by(ccd_image.c.fraction_good_se).limit(min(n, N_WORST))).all()
-    return _Looked(keys, len(keys) < n or n >= N_WORST)
+def _worst_first(
+    connection: sa.Connection, conditions: Sequence[sa.ColumnElement[bool]], band: str, ccdnum: int
+) -> Iterator[Any]:
+    """Yield the keys of the images of one CCD, worst first, read some at a time."""
+    query = sa.select(*_KEY, ccd_image.c.fraction_good_se).where(ccd_image.c.band == band, ccd_image.c.ccdnum == ccdnum)
+    # the order of the index
+    query = query.where(*conditions).order_by(ccd_image.c.fraction_good_se, ccd_image.c.expnum)
+    n_known, n_more = 0, _FIRST_LOOK
+    while n_more:
+        keys = connection.execute(query.offset(n_known).limit(n_more)).all()
+        yield from keys
+        n_known += len(keys)
+        n_more = 4 * n_more if len(keys) == n_more else 0
 
 
 def _rows_of(connection: sa.Connection, keys: Sequence[Any]) -> list[Any]:
@@ -240,8 +221,8 @@ def _rows_of(connection: sa.Connection, keys: Sequence[Any]) -> list[Any]:
     return sorted(connection.execute(query).all(), key=_badness)
 
 
-def _select(connection: sa.Connection, conditions: Sequence[sa.ColumnElement[bool]], n: int) -> list[Any]:
-    query = sa.select(ccd_image).where(*conditions).order_by(ccd_image.c.fraction_good_se).limit(n)
+def _worst_that(connection: sa.Connection, conditions: Sequence[sa.ColumnElement[bool]]) -> list[Any]:
+    query = sa.select(ccd_image).where(*conditions).order_by(ccd_image.c.fraction_good_se).limit(N_WORST)
     return list(connection.execute(query).all())
 
 
@@ -269,15 +250,32 @@ def _bounds(table: sa.TableClause, view: TableView) -> list[sa.ColumnElement[boo
     return Filters(**given).conditions(table) if view.column else []
 
 
-def _order(table: sa.TableClause, sort: str) -> list[sa.ColumnElement[Any]]:
-    """Return an order in which nulls come last, either way."""
+def _listed(
+    table: sa.TableClause,
+    columns: Sequence[TableColumn],
+    conditions: Sequence[sa.ColumnElement[bool]],
+    view: TableView,
+    sort: str,
+    *key: str,
+) -> "sa.Select[Any]":
+    """Return the query for the rows of a table: by what the view sorts them, else by `sort`, then by their key.
+
+    Nulls come last, either way.
+    """
+    sort = view.sort or sort
     column = table.c[sort.removeprefix("-")]
-    return [column.is_(None), column.desc() if sort.startswith("-") else column]
+    order = [column.is_(None), column.desc() if sort.startswith("-") else column]
+    query = sa.select(*(table.c[each.name] for each in columns)).where(*conditions, *_bounds(table, view))
+    return query.order_by(*order, *(table.c[name] for name in key))
 
 
 def _page(connection: sa.Connection, query: "sa.Select[Any]", view: TableView, words: str) -> TablePage:
     counted = sa.select(sa.func.count()).select_from(query.order_by(None).subquery())
     total = connection.execute(counted).scalar_one()
-    page = min(view.page, max(1, -(-total // PAGE_SIZE)))
-    rows = connection.execute(query.limit(PAGE_SIZE).offset((page - 1) * PAGE_SIZE)).mappings()
+    rows = connection.execute(query.limit(PAGE_SIZE).offset(_first_row(view, total))).mappings()
     return TablePage([dict(row) for row in rows], total, words)
+
+
+def _first_row(view: TableView, total: int) -> int:
+    """Return the number of the first row of the page that a view asks for, or of the last page there is."""
+    return (min(view.page, max(1, -(-total // PAGE_SIZE))) - 1) * PAGE_SIZE
