@@ -17,10 +17,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ...schema.database import Database
 from ...schema.errors import AmbiguousInputError, UsageError
 from ...schema.store.folder import publish
 from ..masks.reader import MaskPlace, find_masks
+from ..source import Source
 from .skyrow import KEY, SKY_SCHEMA
 from .statistics import Measure, Row, measure_epochs
 
@@ -166,7 +166,7 @@ class SkyDataset:
 
 
 def extend_dataset(
-    database: Database,
+    source: Source,
     measure: Measure,
     folder: Path,
     *,
@@ -175,11 +175,11 @@ def extend_dataset(
     **filters: Any,
 ) -> SkyReport:
     """Measure the epochs that a dataset has not, and add them; see `goodpix.Catalogue.extend_background`."""
-    places = find_masks(database, "epoch", filters)
+    places = find_masks(source.database, "epoch", filters)
     dataset = SkyDataset(folder)
-    dataset.claim(_definition(database, measure))
+    dataset.claim(_definition(source, measure))
     left = _Left(places, dataset.fingerprints())
-    measured = measure_epochs(database, measure, left, executor=executor, workers=workers)
+    measured = measure_epochs(source, measure, left, executor=executor, workers=workers)
     with closing(_Buffer(dataset)) as buffer:
         for rows in measured:
             buffer.add(rows)
@@ -194,11 +194,11 @@ def joined(epochs: "pd.DataFrame", folder: Path) -> "pd.DataFrame":
     return epochs.merge(found[new], on=list(KEY), how="left")
 
 
-def _definition(database: Database, measure: Measure) -> dict[str, object]:
+def _definition(source: Source, measure: Measure) -> dict[str, object]:
     """Return what all numbers of a dataset have in common."""
     return {
         "format_version": FORMAT_VERSION,
-        "catalogue": database.identity.uuid,
+        "catalogue": source.database.identity.uuid,
         "selection": str(measure.selection),
         "box": None if measure.box is None else list(measure.box),
         "amplifiers": measure.amplifiers,

@@ -5,8 +5,8 @@ from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
 from ...schema.criteria import Selection
-from ...schema.database import Database
 from ...schema.errors import UsageError
+from ..source import Source
 from .statistics import Measure, make_measure, sky_statistics
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _STATISTICS = ("median", "gradient", "noise")
 
 
 def compare_definitions(
-    database: Database,
+    source: Source,
     definitions: Mapping[str, Selection | None],
     options: Mapping[str, bool],
     *,
@@ -50,12 +50,12 @@ def compare_definitions(
     if not definitions:
         raise UsageError("definitions is empty: expected selections by name")
     measures = {
-        name: make_measure(database, selection, statistics=_STATISTICS, **options)
+        name: make_measure(source, selection, statistics=_STATISTICS, **options)
         for name, selection in definitions.items()
     }
     found = []
     for name, measure in measures.items():
-        rows = sky_statistics(database, measure, executor=executor, workers=workers, **filters)
+        rows = sky_statistics(source, measure, executor=executor, workers=workers, **filters)
         found += [_summary(name, measure, str(band), part) for band, part in rows.groupby("band")]
     return pd.DataFrame(found, columns=list(DEFINITION_COLUMNS))
 

@@ -13,7 +13,7 @@ from ...schema.masks.boundselection import BoundSelection
 from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
 from ..masks.mask import Mask
-from .epochplanes import PLANES, EpochSource, GoodRows, calibration_of, unit_of
+from .epochplanes import PLANES, EpochFiles, GoodRows, calibration_of, unit_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,7 +90,7 @@ class PixelRequest:
 
     Parameters
     ----------
-    source : EpochSource
+    files : EpochFiles
         How its files are found.
     plane : str
         The plane.
@@ -107,7 +107,7 @@ class PixelRequest:
         If there is no such plane, or it is none that can be subtracted from or calibrated.
     """
 
-    source: EpochSource
+    files: EpochFiles
     plane: str
     selection: BoundSelection
     weight: bool = False
@@ -139,7 +139,7 @@ class PixelRequest:
         good = mask.good(self.selection)
         rows = GoodRows.of(good)
         with PlaneReader() as reader:
-            planes = self.source.planes(mask, reader)
+            planes = self.files.planes(mask, reader)
             read = planes.read(self.plane, rows, subtract_background=self.subtract_background)
             weights = planes.read("weight", rows) if self.weight else None
         y, x = np.nonzero(np.ascontiguousarray(good[rows.start : rows.stop]))

@@ -7,14 +7,14 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from ...schema.database import Database
 from ...schema.errors import FitsFileError, InfoFileError, InputChangedError, PlaneError, UsageError
 from ...schema.fingerprint import FINGERPRINTED, is_fingerprint
 from ...schema.planes.files import PlaneFile, Remembered, planes_of, read_remembered
 from ...schema.planes.reader import Plane, PlaneReader, file_state
 from ..masks.mask import Mask
+from ..source import Source
 
-__all__ = ["PLANES", "EpochSource", "GoodRows", "calibration_of", "floats", "unit_of"]
+__all__ = ["PLANES", "EpochFiles", "GoodRows", "calibration_of", "floats", "unit_of"]
 
 PLANES = ("image", "weight", "bmask", "seg", "bkg")
 """Planes that an epoch may have."""
@@ -70,7 +70,7 @@ class GoodRows:
 
 
 @dataclass(frozen=True, slots=True)
-class EpochSource:
+class EpochFiles:
     """How the files of epochs are found, and whether they must be those that the masks were made from.
 
     Parameters
@@ -88,11 +88,11 @@ class EpochSource:
     allow_changed: bool = False
 
     @classmethod
-    def of(cls, database: Database, *, allow_changed: bool = False) -> Self:
-        """Return the source of a catalogue's epochs."""
-        with database.engine.connect() as connection:
+    def of(cls, source: Source, *, allow_changed: bool = False) -> Self:
+        """Return how the files of a catalogue's epochs are found."""
+        with source.database.engine.connect() as connection:
             remembered = read_remembered(connection)
-        return cls(database.identity.wcs_source, remembered, allow_changed)
+        return cls(source.database.identity.wcs_source, remembered, allow_changed)
 
     def planes(self, mask: Mask, reader: PlaneReader) -> "EpochPlanes":
         """Return the planes of an epoch, after a look at its files.

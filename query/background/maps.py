@@ -13,7 +13,7 @@ from ...schema.masks.boundselection import BoundSelection
 from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
 from ..masks.mask import Mask
-from .epochplanes import EpochSource, floats
+from .epochplanes import EpochFiles, floats
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,7 +122,7 @@ class BackgroundMap:
 
 def background_map(
     mask: Mask,
-    source: EpochSource,
+    files: EpochFiles,
     selection: Selection | None = None,
     *,
     box: tuple[int, int] | int = (256, 256),
@@ -138,7 +138,7 @@ def background_map(
     wanted, row = BoundSelection.of(selection, mask.bit_names), mask.row or {}
     survey, why_not = None, None
     with PlaneReader() as reader:
-        planes = source.planes(mask, reader)
+        planes = files.planes(mask, reader)
         image = floats(planes.plane("image").read())
         try:
             survey = floats(planes.plane("bkg").read())

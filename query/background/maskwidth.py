@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema.criteria import Criterion, Selection
-from ...schema.database import Database
 from ...schema.errors import FitsFileError, PlaneError, UsageError
 from ...schema.jit import kernel
 from ...schema.masks.boundselection import BoundSelection
@@ -23,7 +22,8 @@ from ...schema.planes.reader import PlaneReader
 from ..masks.mask import Mask
 from ..masks.parallel import Mapped, map_masks
 from ..masks.reader import find_masks
-from .epochplanes import EpochSource, GoodRows, floats
+from ..source import Source
+from .epochplanes import EpochFiles, GoodRows, floats
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +63,7 @@ Histograms = npt.NDArray[np.int64]
 class _CountResiduals:
     """The residuals of an epoch's good pixels for each radius, as a function of its mask."""
 
-    source: EpochSource
+    files: EpochFiles
     selection: BoundSelection
     objects: int
     """The flags bits that are grown."""
@@ -80,7 +80,7 @@ class _CountResiduals:
         good = mask.good(self.selection)
         rows = GoodRows.of(good)
         with PlaneReader() as reader:
-            planes = self.source.planes(mask, reader)
+            planes = self.files.planes(mask, reader)
             residual = floats(planes.read("image", rows, subtract_background=self.subtract_background))
         part = slice(rows.start, rows.stop)
         # what is further away has the square of this and one more: beyond every radius
@@ -117,7 +117,7 @@ class WidthStudy:
 
     def __init__(
         self,
-        database: Database,
+        source: Source,
         selection: Selection | None = None,
         *,
         radii: Iterable[float] = range(17),
@@ -125,19 +125,19 @@ class WidthStudy:
         subtract_background: bool = True,
         allow_changed: bool = False,
     ) -> None:
-        wanted = BoundSelection.of(selection, database.identity.bit_names)
+        wanted = BoundSelection.of(selection, source.database.identity.bit_names)
         self._radii = _check_radii(radii)
         objects = _grown_bits((grow,) if isinstance(grow, str) else tuple(grow), wanted)
-        source = EpochSource.of(database, allow_changed=allow_changed)
-        self._database = database
-        self._count = _CountResiduals(source, wanted, objects, self._radii, subtract_background)
+        files = EpochFiles.of(source, allow_changed=allow_changed)
+        self._source = source
+        self._count = _CountResiduals(files, wanted, objects, self._radii, subtract_background)
 
     def counted(
         self, filters: Mapping[str, Any], *, executor: Executor | None = None, workers: int = 1
     ) -> Iterator[Mapped]:
         """Yield the residuals of epochs, or why there are none, each as it comes."""
-        places = find_masks(self._database, "epoch", filters)
-        return map_masks(self._count, places, self._database, executor=executor, workers=workers)
+        places = find_masks(self._source.database, "epoch", filters)
+        return map_masks(self._count, places, self._source.database, executor=executor, workers=workers)
 
     def summed(self, counted: Iterable[Mapped]) -> MaskWidths:
         """Return what the residuals of epochs say together."""

@@ -13,7 +13,6 @@ import numpy.typing as npt
 from ...schema.amplifiers import Amplifiers, Region
 from ...schema.columns import values_of
 from ...schema.criteria import Selection
-from ...schema.database import Database
 from ...schema.errors import GoodpixError, UsageError
 from ...schema.executors import begin
 from ...schema.masks.boundselection import BoundSelection
@@ -22,8 +21,9 @@ from ...schema.rows import MaskKey
 from ..masks.mask import Mask
 from ..masks.parallel import map_masks
 from ..masks.reader import MaskPlace, find_masks
+from ..source import Source
 from .boxstatistics import SCALED, GoodPixels
-from .epochplanes import EpochSource, GoodRows, calibration_of, floats, unit_of
+from .epochplanes import EpochFiles, GoodRows, calibration_of, floats, unit_of
 from .skyrow import KEY, SkyRow, check_statistics, in_order, sky_frame
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Measure:
 
     Parameters
     ----------
-    source : EpochSource
+    files : EpochFiles
         How its files are found.
     selection : BoundSelection
         The definition of good.
@@ -114,7 +114,7 @@ class Measure:
         Whether values are brought to a zero point of 30.
     """
 
-    source: EpochSource
+    files: EpochFiles
     selection: BoundSelection
     box: tuple[int, int] | None
     amplifiers: bool
@@ -148,7 +148,7 @@ class Measure:
         good, parts = mask.good(self.selection), self._parts(mask)
         rows = GoodRows.of(good)
         with PlaneReader() as reader, ThreadPoolExecutor(1, "goodpix-sort") as thread:
-            planes = self.source.planes(mask, reader)
+            planes = self.files.planes(mask, reader)
             image = floats(planes.read("image", rows, subtract_background=self.subtract_background))
             pixels = GoodPixels(image, good[rows.start : rows.stop], rows.start)
             room = _room(image.dtype, int(np.count_nonzero(pixels.good)) + 1)
@@ -192,7 +192,7 @@ logger = logging.getLogger(__name__)
 
 
 def make_measure(
-    database: Database,
+    source: Source,
     selection: Selection | None = None,
     *,
     box: Box = None,
@@ -210,8 +210,8 @@ def make_measure(
         If the selection, the box or a statistic cannot be used.
     """
     return Measure(
-        source=EpochSource.of(database, allow_changed=allow_changed),
-        selection=BoundSelection.of(selection, database.identity.bit_names),
+        files=EpochFiles.of(source, allow_changed=allow_changed),
+        selection=BoundSelection.of(selection, source.database.identity.bit_names),
         box=_check_box(box, amplifiers=amplifiers),
         amplifiers=amplifiers,
         statistics=check_statistics(statistics),
@@ -221,7 +221,7 @@ def make_measure(
 
 
 def measure_epochs(
-    database: Database,
+    source: Source,
     measure: Measure,
     places: Iterable[MaskPlace],
     *,
@@ -229,7 +229,7 @@ def measure_epochs(
     workers: int = 1,
 ) -> Iterator[list[Row]]:
     """Yield the rows of each epoch as they come, with a warning for each that cannot be used."""
-    for each in map_masks(measure, places, database, executor=executor, workers=workers):
+    for each in map_masks(measure, places, source.database, executor=executor, workers=workers):
         rows: list[Row] = each.value if each.error is None else [measure.problem(each.key, each.error)]
         if rows[0]["problem"] is not None:
             logger.warning("%s: %s", each.key, rows[0]["problem"])
@@ -237,9 +237,9 @@ def measure_epochs(
 
 
 def sky_statistics(
-    database: Database, measure: Measure, *, executor: Executor | None, workers: int, **filters: Any
+    source: Source, measure: Measure, *, executor: Executor | None, workers: int, **filters: Any
 ) -> "pd.DataFrame":
     """Return the sky statistics of epochs over their good pixels; see `goodpix.Catalogue.background`."""
-    places = find_masks(database, "epoch", filters)
-    found = measure_epochs(database, measure, places, executor=executor, workers=workers)
+    places = find_masks(source.database, "epoch", filters)
+    found = measure_epochs(source, measure, places, executor=executor, workers=workers)
     return sky_frame(in_order(row for rows in found for row in rows), measure.statistics)

@@ -13,7 +13,7 @@ from ..source import Source
 from .dataset import SkyReport, extend_dataset
 from .definitions import compare_definitions
 from .epochpixels import EpochPixels, PixelRequest
-from .epochplanes import EpochSource
+from .epochplanes import EpochFiles
 from .maps import BackgroundMap, background_map
 from .maskwidth import WidthStudy
 from .statistics import Box, make_measure, sky_statistics
@@ -84,7 +84,7 @@ class SkyStudies:
             If the selection, a filter or the plane cannot be used.
         """
         request = PixelRequest(
-            EpochSource.of(self._source.database, allow_changed=allow_changed),
+            EpochFiles.of(self._source, allow_changed=allow_changed),
             plane,
             BoundSelection.of(selection, self._source.database.identity.bit_names),
             weight=weight,
@@ -146,7 +146,7 @@ class SkyStudies:
             If the selection, a filter, the box or a statistic cannot be used.
         """
         measure = make_measure(
-            self._source.database,
+            self._source,
             selection,
             box=box,
             amplifiers=amplifiers,
@@ -155,7 +155,7 @@ class SkyStudies:
             calibrated=calibrated,
             allow_changed=allow_changed,
         )
-        return sky_statistics(self._source.database, measure, executor=executor, workers=workers, **filters)
+        return sky_statistics(self._source, measure, executor=executor, workers=workers, **filters)
 
     def extend_background(
         self,
@@ -213,7 +213,7 @@ class SkyStudies:
             If a file cannot be written.
         """
         measure = make_measure(
-            self._source.database,
+            self._source,
             selection,
             box=box,
             amplifiers=amplifiers,
@@ -222,9 +222,7 @@ class SkyStudies:
             calibrated=calibrated,
             allow_changed=allow_changed,
         )
-        return extend_dataset(
-            self._source.database, measure, Path(folder), executor=executor, workers=workers, **filters
-        )
+        return extend_dataset(self._source, measure, Path(folder), executor=executor, workers=workers, **filters)
 
     def background_map(
         self,
@@ -271,8 +269,8 @@ class SkyStudies:
             If photutils is not installed, or makes no map of what it is given.
         """
         mask = self._source.mask(MaskKey(tilename, band, "epoch", expnum, ccdnum))
-        planes = EpochSource.of(self._source.database, allow_changed=allow_changed)
-        return background_map(mask, planes, selection, box=box, options=options)
+        files = EpochFiles.of(self._source, allow_changed=allow_changed)
+        return background_map(mask, files, selection, box=box, options=options)
 
     def mask_width(
         self,
@@ -322,7 +320,7 @@ class SkyStudies:
             If the selection, a filter, a radius or what is to grow cannot be used.
         """
         study = WidthStudy(
-            self._source.database,
+            self._source,
             selection,
             radii=radii,
             grow=grow,
@@ -373,6 +371,4 @@ class SkyStudies:
             "calibrated": calibrated,
             "allow_changed": allow_changed,
         }
-        return compare_definitions(
-            self._source.database, definitions, options, executor=executor, workers=workers, **filters
-        )
+        return compare_definitions(self._source, definitions, options, executor=executor, workers=workers, **filters)

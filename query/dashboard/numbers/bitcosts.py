@@ -16,7 +16,7 @@ from ..address import Span
 from ..look.format import count
 from .scope import TileScope, sampled_epochs
 
-__all__ = ["BitCost", "BitCosts", "bits_of", "sampled_bits"]
+__all__ = ["BitCosts", "bits_of", "sampled_bits"]
 
 Floats = npt.NDArray[np.float64]
 

@@ -13,7 +13,7 @@ from ....schema.tables import ccd_image, ccd_night, coadd, epoch, tile_summary
 from ..address import View
 from ..cache import Readings
 
-__all__ = ["MOST_EPOCHS", "TilePlaces", "TileScope", "sampled_epochs", "scope_of", "tile_places"]
+__all__ = ["MOST_EPOCHS", "TileScope", "sampled_epochs", "scope_of", "tile_places"]
 
 Floats = npt.NDArray[np.float64]
 

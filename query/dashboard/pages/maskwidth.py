@@ -22,7 +22,7 @@ from ..numbers.scope import TileScope, sampled_epochs
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["WidthBox", "Widths", "widths_of"]
+__all__ = ["WidthBox", "widths_of"]
 
 _PER_BAND = 4
 
@@ -88,7 +88,7 @@ def widths_of(readings: Readings, scope: TileScope, since: float) -> Widths:
 
 
 def _measured(readings: Readings, ids: list[int]) -> MaskWidths:
-    study = WidthStudy(readings.source.database)
+    study = WidthStudy(readings.source)
     return study.summed(_in_turns(study.counted({"where": epoch.c.epoch_id.in_(ids)}), readings))
 
 
