@@ -2,30 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import (
-    DEFAULT_DB,
-    Band,
-    Border,
-    Ccdnum,
-    Db,
-    Expnum,
-    FormatOption,
-    Grow,
-    Ignore,
-    IgnoreBit,
-    Max,
-    Min,
-    Nite,
-    Output,
-    Tile,
-    parse_filters,
-    parse_selection,
-)
+from .options import DEFAULT_DB, Db, FormatOption, Output, with_options
 from .output import answer, render_table, say, write_output
+
+if TYPE_CHECKING:
+    from ..schema.criteria import Selection
 
 __all__ = ["AS_THEY_STAND", "LISTINGS", "at", "dashboard", "epoch_map", "epochs", "info", "listing", "mask", "sql"]
 
@@ -44,44 +29,30 @@ LISTINGS = {
 def listing(name: str) -> Callable[..., None]:
     """Return a command that lists what the `Catalogue` method of that name gives."""
 
+    @with_options
     def command(
+        *,
         db: Db = DEFAULT_DB,
-        tile: Tile = None,
-        band: Band = None,
-        expnum: Expnum = None,
-        ccdnum: Ccdnum = None,
-        nite: Nite = None,
-        min_: Min = None,
-        max_: Max = None,
+        filters: dict[str, Any],
         format_: FormatOption = None,
         output: Output = None,
     ) -> None:
-        filters = parse_filters(tilename=tile, band=band, expnum=expnum, ccdnum=ccdnum, nite=nite, min=min_, max=max_)
         answer(name, db, lambda catalogue: getattr(catalogue, name)(**filters), format_, output)
 
     return command
 
 
+@with_options
 def epochs(
+    *,
     db: Db = DEFAULT_DB,
-    tile: Tile = None,
-    band: Band = None,
-    expnum: Expnum = None,
-    ccdnum: Ccdnum = None,
-    nite: Nite = None,
-    min_: Min = None,
-    max_: Max = None,
-    ignore: Ignore = None,
-    ignore_bit: IgnoreBit = None,
-    grow: Grow = None,
-    border: Border = 0,
+    filters: dict[str, Any],
+    selection: "Selection",
     workers: Annotated[int, typer.Option(min=1, help="Processes that count by another definition of good.")] = 1,
     format_: FormatOption = None,
     output: Output = None,
 ) -> None:
     """List epochs: the counts of each mask, by any definition of good, and the facts about its image."""
-    filters = parse_filters(tilename=tile, band=band, expnum=expnum, ccdnum=ccdnum, nite=nite, min=min_, max=max_)
-    selection = parse_selection(ignore, ignore_bit, grow, border)
     wanted = None if str(selection) == "default" else selection
     found = answer("epochs", db, lambda cat: cat.epochs(selection=wanted, workers=workers, **filters), format_, output)
     if wanted is not None:
@@ -92,16 +63,15 @@ def epochs(
         raise typer.Exit(1)
 
 
+@with_options
 def mask(
     tilename: Annotated[str, typer.Argument(metavar="TILE", help="Tile name.")],
     band: Annotated[str, typer.Argument(help="Band.")],
     expnum: Annotated[int | None, typer.Argument(help="Exposure; without: the coadd's own mask.")] = None,
     ccdnum: Annotated[int | None, typer.Argument(help="CCD.")] = None,
+    *,
     db: Db = DEFAULT_DB,
-    ignore: Ignore = None,
-    ignore_bit: IgnoreBit = None,
-    grow: Grow = None,
-    border: Border = 0,
+    selection: "Selection",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write: .png, .fits, .npz or .parquet.")
     ] = None,
@@ -109,7 +79,6 @@ def mask(
     """Show one mask, or write it to a file."""
     from ..query.catalogue import Catalogue
 
-    selection = parse_selection(ignore, ignore_bit, grow, border)
     with Catalogue(db) as catalogue:
         found = catalogue.mask(tilename, band, expnum, ccdnum)
         n_good = found.count(selection)
@@ -142,32 +111,23 @@ AS_THEY_STAND = {"ignore_unknown_options": True}
 """Settings of a command that takes negative numbers, which look like options."""
 
 
+@with_options
 def at(
     ra: Annotated[float, typer.Argument(metavar="RA", help="Right ascension, degrees.")],
     dec: Annotated[float, typer.Argument(metavar="DEC", help="Declination, degrees.")],
+    *,
     db: Db = DEFAULT_DB,
     radius: Annotated[
         float | None, typer.Option("--radius", metavar="DEGREES", help="Every epoch that touches this disc.")
     ] = None,
     no_reasons: Annotated[bool, typer.Option("--no-reasons", help="Do not read the masks: faster.")] = False,
     unique: Annotated[bool, typer.Option("--unique", help="Each CCD image once, however many tiles hold it.")] = False,
-    tile: Tile = None,
-    band: Band = None,
-    expnum: Expnum = None,
-    ccdnum: Ccdnum = None,
-    nite: Nite = None,
-    min_: Min = None,
-    max_: Max = None,
-    ignore: Ignore = None,
-    ignore_bit: IgnoreBit = None,
-    grow: Grow = None,
-    border: Border = 0,
+    filters: dict[str, Any],
+    selection: "Selection",
     format_: FormatOption = None,
     output: Output = None,
 ) -> None:
     """List every epoch that saw a position: where on the CCD, good or not, and why not."""
-    filters = parse_filters(tilename=tile, band=band, expnum=expnum, ccdnum=ccdnum, nite=nite, min=min_, max=max_)
-    selection = parse_selection(ignore, ignore_bit, grow, border)
     options = {
         "radius": radius,
         "reasons": not no_reasons,
@@ -177,14 +137,13 @@ def at(
     answer("at", db, lambda cat: cat.at(ra, dec, **options, **filters), format_, output)
 
 
+@with_options
 def epoch_map(
     tilename: Annotated[str, typer.Argument(metavar="TILE", help="Tile name.")],
     band: Annotated[str, typer.Argument(help="Band.")],
+    *,
     db: Db = DEFAULT_DB,
-    ignore: Ignore = None,
-    ignore_bit: IgnoreBit = None,
-    grow: Grow = None,
-    border: Border = 0,
+    selection: "Selection",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write: .fits (with WCS), .png or .npz.")
     ] = None,
@@ -194,7 +153,6 @@ def epoch_map(
     from ..query.maps.coaddmap import epoch_map as make_map
     from ..query.source import open_source
 
-    selection = parse_selection(ignore, ignore_bit, grow, border)
     if output is not None:
         check_map_name(output)
     with open_source(db) as source:

@@ -7,50 +7,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..schema.errors import GoodpixError, UsageError
-from .options import (
-    DEFAULT_DB,
-    Band,
-    Border,
-    Ccdnum,
-    Db,
-    Expnum,
-    Format,
-    FormatOption,
-    Grow,
-    Ignore,
-    IgnoreBit,
-    Max,
-    Min,
-    Nite,
-    Output,
-    Tile,
-    parse_filters,
-    parse_selection,
-)
+from .options import DEFAULT_DB, Db, Format, FormatOption, Output, with_options
 from .output import answer, say
 from .signals import stoppable
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..schema.criteria import Selection
+
 # Imports in function bodies: they bring numba, pandas and SQL, which the help must not wait for.
 
 __all__ = ["sky"]
 
 
+@with_options
 def sky(
+    *,
     db: Db = DEFAULT_DB,
-    tile: Tile = None,
-    band: Band = None,
-    expnum: Expnum = None,
-    ccdnum: Ccdnum = None,
-    nite: Nite = None,
-    min_: Min = None,
-    max_: Max = None,
-    ignore: Ignore = None,
-    ignore_bit: IgnoreBit = None,
-    grow: Grow = None,
-    border: Border = 0,
+    filters: dict[str, Any],
+    selection: "Selection",
     box: Annotated[
         str | None, typer.Option("--box", metavar="ROWS[xCOLUMNS]", help="A row for each box of a grid, such as 256.")
     ] = None,
@@ -77,8 +53,6 @@ def sky(
     output: Output = None,
 ) -> None:
     """Measure the sky background over good pixels: level, noise, gradient, correlation."""
-    filters = parse_filters(tilename=tile, band=band, expnum=expnum, ccdnum=ccdnum, nite=nite, min=min_, max=max_)
-    selection = parse_selection(ignore, ignore_bit, grow, border)
     options: dict[str, Any] = {
         "box": _box(box),
         "amplifiers": amplifiers,
