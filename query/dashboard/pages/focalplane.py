@@ -161,8 +161,15 @@ class _Plane:
         )
         self._chosen_ccd = ColumnDataSource({"xs": [], "ys": []})
         self.plot.patches("xs", "ys", source=self._chosen_ccd, fill_color=None, line_color="#000000", line_width=3)
+        self._names = self._write_names()
+        self._bar = ColorBar(color_mapper=self._colours, width=12, padding=6, label_standoff=6)
+        self.plot.add_layout(self._bar, "right")
+        self.plot.on_event(Tap, self._tap)
+
+    def _write_names(self) -> ColumnDataSource:
+        """Write the number of each CCD on its middle."""
         middles = [np.mean(ccd.corners(), axis=0) for ccd in FOCAL_PLANE.values()]
-        self._names = ColumnDataSource(
+        names = ColumnDataSource(
             {
                 "x": [m[0] for m in middles],
                 "y": [m[1] for m in middles],
@@ -174,15 +181,13 @@ class _Plane:
             "x",
             "y",
             "text",
-            source=self._names,
+            source=names,
             text_align="center",
             text_baseline="middle",
             text_font_size="11px",
             text_color="colour",
         )
-        self._bar = ColorBar(color_mapper=self._colours, width=12, padding=6, label_standoff=6)
-        self.plot.add_layout(self._bar, "right")
-        self.plot.on_event(Tap, self._tap)
+        return names
 
     def show(self, halves: Any, statistic: str, ccdnum: int | None) -> None:
         """Show a number of each half."""
