@@ -125,6 +125,10 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         DataFrame
             One row per epoch, or per part of it, whose pixels are ``n_pixels_part``; ``n_pixels`` are the epoch's.
             Nulls where the folder has nothing of the epoch's mask as it is now.
+
+        Examples
+        --------
+        >>> cat.with_background("sky", band="i", max={"fwhm": 4})  # doctest: +SKIP
         """
         return joined(self.epochs(**filters), Path(folder))
 
@@ -137,6 +141,11 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
             If the catalogue has no such mask.
         MaskFileError
             If its mask file is missing or damaged.
+
+        Examples
+        --------
+        >>> mask = cat.mask("DES0124-3332", "i", 492768, 11)  # doctest: +SKIP
+        >>> own = cat.mask("DES0124-3332", "i")  # doctest: +SKIP
         """
         if (expnum is None) != (ccdnum is None):
             raise UsageError("give expnum and ccdnum both, or neither for the coadd's own mask")
@@ -172,7 +181,7 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         ----------
         func : callable
             Takes a `Mask`. With an executor or workers it has to be one that can be pickled: a function of a
-            module, not a lambda.
+            module, not a lambda; and so has its result.
         executor : concurrent.futures.Executor, optional
             What does the work, such as a Dask client's ``get_executor(pure=False)``.
         workers : int
@@ -185,8 +194,19 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         Yields
         ------
         Mapped
-            ``key``, ``value`` and ``error`` of each mask: one that cannot be read or for which the function
-            fails has an error, and ends nothing.
+            ``key``, ``value`` and ``error`` of each mask, in any order where others do the work: one that cannot be
+            read or for which the function fails has an error, and ends nothing. One that an ingest replaces
+            meanwhile is the old one or the new.
+
+        Raises
+        ------
+        UsageError
+            If `workers` is less than 1.
+
+        Examples
+        --------
+        >>> for each in cat.map(Mask.count, workers=4, band="i"):  # doctest: +SKIP
+        ...     print(each.key, each.value)
         """
         places = find_masks(self.database, kind, filters)
         return map_masks(func, places, self.database, executor=executor, workers=workers)
@@ -228,7 +248,7 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         return run_frames(self.masks(kind=kind, **filters))
 
     def ccd_mask(self, band: str, expnum: int, ccdnum: int) -> Mask:
-        """Return the mask of one CCD image over all tiles that hold it; see `goodpix.query.maps.ccdmask.ccd_mask`.
+        """Return the mask of one CCD image over all tiles that hold it.
 
         A pixel takes the flags of the tile in whose unique region it falls, else of any tile that covers
         it; it is `OFF_COADD` only where none does.
@@ -237,6 +257,10 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         ------
         MaskNotFoundError
             If no tile of the catalogue holds it.
+
+        Examples
+        --------
+        >>> cat.ccd_mask("i", 492768, 11).good().mean()  # doctest: +SKIP
         """
         return ccd_mask(self._source, band, expnum, ccdnum)
 
@@ -252,25 +276,47 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         selection: Selection | None = None,
         **filters: Any,
     ) -> "pd.DataFrame":
-        """Return every epoch that saw a place on the sky; `goodpix.query.position.at.epochs_at` says more.
+        """Return every epoch that saw a place on the sky.
 
         Parameters
         ----------
-        ra, dec : float or array of float
-            One position, or many; degrees.
+        ra, dec : float or array of float, any shape
+            One position, or many; degrees, right ascension of any turn. May be left out with `polygon`, whose
+            middle it is then.
         radius : float, optional
             Degrees. Find all epochs that have a part in the disc about each position.
         polygon : array of float, shape (m, 2), optional
-            Right ascension and declination of its vertices, degrees. Find all epochs that have a part in it;
-            then `ra` and `dec` may be left out.
+            Right ascension and declination of its vertices in order, degrees; its edges are great circles. Find
+            all epochs that have a part in it.
         reasons : bool
-            Whether to read the masks, for whether the pixel is good and why not.
+            Whether to read the masks, for whether the pixel is good and why not. Without, SQL and the stored WCS
+            answer alone.
         unique : bool
-            Whether to give each CCD image once, and not in each tile that holds it.
+            Whether to give each CCD image once per position: of the tile in whose unique region the position
+            lies, else of one whose coadd has it, else of the first.
         selection : Selection, optional
             A definition of good other than the default.
         **filters
-            See `epochs`; of the columns of an epoch.
+            See `goodpix.query.filters.Filters`; of the columns of an epoch.
+
+        Returns
+        -------
+        DataFrame
+            One row per position and epoch, in the order of position, tilename, band, expnum, ccdnum:
+
+            - ``position``: number of the position, where an array is given;
+            - ``ra``, ``dec``: the position as given;
+            - ``tilename``, ``band``, ``expnum``, ``ccdnum``, ``nite``, ``mjd_obs``: the epoch;
+            - ``x``, ``y``: where the position lies on the CCD image, zero-based pixels; with `radius` and
+              `polygon` it may be outside;
+            - ``coadd_x``, ``coadd_y``, ``on_coadd``: where it lies on the tile's coadd, and whether that has
+              a pixel there;
+            - ``on_image``: with `radius` and `polygon`, whether the CCD image has a pixel there;
+            - ``good``, ``flags``, ``criteria``, ``se_bits``, ``coadd_bits``, with `reasons`: whether that pixel,
+              the nearest, is good, its flags as stored, and the names of the criteria that fail by `selection`
+              and of the mask bits that are set. Null where ``on_image`` is false.
+
+            A position is seen by an epoch when the nearest pixel, ``floor(v + 0.5)``, is one of its image.
 
         Raises
         ------
@@ -278,10 +324,20 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
             If a filter, a column or a bit does not exist.
         UsageError
             If a position, the radius or the polygon is not on the sky, or they do not go together.
+        MaskFileError
+            If a mask file is missing or damaged.
+
+        Notes
+        -----
+        Positions are those of the stored WCS to 1e-6 pixel. With `radius` and `polygon` the edges of an image
+        are made of great circles from one 16th of an edge to the next, a hundredth of a pixel from DECam's
+        at most.
 
         Examples
         --------
         >>> cat.at(22.5, -32.1, band="r", unique=True)  # doctest: +SKIP
+        >>> cat.at([22.5, 22.6], [-32.1, -32.1], reasons=False)  # doctest: +SKIP
+        >>> cat.at(22.5, -32.1, radius=1 / 60)  # doctest: +SKIP
         """
         return epochs_at(
             self._source,

@@ -80,6 +80,10 @@ class Listings:
         ------
         UnknownNameError
             If a filter or column does not exist.
+
+        Examples
+        --------
+        >>> cat.tiles(band="i", min={"fraction_good_se": 0.5})  # doctest: +SKIP
         """
         return view_frame(self._database, "tile_quality", filters)
 
@@ -116,6 +120,11 @@ class Listings:
         ------
         UsageError
             If the query is not one, is wrong, or would change something.
+
+        Examples
+        --------
+        >>> cat.sql("SELECT band, count(*) AS n FROM epoch GROUP BY band")  # doctest: +SKIP
+        >>> cat.sql("SELECT * FROM tile_quality WHERE band = :band", {"band": "i"})  # doctest: +SKIP
         """
         with self._database.engine.connect() as connection:
             return _run_query(connection, query, parameters or {})
@@ -133,22 +142,9 @@ _QUERY = re.compile(r"(\s|--[^\n]*\n|/\*.*?\*/)*(select|with|values)\b", re.IGNO
 
 
 def _run_query(connection: sa.Connection, query: str, parameters: Mapping[str, Any]) -> "pd.DataFrame":
-    """Return the answer of one query as a data frame.
+    """Return the answer of one query as a data frame; see `Listings.sql`.
 
-    Parameters
-    ----------
-    connection : Connection
-        A read-only connection: SQLite's authorizer, or Postgres' read-only transaction, denies
-        whatever this function does not.
-    query : str
-        One SELECT; values as ``:name``.
-    parameters : mapping
-        Values by name.
-
-    Raises
-    ------
-    UsageError
-        If the query is not one, is wrong, or would change something.
+    The connection is read-only: SQLite's authorizer, or Postgres' read-only transaction, denies what this does not.
     """
     import pandas as pd  # slow to import
 

@@ -33,7 +33,7 @@ class Source:
     reader: MaskReader
 
     def mask(self, key: MaskKey) -> Mask:
-        """Return one mask; see `goodpix.query.masks.reader.read_mask`."""
+        """Return one mask; see `goodpix.Catalogue.mask`."""
         return read_mask(self.database, self.reader, key)
 
     def masks(self, filters: Mapping[str, Any], *, kind: str = "epoch") -> Iterator[Mask]:

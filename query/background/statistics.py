@@ -202,13 +202,7 @@ def make_measure(
     calibrated: bool = False,
     allow_changed: bool = False,
 ) -> Measure:
-    """Return what measures the epochs of a catalogue; see `sky_statistics`.
-
-    Raises
-    ------
-    UnknownNameError, UsageError
-        If the selection, the box or a statistic cannot be used.
-    """
+    """Return what measures the epochs of a catalogue; see `goodpix.Catalogue.background`."""
     return Measure(
         files=EpochFiles.of(source, allow_changed=allow_changed),
         selection=BoundSelection.of(selection, source.database.identity.bit_names),

@@ -82,6 +82,11 @@ class SkyStudies:
         ------
         UnknownNameError, UsageError
             If the selection, a filter or the plane cannot be used.
+
+        Examples
+        --------
+        >>> for each in cat.pixels("image", band="i", weight=True):  # doctest: +SKIP
+        ...     print(each.key, each.values.mean())
         """
         request = PixelRequest(
             EpochFiles.of(self._source, allow_changed=allow_changed),
@@ -144,6 +149,10 @@ class SkyStudies:
         ------
         UnknownNameError, UsageError
             If the selection, a filter, the box or a statistic cannot be used.
+
+        Examples
+        --------
+        >>> cat.background(box=256, statistics=["clipped", "noise"], band="i")  # doctest: +SKIP
         """
         measure = make_measure(
             self._source,
@@ -191,10 +200,8 @@ class SkyStudies:
             See `background`; columns of those not asked for are null.
         subtract_background, calibrated, allow_changed : bool
             See `background`.
-        executor : concurrent.futures.Executor, optional
-            What does the work.
-        workers : int
-            Processes that do it, where no executor is given.
+        executor, workers : Executor and int, optional
+            See `background`.
         **filters
             Which epochs; see `goodpix.Catalogue.epochs`.
 
@@ -211,6 +218,10 @@ class SkyStudies:
             See `background`; or the folder cannot be used.
         OSError
             If a file cannot be written.
+
+        Examples
+        --------
+        >>> print(cat.extend_background("sky", workers=4, band="i"))  # doctest: +SKIP
         """
         measure = make_measure(
             self._source,
@@ -267,6 +278,11 @@ class SkyStudies:
             If its files are not those of the ingest, or cannot be used.
         UsageError
             If photutils is not installed, or makes no map of what it is given.
+
+        Examples
+        --------
+        >>> found = cat.background_map("DES0124-3332", "i", 492768, 11)  # doctest: +SKIP
+        >>> found.compare()  # doctest: +SKIP
         """
         mask = self._source.mask(MaskKey(tilename, band, "epoch", expnum, ccdnum))
         files = EpochFiles.of(self._source, allow_changed=allow_changed)
@@ -301,10 +317,8 @@ class SkyStudies:
             Whether the survey's residual background, ``bkg_path``, is subtracted. An epoch without is left out.
         allow_changed : bool
             Whether to go on with files that are not those of the ingest.
-        executor : concurrent.futures.Executor, optional
-            What does the work.
-        workers : int
-            Processes that do it, where no executor is given.
+        executor, workers : Executor and int, optional
+            See `background`.
         **filters
             Which epochs; see `goodpix.Catalogue.epochs`.
 
@@ -318,6 +332,10 @@ class SkyStudies:
         ------
         UnknownNameError, UsageError
             If the selection, a filter, a radius or what is to grow cannot be used.
+
+        Examples
+        --------
+        >>> cat.mask_width(radii=range(0, 17, 2), band="i", workers=4)  # doctest: +SKIP
         """
         study = WidthStudy(
             self._source,
@@ -348,10 +366,8 @@ class SkyStudies:
             Definitions by name; None is the default one.
         subtract_background, calibrated, allow_changed : bool
             See `background`.
-        executor : concurrent.futures.Executor, optional
-            What does the work.
-        workers : int
-            Processes that do it, where no executor is given.
+        executor, workers : Executor and int, optional
+            See `background`.
         **filters
             Which epochs; see `goodpix.Catalogue.epochs`.
 
@@ -365,6 +381,11 @@ class SkyStudies:
         ------
         UnknownNameError, UsageError
             If a selection or a filter cannot be used.
+
+        Examples
+        --------
+        >>> wide = Selection(grow={"COADD_SEG": 8})  # doctest: +SKIP
+        >>> cat.compare_definitions({"stored": None, "wide": wide}, band="i")  # doctest: +SKIP
         """
         options = {
             "subtract_background": subtract_background,

@@ -62,31 +62,9 @@ def map_masks(
     executor: Executor | None = None,
     workers: int = 1,
 ) -> Iterator[Mapped]:
-    """Yield what a function returns for each mask, as it comes.
+    """Yield what a function returns for each mask, as it comes; see `goodpix.Catalogue.map`.
 
-    Parameters
-    ----------
-    function : callable
-        Takes a `Mask`. With an executor or workers it has to be one that can be pickled, and so has its result.
-    places : iterable of MaskPlace
-        Which masks.
-    database : Database
-        The catalogue. Workers never open it, but see its masks root under the same name.
-    executor : concurrent.futures.Executor, optional
-        What does the work.
-    workers : int
-        Processes of this machine that do it, where no executor is given; 1 is the calling process.
-
-    Yields
-    ------
-    Mapped
-        One for each mask, in any order where others do the work. A mask that cannot be read, or for which
-        the function fails, is one with an error. One that an ingest replaces meanwhile is the old one or the new.
-
-    Raises
-    ------
-    UsageError
-        If `workers` is less than 1.
+    Workers never open the database, but see its masks root under the same name.
     """
     if workers < 1:
         raise UsageError(f"workers is {workers}: expected 1 or more")

@@ -100,15 +100,7 @@ def find_mask(database: Database, key: MaskKey) -> MaskPlace:
 
 
 def read_mask(database: Database, reader: MaskReader, key: MaskKey) -> Mask:
-    """Return one mask; the newer one where an ingest replaces it and a sweep removes its file meanwhile.
-
-    Raises
-    ------
-    MaskNotFoundError
-        If the catalogue has no such mask.
-    MaskFileError
-        If its mask file is missing or damaged.
-    """
+    """Return one mask; the newer one where an ingest replaces it and a sweep removes its file meanwhile."""
     place = find_mask(database, key)
     while True:
         try:

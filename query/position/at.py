@@ -38,64 +38,7 @@ def epochs_at(
     selection: Selection | None = None,
     **filters: Any,
 ) -> "pd.DataFrame":
-    """Return every epoch that saw a place on the sky.
-
-    Parameters
-    ----------
-    source : Source
-        The catalogue.
-    ra, dec : float or array of float, any shape
-        One position, or many; degrees, right ascension of any turn. May be left out with `polygon`, whose
-        middle it is then.
-    radius : float, optional
-        Degrees. Find all epochs that have a part in the disc about each position.
-    polygon : array of float, shape (m, 2), optional
-        Right ascension and declination of its vertices in order, degrees; its edges are great circles. Find
-        all epochs that have a part in it.
-    reasons : bool
-        Whether to read the masks. Without, SQL and the stored WCS answer alone.
-    unique : bool
-        Whether to give each CCD image once per position: of the tile in whose unique region the position
-        lies, else of one whose coadd has it, else of the first.
-    selection : Selection, optional
-        A definition of good other than the default.
-    **filters
-        See `goodpix.query.filters.Filters`; of the columns of an epoch.
-
-    Returns
-    -------
-    DataFrame
-        One row per position and epoch, in the order of position, tilename, band, expnum, ccdnum:
-
-        - ``position``: number of the position, where an array is given;
-        - ``ra``, ``dec``: the position as given;
-        - ``tilename``, ``band``, ``expnum``, ``ccdnum``, ``nite``, ``mjd_obs``: the epoch;
-        - ``x``, ``y``: where the position lies on the CCD image, zero-based pixels; with `radius` and
-          `polygon` it may be outside;
-        - ``coadd_x``, ``coadd_y``, ``on_coadd``: where it lies on the tile's coadd, and whether that has
-          a pixel there;
-        - ``on_image``: with `radius` and `polygon`, whether the CCD image has a pixel there;
-        - ``good``, ``flags``, ``criteria``, ``se_bits``, ``coadd_bits``, with `reasons`: whether that pixel,
-          the nearest, is good, its flags as stored, and the names of the criteria that fail by `selection`
-          and of the mask bits that are set. Null where ``on_image`` is false.
-
-        A position is seen by an epoch when the nearest pixel, ``floor(v + 0.5)``, is one of its image.
-
-    Raises
-    ------
-    UnknownNameError
-        If a filter, a column or a bit does not exist.
-    UsageError
-        If a position, the radius or the polygon is not on the sky, or they do not go together.
-    MaskFileError
-        If a mask file is missing or damaged.
-
-    Notes
-    -----
-    Positions are those of the stored WCS to 1e-6 pixel. With `radius` and `polygon` the edges of an image
-    are made of great circles from one 16th of an edge to the next, a hundredth of a pixel from DECam's
-    at most.
-    """
+    """Return every epoch that saw a place on the sky; see `goodpix.Catalogue.at`."""
     if selection is not None and not reasons:
         raise UsageError("a selection needs reasons: expected reasons=True beside it")
     places = _places(ra, dec, radius, polygon)
