@@ -1,4 +1,4 @@
-"""Filters: which rows of a view are wanted."""
+"""Filters on the rows of a view."""
 
 import math
 from collections.abc import Collection, Iterable, Mapping
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 __all__ = ["Bounds", "Filters"]
 
 Wanted = str | int | slice | Iterable[str | int | slice] | None
-"""One value, several, or ranges with both ends: ``"A:B"`` or ``slice(A, B)``."""
+"""One value, several, or inclusive ranges: ``"A:B"`` or ``slice(A, B)``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which rows of a view are wanted; what is None does not matter.
+    """Filters on the rows of a view; None imposes no condition.
 
     Parameters
     ----------
     tilename, band : str or iterable of str, optional
         Tiles and bands.
     expnum, ccdnum, nite : int, str, slice or iterable of those, optional
-        Numbers, and ranges with both ends such as ``"1:10"`` or ``slice(1, 10)``; a missing end is open.
+        Numbers, or inclusive ranges such as ``"1:10"`` or ``slice(1, 10)``; a missing end is open.
     min, max : mapping of str to number
-        Bounds of any numeric column, themselves included.
+        Inclusive bounds on any numeric columns.
     where : SQLAlchemy expression, optional
-        Any other condition over columns by their names, such as ``sqlalchemy.column("airmass") < 1.2``.
+        Any other condition on columns by name, such as ``sqlalchemy.column("airmass") < 1.2``.
     """
 
     tilename: Wanted = None
@@ -53,14 +53,14 @@ class Filters:
 
     @classmethod
     def of(cls, **given: Any) -> "Filters":
-        """Return filters of keywords.
+        """Return the filters given as keywords.
 
         Raises
         ------
         UnknownNameError
-            If there is no filter of a name.
+            If a filter does not exist.
         UsageError
-            If `min` or `max` is no mapping.
+            If `min` or `max` is not a mapping.
         """
         known = [each.name for each in fields(cls)]
         for name in given:
@@ -69,22 +69,22 @@ class Filters:
         return cls(**given)
 
     def conditions(self, view: sa.TableClause) -> list[sa.ColumnElement[bool]]:
-        """Return the filters as SQL over a view; values are parameters.
+        """Return the filters as SQL conditions on a view; values are bound parameters.
 
         Raises
         ------
         UnknownNameError
-            If the view has no column of a name.
+            If the view does not have a column.
         UsageError
-            If a value is not of its column's kind.
+            If a value does not suit its column's type.
         """
         out = []
-        for name in _WORDS:
+        for name in _KEYS:
             wanted = getattr(self, name)
             if wanted is not None:
                 if name not in view.c:
-                    known = ", ".join([each for each in _WORDS if each in view.c])
-                    raise UnknownNameError(f"{view.name} has no {name} to choose by: expected {known}, min or max")
+                    known = ", ".join([key for key in _KEYS if key in view.c])
+                    raise UnknownNameError(f"{view.name} cannot be filtered by {name}: expected {known}, min or max")
                 out.append(_matches(_column(view, name), wanted))
         for bounds, compare in ((self.min, "__ge__"), (self.max, "__le__")):
             for name, value in bounds.items():
@@ -97,17 +97,17 @@ class Filters:
         return out
 
 
-_WORDS = ("tilename", "band", "expnum", "ccdnum", "nite")
+_KEYS = ("tilename", "band", "expnum", "ccdnum", "nite")
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Bounds of columns that are not in the database.
+    """Bounds on columns that are not in the database.
 
     Parameters
     ----------
     min, max : mapping of str to number
-        Bounds, themselves included.
+        Inclusive bounds.
     """
 
     min: Mapping[str, float]
@@ -115,7 +115,7 @@ class Bounds:
 
     @classmethod
     def taken_from(cls, filters: Mapping[str, Any], names: Collection[str]) -> "tuple[Bounds, dict[str, Any]]":
-        """Return the bounds of some columns, and the filters without them."""
+        """Return the bounds on some columns, and the filters without them."""
         Filters.of(**filters)
         rest = dict(filters)
         taken = {}
@@ -126,7 +126,7 @@ class Bounds:
         return cls(**taken), rest
 
     def of_frame(self, frame: "pd.DataFrame") -> "pd.DataFrame":
-        """Return the rows within the bounds; a null is in none."""
+        """Return the rows within the bounds; nulls are outside all bounds."""
         for name, least in self.min.items():
             frame = frame[(frame[name] >= least).fillna(False).astype(bool)]
         for name, greatest in self.max.items():
@@ -135,7 +135,7 @@ class Bounds:
 
 
 def _over(view: sa.TableClause, where: object) -> sa.ColumnElement[bool]:
-    """Return a condition with its columns replaced by the view's of the same names."""
+    """Return a condition with its columns replaced by the view's columns of the same names."""
     if not isinstance(where, sa.ColumnElement):
         raise UsageError(f"where is {where!r}: expected a SQLAlchemy expression, such as column('airmass') < 1.2")
 
@@ -155,8 +155,8 @@ def _column(view: sa.TableClause, name: str) -> sa.ColumnElement[Any]:
 
 
 def _matches(column: sa.ColumnElement[Any], wanted: Wanted) -> sa.ColumnElement[bool]:
-    """Return the condition that a column is one of the wanted values, or in one of the ranges."""
-    # a numpy scalar is one value, though not an int
+    """Return the condition that a column equals one of the values or lies in one of the ranges."""
+    # a numpy scalar is a single value, though not an int
     values = list(wanted) if isinstance(wanted, Iterable) and not isinstance(wanted, str) else [wanted]
     exact = [each for each in values if not _is_range(each, column)]
     terms = [_in_range(column, each) for each in values if _is_range(each, column)]
@@ -183,12 +183,12 @@ def _in_range(column: sa.ColumnElement[Any], wanted: object) -> sa.ColumnElement
 
 
 def _value(column: sa.ColumnElement[Any], value: object) -> Any:
-    """Return a value as its column has it."""
+    """Return a value in its column's type."""
     name = getattr(column, "name", "")
     if not _is_numeric(column):
         return str(value)
     try:
-        # numpy's integers are not the database driver's
+        # database drivers do not accept numpy's integers
         number = int(str(value))
     except ValueError:
         raise UsageError(f"{name} is {value!r}: expected a whole number, or a range A:B") from None

@@ -1,24 +1,24 @@
-"""The focal plane of DECam: where its 62 science CCDs are, and which half each amplifier reads.
+"""The focal plane of DECam: positions of its 62 science CCDs and the half that each amplifier reads.
 
-Positions are in the frame of the images' pixels: x along a CCD's rows and y along its columns, in mm from the
-optical axis, 15 um to a pixel. CCDs 1-31 (S1-S31) are at negative x, 32-62 (N1-N31) at positive.
+Positions are in the frame of the image pixels, in mm from the optical axis: x along a CCD's rows, y along its
+columns; a pixel is 15 um. CCDs 1-31 (S1-S31) are at negative x, CCDs 32-62 (N1-N31) at positive x.
 
-On the sky +x is south and +y is east: the CD matrices of real headers have CD1_2 = -CD2_1 = +0.2625 arcsec, CD1_1
-and CD2_2 near 0. At the prime focus everything is upside down, so that the N half of the camera sees the south of the
-field. Shown as the sky is, with north up and east to the left, S29-S31 form the top row and N29-N31 the bottom one.
+On the sky +x is south and +y is east: real headers have CD1_2 = -CD2_1 = +0.2625 arcsec, with CD1_1 and CD2_2 near
+0. The image at the prime focus is inverted, so the N half of the camera sees the south of the field. With north up
+and east to the left, S29-S31 form the top row and N29-N31 the bottom row.
 
 Notes
 -----
-Rows are 33.816 mm apart and CCDs within a row 63.890 mm (between the active areas 3.1 and 2.45 mm). Hence
-CRPIX1 = 1024 - x / 0.015 and CRPIX2 = 2048 - y / 0.015, which holds to a hundredth of a pixel for every real header
-that comes with goodpix; by their whole solutions the CCDs lie within 8 arcsec of `Ccd.east` and `Ccd.north`. The
-numbers are those of the table of DECam in Piff (``piff/des/decaminfo.py``), checked against these headers.
-Amplifier A reads columns 1025-2048 of CCDs 1-31 and 1-1024 of CCDs 32-62, always the half nearer to x = 0:
-DATASECA of DES images as ``despymangle`` quotes them, and the table of amplifiers of LSST's ``obs_decam``.
+Rows are 33.816 mm apart and CCDs within a row 63.890 mm; the gaps between active areas are 3.1 and 2.45 mm. Hence
+CRPIX1 = 1024 - x / 0.015 and CRPIX2 = 2048 - y / 0.015, to a hundredth of a pixel in every real header that comes
+with goodpix; by their full WCS solutions the CCDs lie within 8 arcsec of `Ccd.east` and `Ccd.north`. The numbers are
+those of Piff's table of DECam (``piff/des/decaminfo.py``), checked against these headers. Amplifier A reads columns
+1025-2048 of CCDs 1-31 and 1-1024 of CCDs 32-62, always the half nearer to x = 0, according to DATASECA of DES images
+as quoted by ``despymangle`` and the amplifier table of LSST's ``obs_decam``.
 
-CCD 61 (N30) is dead since November 2012, 2 (S30) was from 2014 to 2016
-(https://noirlab.edu/science/programs/ctio/instruments/Dark-Energy-Camera/characteristics); of 31 (S7) DES uses
-amplifier B alone.
+CCD 61 (N30) has been dead since November 2012, and CCD 2 (S30) was dead from 2014 to 2016
+(https://noirlab.edu/science/programs/ctio/instruments/Dark-Energy-Camera/characteristics); DES uses only amplifier B
+of CCD 31 (S7).
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,7 +28,7 @@ from types import MappingProxyType
 __all__ = ["FOCAL_PLANE", "HALVES", "MM_PER_PIXEL", "Ccd"]
 
 MM_PER_PIXEL = 0.015
-"""Size of a pixel."""
+"""Size of a pixel in mm."""
 
 HALVES = ("a", "b")
 """The amplifiers of a CCD."""
@@ -48,11 +48,11 @@ class Ccd:
     Parameters
     ----------
     ccdnum : int
-        Its number, 1 to 62.
+        CCD number, 1 to 62.
     detpos : str
-        The name of its place, such as N4.
+        Detector position, such as N4.
     x, y : float
-        Its centre in mm from the optical axis, along its images' x and y.
+        Centre in mm from the optical axis, along the image's x and y.
     """
 
     ccdnum: int
@@ -62,17 +62,17 @@ class Ccd:
 
     @property
     def east(self) -> float:
-        """Degrees on the sky that its centre is east of the field's, without the optics' distortion (under 1%)."""
+        """Offset of the CCD's centre east of the field centre in degrees, ignoring optical distortion (under 1%)."""
         return self.y * _DEGREES_PER_MM
 
     @property
     def north(self) -> float:
-        """The same towards north."""
+        """Offset of the CCD's centre north of the field centre in degrees."""
         return -self.x * _DEGREES_PER_MM
 
     @property
     def a_is_high(self) -> bool:
-        """Whether amplifier A reads the half at large x of the image, not that at small x."""
+        """Whether amplifier A reads the half at large x of the image."""
         return self.x < 0
 
     def corners(self, half: str | None = None) -> tuple[tuple[float, float], ...]:
@@ -81,12 +81,12 @@ class Ccd:
         Parameters
         ----------
         half : str, optional
-            The half that an amplifier reads: ``"a"`` or ``"b"``; by default the whole CCD.
+            The half read by amplifier ``"a"`` or ``"b"``; by default the whole CCD.
 
         Returns
         -------
         tuple of four (east, north)
-            Degrees from the middle of the field; all the way round, beginning at the image's first pixel.
+            Degrees from the field centre, in order around the outline from the image's first pixel.
         """
         west, east = ((self.y + side * _NY / 2 * MM_PER_PIXEL) * _DEGREES_PER_MM for side in (-1, 1))
         low, high = -1, 1
@@ -97,19 +97,19 @@ class Ccd:
 
 
 def _ccds() -> Iterator[Ccd]:
-    place = 0
+    number = 0
     for row, n in enumerate(_ROWS):
         x = (row + 0.5) * _ROW_STEP
-        # south of the middle the rows are numbered from the outside, but within a row in the same direction
+        # S rows are numbered from the outside inwards, but CCDs within a row in the same direction as in N rows
         first_south = _N_HALF - sum(_ROWS[: row + 1]) + 1
         for k in range(n):
-            place += 1
+            number += 1
             y = (k - (n - 1) / 2) * _CCD_STEP
-            yield Ccd(first_south + k, f"S{place}", -x, y)
-            yield Ccd(_N_HALF + place, f"N{place}", x, y)
+            yield Ccd(first_south + k, f"S{number}", -x, y)
+            yield Ccd(_N_HALF + number, f"N{number}", x, y)
 
 
 FOCAL_PLANE: Mapping[int, Ccd] = MappingProxyType(
     {each.ccdnum: each for each in sorted(_ccds(), key=lambda c: c.ccdnum)}
 )
-"""Every science CCD by its number."""
+"""The science CCDs by number."""

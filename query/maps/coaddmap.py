@@ -67,7 +67,7 @@ class EpochMap:
 
     def plot(self, *, ax: "Axes | None" = None) -> "Axes":
         """Draw the map; needs the extra ``plot``. See `goodpix.query.plots.plot_tile`."""
-        what = f"{self.grid.tilename}  {self.grid.band}  good ones of {self.n_epochs} epochs"
+        what = f"{self.grid.tilename}  {self.grid.band}  good epochs out of {self.n_epochs}"
         return plot_counts(self.counts, what, f"selection: {self.selection}", ax=ax)
 
     def save(self, path: Path | str) -> None:

@@ -1,4 +1,4 @@
-"""Pictures for papers and notebooks, in given axes or a figure of their own; they need the extra ``plot``."""
+"""Plots for papers and notebooks, drawn into given axes or a new figure; they need the extra ``plot``."""
 
 from .background import plot_definitions, plot_mask_width
 from .criteria import plot_criteria

@@ -1,4 +1,4 @@
-"""Pictures of studies of the sky background."""
+"""Plots of sky background studies."""
 
 from typing import TYPE_CHECKING
 
@@ -16,27 +16,27 @@ _SIZE = (7.5, 4.5)
 
 @in_one_look
 def plot_mask_width(widths: "pd.DataFrame", *, ax: "Axes | None" = None) -> "Axes":
-    """Draw what is left around objects against the radius by which the mask is grown.
+    """Draw the residual background around objects against the dilation radius of the mask.
 
-    Where a line is flat the mask is wide enough.
+    The mask is wide enough where the line is flat.
 
     Parameters
     ----------
     widths : DataFrame
         See `goodpix.Catalogue.mask_width`.
     ax : Axes, optional
-        Where to draw; by default a new figure.
+        Axes to draw into; by default those of a new figure.
 
     Returns
     -------
     Axes
-        A line with error bars for each band, and how many pixels are left along the top.
+        A line with error bars for each band; the legend gives the fraction of good pixels left.
     """
     ax = ax or new_axes(*_SIZE)
     selection = f"selection: {widths['selection'].iloc[0]}" if len(widths) else ""
-    title(ax, "Is the mask wide enough? Where it is flat.", selection)
+    title(ax, "Residual background around objects: the mask is wide enough where it is flat", selection)
     if not widths["n"].any():
-        return say_nothing(ax, "no epoch matches, or none can be used")
+        return say_nothing(ax, "no epoch matches, or none is usable")
     ax.axhline(0, color=NO_DATA_COLOUR, linewidth=0.8)
     for band in in_band_order(widths["band"]):
         of_band = widths[widths["band"] == band]
@@ -57,7 +57,7 @@ def plot_mask_width(widths: "pd.DataFrame", *, ax: "Axes | None" = None) -> "Axe
             capsize=2,
             label=f"{band}: {first['n_epochs']} epochs, {left}",
         )
-    ax.set_xlabel("radius by which objects are grown (pixels)")
+    ax.set_xlabel("dilation radius of objects (pixels)")
     residual = "(image - background)" if widths["bkg_subtracted"].iloc[0] else "image"
     ax.set_ylabel(f"median of good {residual} / skysigma")
     ax.legend(frameon=False, fontsize="small")
@@ -69,29 +69,29 @@ def plot_mask_width(widths: "pd.DataFrame", *, ax: "Axes | None" = None) -> "Axe
 def plot_definitions(
     definitions: "pd.DataFrame", *, truth: float | None = None, unit: str | None = None, ax: "Axes | None" = None
 ) -> "Axes":
-    """Draw the residual level against how many pixels each definition of good leaves.
+    """Draw the residual level against the fraction of pixels that each definition of good keeps.
 
     Parameters
     ----------
     definitions : DataFrame
         See `goodpix.Catalogue.compare_definitions`.
     truth : float, optional
-        The level that is known, drawn as a line.
+        The known level, drawn as a line.
     unit : str, optional
-        The unit of the levels, where the table does not say it.
+        Unit of the levels, if the table does not give it.
     ax : Axes, optional
-        Where to draw; by default a new figure.
+        Axes to draw into; by default those of a new figure.
 
     Returns
     -------
     Axes
-        A point for each definition and band; thick bars are standard errors, thin ones the scatter between
+        A point for each definition and band; thick bars are standard errors, thin bars the scatter between
         epochs.
     """
     ax = ax or new_axes(*_SIZE)
-    title(ax, "What a definition of good leaves, and what is left in it")
+    title(ax, "Residual level and good pixels of each definition")
     if not definitions["n"].any():
-        return say_nothing(ax, "no epoch matches, or none can be used")
+        return say_nothing(ax, "no epoch matches, or none is usable")
     bands = in_band_order(definitions["band"])
     for band in bands:
         of_band = definitions[definitions["band"] == band]
@@ -108,11 +108,11 @@ def plot_definitions(
             label=f"{band}: {of_band['n_epochs'].max()} epochs",
         )
         if band == bands[0]:
-            for place, level, name in zip(share, of_band["level"], of_band["definition"], strict=True):
-                ax.annotate(str(name), (place, level), xytext=(6, 6), textcoords="offset points", fontsize="small")
+            for x, level, name in zip(share, of_band["level"], of_band["definition"], strict=True):
+                ax.annotate(str(name), (x, level), xytext=(6, 6), textcoords="offset points", fontsize="small")
     if truth is not None:
         ax.axhline(truth, color=TEXT_COLOUR, linewidth=0.8, linestyle="--", label=f"known: {truth:g}")
-    ax.set_xlabel("pixels that are good (%)")
+    ax.set_xlabel("good pixels (%)")
     units = definitions["unit"].unique().tolist()
     unit = units[0] if len(units) == 1 and units[0] else unit
     ax.set_ylabel(f"residual level ({unit})" if unit else "residual level")

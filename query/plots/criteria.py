@@ -1,4 +1,4 @@
-"""Pictures of what the criteria cost."""
+"""Plots of the cost of each criterion."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,28 +17,28 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_criteria"]
 
-# of a criterion's colour, where others fail as well
+# opacity of a criterion's colour where other criteria fail too
 _FAINT = 0.4
 _THICK = 0.72
 
 
 @in_one_look
 def plot_criteria(cat: "Listings", *, ax: "Axes | None" = None, **filters: Any) -> "Axes":
-    """Draw what part of the pixels each criterion costs: in total, and where it fails alone.
+    """Draw the fraction of pixels that each criterion costs, in total and where it alone fails.
 
     Parameters
     ----------
     cat : Catalogue
-        Where from.
+        The catalogue.
     ax : Axes, optional
-        Where to draw; by default a new figure.
+        Axes to draw into; by default those of a new figure.
     **filters
-        Which tiles and bands, whose sums are drawn; see `goodpix.query.summary.criteria.criteria_costs`.
+        Tiles and bands to sum over; see `goodpix.query.summary.criteria.criteria_costs`.
 
     Returns
     -------
     Axes
-        Two bars per criterion, percent of all pixels of the epochs, or for the coadd's criteria of those on the coadd.
+        Two bars per criterion, in percent of all epoch pixels; for coadd criteria, of those on the coadd.
     """
     # matplotlib is an extra, and slow to import
     from matplotlib.colors import to_rgba
@@ -49,7 +49,7 @@ def plot_criteria(cat: "Listings", *, ax: "Axes | None" = None, **filters: Any) 
         ax = new_axes(6.8, 3.9)
     bands = in_band_order(costs.band)
     over = f", band{'s' * (len(bands) > 1)} {' '.join(bands)}" if bands else ""
-    title(ax, f"what each criterion costs{over}", _others(filters) if bands else filter_words(filters))
+    title(ax, f"cost of each criterion{over}", _others(filters) if bands else filter_words(filters))
     sums = costs.groupby("criterion")[["n_fail", "n_only", "n_pixels"]].sum(min_count=1)
     n_fail, n_only, n_pixels = sums.reindex([each.name for each in Criterion]).to_numpy(float, na_value=np.nan).T
     known = n_pixels > 0
@@ -58,22 +58,22 @@ def plot_criteria(cat: "Listings", *, ax: "Axes | None" = None, **filters: Any) 
     whole = np.where(known, n_pixels, 1)
     total, alone = (np.where(known, 100 * each / whole, 0) for each in (n_fail, n_only))
     colours = [CRITERION_COLOURS[each] for each in Criterion]
-    places = np.arange(len(colours))
+    rows = np.arange(len(colours))
     faint = [to_rgba(each, _FAINT) for each in colours]
-    ax.barh(places, total, _THICK, color=faint, edgecolor=colours, linewidth=0.8, label="total")
-    ax.barh(places, alone, _THICK, color=colours, label="alone")
-    for place in places:
-        text = f"{_percent(total[place])}, alone {_percent(alone[place])}" if known[place] else "no data"
-        end = (float(total[place]), int(place))
+    ax.barh(rows, total, _THICK, color=faint, edgecolor=colours, linewidth=0.8, label="total")
+    ax.barh(rows, alone, _THICK, color=colours, label="alone")
+    for row in rows:
+        text = f"{_percent(total[row])}, alone {_percent(alone[row])}" if known[row] else "no data"
+        end = (float(total[row]), int(row))
         ax.annotate(text, end, (4, 0), textcoords="offset points", va="center", fontsize="small")
-    ax.set_yticks(places, [CRITERION_LABELS[each] for each in Criterion])
+    ax.set_yticks(rows, [CRITERION_LABELS[each] for each in Criterion])
     ax.invert_yaxis()
     ax.set_xlim(0, 1.32 * ax.get_xlim()[1])
-    ax.set_xlabel("pixels that fail (% of the epochs' pixels; of the coadd's criteria, of those on the coadd)")
+    ax.set_xlabel("failing pixels (% of epoch pixels; for coadd criteria, of those on the coadd)")
     ax.legend(
         handles=[
             Patch(facecolor=TEXT_COLOUR, label="fails alone"),
-            Patch(facecolor=to_rgba(TEXT_COLOUR, _FAINT), edgecolor=TEXT_COLOUR, label="others fail as well"),
+            Patch(facecolor=to_rgba(TEXT_COLOUR, _FAINT), edgecolor=TEXT_COLOUR, label="others fail too"),
         ],
         loc="lower right",
         frameon=False,

@@ -1,4 +1,4 @@
-"""Pictures of the focal plane."""
+"""Plots of the focal plane."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_focal_plane"]
 
-# degrees from the middle
+# degrees from the field centre
 _EAST, _NORTH = 1.15, 1.02
 
 
@@ -37,26 +37,26 @@ _EAST, _NORTH = 1.15, 1.02
 def plot_focal_plane(
     cat: "Listings", statistic: str = "fraction_good_se", *, ax: "Axes | None" = None, **filters: Any
 ) -> "Axes":
-    """Draw the CCDs of DECam as they look at the sky, each in its two amplifier halves, coloured by a number.
+    """Draw both amplifier halves of each DECam CCD as seen on the sky, coloured by a statistic.
 
     Parameters
     ----------
     cat : Catalogue
-        Where from.
+        The catalogue.
     statistic : str
-        What to colour by; see `goodpix.query.summary.ccdhalves.ccd_halves`. Both halves of a CCD have one colour
-        where it is not counted by amplifier.
+        Statistic that sets the colour; see `goodpix.query.summary.ccdhalves.ccd_halves`. Both halves of a CCD have
+        the same colour if it is not counted by amplifier.
     ax : Axes, optional
-        Where to draw; by default a new figure.
+        Axes to draw into; by default those of a new figure.
     **filters
         ``band``, ``ccdnum`` and ``nite``, such as ``"20150101:20151231"``.
 
     Returns
     -------
     Axes
-        Degrees from the middle of the field, north up, east to the left; one patch per half, whose gid is its place
-        and amplifier, such as ``N4 b``. Halves without data are hatched, outliers have thick edges and do not
-        stretch the scale.
+        Degrees from the field centre, north up, east to the left; one patch per half, with its detector position
+        and amplifier as gid, such as ``N4 b``. Halves without data are hatched; outliers have thick edges and do
+        not stretch the colour scale.
     """
     # matplotlib is an extra, and slow to import
     from matplotlib.patches import Patch, Polygon
@@ -102,7 +102,7 @@ def _number(n: int, what: str) -> str:
 
 
 def _text_colour(mappable: Any, number: float) -> str:
-    """Return what can be read on the colour of a number."""
+    """Return a text colour that is legible on the colour of a value."""
     if not np.isfinite(number):
         return TEXT_COLOUR
     red, green, blue, _ = mappable.to_rgba(number)
@@ -110,7 +110,7 @@ def _text_colour(mappable: Any, number: float) -> str:
 
 
 def _orient(ax: "Axes") -> None:
-    """Turn axes to the sky: north up, east to the left."""
+    """Orient axes as on the sky: north up, east to the left."""
     ax.set_xlim(_EAST, -_EAST)
     ax.set_ylim(-_NORTH, _NORTH)
     ax.set_aspect("equal")

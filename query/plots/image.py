@@ -1,4 +1,4 @@
-"""The pixels of the image that a mask is of."""
+"""The image behind a mask."""
 
 import json
 
@@ -12,57 +12,57 @@ from .masklike import MaskLike
 
 __all__ = ["grey_levels", "image_behind"]
 
-# sky noise about the median of good pixels, in standard deviations, from black to white
+# black and white levels about the median of good pixels, in standard deviations of the sky noise
 _BLACK, _WHITE = -4.0, 7.0
-# enough to know the sky's level, and quick
+# enough pixels to measure the sky level, and quick
 _SAMPLED = 200_000
 
 
 def image_behind(mask: MaskLike) -> npt.NDArray[np.float32]:
-    """Return the pixels of the image that a mask is of, from its FITS file.
+    """Return the pixels of a mask's image, read from its FITS file.
 
     Parameters
     ----------
     mask : Mask
-        Of a catalogue; of a cut-out the rows that it has are read alone.
+        A mask from a catalogue; for a cutout, only the rows that it covers are read.
 
     Returns
     -------
     ndarray of float32, shape (ny, nx)
-        In the image's unit.
+        Pixel values in the image's unit.
 
     Raises
     ------
     FitsFileError
-        If the file is not where the info file says, or cannot be read.
+        If the file is not at the path in the info file, or cannot be read.
     PlaneError
-        If it is not the image that was there at the ingest.
+        If the image differs in shape from the one that was ingested.
     UsageError
-        If the mask is not of a catalogue.
+        If the mask does not come from a catalogue.
     """
     if mask.row is None or not mask.row.get("planes"):
-        raise UsageError(f"{mask.key} has no image: expected a mask of a catalogue")
+        raise UsageError(f"{mask.key} has no image: expected a mask from a catalogue")
     path, ext = json.loads(mask.row["planes"])["image"]
-    whole, place = (int(mask.row["ny"]), int(mask.row["nx"])), mask.place
+    shape, region = (int(mask.row["ny"]), int(mask.row["nx"])), mask.place
     with PlaneReader() as reader:
         plane = reader.plane(path, ext)
-        if plane.shape != whole:
+        if plane.shape != shape:
             raise PlaneError(
-                f"{path}[{ext}] is {plane.shape[1]} x {plane.shape[0]}: its mask is {whole[1]} x {whole[0]}"
+                f"{path}[{ext}] is {plane.shape[1]} x {plane.shape[0]}: its mask is {shape[1]} x {shape[0]}"
             )
-        rows = plane.read(slice(place.y0, place.y1))
-    return np.ascontiguousarray(rows[:, place.x0 : place.x1], np.float32)
+        rows = plane.read(slice(region.y0, region.y1))
+    return np.ascontiguousarray(rows[:, region.x0 : region.x1], np.float32)
 
 
 def grey_levels(image: npt.NDArray[np.float32], good: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    """Return what is black and what is white, so that the sky and what is faint can be seen.
+    """Return black and white levels that show the sky and faint sources.
 
     Parameters
     ----------
     image : ndarray of float32, shape (ny, nx)
-        The pixels.
+        Pixel values.
     good : ndarray of bool, shape (ny, nx)
-        Which of them are sky; all that are finite count where none is.
+        True for sky pixels; if there are none, all finite pixels are used.
     """
     finite = np.isfinite(image)
     sky = image[good & finite]

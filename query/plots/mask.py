@@ -1,4 +1,4 @@
-"""Pictures of masks."""
+"""Plots of masks."""
 
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_mask", "thumbnail"]
 
-# how much of a reason's colour lies over the image
+# opacity of a reason's colour over the image
 _OPACITY = 0.45
 
 
@@ -27,28 +27,28 @@ _OPACITY = 0.45
 def plot_mask(
     mask: MaskLike, selection: Selection | None = None, *, over: str | None = None, ax: "Axes | None" = None
 ) -> "Axes":
-    """Draw good and bad pixels of a mask, coloured by reason.
+    """Draw the good and bad pixels of a mask, coloured by reason.
 
     Parameters
     ----------
     mask : Mask
-        What to draw.
+        The mask.
     selection : Selection, optional
         A definition of good other than the default; named in the title.
     over : str, optional
-        ``"image"``: the image itself in grey under the reasons, where its file is there; if not, the title says so.
+        ``"image"`` draws the image in grey under the reasons; if it cannot be read, the title says so.
     ax : Axes, optional
-        Where to draw; by default a new figure.
+        Axes to draw into; by default those of a new figure.
 
     Returns
     -------
     Axes
-        With pixel coordinates of the whole image on both axes.
+        Axes in pixel coordinates of the whole image.
 
     Raises
     ------
     UsageError
-        If `over` is anything else, or the mask is not of a catalogue's image.
+        If `over` has another value, or the mask does not come from a catalogue.
     """
     # matplotlib is an extra, and slow to import
     from matplotlib.patches import Patch
@@ -59,14 +59,14 @@ def plot_mask(
     if ax is None:
         height = min(max(5.0 * ny / nx, 4.0), 9.0)
         ax = new_axes(height * nx / ny + 3.4, height + 1.2)
-    place = mask.place
-    extent = (place.x0 - 0.5, place.x1 - 0.5, place.y0 - 0.5, place.y1 - 0.5)
+    region = mask.place
+    extent = (region.x0 - 0.5, region.x1 - 0.5, region.y0 - 0.5, region.y1 - 0.5)
     shown = reason_image(mask, selection)
     missing = _draw_image(ax, mask, shown == 0, extent) if over else ""
     behind = bool(over) and not missing
     colours = _colours(_OPACITY if behind else 1.0, over_image=behind)
     ax.imshow(colours[shown], origin="lower", interpolation="nearest", extent=extent)
-    ax.set_anchor("W")  # which leaves room for the legend
+    ax.set_anchor("W")  # leaves room for the legend
     n_shown = np.bincount(shown.ravel(), minlength=len(colours))
     labels = ["good", *(reason.label for reason in REASONS)]
     patches = [
@@ -102,7 +102,7 @@ def thumbnail(mask: MaskLike, size: int = 512) -> bytes | None:
 
 
 def _colours(opacity: float, *, over_image: bool = False) -> npt.NDArray[np.uint8]:
-    """Return red, green, blue and opacity of good pixels, which may be seen through, and of each reason."""
+    """Return the RGBA colours of good pixels, transparent over an image, and of each reason."""
     from matplotlib.colors import to_rgba
 
     good = to_rgba(GOOD_COLOUR, 0.0 if over_image else 1.0)
@@ -114,7 +114,7 @@ def _colours(opacity: float, *, over_image: bool = False) -> npt.NDArray[np.uint
 def _draw_image(
     ax: "Axes", mask: MaskLike, good: npt.NDArray[np.bool_], extent: tuple[float, float, float, float]
 ) -> str:
-    """Draw the image that a mask is of, in grey; return why it cannot be, if so."""
+    """Draw a mask's image in grey; return the reason if it cannot be drawn, else an empty string."""
     try:
         image = image_behind(mask)
     except (FitsFileError, PlaneError) as error:
@@ -134,5 +134,5 @@ def _title(mask: MaskLike, selection: Selection | None) -> list[str]:
     n_on_coadd = nx * ny - int(mask.encoded.lengths[off].sum(dtype=np.int64))
     good = f"{n_good / (nx * ny):.1%} good"
     if key.kind == "epoch":
-        good += f", {n_good / n_on_coadd:.1%} of what is on the coadd" if n_on_coadd else ", all off the coadd"
+        good += f", {n_good / n_on_coadd:.1%} of those on the coadd" if n_on_coadd else ", all off the coadd"
     return [f"{key.tilename}  {key.band}  {what}", good, f"selection: {selection or Selection()}"]

@@ -1,4 +1,4 @@
-"""A mask as pictures see it."""
+"""Interface of a mask that can be drawn."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -15,19 +15,19 @@ __all__ = ["MaskLike"]
 
 
 class MaskLike(Protocol):
-    """A mask that can be drawn; a `goodpix.query.masks.mask.Mask` is one, and hands on to what draws it."""
+    """A mask that can be drawn, such as `goodpix.query.masks.mask.Mask`."""
 
     @property
     def key(self) -> MaskKey:
-        """What it is the mask of."""
+        """The identity of the masked image."""
 
     @property
     def encoded(self) -> Runs:
-        """Its runs."""
+        """The mask's runs."""
 
     @property
     def row(self) -> Mapping[str, Any] | None:
-        """The catalogue's row of it, by column."""
+        """The mask's catalogue row, by column."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -35,10 +35,10 @@ class MaskLike(Protocol):
 
     @property
     def place(self) -> Region:
-        """Where its pixels are in the whole image."""
+        """The region of the whole image that the mask covers."""
 
     def criteria(self, selection: Selection | None = None) -> npt.NDArray[np.uint8]:
-        """Return which criteria fail at each pixel."""
+        """Return the failing criteria of each pixel."""
 
     def count(self, selection: Selection | None = None) -> int:
-        """Return how many pixels are good."""
+        """Return the number of good pixels."""

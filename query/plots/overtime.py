@@ -1,4 +1,4 @@
-"""Pictures of what changes with time."""
+"""Plots of statistics over time."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -28,35 +28,35 @@ def plot_time(
     ax: "Axes | None" = None,
     **filters: Any,
 ) -> "Axes":
-    """Draw a number over time, a point for each night and band or for each exposure.
+    """Draw a statistic over time, one point per night and band or per exposure.
 
     Parameters
     ----------
     cat : Catalogue
-        Where from.
+        The catalogue.
     statistic : str
         ``fraction_good_se``, ``sky_rate`` (sky brightness over exposure time), ``fraction_se_seg`` and so on; with
         ``ccdnum`` also ``fraction_good_se_amp_a``. See `goodpix.query.summary.overtime.over_time`.
     by : str
         ``"night"`` or ``"exposure"``.
     ax : Axes, optional
-        Where to draw; by default a new figure.
+        Axes to draw into; by default those of a new figure.
     **filters
         ``band``, ``nite``, ``expnum``, ``ccdnum``.
 
     Returns
     -------
     Axes
-        Time on the x axis, a colour and a marker for each band. What is far from its band's median has a ring
-        around; what has no date or no number is counted in the title.
+        Time on the x axis, a colour and a marker for each band. Points far from their band's median are ringed;
+        the title counts those without a date or value.
     """
-    found = over_time(cat, statistic, by=by, **filters)
+    points = over_time(cat, statistic, by=by, **filters)
     if ax is None:
         ax = new_axes(8.4, 3.6)
-    drawn = found[found.value.notna() & found.nite.notna()]
-    missing = len(found) - len(drawn)
+    drawn = points[points.value.notna() & points.nite.notna()]
+    missing = len(points) - len(drawn)
     what = f"{len(drawn):,} {by}s" if by == "exposure" else f"{drawn.nite.nunique():,} nights"
-    left_out = f"{missing:,} without date or number left out" if missing else ""
+    left_out = f"{missing:,} without a date or value left out" if missing else ""
     title(ax, ", ".join(each for each in (what, left_out) if each), filter_words(filters))
     if drawn.empty:
         return say_nothing(ax, f"no {by} matches")
@@ -94,12 +94,12 @@ def plot_time(
     return ax
 
 
-def _dates(found: "pd.DataFrame") -> npt.NDArray[np.datetime64]:
-    """Return when exposures began, or the nights, for matplotlib."""
-    nights = np.array([f"{n // 10_000:04d}-{n // 100 % 100:02d}-{n % 100:02d}" for n in found.nite], "datetime64[s]")
-    if "mjd_obs" not in found:
+def _dates(points: "pd.DataFrame") -> npt.NDArray[np.datetime64]:
+    """Return the start times of exposures, or the nights, for matplotlib."""
+    nights = np.array([f"{n // 10_000:04d}-{n // 100 % 100:02d}-{n % 100:02d}" for n in points.nite], "datetime64[s]")
+    if "mjd_obs" not in points:
         return nights
-    mjd = found.mjd_obs.to_numpy(float)
+    mjd = points.mjd_obs.to_numpy(float)
     seconds = np.where(np.isfinite(mjd), mjd, 0.0) * 86_400
     began = np.datetime64("1858-11-17T00:00:00", "s") + np.rint(seconds).astype("timedelta64[s]")
     return np.where(np.isfinite(mjd), began, nights)

@@ -1,4 +1,4 @@
-"""The sky about a position, laid flat: Lambert's equal-area projection, which knows no seam and no pole."""
+"""Lambert equal-area projection of the sky about a position."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -19,7 +19,7 @@ _POINTS = 361
 
 @dataclass(frozen=True, slots=True)
 class Flat:
-    """The sky about a position.
+    """An equal-area projection of the sky about a position.
 
     Parameters
     ----------
@@ -28,8 +28,8 @@ class Flat:
 
     Notes
     -----
-    A position at an angle t from the middle lies 2 sin(t / 2) from it: zenithal equal-area, ZEA of Calabretta &
-    Greisen (2002), section 5.1.7.
+    A position at angle t from the centre is projected to the distance 2 sin(t / 2): zenithal equal-area, ZEA of
+    Calabretta & Greisen (2002), section 5.1.7.
     """
 
     ra: float
@@ -37,12 +37,12 @@ class Flat:
 
     @classmethod
     def about(cls, ra: Floats, dec: Floats) -> Self:
-        """Return that about the middle of some positions, degrees."""
+        """Return the projection about the mean of some positions, given in degrees."""
         x, y, z = unit_vectors(ra, dec).sum(axis=1)
         return cls(float(np.degrees(np.arctan2(y, x)) % 360), float(np.degrees(np.arctan2(z, np.hypot(x, y)))))
 
     def project(self, ra: Floats, dec: Floats) -> Floats:
-        """Return where positions lie.
+        """Return the projected coordinates of positions.
 
         Parameters
         ----------
@@ -52,7 +52,7 @@ class Flat:
         Returns
         -------
         ndarray of float64, shape (2, ...)
-            To the east and to the north of the middle, degrees.
+            Degrees east and north of the centre.
         """
         shape = np.shape(ra)
         vectors = unit_vectors(np.ravel(ra), np.ravel(dec))
@@ -60,7 +60,7 @@ class Flat:
         middle = np.array([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)])
         east = np.array([-np.sin(a), np.cos(a), 0.0])
         north = np.cross(middle, east)
-        # the opposite of the middle lies all around the edge
+        # the antipode of the centre maps to the whole edge
         scale = np.degrees(np.sqrt(2 / np.maximum(1 + middle @ vectors, 1e-12)))
         out: Floats = np.array([east @ vectors, north @ vectors]) * scale
         return out.reshape(2, *shape)
@@ -68,7 +68,7 @@ class Flat:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """Where a line crosses the edge of a box: ``east``, ``west``, ``south`` or ``north``; or a point at ``none``."""
+    """A point of a line on an edge of a box (``east``, ``west``, ``south``, ``north``), or on no edge (``none``)."""
 
     x: float
     y: float
@@ -82,11 +82,11 @@ class Line:
     Parameters
     ----------
     label : str
-        Its degrees.
+        Its coordinate, in degrees.
     of_ra : bool
-        Whether it is one of equal right ascension.
+        Whether right ascension is constant along it.
     points : ndarray of float64, shape (2, n)
-        Where it runs, see `Flat.project`; of right ascension from the nearer pole on.
+        Projected points, see `Flat.project`; a line of equal right ascension starts at the nearer pole.
     """
 
     label: str
@@ -100,8 +100,8 @@ class Line:
         return Exit(float(x), float(y), "none")
 
     def exits(self, low: Floats, high: Floats) -> list[Exit]:
-        """Return where the line crosses the edges of a box, given by two corners, in the order in which it runs."""
-        found = []
+        """Return where the line crosses the edges of a box with corners `low` and `high`, in order along the line."""
+        crossings = []
         for axis, (first, last) in enumerate((("west", "east"), ("south", "north"))):
             for edge, name in ((low[axis], first), (high[axis], last)):
                 beyond = self.points[axis] > edge
@@ -109,23 +109,23 @@ class Line:
                     here, there = self.points[:, k], self.points[:, k + 1]
                     x, y = here + (edge - here[axis]) / (there[axis] - here[axis]) * (there - here)
                     if low[1 - axis] < (y, x)[axis] < high[1 - axis]:
-                        found.append((int(k), Exit(float(x), float(y), name)))
-        return [each for _, each in sorted(found, key=lambda one: one[0])]
+                        crossings.append((int(k), Exit(float(x), float(y), name)))
+        return [crossing for _, crossing in sorted(crossings, key=lambda item: item[0])]
 
 
 def graticule(flat: Flat, reach: float) -> list[Line]:
-    """Return lines of equal right ascension and declination.
+    """Return lines of equal right ascension and lines of equal declination.
 
     Parameters
     ----------
     flat : Flat
         The projection.
     reach : float
-        How far from its middle there is something to see, degrees.
+        Radius of the region shown, degrees.
     """
     step = _step(reach)
     south, north = max(flat.dec - 1.7 * reach, -90.0), min(flat.dec + 1.7 * reach, 90.0)
-    # near a pole every right ascension is near
+    # near a pole every right ascension is close by
     half = min(1.7 * reach / max(np.cos(np.radians(max(-south, north))), 1e-9), 180.0)
     along_dec, along_ra = np.linspace(south, north, _POINTS), np.linspace(flat.ra - half, flat.ra + half, _POINTS)
     if half == 180.0:
@@ -152,7 +152,7 @@ def _label_ra(ra: float) -> str:
 
 
 def _label_dec(dec: float) -> str:
-    # with a sign, so that it is not taken for a right ascension
+    # signed, so that it is not mistaken for a right ascension
     return f"{np.round(dec, 6) + 0.0:+g}°".replace("+0°", "0°").replace("-", "\N{MINUS SIGN}")
 
 

@@ -1,4 +1,4 @@
-"""Which reason a picture shows of each bad pixel."""
+"""Reasons for bad pixels, as plots show them."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -22,23 +22,23 @@ CRITERION_LABELS = {
     Criterion.COADD_WEIGHT: "coadd weight",
     Criterion.COADD_BMASK: "coadd mask bit",
 }
-"""The words of a criterion in legends."""
+"""Legend labels of the criteria."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a pixel is bad, as a picture shows it.
+    """A reason for a bad pixel, as plots show it.
 
     Parameters
     ----------
     bit : int
-        The bit of the criteria that says it.
+        Its bit among the criteria.
     label : str
-        The words in the legend.
+        Legend label.
     colour : str
         Hexadecimal RGB.
     over_image : str
-        The same over an image in grey.
+        Hexadecimal RGB used over a grey image.
     """
 
     bit: int
@@ -70,7 +70,7 @@ REASONS = (
     Reason(OWN_CUT, "border or own cut", OWN_CUT_COLOUR, OWN_CUT_COLOUR),
     *(Reason(each, CRITERION_LABELS[each], CRITERION_COLOURS[each], OVER_IMAGE_COLOURS[each]) for each in _ORDER),
 )
-"""Where several criteria fail the first of these is shown: what says most about the pixel comes first."""
+"""Reasons in order of precedence: where several criteria fail, plots show the first, which is the most informative."""
 
 
 def reason_table(hidden: Collection[str] = ()) -> npt.NDArray[np.uint8]:
@@ -95,7 +95,7 @@ def reason_table(hidden: Collection[str] = ()) -> npt.NDArray[np.uint8]:
 
 
 def reason_image(mask: MaskLike, selection: Selection | None = None) -> npt.NDArray[np.uint8]:
-    """Return what a picture shows at each pixel.
+    """Return the reason that plots show at each pixel.
 
     Returns
     -------

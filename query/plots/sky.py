@@ -1,4 +1,4 @@
-"""Pictures of tiles on the sky."""
+"""Plots of tiles on the sky."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -34,9 +34,9 @@ __all__ = ["plot_sky"]
 Floats = npt.NDArray[np.float64]
 
 _MARGIN = 0.06
-# of the larger side, between two labels of the grid
+# smallest distance between two grid labels, as a fraction of the larger side
 _APART = 0.05
-# of the tiles, those at each end that the scale of colours leaves out
+# fraction of the tiles that lies beyond each end of the colour scale
 _BEYOND = 0.005
 
 
@@ -44,24 +44,24 @@ _BEYOND = 0.005
 def plot_sky(
     cat: "Listings", statistic: str = "fraction_good_on_coadd", *, ax: "Axes | None" = None, **filters: Any
 ) -> "Axes":
-    """Draw the tiles on the sky, coloured by a number of each.
+    """Draw the tiles on the sky, coloured by a statistic.
 
     Parameters
     ----------
     cat : Catalogue
-        Where from.
+        The catalogue.
     statistic : str
-        What to colour by; see `goodpix.query.summary.skytiles.sky_tiles`.
+        Statistic that sets the colour; see `goodpix.query.summary.skytiles.sky_tiles`.
     ax : Axes, optional
-        Where to draw; by default a new figure.
+        Axes to draw into; by default those of a new figure.
     **filters
-        Which tiles and bands; see `goodpix.query.summary.skytiles.sky_tiles`.
+        Tiles and bands; see `goodpix.query.summary.skytiles.sky_tiles`.
 
     Returns
     -------
     Axes
-        Degrees from the middle of the tiles, in an equal-area projection: right ascension grows to the left. Tiles
-        without a number are hatched.
+        Degrees from the centre of the tiles in an equal-area projection; right ascension increases to the left.
+        Tiles without a value are hatched.
     """
     # matplotlib is an extra, and slow to import
     from matplotlib.collections import PolyCollection
@@ -97,12 +97,12 @@ def plot_sky(
 
 
 def _corners(tiles: "pd.DataFrame", what: str) -> Floats:
-    """Return one coordinate of the corners of tiles; shape (n, 4)."""
+    """Return one coordinate of the tiles' corners, shape (n, 4)."""
     return tiles[[f"{what}{k}" for k in (1, 2, 3, 4)]].to_numpy(float)
 
 
 def _frame(ax: "Axes", flat: Flat, outlines: Floats) -> None:
-    """Fit axes around outlines, east to the left, and rule them."""
+    """Fit axes around outlines, east to the left, and draw a labelled grid."""
     low, high = outlines.min(axis=(0, 1)), outlines.max(axis=(0, 1))
     margin = _MARGIN * max(high - low)
     low, high = low - margin, high + margin
@@ -116,7 +116,7 @@ def _frame(ax: "Axes", flat: Flat, outlines: Floats) -> None:
     labelled = list[Exit]()
     for line in graticule(flat, float(np.abs(outlines).max())):
         ax.plot(*line.points, color=TEXT_COLOUR, alpha=0.3, linewidth=0.5, zorder=0.5, scalex=False, scaley=False)
-        # right ascensions are labelled away from the pole, where they are far apart, declinations on the left
+        # right ascensions are labelled away from the pole, where they are far apart; declinations on the left
         exits = line.exits(low, high)
         left = [each for each in exits if each.edge == "east"] or exits or [line.middle]
         for each in exits[-1:] if line.of_ra else left[:1]:
@@ -128,8 +128,8 @@ def _frame(ax: "Axes", flat: Flat, outlines: Floats) -> None:
 
 
 def _label(ax: "Axes", text: str, at: Exit) -> None:
-    """Write the degrees of a line outside of where it leaves the axes."""
-    # the eastern edge is the left one
+    """Label a line just outside the axes where it leaves them."""
+    # the eastern edge is on the left
     offset, ha, va = {
         "north": ((0, 3), "center", "bottom"),
         "south": ((0, -3), "center", "top"),

@@ -1,4 +1,4 @@
-"""The one look of every picture: sizes, fonts, colour scales, and what stands where there is nothing."""
+"""Common style of all plots: sizes, fonts, colour scales and placeholders for missing data."""
 
 import functools
 import re
@@ -34,12 +34,12 @@ __all__ = [
 ]
 
 HATCH = "////"
-"""What goes across `goodpix.query.palette.NO_DATA_COLOUR` where there is no number."""
+"""Hatching drawn over `goodpix.query.palette.NO_DATA_COLOUR` where there is no value."""
 
 OUTLINE = "#ffffff"
-"""Thin lines between areas of colour."""
+"""Colour of the thin lines between filled areas."""
 
-# so that bands can be told apart without their colours
+# tell bands apart without relying on colour
 _MARKERS = {"u": "P", "g": "o", "r": "s", "i": "^", "z": "D", "Y": "v"}
 _OTHER_MARKER = "X"
 
@@ -66,7 +66,7 @@ _LOOK: Any = {
 
 
 def in_one_look(draw: Callable[Given, Found]) -> Callable[Given, Found]:
-    """Return a function that draws with the sizes and fonts of all pictures."""
+    """Return a function that draws in the common style."""
 
     @functools.wraps(draw)
     def drawn(*args: Given.args, **kwargs: Given.kwargs) -> Found:
@@ -86,7 +86,7 @@ def new_axes(width: float, height: float) -> "Axes":
     width, height : float
         Inches.
     """
-    # without pyplot there is no figure of someone else's to draw into, and nothing to close
+    # without pyplot, the user's current figure is left alone and no figure has to be closed
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -96,12 +96,12 @@ def new_axes(width: float, height: float) -> "Axes":
 
 
 def band_marker(band: str) -> str:
-    """Return the marker of a band, beside its `goodpix.query.palette.band_colour`."""
+    """Return the marker of a band, used with its `goodpix.query.palette.band_colour`."""
     return _MARKERS.get(band, _OTHER_MARKER)
 
 
 def colour_scale(values: Sequence[str] = SEQUENTIAL) -> "LinearSegmentedColormap":
-    """Return one of the palette's scales, `SEQUENTIAL` or `DIVERGING`, for matplotlib."""
+    """Return the palette's `SEQUENTIAL` or `DIVERGING` scale as a matplotlib colormap."""
     from matplotlib.colors import LinearSegmentedColormap
 
     name = "goodpix diverging" if values is DIVERGING else "goodpix sequential"
@@ -109,14 +109,14 @@ def colour_scale(values: Sequence[str] = SEQUENTIAL) -> "LinearSegmentedColormap
 
 
 def limits(values: npt.NDArray[np.float64], *, share: float = 0.0) -> tuple[float, float]:
-    """Return the ends of a scale that shows some numbers.
+    """Return the ends of a colour scale for some values.
 
     Parameters
     ----------
     values : ndarray of float64
-        The numbers; NaN is none.
+        The values; NaN is ignored.
     share : float
-        The part of them, at each end, that may lie beyond it.
+        Fraction of the values that may lie beyond each end.
     """
     known = values[np.isfinite(values)]
     if not known.size:
@@ -129,7 +129,7 @@ def limits(values: npt.NDArray[np.float64], *, share: float = 0.0) -> tuple[floa
 
 
 def colour_bar(ax: "Axes", values: npt.NDArray[np.float64], ends: tuple[float, float], label: str) -> Any:
-    """Add the scale of `SEQUENTIAL` between two ends beside axes, and return the mappable that colours numbers."""
+    """Add a colour bar of the `SEQUENTIAL` scale beside axes and return its mappable."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
@@ -138,27 +138,27 @@ def colour_bar(ax: "Axes", values: npt.NDArray[np.float64], ends: tuple[float, f
     below, above = (bool(known.size and side) for side in (np.any(known < ends[0]), np.any(known > ends[1])))
     extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get((below, above), "neither")
     figure = ax.get_figure(root=True)
-    assert figure is not None  # axes to draw in have one
+    assert figure is not None  # axes to draw into have one
     figure.colorbar(mappable, ax=ax, label=label, shrink=0.85, extend=extend)
     return mappable
 
 
 def title(ax: "Axes", *lines: str, pad: float = 6.0) -> None:
-    """Write lines over axes, from the left, so many points above them, within the figure; empty ones are left out."""
-    # matplotlib breaks lines at spaces alone: the path of a file has none
-    whole = "\n".join(_LONG_PATH.sub(r"\1 ", line) for line in lines if line)
-    words = ax.set_title(whole, loc="left", pad=pad, wrap=True)
+    """Write the non-empty lines `pad` points above axes, left-aligned and within the figure."""
+    # matplotlib breaks lines only at spaces, and the path of a file has none
+    lines_text = "\n".join(_LONG_PATH.sub(r"\1 ", line) for line in lines if line)
+    text = ax.set_title(lines_text, loc="left", pad=pad, wrap=True)
     figure = ax.get_figure(root=True)
-    assert figure is not None  # axes to draw in have one
+    assert figure is not None  # axes to draw into have one
     ax.apply_aspect()
     # only a layout engine makes room for more lines
     for size in (9, 8, 7, 6, 5):
-        if not figure.get_layout_engine() and words.get_window_extent().y1 > figure.bbox.y1:
-            words.set_fontsize(size)
+        if not figure.get_layout_engine() and text.get_window_extent().y1 > figure.bbox.y1:
+            text.set_fontsize(size)
 
 
 def tidy(ax: "Axes", *, frame: bool = True) -> None:
-    """Take away the lines of axes that say nothing: the upper and the right one, or all."""
+    """Hide the upper and right spines of axes, or without a frame all spines and ticks."""
     for side, spine in ax.spines.items():
         spine.set_visible(frame and side in ("left", "bottom"))
     if not frame:
@@ -167,21 +167,21 @@ def tidy(ax: "Axes", *, frame: bool = True) -> None:
 
 
 def say_nothing(ax: "Axes", text: str = "nothing matches") -> "Axes":
-    """Say in words that there is nothing to show."""
+    """Write a message into axes that have nothing to show."""
     tidy(ax, frame=False)
     ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color=TEXT_COLOUR, wrap=True)
     return ax
 
 
 def no_data_patch(label: str = "no data") -> "Patch":
-    """Return what stands in a legend for places without a number."""
+    """Return the legend entry of areas without a value."""
     from matplotlib.patches import Patch
 
     return Patch(facecolor=NO_DATA_COLOUR, edgecolor=TEXT_COLOUR, hatch=HATCH, linewidth=0.5, label=label)
 
 
 def statistic_words(name: str) -> str:
-    """Return a statistic with what it is made of, such as ``fraction_good_se = n_good_se / n_pixels``."""
+    """Return a statistic with its formula, such as ``fraction_good_se = n_good_se / n_pixels``."""
     if ":" in name:
         return f"pixels with bit {name} / n_pixels"
     ratio = RATIOS.get(name)
@@ -191,7 +191,7 @@ def statistic_words(name: str) -> str:
 
 
 def filter_words(filters: Mapping[str, Any]) -> str:
-    """Return filters as a title names them, such as ``band r, nite 20150101:20151231``; empty without any."""
+    """Return filters as text for a title, such as ``band r, nite 20150101:20151231``; empty if there are none."""
     return ", ".join(f"{name} {_value(value)}" for name, value in filters.items() if value is not None)
 
 

@@ -1,4 +1,4 @@
-"""Pictures of what lies on a coadd's pixels."""
+"""Plots of epochs on a coadd's pixels."""
 
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_counts", "plot_tile", "reduced"]
 
-# Pixels a side that a picture shows; larger maps are averaged.
+# Largest number of pixels a side that is drawn; larger maps are averaged.
 _SHOWN = 1600
 
 
 class CoaddCounts(Protocol):
-    """Numbers of good epochs on coadds, as a `goodpix.Catalogue` has them."""
+    """A source of good-epoch counts on coadds, such as a `goodpix.Catalogue`."""
 
     def good_epoch_map(self, tilename: str, band: str, selection: Selection | None = None) -> npt.NDArray[np.int16]: ...
 
@@ -30,23 +30,23 @@ class CoaddCounts(Protocol):
 def plot_tile(
     cat: CoaddCounts, tilename: str, band: str, selection: Selection | None = None, *, ax: "Axes | None" = None
 ) -> "Axes":
-    """Draw how many epochs are good at each pixel of a tile's coadd.
+    """Draw the number of good epochs at each pixel of a tile's coadd.
 
     Parameters
     ----------
     cat : Catalogue
-        Where from. Every mask of the tile and band is read.
+        The catalogue. Every mask of the tile and band is read.
     tilename, band : str
-        Which coadd.
+        The coadd.
     selection : Selection, optional
         A definition of good other than the default; named in the title.
     ax : Axes, optional
-        Where to draw; by default a new figure.
+        Axes to draw into; by default those of a new figure.
 
     Returns
     -------
     Axes
-        With the coadd's zero-based pixels on both axes.
+        Axes in the coadd's zero-based pixels.
 
     Raises
     ------
@@ -55,24 +55,24 @@ def plot_tile(
     """
     counts = cat.good_epoch_map(tilename, band, selection)
     wanted = selection or Selection()
-    # those without an SE segmentation map stay out, unless that does not matter
+    # epochs without an SE segmentation map count only if SE_SEG is ignored
     counted = "n_epochs" if Criterion.SE_SEG in wanted.ignore else "n_epochs_used"
     n_epochs = int(cat.tiles(tilename=[tilename], band=[band])[counted][0])
-    return plot_counts(counts, f"{tilename}  {band}  good ones of {n_epochs} epochs", f"selection: {wanted}", ax=ax)
+    return plot_counts(counts, f"{tilename}  {band}  good epochs out of {n_epochs}", f"selection: {wanted}", ax=ax)
 
 
 @in_one_look
 def plot_counts(counts: npt.NDArray[np.integer], *lines: str, ax: "Axes | None" = None) -> "Axes":
-    """Draw numbers of epochs on a coadd's pixels; of a large map the means over squares of pixels.
+    """Draw numbers of epochs on a coadd's pixels; a large map is averaged over square blocks of pixels.
 
     Parameters
     ----------
     counts : ndarray of integers, shape (ny, nx)
-        What to draw.
+        Numbers of epochs.
     *lines : str
-        The title.
+        Lines of the title.
     ax : Axes, optional
-        Where to draw; by default a new figure.
+        Axes to draw into; by default those of a new figure.
     """
     # matplotlib is an extra, and slow to import
     from matplotlib.ticker import MaxNLocator
@@ -96,24 +96,24 @@ def plot_counts(counts: npt.NDArray[np.integer], *lines: str, ax: "Axes | None" 
     ax.set_ylim(-0.5, ny - 0.5)
     label = "good epochs" + (f", mean of {step} x {step} pixels" if step > 1 else "")
     figure = ax.get_figure(root=True)
-    assert figure is not None  # axes to draw in have one
+    assert figure is not None  # axes to draw into have one
     figure.colorbar(picture, ax=ax, label=label, shrink=0.9, ticks=MaxNLocator(integer=True))
     none = 1 - np.count_nonzero(counts) / counts.size
-    title(ax, *lines[:1], f"none at {none:.1%} of the pixels (grey)", *lines[1:])
+    title(ax, *lines[:1], f"none at {none:.1%} of pixels (grey)", *lines[1:])
     ax.set_xlabel("x (coadd pixels)")
     ax.set_ylabel("y (coadd pixels)")
     return ax
 
 
 def reduced(image: npt.NDArray[np.integer], step: int) -> npt.NDArray[np.float64]:
-    """Return the means over squares of pixels; those at the far edges may be cut off.
+    """Return the means over square blocks of pixels; blocks at the far edges may be incomplete.
 
     Parameters
     ----------
     image : ndarray of integers, shape (ny, nx)
-        What to average.
+        The pixels to average.
     step : int
-        Pixels a side.
+        Side of a block in pixels.
     """
     ny, nx = image.shape
     rows, columns = np.arange(0, ny, step), np.arange(0, nx, step)

@@ -1,1 +1,1 @@
-"""What pictures of a whole survey show, as data frames that summary tables answer in less than a second."""
+"""Survey-wide statistics behind the plots, as data frames read from the summary tables in under a second."""

@@ -1,4 +1,4 @@
-"""What each mask bit costs."""
+"""Cost of each mask bit."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -18,36 +18,38 @@ __all__ = ["bit_costs"]
 
 
 def bit_costs(cat: Listings, plane: str = "se", **filters: Any) -> "pd.DataFrame":
-    """Return how many pixels have each mask bit set, by band.
+    """Return the number of pixels with each mask bit set, by band.
 
     Parameters
     ----------
     cat : Catalogue
-        Where from.
+        The catalogue.
     plane : str
-        ``"se"``: of CCD images, each once; ``"coadd"``: of the coadds' own masks.
+        ``"se"`` for the masks of CCD images, each counted once; ``"coadd"`` for the coadds' own masks.
     **filters
-        ``band``, ``ccdnum`` and ``nite`` of CCD images, ``band`` and ``tilename`` of coadds; see
+        ``band``, ``ccdnum`` and ``nite`` of CCD images, or ``band`` and ``tilename`` of coadds; see
         `goodpix.query.filters.Filters`.
 
     Returns
     -------
     DataFrame
-        ``band``, ``plane``, ``bit``, ``name``; ``n_set`` pixels with the bit set, of ``n_pixels`` in all, and the
-        ``fraction`` that they are; by band, what costs most first. A bit that is set nowhere has no row.
+        ``band``, ``plane``, ``bit``, ``name``; ``n_set``, the pixels with the bit set, out of ``n_pixels``, and
+        their ``fraction``; by band, the costliest bit first. A bit that is set nowhere has no row.
 
     Raises
     ------
     UnknownNameError
         If a filter does not exist.
+    UsageError
+        If there is no such plane, or the filters include bounds or a condition.
     CatalogueVersionError
-        If the catalogue has no sums of bits yet.
+        If the catalogue predates the table of bits.
     """
     if plane not in ("se", "coadd"):
         raise UsageError(f"plane is {plane!r}: expected se or coadd")
     wanted = Filters.of(**filters)
     if wanted.min or wanted.max or wanted.where is not None:
-        raise UsageError("sums of bits have no bounds: expected the filters band, ccdnum, nite or tilename")
+        raise UsageError("bits cannot be filtered by min, max or where: expected band, ccdnum, nite or tilename")
     if plane == "se":
         check_tables(cat, ccd_bit_night)
         conditions = wanted.conditions(ccd_bit_night)

@@ -1,4 +1,4 @@
-"""The amplifier halves of every CCD, each with one number."""
+"""Statistics of the amplifier halves of every CCD."""
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -23,28 +23,28 @@ __all__ = ["ccd_halves"]
 def ccd_halves(
     cat: Listings, statistic: str = "fraction_good_se", *, nights: sa.TableClause = ccd_night, **filters: Any
 ) -> "pd.DataFrame":
-    """Return one row per amplifier half of each CCD of DECam, with a number.
+    """Return one row per amplifier half of each DECam CCD, with a statistic.
 
     Parameters
     ----------
     cat : Catalogue
-        Where from.
+        The catalogue.
     statistic : str
-        Any of ``ccd_night``: ``fraction_good_se``, which is counted by amplifier, or
-        ``fraction_se_seg``, ``fraction_se_weight``, ``fraction_se_bmask`` and the columns, which are of whole CCDs;
-        or the share of pixels with a bit of the SE mask, such as ``"SE:STAR"`` or ``"SE:32"``.
+        A statistic of ``ccd_night``: ``fraction_good_se``, counted by amplifier; ``fraction_se_seg``,
+        ``fraction_se_weight``, ``fraction_se_bmask`` or a column, counted by CCD; or the fraction of pixels with a
+        bit of the SE mask set, such as ``"SE:STAR"`` or ``"SE:32"``.
     nights : Table
-        Another table like ``ccd_night``, such as of some CCD images only; bits are of all.
+        A table like ``ccd_night`` to read instead, such as one of selected CCD images; bits always count all images.
     **filters
-        ``band``, ``ccdnum`` and ``nite``, such as ``"20150101:20151231"``: see `goodpix.query.filters.Filters`, over
-        ``ccd_night``.
+        ``band``, ``ccdnum`` and ``nite``, such as ``"20150101:20151231"``; see `goodpix.query.filters.Filters`,
+        applied to ``ccd_night``.
 
     Returns
     -------
     DataFrame
-        ``ccdnum``, ``detpos`` and ``half`` (a or b), of all 62 CCDs; ``n_ccd_images`` and ``n_nights`` that
-        match; ``value``, the median over nights of what each night's CCD images have in sum, or of a count the sum;
-        null where there is none. ``outlier`` where it is far from the others, see
+        ``ccdnum``, ``detpos`` and ``half`` (a or b) of all 62 CCDs; ``n_ccd_images`` and ``n_nights`` that match;
+        ``value``, the median over nights of the statistic of each night's CCD images, or the sum of a count, null
+        without data; ``outlier``, whether the value is far from the others, see
         `goodpix.query.summary.statistic.outliers`.
 
     Raises
@@ -52,7 +52,7 @@ def ccd_halves(
     UnknownNameError
         If a filter, column, bit or statistic does not exist.
     CatalogueVersionError
-        If the catalogue has no such sums yet.
+        If the catalogue predates the summary table.
     """
     import pandas as pd  # slow to import
 
@@ -63,15 +63,15 @@ def ccd_halves(
     over_nights = "sum" if statistic.startswith("n_") else "median"
     values = {name: getattr(of_ccds[name], over_nights)() for name in by_half.values()}
     n_images_of, n_nights_of = of_ccds.n_ccd_images.sum(), of_ccds.size()
-    places = [(ccd, half) for ccd in FOCAL_PLANE.values() for half in HALVES]
-    value = np.array([float(values[by_half[half]].get(ccd.ccdnum, np.nan)) for ccd, half in places])
+    halves = [(ccd, half) for ccd in FOCAL_PLANE.values() for half in HALVES]
+    value = np.array([float(values[by_half[half]].get(ccd.ccdnum, np.nan)) for ccd, half in halves])
     return pd.DataFrame(
         {
-            "ccdnum": [ccd.ccdnum for ccd, _ in places],
-            "detpos": [ccd.detpos for ccd, _ in places],
-            "half": [half for _, half in places],
-            "n_ccd_images": [int(n_images_of.get(ccd.ccdnum, 0)) for ccd, _ in places],
-            "n_nights": [int(n_nights_of.get(ccd.ccdnum, 0)) for ccd, _ in places],
+            "ccdnum": [ccd.ccdnum for ccd, _ in halves],
+            "detpos": [ccd.detpos for ccd, _ in halves],
+            "half": [half for _, half in halves],
+            "n_ccd_images": [int(n_images_of.get(ccd.ccdnum, 0)) for ccd, _ in halves],
+            "n_nights": [int(n_nights_of.get(ccd.ccdnum, 0)) for ccd, _ in halves],
             "value": value,
             "outlier": outliers(value),
         }
@@ -81,7 +81,7 @@ def ccd_halves(
 def _of_nights(
     cat: Listings, nights: sa.TableClause, names: Iterable[str], filters: Mapping[str, Any]
 ) -> "sa.Select[Any]":
-    """Return the query of some statistics of each CCD and night."""
+    """Return a query for statistics by CCD and night."""
     check_tables(cat, ccd_night)
     wanted = {name: Statistic.of(name, nights).value.label(name) for name in names}
     return (
@@ -92,7 +92,7 @@ def _of_nights(
 
 
 def _of_bit(cat: Listings, statistic: str, filters: Mapping[str, Any]) -> "sa.Select[Any]":
-    """Return the query of the share of pixels with a mask bit, of each CCD and night."""
+    """Return a query for the fraction of pixels with a mask bit set, by CCD and night."""
     check_tables(cat, ccd_night, ccd_bit_night)
     plane, _, name = (part.strip() for part in statistic.partition(":"))
     if plane.upper() != "SE":
@@ -100,10 +100,12 @@ def _of_bit(cat: Listings, statistic: str, filters: Mapping[str, Any]) -> "sa.Se
     bit = cat.database.identity.bit_names.bit("SE", int(name) if name.isdecimal() else name)
     wanted = Filters.of(**filters)
     if wanted.min or wanted.max or wanted.where is not None:
-        raise UsageError(f"statistic {statistic!r} has no bounds: expected the filters band, ccdnum and nite")
+        raise UsageError(
+            f"statistic {statistic!r} cannot be filtered by min, max or where: expected band, ccdnum and nite"
+        )
     night, of_bit = ccd_night.c, ccd_bit_night.c
     none = sa.literal(0, sa.BigInteger)
-    # a night without a row of the bit has no such pixel
+    # a night without a row for the bit has no such pixels
     both = sa.union_all(
         sa.select(night.ccdnum, night.nite, night.n_ccd_images, night.n_pixels, none.label("n_set")).where(
             *wanted.conditions(ccd_night)

@@ -1,4 +1,4 @@
-"""What each criterion costs, in total and alone."""
+"""Cost of each criterion, in total and alone."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,21 +16,21 @@ __all__ = ["criteria_costs"]
 
 
 def criteria_costs(cat: Listings, **filters: Any) -> "pd.DataFrame":
-    """Return how many pixels fail each criterion, and how many fail it alone: sums over epochs, by band.
+    """Return the number of pixels that fail each criterion, in total and alone, summed over epochs by band.
 
     Parameters
     ----------
     cat : Catalogue
-        Where from.
+        The catalogue.
     **filters
-        Which tiles and bands: see `goodpix.query.filters.Filters`, over ``tile_quality``.
+        Tiles and bands; see `goodpix.query.filters.Filters`, applied to ``tile_quality``.
 
     Returns
     -------
     DataFrame
-        ``band`` and ``criterion``, seven rows of each band; ``n_fail`` and ``n_only`` pixels of the epochs;
-        ``n_pixels``, all of them, or for the coadd's criteria those on the coadd; ``fraction_fail`` and
-        ``fraction_only`` of these. Null where no epoch counts.
+        ``band`` and ``criterion``, seven rows per band; ``n_fail`` pixels that fail the criterion and ``n_only``
+        that fail it alone; ``n_pixels`` of the epochs, for coadd criteria those on the coadd; ``fraction_fail`` and
+        ``fraction_only`` of ``n_pixels``. Null if no epoch is used.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def criteria_costs(cat: Listings, **filters: Any) -> "pd.DataFrame":
         .order_by(view.c.band)
     )
     with cat.database.engine.connect() as connection:
-        found = connection.execute(query).mappings().all()
+        bands = connection.execute(query).mappings().all()
     rows = [
         {
             "band": of_band["band"],
@@ -60,7 +60,7 @@ def criteria_costs(cat: Listings, **filters: Any) -> "pd.DataFrame":
             "n_only": of_band[f"only_{str(criterion.name).lower()}"],
             "n_pixels": of_band["n_on_coadd" if criterion in COADD_CRITERIA else "n_pixels"],
         }
-        for of_band in found
+        for of_band in bands
         for criterion in Criterion
     ]
     kinds = {"band": "str", "criterion": "str", "n_fail": "Int64", "n_only": "Int64", "n_pixels": "Int64"}

@@ -1,4 +1,4 @@
-"""One number by exposure or by night."""
+"""Statistics by exposure or by night."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +21,12 @@ __all__ = ["over_time"]
 def over_time(
     cat: Listings, statistic: str = "fraction_good_se", *, by: str = "night", **filters: Any
 ) -> "pd.DataFrame":
-    """Return a number of each exposure, or of each night and band.
+    """Return a statistic for each exposure, or for each night and band.
 
     Parameters
     ----------
     cat : Catalogue
-        Where from.
+        The catalogue.
     statistic : str
         ``fraction_good_se``, ``sky_rate``, ``fraction_se_seg`` and others of
         `goodpix.query.summary.statistic.RATIOS`, or a numeric column of ``exposure_quality`` (of ``ccd_quality``
@@ -34,20 +34,22 @@ def over_time(
     by : str
         ``"night"`` or ``"exposure"``.
     **filters
-        ``band``, ``expnum``, ``nite``, and ``ccdnum`` for the history of one CCD or some: see
+        ``band``, ``expnum``, ``nite``, and ``ccdnum`` for the history of one or more CCDs; see
         `goodpix.query.filters.Filters`.
 
     Returns
     -------
     DataFrame
-        ``nite`` and ``band``; of exposures ``expnum`` and ``mjd_obs``, too; ``n_ccd_images`` that count; ``value`` of
-        all of them (see `goodpix.query.summary.statistic.Statistic`), null where there is none; in order of time. What
-        the headers do not date comes last.
+        ``nite`` and ``band``, for exposures also ``expnum`` and ``mjd_obs``; ``n_ccd_images`` used; their ``value``
+        (see `goodpix.query.summary.statistic.Statistic`), null without data. Rows are in order of time, undated ones
+        last.
 
     Raises
     ------
     UnknownNameError
         If a filter, column or statistic does not exist.
+    UsageError
+        If `by` is neither night nor exposure.
     """
     if by not in ("night", "exposure"):
         raise UsageError(f"by is {by!r}: expected night or exposure")
@@ -70,7 +72,7 @@ def over_time(
 
 
 def _source(cat: Listings, statistic: str, wanted: Filters, of_nights: bool) -> sa.TableClause:
-    """Return the smallest table or view that can tell."""
+    """Return the smallest table or view that has the statistic."""
     if wanted.ccdnum is None:
         return VIEWS["exposure_quality"].table
     if of_nights and wanted.expnum is None and statistic in statistics_of(ccd_night):

@@ -1,4 +1,4 @@
-"""Tiles on the sky, each with one number."""
+"""Statistics of tiles on the sky."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
 
 __all__ = ["sky_tiles"]
 
-_PLACE = ["ra_cent", "dec_cent", *(f"{what}c{corner}" for corner in (1, 2, 3, 4) for what in ("ra", "dec"))]
+_COORDINATES = ["ra_cent", "dec_cent", *(f"{what}c{corner}" for corner in (1, 2, 3, 4) for what in ("ra", "dec"))]
 
 
 def sky_tiles(cat: Listings, statistic: str = "fraction_good_on_coadd", **filters: Any) -> "pd.DataFrame":
-    """Return one row per tile, with its corners and a number.
+    """Return one row per tile, with its corners and a statistic.
 
     Parameters
     ----------
     cat : Catalogue
-        Where from.
+        The catalogue.
     statistic : str
-        Any numeric column of ``tile_quality``, or a name of `goodpix.query.summary.statistic.RATIOS`.
+        A numeric column of ``tile_quality``, or a name from `goodpix.query.summary.statistic.RATIOS`.
     **filters
-        Which tiles and bands: see `goodpix.query.filters.Filters`, over ``tile_quality``.
+        Tiles and bands; see `goodpix.query.filters.Filters`, applied to ``tile_quality``.
 
     Returns
     -------
     DataFrame
-        ``tilename``; ``n_bands`` that match; ``ra_cent``, ``dec_cent`` and the corners ``rac1``, ``decc1`` to
-        ``rac4``, ``decc4``, degrees, those of the tile's coadd in one of them; ``value`` over all of them (see
-        `goodpix.query.summary.statistic.Statistic`), null where there is none.
+        ``tilename``; ``n_bands`` that match; the coadd's centre ``ra_cent``, ``dec_cent`` and corners ``rac1``,
+        ``decc1`` to ``rac4``, ``decc4`` in one of these bands, degrees; ``value`` over all of them (see
+        `goodpix.query.summary.statistic.Statistic`), null without data.
 
     Raises
     ------
@@ -44,10 +44,10 @@ def sky_tiles(cat: Listings, statistic: str = "fraction_good_on_coadd", **filter
     """
     view = VIEWS["tile_quality"].table
     of_tile = Statistic.of(statistic, view)
-    # the coadds of a tile in all bands have the same pixels
-    place = [sa.func.min(view.c[name]).label(name) for name in _PLACE]
+    # a tile's coadds have the same pixels in all bands
+    coordinates = [sa.func.min(view.c[name]).label(name) for name in _COORDINATES]
     query = (
-        sa.select(view.c.tilename, sa.func.count().label("n_bands"), *place, of_tile.value)
+        sa.select(view.c.tilename, sa.func.count().label("n_bands"), *coordinates, of_tile.value)
         .where(*Filters.of(**filters).conditions(view))
         .group_by(view.c.tilename)
         .order_by(view.c.tilename)

@@ -1,4 +1,4 @@
-"""The number that a picture shows of each tile, CCD or night, by its name."""
+"""Named statistics of tiles, CCDs, nights and exposures."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ Expression = sa.ColumnElement[Any]
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """A ratio of two columns, which over many rows is one of sums.
+    """A ratio of two columns; over many rows, the ratio of their sums.
 
     Parameters
     ----------
     part, whole : str
-        The columns.
+        Columns of the numerator and of the denominator.
     """
 
     part: str
@@ -33,7 +33,7 @@ class Ratio:
 
 
 def _ratios() -> dict[str, Ratio]:
-    found = {
+    ratios = {
         "fraction_good_se": Ratio("n_good_se", "n_pixels"),
         "fraction_good_on_coadd": Ratio("n_good", "n_on_coadd"),
         "fraction_good": Ratio("n_good", "n_pixels"),
@@ -45,33 +45,33 @@ def _ratios() -> dict[str, Ratio]:
     for criterion in Criterion:
         name = str(criterion.name).lower()
         whole = "n_on_coadd" if criterion in COADD_CRITERIA else "n_pixels"
-        found[f"fraction_{name}"] = Ratio(f"n_{name}", whole)
-        found[f"fraction_only_{name}"] = Ratio(f"only_{name}", whole)
-    return found
+        ratios[f"fraction_{name}"] = Ratio(f"n_{name}", whole)
+        ratios[f"fraction_only_{name}"] = Ratio(f"only_{name}", whole)
+    return ratios
 
 
 RATIOS: Mapping[str, Ratio] = MappingProxyType(_ratios())
-"""Ratios by the names that a statistic may have besides those of columns.
+"""Ratios by the names that a statistic may have besides column names.
 
-``sky_rate`` is the sky brightness that was subtracted over the exposure time; ``fraction_<criterion>`` the share of
-pixels that fail it, of those on the coadd for the coadd's criteria, and ``fraction_only_<criterion>`` that of those
-that fail nothing else.
+``sky_rate`` is the subtracted sky brightness over the exposure time; ``fraction_<criterion>`` is the fraction of
+pixels (for coadd criteria, of those on the coadd) that fail the criterion, and ``fraction_only_<criterion>`` the
+fraction that fail no other.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Statistic:
-    """A number of some rows of a table or view.
+    """A statistic of groups of rows in a table or view.
 
     Parameters
     ----------
     name : str
         A column's name, or one of `RATIOS`.
     meaning : str
-        How it comes from columns, such as ``n_good_se / n_pixels``.
+        Its formula, such as ``n_good_se / n_pixels``.
     value : SQLAlchemy expression
-        The number of one group of rows: a ratio of sums; of counts and areas the sum; of anything else the mean. Rows
-        where it is null are left out, and it is null where no row is left.
+        Its value for one group of rows: a ratio of sums, the sum of a count or area, or the mean of anything else.
+        Rows with a null are skipped; the value is null if none remains.
     """
 
     name: str
@@ -80,12 +80,12 @@ class Statistic:
 
     @classmethod
     def of(cls, name: str, table: sa.TableClause) -> "Statistic":
-        """Return the statistic of a table or view that has a name.
+        """Return the statistic of a table or view with this name.
 
         Raises
         ------
         UnknownNameError
-            If there is none of the name.
+            If there is no such statistic.
         UsageError
             If its column is not numeric.
         """
@@ -106,7 +106,7 @@ class Statistic:
 
 
 def statistics_of(table: sa.TableClause) -> list[str]:
-    """Return the names of the statistics that a table or view has, ratios first."""
+    """Return the names of the statistics of a table or view, ratios first."""
     ratios = [name for name, each in RATIOS.items() if {each.part, each.whole} <= _known(table)]
     numeric = [c.name for c in table.c if isinstance(c.type, sa.Integer | sa.Numeric | sa.Float)]
     return ratios + [name for name in numeric if name not in ratios and not name.startswith("fraction_")]
@@ -117,11 +117,11 @@ def _known(table: sa.TableClause) -> set[str]:
 
 
 def _column(table: sa.TableClause, name: str) -> Expression | None:
-    """Return a column; what is ``fwhm`` of a CCD image is ``mean_fwhm`` of an exposure."""
+    """Return a column; ``fwhm`` of a CCD image is ``mean_fwhm`` of an exposure."""
     for each in (name, f"mean_{name}", name.removeprefix("mean_")):
         if each in table.c:
-            found: Expression = table.c[each]
-            return found
+            column: Expression = table.c[each]
+            return column
     return None
 
 
@@ -136,19 +136,19 @@ def _ratio_of_sums(part: Expression, whole: Expression) -> Expression:
 
 
 def check_tables(cat: Listings, *tables: sa.Table) -> None:
-    """Raise an error that names the cure where a catalogue does not have all of some tables.
+    """Check that a catalogue has these tables.
 
     Raises
     ------
     CatalogueVersionError
-        If one is not there.
+        If one is missing; the message names the cure.
     """
     with cat.database.engine.connect() as connection:
         inspector = sa.inspect(connection)
         missing = [table.name for table in tables if not inspector.has_table(table.name)]
     if missing:
         raise CatalogueVersionError(
-            f"the catalogue has no table {missing[0]}, which came with a later version: goodpix db upgrade makes it"
+            f"the catalogue has no table {missing[0]}, which a later version added: goodpix db upgrade creates it"
         )
 
 
@@ -164,18 +164,18 @@ def mad_std(value: npt.NDArray[np.float64], median: float) -> float:
 
 
 def outliers(value: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """Return which of some numbers are far from the others.
+    """Find the values that are far from the others.
 
     Parameters
     ----------
     value : ndarray of float64, shape (n,)
-        The numbers; NaN is none.
+        The values; NaN is no value.
 
     Returns
     -------
     ndarray of bool, shape (n,)
-        Where one differs from the median by more than five standard deviations, as 1.4826 times the median deviation
-        gives them, and by more than a hundredth of the median; never where there is none.
+        True where a value differs from the median by more than 1% and by more than five standard deviations, which
+        are estimated as 1.4826 times the median absolute deviation; False for NaN.
     """
     known = value[np.isfinite(value)]
     if known.size == 0:

@@ -151,7 +151,7 @@ def test_npz_file_has_the_numbers(ingested: Survey, tmp_path: Path) -> None:
 def test_picture_names_its_selection(ingested: Survey) -> None:
     axes = made(ingested, SELECTIONS["grow"]).plot()
     title = axes.get_title(loc="left")
-    assert title.splitlines()[0] == f"{TILE}  r  good ones of 3 epochs"
+    assert title.splitlines()[0] == f"{TILE}  r  good epochs out of 3"
     assert title.splitlines()[-1] == "selection: grow SE_SEG by 3, grow COADD_SEG by 2"
 
 

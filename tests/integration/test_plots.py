@@ -119,7 +119,7 @@ def test_tile_shows_its_map_of_good_epochs(ingested: Survey, tmp_path: Path) -> 
     (picture,) = images(axes)
     np.testing.assert_array_equal(np.ma.filled(np.ma.asarray(picture.get_array()), 0), expected)
     first, *_, last = axes.get_title(loc="left").splitlines()
-    assert (first, last) == (f"{TILE}  r  good ones of 3 epochs", "selection: ignore COADD_SEG")
+    assert (first, last) == (f"{TILE}  r  good epochs out of 3", "selection: ignore COADD_SEG")
 
 
 @pytest.mark.parametrize("box", [(0, 64, 0, 128), (0, 60, 0, 60)])

@@ -154,7 +154,7 @@ def test_picture_of_nothing_says_so(larger: Survey) -> None:
         left_out = catalogue.mask_width(radii=[0], expnum=201002)
         none = catalogue.compare_definitions({"one": None}, band="Y")
     for axes in (plot_mask_width(left_out), plot_definitions(none)):
-        assert [each.get_text() for each in axes.texts] == ["no epoch matches, or none can be used"]
+        assert [each.get_text() for each in axes.texts] == ["no epoch matches, or none is usable"]
 
 
 # What definitions leave.

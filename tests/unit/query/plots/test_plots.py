@@ -245,9 +245,9 @@ def test_points_lie_at_their_time_and_number(cat: goodpix.Catalogue, by: str) ->
 
 def test_what_has_no_date_or_number_is_counted(cat: goodpix.Catalogue) -> None:
     # of 8 exposures, 2 have no night; of the others, one has no exposure time, so that there is no rate
-    assert plot_time(cat, by="exposure").get_title(loc="left") == "6 exposures, 2 without date or number left out"
+    assert plot_time(cat, by="exposure").get_title(loc="left") == "6 exposures, 2 without a date or value left out"
     rates = plot_time(cat, "sky_rate", by="exposure")
-    assert rates.get_title(loc="left") == "4 exposures, 4 without date or number left out"
+    assert rates.get_title(loc="left") == "4 exposures, 4 without a date or value left out"
 
 
 def test_a_bad_night_has_a_ring(cat: goodpix.Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
