@@ -1,1 +1,1 @@
-"""The files of a masks root, in a folder or an object store."""
+"""Storage of a catalogue's mask files in a folder or an object store."""

@@ -1,4 +1,4 @@
-"""A masks root in an object store."""
+"""Masks roots in object stores."""
 
 import re
 import tempfile
@@ -19,31 +19,31 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/]+(/.*)?", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class ObjectStore:
-    """Keeps files as objects; see `goodpix.schema.store.protocol.Store`.
+    """A store that keeps files as objects; see `goodpix.schema.store.protocol.Store`.
 
     Parameters
     ----------
     url : str
-        What their names begin with, such as ``s3://bucket/prefix``; any URL that fsspec knows.
+        Prefix of the object names, such as ``s3://bucket/prefix``; any URL that fsspec supports.
     """
 
     url: str
-    doubt: ClassVar[str] = "is this the right place, or was it emptied?"
+    doubt: ClassVar[str] = "is the URL right, or was the bucket emptied?"
 
     @classmethod
     def at(cls, url: str) -> "ObjectStore":
-        """Return the store at a URL, which is checked as far as its text goes.
+        """Return the store at a URL, without connecting to it.
 
         Raises
         ------
         UsageError
-            If it is not such a URL, its library is not installed, or there may be a password in it.
+            If the URL is not supported or may contain a password, or its library is not installed.
         """
-        # the URL is stored and shown: whatever may be secret in it must not get that far
+        # the URL is stored and shown, so it must not contain a secret
         if "@" in url or "?" in url or "#" in url:
             raise UsageError(
                 f"masks root {url.partition('://')[0]}://...: expected a URL without @, ? and #, such as "
-                "s3://bucket/prefix: who asks, the environment says (AWS_PROFILE, AWS_ACCESS_KEY_ID ...)"
+                "s3://bucket/prefix: set credentials in the environment (AWS_PROFILE, AWS_ACCESS_KEY_ID ...)"
             )
         if "::" in url or not _URL.fullmatch(url):
             raise UsageError(f"masks root {url}: expected a folder, or a URL such as s3://bucket/prefix")
@@ -54,36 +54,36 @@ class ObjectStore:
         return self.url
 
     def seen_from(self, folder: Path) -> str:
-        """Return the URL, from wherever it is seen."""
+        """Return the URL, which is the same from every folder."""
         del folder
         return self.url
 
     def exists(self) -> bool:
-        """Tell whether there is any object whose name begins with the URL."""
+        """Tell whether any object's name begins with the URL."""
         files, path = file_system(self.url)
         with suppress(FileNotFoundError), telling(self.url):
             return bool(files.ls(path, detail=False))
         return False
 
     def path(self, name: str) -> StoredObject:
-        """Return the place of a file."""
+        """Return the location of a file."""
         return StoredObject(f"{self.url}/{name}")
 
     def read(self, name: str) -> bytes | None:
-        """Return what a file holds; None where there is none."""
+        """Return the content of a file; None if it does not exist."""
         try:
             return self.path(name).read()
         except FileNotFoundError:
             return None
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file, in the place of any other of its name."""
+        """Write a file, replacing any of the same name."""
         self.path(name).write(content)
 
     def create(self, name: str, content: bytes) -> bool:
-        """Write a file unless there is one of its name already; return whether it was written.
+        """Write a file unless one of its name exists; return whether it was written.
 
-        Not every store can do that in one step; in one that cannot, of two who do it at once the last one wins.
+        In stores that cannot do this in one step, the last of two simultaneous writers wins.
         """
         try:
             self.path(name).write(content, anew=True)
@@ -96,23 +96,23 @@ class ObjectStore:
         return True
 
     def draft(self, folder: str) -> Draft:
-        """Begin a file; it lies on this machine, in its folder for temporary files, until it is whole."""
+        """Begin a file; until it is published it is in this machine's folder for temporary files."""
         del folder
         return _Draft(self, tempfile.TemporaryFile(prefix="goodpix-"))  # the draft's owner closes it
 
     def files(self) -> Iterator[FoundFile]:
-        """Yield every file below the URL, by name."""
+        """Yield every file below the URL, sorted by name."""
         files, path = file_system(self.url)
         with telling(self.url):
-            found = files.find(path, detail=True)
+            entries = files.find(path, detail=True)
             listed = [
                 FoundFile(name.removeprefix(f"{path}/"), entry["size"], _modified(files, entry))
-                for name, entry in sorted(found.items())
+                for name, entry in sorted(entries.items())
             ]
         yield from listed
 
     def remove(self, file: FoundFile) -> None:
-        """Remove a file that was listed, unless it was written again since."""
+        """Remove a listed file, unless it has been rewritten since."""
         url = self.path(file.name).url
         files, path = file_system(url)
         with suppress(FileNotFoundError), telling(url):
@@ -122,22 +122,22 @@ class ObjectStore:
 
 @dataclass(slots=True)
 class _Draft:
-    """A file on this machine, which becomes an object; it has no name, so that nothing of it outlives a crash."""
+    """A local file that becomes an object; it has no name, so it does not outlive a crash."""
 
     store: ObjectStore
     file: IO[bytes] = field(repr=False)
 
     def publish(self, name: str) -> None:
-        """Send it, whole."""
+        """Upload the whole file."""
         self.file.seek(0)
         self.store.write(name, self.file.read())
 
     def discard(self) -> None:
-        """Close it, and with that it is gone."""
+        """Close the file, which deletes it."""
         self.file.close()
 
 
 def _modified(files: Any, entry: dict[str, Any]) -> float:
-    """Return when an object was written, seconds since 1970."""
+    """Return the modification time of an object, seconds since 1970."""
     when = entry.get("LastModified") or files.modified(entry["name"])
     return float(when.timestamp())

@@ -1,4 +1,4 @@
-"""A masks root in a folder of this machine, or of a file system that it mounts."""
+"""Masks roots in folders on local or mounted file systems."""
 
 import os
 import tempfile
@@ -15,12 +15,12 @@ __all__ = ["LocalFolder", "publish"]
 
 @dataclass(frozen=True, slots=True)
 class LocalFolder:
-    """Keeps files in a folder; see `goodpix.schema.store.protocol.Store`.
+    """A store that keeps files in a folder; see `goodpix.schema.store.protocol.Store`.
 
     Parameters
     ----------
     folder : Path
-        Its place, absolute.
+        Absolute path of the folder.
     """
 
     folder: Path
@@ -30,26 +30,26 @@ class LocalFolder:
         return str(self.folder)
 
     def seen_from(self, folder: Path) -> str:
-        """Return the folder relative to another that it lies in, else its whole path."""
+        """Return the path relative to a folder that contains it, else the absolute path."""
         return str(self.folder.relative_to(folder) if self.folder.is_relative_to(folder) else self.folder)
 
     def exists(self) -> bool:
-        """Tell whether there is such a folder."""
+        """Tell whether the folder exists."""
         return self.folder.is_dir()
 
     def path(self, name: str) -> Path:
-        """Return the place of a file."""
+        """Return the path of a file."""
         return self.folder / name
 
     def read(self, name: str) -> bytes | None:
-        """Return what a file holds; None where there is none."""
+        """Return the content of a file; None if it does not exist."""
         try:
             return self.path(name).read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file, in the place of any other of its name."""
+        """Write a file, replacing any of the same name."""
         draft = self._draft_of(name, content)
         try:
             draft.publish(name)
@@ -57,7 +57,7 @@ class LocalFolder:
             draft.discard()
 
     def create(self, name: str, content: bytes) -> bool:
-        """Write a file unless there is one of its name already; return whether it was written."""
+        """Write a file unless one of its name exists; return whether it was written."""
         draft = self._draft_of(name, content)
         try:
             return draft.publish_anew(name)
@@ -65,11 +65,11 @@ class LocalFolder:
             draft.discard()
 
     def draft(self, folder: str) -> Draft:
-        """Begin a file, under a name that no reader looks at, in the folder where it is to lie."""
+        """Begin a file in its final folder, under a name that readers ignore."""
         return self._draft(self.folder / folder)
 
     def files(self) -> Iterator[FoundFile]:
-        """Yield every file below the folder, by name; nothing where there is no such folder."""
+        """Yield every file below the folder, sorted by name; none if the folder does not exist."""
         for folder, folders, names in os.walk(self.folder):
             folders.sort()
             for name in sorted(names):
@@ -77,11 +77,11 @@ class LocalFolder:
                 try:
                     state = os.stat(path, follow_symlinks=False)
                 except FileNotFoundError:
-                    continue  # published or removed since
+                    continue  # published or removed meanwhile
                 yield FoundFile(os.path.relpath(path, self.folder), state.st_size, state.st_mtime)
 
     def remove(self, file: FoundFile) -> None:
-        """Remove a file that was listed, unless it was written again since."""
+        """Remove a listed file, unless it has been rewritten since."""
         path = self.path(file.name)
         with suppress(FileNotFoundError):
             if path.stat().st_mtime == file.modified:
@@ -102,18 +102,18 @@ class LocalFolder:
 
 @dataclass(slots=True)
 class _Draft:
-    """A file beside the one that it becomes."""
+    """A temporary file in the folder of the file that it becomes."""
 
     store: LocalFolder
     file: IO[bytes]
 
     def publish(self, name: str) -> None:
-        """Rename it, once it is on the disk."""
+        """Sync the file to disk and rename it."""
         self.file.close()
         publish(self._path, self.store.path(name))
 
     def publish_anew(self, name: str) -> bool:
-        """Name it, once it is on the disk, unless there is a file of that name; return whether it has the name."""
+        """Sync the file to disk and give it a name unless that exists; return whether it got the name."""
         self.file.close()
         final = self.store.path(name)
         _settle(self._path)
@@ -122,14 +122,14 @@ class _Draft:
         except FileExistsError:
             return False
         except OSError:
-            # some file systems have no second names; there, of two at once the last one wins
+            # some file systems have no hard links; there, the last of two simultaneous writers wins
             self._path.replace(final)
         _sync(final.parent)
         return True
 
     def discard(self) -> None:
-        """Remove it."""
-        # after a full disk, closing fails once more
+        """Remove the temporary file."""
+        # after a disk-full error, closing fails again
         with suppress(OSError):
             self.file.close()
         self._path.unlink(missing_ok=True)
@@ -140,9 +140,9 @@ class _Draft:
 
 
 def publish(temporary: Path, final: Path) -> None:
-    """Give a finished file its name, so that after a crash either all of it is there or nothing.
+    """Rename a finished file, so that after a crash it is either complete or absent.
 
-    The file's bytes reach the disk before its name does, and its name before the caller goes on.
+    The file's content reaches the disk before its name does, and its name before this returns.
     """
     _settle(temporary)
     temporary.replace(final)
@@ -150,17 +150,17 @@ def publish(temporary: Path, final: Path) -> None:
 
 
 def _settle(temporary: Path) -> None:
-    """Bring a finished file to the disk, open to those whom the umask leaves in."""
+    """Sync a finished file to disk, with the permissions that the umask allows."""
     umask = os.umask(0)
     os.umask(umask)
     with temporary.open("rb") as file:
-        # a temporary file is its owner's alone; a catalogue is for colleagues too
+        # a temporary file is private to its owner; a catalogue is shared with colleagues
         os.fchmod(file.fileno(), 0o666 & ~umask)
         os.fsync(file.fileno())
 
 
 def _make_folder(folder: Path) -> None:
-    """Make a folder and those above it, so that they outlast a crash."""
+    """Make a folder and its parents, synced so that they survive a crash."""
     if not folder.is_dir():
         _make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
@@ -168,7 +168,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Bring the names in a folder to the disk."""
+    """Sync the entries of a folder to disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

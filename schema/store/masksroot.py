@@ -15,9 +15,9 @@ from .protocol import Place, Store
 __all__ = ["FORMAT_VERSION", "MasksRoot"]
 
 FORMAT_VERSION = 1
-"""Version of what is stored, files and tables; raised whenever older software would misread it."""
+"""Version of the stored files and tables; raised whenever older software would misread them."""
 
-# The underscore keeps it out of the way of readers that take a folder for a Parquet dataset.
+# The underscore hides it from readers that treat a folder as a Parquet dataset.
 _MARKER = "_goodpix.json"
 _FACTS = ("campaign", "wcs_source")
 
@@ -26,35 +26,35 @@ _LOCAL = re.compile(r"(file|local)://(?=/)")
 
 @dataclass(frozen=True, slots=True)
 class MasksRoot:
-    """The place of the mask files, one subfolder per band, and whose they are.
+    """The location of the mask files, one subfolder per band, marked with their catalogue.
 
     Parameters
     ----------
     store : Store
-        A folder, or what is to be used like one in an object store.
+        A folder, or its equivalent in an object store.
     """
 
     store: Store
 
     @classmethod
     def of(cls, place: str | os.PathLike[str], beside: Path | None = None) -> "MasksRoot":
-        """Return the root at a place.
+        """Return the root at a location.
 
         Parameters
         ----------
         place : str or path
-            A folder, or a URL that fsspec knows.
+            A folder, or a URL that fsspec supports.
         beside : Path, optional
-            Where a path starts from that is remembered; by default the working directory.
+            Folder that a stored path is relative to; by default the working directory.
 
         Raises
         ------
         UsageError
-            If the place is neither.
+            If the location is neither.
         """
         text = os.fspath(place)
         if not isinstance(place, str) and re.match(r"[a-z0-9]{2,}:/(?!/)", text):
-            raise UsageError(f"masks root {text}: a Path has lost a slash of this URL: expected it as text")
+            raise UsageError(f"masks root {text}: a Path has lost a slash of this URL: expected a string")
         text = _LOCAL.sub("", text)
         if "://" in text:
             return cls(ObjectStore.at(text))
@@ -65,45 +65,45 @@ class MasksRoot:
         return str(self.store)
 
     def seen_from(self, folder: Path | None) -> str:
-        """Return the place as it is remembered by a database in a folder, or by one that is in none."""
+        """Return the location as stored by a database in a folder, or by one on a server if None."""
         return str(self) if folder is None else self.store.seen_from(folder)
 
     def path(self, mask_file: str) -> Place:
-        """Return the place of a mask file, named relative to the root."""
+        """Return the location of a mask file, named relative to the root."""
         return self.store.path(mask_file)
 
     @property
     def owner(self) -> str | None:
-        """The UUID of the catalogue that the root belongs to; None where there is none yet.
+        """The UUID of the catalogue that owns the root; None if the root is unmarked.
 
         Raises
         ------
         CatalogueError
             If the root's marker cannot be read.
         CatalogueVersionError
-            If it is of another format version.
+            If the marker has another format version.
         """
         return self._marked().get("uuid")
 
     @property
     def facts(self) -> dict[str, str]:
-        """What the root's marker says of its catalogue besides: campaign and wcs_source; an old one says nothing."""
+        """The catalogue's campaign and wcs_source from the root's marker; an old marker has neither."""
         return _facts(self._marked())
 
     def trouble(self, uuid: str) -> str | None:
-        """Return why the root is not that of a catalogue; None where it is.
+        """Return why the root does not belong to a catalogue; None if it does.
 
         Parameters
         ----------
         uuid : str
-            The catalogue's.
+            UUID of the catalogue.
 
         Raises
         ------
         CatalogueError
             If the root's marker cannot be read.
         CatalogueVersionError
-            If it is of another format version.
+            If the marker has another format version.
         """
         owner = self.owner
         if owner is None:
@@ -111,23 +111,23 @@ class MasksRoot:
         return None if owner == uuid else f"it belongs to catalogue {owner}, expected {uuid}"
 
     def claim(self, uuid: str, *, new: bool = True, facts: Mapping[str, str] | None = None) -> None:
-        """Mark the root as a catalogue's, or check that it is.
+        """Mark the root as belonging to a catalogue, or check that it does.
 
         Parameters
         ----------
         uuid : str
-            The catalogue's.
+            UUID of the catalogue.
         new : bool
-            Whether the root may be unmarked: it has no masks of this catalogue yet.
+            Whether the root may be unmarked, because the catalogue has no masks yet.
         facts : mapping, optional
-            ``campaign`` and ``wcs_source``, which the marker keeps for a rebuild: no mask file says them.
+            ``campaign`` and ``wcs_source``, kept in the marker for a rebuild because no mask file records them.
 
         Raises
         ------
         CatalogueError
             If the root belongs to another catalogue, cannot be written, or has lost its marker.
         CatalogueVersionError
-            If it is of another format version.
+            If the marker has another format version.
         """
         marked = self._marked()
         if not marked and not new:
@@ -135,7 +135,7 @@ class MasksRoot:
         text = json.dumps({"format_version": FORMAT_VERSION, "uuid": uuid, **(facts or {})}, indent=1) + "\n"
         try:
             if not marked:
-                # of two catalogues that find it unmarked at once, one has it, and the other reads whose it is
+                # of two catalogues that find it unmarked at once, one marks it and the other reads that marker
                 self.store.create(_MARKER, text.encode())
                 marked = self._marked()
             owner = marked.get("uuid")
@@ -154,21 +154,22 @@ class MasksRoot:
             )
 
     def _marked(self) -> dict[str, str]:
-        """Return what the marker says; nothing where there is none."""
+        """Return the content of the marker; empty if there is none."""
         try:
             content = self.store.read(_MARKER)
             if content is None:
                 return {}
-            found = json.loads(content)
-            version = found.pop("format_version")
-            marked = {"uuid": str(found["uuid"])} | {name: str(found[name]) for name in _FACTS if name in found}
+            marker = json.loads(content)
+            version = marker.pop("format_version")
+            marked = {"uuid": str(marker["uuid"])} | {name: str(marker[name]) for name in _FACTS if name in marker}
         except StoreError as error:
             raise CatalogueError(f"masks root {error}") from error
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise CatalogueError(f"masks root {self}: cannot read its {_MARKER} ({error})") from error
         if version != FORMAT_VERSION:
             raise CatalogueVersionError(
-                f"masks root {self}: format version {version}, expected {FORMAT_VERSION}: use the goodpix that wrote it"
+                f"masks root {self}: format version {version}, expected {FORMAT_VERSION}: "
+                "use the version of goodpix that wrote it"
             )
         return marked
 

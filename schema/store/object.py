@@ -1,4 +1,4 @@
-"""One object of an object store: read, in parts too, and written."""
+"""Objects of an object store."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -11,9 +11,9 @@ from ..errors import StoreError, UsageError
 __all__ = ["Reader", "StoredObject", "file_system", "telling"]
 
 Reader = Callable[[int, int | None], bytes]
-"""Takes the first byte of a range and that after the last, and returns the bytes."""
+"""Returns the bytes of a range, given its start and its end (exclusive)."""
 
-# What installs the library of a protocol, where it is not the library's own name.
+# Packages to install for a protocol's library, where they are not named like it.
 _INSTALLS = {"s3fs": "goodpix[s3]"}
 
 
@@ -24,7 +24,7 @@ class StoredObject:
     Parameters
     ----------
     url : str
-        Its URL, such as ``s3://bucket/prefix/name``; where the store is and who asks, the environment says.
+        Its URL, such as ``s3://bucket/prefix/name``; endpoint and credentials come from the environment.
     """
 
     url: str
@@ -33,53 +33,53 @@ class StoredObject:
         return self.url
 
     def read(self, start: int = 0, end: int | None = None) -> bytes:
-        """Return its bytes, or those of a range, by one request; see `reader`."""
+        """Return its bytes, or those of a range, in one request; see `reader`."""
         return self.reader()(start, end)
 
     def reader(self) -> Reader:
-        """Return a function that reads ranges, with one connection to the store whichever thread calls it.
+        """Return a function that reads ranges over one connection, whichever thread calls it.
 
-        It takes the first byte and that after the last, None for all that follow. A negative start counts from the
-        end of the object, of which there may be less.
+        It takes the start and the end (exclusive) of a range; None means the end of the object. A negative start
+        counts from the end and may exceed the object's size.
 
         Raises
         ------
         FileNotFoundError
-            If there is no such object, when it is read.
+            On reading, if there is no such object.
         StoreError
-            If the store cannot be reached, or refuses, then.
+            On reading, if the store cannot be reached or refuses.
         """
         files, path = file_system(self.url)
 
         def read(start: int, end: int | None) -> bytes:
             with telling(self.url):
                 try:
-                    # a start, though it be 0, spares s3fs the question how large the object is
-                    found: bytes = files.cat_file(path, start=start, end=end)
+                    # with a start, even 0, s3fs need not ask for the object's size
+                    content: bytes = files.cat_file(path, start=start, end=end)
                 except OSError as error:
                     if not re.search("range (is )?not satisfiable", str(error)):
                         raise
-                    return b""  # the object ends before
-            return found
+                    return b""  # the object ends before the range
+            return content
 
         return read
 
     def write(self, content: bytes, *, anew: bool = False) -> None:
-        """Write it whole: by one request, as long as it is not larger than a hundred megabytes.
+        """Write the whole object, up to a hundred megabytes in one request.
 
         Parameters
         ----------
         content : bytes
             Its bytes.
         anew : bool
-            Whether there must be no such object yet.
+            Whether the object must not exist yet.
 
         Raises
         ------
         FileExistsError
-            If `anew` is wanted and there is one.
+            If `anew` is true and the object exists.
         StoreError
-            If the store cannot be reached, or refuses.
+            If the store cannot be reached or refuses.
         """
         files, path = file_system(self.url)
         with telling(self.url):
@@ -92,34 +92,34 @@ def file_system(url: str) -> tuple[Any, str]:
     Returns
     -------
     fsspec.AbstractFileSystem, str
-        Fsspec keeps one for each thread of each process. This one remembers no listing.
+        Fsspec keeps one file system per thread and process; this one caches no listings.
 
     Raises
     ------
     UsageError
-        If there is no such protocol, or its library is not installed.
+        If the protocol is unknown or its library is not installed.
     """
-    from fsspec.core import url_to_fs  # slow, and most catalogues lie in folders
+    from fsspec.core import url_to_fs  # slow, and most catalogues are in folders
 
     try:
-        found: tuple[Any, str] = url_to_fs(url, use_listings_cache=False)
+        files_and_path: tuple[Any, str] = url_to_fs(url, use_listings_cache=False)
     except ImportError as error:
         cause = error.__cause__
         library = cause.name if isinstance(cause, ModuleNotFoundError) and cause.name else str(error)
         raise UsageError(f"{library} is not installed: pip install '{_INSTALLS.get(library, library)}'") from error
     except ValueError as error:
         raise UsageError(f"{url}: {' '.join(str(error).split())}: expected a folder or s3://bucket/prefix") from error
-    return found
+    return files_and_path
 
 
 @contextmanager
 def telling(url: str) -> Iterator[None]:
-    """Tell what goes wrong with a store in one line.
+    """Turn the errors of a store into one-line messages.
 
     Raises
     ------
     FileNotFoundError, FileExistsError
-        As they come from the file system.
+        If an object is missing or exists already.
     StoreError
         If anything else goes wrong.
     """
@@ -130,12 +130,12 @@ def telling(url: str) -> Iterator[None]:
             raise StoreError(f"{url}: the bucket does not exist") from error
         raise
     except Exception as error:
-        # libraries of stores have errors of their own; botocore's are not even OSErrors
-        raise StoreError(f"{url}: {_in_words(error)}") from error
+        # store libraries raise their own errors; botocore's are not even OSErrors
+        raise StoreError(f"{url}: {_message(error)}") from error
 
 
-def _in_words(error: Exception) -> str:
-    said = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    # an endpoint may have a password in its URL
-    text = re.sub(r"//[^/@\s]*@", "//***@", " ".join(said.split()))[:300]
+def _message(error: Exception) -> str:
+    message = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    # the URL of an endpoint may contain a password
+    text = re.sub(r"//[^/@\s]*@", "//***@", " ".join(message.split()))[:300]
     return text if isinstance(error, OSError) and text else f"{type(error).__name__}: {text}"

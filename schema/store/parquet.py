@@ -1,4 +1,4 @@
-"""A Parquet file, opened where it lies, so that as little as possible of it is read."""
+"""Parquet files opened in place, so that as little as possible is read."""
 
 import io
 from pathlib import Path
@@ -11,10 +11,10 @@ from .protocol import Place
 
 __all__ = ["open_parquet"]
 
-# Bytes that are asked for at once of the end of an object: more than the footer of 150 masks.
+# Bytes requested at once from the end of an object: more than the footer of 150 masks.
 _TAIL = 1 << 19
 
-# What stands after a footer: its length and four letters.
+# A footer is followed by its length and four letters.
 _AFTER_FOOTER = 8
 _LETTERS = b"PAR1"
 
@@ -25,17 +25,17 @@ def open_parquet(place: Place, *, whole: bool = False) -> pq.ParquetFile:
     Parameters
     ----------
     place : Path or StoredObject
-        The file. Of an object, its footer is read now, by one request unless that is very long, and each row group
-        later by one: neighbouring columns come together.
+        The file. An object's footer is read now, in one request unless it is very long, and each row group later,
+        in one request for neighbouring columns.
     whole : bool
-        Whether all of it is going to be read: an object is then fetched by one request.
+        Whether the whole file will be read; an object is then fetched in one request.
 
     Raises
     ------
     FileNotFoundError
-        If it does not exist.
+        If the file does not exist.
     OSError, ArrowException
-        If it cannot be read, or is no Parquet file.
+        If it cannot be read, or is not a Parquet file.
     """
     if isinstance(place, Path):
         return pq.ParquetFile(place, page_checksum_verification=True)
@@ -55,7 +55,7 @@ def _read_footer(place: StoredObject) -> pq.FileMetaData:
 
 
 def _end_of_data(footer: pq.FileMetaData) -> int:
-    """Return where the last column ends: no one is going to read beyond."""
+    """Return the end of the last column, beyond which nothing is read."""
     if not footer.num_row_groups:
         return 0
     last = footer.row_group(footer.num_row_groups - 1)
@@ -65,34 +65,34 @@ def _end_of_data(footer: pq.FileMetaData) -> int:
 
 
 class _RangedFile(io.RawIOBase):
-    """An object as a file of which each read is one request.
+    """An object as a file; each read is one request.
 
     Parameters
     ----------
     place : StoredObject
         The object.
     size : int
-        Where it ends, as far as anyone is going to read.
+        End of the bytes that will be read.
     """
 
     def __init__(self, place: StoredObject, size: int) -> None:
-        # pyarrow reads in threads of its own
+        # pyarrow reads from its own threads
         self._reader, self._size, self._position = place.reader(), size, 0
 
     def readable(self) -> bool:
-        """Tell that it can be read."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Tell that it can be read anywhere."""
+        """Return True."""
         return True
 
     def tell(self) -> int:
-        """Return where the next read begins."""
+        """Return the start of the next read."""
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        """Set where the next read begins."""
+        """Set the start of the next read."""
         self._position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
         return self._position
 
@@ -101,6 +101,6 @@ class _RangedFile(io.RawIOBase):
         end = self._size if size < 0 else min(self._position + size, self._size)
         if end <= self._position:
             return b""
-        found = self._reader(self._position, end)
-        self._position += len(found)
-        return found
+        content = self._reader(self._position, end)
+        self._position += len(content)
+        return content

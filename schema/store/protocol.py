@@ -1,4 +1,4 @@
-"""What a folder and an object store have in common, where the files of a masks root are concerned."""
+"""Common interface of folders and object stores for mask files."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ from .object import StoredObject
 __all__ = ["Draft", "FoundFile", "Place", "Store"]
 
 Place = Path | StoredObject
-"""Where one file is; as text, what a person can look for."""
+"""Location of one file; as text, something that a person can look up."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file below the root, as a listing tells of it.
+    """A file below the root, as listed.
 
     Parameters
     ----------
     name : str
-        Relative to the root.
+        Name relative to the root.
     n_bytes : int
-        Its size.
+        Size in bytes.
     modified : float
-        When it was written, seconds since 1970.
+        Modification time, seconds since 1970.
     """
 
     name: str
@@ -34,66 +34,66 @@ class FoundFile:
 
     @property
     def is_temporary(self) -> bool:
-        """Whether it is in the making, or what a killed job left."""
+        """Whether it is unfinished, or left over from a killed job."""
         last = self.name.rpartition("/")[2]
         return last.startswith(".") and last.endswith(".partial")
 
     @property
     def mask_file(self) -> MaskFileName | None:
-        """What its name says, where it is a mask file."""
+        """Its parsed name; None if it is not a mask file."""
         return MaskFileName.of(self.name)
 
 
 class Draft(Protocol):
-    """A file in the making, which no reader sees."""
+    """An unfinished file, which no reader sees."""
 
     @property
     def file(self) -> IO[bytes]:
         """The file, open for writing."""
 
     def publish(self, name: str) -> None:
-        """Give it its name below the root: whatever happens, all of it is there under that name, or nothing."""
+        """Name the file below the root; whatever happens, it appears there complete or not at all."""
 
     def discard(self) -> None:
-        """Leave nothing of it; once it is published, that stays."""
+        """Remove the draft; a published file stays."""
 
 
 class Store(Protocol):
-    """Keeps files under names relative to its root; small enough to travel to a worker.
+    """A store of files under names relative to its root; small enough to send to a worker.
 
-    Its text is the root as a person writes it. What goes wrong is an OSError.
+    Its text is the root as a person writes it. Failures raise OSError.
 
     Attributes
     ----------
     doubt : str
-        What to ask where it is not as expected.
+        Question for the user if the root is not as expected.
     """
 
     doubt: ClassVar[str]
 
     def seen_from(self, folder: Path) -> str:
-        """Return the root as it is remembered in a folder: relative if it lies there, so that both can be moved."""
+        """Return the root as stored in a folder: relative if it lies inside, so that both can be moved."""
 
     def exists(self) -> bool:
-        """Tell whether the root is there; an object store has none that is empty."""
+        """Tell whether the root exists; an empty root in an object store does not."""
 
     def path(self, name: str) -> Place:
-        """Return the place of a file."""
+        """Return the location of a file."""
 
     def read(self, name: str) -> bytes | None:
-        """Return what a file holds; None where there is none."""
+        """Return the content of a file; None if it does not exist."""
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file, in the place of any other of its name."""
+        """Write a file, replacing any of the same name."""
 
     def create(self, name: str, content: bytes) -> bool:
-        """Write a file unless there is one of its name already; return whether it was written."""
+        """Write a file unless one of its name exists; return whether it was written."""
 
     def draft(self, folder: str) -> Draft:
-        """Begin a file that is to lie in a folder below the root."""
+        """Begin a file in a folder below the root."""
 
     def files(self) -> Iterator[FoundFile]:
-        """Yield every file below the root, by name; nothing where there is no root. Only the upkeep lists files."""
+        """Yield every file below the root, sorted by name; none without a root. Only the upkeep lists files."""
 
     def remove(self, file: FoundFile) -> None:
-        """Remove a file that was listed, unless it was written again since."""
+        """Remove a listed file, unless it has been rewritten since."""

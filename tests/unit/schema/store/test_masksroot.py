@@ -113,9 +113,7 @@ def test_url_of_a_bucket_means_its_objects(url: str) -> None:
 
 
 def test_path_that_was_a_url_is_refused() -> None:
-    with pytest.raises(
-        UsageError, match=r"masks root s3:/bucket/masks: a Path has lost a slash .* expected it as text"
-    ):
+    with pytest.raises(UsageError, match=r"masks root s3:/bucket/masks: a Path has lost a slash .* expected a string"):
         MasksRoot.of(Path("s3://bucket/masks"))
 
 
