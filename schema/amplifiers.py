@@ -1,4 +1,4 @@
-"""The amplifier halves of a CCD, which are boxes of pixels."""
+"""Amplifier halves of a CCD, as boxes of pixels."""
 
 import re
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ _SECTION = re.compile(r"\s*\[\s*(\d+)\s*:\s*(\d+)\s*,\s*(\d+)\s*:\s*(\d+)\s*\]\s
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A box of pixels, half-open."""
+    """A half-open box of pixels."""
 
     x0: int
     x1: int
@@ -19,7 +19,7 @@ class Region:
 
     @property
     def n_pixels(self) -> int:
-        """Pixels in the box."""
+        """Number of pixels in the box."""
         return (self.x1 - self.x0) * (self.y1 - self.y0)
 
 
@@ -32,9 +32,9 @@ class Amplifiers:
 
     @classmethod
     def of(cls, dataseca: str | None, datasecb: str | None, shape: tuple[int, int]) -> "Amplifiers":
-        """Return the halves that DATASECA and DATASECB say, else x < nx / 2 and the rest.
+        """Return the halves given by DATASECA and DATASECB, else x < nx / 2 and the rest.
 
-        Sections that are not inside the image, or overlap, are those of another frame and not used.
+        Sections that overlap or extend beyond the image belong to another frame and are ignored.
         """
         a, b = _section(dataseca, shape), _section(datasecb, shape)
         if a is None or b is None:
@@ -51,7 +51,7 @@ class Amplifiers:
 
 
 def _section(text: str | None, shape: tuple[int, int]) -> Region | None:
-    """Return the pixels of a FITS section such as ``[1:1024,1:4096]``; None if not inside the image."""
+    """Return the pixels of a FITS section such as ``[1:1024,1:4096]``; None if it is not inside the image."""
     match = _SECTION.fullmatch(text or "")
     if match is None:
         return None

@@ -1,4 +1,4 @@
-"""The bits of flags: criteria and mask bits, and the names of those."""
+"""Bits of flags: criteria, and mask bits with their names."""
 
 import operator
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ __all__ = [
 
 
 class Criterion(IntFlag):
-    """One of the seven reasons for which a pixel fails; the low byte of flags."""
+    """The seven reasons for a pixel to fail, in the low byte of flags."""
 
     SE_SEG = 1 << 0
     """In a detected object of the single-epoch image: seg != 0."""
@@ -47,24 +47,24 @@ class Criterion(IntFlag):
 
 
 CRITERIA_BITS = 0xFF
-"""The part of flags that holds criteria."""
+"""The bits of flags that hold criteria."""
 
 OWN_CUT = 0x80
-"""The bit of flags for pixels that a cut of one's own leaves out: a border, a list of stars. It is never stored."""
+"""The bit of flags for pixels excluded by a user's own cut, such as a border or a list of stars; never stored."""
 
 SE_CRITERIA = Criterion.SE_SEG | Criterion.SE_WEIGHT | Criterion.SE_BMASK
 COADD_CRITERIA = Criterion.COADD_SEG | Criterion.COADD_WEIGHT | Criterion.COADD_BMASK
 
 BIT_SHIFT: Mapping[str, int] = {"se": 8, "coadd": 32}
-"""Where the 24 mask bits of each plane start in flags."""
+"""The first of each plane's 24 mask bits in flags."""
 
 N_BITS = 24
-"""Mask bits that flags hold per plane: 0 to 22 as they are, all above folded into bit 23."""
+"""Mask bits that flags hold per plane: 0 to 22 unchanged, all higher bits folded into bit 23."""
 
 OTHER_BIT = N_BITS - 1
-"""The bit that stands for every mask bit above 22."""
+"""The bit that stands for all mask bits above 22."""
 
-_LONGEST_VALUE = 40  # digits; no mask has that many bits
+_LONGEST_VALUE = 40  # digits, more than any mask value has
 
 
 def fold_bmask(bmask: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
@@ -73,12 +73,12 @@ def fold_bmask(bmask: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
     Parameters
     ----------
     bmask : ndarray of integers, any shape
-        Mask values, taken as unsigned of their own width.
+        Mask values, read as unsigned integers of the same width.
 
     Returns
     -------
     ndarray of int64, same shape
-        Bits 0 to 22 as they are; bit 23 is set where any higher bit is.
+        Bits 0 to 22 unchanged; bit 23 is set where any bit above 22 is.
     """
     unsigned = bmask.view(f"u{bmask.dtype.itemsize}").astype(np.uint64)
     low = unsigned & np.uint64((1 << OTHER_BIT) - 1)
@@ -89,12 +89,12 @@ def fold_bmask(bmask: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True)
 class BitNames:
-    """Names of the mask bits of a survey, single-epoch and coadd apart.
+    """Names of a survey's mask bits, separate for single-epoch and coadd masks.
 
     Parameters
     ----------
     se, coadd : mapping of str to int
-        The value (one bit set) of each named bit of the single-epoch and of the coadd ``bmask``.
+        Value (one bit set) of each named bit of the single-epoch and the coadd ``bmask``.
 
     Raises
     ------
@@ -116,7 +116,7 @@ class BitNames:
         return hash((frozenset(self.se.items()), frozenset(self.coadd.items())))
 
     def __reduce__(self) -> tuple[type["BitNames"], tuple[dict[str, int], dict[str, int]]]:
-        # a mapping proxy cannot be pickled, and names travel to worker processes
+        # a mapping proxy cannot be pickled, and names are sent to worker processes
         return (BitNames, (dict(self.se), dict(self.coadd)))
 
     def of_plane(self, plane: str) -> Mapping[str, int]:
@@ -125,7 +125,7 @@ class BitNames:
         Parameters
         ----------
         plane : str
-            ``"se"`` or ``"coadd"``, in either case.
+            ``"se"`` or ``"coadd"``, in upper or lower case.
 
         Raises
         ------
@@ -138,7 +138,7 @@ class BitNames:
         return planes[plane.lower()]
 
     def name(self, plane: str, bit: int) -> str:
-        """Return the name of a bit: ``OTHER`` for bit 23, ``BIT_<n>`` where the survey has none."""
+        """Return the name of a bit: ``OTHER`` for bit 23, ``BIT_<n>`` if the survey has no name for it."""
         if bit == OTHER_BIT:
             return "OTHER"
         for name, value in self.of_plane(plane).items():
@@ -147,14 +147,14 @@ class BitNames:
         return f"BIT_{bit}"
 
     def bit(self, plane: str, name_or_value: str | int) -> int:
-        """Return the number, 0 to 23, of a bit given by name or by value.
+        """Return the number, 0 to 23, of a bit given by name or value.
 
         Parameters
         ----------
         plane : str
             ``"se"`` or ``"coadd"``.
         name_or_value : str or int
-            A name, ``BIT_<n>``, ``OTHER``, or a value with one bit set (as a number or in digits).
+            A name, ``BIT_<n>``, ``OTHER``, or a value with one bit set (a number or its digits).
 
         Raises
         ------
@@ -189,7 +189,7 @@ def bit_of_value(value: int, what: str) -> int:
     Raises
     ------
     UsageError
-        If `value` does not have exactly one bit set; `what` names it in the message.
+        If `value` does not have exactly one bit set; the message calls it `what`.
     """
     try:
         number = 0 if isinstance(value, bool) else operator.index(value)  # numpy's integers are not int
@@ -220,4 +220,4 @@ DES_Y6 = BitNames(
     },
     coadd={"NO_DATA": 1},  # no input epoch had weight there, grown by 3 pixels
 )
-"""The bits of the Dark Energy Survey, Year 6."""
+"""The mask bits of Dark Energy Survey Year 6."""

@@ -1,4 +1,4 @@
-"""Columns: a field of a row, with its meaning, for SQL and Arrow alike."""
+"""Columns of rows, with their meanings, for SQL and Arrow alike."""
 
 import types
 import typing
@@ -10,18 +10,18 @@ __all__ = ["Column", "column", "columns", "values_of"]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of what is stored.
+    """One stored column.
 
     Parameters
     ----------
     name : str
-        Its name, the same in Python, SQL and Parquet.
+        Name, the same in Python, SQL and Parquet.
     kind : type
         int, float, str or bool.
     nullable : bool
-        Whether it may be null, which is never the same as zero.
+        Whether it may be null, which never means zero.
     doc : str
-        What it means, with its unit.
+        Meaning, with the unit.
     """
 
     name: str
@@ -31,12 +31,12 @@ class Column:
 
 
 def column(doc: str, default: Any = MISSING) -> Any:
-    """Return a dataclass field that is a column, with its meaning."""
+    """Return a dataclass field for a column, with its meaning."""
     return field(default=default, metadata={"doc": doc})
 
 
 def columns(row: type) -> tuple[Column, ...]:
-    """Return the columns of a row, a dataclass whose fields were made by `column`."""
+    """Return the columns of a dataclass whose fields were made by `column`."""
     hints = typing.get_type_hints(row)
     out = []
     for each in fields(row):
@@ -48,5 +48,5 @@ def columns(row: type) -> tuple[Column, ...]:
 
 
 def values_of(row: Any) -> dict[str, Any]:
-    """Return the values of a dataclass by name; unlike `dataclasses.asdict` it copies none of them."""
+    """Return the values of a dataclass by name, without the copies that `dataclasses.asdict` makes."""
     return {each.name: getattr(row, each.name) for each in fields(row)}

@@ -1,4 +1,4 @@
-"""The numbers of pixels that a mask's row records."""
+"""Pixel counts recorded in a mask's row."""
 
 from dataclasses import dataclass, fields
 
@@ -58,7 +58,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class BitCounts:
-    """Pixels with each mask bit set; shape (24,) for each plane."""
+    """Numbers of pixels with each mask bit set, shape (24,) per plane."""
 
     se: npt.NDArray[np.int64]
     coadd: npt.NDArray[np.int64]
@@ -66,7 +66,7 @@ class BitCounts:
 
 @dataclass(frozen=True, slots=True)
 class _Tally:
-    """What one pass over runs adds up."""
+    """Sums from one pass over runs."""
 
     good: int
     good_se: int
@@ -97,9 +97,9 @@ def count(
     pixel_area : float
         Solid angle of a pixel, arcsec^2.
     unique : tuple of int or None
-        The numbers n_unique and n_good_unique; None when the tile has no unique region.
+        The counts n_unique and n_good_unique; None if the tile has no unique region.
     se_seg_used : bool
-        False when there was no SE segmentation map: its counts are null then.
+        Whether there was an SE segmentation map; if not, its counts are null.
     """
     tally = _tally(runs, amplifiers)
     n_off = int(tally.fail[3])
@@ -127,7 +127,7 @@ def count(
 
 
 def count_coadd(runs: Runs, *, pixel_area: float, unique: tuple[int, int] | None) -> tuple[Counts, BitCounts]:
-    """Return the counts of a coadd's own mask; what concerns single epochs is null."""
+    """Return the counts of a coadd's own mask; counts that apply only to epochs are null."""
     tally = _tally(runs, Amplifiers.halves((runs.ny, runs.nx)))
     n_unique, n_good_unique = unique or (None, None)
     values: dict[str, int | float | None] = {each.name: None for each in fields(Counts)}
@@ -146,7 +146,7 @@ def count_coadd(runs: Runs, *, pixel_area: float, unique: tuple[int, int] | None
 
 
 def _shared(runs: Runs, tally: _Tally, pixel_area: float, n_good_unique: int | None) -> dict[str, int | float | None]:
-    """Return the counts that an epoch and a coadd have in common."""
+    """Return the counts common to epochs and coadds."""
     n_pixels = runs.nx * runs.ny
     return {
         "n_pixels": n_pixels,
@@ -160,7 +160,7 @@ def _shared(runs: Runs, tally: _Tally, pixel_area: float, n_good_unique: int | N
 
 
 def _tally(runs: Runs, amplifiers: Amplifiers) -> _Tally:
-    """Add up what the counts need."""
+    """Return the sums that the counts are made from."""
     by_criteria, bits = np.zeros(_N_COMBINATIONS, np.int64), np.zeros((2, N_BITS), np.int64)
     good_se = np.zeros(2, np.int64)
     boxes = np.array([[r.x0, r.x1, r.y0, r.y1] for r in (amplifiers.a, amplifiers.b)], np.int64)
@@ -179,7 +179,7 @@ def _tally(runs: Runs, amplifiers: Amplifiers) -> _Tally:
 
 
 _N_COMBINATIONS = CRITERIA_BITS + 1
-# a cut of one's own is in pixels of the epoch, whatever it is about
+# a user's own cut is defined on the epoch's pixels, so it counts with the SE criteria
 _SE = int(SE_CRITERIA) | OWN_CUT
 _NOT_GOOD_COADD = int(COADD_CRITERIA | Criterion.OFF_COADD)
 _SHIFT_SE, _ALL_BITS = np.uint64(BIT_SHIFT["se"]), np.uint64((1 << 2 * N_BITS) - 1)
@@ -195,7 +195,7 @@ def _add_runs(
     bits: npt.NDArray[np.int64],
     good_se: npt.NDArray[np.int64],
 ) -> None:
-    """Add every run to the sums: per combination of criteria, per bit, and what passes the SE criteria in each box."""
+    """Add every run to the sums by combination of criteria, by bit, and by box for pixels that pass the SE criteria."""
     x = y = np.int64(0)
     for k in range(lengths.size):
         left, criteria = np.int64(lengths[k]), flags[k] & (_N_COMBINATIONS - 1)

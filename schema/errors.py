@@ -1,6 +1,6 @@
-"""The errors that goodpix raises.
+"""Exceptions raised by goodpix.
 
-Each is a `GoodpixError` and also the built-in that fits, so that a caller may catch either.
+Each is a `GoodpixError` and also a fitting built-in exception, so that a caller may catch either.
 """
 
 import difflib
@@ -32,15 +32,15 @@ __all__ = [
 
 
 class GoodpixError(Exception):
-    """Base of all errors of goodpix; its text is one line that a person can act on."""
+    """Base of all goodpix errors; its text is one line that a person can act on."""
 
 
 class UsageError(GoodpixError, ValueError):
-    """A call or a command that cannot be carried out as it was given."""
+    """A call or command that cannot be carried out as given."""
 
 
 class AmbiguousInputError(UsageError):
-    """Inputs that contradict one another or the catalogue that they are meant for."""
+    """Inputs that contradict each other or the catalogue they are meant for."""
 
 
 class UnknownNameError(UsageError, LookupError):
@@ -48,7 +48,7 @@ class UnknownNameError(UsageError, LookupError):
 
 
 class InfoFileError(GoodpixError, ValueError):
-    """An info file that cannot be read or does not hold what it should."""
+    """An info file that cannot be read or has invalid content."""
 
 
 class FitsFileError(GoodpixError, OSError):
@@ -56,7 +56,7 @@ class FitsFileError(GoodpixError, OSError):
 
 
 class InputChangedError(GoodpixError, ValueError):
-    """Files of an image that are not those its mask was made from."""
+    """Image files that differ from those the mask was made from."""
 
 
 class PlaneError(GoodpixError, ValueError):
@@ -84,7 +84,7 @@ class MaskFileError(GoodpixError, OSError):
 
 
 class MaskFileMissingError(MaskFileError, FileNotFoundError):
-    """A mask file that is not there, or not any more."""
+    """A mask file that does not exist, or no longer exists."""
 
 
 class MaskNotFoundError(GoodpixError, LookupError):
@@ -92,7 +92,7 @@ class MaskNotFoundError(GoodpixError, LookupError):
 
 
 class StoreError(GoodpixError, OSError):
-    """An object store that cannot be reached, or refuses: nothing is known about what it holds."""
+    """An object store that cannot be reached or refuses access, so that its content is unknown."""
 
 
 class CatalogueError(GoodpixError, OSError):
@@ -100,21 +100,21 @@ class CatalogueError(GoodpixError, OSError):
 
 
 class CatalogueBusyError(CatalogueError):
-    """A catalogue that another process is writing."""
+    """A catalogue that another process is writing to."""
 
 
 class CatalogueVersionError(CatalogueError):
-    """A catalogue of another version than this software can use."""
+    """A catalogue of a version that this software cannot use."""
 
 
 class WorkerLostError(GoodpixError, OSError):
-    """Work whose worker process died, or an executor that takes no more of it."""
+    """A job whose worker process died, or an executor that accepts no more jobs."""
 
 
 def did_you_mean(
     name: str, known: Sequence[str], *, show: Callable[[str], str] = repr, otherwise: str | None = None
 ) -> str:
-    """Return the end of a message about an unknown name: the known one nearest to it, or where none is near, all."""
+    """Return the end of a message about an unknown name: the nearest known name, or all of them if none is near."""
     near = difflib.get_close_matches(name, known, n=1)
     if near:
         return f", did you mean {show(near[0])}?"

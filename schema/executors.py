@@ -1,4 +1,4 @@
-"""Worker processes: how many, and jobs spread over them."""
+"""Worker processes, and the distribution of jobs over them."""
 
 import fcntl
 import multiprocessing
@@ -26,19 +26,19 @@ Result = TypeVar("Result")
 
 
 class Spread(Protocol):
-    """A way to do many jobs: the built-in ``map``, or one that has other processes do them."""
+    """A way to run many jobs: the built-in ``map``, or one that runs them in other processes."""
 
     def __call__(self, function: Callable[[Job], Result], jobs: Iterable[Job], /) -> Iterator[Result]:
         """Yield the result of each job, in order."""
 
 
 def in_order(executor: Executor, n_ahead: int) -> Spread:
-    """Return a ``map`` over an executor, with never more than `n_ahead` jobs submitted or waiting to be taken.
+    """Return a ``map`` over an executor that keeps at most `n_ahead` jobs submitted or waiting to be collected.
 
     Notes
     -----
-    A job whose worker dies is done once more when none of the others is under way. If its worker dies then, too,
-    asking for its result raises `WorkerLostError`; asking again gives that of the next job.
+    A job whose worker dies is run again once no other job is running. If that worker dies too, requesting the
+    result raises `WorkerLostError`; the next request returns the result of the next job.
     """
 
     def spread(function: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
@@ -48,14 +48,14 @@ def in_order(executor: Executor, n_ahead: int) -> Spread:
 
 
 class _InOrder(Iterator[Result], Generic[Job, Result]):
-    """Results in order; a job is submitted for each that is taken, and cancelled when it is not wanted any more."""
+    """Results in order; each one collected submits another job, and closing cancels the jobs not begun."""
 
     def __init__(
         self, executor: Executor, n_ahead: int, function: Callable[[Job], Result], left: Iterator[Job]
     ) -> None:
         self._executor, self._function, self._left = executor, function, left
         self._pending: deque[tuple[Job, Future[Result]]] = deque()
-        # the first are submitted at once, not when the first result is asked for
+        # submit the first jobs now, not when the first result is requested
         self._submit(n_ahead)
 
     def __next__(self) -> Result:
@@ -83,11 +83,11 @@ class _InOrder(Iterator[Result], Generic[Job, Result]):
         except BrokenExecutor as error:
             self._submit(1)
             raise WorkerLostError(
-                "the worker process died, and the next one, which had nothing else to do, died as well"
+                "the worker process died, and so did the next one, which ran this job alone"
             ) from error
 
     def close(self) -> None:
-        """Cancel what was not begun."""
+        """Cancel the jobs that have not begun."""
         for _, future in self._pending:
             future.cancel()
 
@@ -96,14 +96,14 @@ class _InOrder(Iterator[Result], Generic[Job, Result]):
 
 
 class _Workers(Executor):
-    """Worker processes that have one job each, so that one that dies takes no other job with it.
+    """Worker processes with one job each, so that a dying worker takes no other job with it.
 
-    A job whose worker died fails with `BrokenProcessPool`; another worker takes its place.
+    A job whose worker dies fails with `BrokenProcessPool`; another worker replaces the dead one.
 
     Parameters
     ----------
     n_workers : int
-        How many.
+        Number of workers.
     start : callable
         Returns a pool of one process.
     """
@@ -119,7 +119,7 @@ class _Workers(Executor):
         return self._threads.submit(self._do, partial(function, *args, **kwargs))
 
     def _do(self, job: Callable[[], Result]) -> Result:
-        """Have a worker do a job; there is one, or room for one more, for each thread that runs this."""
+        """Run a job in a worker; there is one, or room for one more, for each thread that calls this."""
         while True:
             try:
                 worker = self._idle.pop()
@@ -128,13 +128,13 @@ class _Workers(Executor):
             try:
                 future = worker.submit(job)
             except BrokenProcessPool:
-                worker.shutdown()  # it was killed while it had nothing to do
+                worker.shutdown()  # it was killed while idle
                 continue
             try:
                 return future.result()
             finally:
                 if isinstance(future.exception(), BrokenProcessPool):
-                    # what watched it ends now: at the end of this process it would trip over closed pipes
+                    # end the thread that watches it now: when this process exits it would fail on closed pipes
                     worker.shutdown()
                 else:
                     self._idle.append(worker)
@@ -148,35 +148,35 @@ class _Workers(Executor):
 
 @contextmanager
 def process_pool(workers: int, preload: str | None = None) -> Iterator[Executor]:
-    """Give a pool of worker processes.
+    """Provide a pool of worker processes.
 
     Parameters
     ----------
     workers : int
-        How many.
+        Number of workers.
     preload : str, optional
-        A module for all of them to start with.
+        A module that is imported once for all of them.
 
     Notes
     -----
-    Workers are not forked from this process, whose threads and open files they would share. They leave Ctrl-C
-    to it, and end at once, whatever they do, when it is killed or the block is left by an error. A worker that
-    dies is replaced: its job alone fails, with `concurrent.futures.BrokenExecutor`.
+    Workers are not forked from this process, whose threads and open files they would inherit. They ignore Ctrl-C,
+    and end at once when this process is killed or an error leaves the block. A worker that dies is replaced, and
+    only its job fails, with `concurrent.futures.BrokenExecutor`.
     """
     context = multiprocessing.get_context("forkserver")
     if preload is not None:
-        # what every worker needs is imported once, from now on, and workers are forked when they have a job
+        # the import starts now, once for all workers, which are forked from it when they have a job
         context.set_forkserver_preload([preload])
     ensure_running()
-    # this end is closed by us, or by the system when this process is gone
+    # this end is closed by us, or by the system when this process ends
     other_end, held = context.Pipe(duplex=False)
-    # the server that forks workers is older than this pool: it may have another environment
+    # the server that forks workers may be older than this pool and have another environment
     here = (other_end, os.getcwd(), dict(os.environ))
     pool = _Workers(workers, partial(ProcessPoolExecutor, 1, context, initializer=_start_worker, initargs=here))
     try:
         yield pool
     except BaseException:
-        # what waits for a worker would start new ones
+        # jobs that wait for a worker would start new ones
         pool.shutdown(wait=False, cancel_futures=True)
         held.close()
         raise
@@ -189,10 +189,10 @@ def process_pool(workers: int, preload: str | None = None) -> Iterator[Executor]
 def begin(
     thread: ThreadPoolExecutor, function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
 ) -> Future[Result]:
-    """Have a thread do a job, and return when it has begun.
+    """Run a job in a thread, and return when it has begun.
 
-    For a job that lets go of Python's lock, beside a caller that goes on to read a FITS file, which holds it: a
-    thread that has yet to begin would wait for it.
+    Use this for a job that releases the GIL while the caller goes on to read a FITS file, which holds the GIL: a
+    thread that had not begun would have to wait.
     """
     begun = threading.Event()
 
@@ -206,8 +206,8 @@ def begin(
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may use: its affinity, and a container's limit, respected."""
-    import loky  # what it finds out takes a file here and a file there, and differs between systems
+    """Return the number of cores this process may use, given its affinity and any container limit."""
+    import loky  # it knows where each system keeps these limits
 
     return int(loky.cpu_count())
 
@@ -218,8 +218,8 @@ def _start_worker(other_end: connection.Connection, folder: str, environment: di
     os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(other_end,), daemon=True).start()
-    # that thread comes to nothing while foreign code holds Python's lock, to read a file that does not come, say;
-    # where the kernel can be asked (Linux) it ends the process by SIGIO, and of files opened once tells one owner
+    # that thread cannot run while foreign code holds the GIL, for instance in a read that hangs; Linux then ends the
+    # process by SIGIO, which reaches one owner per open file, so each worker opens the pipe for itself
     with suppress(OSError):
         signal.signal(signal.SIGIO, signal.SIG_DFL)
         own = os.open(f"/proc/self/fd/{other_end.fileno()}", os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""The facts about an image that its mask's row records besides the counts."""
+"""Rows of mask files: the key, the image facts and the counts of one mask."""
 
 import json
 import operator
@@ -16,7 +16,7 @@ __all__ = ["CoaddFacts", "EpochFacts", "ImageFacts", "MaskKey", "MaskRow", "nonz
 
 @dataclass(frozen=True, slots=True)
 class MaskKey:
-    """What a mask is of; one that a user made has the kind ``own`` and is not stored."""
+    """The identity of a mask; a user's own mask has the kind ``own`` and is not stored."""
 
     tilename: str = column("coadd tile, such as DES0124-3332")
     band: str = column("filter band, as the info file has it")
@@ -32,7 +32,7 @@ class MaskKey:
             if given is None:
                 continue
             try:
-                number = operator.index(given)  # numpy's integers are not SQLite's
+                number = operator.index(given)  # SQLite does not accept numpy's integers
             except TypeError:
                 raise UsageError(f"{what} is {given!r}: expected a whole number") from None
             if not -(1 << (n_bits - 1)) <= number < 1 << (n_bits - 1):
@@ -41,24 +41,24 @@ class MaskKey:
 
     @property
     def name(self) -> str:
-        """The mask within its tile and band: ``expnum/ccdnum``, or ``coadd``."""
+        """Name of the mask within its tile and band: ``expnum/ccdnum``, or ``coadd``."""
         return f"{self.expnum}/{self.ccdnum}" if self.kind == "epoch" else self.kind
 
     @classmethod
     def own(cls) -> "MaskKey":
-        """Return the key of a mask that a user made."""
+        """Return the key of a user's own mask."""
         return cls("", "", "own", None, None)
 
     def __str__(self) -> str:
         if self.kind == "own":
-            return "a mask of one's own"
+            return "a user's own mask"
         what = f"epoch {self.name}" if self.kind == "epoch" else "coadd"
         return f"{what} (tile {self.tilename}, band {self.band})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFacts:
-    """What an epoch and a coadd have in common."""
+    """Facts recorded for epochs and coadds alike."""
 
     wcs: str = column("WCS keywords of the mapping used, JSON")
     rac1: float = column("right ascension of the first pixel's outer corner, degrees")
@@ -85,7 +85,7 @@ class ImageFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochFacts(ImageFacts):
-    """What the row of an epoch records."""
+    """Facts recorded for an epoch."""
 
     wcs_delta_pix: float | None = column("largest distance between image and SCAMP mapping, coadd pixels")
     nite: int | None = column("night of the exposure, YYYYMMDD")
@@ -108,7 +108,7 @@ class EpochFacts(ImageFacts):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoaddFacts(ImageFacts):
-    """What the row of a coadd records."""
+    """Facts recorded for a coadd."""
 
     crossra0: str | None = column("Y when the tile lies across RA = 0")
     uramin: float | None = column("western limit of the tile's unique region, degrees")
@@ -119,7 +119,7 @@ class CoaddFacts(ImageFacts):
 
 _COUNTS = [each.name for each in columns(Counts)]
 _NULL_FOR_COADDS = {each.name for each in columns(Counts) if each.nullable}
-# without an SE segmentation map, without a unique region, wholly off the coadd
+# for epochs without an SE segmentation map, without a unique region, or wholly off the coadd
 _NULL_FOR_EPOCHS = {
     "n_se_seg",
     "only_se_seg",
@@ -137,7 +137,7 @@ class MaskRow:
     Parameters
     ----------
     key : MaskKey
-        What the mask is of.
+        Identity of the mask.
     nx, ny : int
         Image size in pixels.
     checksum : str
@@ -147,9 +147,9 @@ class MaskRow:
     facts : EpochFacts or CoaddFacts
         The other columns.
     bits : mapping
-        Per plane (``"se"``, ``"coadd"``) the pixels of each mask bit that occurs.
+        Number of pixels with each mask bit that occurs, by plane (``"se"``, ``"coadd"``).
     hpix : mapping of int to int
-        Footprint: HEALPix pixels, nested, and the cells of each.
+        Footprint: nested HEALPix pixels and the cells touched in each.
     """
 
     key: MaskKey
@@ -163,24 +163,24 @@ class MaskRow:
 
     @property
     def record(self) -> str:
-        """Facts, bits and footprint as JSON: the same text for the same row."""
+        """Facts, bits and footprint as JSON, the same text for equal rows."""
         touched = {"hpix": list(self.hpix), "cells": list(self.hpix.values())}
         every = values_of(self.facts) | {"bits": self.bits} | touched
         return json.dumps(every, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "MaskRow":
-        """Return the row of the values of a mask file's columns (its ``record`` among them).
+        """Return the row from the column values of a mask file, ``record`` included.
 
         Raises
         ------
         KeyError, TypeError, ValueError
-            If a column or a part of the record is missing or of the wrong type.
+            If a column or an entry of the record is missing or of the wrong type.
         """
         record = json.loads(values["record"])
         bits = {plane: {int(b): int(n) for b, n in of.items()} for plane, of in record.pop("bits").items()}
         hpix = [int(each) for each in record.pop("hpix")]
-        # older files have none
+        # older files have no cells
         cells = [int(each) for each in record.pop("cells", [EVERY_CELL] * len(hpix))]
         facts = EpochFacts(**record) if values["kind"] == "epoch" else CoaddFacts(**record)
         may_be_null = _NULL_FOR_EPOCHS if isinstance(facts, EpochFacts) else _NULL_FOR_COADDS

@@ -1,6 +1,6 @@
-"""The contents of the summary tables, which questions about the whole survey read in the place of every epoch.
+"""Contents of the summary tables, which survey-wide queries read instead of every epoch.
 
-Each row is what a query over the rows below it gives: epochs -> tiles and runs; epochs -> CCD images ->
+Each row is the result of a query over the rows below it: epochs -> tiles and runs; epochs -> CCD images ->
 exposures, nights, bits by night and medians.
 """
 
@@ -27,17 +27,17 @@ __all__ = ["BIT_NIGHTS", "CCD_IMAGES", "EXPOSURES", "NIGHTS", "RUNS", "SUMMARIES
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A summary table, and the query over its source that it holds the answer of.
+    """A summary table, and the query over its source that fills it.
 
     Parameters
     ----------
     table : Table
-        The summary.
+        The summary table.
     source : Table
-        What it sums.
+        The table that it summarises.
     query : callable
-        Takes conditions on the source, and returns the query of the rows of what meets them all, columns in the
-        table's order.
+        Takes conditions on the source, and returns the query that summarises the rows meeting all of them, with
+        columns in the table's order.
     """
 
     table: sa.Table
@@ -46,7 +46,7 @@ class Summary:
 
 
 def total(column: sa.ColumnElement[Any], name: str) -> "sa.Label[Any]":
-    """Return a sum, of the type of what is summed."""
+    """Return the sum of a column, in the column's type."""
     if isinstance(column.type, sa.Double):
         return sa.func.sum(column).label(name)
     # Postgres adds bigints up to a numeric
@@ -54,7 +54,7 @@ def total(column: sa.ColumnElement[Any], name: str) -> "sa.Label[Any]":
 
 
 def _names(table: sa.Table, source: sa.Table, *besides: str) -> list[str]:
-    """Return the columns that a summary and its source have in common, but for some."""
+    """Return the columns common to a summary and its source, except those of `besides`."""
     return [c.name for c in table.c if c.name in source.c and c.name not in besides]
 
 
@@ -73,7 +73,7 @@ def _tiles(*where: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
 
 def _runs(*where: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
     key = [epoch.c.tilename, epoch.c.band, epoch.c.run_id]
-    # a catalogue that was rebuilt does not know the runs
+    # a rebuilt catalogue does not know its runs
     return sa.select(*key, sa.func.count()).where(epoch.c.run_id.is_not(None), *where).group_by(*key)
 
 
@@ -87,7 +87,7 @@ def _ccd_images(*where: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
             *key,
             sa.func.count(),
             sa.or_(*differ),
-            # every tile that holds the CCD image has counted the same SE pixels, so any one of them will do
+            # every tile with the CCD image has counted the same SE pixels, so any one of them will do
             *(sa.func.max(epoch.c[name]) for name in once),
             share,
         )
@@ -120,7 +120,7 @@ def _bit_nights(*where: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
     image, bit = ccd_image.c, bit_count.c
     same = [image[name] == epoch.c[name] for name in ("band", "expnum", "ccdnum")]
     once = [image.band, image.ccdnum, image.nite, image.expnum, bit.bit, bit.name]
-    # as with CCD images, any tile will do
+    # as for CCD images, any tile will do
     of_image = (
         sa.select(*once, sa.func.max(bit.n_pixels).label("n_pixels"))
         .select_from(ccd_image)
@@ -141,4 +141,4 @@ NIGHTS = Summary(ccd_night, ccd_image, _nights)
 BIT_NIGHTS = Summary(ccd_bit_night, ccd_image, _bit_nights)
 
 SUMMARIES = (TILES, RUNS, CCD_IMAGES, EXPOSURES, NIGHTS, BIT_NIGHTS)
-"""Every summary but the medians, each after what it sums."""
+"""All summaries except the medians, each after its source."""

@@ -1,7 +1,7 @@
 """The SQL tables of a catalogue.
 
-The Parquet files are the truth; these tables are an index of them. The summary tables at the end follow from
-the table epoch (`goodpix.schema.summaries`).
+The Parquet files are authoritative and these tables index them. The summary tables at the end derive from the table
+epoch (`goodpix.schema.summaries`).
 """
 
 import dataclasses
@@ -44,7 +44,7 @@ metadata = sa.MetaData(
     }
 )
 
-# SQLite makes only an INTEGER PRIMARY KEY number itself
+# SQLite numbers rows only by an INTEGER PRIMARY KEY
 _Id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _TYPES: dict[type, type[sa.types.TypeEngine[Any]]] = {
     int: sa.BigInteger,
@@ -198,13 +198,13 @@ failure = sa.Table(
 )
 
 
-# What follows is kept true by `goodpix.ingest.database.summaries`: it holds nothing that the tables above do not.
+# The tables below are maintained by `goodpix.ingest.database.summaries` and derive entirely from those above.
 
 
 def _like(names: Iterable[str], meaning: str = "{}") -> list["sa.Column[object]"]:
-    """Return columns with the names and types of an epoch's; `meaning` takes what an epoch's column means."""
-    found = [epoch.c[name] for name in names]
-    return [sa.Column(c.name, type(c.type), nullable=True, comment=meaning.format(c.comment)) for c in found]
+    """Return columns with the names and types of the table epoch's; `meaning` formats their comments."""
+    sources = [epoch.c[name] for name in names]
+    return [sa.Column(c.name, type(c.type), nullable=True, comment=meaning.format(c.comment)) for c in sources]
 
 
 def _key_like(names: Iterable[str]) -> list["sa.Column[object]"]:
@@ -214,7 +214,7 @@ def _key_like(names: Iterable[str]) -> list["sa.Column[object]"]:
 
 
 def _of_coadd() -> sa.ForeignKeyConstraint:
-    # a summary goes with its tile, whoever removes that
+    # a summary is deleted with its tile, whoever deletes that
     return sa.ForeignKeyConstraint(["tilename", "band"], ["coadd.tilename", "coadd.band"], ondelete="CASCADE")
 
 
@@ -256,12 +256,12 @@ ccd_image = sa.Table(
     sa.Column("tiles_disagree", sa.Boolean, nullable=True, comment="whether tiles differ in its SE counts"),
     *_like([*SE_COUNTS, *_AMPLIFIERS, *_OF_EXPOSURE[:-1], *_SKY, "skyvara", "skyvarb", "bunit", "detpos"]),
     *_like(["pixel_area", "fraction_good_se"]),
-    # an exposure has one band, and may be asked for without it
+    # an exposure has one band and may be queried without it
     sa.PrimaryKeyConstraint("expnum", "band", "ccdnum"),
-    # with the exposure Postgres need not look at the rows; SQLite has every key in every index
+    # with expnum, Postgres need not read the rows; SQLite holds the primary key in every index
     sa.Index("ix_ccd_image_fraction", "band", "ccdnum", "fraction_good_se", "expnum"),
     sa.Index("ix_ccd_image_nite", "nite", "band", "ccdnum"),
-    # nothing in it as a rule, and so the answer to whether something is
+    # usually empty, so that any disagreement is found at once
     sa.Index(
         "ix_ccd_image_disagree",
         *("band", "expnum", "ccdnum"),
@@ -294,7 +294,7 @@ ccd_night = sa.Table(
     *_like(["nite"]),
     sa.Column("n_ccd_images", sa.BigInteger, nullable=False, comment="CCD images of the night"),
     *_like([*SE_COUNTS, *_AMPLIFIERS], "{}; sum over the CCD images"),
-    # unique but for a night that the header does not say; all columns, so that sums by CCD need no other
+    # unique except where the header gives no night; all columns, so that sums by CCD need only the index
     sa.Index("ix_ccd_night_ccd", "band", "ccdnum", "nite", "n_ccd_images", *SE_COUNTS, *_AMPLIFIERS),
 )
 
@@ -306,7 +306,7 @@ ccd_bit_night = sa.Table(
     *(sa.Column(c.name, type(c.type), nullable=False, comment=c.comment) for c in (bit_count.c.bit, bit_count.c.name)),
     sa.Column("n_ccd_images", sa.BigInteger, nullable=False, comment="CCD images of the night with the bit set"),
     sa.Column("n_pixels", sa.BigInteger, nullable=False, comment="pixels with the bit set; sum over the CCD images"),
-    # as with ccd_night; what is asked about one bit, or sums by bit, needs no other
+    # as for ccd_night; queries about one bit and sums by bit need only the index
     sa.Index("ix_ccd_bit_night_bit", "band", "bit", "name", "ccdnum", "nite", "n_ccd_images", "n_pixels"),
     sa.Index("ix_ccd_bit_night_ccd", "band", "ccdnum", "nite"),
 )
@@ -323,5 +323,5 @@ ccd_median = sa.Table(
 
 
 def names(row: type) -> list[str]:
-    """Return the column names of a row, a dataclass of columns."""
+    """Return the column names of a dataclass of columns."""
     return [each.name for each in dataclasses.fields(row)]

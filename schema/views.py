@@ -1,4 +1,4 @@
-"""The SQL views of a catalogue: the stable face for queries and dashboards."""
+"""The SQL views of a catalogue: its stable interface for queries and dashboards."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,9 +23,9 @@ _COADD_COUNTS = {
     "coadd_fraction_good": "fraction_good",
 }
 _FRACTIONS = {
-    "fraction_good": "n_good / n_pixels, of the sums",
-    "fraction_good_on_coadd": "n_good / n_on_coadd, of the sums",
-    "fraction_good_se": "n_good_se / n_pixels, of the sums",
+    "fraction_good": "sum of n_good / sum of n_pixels",
+    "fraction_good_on_coadd": "sum of n_good / sum of n_on_coadd",
+    "fraction_good_se": "sum of n_good_se / sum of n_pixels",
 }
 
 
@@ -38,13 +38,13 @@ class View:
     name : str
         Its name.
     select : Select
-        What it shows.
+        Its query.
     doc : str
-        What a row of it is.
+        Meaning of a row.
     booleans : tuple of str
-        Its columns of truth values, which SQLite gives as numbers.
+        Its boolean columns, which SQLite returns as numbers.
     computed : mapping of str to str
-        What those of its columns mean that are not a table's.
+        Meanings of its computed columns, which have no column of a table behind them.
     """
 
     name: str
@@ -55,12 +55,12 @@ class View:
 
     @property
     def table(self) -> sa.TableClause:
-        """The view as something to select from."""
+        """The view as a selectable."""
         return sa.table(self.name, *(sa.column(c.name, c.type) for c in self.select.selected_columns))
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """Its columns in order, with what they mean."""
+        """Its columns in order, with their meanings."""
         return tuple(
             Column(c.name, c.type.python_type, bool(c.nullable), str(c.comment))
             if isinstance(c, sa.Column)
@@ -70,7 +70,7 @@ class View:
 
 
 def _ratio(part: "sa.ColumnElement[Any]", whole: "sa.ColumnElement[Any]", name: str) -> "sa.Label[Any]":
-    """Return a ratio of sums, null where there is nothing to divide by."""
+    """Return a ratio of sums, null where the denominator is zero."""
     return (sa.cast(part, sa.Double) / sa.func.nullif(whole, 0)).label(name)
 
 
@@ -143,13 +143,13 @@ VIEWS = {
 
 
 def create_views(connection: sa.Connection) -> None:
-    """Make the views, which must not exist."""
+    """Create the views, which must not exist."""
     for view in VIEWS.values():
         text = view.select.compile(connection, compile_kwargs={"literal_binds": True})
         connection.execute(sa.text(f"CREATE VIEW {view.name} AS {text}"))
 
 
 def drop_views(connection: sa.Connection) -> None:
-    """Remove the views, where there are any: before the tables below them change."""
+    """Drop any views, before the tables below them change."""
     for name in reversed(VIEWS):
         connection.execute(sa.text(f"DROP VIEW IF EXISTS {name}"))

@@ -143,7 +143,7 @@ def test_disk_of_the_database_that_is_full_is_one_line(
     disk.fill(n_left)
     done = ingest(scene, forks)
     assert done.status == 2
-    assert re.match(rf"goodpix: cannot use the database {scene.url}: .* full \(what is stored is kept", done.lines[-1])
+    assert re.match(rf"goodpix: cannot use the database {scene.url}: .* full \(stored data are kept", done.lines[-1])
     assert_stays(scene, before)
     disk.resize(ROOMY)
     assert_goes_on(scene, forks, complete)
@@ -171,7 +171,7 @@ def test_disk_of_a_server_that_is_full_is_one_line(
         done = ingest(scene, forks)
         assert done.status == 2, done.err
         assert "No space left on device" in done.lines[-1]
-        assert "(what is stored is kept, and the same command goes on when there is room)" in done.lines[-1]
+        assert "(stored data are kept, and the same command resumes when there is room)" in done.lines[-1]
         left = scene.contents()
         assert missing(before, left) == []
         assert scene.verify() == []

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 # Milliseconds for which a command waits that is to give up.
 IMPATIENT = 200
 
-CURE = "(another process holds it: what is stored is kept, and the same command goes on when that has ended)"
+CURE = "(another process holds it: stored data are kept, and the same command resumes when that has ended)"
 
 
 @contextmanager

@@ -131,7 +131,7 @@ def test_command_without_catalogue_exits_2_in_one_line(
     monkeypatch.chdir(tmp_path)
     done = cli(*command.split())
     assert (done.status, done.out, len(done.lines)) == (2, "", 1)
-    assert done.err.startswith("goodpix: no catalogue at sqlite:///goodpix.db: goodpix ingest makes one")
+    assert done.err.startswith("goodpix: no catalogue at sqlite:///goodpix.db: goodpix ingest creates one")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -178,4 +178,4 @@ def test_catalogue_of_a_newer_goodpix_is_refused(stored: Survey, cli: Run) -> No
     with closing(sqlite3.connect(stored.database)) as connection, connection:
         connection.execute("UPDATE catalogue SET format_version = 99")
     done = cli("tiles", "--db", stored.database)
-    assert (done.status, len(done.lines), "use the goodpix that made it" in done.err) == (2, 1, True)
+    assert (done.status, len(done.lines), "use the version of goodpix that created it" in done.err) == (2, 1, True)

@@ -134,7 +134,7 @@ def test_reader_without_a_right_is_told_so_in_one_line(site: Site, cli: Run) -> 
         finally:
             connection.execute(f"GRANT SELECT ON y6.epoch_quality TO {READER}".encode())
     assert (done.status, len(done.lines)) == (2, 1)
-    assert "permission denied for view epoch_quality (the database's owner grants the right)" in done.err
+    assert "permission denied for view epoch_quality (ask the database's owner for the privilege)" in done.err
 
 
 def test_reader_can_ask_everything(site: Site) -> None:

@@ -113,7 +113,7 @@ def test_old_catalogue_is_written_after_its_upgrade_only(frozen: Path, survey: S
         campaign = catalogue.database.identity.campaign
     given: dict[str, Any] = {"masks": None, "campaign": campaign, "wcs_source": "image"}
     with (
-        pytest.raises(CatalogueVersionError, match=f"expected {REVISION} .*: goodpix db upgrade brings it there"),
+        pytest.raises(CatalogueVersionError, match=f"expected {REVISION} .*: goodpix db upgrade upgrades it"),
         open_for_writing(frozen, **given),
     ):
         pass

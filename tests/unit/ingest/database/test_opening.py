@@ -168,7 +168,7 @@ def test_masks_root_outlives_a_creation_that_failed(database_url: str, masks: Pa
 
 def test_missing_catalogue_is_named_with_the_cure(tmp_path: Path) -> None:
     with (
-        pytest.raises(CatalogueError, match=r"no catalogue at .*gone\.db: goodpix ingest makes one"),
+        pytest.raises(CatalogueError, match=r"no catalogue at .*gone\.db: goodpix ingest creates one"),
         open_for_reading(tmp_path / "gone.db"),
     ):
         pass
@@ -215,7 +215,7 @@ def test_empty_catalogue_table_is_refused(url: str) -> None:
 def test_newer_format_is_refused(url: str, write: Callable[..., AbstractContextManager[Database]], mode: str) -> None:
     change(url, f"UPDATE catalogue SET format_version = {FORMAT_VERSION + 1}")
     opened = write() if mode == "write" else open_for_reading(url)
-    with pytest.raises(CatalogueVersionError, match="use the goodpix that made it"), opened:
+    with pytest.raises(CatalogueVersionError, match="use the version of goodpix that created it"), opened:
         pass
 
 
@@ -223,7 +223,9 @@ def test_newer_format_is_refused(url: str, write: Callable[..., AbstractContextM
 def test_other_revision_is_refused_with_the_cure(url: str, revision: str) -> None:
     change(url, f"UPDATE alembic_version SET version_num = '{revision}'")
     with (
-        pytest.raises(CatalogueVersionError, match=f"tables of revision {revision}.*use the goodpix that made it"),
+        pytest.raises(
+            CatalogueVersionError, match=f"tables of revision {revision}.*use the version of goodpix that created it"
+        ),
         open_for_reading(url),
     ):
         pass
