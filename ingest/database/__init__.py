@@ -1,1 +1,1 @@
-"""The database of a catalogue, as it is written."""
+"""Writing to a catalogue's database."""

@@ -1,4 +1,4 @@
-"""Many rows at once: COPY on Postgres, one prepared statement on SQLite."""
+"""Bulk inserts: COPY on Postgres, one prepared statement on SQLite."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
@@ -14,16 +14,16 @@ Row = Mapping[str, Any]
 
 
 def new_ids(connection: sa.Connection, column: "sa.Column[Any]", n: int) -> list[int]:
-    """Return numbers for new rows that no other writer gives.
+    """Return numbers for new rows that no other writer uses.
 
     Parameters
     ----------
     connection : Connection
-        In a transaction; on SQLite nobody else can write until that ends.
+        In a transaction; on SQLite no one else can write until it ends.
     column : Column
         The column that numbers the rows of its table.
     n : int
-        How many.
+        How many numbers to return.
     """
     if connection.dialect.name == "sqlite":
         last = connection.execute(sa.select(sa.func.coalesce(sa.func.max(column), 0))).scalar_one()
@@ -34,23 +34,23 @@ def new_ids(connection: sa.Connection, column: "sa.Column[Any]", n: int) -> list
 
 
 def insert_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
-    """Insert rows that all have the same columns, in one statement however many there are.
+    """Insert any number of rows with the same columns in one statement.
 
     Parameters
     ----------
     connection : Connection
         In a transaction.
     table : Table
-        Where.
+        Table to insert into.
     rows : sequence of mapping
-        Values by column, as the driver takes them.
+        Values by column, in types that the driver accepts.
     """
     if not rows:
         return
     names = list(rows[0])
     preparer = connection.dialect.identifier_preparer
     into = f"{preparer.format_table(table)} ({', '.join(map(preparer.quote, names))})"
-    # a single name would give the value itself
+    # itemgetter of a single name returns the value itself
     values = map(itemgetter(*names), rows) if len(names) > 1 else ((row[names[0]],) for row in rows)
     if connection.dialect.name == "sqlite":
         places = ", ".join("?" * len(names))
@@ -60,18 +60,18 @@ def insert_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Row])
 
 
 def upsert_rows(connection: sa.Connection, table: sa.Table, rows: Iterable[Row], *, counter: str) -> None:
-    """Insert rows, each in the place of the one that has its primary key, as one indivisible step.
+    """Insert rows, atomically replacing any with the same primary key.
 
     Parameters
     ----------
     connection : Connection
         In a transaction.
     table : Table
-        Where.
+        Table to insert into.
     rows : iterable of mapping
         Values by column.
     counter : str
-        A column that a row which takes another's place adds to the other's.
+        A column to which a replacing row adds the value of the row it replaces.
     """
     dialects = sqlalchemy.dialects
     make = dialects.sqlite.insert if connection.dialect.name == "sqlite" else dialects.postgresql.insert
@@ -86,7 +86,7 @@ def upsert_rows(connection: sa.Connection, table: sa.Table, rows: Iterable[Row],
 
 
 def _copy(connection: sa.Connection, statement: str, rows: Iterable[Sequence[Any]]) -> None:
-    """Send rows through a COPY, for which SQLAlchemy has no word; errors come as from its own statements."""
+    """Send rows through COPY, which SQLAlchemy lacks; errors are raised as by its own statements."""
     driver: Any = connection.connection.driver_connection
     try:
         with driver.cursor() as cursor, cursor.copy(statement) as copy:

@@ -1,4 +1,4 @@
-"""Claims: who is at work on what, so that no two ingests do the same; a claim ends with its holder."""
+"""Claims on tiles and catalogues, which keep ingests from duplicating work and end with their holder."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -24,27 +24,27 @@ __all__ = [
 
 
 class Claims(Protocol):
-    """What a process that writes into a catalogue has claimed of it."""
+    """The claims of a process that writes to a catalogue."""
 
     def take(self, tilename: str, band: str) -> bool:
-        """Claim a tile and band; return whether no other process has it."""
+        """Claim a tile and band; return False if another process holds it."""
 
     def release(self, tilename: str, band: str) -> None:
-        """Give a tile and band back, when what was made of it is stored."""
+        """Release a tile and band, once its results are stored."""
 
     def holder(self, tilename: str, band: str) -> str:
-        """Return who has a tile and band, for a message."""
+        """Return who holds a tile and band, for a message."""
 
 
 class WholeCatalogue:
-    """The claims of a process that has the whole catalogue for itself, as every writer of SQLite has."""
+    """The claims of a process that has the catalogue to itself, like every writer of SQLite."""
 
     def take(self, tilename: str, band: str) -> bool:  # noqa: ARG002  # as the protocol has it
         """Return True."""
         return True
 
     def release(self, tilename: str, band: str) -> None:
-        """Keep it."""
+        """Do nothing."""
 
     def holder(self, tilename: str, band: str) -> str:  # noqa: ARG002  # as the protocol has it
         """Return this process."""
@@ -52,31 +52,31 @@ class WholeCatalogue:
 
 
 class TileClaims:
-    """The claims of one of several processes that write into a catalogue on Postgres.
+    """The claims of one of several processes that write to a catalogue on Postgres.
 
-    They are not needed for what is stored to be right: who stores a tile looks whether another has stored it since.
+    Correctness does not depend on them: storing a tile checks whether another process has stored it meanwhile.
 
     Parameters
     ----------
     session : LockSession
         The connection that holds them.
     uuid : str
-        The catalogue's.
+        UUID of the catalogue.
     """
 
     def __init__(self, session: LockSession, uuid: str) -> None:
         self._session, self._uuid = session, uuid
 
     def take(self, tilename: str, band: str) -> bool:
-        """Claim a tile and band; return whether no other process has it."""
+        """Claim a tile and band; return False if another process holds it."""
         return self._session.try_lock(self._key(tilename, band))
 
     def release(self, tilename: str, band: str) -> None:
-        """Give a tile and band back, when what was made of it is stored."""
+        """Release a tile and band, once its results are stored."""
         self._session.unlock(self._key(tilename, band))
 
     def holder(self, tilename: str, band: str) -> str:
-        """Return who has a tile and band, for a message."""
+        """Return who holds a tile and band, for a message."""
         return self._session.holders(self._key(tilename, band))
 
     def _key(self, tilename: str, band: str) -> int:
@@ -84,12 +84,12 @@ class TileClaims:
 
 
 def sole_writer(url: sa.URL) -> AbstractContextManager[None]:
-    """Keep other writers from a SQLite database as long as a block lasts; of Postgres, see `lock_catalogue`.
+    """Keep other writers from a SQLite database for a block; for Postgres, see `lock_catalogue`.
 
     Raises
     ------
     CatalogueBusyError
-        If there is another.
+        If there is another writer.
     """
     path = sqlite_path(url)
     if path is None:
@@ -99,26 +99,26 @@ def sole_writer(url: sa.URL) -> AbstractContextManager[None]:
 
 
 def lock_catalogue(connection: sa.Connection, url: sa.URL) -> None:
-    """Keep other writers from a Postgres database until the transaction ends; of SQLite, see `sole_writer`.
+    """Keep other writers from a Postgres database until the transaction ends; for SQLite, see `sole_writer`.
 
     Raises
     ------
     CatalogueBusyError
-        If there are others, also after a while.
+        If there are still others after a while.
     """
     if connection.dialect.name == "postgresql":
         lock_transaction(connection, _key(connection, "catalogue"), shown(url))
 
 
 def lock_creation(connection: sa.Connection, url: sa.URL) -> None:
-    """Wait until nobody else is making a catalogue in a Postgres database; others wait until the transaction ends."""
+    """Wait for others creating a catalogue in a Postgres database, and exclude them until the transaction ends."""
     if connection.dialect.name == "postgresql":
         lock_transaction(connection, _key(connection, "creation"), shown(url))
 
 
 @contextmanager
 def sharing(engine: sa.Engine, url: sa.URL, retry: Retry) -> Iterator[LockSession]:
-    """Share a Postgres database with other writers, but with none that has locked it for itself."""
+    """Share a Postgres database with other writers, unless one has locked it for itself."""
     with engine.connect() as connection:
         key = _key(connection, "catalogue")
     session = LockSession(engine, retry)
@@ -133,6 +133,6 @@ def sharing(engine: sa.Engine, url: sa.URL, retry: Retry) -> Iterator[LockSessio
 
 
 def _key(connection: sa.Connection, what: str) -> int:
-    """Return the key of a lock on the schema that a catalogue lies in: there may be several in one database."""
+    """Return the lock key of a catalogue's schema, since a database may hold several catalogues."""
     schema = connection.execute(sa.select(sa.func.current_schema())).scalar()
     return key_of("goodpix", what, str(schema))

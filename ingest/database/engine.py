@@ -1,4 +1,4 @@
-"""Connections that write into a database, SQLite or Postgres."""
+"""Connections for writing to SQLite and Postgres databases."""
 
 import logging
 import sqlite3
@@ -13,7 +13,7 @@ __all__ = ["finish_writing", "guide_planner", "network_filesystem", "writer"]
 
 logger = logging.getLogger(__name__)
 
-# Bytes; of a new database. An epoch's row is 2.7 kB, of which SQLite's own 4096 would hold one and waste the rest.
+# Bytes, for a new database. An epoch's row is 2.7 kB; SQLite's default of 4096 would hold one and waste the rest.
 _PAGE_SIZE = 16_384
 _NETWORK = {
     "nfs",
@@ -30,9 +30,9 @@ _NETWORK = {
     "9p",
 }
 
-# What SQLite's planner is told, by table and index: the rows of a whole survey, then the rows that agree in the
-# index's first column, in its first two, and so on (https://www.sqlite.org/fileformat2.html#stat1tab). ANALYZE would
-# count the first tile, and the plans that suit one would stay those for ten thousand.
+# Statistics for SQLite's planner, by table and index: the rows of a whole survey, then the average number of rows with
+# equal first column of the index, equal first two, and so on (https://www.sqlite.org/fileformat2.html#stat1tab).
+# ANALYZE would count the first tile, and plans that suit one tile would remain in use for ten thousand.
 _ROWS = {
     ("epoch", "sqlite_autoindex_epoch_1"): "8000000 800 160 7 1",
     ("epoch", "ix_epoch_ccd"): "8000000 1600000 110 2",
@@ -57,7 +57,7 @@ _ROWS = {
 
 
 def writer(url: sa.URL) -> sa.Engine:
-    """Return an engine for a process that writes."""
+    """Return an engine for writing."""
     path = sqlite_path(url)
     if path is None:
         return server_engine(url)
@@ -70,7 +70,7 @@ def writer(url: sa.URL) -> sa.Engine:
     wal = network is None
 
     def prepare(connection: sqlite3.Connection, _record: object) -> None:
-        # sqlite3 would begin transactions itself, and late: before INSERT but not before CREATE TABLE
+        # sqlite3 would begin transactions itself, but too late: before INSERT and not before CREATE TABLE
         connection.isolation_level = None
         set_busy_timeout(connection)
         connection.execute("PRAGMA foreign_keys = ON")
@@ -85,34 +85,34 @@ def writer(url: sa.URL) -> sa.Engine:
 
 
 def guide_planner(connection: sa.Connection) -> None:
-    """Tell SQLite how large a catalogue's tables become; Postgres counts by itself."""
+    """Tell SQLite's planner how large a catalogue's tables become; Postgres counts rows itself."""
     if connection.dialect.name != "sqlite":
         return
     connection.exec_driver_sql("ANALYZE sqlite_schema")
     connection.exec_driver_sql("DELETE FROM sqlite_stat1")
     rows = [(table, index, numbers) for (table, index), numbers in _ROWS.items()]
     connection.exec_driver_sql("INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES (?, ?, ?)", rows)
-    # this connection plans by it, too, which may be that of the first ingest
+    # so that this connection, possibly that of the first ingest, uses the statistics too
     connection.exec_driver_sql("ANALYZE sqlite_schema")
 
 
 def finish_writing(engine: sa.Engine, url: sa.URL) -> None:
-    """Leave a SQLite database as one plain file, which a colleague can read in a folder not theirs."""
+    """Leave a SQLite database as one plain file, readable by colleagues who cannot write to its folder."""
     path = sqlite_path(url)
     engine.dispose()
     if path is None or not path.is_file():
         return
-    # where someone reads just now the log stays, which is slower for some readers and never wrong;
-    # a file that is no database has said so before
+    # while someone is reading the log stays, which slows some readers but is never wrong;
+    # a file that is not a database has raised an error before
     with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(path, timeout=5, isolation_level=None)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         connection.execute("PRAGMA journal_mode = DELETE").fetchall()
 
 
 def network_filesystem(folder: Path) -> str | None:
-    """Return the type of the network file system that holds a folder; None on a local one.
+    """Return the type of the network file system that holds a folder; None for a local one.
 
-    SQLite's write-ahead log needs shared memory, which such file systems do not have
+    SQLite's write-ahead log needs shared memory, which network file systems lack
     (https://www.sqlite.org/wal.html).
     """
     try:

@@ -1,4 +1,4 @@
-"""Locks on a catalogue, which end with their holder: a file beside SQLite's, advisory locks of Postgres.
+"""Locks on a catalogue that end with their holder: a file beside a SQLite database, advisory locks on Postgres.
 
 https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
 """
@@ -30,21 +30,21 @@ _UNSAID = "another process"
 
 @contextmanager
 def holding(path: Path, what: str) -> Iterator[None]:
-    """Hold a file as long as the block lasts; it says who does, and is gone afterwards.
+    """Hold a lock file for a block; it names its holder and is removed afterwards.
 
     Parameters
     ----------
     path : Path
-        The file.
+        The lock file.
     what : str
-        What it stands for, for a message.
+        Name of what it locks, for a message.
 
     Raises
     ------
     CatalogueBusyError
-        If another process holds it, or this one does already.
+        If another process, or this one, holds it already.
     CatalogueError
-        If there can be no such file.
+        If the file cannot be created or locked.
     """
     descriptor = _take(path, what)
     try:
@@ -53,18 +53,18 @@ def holding(path: Path, what: str) -> Iterator[None]:
             "host": platform.node(),
             "since": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        with suppress(OSError):  # a full disk holds locks, if not words
+        with suppress(OSError):  # locking works on a full disk, though writing does not
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, json.dumps(holder).encode(), 0)
         yield
     finally:
-        # while it is held, or the next one's would go
+        # removed while it is held, or this could remove the next holder's file
         path.unlink(missing_ok=True)
         os.close(descriptor)
 
 
 def _take(path: Path, what: str) -> int:
-    """Return the descriptor of the file, locked."""
+    """Lock the file and return its descriptor."""
     while True:
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -76,15 +76,15 @@ def _take(path: Path, what: str) -> int:
                 return descriptor
         except BlockingIOError:
             busy = CatalogueBusyError(
-                f"{what} is being written by {_holder(descriptor)}: one ingest at a time where the database is "
-                "SQLite: try again when it has ended"
+                f"{what} is being written by {_holder(descriptor)}: SQLite allows one ingest at a time, "
+                "try again when it has ended"
             )
             os.close(descriptor)
             raise busy from None
         except OSError as error:
             os.close(descriptor)
             raise CatalogueError(f"{what} cannot be written: {path} cannot be locked: {error.strerror}") from error
-        # its last holder has removed it meanwhile
+        # the last holder has removed the file meanwhile
         os.close(descriptor)
 
 
@@ -100,15 +100,15 @@ def _holder(descriptor: int) -> str:
         said = json.loads(os.pread(descriptor, 1000, 0))
         return f"process {said['process']} on {said['host']} since {said['since']}"
     except (OSError, ValueError, TypeError, KeyError):
-        return _UNSAID  # it has not said so yet
+        return _UNSAID  # it has not written its name yet
 
 
-# Seconds for which a transaction waits for a lock, and between two looks at it.
+# Seconds for which a transaction waits for a lock, and between two attempts.
 _PATIENCE = 30.0
 _PAUSE = 0.2
 
-# Kept by the server for this connection: it may be idle for as long as a tile takes, and if this machine is gone
-# without a word, the server notices within two minutes.
+# Server settings for this connection: it may be idle for as long as a tile takes, and if this machine vanishes, the
+# server notices within two minutes.
 _SETTINGS = {
     "idle_session_timeout": "0",
     "tcp_keepalives_idle": "60",
@@ -118,12 +118,12 @@ _SETTINGS = {
 
 
 def key_of(*parts: str) -> int:
-    """Return the number that Postgres knows a lock by: 64 bits, signed."""
+    """Return the number of a Postgres lock: 64 bits, signed."""
     return int.from_bytes(hashlib.sha256("\0".join(parts).encode()).digest()[:8], "big", signed=True)
 
 
 class LockSession:
-    """Locks that one connection holds, and takes again when the server has closed it.
+    """Locks held by one connection, and taken again after the server has closed it.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ class LockSession:
         self._held: dict[int, bool] = {}
 
     def try_lock(self, key: int, *, shared: bool = False) -> bool:
-        """Take a lock, unless another connection has it; with `shared`, unless another has it for itself."""
+        """Take a lock unless another connection holds it; a shared lock, unless another holds it exclusively."""
         if key in self._held:
             return True
         taken = self._retry(lambda: _try(self._connected(), key, shared=shared))
@@ -148,7 +148,7 @@ class LockSession:
         return taken
 
     def unlock(self, key: int) -> None:
-        """Let go of a lock."""
+        """Release a lock."""
         shared = self._held.pop(key, None)
         if shared is None or self._connection is None:
             return
@@ -158,31 +158,31 @@ class LockSession:
         except sa.exc.DBAPIError as error:
             if not error.connection_invalidated:
                 raise
-            # it is gone with the connection
+            # the lock ended with the connection
 
     def holders(self, key: int) -> str:
-        """Return who has a lock, for a message."""
+        """Return who holds a lock, for a message."""
         return self._retry(lambda: _holders(self._connected(), key))
 
     def close(self) -> None:
-        """Let go of every lock."""
+        """Release all locks."""
         if self._connection is None:
             return
         try:
             if not self._connection.invalidated:
-                # a server notices only after a while that a connection has ended, and others would wait until then
+                # the server notices the end of a connection only after a while, and others would wait until then
                 self._connection.execute(sa.select(sa.func.pg_advisory_unlock_all()))
         except sa.exc.DBAPIError as error:
             if not error.connection_invalidated:
                 raise
-            # they are gone with the connection
+            # the locks ended with the connection
         finally:
-            # back in the pool it would keep its settings, and its locks if they could not be let go of
+            # back in the pool it would keep its settings, and any locks that could not be released
             self._connection.invalidate()
             self._connection.close()
 
     def _connected(self) -> sa.Connection:
-        """Return the connection; a new one has the locks of the last one that are still to be had."""
+        """Return the connection; a new one takes the locks of the last one that are still available."""
         if self._connection is not None and not self._connection.invalidated:
             return self._connection
         if self._connection is not None:
@@ -194,7 +194,9 @@ class LockSession:
             connection.execute(settings, [{"name": name, "value": value} for name, value in _SETTINGS.items()])
             for key, shared in list(self._held.items()):
                 if not _try(connection, key, shared=shared):
-                    logger.warning("a claim was lost with its connection, and is %s's now", _holders(connection, key))
+                    logger.warning(
+                        "a claim was lost with its connection and is now held by %s", _holders(connection, key)
+                    )
                     del self._held[key]
         except BaseException:
             connection.close()
@@ -204,12 +206,12 @@ class LockSession:
 
 
 def lock_transaction(connection: sa.Connection, key: int, what: str) -> None:
-    """Have a lock for oneself until the transaction ends, after all who share it are done.
+    """Take an exclusive lock until the transaction ends, after waiting for those who share it.
 
     Raises
     ------
     CatalogueBusyError
-        If others still have it after a while; names them.
+        If others still hold it after a while; the message names them.
     """
     until = time.monotonic() + _PATIENCE
     lock = sa.select(sa.func.pg_try_advisory_xact_lock(key))
@@ -226,7 +228,7 @@ def _try(connection: sa.Connection, key: int, *, shared: bool) -> bool:
     return bool(connection.execute(sa.select(lock(key))).scalar_one())
 
 
-# A lock of 64 bits is shown as two halves, without a sign, and objsubid 1.
+# pg_locks shows a lock of 64 bits as two unsigned halves with objsubid 1.
 _HOLDERS = sa.text(
     "SELECT DISTINCT coalesce(nullif(application_name, ''), 'server process ' || pid) "
     "FROM pg_locks JOIN pg_stat_activity USING (pid) "

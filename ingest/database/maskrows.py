@@ -1,4 +1,4 @@
-"""The rows of masks, as they are written into the database."""
+"""Mask rows as written to the database."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -21,24 +21,24 @@ def insert_masks(
     bit_names: BitNames,
     run_ids: Mapping[str, int | None] | None = None,
 ) -> None:
-    """Insert the rows of masks of one tile and band, with what hangs on them.
+    """Insert the mask rows of one tile and band, with their bit counts and footprints.
 
     Parameters
     ----------
     connection : Connection
         In a transaction.
     masks : iterable of (MaskRow, int)
-        Rows and their row groups; the coadd's is among them, or in the database.
+        Rows and their row groups; the coadd's row is included, or in the database already.
     of_file : dict
         ``mask_file`` and ``generation`` of the coadd's row.
     bit_names : BitNames
-        The catalogue's.
+        Bit names of the catalogue.
     run_ids : mapping, optional
-        Runs that made them, by name of the mask.
+        Runs that made the masks, by name of the mask.
     """
     numbered: list[tuple[MaskRow, int]] = []
     every = list(masks)
-    # an epoch's row refers to the coadd's
+    # epoch rows refer to the coadd's row
     for kind in ("coadd", "epoch"):
         table, owner = table_of(kind), owner_of(kind)
         of_kind = [(row, row_group) for row, row_group in every if row.key.kind == kind]
@@ -56,7 +56,7 @@ def insert_masks(
 
 
 def insert_belongings(connection: sa.Connection, rows: Iterable[tuple[MaskRow, int]], bit_names: BitNames) -> None:
-    """Insert the counts of mask bits and the footprints of rows with these numbers."""
+    """Insert the bit counts and footprints of rows with the given numbers."""
     bits, touched = [], []
     for row, number in rows:
         owners = {owner_of(kind): number if kind == row.key.kind else None for kind in ("coadd", "epoch")}
@@ -69,17 +69,17 @@ def insert_belongings(connection: sa.Connection, rows: Iterable[tuple[MaskRow, i
 
 
 def table_of(kind: str) -> sa.Table:
-    """Return the table of the rows of a kind of mask."""
+    """Return the table for a kind of mask."""
     return tables.epoch if kind == "epoch" else tables.coadd
 
 
 def owner_of(kind: str) -> str:
-    """Return the column that numbers the rows of a kind of mask, here and in what hangs on them."""
+    """Return the column that numbers the rows of a kind of mask, in their table and in those that refer to it."""
     return f"{table_of(kind).name}_id"
 
 
 def mask_values(row: MaskRow, row_group: int) -> dict[str, Any]:
-    """Return the columns of the row that a mask has in the database, but for those of its ingest."""
+    """Return the database columns of a mask's row, except those set by its ingest."""
     key = {"tilename": row.key.tilename, "band": row.key.band, "nx": row.nx, "ny": row.ny}
     if row.key.kind == "epoch":
         key |= {"expnum": row.key.expnum, "ccdnum": row.key.ccdnum}
@@ -87,5 +87,5 @@ def mask_values(row: MaskRow, row_group: int) -> dict[str, Any]:
 
 
 def bit_rows(row: MaskRow, bit_names: BitNames) -> dict[tuple[str, int], tuple[str, int]]:
-    """Return name and pixels of each mask bit that occurs, by plane and bit."""
+    """Return the name and pixel count of each mask bit that occurs, by plane and bit."""
     return {(plane, bit): (bit_names.name(plane, bit), n) for plane, of in row.bits.items() for bit, n in of.items()}

@@ -1,4 +1,4 @@
-"""Migrations: the tables of a catalogue brought from one revision to another."""
+"""Migrations of a catalogue's tables from one revision to another."""
 
 import os
 from collections.abc import Callable
@@ -17,14 +17,14 @@ __all__ = ["migrate", "upgrade"]
 
 
 def migrate(connection: sa.Connection, revision: str = REVISION) -> None:
-    """Bring the tables to a revision, later or earlier; the views are there again at the newest.
+    """Migrate the tables to a later or earlier revision; the views are recreated at the newest.
 
     Parameters
     ----------
     connection : Connection
-        In a transaction; see `goodpix.ingest.database.claims` for who else may be at work.
+        In a transaction; see `goodpix.ingest.database.claims` for excluding other writers.
     revision : str
-        Which; ``base`` is before the first.
+        The target; ``base`` is before the first.
     """
     import alembic.command  # slow, and rarely needed
     import alembic.config
@@ -35,7 +35,7 @@ def migrate(connection: sa.Connection, revision: str = REVISION) -> None:
     config.attributes["connection"] = connection
     now = alembic.runtime.migration.MigrationContext.configure(connection).get_current_revision() or ""
     drop_views(connection)
-    # revisions are numbered, and before the first there is none
+    # revisions are numbered; before the first there is none
     if (revision if revision != "base" else "") < now:
         alembic.command.downgrade(config, revision)
     else:
@@ -46,31 +46,31 @@ def migrate(connection: sa.Connection, revision: str = REVISION) -> None:
 
 
 def upgrade(url: str | os.PathLike[str], before: Callable[[str], object] | None = None) -> bool:
-    """Bring the tables of a catalogue to the newest revision, all or nothing; its masks stay as they are.
+    """Upgrade a catalogue's tables to the newest revision, all or nothing; its masks do not change.
 
-    Views that are lost are made again.
+    Lost views are recreated.
 
     Parameters
     ----------
     url : str or path
         The database.
     before : callable, optional
-        Called with the revision that the tables have, before anything changes and while no one else can
-        write; not called where there is nothing to do.
+        Called with the present revision before anything changes, while no one else can write; not called if
+        there is nothing to do.
 
     Returns
     -------
     bool
-        False when the tables were new already; views hold no data, and do not count.
+        False if the tables were up to date; views hold no data and do not count.
 
     Raises
     ------
     CatalogueBusyError
-        If somebody else is writing into it.
+        If another process is writing to the catalogue.
     CatalogueError
         If there is no catalogue at the URL.
     CatalogueVersionError
-        If it is of a version that this software does not know.
+        If this software does not know the catalogue's version.
     """
     with open_for_reading(url) as database, database.engine.connect() as connection:
         if recorded_revision(connection) == REVISION and all(map(sa.inspect(connection).has_table, VIEWS)):
@@ -79,7 +79,7 @@ def upgrade(url: str | os.PathLike[str], before: Callable[[str], object] | None 
     with sole_writer(parsed), engine_to_write(parsed) as engine, engine.begin() as connection:
         lock_catalogue(connection, parsed)
         revision = str(recorded_revision(connection))
-        if revision == REVISION:  # by someone else, since; or views are lost
+        if revision == REVISION:  # upgraded by someone else meanwhile, or only views were lost
             drop_views(connection)
             create_views(connection)
             return False

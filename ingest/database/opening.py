@@ -1,4 +1,4 @@
-"""The database of a catalogue, created or opened for writing."""
+"""Catalogue databases, created or opened for writing."""
 
 import os
 import uuid
@@ -40,7 +40,7 @@ class WritableDatabase(Database):
     Parameters
     ----------
     claims : Claims
-        What this process has claimed of it.
+        Claims of this process.
     retry : Retry
         Waits for its server.
     """
@@ -58,16 +58,16 @@ def open_for_writing(
     wcs_source: str,
     bit_names: BitNames = DES_Y6,
 ) -> Iterator[WritableDatabase]:
-    """Open a catalogue for an ingest, or create it where there is none.
+    """Open a catalogue for an ingest, creating it if there is none.
 
     Parameters
     ----------
     url : str or path
         The database.
     masks : str or path, optional
-        Masks root: a folder or a URL. By default what the catalogue remembers, else ``goodpix-masks``.
+        Masks root: a folder or a URL. By default that of the catalogue, for a new one ``goodpix-masks``.
     campaign, wcs_source : str
-        What the inputs are; must be what the catalogue was made for.
+        Processing campaign and WCS source of the inputs; must be those of the catalogue.
     bit_names : BitNames
         Names of the mask bits, for a new catalogue.
 
@@ -76,11 +76,11 @@ def open_for_writing(
     AmbiguousInputError
         If campaign, wcs_source or masks root are not those of the catalogue.
     CatalogueBusyError
-        If another process writes into it and it is in SQLite, or is rebuilt or upgraded.
+        If another process is writing to it on SQLite, or is rebuilding or upgrading it.
     CatalogueError
         If the database cannot be opened, or the masks root belongs to another catalogue.
     CatalogueVersionError
-        If it is of another version than this software writes.
+        If this software does not write the catalogue's version.
     """
     parsed = parse_url(url)
     given = MasksRoot.of(masks) if masks else None
@@ -111,7 +111,7 @@ def open_for_writing(
 
 @contextmanager
 def engine_to_write(url: sa.URL) -> Iterator[sa.Engine]:
-    """Give connections that may write, to a database that may be anything; what is wrong with it is one of our errors.
+    """Provide connections for writing to any database, with its errors as `CatalogueError`.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def engine_to_write(url: sa.URL) -> Iterator[sa.Engine]:
 def _create(
     engine: sa.Engine, url: sa.URL, root: MasksRoot, campaign: str, wcs_source: str, bit_names: BitNames
 ) -> None:
-    """Make an empty catalogue, in one transaction, unless somebody else has done so meanwhile."""
+    """Create an empty catalogue in one transaction, unless someone else has done so meanwhile."""
     with engine.begin() as connection:
         lock_creation(connection, url)
         if sa.inspect(connection).get_table_names():
@@ -146,7 +146,7 @@ def _create(
 
 
 def create_tables(connection: sa.Connection, identity: Identity) -> None:
-    """Make the tables of an empty catalogue, and say what it is: what the migrations come to, without Alembic."""
+    """Create the tables of an empty catalogue with its identity, as the migrations would but without Alembic."""
     metadata.create_all(connection)
     connection.execute(sa.text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
     connection.execute(sa.text("INSERT INTO alembic_version VALUES (:revision)"), {"revision": REVISION})

@@ -1,4 +1,4 @@
-"""A new database in the place of an old one, all or nothing."""
+"""Replacement of a catalogue's database, all or nothing."""
 
 import os
 import sqlite3
@@ -22,20 +22,20 @@ from .opening import create_tables
 __all__ = ["PATIENCE", "new_database"]
 
 PATIENCE = 30.0
-"""Seconds to wait for those who use the old database."""
+"""Seconds to wait for users of the old database."""
 
 Begin = Callable[[], AbstractContextManager[sa.Connection]]
 
-# What SQLite keeps beside a database; of the old one, they would be taken for the new one's.
+# Files that SQLite keeps beside a database; those of the old one would be taken for the new one's.
 _BESIDE = ("-wal", "-shm", "-journal")
 
 
 @contextmanager
 def new_database(url: sa.URL, identity: Identity) -> Iterator[Begin]:
-    """Give a way to a database without rows, which takes the place of the one at a URL when the block is left in peace.
+    """Provide a database without rows, which replaces the one at a URL if the block succeeds.
 
-    On SQLite it is a file beside; on Postgres the tables are emptied and filled in one transaction, so that
-    readers wait or see the old rows, and rights that others have stay.
+    On SQLite it is a separate file; on Postgres the tables are emptied and filled in one transaction, so that
+    readers wait or see the old rows, and privileges are kept.
 
     Parameters
     ----------
@@ -47,12 +47,12 @@ def new_database(url: sa.URL, identity: Identity) -> Iterator[Begin]:
     Yields
     ------
     callable
-        Begins a block in which rows are written, as ``Engine.begin`` does.
+        Begins a block for writing rows, like ``Engine.begin``.
 
     Raises
     ------
     CatalogueError
-        If the new database cannot be written, or someone is using the old one.
+        If the new database cannot be written, or the old one is in use.
     """
     path = sqlite_path(url)
     try:
@@ -71,7 +71,7 @@ def new_database(url: sa.URL, identity: Identity) -> Iterator[Begin]:
 
 @contextmanager
 def _beside(path: Path, identity: Identity) -> Iterator[Begin]:
-    """Give a database in a file of its own, and rename that at the end."""
+    """Provide a database in a separate file, which is renamed at the end."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
     os.close(descriptor)
     temporary = Path(name)
@@ -92,7 +92,7 @@ def _beside(path: Path, identity: Identity) -> Iterator[Begin]:
 
 @contextmanager
 def _nobody_else(path: Path) -> Iterator[None]:
-    """Keep others from an old database while it is replaced, and nothing of it beside the new one."""
+    """Keep others from an old database while it is replaced, and remove the files beside it."""
     if not path.exists():
         for each in _companions(path):
             each.unlink(missing_ok=True)
@@ -100,13 +100,13 @@ def _nobody_else(path: Path) -> Iterator[None]:
         return
     with closing(sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)) as old:
         try:
-            # all that was committed goes into the file, the log with it away
+            # moves all that was committed into the file and removes the log
             old.execute("PRAGMA journal_mode = DELETE").fetchall()
             old.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
-            raise CatalogueError(f"{path} is in use: {error}: end what uses it, then try again") from error
+            raise CatalogueError(f"{path} is in use ({error}): close what uses it, then try again") from error
         except sqlite3.DatabaseError:
-            # not a database, or damaged: nothing beside it can be of use to the new one
+            # not a database, or damaged: the files beside it are of no use to the new one
             for each in _companions(path):
                 each.unlink(missing_ok=True)
         yield
@@ -120,13 +120,13 @@ def _companions(path: Path) -> list[Path]:
 
 @contextmanager
 def _in_one_transaction(url: sa.URL, identity: Identity) -> Iterator[Begin]:
-    """Give a way to one transaction, in which the old rows are gone."""
+    """Provide one transaction in which the old rows are deleted."""
     engine = writer(url)
     try:
         with engine.connect() as connection:
             old = sa.inspect(connection).has_table(catalogue.name)
         if old:
-            # tables that stay keep the rights that others have to them
+            # keeping the tables keeps the privileges of other users
             upgrade(url.render_as_string(hide_password=False))
         with engine.begin() as connection:
             lock_catalogue(connection, url)

@@ -1,4 +1,4 @@
-"""Retries of what failed because a database server was away for a while."""
+"""Retries after a database server was unavailable for a while."""
 
 import logging
 import sqlite3
@@ -16,7 +16,7 @@ __all__ = ["PATIENCE", "Retry"]
 logger = logging.getLogger(__name__)
 
 PATIENCE = 60.0
-"""Seconds in which a server that is started again, or replaced by its stand-by, should answer."""
+"""Seconds within which a restarted server, or its standby, should answer."""
 
 _LONGEST_PAUSE = 2.0
 
@@ -24,24 +24,24 @@ Result = TypeVar("Result")
 
 
 class Retry:
-    """Does again what failed because the server was away; no more once it has waited in vain, or was interrupted.
+    """Repeats work that failed because the server was away, until it has waited in vain or was interrupted.
 
     Parameters
     ----------
     database : str
-        Its URL, as it may be shown.
+        URL of the database, safe to show.
     """
 
     def __init__(self, database: str) -> None:
         self._database, self._worn_out = database, False
 
     def __call__(self, attempt: Callable[[], Result]) -> Result:
-        """Return what an attempt gives that the server has answered.
+        """Return the result of the first attempt that the server answers.
 
         Parameters
         ----------
         attempt : callable
-            Whole transactions: what a lost connection has left undone, it does from the start.
+            Runs whole transactions, and starts again from the beginning after a lost connection.
 
         Raises
         ------
@@ -49,7 +49,7 @@ class Retry:
             If the server stays away for longer than `PATIENCE`.
         """
         until = time.monotonic() + PATIENCE
-        pause = 0.0  # a connection that was merely closed while it was idle
+        pause = 0.0  # the connection may merely have been closed while idle
         while True:
             try:
                 return attempt()
@@ -59,8 +59,8 @@ class Retry:
                 if self._worn_out or time.monotonic() + pause > until:
                     self._worn_out = True
                     raise CatalogueError(
-                        f"the database {self._database} does not answer any more ({driver_text(error)}): what is "
-                        "stored is kept, and the same command goes on with the rest"
+                        f"the database {self._database} no longer answers ({driver_text(error)}): stored data are "
+                        "kept, and the same command resumes with the rest"
                     ) from error
                 if pause:
                     logger.warning(
@@ -73,13 +73,13 @@ class Retry:
         try:
             time.sleep(pause)
         except BaseException:
-            # who stops a command does not want to wait for what it stores last
+            # whoever stops a command does not want to wait for its last commit
             self._worn_out = True
             raise
 
 
 def _is_away(error: sa.exc.DBAPIError) -> bool:
-    """Tell whether a connection was lost or could not be made, from what the server says to a statement."""
+    """Tell whether a connection was lost or could not be made, as opposed to an error in a statement."""
     if isinstance(error.orig, sqlite3.Error):
         return False
     return error.connection_invalidated or error.statement is None

@@ -1,6 +1,6 @@
-"""The upkeep of the summary tables.
+"""Maintenance of the summary tables.
 
-Whoever changes epochs has the rows above them made again, in the same transaction.
+Every change of epochs recomputes the rows that depend on them, in the same transaction.
 """
 
 import statistics
@@ -14,20 +14,20 @@ from ...schema.tables import catalogue, ccd_image, ccd_median, ccd_night
 
 __all__ = ["fill_summaries", "lock_summaries", "refresh_summaries"]
 
-# Keys in one statement; each is up to four of SQLite's 32,766 values.
+# Keys in one statement; each takes up to four of SQLite's 32,766 parameters.
 _AT_A_TIME = 1000
 
 Keys = Collection[tuple[Any, ...]]
 
 
 def lock_summaries(connection: sa.Connection) -> None:
-    """Wait until no other writer is at work: two at a time would each miss the other's tiles of a CCD image."""
-    # SQLite has no FOR UPDATE, which SQLAlchemy leaves out there, and no two writers
+    """Wait until no other writer is at work; two at once would each miss the other's tiles of a CCD image."""
+    # SQLite has one writer at a time and no FOR UPDATE, which SQLAlchemy omits there
     connection.execute(sa.select(catalogue.c.catalogue_id).with_for_update())
 
 
 def fill_summaries(connection: sa.Connection) -> None:
-    """Make every summary from scratch."""
+    """Compute every summary from scratch."""
     for each in SUMMARIES:
         _fill(each, connection)
     connection.execute(ccd_median.delete())
@@ -39,16 +39,16 @@ def fill_summaries(connection: sa.Connection) -> None:
 def refresh_summaries(
     connection: sa.Connection, tilename: str, band: str, ccd_images: Collection[tuple[int, int]]
 ) -> None:
-    """Make the summaries true again after the epochs of a tile and band were replaced.
+    """Update the summaries after the epochs of a tile and band were replaced.
 
     Parameters
     ----------
     connection : Connection
         In the transaction that replaced them, after `lock_summaries`.
     tilename, band : str
-        Which.
+        The tile and band.
     ccd_images : collection of (expnum, ccdnum)
-        The epochs that were there before, and those that are there now.
+        The epochs from before and after the replacement.
     """
     for each in (TILES, RUNS):
         _refresh(each, connection, band, ["tilename"], [(tilename,)])
@@ -62,7 +62,7 @@ def refresh_summaries(
 
 
 def _nights_of(connection: sa.Connection, band: str, ccd_images: Keys) -> set[tuple[Any, ...]]:
-    """Return ccdnum and night, which may be null, of those of some CCD images that are there."""
+    """Return ccdnum and night, which may be null, of those of the CCD images that exist."""
     query = sa.select(ccd_image.c.ccdnum, ccd_image.c.nite).distinct()
     found: set[tuple[Any, ...]] = set()
     for some in _parts(ccd_images):
@@ -72,7 +72,7 @@ def _nights_of(connection: sa.Connection, band: str, ccd_images: Keys) -> set[tu
 
 
 def _refresh_medians(connection: sa.Connection, band: str, ccdnums: Keys) -> None:
-    """Make the medians of some CCDs again; SQL has no median that both databases know."""
+    """Recompute the medians of some CCDs; SQLite and Postgres share no SQL median."""
     for some in _parts(ccdnums):
         connection.execute(ccd_median.delete().where(_among(ccd_median, band, ["ccdnum"], some)))
         counted = (
@@ -94,7 +94,7 @@ def _refresh_medians(connection: sa.Connection, band: str, ccdnums: Keys) -> Non
 
 
 def _median(connection: sa.Connection, band: str, ccdnum: int, n: int) -> float:
-    """Return the median of the n fractions of a CCD, which an index holds in order."""
+    """Return the median of the n fractions of a CCD, read in order from an index."""
     fraction = ccd_image.c.fraction_good_se
     query = sa.select(fraction).where(ccd_image.c.band == band, ccd_image.c.ccdnum == ccdnum).order_by(fraction)
     middle = connection.execute(query.limit(2 - n % 2).offset((n - 1) // 2)).scalars().all()
@@ -102,13 +102,13 @@ def _median(connection: sa.Connection, band: str, ccdnum: int, n: int) -> float:
 
 
 def _among(table: sa.Table, band: str, names: Sequence[str], keys: Keys) -> sa.ColumnElement[bool]:
-    """Return the condition that a row is of a band, and its columns of these names have one of these values."""
+    """Return the condition that a row is in a band and its named columns match one of the keys."""
     columns = [table.c[name] for name in names]
-    # no null is IN a list
+    # IN never matches a null
     known = [key for key in keys if None not in key]
     terms = [sa.and_(*(c.is_not_distinct_from(v) for c, v in zip(columns, k, strict=True))) for k in keys if None in k]
     if known:
-        # the columns one by one as well, for SQLite looks no pairs up in an index
+        # each column separately as well, since SQLite does not look up pairs in an index
         each_in = [c.in_(sorted({key[k] for key in known})) for k, c in enumerate(columns)] if len(columns) > 1 else []
         terms.append(sa.and_(sa.tuple_(*columns).in_(known), *each_in))
     return sa.and_(table.c.band == band, sa.or_(*terms))
@@ -121,13 +121,13 @@ def _parts(keys: Keys) -> Iterator[list[tuple[Any, ...]]]:
 
 
 def _fill(summary: Summary, connection: sa.Connection) -> None:
-    """Make every row again."""
+    """Recompute every row."""
     connection.execute(summary.table.delete())
     connection.execute(summary.table.insert().from_select(summary.table.c.keys(), summary.query()))
 
 
 def _refresh(summary: Summary, connection: sa.Connection, band: str, names: Sequence[str], keys: Keys) -> None:
-    """Make the rows of a band again whose columns of these names have one of these values."""
+    """Recompute the rows of a band whose named columns match one of the keys."""
     for some in _parts(keys):
         connection.execute(summary.table.delete().where(_among(summary.table, band, names, some)))
         query = summary.query(_among(summary.source, band, names, some))

@@ -1,4 +1,4 @@
-"""The one writer: loads receipts into the database, each in one transaction."""
+"""The database writer, which loads each receipt in one transaction."""
 
 import json
 import logging
@@ -32,7 +32,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class KnownTile:
-    """What a catalogue has of a tile and band; see `goodpix.ingest.plan.TileTask`."""
+    """The masks of a tile and band in a catalogue; see `goodpix.ingest.plan.TileTask`."""
 
     generation: int = 0
     mask_file: str | None = None
@@ -41,14 +41,14 @@ class KnownTile:
 
 
 class Writer:
-    """Loads receipts into one catalogue, and says what the catalogue has.
+    """Loads receipts into one catalogue, and looks up its content.
 
     Parameters
     ----------
     database : WritableDatabase
         The catalogue.
     arguments : mapping
-        What the run was asked for, recorded with it.
+        Arguments of the run, recorded with it.
     """
 
     def __init__(self, database: WritableDatabase, arguments: Mapping[str, object]) -> None:
@@ -65,30 +65,30 @@ class Writer:
             self.run_id = int(connection.execute(numbered, values).scalar_one())
 
     def known(self, info: TileInfo) -> KnownTile:
-        """Return what the catalogue has of a tile and band."""
+        """Return the catalogue's masks of a tile and band."""
         return self._transact(lambda connection: _known(connection, info))
 
     def generations(self) -> dict[tuple[str, str], int]:
-        """Return the generation of each tile and band that the catalogue has."""
+        """Return the generation of each tile and band in the catalogue."""
         coadd = tables.coadd.c
         query = sa.select(coadd.tilename, coadd.band, coadd.generation)
         rows = self._transact(lambda connection: connection.execute(query).all())
         return {(row.tilename, row.band): row.generation for row in rows}
 
     def failed(self, info_path: str) -> dict[str, str | None]:
-        """Return the fingerprints of what failed of an info file, by failure key."""
+        """Return the fingerprints of an info file's failed inputs, by failure key."""
         failure = tables.failure.c
         query = sa.select(failure.failure_key, failure.fingerprint).where(failure.path == info_path)
         rows = self._transact(lambda connection: connection.execute(query).all())
         return {row.failure_key: row.fingerprint for row in rows}
 
     def commit(self, receipt: Receipt) -> bool:
-        """Load one receipt, all or nothing: afterwards readers see the new masks.
+        """Load one receipt, all or nothing; afterwards readers see the new masks.
 
         Returns
         -------
         bool
-            False, and nothing is changed, if another process has stored the tile since the receipt's job began.
+            False, with nothing changed, if another process has stored the tile since the receipt's job began.
         """
         return self._transact(lambda connection: self._store(connection, receipt))
 
@@ -113,10 +113,10 @@ class Writer:
         except CatalogueError as error:
             if outcome != "interrupted":
                 raise
-            logger.warning("how the run ended cannot be recorded: %s", error)
+            logger.warning("the outcome of the run cannot be recorded: %s", error)
 
     def _transact(self, work: Callable[[sa.Connection], Result]) -> Result:
-        """Do something in one transaction, and again in another if the server was away."""
+        """Do work in one transaction, and again in another if the server was away."""
 
         def attempt() -> Result:
             with self._engine.begin() as connection:
@@ -125,13 +125,13 @@ class Writer:
         return self._retry(attempt)
 
     def _store(self, connection: sa.Connection, receipt: Receipt) -> bool:
-        """Load one receipt, unless what it was made from is not the newest any more."""
+        """Load one receipt, unless the tile has a newer generation than it was made from."""
         if receipt.mask_file is not None:
             lock_summaries(connection)
         if receipt.whole:
             generation, mask_file = _generation(connection, receipt)
             if mask_file is not None and mask_file == receipt.mask_file:
-                return True  # the server was lost after it had stored this, before it could say so
+                return True  # the server was lost after storing this, before it could confirm
             if generation != receipt.generation - (receipt.mask_file is not None):
                 return False
         if receipt.mask_file is not None:
@@ -141,7 +141,7 @@ class Writer:
         return True
 
     def _replace_rows(self, connection: sa.Connection, receipt: Receipt) -> None:
-        """Put the rows of a new mask file in the place of the last one's; the summaries follow."""
+        """Replace a tile's rows by those of its new mask file, and update the summaries."""
         coadd, epoch = tables.coadd.c, tables.epoch.c
         of_tile = sa.and_(epoch.tilename == receipt.tilename, epoch.band == receipt.band)
         of_coadd = sa.and_(coadd.tilename == receipt.tilename, coadd.band == receipt.band)
@@ -185,7 +185,7 @@ def _known(connection: sa.Connection, info: TileInfo) -> KnownTile:
 
 
 def _generation(connection: sa.Connection, receipt: Receipt) -> tuple[int, str | None]:
-    """Return generation and mask file of a receipt's tile as they are now; 0 and None where it has none."""
+    """Return the current generation and mask file of a receipt's tile; 0 and None if it has none."""
     coadd = tables.coadd.c
     query = sa.select(coadd.generation, coadd.mask_file).where(
         coadd.tilename == receipt.tilename, coadd.band == receipt.band
@@ -195,7 +195,7 @@ def _generation(connection: sa.Connection, receipt: Receipt) -> tuple[int, str |
 
 
 def _forget_failures(connection: sa.Connection, receipt: Receipt) -> None:
-    """Remove what failed of a tile before, but for what was not tried again or has failed now."""
+    """Remove a tile's earlier failures, except those not tried again or failed again."""
     failure = tables.failure.c
     # the info file could be read, or there would be no receipt
     gone: sa.ColumnElement[bool] = failure.failure_key == f"{receipt.info_path}#info"
@@ -207,14 +207,14 @@ def _forget_failures(connection: sa.Connection, receipt: Receipt) -> None:
 
 
 def record_failures(connection: sa.Connection, failures: Iterable[Failure]) -> None:
-    """Write what failed into the database; an attempt more where it has failed before.
+    """Write failures to the database, adding to the attempts of earlier ones.
 
     Parameters
     ----------
     connection : Connection
         In a transaction.
     failures : iterable of Failure
-        What failed.
+        The failures.
     """
     rows = []
     for each in failures:

@@ -215,7 +215,7 @@ def test_server_that_stays_away_ends_the_run_with_a_sentence(
     survey: Survey, own_server: Server, own_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retry, "PATIENCE", 0.3)
-    with pytest.raises(CatalogueError, match=r"does not answer any more \(.*\): what is stored is kept") as raised:
+    with pytest.raises(CatalogueError, match=r"no longer answers \(.*\): stored data are kept") as raised:
         survey.ingest(db=own_database, progress=after_the_first(own_server.stop))
     assert "\n" not in str(raised.value)
     own_server.start()
