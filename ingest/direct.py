@@ -7,6 +7,7 @@ shares only the reading of files.
 
 import itertools
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +18,11 @@ import sqlalchemy as sa
 
 from ..schema import tables
 from ..schema.bits import BIT_SHIFT, Criterion, fold_bmask
-from ..schema.database import open_for_reading
+from ..schema.database import open_for_reading, with_variables
 from ..schema.errors import MaskNotFoundError
 from ..schema.maskfile import MaskFile
 from ..schema.masks.rle import decode
-from ..schema.planes.files import Remembered, planes_of, read_remembered
+from ..schema.planes.files import files_of_row
 from ..schema.planes.reader import PlaneReader, read_scamp_head
 from ..schema.rows import MaskKey
 from ..schema.wcs.solution import Wcs, unit_vectors
@@ -95,7 +96,7 @@ def check_mask(db: str | os.PathLike[str], tilename: str, band: str, expnum: int
         with database.engine.connect() as connection:
             of_coadd = connection.execute(
                 sa.select(coadd).where(coadd.c.tilename == tilename, coadd.c.band == band)
-            ).one_or_none()
+            ).mappings()
             of_epoch = connection.execute(
                 sa.select(epoch).where(
                     epoch.c.tilename == tilename,
@@ -103,14 +104,15 @@ def check_mask(db: str | os.PathLike[str], tilename: str, band: str, expnum: int
                     epoch.c.expnum == expnum,
                     epoch.c.ccdnum == ccdnum,
                 )
-            ).one_or_none()
-            if of_coadd is None or of_epoch is None:
+            ).mappings()
+            rows = with_variables(connection, [*of_epoch, *of_coadd])
+            if len(rows) != 2:
                 raise MaskNotFoundError(f"the catalogue has no {key}")
-            remembered = read_remembered(connection)
-        file = MaskFile.open(database.root.path(of_coadd.mask_file))
-        stored = decode(file.runs(of_epoch.mask_row_group, key))
+        epoch_row, coadd_row = rows
+        file = MaskFile.open(database.root.path(coadd_row["mask_file"]))
+        stored = decode(file.runs(epoch_row["mask_row_group"], key))
         wcs_source = database.identity.wcs_source
-    return compare(stored, _read_side(of_epoch, wcs_source, remembered), _read_side(of_coadd, "image", remembered))
+    return compare(stored, _read_side(epoch_row, wcs_source), _read_side(coadd_row, "image"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,22 +124,22 @@ class Side:
     offset: float
 
 
-def _read_side(row: Any, wcs_source: str, remembered: Remembered) -> Side:
+def _read_side(row: Mapping[str, Any], wcs_source: str) -> Side:
     """Read the planes and the header of the image in a database row."""
-    planes = planes_of(row._mapping, remembered)
+    files = files_of_row(row)
     with PlaneReader() as reader:
-        header = reader.plane(*planes["image"]).header
+        header = reader.open(files["image"]).header
         if wcs_source == "scamp":
-            header = read_scamp_head(planes["head"][0])
-        weight, bmask = reader.plane(*planes["weight"]), reader.plane(*planes["bmask"])
-        seg = reader.plane(*planes["seg"]) if "seg" in planes else None
+            header = read_scamp_head(files["head"].place)
+        weight, bmask = reader.open(files["weight"]), reader.open(files["bmask"])
+        seg = reader.open(files["seg"]) if "seg" in files else None
         flags = np.empty(bmask.shape, np.int64)
         for y0 in range(0, bmask.shape[0], _BLOCK):  # whole planes of a coadd would take gigabytes
             rows = slice(y0, min(y0 + _BLOCK, bmask.shape[0]))
             bits = bmask.read(rows)
             objects = np.zeros_like(bits) if seg is None else seg.read(rows)
             flags[rows] = direct_flags(weight.read(rows), bits, objects)
-    return Side(flags, Wcs.from_header(header, row.image_path), row.position_offset)
+    return Side(flags, Wcs.from_header(header, row["image_path"]), row["position_offset"])
 
 
 def direct_flags(weight: npt.NDArray[Any], bmask: npt.NDArray[Any], seg: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from ..schema.errors import InfoFileError, UsageError
+from ..schema.planes.files import PlaneFile
 
 __all__ = ["EpochInfo", "ImageInfo", "TileInfo", "find_info_files", "read_info_file"]
 
@@ -44,6 +45,11 @@ class ImageInfo(BaseModel):
     image_flags: _Integer | None = None
     pfw_attempt_id: _Integer | None = None
     filename: _Text | None = None
+
+    def file(self, plane: str) -> PlaneFile | None:
+        """Return the place of a plane, or of the SCAMP header ``head``; None where the info file has none."""
+        path = getattr(self, f"{plane}_path", None)
+        return PlaneFile(path, getattr(self, f"{plane}_ext", 0)) if path else None
 
     @field_validator("magzp", "scale")
     @classmethod

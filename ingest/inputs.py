@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..schema.errors import AmbiguousInputError, InfoFileError, UsageError
-from ..schema.planes.reader import file_state, variables
+from ..schema.planes.files import file_state, variables
 from .infofile import TileInfo, campaign_of, find_info_files, read_info_file
 
 __all__ = ["BYTES_PER_WORKER", "Input", "check_inputs", "read_inputs", "used_variables", "worth_starting"]

@@ -3,9 +3,10 @@
 import json
 import os
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -13,7 +14,7 @@ from .bits import BitNames
 from .dialects import driver_text, reader, sqlite_path
 from .errors import CatalogueError, CatalogueVersionError, UsageError
 from .store.masksroot import FORMAT_VERSION, MasksRoot
-from .tables import catalogue, footprint
+from .tables import catalogue, footprint, ingest_run
 from .wcs.footprint import EVERY_CELL, NSIDE
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "root_of",
     "shown",
     "unusable",
+    "with_variables",
 ]
 
 # URL options whose values may be shown; the value of a misspelt option may be a secret.
@@ -253,6 +255,17 @@ def cells_of_footprints(connection: sa.Connection) -> "sa.ColumnElement[int]":
     if str(recorded_revision(connection)) < "0004":
         return sa.literal(EVERY_CELL, sa.BigInteger).label(footprint.c.cells.name)
     return footprint.c.cells
+
+
+def with_variables(connection: sa.Connection, rows: Sequence[sa.RowMapping]) -> list[dict[str, Any]]:
+    """Return rows of masks with ``variables``: the values that the environment variables of their paths had at ingest.
+
+    See `goodpix.schema.planes.files.files_of_row`.
+    """
+    run = ingest_run.c
+    query = sa.select(run.run_id, run.arguments).where(run.run_id.in_({row["run_id"] for row in rows}))
+    ingested = {run_id: json.loads(text or "{}").get("variables", {}) for run_id, text in connection.execute(query)}
+    return [{**row, "variables": ingested.get(row["run_id"], {})} for row in rows]
 
 
 def remembered_root(url: sa.URL, root: MasksRoot) -> str:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .planes.files import files_of_row
+
 __all__ = ["FINGERPRINTED", "MASK_RULE_VERSION", "fingerprint", "is_fingerprint"]
 
 MASK_RULE_VERSION = 1
@@ -30,7 +32,7 @@ def fingerprint(
     Parameters
     ----------
     files : mapping of str to object
-        What `goodpix.schema.planes.reader.file_state` says of each file, by its path as the info file has it.
+        What `goodpix.schema.planes.files.file_state` says of each file, by its path as the info file has it.
     values : mapping of str to object
         What the info file says of the image.
     options : mapping of str to object
@@ -72,11 +74,13 @@ def is_fingerprint(found: str, row: Mapping[str, Any], files: Mapping[str, objec
 
 def _values(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield what the info file may have said of an epoch, the most usual first."""
-    planes = json.loads(row["planes"])
+    files = files_of_row(row)
     values = {name: row[name] for name in _AS_GIVEN}
     for name in _PLANES:
-        values[f"{name}_path"], values[f"{name}_ext"] = planes.get(name, (None, _DEFAULT_EXT))
-    (values["head_path"],) = planes.get("head", (None,))
+        values[f"{name}_path"], values[f"{name}_ext"] = None, _DEFAULT_EXT
+        if name in files:
+            values[f"{name}_path"], values[f"{name}_ext"] = files[name].path, files[name].ext
+    values["head_path"] = files["head"].path if "head" in files else None
     absent = [name for name, value in values.items() if name.endswith("_path") and value is None]
     # one that the info file leaves out is a whole number
     offsets = (1, 1.0) if row["position_offset"] == 1 else (row["position_offset"],)

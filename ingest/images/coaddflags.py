@@ -165,8 +165,8 @@ def code_coadd(
             words, starts = coded
             flags = CoaddFlags(codes, _flags_of(words), (words & _UNIQUE) != 0, unique is not None)
             return CodedCoadd(flags, starts)
-    path, ext = planes.bmask
-    raise PlaneError(f"{path}[{ext}]: a coadd's bmask has too many different values: expected up to 65,000")
+    bmask = planes.bmask
+    raise PlaneError(f"{bmask.path}[{bmask.ext}]: a coadd's bmask has too many different values: expected up to 65,000")
 
 
 def _unite(parts: Iterable[_Coded], codes: SharedArray) -> tuple[npt.NDArray[np.uint32], Starts] | None:

@@ -13,7 +13,8 @@ from ...schema.columns import values_of
 from ...schema.counts import count
 from ...schema.errors import FitsFileError, GoodpixError
 from ...schema.masks.rle import Runs
-from ...schema.planes.reader import Plane, PlaneReader, check_weight, expand, read_scamp_head
+from ...schema.planes.files import expand
+from ...schema.planes.reader import Plane, PlaneReader, check_weight, read_scamp_head
 from ...schema.rows import EpochFacts, MaskKey, MaskRow, nonzero_bits
 from ...schema.wcs.footprint import footprint
 from ...schema.wcs.pixelmap import PixelMap, pixel_map

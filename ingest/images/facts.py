@@ -9,16 +9,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ...schema.errors import HeaderMismatchError, PlaneError
+from ...schema.planes.files import planes_column
 from ...schema.planes.reader import Plane
 from ...schema.rows import ImageFacts
 from ...schema.wcs.footprint import Footprint
 from ...schema.wcs.solution import Wcs
-from ..infofile import EpochInfo, ImageInfo
+from ..infofile import ImageInfo
 
 __all__ = ["ExposureFacts", "check_identity", "check_shapes", "exposure_facts", "image_facts"]
 
 Header = Mapping[str, Any]
 
+_PLANES = ("image", "weight", "bmask", "seg", "bkg", "head")
 
 # Hour UT at which the date of the observing night changes at Cerro Tololo, the site of DECam.
 _NIGHT_STARTS = 14
@@ -140,10 +142,9 @@ def image_facts(
     info: ImageInfo, wcs: Wcs, place: Footprint, *, fingerprint: str, quantization: str | None
 ) -> dict[str, Any]:
     """Return the values of `ImageFacts` by name."""
-    planes = {name: _plane(info, name) for name in ("image", "weight", "bmask", "seg", "bkg", "head")}
     values: dict[str, Any] = {
         "wcs": json.dumps(dict(wcs.keywords), sort_keys=True),
-        "planes": json.dumps({name: each for name, each in planes.items() if each}, sort_keys=True),
+        "planes": planes_column({name: info.file(name) for name in _PLANES}),
         "ra_cent": place.ra_cent,
         "dec_cent": place.dec_cent,
         "weight_zquantiz": quantization,
@@ -153,14 +154,6 @@ def image_facts(
         values |= {f"rac{number}": ra, f"decc{number}": dec}
     as_given = [each.name for each in fields(ImageFacts) if each.name not in values]
     return values | {name: getattr(info, name) for name in as_given}
-
-
-def _plane(info: ImageInfo, name: str) -> list[str | int] | None:
-    """Return path and extension of a plane, or None if the info file has none."""
-    path = getattr(info, f"{name}_path", None)
-    if not path:
-        return None
-    return [path] if name == "head" and isinstance(info, EpochInfo) else [path, getattr(info, f"{name}_ext")]
 
 
 def check_shapes(planes: Mapping[str, Plane], what: str) -> None:

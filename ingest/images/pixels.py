@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ...schema.bits import BIT_SHIFT, OTHER_BIT
 from ...schema.jit import kernel
+from ...schema.planes.files import PlaneFile
 from ...schema.planes.reader import Plane, PlaneReader, check_integer
 from ..infofile import ImageInfo
 
@@ -83,15 +84,15 @@ class Planes:
 class PlaneFiles:
     """Path and extension of each of the three planes of one image; seg may be missing."""
 
-    weight: tuple[str, str | int]
-    bmask: tuple[str, str | int]
-    seg: tuple[str, str | int] | None
+    weight: PlaneFile
+    bmask: PlaneFile
+    seg: PlaneFile | None
 
     @classmethod
     def of(cls, info: ImageInfo) -> "PlaneFiles":
         """Return the planes of an entry in the info file."""
-        seg = (info.seg_path, info.seg_ext) if info.seg_path else None
-        return cls((info.weight_path, info.weight_ext), (info.bmask_path, info.bmask_ext), seg)
+        weight, bmask = PlaneFile(info.weight_path, info.weight_ext), PlaneFile(info.bmask_path, info.bmask_ext)
+        return cls(weight, bmask, info.file("seg"))
 
     def planes(self, reader: PlaneReader) -> Planes:
         """Open the planes.
@@ -103,8 +104,8 @@ class PlaneFiles:
         PlaneError
             If an extension is not a two-dimensional image.
         """
-        seg = None if self.seg is None else reader.plane(*self.seg)
-        return Planes(reader.plane(*self.weight), reader.plane(*self.bmask), seg)
+        seg = None if self.seg is None else reader.open(self.seg)
+        return Planes(reader.open(self.weight), reader.open(self.bmask), seg)
 
 
 _LOW = np.uint64((1 << OTHER_BIT) - 1)

@@ -1,7 +1,7 @@
 """The planes of an epoch, of which only rows with good pixels are read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from ...schema.errors import FitsFileError, InfoFileError, InputChangedError, PlaneError, UsageError
 from ...schema.fingerprint import FINGERPRINTED, is_fingerprint
-from ...schema.planes.files import PlaneFile, Remembered, planes_of, read_remembered
-from ...schema.planes.reader import Plane, PlaneReader, file_state
+from ...schema.planes.files import PlaneFile, file_state, files_of_row
+from ...schema.planes.reader import Plane, PlaneReader
 from ..masks.mask import Mask
 from ..source import Source
 
@@ -77,22 +77,17 @@ class EpochFiles:
     ----------
     wcs_source : str
         That of the catalogue; its fingerprints depend on it.
-    remembered : mapping
-        See `goodpix.schema.planes.files.read_remembered`.
     allow_changed : bool
         Whether files may have changed since the ingest.
     """
 
     wcs_source: str
-    remembered: Remembered = field(default_factory=dict)
     allow_changed: bool = False
 
     @classmethod
     def of(cls, source: Source, *, allow_changed: bool = False) -> Self:
         """Return how the files of a catalogue's epochs are found."""
-        with source.database.engine.connect() as connection:
-            remembered = read_remembered(connection)
-        return cls(source.database.identity.wcs_source, remembered, allow_changed)
+        return cls(source.database.identity.wcs_source, allow_changed)
 
     def planes(self, mask: Mask, reader: PlaneReader) -> "EpochPlanes":
         """Return the planes of an epoch, after a look at its files.
@@ -108,7 +103,7 @@ class EpochFiles:
         """
         if mask.row is None or mask.key.kind != "epoch":
             raise UsageError(f"{mask.key}: expected the mask of an epoch of a catalogue")
-        files = planes_of(mask.row, self.remembered)
+        files = files_of_row(mask.row)
         planes = EpochPlanes(mask, files, reader)
         # what cannot be found says so itself, in better words
         planes.plane("image")
@@ -118,8 +113,7 @@ class EpochFiles:
 
     def _check(self, mask: Mask, files: dict[str, PlaneFile]) -> None:
         row = mask.row or {}
-        as_written = planes_of(row, {})
-        states = {as_written[name][0]: file_state(files[name][0]) for name in FINGERPRINTED if name in files}
+        states = {files[name].path: file_state(files[name].place) for name in FINGERPRINTED if name in files}
         if not is_fingerprint(row["fingerprint"], row, states, wcs_source=self.wcs_source):
             raise InputChangedError(
                 f"{mask.key}: its files are not those that the mask was made from, such as {row['image_path']}: "
@@ -157,7 +151,7 @@ class EpochPlanes:
         """
         if name not in self.files:
             raise FitsFileError(f"{self.mask.key}: the info file has no {name}_path")
-        found = self.reader.plane(*self.files[name])
+        found = self.reader.open(self.files[name])
         if found.shape != self.mask.shape:
             sizes = [f"{ny} x {nx}" for ny, nx in (found.shape, self.mask.shape)]
             raise PlaneError(f"{self.mask.key}: {found.path}[{found.ext}] is {sizes[0]}, its mask {sizes[1]}")

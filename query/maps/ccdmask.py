@@ -23,7 +23,15 @@ __all__ = ["ccd_mask"]
 _COLUMNS = 64
 
 # What the rows of one CCD image have in common; the counts are those of one tile.
-_SHARED = {each.name for each in fields(EpochFacts)} | {"band", "expnum", "ccdnum", "nx", "ny", "pixel_area"}
+_SHARED = {each.name for each in fields(EpochFacts)} | {
+    "band",
+    "expnum",
+    "ccdnum",
+    "nx",
+    "ny",
+    "pixel_area",
+    "variables",
+}
 
 
 def ccd_mask(source: Source, band: str, expnum: int, ccdnum: int) -> Mask:

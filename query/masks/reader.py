@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ...schema import tables
 from ...schema.bits import BitNames
-from ...schema.database import Database
+from ...schema.database import Database, with_variables
 from ...schema.errors import MaskFileMissingError, MaskNotFoundError, UsageError
 from ...schema.maskfile import MaskFile
 from ...schema.rows import MaskKey
@@ -34,7 +34,7 @@ class MaskPlace:
     key : MaskKey
         What it is the mask of.
     row : mapping of str to object
-        The catalogue's row of it, its ``mask_file`` with it.
+        The catalogue's row of it, with its ``mask_file`` and its ingest's ``variables``.
     """
 
     key: MaskKey
@@ -93,10 +93,11 @@ def find_mask(database: Database, key: MaskKey) -> MaskPlace:
     table = tables.coadd if key.kind == "coadd" else tables.epoch
     wanted = [table.c[name] == getattr(key, name) for name in _KEYS[key.kind]]
     with database.engine.connect() as connection:
-        row = connection.execute(_rows(key.kind).where(*wanted)).mappings().one_or_none()
-        if row is None:
+        found = connection.execute(_rows(key.kind).where(*wanted)).mappings().all()
+        if not found:
             raise MaskNotFoundError(f"the catalogue has no mask of {key}{_instead(connection, key)}")
-    return MaskPlace.of(key.kind, dict(row))
+        (row,) = with_variables(connection, found)
+    return MaskPlace.of(key.kind, row)
 
 
 def read_mask(database: Database, reader: MaskReader, key: MaskKey) -> Mask:
@@ -159,9 +160,10 @@ def _places(database: Database, kind: str, tiles: "sa.Select[Any]", rows: "sa.Se
         found = connection.execute(tiles).all()
     for tilename, band in found:
         with database.engine.connect() as connection:
-            of_tile = connection.execute(rows, {"of_tile": tilename, "of_band": band}).mappings().all()
+            found_rows = connection.execute(rows, {"of_tile": tilename, "of_band": band}).mappings().all()
+            of_tile = with_variables(connection, found_rows)
         for row in of_tile:
-            yield MaskPlace.of(kind, dict(row))
+            yield MaskPlace.of(kind, row)
 
 
 _KEYS = {"coadd": ("tilename", "band"), "epoch": ("tilename", "band", "expnum", "ccdnum")}

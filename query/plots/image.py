@@ -1,11 +1,10 @@
 """The image behind a mask."""
 
-import json
-
 import numpy as np
 import numpy.typing as npt
 
 from ...schema.errors import PlaneError, UsageError
+from ...schema.planes.files import files_of_row
 from ...schema.planes.reader import PlaneReader
 from ..summary.statistic import mad_std
 from .masklike import MaskLike
@@ -42,13 +41,12 @@ def image_behind(mask: MaskLike) -> npt.NDArray[np.float32]:
     """
     if mask.row is None or not mask.row.get("planes"):
         raise UsageError(f"{mask.key} has no image: expected a mask from a catalogue")
-    path, ext = json.loads(mask.row["planes"])["image"]
     shape, region = (int(mask.row["ny"]), int(mask.row["nx"])), mask.place
     with PlaneReader() as reader:
-        plane = reader.plane(path, ext)
+        plane = reader.open(files_of_row(mask.row)["image"])
         if plane.shape != shape:
             raise PlaneError(
-                f"{path}[{ext}] is {plane.shape[1]} x {plane.shape[0]}: its mask is {shape[1]} x {shape[0]}"
+                f"{plane.path}[{plane.ext}] is {plane.shape[1]} x {plane.shape[0]}: its mask is {shape[1]} x {shape[0]}"
             )
         rows = plane.read(slice(region.y0, region.y1))
     return np.ascontiguousarray(rows[:, region.x0 : region.x1], np.float32)

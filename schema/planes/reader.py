@@ -1,8 +1,6 @@
 """The one reader of FITS planes and headers."""
 
-import os
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,38 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DitheredWeightError, FitsFileError, PlaneError
+from .files import Extension, PlaneFile, expand, variables
 
 __all__ = [
     "Plane",
     "PlaneReader",
     "check_integer",
     "check_weight",
-    "expand",
-    "file_state",
     "read_scamp_head",
-    "variables",
 ]
-
-Extension = str | int
-
-
-def expand(path: str) -> str:
-    """Return a path with its environment variables and ``~`` filled in, on the machine that opens it."""
-    return os.path.expanduser(os.path.expandvars(path))  # ~nobody stays as it is
-
-
-def variables(paths: Iterable[str]) -> list[str]:
-    """Return the names of the environment variables in paths, each once, in the order of appearance."""
-    return list(dict.fromkeys(name for path in paths for name in re.findall(r"\$\{?(\w+)", path)))
-
-
-def file_state(path: str) -> tuple[int, int] | None:
-    """Return size and modification time (ns) of a file; None where there is none."""
-    try:
-        found = Path(expand(path)).stat()
-    except (OSError, ValueError):
-        return None
-    return found.st_size, found.st_mtime_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +123,10 @@ class PlaneReader:
         if len(shape) != 2 or 0 in shape:
             raise PlaneError(f"{path}[{ext}]: its dimensions are {list(shape)}: expected an image, [ny, nx]")
         return Plane(path, ext, (shape[0], shape[1]), hdu)
+
+    def open(self, file: PlaneFile) -> Plane:
+        """Return the plane that is at a place; see `plane`."""
+        return self.plane(file.place, file.ext)
 
     def primary_header(self, path: str) -> Mapping[str, Any]:
         """Return the header of a file's primary HDU; keys in upper case."""

@@ -93,6 +93,19 @@ def test_where_the_image_is_gone_the_picture_says_so(mask: goodpix.Mask, survey:
     assert "no such file" in line
 
 
+def test_image_is_found_where_the_ingest_found_it(ingested: Survey, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MEDS_DIR")
+    with ingested.catalogue() as catalogue:
+        masks = list(catalogue.masks(band="r"))
+        key = masks[0].key
+        assert key.expnum is not None
+        assert key.ccdnum is not None
+        masks += [catalogue.mask(TILE, "r"), catalogue.ccd_mask("r", key.expnum, key.ccdnum)]
+    for each in masks:
+        assert image_behind(each).shape == each.shape
+        assert len(plot_mask(each, over="image").images) == 2
+
+
 def test_image_of_another_size_is_not_shown(mask: goodpix.Mask, survey: Survey) -> None:
     path = survey.path(0, "image")
     path.unlink()

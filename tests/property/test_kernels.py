@@ -19,6 +19,7 @@ from goodpix.ingest.images.pixels import PlaneFiles, PlaneRows, fold_row
 from goodpix.ingest.images.sharedarray import SharedArray
 from goodpix.schema.errors import PlaneError
 from goodpix.schema.masks.rle import decode
+from goodpix.schema.planes.files import PlaneFile
 from goodpix.schema.wcs.footprint import UniqueRegion
 from goodpix.schema.wcs.pixelmap import PixelMap, RationalMap, WcslibMap, pixel_map
 
@@ -189,7 +190,7 @@ def coded(planes: tuple[Pixels, Pixels, Pixels], wcs: Any, unique: UniqueRegion 
         with fitsio.FITS(path, "rw") as file:
             for name, pixels in zip(("wgt", "msk", "seg"), planes, strict=True):
                 file.write(pixels, extname=name)
-        files = PlaneFiles((path, "wgt"), (path, "msk"), (path, "seg"))
+        files = PlaneFiles(*(PlaneFile(path, name) for name in ("wgt", "msk", "seg")))
         ny, nx = planes[0].shape
         return code_coadd(files, (ny, nx), wcs=wcs, offset=1, unique=unique, **how)
 

@@ -10,7 +10,7 @@ import pytest
 from goodpix.ingest.fingerprint import Options, epoch_fingerprint
 from goodpix.ingest.infofile import EpochInfo
 from goodpix.schema.fingerprint import is_fingerprint
-from goodpix.schema.planes.reader import file_state
+from goodpix.schema.planes.files import file_state
 
 GIVEN: dict[str, Any] = {
     "tilename": "DES0124-3332",

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from goodpix.schema.errors import DitheredWeightError, FitsFileError, PlaneError
-from goodpix.schema.planes.reader import Plane, PlaneReader, check_integer, check_weight, expand, read_scamp_head
+from goodpix.schema.planes.reader import Plane, PlaneReader, check_integer, check_weight, read_scamp_head
 
 SHAPE = (12, 7)
 
@@ -187,16 +187,6 @@ def test_truncated_data_are_refused(reader: PlaneReader, tmp_path: Path) -> None
     name.write_bytes(name.read_bytes()[:20000])
     with pytest.raises(FitsFileError, match=r"a\.fits.*truncated"):
         reader.plane(str(name), "a").read()
-
-
-def test_environment_and_home_are_filled_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MEDS_DIR", "/meds")
-    monkeypatch.setenv("HOME", "/somewhere/me")
-    assert (expand("$MEDS_DIR/a.fits"), expand("${MEDS_DIR}/a"), expand("~/a")) == (
-        "/meds/a.fits",
-        "/meds/a",
-        "/somewhere/me/a",
-    )
 
 
 def test_error_shows_the_path_as_written_and_as_opened(

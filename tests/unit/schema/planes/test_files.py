@@ -1,0 +1,42 @@
+"""Facts about the place of an image's files."""
+
+import pytest
+
+from goodpix.schema.planes.files import PlaneFile, expand, files_of_row, planes_column, variables
+
+
+def test_environment_and_home_are_filled_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDS_DIR", "/meds")
+    monkeypatch.setenv("HOME", "/somewhere/me")
+    assert (expand("$MEDS_DIR/a.fits"), expand("${MEDS_DIR}/a"), expand("~/a")) == (
+        "/meds/a.fits",
+        "/meds/a",
+        "/somewhere/me/a",
+    )
+
+
+def test_variables_of_paths_are_listed_once() -> None:
+    assert variables(["$MEDS_DIR/a$B", "${MEDS_DIR}/b", "/c", "~/d"]) == ["MEDS_DIR", "B"]
+
+
+@pytest.mark.parametrize(
+    ("now", "place"),
+    [(None, "/then/$OTHER/a.fits"), ("/now", "$MEDS_DIR/$OTHER/a.fits"), ("", "$MEDS_DIR/$OTHER/a.fits")],
+)
+def test_variable_has_the_value_of_the_ingest_where_it_is_not_set(
+    monkeypatch: pytest.MonkeyPatch, now: str | None, place: str
+) -> None:
+    monkeypatch.delenv("MEDS_DIR", raising=False)
+    if now is not None:
+        monkeypatch.setenv("MEDS_DIR", now)
+    file = PlaneFile("$MEDS_DIR/$OTHER/a.fits", "sci", {"MEDS_DIR": "/then"})
+    assert (file.place, file.path) == (place, "$MEDS_DIR/$OTHER/a.fits")
+
+
+def test_column_keeps_the_places_of_planes() -> None:
+    files = {"image": PlaneFile("$A/i.fits", 1), "bkg": None, "head": PlaneFile("h.head")}
+    column = planes_column(files)
+    assert column == '{"head": ["h.head"], "image": ["$A/i.fits", 1]}'
+    found = files_of_row({"planes": column, "variables": {"A": "/then"}})
+    assert found == {"image": PlaneFile("$A/i.fits", 1, {"A": "/then"}), "head": PlaneFile("h.head", 0, {"A": "/then"})}
+    assert files_of_row({"planes": column}) == {name: file for name, file in files.items() if file}
