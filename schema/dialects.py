@@ -10,7 +10,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-__all__ = ["driver_text", "reader", "server_engine", "set_busy_timeout", "side_effects", "sqlite_path", "sqlite_url"]
+__all__ = [
+    "driver_text",
+    "reader",
+    "server_engine",
+    "set_busy_timeout",
+    "side_effects",
+    "sqlite_path",
+    "sqlite_url",
+    "total",
+]
 
 _BUSY_MS = 30_000
 
@@ -126,6 +135,12 @@ def _authorize(action: int, first: Any, second: Any, _database: Any, _trigger: A
 def set_busy_timeout(connection: sqlite3.Connection) -> None:
     """Make SQLite wait for a while if another process holds the database."""
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
+
+
+def total(column: "sa.ColumnElement[Any]", name: str | None = None) -> "sa.Label[Any]":
+    """Return the sum of a column, whole where the numbers are: Postgres adds bigints up to a numeric."""
+    kind = sa.Double if isinstance(column.type, sa.Float) else sa.BigInteger
+    return sa.cast(sa.func.sum(column), kind).label(name)
 
 
 def driver_text(error: sa.exc.DBAPIError) -> str:

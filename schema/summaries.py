@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from .counts import SE_COUNTS
+from .dialects import total
 from .tables import (
     bit_count,
     ccd_bit_night,
@@ -22,7 +23,7 @@ from .tables import (
     tile_summary,
 )
 
-__all__ = ["BIT_NIGHTS", "CCD_IMAGES", "EXPOSURES", "NIGHTS", "RUNS", "SUMMARIES", "TILES", "Summary", "total"]
+__all__ = ["BIT_NIGHTS", "CCD_IMAGES", "EXPOSURES", "NIGHTS", "RUNS", "SUMMARIES", "TILES", "Summary"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +44,6 @@ class Summary:
     table: sa.Table
     source: sa.Table
     query: "Callable[..., sa.Select[Any]]"
-
-
-def total(column: sa.ColumnElement[Any], name: str) -> "sa.Label[Any]":
-    """Return the sum of a column, in the column's type."""
-    if isinstance(column.type, sa.Double):
-        return sa.func.sum(column).label(name)
-    # Postgres adds bigints up to a numeric
-    return sa.cast(sa.func.sum(column), sa.BigInteger).label(name)
 
 
 def _names(table: sa.Table, source: sa.Table, *besides: str) -> list[str]:

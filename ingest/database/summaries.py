@@ -9,7 +9,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ...schema.summaries import BIT_NIGHTS, CCD_IMAGES, EXPOSURES, NIGHTS, RUNS, SUMMARIES, TILES, Summary, total
+from ...schema.dialects import total
+from ...schema.summaries import BIT_NIGHTS, CCD_IMAGES, EXPOSURES, NIGHTS, RUNS, SUMMARIES, TILES, Summary
 from ...schema.tables import catalogue, ccd_image, ccd_median, ccd_night
 
 __all__ = ["fill_summaries", "lock_summaries", "refresh_summaries"]

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from ...schema.dialects import total
 from ...schema.errors import UsageError
 from ...schema.tables import bit_count, ccd_bit_night, ccd_night, coadd
 from ..filters import Filters
@@ -60,10 +61,10 @@ def bit_costs(cat: Listings, plane: str = "se", **filters: Any) -> "pd.DataFrame
         rows = sa.select(coadd.c.band, bit_count.c.bit, bit_count.c.name, bit_count.c.n_pixels)
         counted = rows.join(bit_count, bit_count.c.coadd_id == coadd.c.coadd_id).where(*conditions).subquery()
         every = coadd
-    n_pixels = _total(every.c.n_pixels).label("n_pixels")
+    n_pixels = total(every.c.n_pixels, "n_pixels")
     of_bands = sa.select(every.c.band, n_pixels).where(*of_every).group_by(every.c.band).subquery()
     key = [counted.c.band, counted.c.bit, counted.c.name]
-    of_bits = sa.select(*key, _total(counted.c.n_pixels).label("n_set")).group_by(*key).subquery()
+    of_bits = sa.select(*key, total(counted.c.n_pixels, "n_set")).group_by(*key).subquery()
     query = (
         sa.select(
             of_bits.c.band,
@@ -78,7 +79,3 @@ def bit_costs(cat: Listings, plane: str = "se", **filters: Any) -> "pd.DataFrame
         .order_by(of_bits.c.band, of_bits.c.n_set.desc(), of_bits.c.bit)
     )
     return read_frame(cat.database.engine, query)
-
-
-def _total(column: "sa.ColumnElement[Any]") -> "sa.ColumnElement[Any]":
-    return sa.cast(sa.func.sum(column), sa.BigInteger)  # Postgres adds bigints up to a numeric

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sqlalchemy as sa
 
+from ...schema.dialects import total
 from ...schema.errors import UsageError
 from ...schema.tables import ccd_bit_night, ccd_night
 from ..filters import Filters
@@ -85,7 +86,7 @@ def _of_nights(
     check_tables(cat, ccd_night)
     wanted = {name: Statistic.of(name, nights).value.label(name) for name in names}
     return (
-        sa.select(nights.c.ccdnum, _total(nights.c.n_ccd_images, "n_ccd_images"), *wanted.values())
+        sa.select(nights.c.ccdnum, total(nights.c.n_ccd_images, "n_ccd_images"), *wanted.values())
         .where(*Filters.of(**filters).conditions(nights))
         .group_by(nights.c.ccdnum, nights.c.nite)
     )
@@ -115,10 +116,6 @@ def _of_bit(cat: Listings, statistic: str, filters: Mapping[str, Any]) -> "sa.Se
         ),
     ).subquery()
     share = sa.cast(sa.func.sum(both.c.n_set), sa.Double) / sa.func.sum(both.c.n_pixels)
-    return sa.select(both.c.ccdnum, _total(both.c.n_ccd_images, "n_ccd_images"), share.label(statistic)).group_by(
+    return sa.select(both.c.ccdnum, total(both.c.n_ccd_images, "n_ccd_images"), share.label(statistic)).group_by(
         both.c.ccdnum, both.c.nite
     )
-
-
-def _total(column: "sa.ColumnElement[Any]", name: str) -> "sa.Label[Any]":
-    return sa.cast(sa.func.sum(column), sa.BigInteger).label(name)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from ...schema.bits import COADD_CRITERIA, Criterion
+from ...schema.dialects import total
 from ...schema.views import VIEWS
 from ..filters import Filters
 from ..listings import Listings
@@ -41,9 +42,7 @@ def criteria_costs(cat: Listings, **filters: Any) -> "pd.DataFrame":
 
     view = VIEWS["tile_quality"].table
     names = [f"{prefix}_{str(each.name).lower()}" for each in Criterion for prefix in ("n", "only")]
-    sums = [
-        sa.cast(sa.func.sum(view.c[name]), sa.BigInteger).label(name) for name in ("n_pixels", "n_on_coadd", *names)
-    ]
+    sums = [total(view.c[name], name) for name in ("n_pixels", "n_on_coadd", *names)]
     query = (
         sa.select(view.c.band, *sums)
         .where(*Filters.of(**filters).conditions(view))

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from ...schema.dialects import total
 from ...schema.errors import UsageError
 from ...schema.tables import ccd_night
 from ...schema.views import VIEWS
@@ -58,7 +59,7 @@ def over_time(
     table = _source(cat, statistic, wanted, of_nights)
     value = Statistic.of(statistic, table).value
     images = next((table.c[name] for name in ("n_ccds", "n_ccd_images") if name in table.c), None)
-    n_images = sa.func.count() if images is None else sa.cast(sa.func.sum(images), sa.BigInteger)
+    n_images = sa.func.count() if images is None else total(images)
     nite = table.c.nite if of_nights else sa.func.min(table.c.nite).label("nite")
     key = [nite, table.c.band] if of_nights else [table.c.expnum, table.c.band]
     start = [] if of_nights else [table.c.expnum, sa.func.min(table.c.mjd_obs).label("mjd_obs")]

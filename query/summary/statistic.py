@@ -10,6 +10,7 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from ...schema.bits import COADD_CRITERIA, Criterion
+from ...schema.dialects import total
 from ...schema.errors import CatalogueVersionError, UnknownNameError, UsageError, did_you_mean
 from ..listings import Listings
 
@@ -101,7 +102,7 @@ class Statistic:
         if not isinstance(column.type, sa.Integer | sa.Numeric | sa.Float):
             raise UsageError(f"column {name} is not numeric: expected a numeric column")
         if name.startswith(("n_", "only_", "area_", "coadd_n_")):
-            return cls(name, f"sum of {name}", _total(column).label("value"))
+            return cls(name, f"sum of {name}", total(column, "value"))
         return cls(name, name, sa.func.avg(column, type_=sa.Double).label("value"))
 
 
@@ -123,11 +124,6 @@ def _column(table: sa.TableClause, name: str) -> Expression | None:
             column: Expression = table.c[each]
             return column
     return None
-
-
-def _total(column: Expression) -> Expression:
-    kind = sa.BigInteger if isinstance(column.type, sa.Integer) else sa.Double
-    return sa.cast(sa.func.sum(column), kind)  # Postgres adds bigints up to a numeric
 
 
 def _ratio_of_sums(part: Expression, whole: Expression) -> Expression:

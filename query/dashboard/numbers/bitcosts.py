@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
+from ....schema.dialects import total
 from ....schema.errors import CatalogueVersionError
 from ....schema.tables import bit_count, ccd_night, coadd, epoch
 from ...filters import Filters
@@ -98,10 +99,10 @@ def _summed(
     bits: list[BitCost] = []
     for plane, table, filters in (("se", ccd_night, of_images), ("coadd", coadd, of_band)):
         found = bit_costs(listings, plane, **filters)
-        query = sa.select(sa.func.sum(table.c.n_pixels)).where(*Filters.of(**filters).conditions(table))
+        query = sa.select(total(table.c.n_pixels)).where(*Filters.of(**filters).conditions(table))
         n_pixels = connection.execute(query).scalar()
         for name, n_set in found.groupby("name").n_set.sum().sort_values(ascending=False).items():
-            bits.append(BitCost(plane, str(name), int(n_set) / int(n_pixels or 0), 0.0))
+            bits.append(BitCost(plane, str(name), int(n_set) / (n_pixels or 0), 0.0))
     return BitCosts(bits, "SE bits of all CCD images, each once; coadd bits of the coadds' own masks.")
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
+from ....schema.dialects import total
 from ...filters import Filters
 from ...focalplane import FOCAL_PLANE, HALVES
 
@@ -76,7 +77,7 @@ def ccd_history(connection: sa.Connection, nights: sa.TableClause, ccdnum: int, 
     key = [nights.c.nite, nights.c.band]
     conditions = Filters.of(ccdnum=ccdnum, **filters).conditions(nights)
     query = (
-        sa.select(*key, _sum(nights, "n_ccd_images"), *_sums(nights))
+        sa.select(*key, total(nights.c.n_ccd_images, "n_ccd_images"), *_sums(nights))
         .where(*conditions, nights.c.nite.is_not(None))
         .group_by(*key)
         .order_by(*key)
@@ -120,9 +121,6 @@ def amplifier_months(
     )
 
 
-def _sum(nights: sa.TableClause, name: str) -> "sa.Label[Any]":
-    return sa.cast(sa.func.sum(nights.c[name]), sa.BigInteger).label(name)
-
-
 def _sums(nights: sa.TableClause) -> "list[sa.Label[Any]]":
-    return [_sum(nights, f"{what}_amp_{half}") for half in HALVES for what in ("n_good_se", "n_pixels")]
+    names = [f"{what}_amp_{half}" for half in HALVES for what in ("n_good_se", "n_pixels")]
+    return [total(nights.c[name], name) for name in names]

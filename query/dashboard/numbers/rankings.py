@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ....schema.dialects import total
 from ....schema.tables import ccd_image, ccd_median, exposure_summary, failure
 from ....schema.views import VIEWS
 from ...filters import Filters
@@ -240,7 +241,7 @@ def _ccd_row(row: Any, medians: Mapping[tuple[str, int], float]) -> dict[str, An
 
 def _n_images(connection: sa.Connection, band: str, nite: Span) -> int:
     conditions = Filters(band=band or None, nite=str(nite)).conditions(exposure_summary)
-    query = sa.select(sa.func.coalesce(sa.func.sum(exposure_summary.c.n_ccds), 0)).where(*conditions)
+    query = sa.select(sa.func.coalesce(total(exposure_summary.c.n_ccds), 0)).where(*conditions)
     return int(connection.execute(query).scalar_one())
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
+from ....schema.dialects import total
 from ....schema.errors import UsageError
 from ....schema.tables import ccd_image, ccd_night, coadd, epoch, tile_summary
 from ..address import View
@@ -94,11 +95,7 @@ class TileScope:
         if self.names is None:
             return ccd_night
         key = [ccd_image.c[name] for name in _NIGHT_KEY]
-        sums = [
-            sa.cast(sa.func.sum(ccd_image.c[c.name]), sa.BigInteger).label(c.name)
-            for c in ccd_night.c
-            if c.name not in (*_NIGHT_KEY, "n_ccd_images")
-        ]
+        sums = [total(ccd_image.c[c.name], c.name) for c in ccd_night.c if c.name not in (*_NIGHT_KEY, "n_ccd_images")]
         query = sa.select(*key, sa.func.count().label("n_ccd_images"), *sums).where(*self.in_tiles())
         return query.group_by(*key).subquery("nights_of_tiles")
 
@@ -111,8 +108,9 @@ class TileScope:
 
     def n_epochs(self, connection: sa.Connection) -> int:
         """Return how many epochs there are."""
-        query = sa.select(sa.func.coalesce(sa.func.sum(tile_summary.c.n_epochs), 0))
-        return int(connection.execute(query.where(*self.conditions(tile_summary))).scalar_one())
+        query = sa.select(sa.func.coalesce(total(tile_summary.c.n_epochs), 0))
+        found: int = connection.execute(query.where(*self.conditions(tile_summary))).scalar_one()
+        return found
 
 
 def tile_places(readings: Readings, since: float) -> TilePlaces:

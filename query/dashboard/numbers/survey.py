@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
+from ....schema.dialects import total
 from ....schema.tables import ccd_median, coadd, epoch, failure, ingest_run, tile_run, tile_summary
 from ...palette import in_band_order
 from ..cache import Readings
@@ -90,8 +91,8 @@ def survey_numbers(readings: Readings, scope: TileScope, since: float) -> Number
     places = tile_places(readings, since)
     # a tile without a unique region has no area that could be added up
     area = float(places.area[np.isin(places.names, names)].sum()) if names else 0.0
-    total = {name: _sum(row[name] for row in bands) for name in (*_SUMS, "n_ccd_images")} | {"n_tiles": len(names)}
-    return Numbers(bands, total, area, n_failures)
+    whole = {name: _sum(row[name] for row in bands) for name in (*_SUMS, "n_ccd_images")} | {"n_tiles": len(names)}
+    return Numbers(bands, whole, area, n_failures)
 
 
 def _read_numbers(connection: sa.Connection, scope: TileScope) -> tuple[list[dict[str, Any]], list[str], int]:
@@ -99,7 +100,7 @@ def _read_numbers(connection: sa.Connection, scope: TileScope) -> tuple[list[dic
     where, band, sums = scope.conditions(coadd), coadd.c.band, tile_summary.c
     same = sa.and_(sums.tilename == coadd.c.tilename, sums.band == band)
     by_band = (
-        sa.select(band, sa.func.count().label("n_tiles"), *(_total(sums[name]) for name in _SUMS))
+        sa.select(band, sa.func.count().label("n_tiles"), *(total(sums[name], name) for name in _SUMS))
         .outerjoin_from(coadd, tile_summary, same)  # of a tile none of whose epochs could be ingested there are no sums
         .where(*where)
         .group_by(band)
@@ -141,7 +142,7 @@ def histograms(connection: sa.Connection, scope: TileScope) -> Histograms:
 def _n_ccd_images(connection: sa.Connection, scope: TileScope) -> dict[str, int] | None:
     """Return how many CCD images there are by band; None where it would take long to say."""
     if scope.names is None:
-        query = sa.select(ccd_median.c.band, sa.func.sum(ccd_median.c.n_ccd_images)).group_by(ccd_median.c.band)
+        query = sa.select(ccd_median.c.band, total(ccd_median.c.n_ccd_images)).group_by(ccd_median.c.band)
     elif scope.n_epochs(connection) <= MOST_EPOCHS:
         once = sa.select(epoch.c.band, epoch.c.expnum, epoch.c.ccdnum).where(epoch.c.se_seg_used)
         images = once.where(*scope.conditions(epoch)).distinct().subquery()
@@ -149,11 +150,6 @@ def _n_ccd_images(connection: sa.Connection, scope: TileScope) -> dict[str, int]
     else:
         return None
     return {band: int(n) for band, n in connection.execute(query)}
-
-
-def _total(column: "sa.Column[Any]") -> "sa.ColumnElement[Any]":
-    kind = sa.Double if isinstance(column.type, sa.Double) else sa.BigInteger
-    return sa.cast(sa.func.sum(column), kind).label(column.name)  # Postgres adds bigints up to a numeric
 
 
 def _sum(values: Iterable[float | None]) -> float | None:
@@ -188,15 +184,15 @@ class Ingests:
 def ingests(connection: sa.Connection) -> Ingests:
     """Return what the ingests did."""
     made = (
-        sa.select(ingest_run.c.started, sa.func.sum(tile_run.c.n_epochs))
+        sa.select(ingest_run.c.started, total(tile_run.c.n_epochs))
         .join_from(tile_run, ingest_run, ingest_run.c.run_id == tile_run.c.run_id)
         .group_by(ingest_run.c.run_id, ingest_run.c.started)
         .order_by(ingest_run.c.started)
     )
-    growth, total = [], 0
+    growth, n_so_far = [], 0
     for started, n_epochs in connection.execute(made):
-        total += int(n_epochs)
-        growth.append((started, total))
+        n_so_far += n_epochs
+        growth.append((started, n_so_far))
     last = sa.select(ingest_run).order_by(ingest_run.c.run_id.desc()).limit(_LAST_RUNS)
     runs = [dict(row) for row in connection.execute(last).mappings()]
     n = sa.func.count().label("n")
