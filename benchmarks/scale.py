@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 import goodpix
-from goodpix.ingest.attempt import SideBySide
+from goodpix.ingest.attempt import side_by_side
 from goodpix.ingest.database.opening import open_for_writing
 from goodpix.ingest.database.writer import Writer
 from goodpix.ingest.fingerprint import Options
@@ -215,7 +215,7 @@ def _empty_tasks(task: TileTask, scale: Scale) -> list[Result]:
 def _through_window(name: str, executor: Executor, task: TileTask, scale: Scale) -> Result:
     executor.submit(_nothing).result()  # wait for the workers to start
     started = time.perf_counter()
-    n_done = sum(1 for _ in SideBySide(_Nothing(executor), WINDOW).receipts(repeat(task, scale.n_tasks)))
+    n_done = sum(1 for _ in side_by_side(repeat(task, scale.n_tasks), _Nothing(executor), WINDOW).as_done())
     seconds = time.perf_counter() - started
     check(n_done == scale.n_tasks, f"{name}: {n_done} of {scale.n_tasks} tasks were done")
     return Result("an empty task", f"{scale.n_tasks:,} tasks", name, "ms", (1e3 * seconds / scale.n_tasks,))

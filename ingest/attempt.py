@@ -1,19 +1,19 @@
 """The tile job as executors do it: whatever goes wrong, there is a receipt."""
 
 from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
+from concurrent.futures import CancelledError, Executor, Future, wait
 from contextlib import suppress
-from itertools import islice
+from functools import partial
 from pathlib import Path
 
 from ..schema.errors import WorkerLostError
-from ..schema.executors import Spread, in_order
+from ..schema.executors import Spread, Window, in_order
 from .images.coadd import read_coadd
 from .plan import TileTask
 from .report import Failure
 from .tile import Receipt, ingest_tile
 
-__all__ = ["SideBySide", "attempt_alone", "attempt_apart", "attempt_tile"]
+__all__ = ["attempt_alone", "attempt_apart", "attempt_tile", "side_by_side"]
 
 
 def attempt_tile(task: TileTask, spread: Spread = map, scratch: Path | None = None) -> Receipt:
@@ -31,62 +31,12 @@ def attempt_tile(task: TileTask, spread: Spread = map, scratch: Path | None = No
         return _without_file(task, error, "no new mask file could be written")
 
 
-class SideBySide:
-    """Tiles in the hands of an executor, a few submitted at a time.
+def side_by_side(tasks: Iterator[TileTask], executor: Executor, n_ahead: int) -> Window[TileTask, Receipt]:
+    """Have an executor do tiles, a few submitted at a time; one whose future has no receipt is lost.
 
-    Parameters
-    ----------
-    executor : concurrent.futures.Executor
-        What does them.
-    n_ahead : int
-        How many may be submitted and not done.
-
-    Attributes
-    ----------
-    lost : list of TileTask
-        Those that the executor gave back undone. One of them may have killed the worker of the others.
+    The window raises `WorkerLostError` if the executor takes no more tiles.
     """
-
-    def __init__(self, executor: Executor, n_ahead: int) -> None:
-        self._executor, self._n_ahead = executor, n_ahead
-        self._pending: dict[Future[Receipt], TileTask] = {}
-        self.lost: list[TileTask] = []
-
-    def receipts(self, tasks: Iterator[TileTask]) -> Iterator[Receipt]:
-        """Yield what became of each tile, but for those that are lost, as it is done.
-
-        Raises
-        ------
-        WorkerLostError
-            If the executor takes no more tiles; those that it has are done first.
-        """
-        broken: WorkerLostError | None = None
-        while True:
-            try:
-                for task in islice(tasks, self._n_ahead - len(self._pending)):
-                    self._pending[_submit(self._executor, task)] = task
-            except WorkerLostError as error:
-                tasks, broken = iter(()), error
-            if not self._pending:
-                break
-            wait(self._pending, return_when=FIRST_COMPLETED)
-            yield from self.finished()
-        if broken is not None:
-            raise broken
-
-    def finished(self) -> Iterator[Receipt]:
-        """Yield what became of the tiles that are done now."""
-        for future in [each for each in self._pending if each.done()]:
-            task = self._pending.pop(future)
-            if future.cancelled() or future.exception() is not None:
-                self.lost.append(task)
-            else:
-                yield future.result()
-
-    def drop(self) -> None:
-        """Cancel what was not begun."""
-        for future in self._pending:
-            future.cancel()
+    return Window(partial(_submit, executor), n_ahead, tasks)
 
 
 def attempt_alone(task: TileTask, executor: Executor) -> Receipt:

@@ -4,7 +4,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any
 from ..schema.database import parse_url, shown
 from ..schema.errors import InfoFileError
 from ..schema.executors import Spread, in_order
-from .attempt import SideBySide, attempt_alone, attempt_apart, attempt_tile
+from .attempt import attempt_alone, attempt_apart, attempt_tile, side_by_side
 from .database.opening import WritableDatabase
 from .database.writer import Writer
 from .fingerprint import Options
@@ -181,22 +181,24 @@ class Run:
         self, tiles: list[tuple[Path, TileInfo]], executor: Executor, n_ahead: int, lost: list[TileTask]
     ) -> Iterator[None]:
         """Have an executor do the tiles, a few submitted at a time; take each as it is done, and list the lost."""
-        hands = SideBySide(executor, n_ahead)
+        window = side_by_side(self._tasks(tiles), executor, n_ahead)
         try:
-            for receipt in hands.receipts(self._tasks(tiles)):
-                if self._take(receipt):
+            for task, future in window.as_done():
+                if not _has_receipt(future):
+                    lost.append(task)
+                elif self._take(future.result()):
                     yield
         except _STOPS:
-            hands.drop()
+            window.close()
             until = time.monotonic() + _GRACE
-            for receipt in hands.finished():
-                self._take(receipt)
+            for _, future in window.done():
+                if _has_receipt(future):
+                    self._take(future.result())
                 if time.monotonic() > until:
                     break
             raise
-        for task in hands.lost:
+        for task in lost:
             logger.warning("%s %s: its worker died: it is tried again", task.info.tilename, task.info.band)
-        lost += hands.lost
 
     def _take(self, receipt: Receipt) -> bool:
         """Load the receipt of a tile, or put the tile back if another ingest has stored it meanwhile."""
@@ -285,6 +287,10 @@ class Run:
             force=self._force and known.generation == self._generations.get((info.tilename, info.band), 0),
             retry_failed=self._retry_failed,
         )
+
+
+def _has_receipt(future: Future[Receipt]) -> bool:
+    return not future.cancelled() and future.exception() is None
 
 
 def _log(receipt: Receipt) -> None:

@@ -7,7 +7,15 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -18,7 +26,7 @@ from typing import Generic, ParamSpec, Protocol, TypeVar
 
 from .errors import WorkerLostError
 
-__all__ = ["Spread", "begin", "in_order", "process_pool", "usable_cores"]
+__all__ = ["Spread", "Window", "begin", "in_order", "process_pool", "usable_cores"]
 
 Arguments = ParamSpec("Arguments")
 Job = TypeVar("Job")
@@ -32,6 +40,74 @@ class Spread(Protocol):
         """Yield the result of each job, in order."""
 
 
+class Window(Generic[Job, Result]):
+    """A sliding window of jobs that an executor has in hand.
+
+    Parameters
+    ----------
+    submit : callable
+        Submits one job to the executor.
+    n_ahead : int
+        Maximum number of jobs submitted and not yet collected.
+    jobs : iterable
+        The jobs.
+    """
+
+    def __init__(self, submit: Callable[[Job], Future[Result]], n_ahead: int, jobs: Iterable[Job]) -> None:
+        self._submit, self._n_ahead, self._left = submit, n_ahead, iter(jobs)
+        self._pending: dict[Future[Result], Job] = {}
+        self._refused: Exception | None = None
+
+    def fill(self) -> None:
+        """Submit jobs until the window is full, or until the executor refuses one."""
+        if self._refused is None:
+            for job in islice(self._left, self._n_ahead - len(self._pending)):
+                try:
+                    self._pending[self._submit(job)] = job
+                except Exception as error:  # noqa: BLE001  # every executor has errors of its own; raised by `_end`
+                    self._refused = error
+                    return
+
+    def as_done(self) -> Iterator[tuple[Job, Future[Result]]]:
+        """Yield each job and its future as it finishes.
+
+        If the executor refuses a job, its error is raised once the jobs already submitted are done.
+        """
+        self.fill()
+        while self._pending:
+            wait(self._pending, return_when=FIRST_COMPLETED)
+            yield from self.done()
+            self.fill()
+        self._end()
+
+    def done(self) -> Iterator[tuple[Job, Future[Result]]]:
+        """Yield the jobs that have finished."""
+        for future in [each for each in self._pending if each.done()]:
+            yield self._pending.pop(future), future
+
+    def oldest(self) -> tuple[Job, Future[Result]] | None:
+        """Return the earliest job not yet collected, finished or not; None if there is none."""
+        if not self._pending:
+            self._end()
+            return None
+        future = next(iter(self._pending))
+        return self._pending.pop(future), future
+
+    def alone(self, job: Job) -> Result:
+        """Run a job again, after all the others have finished."""
+        wait(self._pending)
+        return self._submit(job).result()
+
+    def close(self) -> None:
+        """Cancel the jobs that have not begun."""
+        for future in self._pending:
+            future.cancel()
+
+    def _end(self) -> None:
+        if self._refused is not None:
+            raise self._refused
+
+
 def in_order(executor: Executor, n_ahead: int) -> Spread:
     """Return a ``map`` over an executor that keeps at most `n_ahead` jobs submitted or waiting to be collected.
 
@@ -42,7 +118,7 @@ def in_order(executor: Executor, n_ahead: int) -> Spread:
     """
 
     def spread(function: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Result]:
-        return _InOrder(executor, n_ahead, function, iter(jobs))
+        return _InOrder(Window(lambda job: executor.submit(function, job), n_ahead, jobs))
 
     return spread
 
@@ -50,18 +126,16 @@ def in_order(executor: Executor, n_ahead: int) -> Spread:
 class _InOrder(Iterator[Result], Generic[Job, Result]):
     """Results in order; each one collected submits another job, and closing cancels the jobs not begun."""
 
-    def __init__(
-        self, executor: Executor, n_ahead: int, function: Callable[[Job], Result], left: Iterator[Job]
-    ) -> None:
-        self._executor, self._function, self._left = executor, function, left
-        self._pending: deque[tuple[Job, Future[Result]]] = deque()
+    def __init__(self, window: Window[Job, Result]) -> None:
+        self._window = window
         # submit the first jobs now, not when the first result is requested
-        self._submit(n_ahead)
+        window.fill()
 
     def __next__(self) -> Result:
-        if not self._pending:
+        oldest = self._window.oldest()
+        if oldest is None:
             raise StopIteration
-        job, future = self._pending.popleft()
+        job, future = oldest
         try:
             result = future.result()
         except BrokenExecutor:
@@ -69,27 +143,21 @@ class _InOrder(Iterator[Result], Generic[Job, Result]):
         except BaseException:
             self.close()
             raise
-        self._submit(1)
+        self._window.fill()
         return result
 
-    def _submit(self, n: int) -> None:
-        for job in islice(self._left, n):
-            self._pending.append((job, self._executor.submit(self._function, job)))
-
     def _alone(self, job: Job) -> Result:
-        wait([future for _, future in self._pending])
         try:
-            return self._executor.submit(self._function, job).result()
+            return self._window.alone(job)
         except BrokenExecutor as error:
-            self._submit(1)
+            self._window.fill()
             raise WorkerLostError(
                 "the worker process died, and so did the next one, which ran this job alone"
             ) from error
 
     def close(self) -> None:
         """Cancel the jobs that have not begun."""
-        for _, future in self._pending:
-            future.cancel()
+        self._window.close()
 
     def __del__(self) -> None:
         self.close()

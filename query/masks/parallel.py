@@ -1,7 +1,7 @@
 """A function applied to many masks, side by side."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import Executor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import islice
@@ -10,7 +10,7 @@ from typing import Any
 from ...schema.bits import BitNames
 from ...schema.database import Database
 from ...schema.errors import MaskFileMissingError, MaskNotFoundError, UsageError
-from ...schema.executors import process_pool
+from ...schema.executors import Window, process_pool
 from ...schema.rows import MaskKey
 from ...schema.store.masksroot import MasksRoot
 from .mask import Mask
@@ -87,19 +87,13 @@ def map_masks(
 
 
 def _as_they_come(pool: Executor, batches: Iterator[_Batch]) -> Generator[Mapped | MaskPlace, None, None]:
-    pending: dict[Future[list[Mapped | MaskPlace]], _Batch] = {}
+    window = Window(lambda batch: pool.submit(_apply_to_all, batch), _AHEAD, batches)
     try:
-        while True:
-            for batch in islice(batches, _AHEAD - len(pending)):
-                pending[pool.submit(_apply_to_all, batch)] = batch
-            if not pending:
-                return
-            for future in wait(pending, return_when=FIRST_COMPLETED).done:
-                batch, error = pending.pop(future), future.exception()
-                yield from future.result() if error is None else (_failed(place, error) for place in batch.places)
+        for batch, future in window.as_done():
+            error = future.exception()
+            yield from future.result() if error is None else (_failed(place, error) for place in batch.places)
     finally:
-        for future in pending:
-            future.cancel()
+        window.close()
 
 
 def _apply_to_all(batch: _Batch) -> list[Mapped | MaskPlace]:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from goodpix.ingest.images.sharedarray import SharedArray, scratch_folder
-from goodpix.schema.executors import begin, in_order, process_pool, usable_cores
+from goodpix.schema.executors import Window, begin, in_order, process_pool, usable_cores
 
 from ...waiting import until
 
@@ -47,6 +47,20 @@ def test_no_more_jobs_are_submitted_than_asked_for() -> None:
     assert recorder.submitted == [0, 1, 2, 3]
     next(results)
     assert recorder.submitted == [0, 1, 2, 3, 4]
+
+
+def test_jobs_that_were_taken_are_done_before_a_refusal_is_raised() -> None:
+    recorder = Recorder()
+
+    def submit(job: int) -> "Future[int]":
+        if len(recorder.submitted) == 4:
+            raise RuntimeError("closed")
+        return recorder.submit(square, job)
+
+    results = (future.result() for _, future in Window(submit, 3, range(7)).as_done())
+    assert [next(results) for _ in range(4)] == [0, 1, 4, 9]
+    with pytest.raises(RuntimeError, match="closed"):
+        next(results)
 
 
 def test_jobs_are_taken_one_at_a_time() -> None:
