@@ -4,7 +4,7 @@ import logging
 import os
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -26,6 +26,10 @@ from .generation import Choice, TileFiles, choose_file
 from .report import RebuildReport
 
 __all__ = ["rebuild"]
+
+logger = logging.getLogger(__name__)
+
+PathLike = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +88,6 @@ class _Existing:
         return cls(what, n == 0, database.identity, str(database.root))
 
 
-logger = logging.getLogger(__name__)
-
-PathLike = str | os.PathLike[str]
-
-
 def rebuild(
     db: PathLike = "sqlite:///goodpix.db",
     masks: PathLike | None = None,
@@ -141,7 +140,8 @@ def rebuild(
     if not root.store.exists():
         raise CatalogueError(f"masks root {root}: it does not exist: --masks names another")
     files = list(root.store.files())
-    identity = _identity(url, root, old, files, campaign, wcs_source)
+    given = {"campaign": campaign, "wcs_source": wcs_source}
+    identity = _identity(url, root, old, files, {name: value for name, value in given.items() if value is not None})
     tiles, notes = _tiles(root, files)
     report = _Progress(notes=notes)
     with new_database(url, identity) as begin, spread_over(workers) as spread:
@@ -204,35 +204,19 @@ def _tiles(root: MasksRoot, files: Iterable[FoundFile]) -> tuple[list[TileFiles]
 
 
 def _identity(
-    url: sa.URL,
-    root: MasksRoot,
-    old: _Existing,
-    files: Iterable[FoundFile],
-    campaign: str | None,
-    wcs_source: str | None,
+    url: sa.URL, root: MasksRoot, old: _Existing, files: Iterable[FoundFile], given: Mapping[str, str]
 ) -> Identity:
     """Return what the catalogue is, by its root, else by the old database, else as it was given."""
-    owner = root.owner
-    known = old.identity
-    if known is not None and owner is not None and owner != known.uuid and not old.empty:
+    owner, known = root.owner, old.identity
+    if known is not None and not old.empty and owner not in (None, known.uuid):
         raise CatalogueError(
             f"masks root {root} belongs to catalogue {owner}, but {shown(url)} is catalogue {known.uuid}: "
             "expected --db and --masks of one catalogue"
         )
-    if wcs_source not in (None, "image", "scamp"):
-        raise UsageError(f"wcs_source is {wcs_source!r}: expected image or scamp")
-    facts = root.facts or (known.facts if known is not None and owner in (None, known.uuid) else {})
-    given = {"campaign": campaign, "wcs_source": wcs_source}
-    for name, value in given.items():
-        if value is not None and facts.get(name, value) != value:
-            raise UsageError(f"{name} is {value}, but the masks root {root} is of {facts[name]}")
-    facts = {name: value for name, value in given.items() if value is not None} | facts
-    missing = [option for name, option in _OPTIONS.items() if name not in facts]
-    if missing:
-        raise UsageError(
-            f"masks root {root} does not say what its catalogue is, nor does {shown(url)}: "
-            f"expected {' and '.join(missing)}"
-        )
+    facts = root.facts
+    if not facts and known is not None and owner in (None, known.uuid):
+        facts = known.facts
+    facts = _complete(facts, given, url, root)
     return Identity(
         uuid=owner or (known.uuid if known else str(uuid.uuid4())),
         masks_root=remembered_root(url, root),
@@ -242,6 +226,23 @@ def _identity(
 
 
 _OPTIONS = {"campaign": "--campaign", "wcs_source": "--wcs"}
+
+
+def _complete(facts: Mapping[str, str], given: Mapping[str, str], url: sa.URL, root: MasksRoot) -> dict[str, str]:
+    """Return the facts of a catalogue, with those that were given where they are not known."""
+    wcs_source = given.get("wcs_source", "image")
+    if wcs_source not in ("image", "scamp"):
+        raise UsageError(f"wcs_source is {wcs_source!r}: expected image or scamp")
+    for name, value in given.items():
+        if facts.get(name, value) != value:
+            raise UsageError(f"{name} is {value}, but the masks root {root} is of {facts[name]}")
+    missing = [option for name, option in _OPTIONS.items() if name not in facts and name not in given]
+    if missing:
+        raise UsageError(
+            f"masks root {root} does not say what its catalogue is, nor does {shown(url)}: "
+            f"expected {' and '.join(missing)}"
+        )
+    return {**given, **facts}
 
 
 def _bit_names(root: MasksRoot, files: Iterable[FoundFile]) -> BitNames | None:
