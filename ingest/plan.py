@@ -9,7 +9,7 @@ from ..schema.store.masksroot import MasksRoot
 from .fingerprint import Options, coadd_fingerprint, epoch_fingerprint
 from .infofile import EpochInfo, TileInfo
 
-__all__ = ["Action", "EpochKey", "Known", "Plan", "Step", "TileTask", "make_plan"]
+__all__ = ["Action", "EpochKey", "Known", "KnownTile", "Plan", "Step", "TileTask", "make_plan"]
 
 EpochKey = tuple[int, int]
 """(expnum, ccdnum)"""
@@ -33,6 +33,32 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownTile:
+    """The masks that the catalogue has of a tile and band.
+
+    Parameters
+    ----------
+    generation : int
+        Of their mask file; 0 where there is none.
+    mask_file : str or None
+        That file, relative to the root.
+    coadd, epochs : Known
+        The masks in it.
+    """
+
+    generation: int = 0
+    mask_file: str | None = None
+    coadd: Known | None = None
+    epochs: Mapping[EpochKey, Known] = field(default_factory=dict)
+
+    def without(self, name: str) -> "KnownTile":
+        """Return the same but for one mask: ``coadd`` or ``expnum/ccdnum``."""
+        if name == "coadd":
+            return replace(self, coadd=None)
+        return replace(self, epochs={key: known for key, known in self.epochs.items() if f"{key[0]}/{key[1]}" != name})
+
+
+@dataclass(frozen=True, slots=True)
 class TileTask:
     """What the tile job needs; small enough to travel to a worker.
 
@@ -48,12 +74,8 @@ class TileTask:
         What changes masks besides the inputs.
     bit_names : BitNames
         Recorded in the mask file.
-    generation : int
-        Of the mask file that the catalogue has; 0 where it has none.
-    mask_file : str or None
-        That file, relative to the root.
-    coadd, epochs : Known
-        The masks in it.
+    known : KnownTile
+        The masks that the catalogue has.
     failed : mapping of str to str or None
         Fingerprints of what failed before, by failure key.
     force : bool
@@ -67,10 +89,7 @@ class TileTask:
     root: MasksRoot
     options: Options
     bit_names: BitNames
-    generation: int = 0
-    mask_file: str | None = None
-    coadd: Known | None = None
-    epochs: Mapping[EpochKey, Known] = field(default_factory=dict)
+    known: KnownTile = field(default_factory=KnownTile)
     failed: Mapping[str, str | None] = field(default_factory=dict)
     force: bool = False
     retry_failed: bool = False
@@ -78,13 +97,6 @@ class TileTask:
     def failure_key(self, what: str) -> str:
         """Return the key of a failure: info path # expnum/ccdnum or coadd."""
         return f"{self.info_path}#{what}"
-
-    def without(self, name: str) -> "TileTask":
-        """Return the task as if the catalogue did not have one mask: ``coadd`` or ``expnum/ccdnum``."""
-        if name == "coadd":
-            return replace(self, coadd=None)
-        left = {key: known for key, known in self.epochs.items() if f"{key[0]}/{key[1]}" != name}
-        return replace(self, epochs=left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +174,13 @@ def make_plan(task: TileTask) -> Plan:
     epochs = []
     for entry in task.info.src_info:
         fingerprint = epoch_fingerprint(entry, task.options, of_coadd)
-        step = _step(task, entry.name, fingerprint, task.epochs.get((entry.expnum, entry.ccdnum)))
+        step = _step(task, entry.name, fingerprint, task.known.epochs.get((entry.expnum, entry.ccdnum)))
         epochs.append((entry, step))
     listed = {(entry.expnum, entry.ccdnum) for entry in task.info.src_info}
     return Plan(
-        coadd=_step(task, "coadd", of_coadd, task.coadd),
+        coadd=_step(task, "coadd", of_coadd, task.known.coadd),
         epochs=tuple(epochs),
-        dropped=tuple(sorted(set(task.epochs) - listed)),
+        dropped=tuple(sorted(set(task.known.epochs) - listed)),
     )
 
 

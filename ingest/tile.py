@@ -97,10 +97,6 @@ class Receipt:
         return [each.row for each in self.rows if each.made and each.row.key.kind == "epoch"]
 
 
-class _LostMaskError(Exception):
-    """A mask of the catalogue cannot be copied; the argument is its step's name."""
-
-
 def ingest_tile(task: TileTask, spread: Spread = map, scratch: Path | None = None) -> Receipt:
     """Make what is missing of a tile's masks, copy the rest, and write a new mask file if need be.
 
@@ -125,24 +121,24 @@ def ingest_tile(task: TileTask, spread: Spread = map, scratch: Path | None = Non
     started = time.monotonic()
     previous = _open_previous(task)
     if previous is None:
-        task = replace(task, coadd=None, epochs={})
-    while True:
-        try:
-            receipt = _ingest(task, previous, spread, scratch)
-            return replace(receipt, seconds=time.monotonic() - started)
-        except _LostMaskError:
-            assert previous is not None
-            task = _without_lost(task, previous)
+        task = replace(task, known=replace(task.known, coadd=None, epochs={}))
+    receipt = _ingest(task, previous, spread, scratch)
+    if isinstance(receipt, _LostMask) and previous is not None:
+        receipt = _ingest(_without_lost(task, previous), previous, spread, scratch)
+    if isinstance(receipt, _LostMask):
+        raise receipt.error
+    return replace(receipt, seconds=time.monotonic() - started)
 
 
-def _ingest(task: TileTask, previous: MaskFile | None, spread: Spread, scratch: Path | None) -> Receipt:
+def _ingest(task: TileTask, previous: MaskFile | None, spread: Spread, scratch: Path | None) -> "Receipt | _LostMask":
+    """Do a tile; stop at the first mask that should be copied and cannot be."""
     plan = make_plan(task)
     receipt = Receipt(
         task.info_path,
         task.info.tilename,
         task.info.band,
         whole=plan.coadd.action is not Action.SKIP,
-        generation=task.generation,
+        generation=task.known.generation,
         failed_before=tuple(task.failure_key(step.name) for step in plan.steps if step.action is Action.SKIP),
         n_unchanged=sum(step.action is Action.COPY for _, step in plan.epochs),
     )
@@ -191,18 +187,20 @@ class _Sources:
     made: "Iterator[Mask | _Trouble]"
 
 
-def _write(task: TileTask, plan: Plan, receipt: Receipt, sources: _Sources) -> Receipt:
+def _write(task: TileTask, plan: Plan, receipt: Receipt, sources: _Sources) -> "Receipt | _LostMask":
     """Write every mask into a new file; keep it only if it differs from the last one."""
     rows: list[StoredRow] = []
     failures: list[Failure] = []
     changed = task.force or bool(plan.dropped) or sources.of_coadd is not None
-    generation = task.generation + 1
+    generation = task.known.generation + 1
     with MaskFileWriter(task.root, receipt.tilename, receipt.band, generation, task.bit_names) as writer:
 
         def add(mask: Mask, *, made: bool) -> None:
             rows.append(StoredRow(mask[0], writer.add(*mask), made))
 
         of_coadd = sources.of_coadd or _copy(task, sources.previous, plan.coadd)
+        if isinstance(of_coadd, _LostMask):
+            return of_coadd
         if of_coadd is not None:
             add(of_coadd, made=sources.of_coadd is not None)
         for entry, step in plan.epochs:
@@ -216,6 +214,8 @@ def _write(task: TileTask, plan: Plan, receipt: Receipt, sources: _Sources) -> R
             # the last good mask of a failed epoch stays, and says that it is not the newest
             stale = step.action is not Action.COPY
             kept = _copy(task, sources.previous, step, stale=stale)
+            if isinstance(kept, _LostMask):
+                return kept
             if kept is not None and step.known is not None:
                 changed |= stale != step.known.stale
                 add(kept, made=False)
@@ -307,12 +307,19 @@ def _checked(mask: Mask) -> Mask:
     return mask
 
 
+@dataclass(frozen=True, slots=True)
+class _LostMask:
+    """The error by which a mask of the catalogue cannot be copied: it is unreadable, or another is in its place."""
+
+    error: MaskFileError
+
+
 def _open_previous(task: TileTask) -> MaskFile | None:
     """Return the catalogue's mask file of the tile; None where there is none that can be read."""
-    if task.mask_file is None:
+    if task.known.mask_file is None:
         return None
     try:
-        return MaskFile.open(task.root.path(task.mask_file))
+        return MaskFile.open(task.root.path(task.known.mask_file))
     except MaskFileError as error:
         logger.warning("%s %s: its masks are made again: %s", task.info.tilename, task.info.band, error)
         return None
@@ -321,32 +328,24 @@ def _open_previous(task: TileTask) -> MaskFile | None:
 def _without_lost(task: TileTask, previous: MaskFile) -> TileTask:
     """Return the task as if the catalogue did not have the masks that cannot be copied."""
     for step in make_plan(task).steps:
-        try:
-            _copy(task, previous, step)
-        except _LostMaskError as lost:
-            logger.warning("%s %s: %s: %s", task.info.tilename, task.info.band, lost, lost.__cause__)
-            task = task.without(step.name)
+        lost = _copy(task, previous, step)
+        if isinstance(lost, _LostMask):
+            logger.warning("%s %s: %s: %s", task.info.tilename, task.info.band, step.name, lost.error)
+            task = replace(task, known=task.known.without(step.name))
     return task
 
 
-def _copy(task: TileTask, previous: MaskFile | None, step: Step, *, stale: bool = False) -> Mask | None:
-    """Return a mask of the last file; None where the catalogue has none.
-
-    Raises
-    ------
-    _LostMaskError
-        If it should be there and cannot be read, or another is in its place.
-    """
+def _copy(task: TileTask, previous: MaskFile | None, step: Step, *, stale: bool = False) -> Mask | _LostMask | None:
+    """Return a mask of the last file; None where the catalogue has none."""
     if previous is None or step.known is None:
         return None
     try:
         row, runs = previous.row(step.known.row_group), previous.runs(step.known.row_group)
     except MaskFileError as error:
-        raise _LostMaskError(step.name) from error
+        return _LostMask(error)
     said = (row.key.tilename, row.key.band, row.key.name, row.facts.fingerprint)
     if said != (task.info.tilename, task.info.band, step.name, step.known.fingerprint):
-        why = MaskFileError(f"{previous.path}: row {step.known.row_group} is another mask, of {row.key}")
-        raise _LostMaskError(step.name) from why
+        return _LostMask(MaskFileError(f"{previous.path}: row {step.known.row_group} is another mask, of {row.key}"))
     if isinstance(row.facts, EpochFacts):
         row = replace(row, facts=replace(row.facts, stale=stale))
     return row, runs

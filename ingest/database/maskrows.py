@@ -11,7 +11,7 @@ from ...schema.columns import values_of
 from ...schema.rows import MaskRow
 from .bulk import insert_rows, new_ids
 
-__all__ = ["bit_rows", "insert_belongings", "insert_masks", "mask_values", "owner_of", "table_of"]
+__all__ = ["bit_rows", "current_file", "insert_belongings", "insert_masks", "mask_values", "owner_of", "table_of"]
 
 
 def insert_masks(
@@ -66,6 +66,14 @@ def insert_belongings(connection: sa.Connection, rows: Iterable[tuple[MaskRow, i
             touched += [{"hpix": hpix, "epoch_id": number, "cells": cells} for hpix, cells in row.hpix.items()]
     insert_rows(connection, tables.bit_count, bits)
     insert_rows(connection, tables.footprint, touched)
+
+
+def current_file(connection: sa.Connection, tilename: str, band: str) -> tuple[int, str | None]:
+    """Return the current generation and mask file of a tile and band; 0 and None if it has none."""
+    coadd = tables.coadd.c
+    query = sa.select(coadd.generation, coadd.mask_file).where(coadd.tilename == tilename, coadd.band == band)
+    found = connection.execute(query).one_or_none()
+    return (found.generation, found.mask_file) if found else (0, None)
 
 
 def table_of(kind: str) -> sa.Table:

@@ -4,7 +4,6 @@ import json
 import logging
 import platform
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TypeVar
@@ -15,29 +14,19 @@ from ...schema import tables
 from ...schema.columns import values_of
 from ...schema.errors import CatalogueError
 from ..infofile import TileInfo
-from ..plan import EpochKey, Known
+from ..plan import Known, KnownTile
 from ..report import Failure
 from ..tile import Receipt
 from .bulk import upsert_rows
-from .maskrows import insert_masks
+from .maskrows import current_file, insert_masks
 from .opening import WritableDatabase
 from .summaries import lock_summaries, refresh_summaries
 
-__all__ = ["KnownTile", "Writer", "record_failures"]
+__all__ = ["Writer", "record_failures"]
 
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class KnownTile:
-    """The masks of a tile and band in a catalogue; see `goodpix.ingest.plan.TileTask`."""
-
-    generation: int = 0
-    mask_file: str | None = None
-    coadd: Known | None = None
-    epochs: Mapping[EpochKey, Known] = field(default_factory=dict)
 
 
 class Writer:
@@ -129,7 +118,7 @@ class Writer:
         if receipt.mask_file is not None:
             lock_summaries(connection)
         if receipt.whole:
-            generation, mask_file = _generation(connection, receipt)
+            generation, mask_file = current_file(connection, receipt.tilename, receipt.band)
             if mask_file is not None and mask_file == receipt.mask_file:
                 return True  # the server was lost after storing this, before it could confirm
             if generation != receipt.generation - (receipt.mask_file is not None):
@@ -182,16 +171,6 @@ def _known(connection: sa.Connection, info: TileInfo) -> KnownTile:
         coadd=Known(found.mask_row_group, found.fingerprint),
         epochs={(row.expnum, row.ccdnum): Known(row.mask_row_group, row.fingerprint, row.stale) for row in rows},
     )
-
-
-def _generation(connection: sa.Connection, receipt: Receipt) -> tuple[int, str | None]:
-    """Return the current generation and mask file of a receipt's tile; 0 and None if it has none."""
-    coadd = tables.coadd.c
-    query = sa.select(coadd.generation, coadd.mask_file).where(
-        coadd.tilename == receipt.tilename, coadd.band == receipt.band
-    )
-    found = connection.execute(query).one_or_none()
-    return (found.generation, found.mask_file) if found else (0, None)
 
 
 def _forget_failures(connection: sa.Connection, receipt: Receipt) -> None:

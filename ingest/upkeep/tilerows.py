@@ -11,7 +11,7 @@ from ...schema import tables
 from ...schema.bits import BitNames
 from ...schema.database import cells_of_footprints
 from ...schema.rows import MaskKey
-from ..database.maskrows import insert_belongings, mask_values, owner_of, table_of
+from ..database.maskrows import current_file, insert_belongings, mask_values, owner_of, table_of
 from .filecheck import CheckedMask
 
 __all__ = ["StoredMask", "StoredTile", "delete_rows", "read_tile", "update_mask"]
@@ -88,15 +88,12 @@ def read_tile(
     chosen : mapping, optional
         Numbers of the rows that matter, by kind; by default all of them do.
     """
-    coadd = tables.coadd.c
-    files = sa.select(coadd.mask_file, coadd.generation).where(coadd.tilename == tilename, coadd.band == band)
-    found = connection.execute(files).one_or_none()
+    generation, mask_file = current_file(connection, tilename, band)
     masks: list[StoredMask] = []
     for kind in ("coadd", "epoch"):
         ids = None if chosen is None else chosen.get(kind, ())
         masks += _masks(connection, kind, tilename, band, ids)
-    mask_file, generation = (found.mask_file, found.generation) if found else ("", 0)
-    return StoredTile(tilename, band, mask_file, generation, {each.key.name: each for each in masks})
+    return StoredTile(tilename, band, mask_file or "", generation, {each.key.name: each for each in masks})
 
 
 def _masks(
