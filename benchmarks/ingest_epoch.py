@@ -10,10 +10,10 @@ import fitsio
 import numpy as np
 import numpy.typing as npt
 
-from goodpix.ingest.fingerprint import Options
 from goodpix.ingest.images.coadd import Coadd, read_coadd
 from goodpix.ingest.images.epoch import make_epoch_mask
 from goodpix.ingest.infofile import EpochInfo
+from goodpix.ingest.plan import Options
 from goodpix.schema.bits import DES_Y6
 from goodpix.schema.maskfile import MaskFileWriter
 from goodpix.schema.masks.rle import Runs, decode

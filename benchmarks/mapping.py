@@ -10,12 +10,12 @@ import fitsio
 import numpy as np
 import numpy.typing as npt
 
-from goodpix.ingest.fingerprint import Options
 from goodpix.ingest.images.coadd import read_coadd
 from goodpix.ingest.images.coaddflags import CoaddFlags
 from goodpix.ingest.images.flagging import flag_epoch
 from goodpix.ingest.images.pixels import BLOCK, PlaneRows
 from goodpix.ingest.images.sharedarray import SharedArray
+from goodpix.ingest.plan import Options
 from goodpix.schema.bits import BIT_SHIFT, Criterion
 from goodpix.schema.masks.rle import decode
 from goodpix.schema.wcs.pixelmap import PixelMap, pixel_map

@@ -20,9 +20,8 @@ import goodpix
 from goodpix.ingest.attempt import side_by_side
 from goodpix.ingest.database.opening import open_for_writing
 from goodpix.ingest.database.writer import Writer
-from goodpix.ingest.fingerprint import Options
 from goodpix.ingest.infofile import read_info_file
-from goodpix.ingest.plan import TileTask
+from goodpix.ingest.plan import Options, TileTask
 from goodpix.ingest.run import WINDOW
 from goodpix.ingest.synthetic import SMALL, make_tile
 from goodpix.ingest.tile import Receipt, ingest_tile

@@ -2,16 +2,20 @@
 
 import os
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from ..schema.errors import InfoFileError, UsageError
+from ..schema.errors import AmbiguousInputError, InfoFileError, UsageError
 from ..schema.planes.files import PlaneFile
 
-__all__ = ["EpochInfo", "ImageInfo", "TileInfo", "find_info_files", "read_info_file"]
+__all__ = ["EpochInfo", "ImageInfo", "Input", "TileInfo", "check_inputs", "read_info_file", "read_inputs"]
+
+PathLike = str | os.PathLike[str]
 
 SUFFIX = "_pizza_cutter_info.yaml"
 
@@ -102,7 +106,56 @@ class TileInfo(ImageInfo):
         return None
 
 
-def find_info_files(places: list[Path]) -> list[Path]:
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One info file, read; or why it cannot be used."""
+
+    path: Path
+    content: TileInfo | InfoFileError
+
+
+def read_inputs(given: Iterable[PathLike]) -> list[Input]:
+    """Return the info files of some paths, folders searched.
+
+    Raises
+    ------
+    UsageError
+        If a path does not exist, or there are none.
+    """
+    inputs = [_read(path) for path in _find_info_files([Path(each) for each in given])]
+    if not inputs:
+        raise UsageError("no info files were given: expected at least one")
+    return inputs
+
+
+def _read(path: Path) -> Input:
+    try:
+        return Input(path, read_info_file(path))
+    except InfoFileError as error:
+        return Input(path, error)
+
+
+def check_inputs(inputs: list[Input]) -> str:
+    """Return the campaign of all inputs, after checking that no two contradict each other."""
+    first = inputs[0].path
+    tiles: dict[tuple[str, str], Path] = {}
+    for each in inputs:
+        if campaign_of(each.path) != campaign_of(first):
+            raise AmbiguousInputError(
+                f"{first} is of campaign {campaign_of(first)}, {each.path} of {campaign_of(each.path)}: "
+                "one catalogue is one campaign"
+            )
+        if isinstance(each.content, TileInfo):
+            tile = (each.content.tilename, each.content.band)
+            if tile in tiles:
+                raise AmbiguousInputError(
+                    f"{tiles[tile]} and {each.path} are both of tile {tile[0]}, band {tile[1]}: give one of them"
+                )
+            tiles[tile] = each.path
+    return campaign_of(first)
+
+
+def _find_info_files(places: list[Path]) -> list[Path]:
     """Return the info files of a list of files and folders, in order, each once.
 
     A folder is searched, with its subfolders, for names that end in ``_pizza_cutter_info.yaml``.

@@ -1,18 +1,49 @@
 """The plan of a tile job: which masks to make, which to copy."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 
 from ..schema.bits import BitNames
+from ..schema.fingerprint import FINGERPRINTED, fingerprint
+from ..schema.planes.files import file_state
 from ..schema.store.masksroot import MasksRoot
-from .fingerprint import Options, coadd_fingerprint, epoch_fingerprint
-from .infofile import EpochInfo, TileInfo
+from .infofile import EpochInfo, ImageInfo, TileInfo
 
-__all__ = ["Action", "EpochKey", "Known", "KnownTile", "Plan", "Step", "TileTask", "make_plan"]
+__all__ = [
+    "Action",
+    "EpochKey",
+    "Known",
+    "KnownTile",
+    "Options",
+    "Plan",
+    "Step",
+    "TileTask",
+    "epoch_fingerprint",
+    "make_plan",
+]
 
 EpochKey = tuple[int, int]
 """(expnum, ccdnum)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What changes masks besides the inputs.
+
+    Parameters
+    ----------
+    wcs_source : str
+        ``"image"`` or ``"scamp"``: where an epoch's coordinates come from.
+    allow_missing_se_seg : bool
+        Whether an epoch without a segmentation map is taken, with no pixel in an object.
+    allow_dithered_weights : bool
+        Whether a weight plane that lost its exact zeros is taken as it is.
+    """
+
+    wcs_source: str = "image"
+    allow_missing_se_seg: bool = False
+    allow_dithered_weights: bool = False
 
 
 class Action(Enum):
@@ -170,11 +201,11 @@ def make_plan(task: TileTask) -> Plan:
     task : TileTask
         The tile, and what the catalogue has of it.
     """
-    of_coadd = coadd_fingerprint(task.info, task.options)
+    of_coadd = _coadd_fingerprint(task.info, task.options)
     epochs = []
     for entry in task.info.src_info:
-        fingerprint = epoch_fingerprint(entry, task.options, of_coadd)
-        step = _step(task, entry.name, fingerprint, task.known.epochs.get((entry.expnum, entry.ccdnum)))
+        of_epoch = epoch_fingerprint(entry, task.options, of_coadd)
+        step = _step(task, entry.name, of_epoch, task.known.epochs.get((entry.expnum, entry.ccdnum)))
         epochs.append((entry, step))
     listed = {(entry.expnum, entry.ccdnum) for entry in task.info.src_info}
     return Plan(
@@ -184,12 +215,30 @@ def make_plan(task: TileTask) -> Plan:
     )
 
 
-def _step(task: TileTask, name: str, fingerprint: str, known: Known | None) -> Step:
-    failed_alike = task.failed.get(task.failure_key(name)) == fingerprint
+def _step(task: TileTask, name: str, inputs: str, known: Known | None) -> Step:
+    failed_alike = task.failed.get(task.failure_key(name)) == inputs
     if failed_alike and not (task.force or task.retry_failed):
         action = Action.SKIP
-    elif known is not None and known.fingerprint == fingerprint and not (failed_alike or task.force):
+    elif known is not None and known.fingerprint == inputs and not (failed_alike or task.force):
         action = Action.COPY
     else:
         action = Action.MAKE
-    return Step(name, fingerprint, known, action)
+    return Step(name, inputs, known, action)
+
+
+def _coadd_fingerprint(info: TileInfo, options: Options) -> str:
+    """Return the fingerprint of a coadd: of its files, its info values and the options."""
+    return _digest(info, {"allow_dithered_weights": options.allow_dithered_weights})
+
+
+def epoch_fingerprint(entry: EpochInfo, options: Options, of_coadd: str) -> str:
+    """Return the fingerprint of an epoch; it changes with the coadd's, `of_coadd`."""
+    # an option that does not matter to the epoch is no reason to make it again
+    of_options = asdict(options) | {"allow_missing_se_seg": options.allow_missing_se_seg and not entry.seg_path}
+    return _digest(entry, of_options | {"coadd": of_coadd})
+
+
+def _digest(info: ImageInfo, options: dict[str, object]) -> str:
+    paths = [file.path for file in map(info.file, FINGERPRINTED) if file]
+    values = info.model_dump(exclude={"src_info"})
+    return fingerprint({path: file_state(path) for path in paths}, values, options)

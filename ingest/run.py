@@ -17,11 +17,9 @@ from ..schema.executors import Spread, in_order
 from .attempt import attempt_alone, attempt_apart, attempt_tile, side_by_side
 from .database.opening import WritableDatabase
 from .database.writer import Writer
-from .fingerprint import Options
 from .images.sharedarray import scratch_folder
-from .infofile import TileInfo
-from .inputs import Input
-from .plan import TileTask
+from .infofile import Input, TileInfo
+from .plan import Options, TileTask
 from .report import Failure, IngestReport, Stages
 from .tile import Receipt
 

@@ -11,15 +11,19 @@ from pathlib import Path
 from ..schema.bits import DES_Y6, BitNames
 from ..schema.errors import UsageError
 from ..schema.executors import process_pool, usable_cores
-from .fingerprint import Options
+from ..schema.planes.files import file_state, variables
 from .images.sharedarray import remove_leftovers
-from .inputs import Input, check_inputs, read_inputs, used_variables, worth_starting
+from .infofile import Input, TileInfo, check_inputs, read_inputs
+from .plan import Options
 from .report import IngestReport
 
-__all__ = ["ingest_tiles"]
+__all__ = ["BYTES_PER_WORKER", "ingest_tiles", "worth_starting"]
 
 PathLike = str | os.PathLike[str]
 Progress = Callable[[int, int], None]
+
+BYTES_PER_WORKER = 40_000_000
+"""Bytes of images that are worth a worker process: what is read in the time that one takes to start."""
 
 
 def ingest_tiles(
@@ -107,7 +111,7 @@ def ingest_tiles(
         "masks": None if masks is None else str(masks),
         "force": force,
         "retry_failed": retry_failed,
-        "variables": used_variables(inputs),
+        "variables": _used_variables(inputs),
     }
     if report is not None and not Path(report).absolute().parent.is_dir():
         raise UsageError(f"report {report}: its folder does not exist")
@@ -141,3 +145,26 @@ def _number_of(workers: int | None, executor: Executor | None, inputs: list[Inpu
     if executor is not None:
         return workers or 1
     return worth_starting(workers or usable_cores(), inputs)
+
+
+def worth_starting(n_workers: int, inputs: list[Input]) -> int:
+    """Return how many workers have enough to do; looks at no more files than it takes to tell."""
+    n_bytes = 0
+    for each in inputs:
+        if isinstance(each.content, TileInfo):
+            for entry in (each.content, *each.content.src_info):
+                if n_bytes >= n_workers * BYTES_PER_WORKER:
+                    return n_workers
+                state = file_state(entry.image_path)
+                n_bytes += 0 if state is None else state[0]
+    return max(1, min(n_workers, n_bytes // BYTES_PER_WORKER))
+
+
+def _used_variables(inputs: list[Input]) -> dict[str, str]:
+    """Return the environment variables that the inputs' paths use, folders among them as absolute paths."""
+    paths: list[str] = []
+    for each in inputs:
+        if isinstance(each.content, TileInfo):
+            paths += [each.content.image_path, each.content.src_info[0].image_path]
+    values = {name: os.environ[name] for name in variables(paths) if name in os.environ}
+    return {name: os.path.abspath(value) if Path(value).is_dir() else value for name, value in values.items()}

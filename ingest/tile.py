@@ -12,11 +12,10 @@ from ..schema.executors import Spread
 from ..schema.maskfile import MaskFile, MaskFileWriter
 from ..schema.masks.rle import Runs
 from ..schema.rows import EpochFacts, MaskRow
-from .fingerprint import Options
 from .images.coadd import Coadd, ReadCoadd, read_coadd
 from .images.epoch import make_epoch_mask
 from .infofile import EpochInfo
-from .plan import Action, EpochKey, Plan, Step, TileTask, make_plan
+from .plan import Action, EpochKey, Options, Plan, Step, TileTask, make_plan
 from .report import Failure
 
 __all__ = ["Receipt", "StoredRow", "ingest_tile"]

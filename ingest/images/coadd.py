@@ -10,8 +10,8 @@ from ...schema.planes.reader import PlaneReader, check_weight
 from ...schema.rows import CoaddFacts, MaskKey, MaskRow, nonzero_bits
 from ...schema.wcs.footprint import UniqueRegion, footprint
 from ...schema.wcs.solution import Wcs
-from ..fingerprint import Options
 from ..infofile import TileInfo
+from ..plan import Options
 from .coaddflags import CoaddFlags, CodedCoadd, code_coadd
 from .facts import check_identity, check_shapes, image_facts
 from .pixels import PlaneFiles

@@ -19,8 +19,8 @@ from ...schema.rows import EpochFacts, MaskKey, MaskRow, nonzero_bits
 from ...schema.wcs.footprint import footprint
 from ...schema.wcs.pixelmap import PixelMap, pixel_map
 from ...schema.wcs.solution import Wcs
-from ..fingerprint import Options
 from ..infofile import EpochInfo
+from ..plan import Options
 from .coadd import Coadd
 from .facts import check_identity, check_shapes, exposure_facts, image_facts
 from .flagging import flag_epoch

@@ -28,7 +28,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from goodpix.cli import main
-from goodpix.ingest import inputs
+from goodpix.ingest import survey as survey_module
 from goodpix.ingest.synthetic import TileSpec, make_tile
 from goodpix.schema import dialects
 
@@ -222,5 +222,5 @@ def _serve() -> None:
 if __name__ == "__main__":
     _load(Path(sys.argv[1]))
     multiprocessing.util.spawnv_passfds = _spawn
-    inputs.BYTES_PER_WORKER = 1  # workers are worth starting for a small tile
+    survey_module.BYTES_PER_WORKER = 1  # workers are worth starting for a small tile
     _serve()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from goodpix.ingest import inputs as inputs_module
+from goodpix.ingest import survey as survey_module
 from goodpix.schema.errors import WorkerLostError
 
 from .deadly import deadly_head, dying_workers
@@ -22,7 +22,7 @@ FOR_EVER = 1000
 
 @pytest.fixture(autouse=True)
 def _every_worker_is_worth_starting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs_module, "BYTES_PER_WORKER", 1)
+    monkeypatch.setattr(survey_module, "BYTES_PER_WORKER", 1)
 
 
 @pytest.fixture(params=[2, 3])

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import goodpix
-from goodpix.ingest import inputs
+from goodpix.ingest import survey as survey_module
 from goodpix.schema.errors import CatalogueError
 from goodpix.schema.maskfile import MaskFile
 from goodpix.schema.masks.rle import Runs
@@ -48,7 +48,7 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_ingest_puts_each_mask_file_once_and_lists_nothing(
     survey: Survey, bucket: Bucket, ingested: Survey, workers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inputs, "BYTES_PER_WORKER", 1)
+    monkeypatch.setattr(survey_module, "BYTES_PER_WORKER", 1)
     report = survey.ingest(masks=bucket.root, workers=workers)
     asked = bucket.asked()
     assert (report.failures, report.n_epochs, report.masks) == ((), 6, bucket.root)

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 import goodpix
-from goodpix.ingest import inputs as inputs_module
+from goodpix.ingest import survey as survey_module
+from goodpix.ingest.infofile import read_inputs
+from goodpix.ingest.survey import worth_starting
 from goodpix.schema.errors import UsageError
 
 from .survey import Survey
@@ -17,7 +19,7 @@ from .survey import Survey
 
 @pytest.fixture(autouse=True)
 def _every_worker_is_worth_starting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs_module, "BYTES_PER_WORKER", 1)
+    monkeypatch.setattr(survey_module, "BYTES_PER_WORKER", 1)
 
 
 def files(masks: Path) -> Mapping[str, bytes]:
@@ -89,8 +91,8 @@ def test_number_of_workers_that_is_not_positive_is_refused(survey: Survey, worke
 
 
 def test_little_work_is_done_here(survey: Survey, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inputs_module, "BYTES_PER_WORKER", 10**12)
-    inputs = inputs_module.read_inputs([survey.info_path()])
-    assert inputs_module.worth_starting(8, inputs) == 1
-    monkeypatch.setattr(inputs_module, "BYTES_PER_WORKER", 1)
-    assert inputs_module.worth_starting(8, inputs) == 8
+    monkeypatch.setattr(survey_module, "BYTES_PER_WORKER", 10**12)
+    inputs = read_inputs([survey.info_path()])
+    assert worth_starting(8, inputs) == 1
+    monkeypatch.setattr(survey_module, "BYTES_PER_WORKER", 1)
+    assert worth_starting(8, inputs) == 8

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from goodpix.ingest.fingerprint import Options, epoch_fingerprint
 from goodpix.ingest.infofile import EpochInfo
+from goodpix.ingest.plan import Options, epoch_fingerprint
 from goodpix.schema.fingerprint import is_fingerprint
 from goodpix.schema.planes.files import file_state
 
