@@ -9,17 +9,12 @@ import pytest
 import sqlalchemy as sa
 
 import goodpix
-from goodpix.ingest.report import Failure, IngestReport
 from goodpix.schema.errors import CatalogueError, UsageError
 
 from .conftest import Run
 from .survey import Survey
 
 PASSWORD = "s3cr3tw0rd"
-
-
-def failure(error_type: str) -> Failure:
-    return Failure("key", "path", error_type, "message")
 
 
 def test_report_file_has_what_the_report_has(survey: Survey, tmp_path: Path) -> None:
@@ -58,13 +53,6 @@ def test_report_is_that_of_the_recorded_run(survey: Survey) -> None:
         assert set(catalogue.epochs().run_id) == {report.run_id}
         (outcome,) = catalogue.sql("SELECT outcome FROM ingest_run WHERE run_id = :id", {"id": report.run_id}).outcome
     assert (outcome, report.outcome) == ("done", "done")
-
-
-def test_report_line_counts_failures_by_reason() -> None:
-    failures = tuple(failure(kind) for kind in ("PlaneError", "FitsFileError", "FitsFileError"))
-    text = str(IngestReport(1, 5, 0, 0, failures, 0, 2.0, n_pixels=6_000_000, n_bytes=1500))
-    assert "3 failed (2 FitsFileError, 1 PlaneError)" in text
-    assert text.endswith("in 2.0 s; 3 Mpixels/s, 1.5 kB of masks written")
 
 
 @pytest.mark.parametrize("where", ["nowhere/report.json", "."])

@@ -1,0 +1,85 @@
+"""Facts about the plan of a tile: which masks are made, copied or left."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from goodpix.ingest.infofile import TileInfo
+from goodpix.ingest.plan import Action, Known, KnownTile, Options, Step, TileTask, make_plan
+from goodpix.schema.bits import DES_Y6
+from goodpix.schema.store.masksroot import MasksRoot
+
+PLANES = ("image", "weight", "bmask", "seg")
+FILES = {f"{name}_path": "none.fits" for name in PLANES} | {f"{name}_ext": "sci" for name in PLANES}
+EPOCHS = [{"expnum": 1, "ccdnum": 2, **FILES}, {"expnum": 3, "ccdnum": 4, **FILES}]
+INFO = TileInfo.model_validate({"tilename": "T", "band": "r", "src_info": EPOCHS, **FILES})
+
+
+@pytest.fixture
+def task(tmp_path: Path) -> TileTask:
+    """A tile of which nothing is known; its files are not there, which has a fingerprint, too."""
+    return TileTask("info", INFO, MasksRoot.of(tmp_path), Options(), DES_Y6)
+
+
+def with_known(task: TileTask, *, stale: bool = False, **changed: Any) -> TileTask:
+    """Return the task as if its coadd and first epoch had been made, and an epoch that is listed no more."""
+    plan = make_plan(task)
+    (_, first), _ = plan.epochs
+    epochs = {(1, 2): Known(1, first.fingerprint, stale), (9, 9): Known(2, "gone")}
+    known = KnownTile(5, "file", Known(0, plan.coadd.fingerprint), epochs)
+    return TileTask("info", INFO, task.root, task.options, DES_Y6, **{"known": known, **changed})
+
+
+def actions(task: TileTask) -> list[Action]:
+    return [step.action for step in make_plan(task).steps]
+
+
+MAKE, COPY, SKIP = Action.MAKE, Action.COPY, Action.SKIP
+
+
+def test_what_is_known_and_unchanged_is_copied(task: TileTask) -> None:
+    assert actions(task) == [MAKE, MAKE, MAKE]
+    assert actions(with_known(task)) == [COPY, COPY, MAKE]
+    assert actions(with_known(task, force=True)) == [MAKE, MAKE, MAKE]
+
+
+def test_epoch_that_is_listed_no_more_is_dropped(task: TileTask) -> None:
+    assert make_plan(with_known(task)).dropped == ((9, 9),)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"), [({}, SKIP), ({"retry_failed": True}, MAKE), ({"force": True}, MAKE)], ids=str
+)
+def test_what_failed_alike_is_tried_when_asked(task: TileTask, options: dict[str, Any], expected: Action) -> None:
+    failed = {"info#1/2": make_plan(task).epochs[0][1].fingerprint, "info#3/4": "of other inputs"}
+    assert actions(with_known(task, failed=failed, **options))[1:] == [expected, MAKE]
+
+
+def test_known_tile_without_a_mask_has_the_others() -> None:
+    known = KnownTile(5, "file", Known(0, "a"), {(1, 2): Known(1, "b"), (3, 4): Known(2, "c")})
+    assert known.without("coadd") == KnownTile(5, "file", None, known.epochs)
+    assert known.without("3/4") == KnownTile(5, "file", known.coadd, {(1, 2): Known(1, "b")})
+
+
+@pytest.mark.parametrize(
+    ("action", "known", "nothing"),
+    [
+        (MAKE, None, False),
+        (COPY, Known(1, "a"), True),
+        (COPY, Known(1, "a", stale=True), False),
+        (SKIP, Known(1, "a"), False),
+        (SKIP, Known(1, "a", stale=True), True),
+        (SKIP, None, True),
+    ],
+)
+def test_step_changes_nothing_where_the_row_stays(action: Action, known: Known | None, nothing: bool) -> None:
+    assert Step("1/2", "a", known, action).changes_nothing == nothing
+
+
+def test_option_that_does_not_matter_to_an_epoch_makes_nothing_again(task: TileTask) -> None:
+    known = with_known(task).known
+    with_seg = TileTask("info", INFO, task.root, Options(allow_missing_se_seg=True), DES_Y6, known)
+    assert actions(with_seg)[1] is COPY
+    dithered = TileTask("info", INFO, task.root, Options(allow_dithered_weights=True), DES_Y6, known)
+    assert actions(dithered)[1] is MAKE
