@@ -18,6 +18,7 @@ from goodpix.ingest.images.sharedarray import SharedArray
 from goodpix.ingest.plan import Options
 from goodpix.schema.bits import BIT_SHIFT, Criterion
 from goodpix.schema.masks.rle import decode
+from goodpix.schema.wcs.pixelgrid import PixelGrid
 from goodpix.schema.wcs.pixelmap import PixelMap, pixel_map
 from goodpix.schema.wcs.solution import Wcs
 
@@ -45,8 +46,10 @@ def _of_tile(bench: Bench, tile: Tile) -> list[Result]:
     shape = planes.bmask.shape
 
     def mapping() -> PixelMap:
-        solutions = Wcs.from_header(headers[0], epoch.image_path), Wcs.from_header(headers[1], info.image_path)
-        return pixel_map(*solutions, shape=shape, offset=epoch.position_offset, coadd_offset=info.position_offset)
+        one, other = Wcs.from_header(headers[0], epoch.image_path), Wcs.from_header(headers[1], info.image_path)
+        return pixel_map(
+            PixelGrid(one, shape, epoch.position_offset), PixelGrid(other, coadd.flags.shape, info.position_offset)
+        )
 
     contenders = [
         Contender(_OURS, lambda: flag_epoch(_blocks(planes), shape, mapping(), coadd.flags)),

@@ -9,6 +9,7 @@ from ...schema.masks.rle import Runs
 from ...schema.planes.reader import PlaneReader, check_weight
 from ...schema.rows import CoaddFacts, MaskKey, MaskRow, nonzero_bits
 from ...schema.wcs.footprint import UniqueRegion, footprint
+from ...schema.wcs.pixelgrid import PixelGrid
 from ...schema.wcs.solution import Wcs
 from ..infofile import TileInfo
 from ..plan import Options
@@ -27,15 +28,12 @@ class Coadd:
     ----------
     flags : CoaddFlags
         Flags of each pixel.
-    wcs : Wcs
-        Its solution.
-    offset : float
-        Its ``position_offset``.
+    grid : PixelGrid
+        Its pixels on the sphere.
     """
 
     flags: CoaddFlags
-    wcs: Wcs
-    offset: float
+    grid: PixelGrid
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,8 +44,8 @@ class ReadCoadd:
     ----------
     info : TileInfo
         Contents of the info file.
-    wcs : Wcs
-        Its solution.
+    grid : PixelGrid
+        Its pixels on the sphere.
     coded : CodedCoadd
         Its coded flags.
     quantization : str or None
@@ -55,19 +53,19 @@ class ReadCoadd:
     """
 
     info: TileInfo
-    wcs: Wcs
+    grid: PixelGrid
     coded: CodedCoadd
     quantization: str | None
 
     @property
     def for_epochs(self) -> Coadd:
         """The data with which its epochs are flagged."""
-        return Coadd(self.coded.flags, self.wcs, self.info.position_offset)
+        return Coadd(self.coded.flags, self.grid)
 
     def own_mask(self, fingerprint: str) -> tuple[MaskRow, Runs]:
         """Return the coadd's own mask and its row, given the fingerprint of its inputs."""
         info, own = self.info, self.coded.own_runs()
-        place = footprint(self.wcs, self.coded.flags.shape, info.position_offset)
+        place = footprint(self.grid)
         unique = (own.n_unique, own.n_good_unique) if self.coded.flags.has_region else None
         counts, bits = count_coadd(own.runs, pixel_area=place.pixel_area, unique=unique)
         facts = CoaddFacts(
@@ -76,7 +74,7 @@ class ReadCoadd:
             uramax=info.uramax,
             udecmin=info.udecmin,
             udecmax=info.udecmax,
-            **image_facts(info, self.wcs, place, fingerprint=fingerprint, quantization=self.quantization),
+            **image_facts(info, self.grid.wcs, place, fingerprint=fingerprint, quantization=self.quantization),
         )
         key = MaskKey(info.tilename, info.band, "coadd", None, None)
         row = MaskRow(key, own.runs.nx, own.runs.ny, own.runs.checksum, counts, facts, nonzero_bits(bits), place.hpix)
@@ -112,9 +110,7 @@ def read_coadd(info: TileInfo, options: Options, *, spread: Spread = map, scratc
         planes = files.planes(reader)
         check_shapes({**planes.named(), "image": image}, f"coadd (tile {info.tilename}, band {info.band})")
         quantization = check_weight(planes.weight, allow_dithered=options.allow_dithered_weights)
-        shape = planes.bmask.shape
+        grid = PixelGrid(wcs, planes.bmask.shape, info.position_offset)
     unique = UniqueRegion(*info.unique_limits) if info.unique_limits else None
-    coded = code_coadd(
-        files, shape, wcs=wcs, offset=info.position_offset, unique=unique, spread=spread, scratch=scratch
-    )
-    return ReadCoadd(info, wcs, coded, quantization)
+    coded = code_coadd(files, grid, unique=unique, spread=spread, scratch=scratch)
+    return ReadCoadd(info, grid, coded, quantization)

@@ -16,7 +16,7 @@ from ...schema.jit import kernel
 from ...schema.masks.rle import Runs, RunScan, ScanBuffers, Starts, merge_runs, scan_row, sort_starts
 from ...schema.planes.reader import PlaneReader
 from ...schema.wcs.footprint import UniqueRegion
-from ...schema.wcs.solution import Wcs
+from ...schema.wcs.pixelgrid import PixelGrid
 from .pixels import BLOCK, PlaneFiles, PlaneRows, fold_row
 from .sharedarray import SharedArray
 
@@ -100,10 +100,8 @@ class _Chunk:
     """A block of coadd rows, to be coded into `codes`."""
 
     planes: PlaneFiles
-    wcs: Wcs
-    offset: float
+    grid: PixelGrid
     unique: UniqueRegion | None
-    shape: tuple[int, int]
     rows: slice
     codes: SharedArray
 
@@ -119,10 +117,8 @@ class _Coded:
 
 def code_coadd(
     planes: PlaneFiles,
-    shape: tuple[int, int],
+    grid: PixelGrid,
     *,
-    wcs: Wcs,
-    offset: float,
     unique: UniqueRegion | None,
     spread: Spread = map,
     scratch: Path | None = None,
@@ -133,12 +129,8 @@ def code_coadd(
     ----------
     planes : PlaneFiles
         Files of the planes.
-    shape : tuple of int
-        Their (ny, nx).
-    wcs : Wcs
-        The coadd's solution; says which pixels are in the unique region.
-    offset : float
-        Its ``position_offset``.
+    grid : PixelGrid
+        The coadd's pixels on the sphere; says which are in the unique region.
     unique : UniqueRegion, optional
         Unique region of the tile.
     spread : Spread
@@ -153,13 +145,10 @@ def code_coadd(
     PlaneError
         If bmask or seg is not an integer plane, or pixels have more than some 65,000 different flags.
     """
-    ny, nx = shape
+    ny, nx = grid.shape
     for dtype in (np.uint8, np.uint16):
         codes = SharedArray.zeros((ny + 2, nx + 2), dtype, scratch)
-        chunks = [
-            _Chunk(planes, wcs, offset, unique, shape, slice(y, min(y + _CHUNK, ny)), codes)
-            for y in range(0, ny, _CHUNK)
-        ]
+        chunks = [_Chunk(planes, grid, unique, slice(y, min(y + _CHUNK, ny)), codes) for y in range(0, ny, _CHUNK)]
         coded = _unite(spread(_code_rows, chunks), codes)
         if coded is not None:
             words, starts = coded
@@ -212,18 +201,18 @@ _COMMON = [
 
 def _code_rows(chunk: _Chunk) -> _Coded:
     """Code a block of coadd rows."""
-    nx, rows = chunk.shape[1], chunk.rows
+    rows = chunk.rows
     out = chunk.codes.array
     table = np.zeros(np.iinfo(out.dtype).max + 1, np.uint32)
     n_codes = 1 + len(_COMMON)
     table[:n_codes] = [_BORDER, *_COMMON]
-    scan = RunScan(chunk.shape, out.dtype, rows.start)
+    scan = RunScan(chunk.grid.shape, out.dtype, rows.start)
     with PlaneReader() as reader:
         planes = chunk.planes.planes(reader)
         for y in range(rows.start, rows.stop, BLOCK):
             some = slice(y, min(y + BLOCK, rows.stop))
             block = planes.read(some)
-            inside = _inside_region(chunk, some, nx)
+            inside = _inside_region(chunk, some)
             to = out[some.start + 1 : some.stop + 1]
             n_codes, n_starts = _code_block(
                 block, inside, table, n_codes, to, y, scan.room(some.stop - y), scan.n_starts
@@ -234,10 +223,10 @@ def _code_rows(chunk: _Chunk) -> _Coded:
     return _Coded(rows, table[:n_codes], scan.starts())
 
 
-def _inside_region(chunk: _Chunk, rows: slice, nx: int) -> npt.NDArray[np.bool_]:
+def _inside_region(chunk: _Chunk, rows: slice) -> npt.NDArray[np.bool_]:
     if chunk.unique is None:
-        return np.zeros((rows.stop - rows.start, nx), np.bool_)
-    return chunk.unique.contains_rows(chunk.wcs, rows, nx, chunk.offset)
+        return np.zeros((rows.stop - rows.start, chunk.grid.shape[1]), np.bool_)
+    return chunk.unique.contains_rows(chunk.grid, rows)
 
 
 @kernel

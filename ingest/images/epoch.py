@@ -17,7 +17,8 @@ from ...schema.planes.files import expand
 from ...schema.planes.reader import Plane, PlaneReader, check_weight, read_scamp_head
 from ...schema.rows import EpochFacts, MaskKey, MaskRow, nonzero_bits
 from ...schema.wcs.footprint import footprint
-from ...schema.wcs.pixelmap import PixelMap, pixel_map
+from ...schema.wcs.pixelgrid import PixelGrid
+from ...schema.wcs.pixelmap import pixel_map
 from ...schema.wcs.solution import Wcs
 from ..infofile import EpochInfo
 from ..plan import Options
@@ -49,11 +50,11 @@ def make_epoch_mask(entry: EpochInfo, coadd: Coadd, options: Options, fingerprin
         check_identity(header, primary, entry.image_path, expected)
         planes = _planes(reader, entry, image, options)
         quantization = check_weight(planes.weight, allow_dithered=options.allow_dithered_weights)
-        wcs = _wcs(entry, header, options)
-        mapping = _map(wcs, coadd, image, entry)
+        grid = PixelGrid(_wcs(entry, header, options), image.shape, entry.position_offset)
+        mapping = pixel_map(grid, coadd.grid)
         flagged = flag_epoch(planes.blocks(), image.shape, mapping, coadd.flags)
     runs = flagged.runs
-    place = footprint(wcs, image.shape, entry.position_offset)
+    place = footprint(grid)
     exposure = exposure_facts(header, primary)
     seg_used = planes.seg is not None
     counts, bits = count(
@@ -64,11 +65,11 @@ def make_epoch_mask(entry: EpochInfo, coadd: Coadd, options: Options, fingerprin
         se_seg_used=seg_used,
     )
     facts = EpochFacts(
-        wcs_delta_pix=_wcs_delta(entry, header, image, mapping, coadd, options),
+        wcs_delta_pix=_wcs_delta(entry, header, grid, coadd.grid, options),
         se_seg_used=seg_used,
         stale=False,
         **values_of(exposure),
-        **image_facts(entry, wcs, place, fingerprint=fingerprint, quantization=quantization),
+        **image_facts(entry, grid.wcs, place, fingerprint=fingerprint, quantization=quantization),
     )
     key = MaskKey(entry.tilename, entry.band, "epoch", entry.expnum, entry.ccdnum)
     row = MaskRow(key, runs.nx, runs.ny, runs.checksum, counts, facts, nonzero_bits(bits), place.hpix)
@@ -96,16 +97,12 @@ def _wcs(entry: EpochInfo, header: Mapping[str, Any], options: Options) -> Wcs:
     return Wcs.from_header(read_scamp_head(entry.head_path), entry.head_path)
 
 
-def _map(wcs: Wcs, coadd: Coadd, image: Plane, entry: EpochInfo) -> PixelMap:
-    return pixel_map(wcs, coadd.wcs, shape=image.shape, offset=entry.position_offset, coadd_offset=coadd.offset)
-
-
 def _wcs_delta(
-    entry: EpochInfo, header: Mapping[str, Any], image: Plane, mapping: PixelMap, coadd: Coadd, options: Options
+    entry: EpochInfo, header: Mapping[str, Any], grid: PixelGrid, coadd: PixelGrid, options: Options
 ) -> float | None:
     """Return the largest distance between the image's and SCAMP's mapping, coadd pixels.
 
-    `mapping` is the one in use. None if there is no SCAMP header, or if no position is in front of the coadd.
+    `grid` has the solution in use. None if there is no SCAMP header, or if no position is in front of the coadd.
     """
     if not entry.head_path or not Path(expand(entry.head_path)).exists():
         return None
@@ -114,9 +111,9 @@ def _wcs_delta(
     except GoodpixError as error:
         logger.warning("epoch %s: wcs_delta_pix is unknown: %s", entry.name, error)
         return None
-    ny, nx = image.shape
+    ny, nx = grid.shape
     y, x = np.meshgrid(np.linspace(0, ny - 1, _GRID), np.linspace(0, nx - 1, _GRID), indexing="ij")
-    maps = (mapping, _map(other, coadd, image, entry))
-    (ax, ay), (bx, by) = (each.coadd_xy(x.ravel(), y.ravel()) for each in maps)
+    maps = (pixel_map(each, coadd) for each in (grid, replace(grid, wcs=other)))
+    (ax, ay), (bx, by) = (each.positions(x.ravel(), y.ravel()) for each in maps)
     distance = np.hypot(ax - bx, ay - by)
     return float(np.nanmax(distance)) if np.isfinite(distance).any() else None

@@ -59,7 +59,7 @@ def flag_epoch(
             y, n_rows = scan.y, block.bmask.shape[0]
             to = (codes, shift, y, scan.room(n_rows), scan.n_starts)
             if isinstance(pixel_map, RationalMap) and pixel_map.cubic:
-                t, s = pixel_map.scaled(np.arange(shape[1], dtype=float), np.arange(y, y + n_rows, dtype=float))
+                t, s = pixel_map.scaling.scaled(np.arange(shape[1], dtype=float), np.arange(y, y + n_rows, dtype=float))
                 under_way = begin(thread, _flag_rational, block, pixel_map.coefficients, t, s, *to)
             else:
                 ix, iy = nearest_pixels(pixel_map, slice(y, y + n_rows), shape[1], coadd.shape)

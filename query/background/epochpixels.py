@@ -159,8 +159,7 @@ class PixelRequest:
         problem: str | None = None,
     ) -> EpochPixels:
         row = mask.row or {}
-        fits_x, fits_y = (each.astype(np.float64) + mask.position_offset for each in (x, y))
-        ra, dec = mask.wcs.sky(fits_x, fits_y) if self.sky else (None, None)
+        ra, dec = mask.grid.sky(x.astype(np.float64), y.astype(np.float64)) if self.sky else (None, None)
         return EpochPixels(
             key=mask.key,
             x=x,

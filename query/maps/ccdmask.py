@@ -12,7 +12,7 @@ from ...schema.errors import MaskNotFoundError, UsageError
 from ...schema.masks.rle import Runs, decode
 from ...schema.rows import EpochFacts, MaskKey
 from ...schema.wcs.footprint import UniqueRegion
-from ...schema.wcs.pixeltosky import Directions
+from ...schema.wcs.pixelgrid import PixelGrid
 from ..masks.mask import Mask
 from ..source import Source
 from .coaddgrid import find_grid
@@ -94,15 +94,14 @@ class _Layer:
     flags: npt.NDArray[np.int64]
     """Shape (nx, ny)."""
     region: UniqueRegion | None
-    directions: Directions
+    grid: PixelGrid
     solution: tuple[str, float]
-    """What the directions follow from."""
+    """What directions follow from."""
 
     @classmethod
     def of(cls, mask: Mask, region: UniqueRegion | None) -> "_Layer":
         row: Mapping[str, Any] = mask.row or {}
-        directions = Directions(mask.wcs, mask.shape, mask.position_offset)
-        return cls(decode(mask.encoded).T, region, directions, (row["wcs"], mask.position_offset))
+        return cls(decode(mask.encoded).T, region, mask.grid, (row["wcs"], mask.position_offset))
 
 
 def _merged(layers: Sequence[_Layer]) -> Runs:
@@ -119,7 +118,7 @@ def _merged(layers: Sequence[_Layer]) -> Runs:
             rank = ((flags & Criterion.OFF_COADD) == 0).astype(np.uint8)
             if layer.region is not None:
                 if layer.solution not in vectors:
-                    vectors[layer.solution] = layer.directions.columns(columns)
+                    vectors[layer.solution] = layer.grid.columns(columns)
                 rank *= layer.region.contains(vectors[layer.solution]).reshape(rank.shape) + np.uint8(1)
             np.copyto(out[columns], flags, where=rank > best)
             np.maximum(best, rank, out=best)

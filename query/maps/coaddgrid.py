@@ -10,35 +10,27 @@ import numpy.typing as npt
 from ...schema.database import Database
 from ...schema.rows import MaskKey
 from ...schema.wcs.footprint import UniqueRegion
+from ...schema.wcs.pixelgrid import PixelGrid
 from ...schema.wcs.solution import Wcs
 from ..masks.reader import find_mask
 
 __all__ = ["CoaddGrid", "find_grid"]
 
 
-@dataclass(frozen=True, slots=True)
-class CoaddGrid:
+@dataclass(frozen=True, kw_only=True)
+class CoaddGrid(PixelGrid):
     """The pixels of one coadd.
 
     Parameters
     ----------
     tilename, band : str
         Which coadd.
-    wcs : Wcs
-        Its solution.
-    shape : tuple of int
-        (ny, nx).
-    offset : float
-        What is added to zero-based coordinates before the WCS.
     region : UniqueRegion or None
         The tile's unique region; None where the info file has none.
     """
 
     tilename: str
     band: str
-    wcs: Wcs
-    shape: tuple[int, int]
-    offset: float
     region: UniqueRegion | None
 
     @classmethod
@@ -63,7 +55,7 @@ class CoaddGrid:
         """Return which pixels of some rows have their centre in the unique region; all where there is none."""
         if self.region is None:
             return np.ones((rows.stop - rows.start, self.shape[1]), np.bool_)
-        return self.region.contains_rows(self.wcs, rows, self.shape[1], self.offset)
+        return self.region.contains_rows(self, rows)
 
 
 def find_grid(database: Database, tilename: str, band: str) -> CoaddGrid:

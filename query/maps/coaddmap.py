@@ -129,8 +129,7 @@ def epoch_map(source: Source, tilename: str, band: str, selection: Selection | N
     marks = np.zeros((ny + 2, nx + 2), np.bool_)
     n_epochs = 0
     for mask in source.counted_masks(wanted, tilename=[tilename], band=[band]):
-        mapping = pixel_map(mask.wcs, grid.wcs, shape=mask.shape, offset=mask.position_offset, coadd_offset=grid.offset)
-        box = mark_nearest(mapping, mask.good(wanted), marks)
+        box = mark_nearest(pixel_map(mask.grid, grid), mask.good(wanted), marks)
         # without the border, which stands for what is off the coadd
         x0, x1, y0, y1 = max(box.x0, 1), min(box.x1, nx + 1), max(box.y0, 1), min(box.y1, ny + 1)
         if x0 < x1 and y0 < y1:

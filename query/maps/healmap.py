@@ -13,7 +13,6 @@ from ...schema.criteria import Selection
 from ...schema.errors import UsageError
 from ...schema.masks.boundselection import BoundSelection
 from ...schema.wcs.footprint import UniqueRegion
-from ...schema.wcs.pixeltosky import Directions
 from ..masks.mask import Mask
 from ..source import Source
 from .coaddgrid import find_grid
@@ -149,12 +148,12 @@ def _tallies(
 
 def _tally(mask: Mask, good: npt.NDArray[np.bool_], nside: int, region: UniqueRegion | None) -> _CellCounts:
     """Return what one epoch has in each HEALPix pixel."""
-    directions = Directions(mask.wcs, mask.shape, mask.position_offset)
+    grid = mask.grid
     columns = np.ascontiguousarray(good.T)
     parts = []
     for x0 in range(0, columns.shape[0], _COLUMNS):
         some = slice(x0, min(x0 + _COLUMNS, columns.shape[0]))
-        vectors, is_good = directions.columns(some), columns[some].ravel()
+        vectors, is_good = grid.columns(some), columns[some].ravel()
         hpix = hpgeom.vector_to_pixel(nside, *vectors, nest=True)
         if region is not None:
             inside = region.contains(vectors)

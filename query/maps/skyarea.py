@@ -11,7 +11,7 @@ from ...schema.criteria import Selection
 from ...schema.errors import UsageError
 from ...schema.masks.boundselection import BoundSelection
 from ...schema.wcs.inversemap import inverse_map, mark_covered
-from ...schema.wcs.solidangle import solid_angles
+from ...schema.wcs.pixelgrid import solid_angles
 from ..masks.mask import Mask
 from ..source import Source
 from .coaddgrid import CoaddGrid, find_grid
@@ -71,20 +71,17 @@ def _tile_area(source: Source, masks: Iterable[Mask], selection: BoundSelection)
                 f"regions: expected one band at a time, such as {band}"
             )
         for mask in of_band:
-            inverse = inverse_map(
-                mask.wcs, grid.wcs, shape=mask.shape, offset=mask.position_offset, coadd_offset=grid.offset
-            )
-            mark_covered(inverse, mask.good(selection), covered)
+            mark_covered(inverse_map(mask.grid, grid), mask.good(selection), covered)
     return 0.0 if grid is None else _area(grid, covered)
 
 
 def _area(grid: CoaddGrid, covered: npt.NDArray[np.bool_]) -> float:
     """Return the solid angle of some pixels of a coadd that are in its unique region, square arcminutes."""
-    ny, nx = grid.shape
+    ny = grid.shape[0]
     total = 0.0
     for y in range(0, ny, _ROWS):
         rows = slice(y, min(y + _ROWS, ny))
         counted = covered[rows] & grid.unique_rows(rows)
         if counted.any():
-            total += float(solid_angles(grid.wcs, rows, nx, grid.offset).sum(where=counted))
+            total += float(solid_angles(grid, rows).sum(where=counted))
     return total

@@ -18,6 +18,7 @@ from ...schema.masks.boundselection import AnySelection, BoundSelection
 from ...schema.masks.rle import Runs, decode, decode_good, encode
 from ...schema.masks.runalgebra import complement, crop, good_in_both, good_in_either, good_in_one
 from ...schema.rows import MaskKey
+from ...schema.wcs.pixelgrid import PixelGrid
 from ...schema.wcs.solution import Wcs
 from ..plots.mask import plot_mask, thumbnail
 from .export import write_fits, write_npz
@@ -110,7 +111,7 @@ class Mask:
         UsageError
             If a number is not finite, or `like` has no place on the sky.
         """
-        return cls.from_bool(~in_discs(like.wcs, like.place, like.position_offset, ra, dec, radius), like=like)
+        return cls.from_bool(~in_discs(like.grid, like.place, ra, dec, radius), like=like)
 
     @classmethod
     def from_polygons(cls, polygons: Sequence[npt.ArrayLike], *, like: "Mask") -> "Mask":
@@ -130,7 +131,7 @@ class Mask:
             If a polygon has fewer than three corners or reaches 90 degrees from its middle, a number is not
             finite, or `like` has no place on the sky.
         """
-        return cls.from_bool(~in_polygons(like.wcs, like.place, like.position_offset, polygons), like=like)
+        return cls.from_bool(~in_polygons(like.grid, like.place, polygons), like=like)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -157,8 +158,19 @@ class Mask:
 
     @property
     def position_offset(self) -> float:
-        """What is added to zero-based coordinates before the WCS."""
+        """The image's ``position_offset``; see `grid`."""
         return 1.0 if self.row is None else float(self.row["position_offset"])
+
+    @property
+    def grid(self) -> PixelGrid:
+        """All pixels of its image on the sphere.
+
+        Raises
+        ------
+        UsageError
+            If it is not of a catalogue.
+        """
+        return PixelGrid(self.wcs, self.image_shape or self.shape, self.position_offset)
 
     def good(self, selection: AnySelection = None) -> npt.NDArray[np.bool_]:
         """Return which pixels are good.

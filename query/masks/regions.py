@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from ...schema.amplifiers import Region
 from ...schema.errors import UsageError
-from ...schema.wcs.solution import Wcs, unit_vectors
+from ...schema.wcs.pixelgrid import PixelGrid
+from ...schema.wcs.solution import unit_vectors
 
 __all__ = ["in_discs", "in_polygons"]
 
@@ -19,18 +20,16 @@ _STEP = 16
 
 
 def in_discs(
-    wcs: Wcs, place: Region, offset: float, ra: npt.ArrayLike, dec: npt.ArrayLike, radius: npt.ArrayLike
+    grid: PixelGrid, place: Region, ra: npt.ArrayLike, dec: npt.ArrayLike, radius: npt.ArrayLike
 ) -> npt.NDArray[np.bool_]:
     """Return which pixels have their centre within a disc.
 
     Parameters
     ----------
-    wcs : Wcs
-        The image's solution.
+    grid : PixelGrid
+        The image.
     place : Region
         The pixels wanted.
-    offset : float
-        What is added to zero-based coordinates before the WCS.
     ra, dec, radius : array of float, shape (n,), or float
         Centres and radii, degrees.
 
@@ -53,29 +52,27 @@ def in_discs(
     _check_declinations(centres[1], "a disc")
     if (centres[2] < 0).any():
         raise UsageError(f"discs: a radius is {centres[2].min()}: expected degrees, 0 or more")
-    grid = _Grid.of(wcs, place, offset)
+    coarse = _Coarse.of(grid, place)
     out: npt.NDArray[np.bool_] = np.zeros((place.y1 - place.y0, place.x1 - place.x0), np.bool_)
     for centre, each in zip(unit_vectors(centres[0], centres[1]).T, centres[2], strict=True):
         # chords, whose squares keep their digits where cosines of small angles lose them
         chord = 2 * np.sin(np.radians(min(each, 180.0)) / 2)
-        for box in grid.around(grid.distance(centre) <= chord + grid.reach):
-            vectors = _directions(wcs, box, offset)
+        for box in coarse.around(coarse.distance(centre) <= chord + coarse.reach):
+            vectors = grid.box(box)
             inside = ((vectors - centre[:, None, None]) ** 2).sum(axis=0) <= chord**2
             out[box.y0 - place.y0 : box.y1 - place.y0, box.x0 - place.x0 : box.x1 - place.x0] |= inside
     return out
 
 
-def in_polygons(wcs: Wcs, place: Region, offset: float, polygons: Sequence[npt.ArrayLike]) -> npt.NDArray[np.bool_]:
+def in_polygons(grid: PixelGrid, place: Region, polygons: Sequence[npt.ArrayLike]) -> npt.NDArray[np.bool_]:
     """Return which pixels have their centre within a polygon, whose edges are great circles.
 
     Parameters
     ----------
-    wcs : Wcs
-        The image's solution.
+    grid : PixelGrid
+        The image.
     place : Region
         The pixels wanted.
-    offset : float
-        What is added to zero-based coordinates before the WCS.
     polygons : sequence of arrays of float, shape (n, 2)
         Right ascension and declination of the corners, degrees.
 
@@ -90,19 +87,19 @@ def in_polygons(wcs: Wcs, place: Region, offset: float, polygons: Sequence[npt.A
         If a polygon has fewer than three corners, reaches 90 degrees from its middle, or has a number
         that is not finite or a corner beyond a pole.
     """
-    grid = _Grid.of(wcs, place, offset)
+    coarse = _Coarse.of(grid, place)
     out: npt.NDArray[np.bool_] = np.zeros((place.y1 - place.y0, place.x1 - place.x0), np.bool_)
     for polygon in polygons:
         frame, corners = _on_plane(polygon)
-        near = grid.near(frame, corners)
-        for box in grid.around(near):
-            inside = _even_odd(frame, corners, _directions(wcs, box, offset))
+        near = coarse.near(frame, corners)
+        for box in coarse.around(near):
+            inside = _even_odd(frame, corners, grid.box(box))
             out[box.y0 - place.y0 : box.y1 - place.y0, box.x0 - place.x0 : box.x1 - place.x0] |= inside
     return out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Grid:
+class _Coarse:
     """Directions of some pixels of an image, every `_STEP` of them and the last."""
 
     x: npt.NDArray[np.int64]
@@ -112,13 +109,13 @@ class _Grid:
     place: Region
 
     @classmethod
-    def of(cls, wcs: Wcs, place: Region, offset: float) -> "_Grid":
+    def of(cls, grid: PixelGrid, place: Region) -> "_Coarse":
         x, y = (
             np.unique(np.append(np.arange(first, last, _STEP), last - 1))
             for first, last in ((place.x0, place.x1), (place.y0, place.y1))
         )
         down, across = (each.ravel().astype(np.float64) for each in np.meshgrid(y, x, indexing="ij"))
-        vectors = wcs.vectors(across + offset, down + offset).reshape(3, y.size, x.size)
+        vectors = grid.vectors(across, down).reshape(3, y.size, x.size)
         sides = [np.sqrt((np.diff(vectors, axis=axis) ** 2).sum(axis=0)).max(initial=0.0) for axis in (1, 2)]
         # no pixel is further from some grid position than the sides of a cell together, were they a little bent
         reach = 1.5 * float(sum(sides))
@@ -151,12 +148,6 @@ class _Grid:
                 max(self.place.y0, int(self.y[rows[0]]) - _STEP),
                 min(self.place.y1, int(self.y[rows[-1]]) + _STEP + 1),
             )
-
-
-def _directions(wcs: Wcs, box: Region, offset: float) -> Floats:
-    """Return the unit vectors of the pixels of a box; shape (3, ny, nx)."""
-    y, x = np.mgrid[box.y0 : box.y1, box.x0 : box.x1].astype(np.float64) + offset
-    return wcs.vectors(x.ravel(), y.ravel()).reshape(3, *x.shape)
 
 
 def _on_plane(polygon: npt.ArrayLike) -> tuple[Floats, Floats]:

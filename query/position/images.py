@@ -28,7 +28,7 @@ class SkyImages:
     nx, ny : ndarray of int64, shape (n,)
         Their sizes in pixels.
     offset : ndarray of float64, shape (n,)
-        What is added to zero-based coordinates before the WCS of each.
+        The ``position_offset`` of each; see `goodpix.schema.wcs.pixelgrid.PixelGrid`.
     """
 
     solutions: WcsStack

@@ -7,9 +7,10 @@ import hpgeom
 import numpy as np
 import numpy.typing as npt
 
+from ..amplifiers import Region
 from ..errors import WcsError
 from ..jit import kernel
-from .solution import Wcs
+from .pixelgrid import PixelGrid
 
 __all__ = ["CELL_SHIFT", "EVERY_CELL", "NSIDE", "Footprint", "UniqueRegion", "footprint", "gather_cells", "split_cells"]
 
@@ -59,32 +60,22 @@ class Footprint:
     hpix: Mapping[int, int]
 
 
-def footprint(wcs: Wcs, shape: tuple[int, int], offset: float = 1) -> Footprint:
-    """Return where an image lies on the sky.
-
-    Parameters
-    ----------
-    wcs : Wcs
-        Its solution.
-    shape : tuple of int
-        (ny, nx).
-    offset : float
-        What is added to zero-based coordinates before the WCS.
-    """
-    ny, nx = shape
+def footprint(grid: PixelGrid) -> Footprint:
+    """Return where an image lies on the sky."""
+    ny, nx = grid.shape
     x = np.array([-0.5, nx - 0.5, nx - 0.5, -0.5])
     y = np.array([-0.5, -0.5, ny - 0.5, ny - 0.5])
-    ra, dec = wcs.sky(x + offset, y + offset)
-    cx, cy = (nx - 1) / 2 + offset, (ny - 1) / 2 + offset
-    ra_cent, dec_cent = wcs.sky(np.array([cx]), np.array([cy]))
-    steps = wcs.vectors(cx + np.array([0.5, -0.5, 0, 0]), cy + np.array([0, 0, 0.5, -0.5]))
+    ra, dec = grid.sky(x, y)
+    cx, cy = (nx - 1) / 2, (ny - 1) / 2
+    ra_cent, dec_cent = grid.sky(np.array([cx]), np.array([cy]))
+    steps = grid.vectors(cx + np.array([0.5, -0.5, 0, 0]), cy + np.array([0, 0, 0.5, -0.5]))
     along_x, along_y = steps[:, 0] - steps[:, 1], steps[:, 2] - steps[:, 3]
     area = float(np.linalg.norm(np.cross(along_x, along_y)) * _ARCSEC**2)
-    bend = _bend(wcs, x + offset, y + offset, cx, cy) * _ARCSEC / np.sqrt(area)
+    bend = _bend(grid, x, y, cx, cy) * _ARCSEC / np.sqrt(area)
     margin = max(_MARGIN, _SAFETY * bend)
     wide_x = x + np.array([-1, 1, 1, -1]) * margin
     wide_y = y + np.array([-1, -1, 1, 1]) * margin
-    polygon = wcs.sky(wide_x + offset, wide_y + offset)
+    polygon = grid.sky(wide_x, wide_y)
     try:
         cells = hpgeom.query_polygon(NSIDE << CELL_SHIFT, *polygon, inclusive=True, nest=True, lonlat=True)
     except (RuntimeError, ValueError) as error:
@@ -99,10 +90,10 @@ def footprint(wcs: Wcs, shape: tuple[int, int], offset: float = 1) -> Footprint:
     )
 
 
-def _bend(wcs: Wcs, x: Floats, y: Floats, cx: float, cy: float) -> float:
+def _bend(grid: PixelGrid, x: Floats, y: Floats, cx: float, cy: float) -> float:
     """Return how far the middles of edges lie outside of the great circles between corners, radians; at least 0."""
     middle_x, middle_y = (np.append((each + np.roll(each, -1)) / 2, centre) for each, centre in ((x, cx), (y, cy)))
-    vectors = wcs.vectors(np.append(x, middle_x), np.append(y, middle_y))
+    vectors = grid.vectors(np.append(x, middle_x), np.append(y, middle_y))
     corners, middles, centre = vectors[:, :4], vectors[:, 4:8], vectors[:, 8]
     outwards = np.cross(corners, np.roll(corners, -1, axis=1), axis=0)
     outwards *= -np.sign(centre @ outwards) / np.linalg.norm(outwards, axis=0)
@@ -146,7 +137,7 @@ class UniqueRegion:
     south: float
     north: float
 
-    def contains(self, vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    def contains(self, vectors: Floats) -> npt.NDArray[np.bool_]:
         """Return which directions are inside.
 
         Parameters
@@ -163,37 +154,33 @@ class UniqueRegion:
         _inside_vectors(np.ascontiguousarray(vectors), self._limits(), out)
         return out
 
-    def contains_rows(self, wcs: Wcs, rows: slice, nx: int, offset: float = 1) -> npt.NDArray[np.bool_]:
+    def contains_rows(self, grid: PixelGrid, rows: slice) -> npt.NDArray[np.bool_]:
         """Return which pixels of some rows of an image have their centre inside.
 
         Parameters
         ----------
-        wcs : Wcs
-            The image's solution.
+        grid : PixelGrid
+            The image.
         rows : slice
-            Zero-based rows, from start to stop.
-        nx : int
-            Columns of the image.
-        offset : float
-            What is added to zero-based coordinates before the WCS.
+            From start to stop.
 
         Returns
         -------
         ndarray of bool, shape (stop - start, nx)
             True is inside.
         """
+        wcs, nx = grid.wcs, grid.shape[1]
         out = np.empty((rows.stop - rows.start, nx), np.bool_)
         if wcs.linear:
             # on a tangent plane directions, not made unit vectors, are linear in x and y
-            east, north, centre = wcs.basis()
+            east, north, centre = wcs.basis
             along = np.radians(wcs.cd.T @ np.array([east, north]))
-            origin = centre + (offset - wcs.crpix) @ along
+            origin = centre + (grid.offset - wcs.crpix) @ along
             _inside_rows(origin, along, rows.start, self._limits(), out)
             return out
-        y, x = np.mgrid[rows.start : rows.stop, 0:nx].astype(np.float64) + offset
-        return self.contains(wcs.vectors(x.ravel(), y.ravel())).reshape(out.shape)
+        return self.contains(grid.box(Region(0, nx, rows.start, rows.stop)).reshape(3, -1)).reshape(out.shape)
 
-    def _limits(self) -> npt.NDArray[np.float64]:
+    def _limits(self) -> Floats:
         """Return cosine and sine of each meridian, and the sine of each parallel; shape (6,)."""
         west, east, south, north = np.radians([self.west, self.east, self.south, self.north])
         meridians = [np.cos(west), np.sin(west), np.cos(east), np.sin(east)]
@@ -201,7 +188,7 @@ class UniqueRegion:
 
 
 @kernel
-def _inside(x: float, y: float, z: float, limits: npt.NDArray[np.float64]) -> bool:
+def _inside(x: float, y: float, z: float, limits: Floats) -> bool:
     """Tell whether a direction is east of one meridian, west of the other, and between the parallels."""
     length = np.sqrt(x * x + y * y + z * z)
     return bool(
@@ -213,19 +200,17 @@ def _inside(x: float, y: float, z: float, limits: npt.NDArray[np.float64]) -> bo
 
 
 @kernel
-def _inside_vectors(
-    vectors: npt.NDArray[np.float64], limits: npt.NDArray[np.float64], out: npt.NDArray[np.bool_]
-) -> None:
+def _inside_vectors(vectors: Floats, limits: Floats, out: npt.NDArray[np.bool_]) -> None:
     for k in range(out.size):
         out[k] = _inside(vectors[0, k], vectors[1, k], vectors[2, k], limits)
 
 
 @kernel
 def _inside_rows(
-    origin: npt.NDArray[np.float64],
-    along: npt.NDArray[np.float64],
+    origin: Floats,
+    along: Floats,
     y0: int,
-    limits: npt.NDArray[np.float64],
+    limits: Floats,
     out: npt.NDArray[np.bool_],
 ) -> None:
     """Directions are ``origin + x * along[0] + y * along[1]``."""

@@ -5,17 +5,16 @@ is the inverse to far below a pixel, and is checked to be so. Everything else go
 """
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ..amplifiers import Region
 from ..jit import kernel
-from .pixelmap import PixelMap, pixel_map
-from .solution import Wcs
+from .pixelgrid import PixelGrid
+from .pixelmap import PixelMap, WcslibMap, pixel_map
 
-__all__ = ["InverseMap", "PolynomialInverse", "WcslibInverse", "inverse_map", "mark_covered"]
+__all__ = ["PolynomialInverse", "inverse_map", "mark_covered"]
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -42,35 +41,12 @@ _STRIP = 512
 _ROWS = 64
 
 
-class InverseMap(Protocol):
-    """Which position of an epoch a position of its coadd is; zero-based on both sides."""
+def inverse_map(epoch: PixelGrid, coadd: PixelGrid) -> PixelMap:
+    """Return the mapping from a coadd's pixels to an epoch's, exact to a ten-millionth of a pixel of the epoch.
 
-    def epoch_xy(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        """Return positions in the epoch, NaN where there is none; far outside of it they need not be exact.
-
-        Parameters
-        ----------
-        x, y : ndarray of float64, any shape
-            Positions on the coadd.
-        """
-
-
-def inverse_map(
-    epoch: Wcs, coadd: Wcs, *, shape: tuple[int, int], offset: float = 1, coadd_offset: float = 1
-) -> InverseMap:
-    """Return the mapping from a coadd's pixels to those of an epoch, exact to a ten-millionth of a pixel.
-
-    Parameters
-    ----------
-    epoch, coadd : Wcs
-        The two solutions.
-    shape : tuple of int
-        (ny, nx) of the epoch's image.
-    offset, coadd_offset : float
-        What is added to zero-based coordinates before each WCS (``position_offset``).
+    Far outside of the epoch positions need not be exact, nor NaN.
     """
-    forward = pixel_map(epoch, coadd, shape=shape, offset=offset, coadd_offset=coadd_offset)
-    return _fitted(forward, shape) or WcslibInverse(epoch, coadd, offset, coadd_offset)
+    return _fitted(pixel_map(epoch, coadd), epoch.shape) or WcslibMap(coadd, epoch)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,39 +76,19 @@ class PolynomialInverse:
         """Return u and v of positions on the coadd."""
         return (x - self.centre[0]) / self.half[0], (y - self.centre[1]) / self.half[1]
 
-    def epoch_xy(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    def positions(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Return positions in the epoch."""
         u, v = self.scaled(x, y)
         found_x, found_y = (np.polynomial.polynomial.polyval2d(u, v, each) for each in self.coefficients)
         return found_x, found_y
 
 
-@dataclass(frozen=True, slots=True)
-class WcslibInverse:
-    """Epoch coordinates through wcslib: slower, for every projection and distortion."""
-
-    epoch: Wcs
-    coadd: Wcs
-    offset: float
-    coadd_offset: float
-
-    def epoch_xy(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        """Return positions in the epoch; NaN where there is none."""
-        vectors = self.coadd.vectors(np.ravel(x) + self.coadd_offset, np.ravel(y) + self.coadd_offset)
-        out = np.full((2, vectors.shape[1]), np.nan)
-        front = self.epoch.in_front(vectors)
-        if front.any():
-            out[:, front] = self.epoch.wcslib_pixels(vectors[:, front])
-        out -= self.offset
-        return out[0].reshape(np.shape(x)), out[1].reshape(np.shape(x))
-
-
-def mark_covered(inverse: InverseMap, pixels: Bools, covered: Bools) -> None:
+def mark_covered(inverse: PixelMap, pixels: Bools, covered: Bools) -> None:
     """Set the coadd pixels whose centre lies in one of some pixels of an epoch.
 
     Parameters
     ----------
-    inverse : InverseMap
+    inverse : PixelMap
         From the coadd to the epoch.
     pixels : ndarray of bool, shape (ny, nx)
         Which pixels of the epoch. Fastest where the memory order is column-major.
@@ -150,7 +106,7 @@ def mark_covered(inverse: InverseMap, pixels: Bools, covered: Bools) -> None:
     ny, nx = pixels.shape
     for row in range(0, coadd_ny, _ROWS):
         y, x = np.mgrid[row : min(row + _ROWS, coadd_ny), 0:coadd_nx].astype(np.float64)
-        px, py = (np.floor(np.nan_to_num(each, nan=-1.0) + 0.5) for each in inverse.epoch_xy(x, y))
+        px, py = (np.floor(np.nan_to_num(each, nan=-1.0) + 0.5) for each in inverse.positions(x, y))
         inside = (px >= 0) & (px < nx) & (py >= 0) & (py < ny)
         covered[row : row + _ROWS][inside] |= pixels[py[inside].astype(np.intp), px[inside].astype(np.intp)]
 
@@ -160,7 +116,7 @@ def _fitted(forward: PixelMap, shape: tuple[int, int]) -> PolynomialInverse | No
     ny, nx = shape
     nodes = np.cos(np.pi * (np.arange(_NODES) + 0.5) / _NODES)
     x, y = np.meshgrid((nx - 1) / 2 + nodes * (nx / 2 + _MARGIN), (ny - 1) / 2 + nodes * (ny / 2 + _MARGIN))
-    places = np.array(forward.coadd_xy(x.ravel(), y.ravel()))
+    places = np.array(forward.positions(x.ravel(), y.ravel()))
     if not np.isfinite(places).all():
         return None
     low, high = places.min(axis=1), places.max(axis=1)
@@ -183,14 +139,14 @@ def _is_exact(inverse: PolynomialInverse, forward: PixelMap, shape: tuple[int, i
     """Tell whether an inverse brings the epoch back to itself, and nothing else of its box."""
     ny, nx = shape
     x, y = np.meshgrid(np.linspace(-0.5, nx - 0.5, _CHECKS), np.linspace(-0.5, ny - 0.5, _CHECKS))
-    back = inverse.epoch_xy(*forward.coadd_xy(x, y))
+    back = inverse.positions(*forward.positions(x, y))
     if not (np.abs(np.array(back) - np.array([x, y])) < _EXACT).all():
         return False
     (x0, x1), (y0, y1) = (inverse.centre[k] + np.array([-1, 1]) * inverse.half[k] for k in (0, 1))
     x, y = np.meshgrid(np.linspace(x0, x1, _CHECKS), np.linspace(y0, y1, _CHECKS))
-    px, py = inverse.epoch_xy(x, y)
+    px, py = inverse.positions(x, y)
     inside = (px >= -0.5) & (px <= nx - 0.5) & (py >= -0.5) & (py <= ny - 0.5)
-    again = np.array(forward.coadd_xy(px[inside], py[inside]))
+    again = np.array(forward.positions(px[inside], py[inside]))
     return bool((np.abs(again - np.array([x[inside], y[inside]])) < _BRANCH).all())
 
 

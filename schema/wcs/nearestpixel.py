@@ -41,9 +41,9 @@ def nearest_pixels(pixel_map: PixelMap, rows: slice, nx: int, coadd_shape: tuple
         One more than the pixel; 0 and one more than the size are outside.
     """
     y, x = np.mgrid[rows, 0:nx].astype(np.float64)
-    coadd_xy = pixel_map.coadd_xy(x, y)
+    positions = pixel_map.positions(x, y)
     out = []
-    for position, size in zip(coadd_xy, coadd_shape[::-1], strict=True):
+    for position, size in zip(positions, coadd_shape[::-1], strict=True):
         inside = np.nan_to_num(np.floor(position + 0.5), nan=-1.0, posinf=size, neginf=-1.0)
         out.append((np.clip(inside, -1, size) + 1).astype(np.uint32))
     return out[0], out[1]
@@ -69,7 +69,7 @@ def mark_nearest(pixel_map: PixelMap, pixels: Bools, marks: Bools) -> Region:
     box = np.array([marks.shape[1], 0, marks.shape[0], 0], np.int64)
     if isinstance(pixel_map, RationalMap) and pixel_map.cubic:
         ny, nx = pixels.shape
-        t, s = pixel_map.scaled(np.arange(nx, dtype=float), np.arange(ny, dtype=float))
+        t, s = pixel_map.scaling.scaled(np.arange(nx, dtype=float), np.arange(ny, dtype=float))
         # a column at a time: x and y change places
         turned = np.ascontiguousarray(pixel_map.coefficients.transpose(0, 2, 1))
         _mark_rational(turned, t, s, np.ascontiguousarray(pixels.T), marks, box)

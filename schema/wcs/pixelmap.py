@@ -1,4 +1,4 @@
-"""The mapping from the pixels of an epoch to those of its coadd.
+"""The mapping from the pixels of one image to those of another: from an epoch to its coadd.
 
 With tangent planes and polynomial distortion there is no trigonometry per pixel. The polynomials
 give (xi, eta) on the epoch's tangent plane; ``(xi, eta, 1)`` is a direction; one rotation brings it
@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..jit import kernel
-from .polynomials import Scaling, plane_polynomials
-from .solution import Wcs
+from .pixelgrid import PixelGrid
+from .polynomials import Scaling
 
 __all__ = ["PixelMap", "RationalMap", "WcslibMap", "pixel_map", "rational_row"]
 
@@ -27,35 +27,23 @@ _CUBIC = 4
 
 
 class PixelMap(Protocol):
-    """Where the pixels of an epoch fall on the coadd; zero-based on both sides."""
+    """Where the pixels of one image fall on another; zero-based on both sides."""
 
-    def coadd_xy(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        """Return coadd positions; NaN where the direction is 90 degrees or more from its tangent point.
+    def positions(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Return positions on the other; NaN where the direction is 90 degrees or more from its tangent point.
 
         Parameters
         ----------
-        x, y : ndarray of float64, shape (n,)
-            Positions in the epoch.
+        x, y : ndarray of float64, any shape
+            Positions on the one.
         """
 
 
-def pixel_map(
-    epoch: Wcs, coadd: Wcs, *, shape: tuple[int, int], offset: float = 1, coadd_offset: float = 1
-) -> PixelMap:
-    """Return the mapping from an epoch's pixels to its coadd's.
-
-    Parameters
-    ----------
-    epoch, coadd : Wcs
-        The two solutions.
-    shape : tuple of int
-        (ny, nx) of the epoch's image.
-    offset, coadd_offset : float
-        What is added to zero-based coordinates before each WCS (``position_offset``).
-    """
-    if epoch.polynomial and coadd.linear:
-        return _rational(epoch, coadd, shape, offset, coadd_offset)
-    return WcslibMap(epoch, coadd, offset, coadd_offset)
+def pixel_map(epoch: PixelGrid, coadd: PixelGrid) -> PixelMap:
+    """Return the mapping from an epoch's pixels to its coadd's."""
+    if epoch.wcs.polynomial and coadd.wcs.linear:
+        return _rational(epoch, coadd)
+    return WcslibMap(epoch, coadd)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,29 +53,22 @@ class RationalMap:
     Parameters
     ----------
     coefficients : ndarray of float64, shape (3, n, n), n >= 4
-        Numerators of x and y, and their denominator; element ``[k, p, q]`` multiplies
-        ``t**p * s**q`` with ``t = (x - centre_x) / half``, ``s = (y - centre_y) / half``.
-    centre_x, centre_y, half : float
-        The scaling, pixels of the epoch.
+        Numerators of x and y, and their denominator; element ``[k, p, q]`` multiplies ``t**p * s**q``.
+    scaling : Scaling
+        Of the epoch's pixels.
     """
 
     coefficients: Floats
-    centre_x: float
-    centre_y: float
-    half: float
+    scaling: Scaling
 
     @property
     def cubic(self) -> bool:
         """Whether `rational_row` can evaluate it."""
         return int(self.coefficients.shape[1]) == _CUBIC
 
-    def scaled(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        """Return t and s of positions in the epoch."""
-        return (x - self.centre_x) / self.half, (y - self.centre_y) / self.half
-
-    def coadd_xy(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    def positions(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Return coadd positions; NaN where the direction is 90 degrees or more away."""
-        t, s = self.scaled(x, y)
+        t, s = self.scaling.scaled(x, y)
         across, up, down = (np.polynomial.polynomial.polyval2d(t, s, each) for each in self.coefficients)
         front = down > 0
         safe = np.where(front, down, 1.0)
@@ -96,38 +77,29 @@ class RationalMap:
 
 @dataclass(frozen=True, slots=True)
 class WcslibMap:
-    """Coadd coordinates through wcslib: slower, for every projection and distortion."""
+    """Positions on another image through wcslib: slower, for every projection and distortion."""
 
-    epoch: Wcs
-    coadd: Wcs
-    offset: float
-    coadd_offset: float
+    source: PixelGrid
+    target: PixelGrid
 
-    def coadd_xy(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        """Return coadd positions; NaN where the direction is 90 degrees or more away."""
-        vectors = self.epoch.vectors(np.ravel(x) + self.offset, np.ravel(y) + self.offset)
-        out = np.full((2, vectors.shape[1]), np.nan)
-        front = self.coadd.in_front(vectors)
-        if front.any():
-            out[:, front] = self.coadd.wcslib_pixels(vectors[:, front])
-        out -= self.coadd_offset
+    def positions(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Return positions on the target; NaN where there is none."""
+        vectors = self.source.vectors(np.ravel(x), np.ravel(y))
+        out = self.target.wcs.wcslib_pixels(vectors) - self.target.offset
         return out[0].reshape(np.shape(x)), out[1].reshape(np.shape(x))
 
 
-def _rational(epoch: Wcs, coadd: Wcs, shape: tuple[int, int], offset: float, coadd_offset: float) -> RationalMap:
+def _rational(epoch: PixelGrid, coadd: PixelGrid) -> RationalMap:
     """Return the mapping between two tangent planes."""
-    scaling = Scaling.of(shape)
-    plane = plane_polynomials(epoch, scaling, offset)
     # rows: east, north and centre of the coadd; columns: those of the epoch
-    east, north, down = np.tensordot(coadd.basis() @ epoch.basis().T, plane, 1)
-    to_pixels = np.linalg.inv(coadd.cd) * math.degrees(1.0)
-    origin = coadd.crpix - coadd_offset
+    east, north, down = np.tensordot(coadd.wcs.basis @ epoch.wcs.basis.T, epoch.plane, 1)
+    to_pixels = np.linalg.inv(coadd.wcs.cd) * math.degrees(1.0)
+    origin = coadd.wcs.crpix - coadd.offset
     across = to_pixels[0, 0] * east + to_pixels[0, 1] * north + origin[0] * down
     up = to_pixels[1, 0] * east + to_pixels[1, 1] * north + origin[1] * down
     coefficients = np.array([across, up, down])
     missing = max(0, _CUBIC - coefficients.shape[1])
-    padded = np.pad(coefficients, ((0, 0), (0, missing), (0, missing)))
-    return RationalMap(padded, scaling.centre_x, scaling.centre_y, scaling.half)
+    return RationalMap(np.pad(coefficients, ((0, 0), (0, missing), (0, missing))), epoch.scaling)
 
 
 @kernel

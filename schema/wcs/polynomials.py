@@ -1,4 +1,4 @@
-"""An image's tangent plane as polynomials of its pixels."""
+"""Polynomials in the pixels of an image."""
 
 from dataclasses import dataclass
 
@@ -6,9 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..jit import kernel
-from .solution import Wcs
 
-__all__ = ["Scaling", "plane_polynomials"]
+__all__ = ["Scaling", "substitute"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -27,45 +26,12 @@ class Scaling:
     centre_y: float
     half: float
 
-    @classmethod
-    def of(cls, shape: tuple[int, int]) -> "Scaling":
-        """Return the scaling of an image of (ny, nx)."""
-        ny, nx = shape
-        return cls((nx - 1) / 2, (ny - 1) / 2, max(nx, ny) / 2)
-
     def scaled(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Return t and s of positions."""
         return (x - self.centre_x) / self.half, (y - self.centre_y) / self.half
 
 
-def plane_polynomials(wcs: Wcs, scaling: Scaling, offset: float = 1) -> Floats:
-    """Return an image's tangent plane coordinates as polynomials of its pixels.
-
-    Parameters
-    ----------
-    wcs : Wcs
-        Its solution, a `polynomial` one.
-    scaling : Scaling
-        Of its pixels.
-    offset : float
-        What is added to zero-based coordinates before the WCS.
-
-    Returns
-    -------
-    ndarray of float64, shape (3, n, n)
-        Xi and eta, radians, and the constant 1; element ``[k, p, q]`` multiplies ``t**p * s**q``.
-    """
-    # intermediate world coordinates as polynomials in (t, s): element [p, q] multiplies t**p * s**q
-    centre = wcs.cd @ (np.array([scaling.centre_x, scaling.centre_y]) + offset - wcs.crpix)
-    slopes = wcs.cd * scaling.half
-    u, v = (np.array([[centre[k], slopes[k, 1]], [slopes[k, 0], 0.0]]) for k in (0, 1))
-    xi, eta = (np.radians(_substitute(each, u, v)) for each in wcs.pv_coefficients())
-    one = np.zeros_like(xi)
-    one[0, 0] = 1.0
-    return np.array([xi, eta, one])
-
-
-def _substitute(coefficients: Floats, u: Floats, v: Floats) -> Floats:
+def substitute(coefficients: Floats, u: Floats, v: Floats) -> Floats:
     """Return the polynomial sum c[p, q] u**p v**q for linear u and v in (t, s)."""
     n = coefficients.shape[0]
     powers_u, powers_v = _powers(u, n), _powers(v, n)

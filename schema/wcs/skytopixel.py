@@ -114,12 +114,7 @@ class WcsStack:
         out = np.empty((2, which.size))
         _find_pixels(which, vectors, self.crpix, self.to_pixels, self.frames, self.pv, out)
         for number, mine in self._through_wcslib(which):
-            wcs, some = self.others[number], vectors[:, mine]
-            found = np.full((2, some.shape[1]), np.nan)
-            front = wcs.in_front(some)
-            if front.any():
-                found[:, front] = wcs.wcslib_pixels(some[:, front])
-            out[:, mine] = found
+            out[:, mine] = self.others[number].wcslib_pixels(vectors[:, mine])
         return out
 
     def vectors(self, which: Indices, fits_x: Floats, fits_y: Floats) -> Floats:

@@ -1,9 +1,9 @@
 """The celestial coordinates of a FITS header."""
 
-import functools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -14,13 +14,16 @@ from ..errors import WcsError
 from .keywords import Card, cd_matrix, degrees_per_unit, wcs_cards
 from .tpv import is_polynomial, pv_coefficients, tangent_frame
 
-__all__ = ["Wcs", "unit_vectors"]
+__all__ = ["Wcs", "ra_dec", "unit_vectors"]
+
+Floats = npt.NDArray[np.float64]
 
 # radians; a hundred-thousandth of a DECam pixel
 _ROUND_TRIP = 1e-11
 
 
-@dataclass(frozen=True, slots=True)
+# without slots, so that what follows from the keywords is computed once
+@dataclass(frozen=True)
 class Wcs:
     """The celestial coordinates of one image, checked.
 
@@ -65,56 +68,52 @@ class Wcs:
         # a mapping proxy cannot be pickled
         return (_from_cards, (dict(self.keywords),))
 
-    def _number(self, key: str, default: float = 0.0) -> float:
-        return float(self.keywords.get(key, default))
+    def _pair(self, key: str) -> Floats:
+        return _fixed(np.array([float(self.keywords.get(f"{key}{axis}", 0.0)) for axis in (1, 2)]))
 
-    @property
-    def crval(self) -> npt.NDArray[np.float64]:
+    @cached_property
+    def crval(self) -> Floats:
         """CRVAL1 and CRVAL2, in CUNIT; shape (2,)."""
-        return np.array([self._number("CRVAL1"), self._number("CRVAL2")])
+        return self._pair("CRVAL")
 
-    @property
-    def crpix(self) -> npt.NDArray[np.float64]:
+    @cached_property
+    def crpix(self) -> Floats:
         """CRPIX1 and CRPIX2, one-based pixels; shape (2,)."""
-        return np.array([self._number("CRPIX1"), self._number("CRPIX2")])
+        return self._pair("CRPIX")
 
-    @property
-    def cd(self) -> npt.NDArray[np.float64]:
+    @cached_property
+    def cd(self) -> Floats:
         """The CD matrix, CUNIT per pixel; shape (2, 2). From CDELT and PC where there is no CD."""
-        return cd_matrix(self.keywords)
+        return _fixed(cd_matrix(self.keywords))
 
-    @property
+    @cached_property
     def polynomial(self) -> bool:
         """Whether this is a tangent plane with at most polynomial PV terms, and default poles and units."""
         return bool(is_polynomial(self.keywords))
 
-    @property
+    @cached_property
     def linear(self) -> bool:
         """Whether this is a tangent plane without distortion, and default poles and units."""
         terms = {key: float(value) for key, value in self.keywords.items() if key.startswith("PV") and float(value)}
         return self.polynomial and terms in ({}, {"PV1_1": 1.0, "PV2_1": 1.0})
 
-    def pv_coefficients(self) -> npt.NDArray[np.float64]:
-        """Return the PV polynomials over intermediate world coordinates (u, v) in degrees.
+    @cached_property
+    def pv(self) -> Floats:
+        """The PV polynomials over intermediate world coordinates (u, v) in degrees; shape (2, n, n).
 
-        Returns
-        -------
-        ndarray of float64, shape (2, n, n)
-            Element ``[axis, p, q]`` multiplies ``u**p * v**q``. Without PV terms: xi = u, eta = v.
+        Element ``[axis, p, q]`` multiplies ``u**p * v**q``. Without PV terms: xi = u, eta = v.
         """
-        return pv_coefficients(self.keywords)
+        return _fixed(pv_coefficients(self.keywords))
 
-    def basis(self) -> npt.NDArray[np.float64]:
-        """Return the tangent frame: unit vectors of xi (east), eta (north) and the tangent point.
+    @cached_property
+    def basis(self) -> Floats:
+        """The tangent frame: unit vectors of xi (east), eta (north) and the tangent point; shape (3, 3).
 
-        Returns
-        -------
-        ndarray of float64, shape (3, 3)
-            One vector a row, in equatorial coordinates.
+        One vector a row, in equatorial coordinates.
         """
-        return np.array(tangent_frame(*self.crval.tolist()))
+        return _fixed(np.array(tangent_frame(*self.crval.tolist())))
 
-    def vectors(self, fits_x: npt.NDArray[np.float64], fits_y: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def vectors(self, fits_x: Floats, fits_y: Floats) -> Floats:
         """Return the directions of pixel positions.
 
         Parameters
@@ -128,26 +127,20 @@ class Wcs:
             Unit vectors in equatorial coordinates.
         """
         if not self.polynomial:
-            wcs = self.wcslib()
-            sky = wcs.all_pix2world(fits_x, fits_y, 1)
-            return unit_vectors(*sky)
+            return unit_vectors(*self.wcslib().all_pix2world(fits_x, fits_y, 1))
         u, v = self.cd @ np.array([fits_x - self.crpix[0], fits_y - self.crpix[1]])
-        coefficients = self.pv_coefficients()
-        plane = np.array([np.polynomial.polynomial.polyval2d(u, v, each) for each in coefficients])
-        east, north, centre = self.basis()
+        plane = np.array([np.polynomial.polynomial.polyval2d(u, v, each) for each in self.pv])
+        east, north, centre = self.basis
         xi, eta = np.radians(plane)
-        out: npt.NDArray[np.float64] = np.outer(east, xi) + np.outer(north, eta) + centre[:, np.newaxis]
+        out: Floats = np.outer(east, xi) + np.outer(north, eta) + centre[:, np.newaxis]
         out /= np.sqrt((out**2).sum(axis=0))
         return out
 
-    def sky(
-        self, fits_x: npt.NDArray[np.float64], fits_y: npt.NDArray[np.float64]
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    def sky(self, fits_x: Floats, fits_y: Floats) -> tuple[Floats, Floats]:
         """Return right ascension (0 to 360) and declination, degrees, of one-based pixel positions."""
-        x, y, z = self.vectors(fits_x, fits_y)
-        return np.degrees(np.arctan2(y, x)) % 360.0, np.degrees(np.arctan2(z, np.hypot(x, y)))
+        return ra_dec(self.vectors(fits_x, fits_y))
 
-    def in_front(self, vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    def in_front(self, vectors: Floats) -> npt.NDArray[np.bool_]:
         """Return which directions are less than 90 degrees from the tangent point.
 
         Parameters
@@ -166,7 +159,7 @@ class Wcs:
         front: npt.NDArray[np.bool_] = unit_vectors(ra, dec) @ vectors > 0
         return front
 
-    def wcslib_pixels(self, vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def wcslib_pixels(self, vectors: Floats) -> Floats:
         """Return the one-based pixel positions of directions, by wcslib.
 
         Parameters
@@ -177,11 +170,17 @@ class Wcs:
         Returns
         -------
         ndarray of float64, shape (2, n)
-            NaN where wcslib finds no position that maps back to the direction.
+            NaN where the direction is not `in_front`, or wcslib finds no position that maps back to it.
         """
+        out: Floats = np.full((2, vectors.shape[1]), np.nan)
+        front = self.in_front(vectors)
+        if front.any():
+            out[:, front] = self._wcslib_pixels(vectors[:, front])
+        return out
+
+    def _wcslib_pixels(self, vectors: Floats) -> Floats:
         wcs = self.wcslib()
-        x, y, z = vectors
-        ra, dec = np.degrees(np.arctan2(y, x)) % 360.0, np.degrees(np.arctan2(z, np.hypot(x, y)))
+        ra, dec = ra_dec(vectors)
         with np.errstate(all="ignore"):
             if wcs.sip is None:
                 found = np.array(wcs.wcs_world2pix(ra, dec, 1))
@@ -199,7 +198,7 @@ class Wcs:
         return _wcslib(tuple(self.keywords.items())).deepcopy()
 
 
-@functools.lru_cache(maxsize=256)
+@lru_cache(maxsize=256)
 def _wcslib(cards: tuple[tuple[str, Card], ...]) -> Any:
     # astropy takes a quarter of a second to import, and most headers never need it
     import astropy.io.fits
@@ -208,7 +207,19 @@ def _wcslib(cards: tuple[tuple[str, Card], ...]) -> Any:
     return astropy.wcs.WCS(astropy.io.fits.Header(dict(cards)), fix=False)
 
 
-def unit_vectors(ra: npt.ArrayLike, dec: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def _fixed(array: Floats) -> Floats:
+    """Return an array that nobody can write into: it is everybody's."""
+    array.setflags(write=False)
+    return array
+
+
+def ra_dec(vectors: Floats) -> tuple[Floats, Floats]:
+    """Return right ascension (0 to 360) and declination of directions of any length, degrees; each of shape (n,)."""
+    x, y, z = vectors
+    return np.degrees(np.arctan2(y, x)) % 360.0, np.degrees(np.arctan2(z, np.hypot(x, y)))
+
+
+def unit_vectors(ra: npt.ArrayLike, dec: npt.ArrayLike) -> Floats:
     """Return unit vectors of sky positions in degrees; shape (3, n)."""
     a, d = np.radians(np.asarray(ra, np.float64)), np.radians(np.asarray(dec, np.float64))
     return np.array([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)])

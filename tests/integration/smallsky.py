@@ -21,6 +21,7 @@ from goodpix.ingest.tile import Receipt, StoredRow
 from goodpix.schema.masks.rle import Runs, encode
 from goodpix.schema.rows import CoaddFacts, EpochFacts, MaskRow
 from goodpix.schema.wcs.footprint import Footprint, footprint
+from goodpix.schema.wcs.pixelgrid import PixelGrid
 from goodpix.schema.wcs.solution import Wcs, unit_vectors
 
 from ..rows import coadd_row, epoch_row, flags_image, write_masks
@@ -200,7 +201,7 @@ def _cards(
 @functools.cache
 def _footprint(cards: tuple[tuple[str, str | int | float], ...], shape: tuple[int, int], offset: float) -> Footprint:
     # two tiles have the same image, and catalogues about the same place have the same images
-    return footprint(Wcs.from_header(dict(cards), "image"), shape, offset)
+    return footprint(PixelGrid(Wcs.from_header(dict(cards), "image"), shape, offset))
 
 
 def _facts(cards: Cards, shape: tuple[int, int], offset: float) -> dict[str, Any]:

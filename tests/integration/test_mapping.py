@@ -23,6 +23,7 @@ from goodpix.ingest.images.pixels import PlaneRows
 from goodpix.ingest.images.sharedarray import SharedArray
 from goodpix.schema.criteria import Criterion
 from goodpix.schema.masks.rle import decode
+from goodpix.schema.wcs.pixelgrid import PixelGrid
 from goodpix.schema.wcs.pixelmap import PixelMap, RationalMap, WcslibMap, pixel_map, rational_row
 from goodpix.schema.wcs.solution import Wcs
 
@@ -77,8 +78,8 @@ def without(cards: Cards, *keys: str) -> Cards:
 
 
 def mapping(epoch: Cards, coadd: Cards, offsets: tuple[float, float] = (1, 1)) -> PixelMap:
-    solutions = Wcs.from_header(epoch, "epoch"), Wcs.from_header(coadd, "coadd")
-    return pixel_map(*solutions, shape=CCD, offset=offsets[0], coadd_offset=offsets[1])
+    one, other = Wcs.from_header(epoch, "epoch"), Wcs.from_header(coadd, "coadd")
+    return pixel_map(PixelGrid(one, CCD, offsets[0]), PixelGrid(other, TILE, offsets[1]))
 
 
 def by_wcslib(epoch: Cards, coadd: Cards, x: Floats, y: Floats) -> Floats:
@@ -127,7 +128,7 @@ def kernel_row(found: PixelMap, row: int, shape: tuple[int, int] = TILE) -> Ints
     """Return the nearest coadd pixels of a row of the CCD as the compiled kernel has them; shape (2, nx)."""
     assert isinstance(found, RationalMap)
     out: npt.NDArray[np.uint32] = np.empty((2, CCD[1]), np.uint32)
-    t, s = found.scaled(np.arange(CCD[1], dtype=float), np.array(float(row)))
+    t, s = found.scaling.scaled(np.arange(CCD[1], dtype=float), np.array(float(row)))
     rational_row(found.coefficients, t, float(s), shape[1], shape[0], out[0], out[1])
     return out.astype(np.int64) - 1
 
@@ -192,7 +193,7 @@ def test_there_are_23_real_headers() -> None:
 def test_positions_are_those_of_the_direct_way(number: int, way: str) -> None:
     epoch, coadd = HEADERS[number], dithered(number)
     x, y = sample(33, 17)
-    found = mapping(epoch, coadd).coadd_xy(x, y)
+    found = mapping(epoch, coadd).positions(x, y)
     np.testing.assert_allclose(found, DIRECT[way](epoch, coadd, x, y), rtol=0, atol=TIE)
 
 
@@ -366,7 +367,7 @@ def of_pair(name: str) -> tuple[Floats, Floats, Floats]:
     """Return a pair's positions, of all of a CCD, and wcslib's; and the pixels."""
     pair = PAIRS[name]
     x, y = sample(17, 9)
-    found = np.array(mapping(pair.epoch, pair.coadd).coadd_xy(x, y))
+    found = np.array(mapping(pair.epoch, pair.coadd).positions(x, y))
     expected = by_wcslib(pair.told_epoch or pair.epoch, pair.told_coadd or pair.coadd, x, y)
     return found, expected, np.array([x, y])
 
@@ -390,7 +391,7 @@ def test_the_check_that_users_run_agrees(name: str) -> None:
     epoch = Side(np.zeros(small, np.int64), Wcs.from_header(pair.epoch, "epoch"), 1)
     coadd = Side(np.zeros((9, 9), np.int64), Wcs.from_header(pair.coadd, "coadd"), 1)
     y, x = np.mgrid[0:32, 0:16].astype(np.float64)
-    found = mapping(pair.epoch, pair.coadd).coadd_xy(x, y)
+    found = mapping(pair.epoch, pair.coadd).positions(x, y)
     np.testing.assert_allclose(direct_positions(epoch, coadd), found, rtol=0, atol=TIE)
 
 
@@ -401,7 +402,7 @@ def test_declination_may_be_the_first_axis_of_the_coadd(way: str) -> None:
     names |= {"CTYPE1": "CTYPE2", "CTYPE2": "CTYPE1", "CD1_1": "CD2_2", "CD2_2": "CD1_1"}
     transposed = {names.get(key, key): value for key, value in TILE_HERE.items()}
     x, y = sample()
-    found = np.array(mapping(TPV, transposed).coadd_xy(x, y))
+    found = np.array(mapping(TPV, transposed).positions(x, y))
     np.testing.assert_allclose(found[::-1], DIRECT[way](TPV, TILE_HERE, x, y), rtol=0, atol=TIE)
 
 
@@ -412,7 +413,7 @@ def test_declination_may_be_the_first_axis_of_a_tpv_epoch() -> None:
     names |= {f"PV{i}_{m}": f"PV{3 - i}_{m}" for i in (1, 2) for m in range(11)}
     swapped = {names.get(key, key): value for key, value in TPV.items()}
     x, y = sample()
-    found = mapping(swapped, TILE_HERE).coadd_xy(x, y)
+    found = mapping(swapped, TILE_HERE).positions(x, y)
     np.testing.assert_allclose(found, by_wcslib(TPV, TILE_HERE, x, y), rtol=0, atol=TIE)
 
 
@@ -426,7 +427,7 @@ def test_the_pole_is_a_place_like_any_other(ra: float, dec: float, coadd_dec: fl
     epoch = TPV | {"CRPIX1": 1000.0, "CRPIX2": 2000.0, "CRVAL1": ra, "CRVAL2": dec} | slow
     coadd = tan(12.0, math.copysign(coadd_dec, dec))
     x, y = sample(17, 9)
-    found = mapping(epoch, coadd).coadd_xy(x, y)
+    found = mapping(epoch, coadd).positions(x, y)
     np.testing.assert_allclose(found, by_wcslib(epoch, coadd, x, y), rtol=0, atol=2 * TIE)
 
 
@@ -436,7 +437,7 @@ def test_a_ccd_across_ra_0_is_whole(ra: float, coadd_ra: float, slow: dict[str, 
     epoch = TPV | {"CRPIX1": 1000.0, "CRPIX2": 2000.0, "CRVAL1": ra, "CRVAL2": -20.0} | slow
     coadd = tan(coadd_ra, -20.0)
     x, y = sample(17, 9)
-    found = mapping(epoch, coadd).coadd_xy(x, y)
+    found = mapping(epoch, coadd).positions(x, y)
     for way in (by_wcslib,) if slow else (by_wcslib, by_esutil):
         np.testing.assert_allclose(found, way(epoch, coadd, x, y), rtol=0, atol=2 * TIE)
 
@@ -456,7 +457,7 @@ def test_an_epoch_from_elsewhere_on_the_sky_is_off_the_coadd(slow: dict[str, Any
 def test_position_offsets_are_those_of_each_side(offsets: tuple[float, float], slow: dict[str, Any]) -> None:
     epoch = TPV | slow
     x, y = sample()
-    found = mapping(epoch, TILE_HERE, offsets).coadd_xy(x, y)
+    found = mapping(epoch, TILE_HERE, offsets).positions(x, y)
     # wcslib counts from 1 in the header's sense: an offset of 0 means the pixel before
     expected = by_wcslib(epoch, TILE_HERE, x + offsets[0] - 1, y + offsets[0] - 1) + 1 - offsets[1]
     np.testing.assert_allclose(found, expected, rtol=0, atol=TIE)
@@ -514,7 +515,7 @@ def test_any_small_solution_maps_as_wcslib_maps_it(epoch: Cards, east: float, no
     where = np.array([0.0, 2047.0, 0.0, 2047.0, x]), np.array([0.0, 0.0, 4095.0, 4095.0, y])
     found = mapping(epoch, coadd)
     assert isinstance(found, RationalMap)
-    got = found.coadd_xy(*where)
+    got = found.positions(*where)
     expected = by_wcslib(epoch, coadd, *where)
     np.testing.assert_allclose(got, expected, rtol=0, atol=1e-7)
 
@@ -530,5 +531,5 @@ def test_the_check_agrees_on_any_small_solution(epoch: Cards, east: float, north
         Side(np.zeros(small, np.int64), Wcs.from_header(coadd, "coadd"), 1 - offset),
     )
     y, x = np.indices(small).astype(np.float64)
-    found = mapping(epoch, coadd, (offset, 1 - offset)).coadd_xy(x, y)
+    found = mapping(epoch, coadd, (offset, 1 - offset)).positions(x, y)
     np.testing.assert_allclose(direct_positions(*sides), found, rtol=0, atol=1e-7)

@@ -27,6 +27,7 @@ from goodpix.benchmarks.survey.synthetic import Survey
 from goodpix.ingest.database.opening import open_for_writing
 from goodpix.schema import tables
 from goodpix.schema.wcs.footprint import footprint
+from goodpix.schema.wcs.pixelgrid import PixelGrid
 from goodpix.schema.wcs.solution import Wcs
 
 from ..plainsums import assert_summaries_are_true
@@ -106,7 +107,7 @@ def test_footprints_are_those_of_the_stored_solutions(loaded: Loaded) -> None:
         touched = catalogue.sql("SELECT epoch_id, hpix, cells FROM footprint WHERE epoch_id % 100 = 1")
     assert len(some) > 20
     for epoch in records(some):
-        expected = footprint(Wcs.from_json(epoch.wcs), CCD_SHAPE)
+        expected = footprint(PixelGrid(Wcs.from_json(epoch.wcs), CCD_SHAPE))
         mine = touched[touched.epoch_id == epoch.epoch_id]
         assert dict(zip(mine.hpix, mine.cells, strict=True)) == expected.hpix
         assert np.allclose([epoch.rac1, epoch.rac2, epoch.rac3, epoch.rac4], expected.ra, rtol=0, atol=1e-9)

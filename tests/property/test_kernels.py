@@ -21,6 +21,7 @@ from goodpix.schema.errors import PlaneError
 from goodpix.schema.masks.rle import decode
 from goodpix.schema.planes.files import PlaneFile
 from goodpix.schema.wcs.footprint import UniqueRegion
+from goodpix.schema.wcs.pixelgrid import PixelGrid
 from goodpix.schema.wcs.pixelmap import PixelMap, RationalMap, WcslibMap, pixel_map
 
 from .strategies import plane, shapes, tangent_plane, tangent_planes
@@ -60,7 +61,7 @@ def flag_epoch_twin(weight: Pixels, bmask: Pixels, seg: Pixels, mapping: PixelMa
     inner = coadd.codes.array[1:-1, 1:-1]
     own, unique = coadd.flags[inner], coadd.unique[inner]
     y, x = np.indices(flags.shape).astype(np.float64)
-    cx, cy = (np.floor(v + 0.5) for v in mapping.coadd_xy(np.asarray(x), np.asarray(y)))
+    cx, cy = (np.floor(v + 0.5) for v in mapping.positions(np.asarray(x), np.asarray(y)))
     on_coadd = (cx >= 0) & (cx < own.shape[1]) & (cy >= 0) & (cy < own.shape[0])
     at = (cy[on_coadd].astype(int), cx[on_coadd].astype(int))
     flags[on_coadd] |= own[at]
@@ -109,7 +110,9 @@ def test_epoch_is_flagged_as_by_its_twin(
 ) -> None:
     planes = three_planes(dtypes, shape, seed)
     epoch = data.draw(tangent_planes(shape, distorted=data.draw(st.booleans())))
-    mapping = pixel_map(epoch, data.draw(tangent_planes(coadd_shape, distorted=False)), shape=shape)
+    mapping = pixel_map(
+        PixelGrid(epoch, shape), PixelGrid(data.draw(tangent_planes(coadd_shape, distorted=False)), coadd_shape)
+    )
     assert isinstance(mapping, RationalMap)
     assert mapping.cubic
     coadd = some_coadd(coadd_shape, seed, *coded)
@@ -124,7 +127,7 @@ def test_wide_epoch_is_flagged_as_by_its_twin(data: st.DataObject, seed: int) ->
     shape = (3, 1300)
     planes = three_planes(DTYPES[0], shape, seed)
     mapping = pixel_map(
-        data.draw(tangent_planes(shape, distorted=True)), data.draw(tangent_planes(shape, distorted=False)), shape=shape
+        *(PixelGrid(data.draw(tangent_planes(shape, distorted=distorted)), shape) for distorted in (True, False))
     )
     coadd = some_coadd(shape, seed, "u1")
     assert_equal(flagged(planes, mapping, coadd, 2), flag_epoch_twin(*planes, mapping, coadd))
@@ -137,7 +140,7 @@ def test_polynomials_beyond_cubics_are_flagged_as_by_the_twin(
 ) -> None:
     planes = three_planes(DTYPES[0], shape, seed)
     epoch = data.draw(tangent_planes(shape, distorted=True, PV1_12=40.0, PV2_16=-30.0))
-    mapping = pixel_map(epoch, data.draw(tangent_planes(shape, distorted=False)), shape=shape)
+    mapping = pixel_map(PixelGrid(epoch, shape), PixelGrid(data.draw(tangent_planes(shape, distorted=False)), shape))
     assert isinstance(mapping, RationalMap)
     assert not mapping.cubic
     coadd = some_coadd(shape, seed, "u1")
@@ -150,9 +153,8 @@ def test_epoch_is_flagged_the_slow_way_as_by_its_twin(
     data: st.DataObject, shape: tuple[int, int], coadd_shape: tuple[int, int], seed: int
 ) -> None:
     planes = three_planes(DTYPES[0], shape, seed)
-    mapping = WcslibMap(
-        data.draw(tangent_planes(shape, distorted=True)), data.draw(tangent_planes(coadd_shape, distorted=False)), 1, 1
-    )
+    epoch = PixelGrid(data.draw(tangent_planes(shape, distorted=True)), shape)
+    mapping = WcslibMap(epoch, PixelGrid(data.draw(tangent_planes(coadd_shape, distorted=False)), coadd_shape))
     coadd = some_coadd(coadd_shape, seed, "u2")
     assert_equal(flagged(planes, mapping, coadd, 5), flag_epoch_twin(*planes, mapping, coadd))
 
@@ -192,7 +194,7 @@ def coded(planes: tuple[Pixels, Pixels, Pixels], wcs: Any, unique: UniqueRegion 
                 file.write(pixels, extname=name)
         files = PlaneFiles(*(PlaneFile(path, name) for name in ("wgt", "msk", "seg")))
         ny, nx = planes[0].shape
-        return code_coadd(files, (ny, nx), wcs=wcs, offset=1, unique=unique, **how)
+        return code_coadd(files, PixelGrid(wcs, (ny, nx)), unique=unique, **how)
 
 
 def coadd_twin(weight: Pixels, bmask: Pixels, seg: Pixels) -> Pixels:

@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 
 from goodpix.schema.wcs.inversemap import PolynomialInverse, inverse_map, mark_covered
 from goodpix.schema.wcs.nearestpixel import mark_nearest
+from goodpix.schema.wcs.pixelgrid import PixelGrid, solid_angles
 from goodpix.schema.wcs.pixelmap import pixel_map
-from goodpix.schema.wcs.pixeltosky import Directions
-from goodpix.schema.wcs.solidangle import solid_angles
 
 from .strategies import shapes, tangent_planes
 
@@ -42,9 +41,11 @@ def test_nearest_pixels_are_marked_as_by_the_twin(
     data: st.DataObject, shape: tuple[int, int], coadd_shape: tuple[int, int], seed: int
 ) -> None:
     epoch = data.draw(tangent_planes(shape, distorted=data.draw(st.booleans())))
-    mapping = pixel_map(epoch, data.draw(tangent_planes(coadd_shape, distorted=False)), shape=shape)
+    mapping = pixel_map(
+        PixelGrid(epoch, shape), PixelGrid(data.draw(tangent_planes(coadd_shape, distorted=False)), coadd_shape)
+    )
     y, x = np.indices(shape)
-    places = np.array(mapping.coadd_xy(x.astype(float), y.astype(float)))
+    places = np.array(mapping.positions(x.astype(float), y.astype(float)))
     pixels = some_pixels(shape, seed) & ~near_a_boundary(places)
     ix, iy = found = np.floor(places + 0.5).astype(np.int64)
     hits = pixels & inside(found, coadd_shape)
@@ -64,7 +65,7 @@ def test_covered_pixels_are_those_of_the_twin(
 ) -> None:
     epoch = data.draw(tangent_planes(shape, distorted=data.draw(st.booleans())))
     coadd = data.draw(tangent_planes(coadd_shape, distorted=False))
-    inverse = inverse_map(epoch, coadd, shape=shape)
+    inverse = inverse_map(PixelGrid(epoch, shape), PixelGrid(coadd, coadd_shape))
     assert isinstance(inverse, PolynomialInverse)
     y, x = np.indices(coadd_shape).astype(np.float64) + 1
     vectors = coadd.vectors(x.ravel(), y.ravel())
@@ -84,7 +85,7 @@ def test_covered_pixels_are_those_of_the_twin(
 def test_directions_are_those_of_the_twin(data: st.DataObject, shape: tuple[int, int], offset: float) -> None:
     wcs = data.draw(tangent_planes(shape, distorted=data.draw(st.booleans())))
     x, y = np.meshgrid(np.arange(shape[1]) + offset, np.arange(shape[0]) + offset, indexing="ij")
-    found = Directions(wcs, shape, offset).columns(slice(0, shape[1]))
+    found = PixelGrid(wcs, shape, offset).columns(slice(0, shape[1]))
     np.testing.assert_allclose(found, wcs.vectors(x.ravel(), y.ravel()), rtol=0, atol=1e-14)
 
 
@@ -94,4 +95,4 @@ def test_areas_are_those_of_the_twin(data: st.DataObject, shape: tuple[int, int]
     y, x = np.indices(shape) + 1.0
     xi, eta = np.einsum("ij,jyx->iyx", np.radians(wcs.cd), np.array([x - wcs.crpix[0], y - wcs.crpix[1]]))
     expected = abs(np.linalg.det(wcs.cd)) * 3600 * np.cos(np.arctan(np.hypot(xi, eta))) ** 3
-    np.testing.assert_allclose(solid_angles(wcs, slice(0, shape[0]), shape[1]), expected, rtol=1e-12)
+    np.testing.assert_allclose(solid_angles(PixelGrid(wcs, shape), slice(0, shape[0])), expected, rtol=1e-12)

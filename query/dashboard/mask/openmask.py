@@ -103,8 +103,7 @@ class OpenMask:
         ny, nx = self.mask.shape
         if not (0 <= pixel.x < nx and 0 <= pixel.y < ny):
             return None
-        offset = self.mask.position_offset
-        ra, dec = self.mask.wcs.sky(np.array([pixel.x + offset]), np.array([pixel.y + offset]))
+        ra, dec = self.mask.grid.sky(np.array([float(pixel.x)]), np.array([float(pixel.y)]))
         run = int(np.searchsorted(self.ends, pixel.x * ny + pixel.y, side="right"))
         flags = int(self.mask.encoded.flags[run])
         words = Reasons(self.selection)

@@ -10,6 +10,7 @@ import pytest
 from goodpix.query.masks.regions import in_discs, in_polygons
 from goodpix.schema.amplifiers import Region
 from goodpix.schema.errors import UsageError
+from goodpix.schema.wcs.pixelgrid import PixelGrid
 from goodpix.schema.wcs.solution import Wcs
 
 SHAPE = (150, 130)
@@ -59,14 +60,14 @@ def test_disc_is_the_pixels_within_the_radius(ra: float, dec: float, place: Regi
     pixels = sky(wcs, x.ravel(), y.ravel())
     distances = [separation(*pixels, *each) for each in zip(*middles, strict=True)]
     expected = (np.array(distances) <= radius * SCALE).any(axis=0).reshape(x.shape)
-    assert np.array_equal(in_discs(wcs, place, 1, *middles, radius * SCALE), expected)
+    assert np.array_equal(in_discs(PixelGrid(wcs, SHAPE), place, *middles, radius * SCALE), expected)
 
 
 def test_discs_have_radii_of_their_own() -> None:
     wcs = tangent_plane(20, -32)
     ra, dec = sky(wcs, [30, 90], [30, 110])
-    both = in_discs(wcs, WHOLE, 1, ra, dec, np.array([3.0, 20.0]) * SCALE)
-    apart = [in_discs(wcs, WHOLE, 1, ra[k], dec[k], r * SCALE) for k, r in ((0, 3.0), (1, 20.0))]
+    both = in_discs(PixelGrid(wcs, SHAPE), WHOLE, ra, dec, np.array([3.0, 20.0]) * SCALE)
+    apart = [in_discs(PixelGrid(wcs, SHAPE), WHOLE, ra[k], dec[k], r * SCALE) for k, r in ((0, 3.0), (1, 20.0))]
     assert np.array_equal(both, apart[0] | apart[1])
     assert 0 < apart[0].sum() < apart[1].sum() < both.sum()
 
@@ -74,11 +75,11 @@ def test_discs_have_radii_of_their_own() -> None:
 def test_offset_of_an_image_is_added_to_its_pixels() -> None:
     wcs = tangent_plane(20, -32)
     ra, dec = wcs.sky(np.array([50.0]), np.array([70.0]))
-    assert np.argwhere(in_discs(wcs, WHOLE, 0, ra, dec, 0.3 * SCALE)).tolist() == [[70, 50]]
+    assert np.argwhere(in_discs(PixelGrid(wcs, SHAPE, 0), WHOLE, ra, dec, 0.3 * SCALE)).tolist() == [[70, 50]]
 
 
 def test_no_disc_is_no_pixel() -> None:
-    assert not in_discs(tangent_plane(20, -32), WHOLE, 1, [], [], []).any()
+    assert not in_discs(PixelGrid(tangent_plane(20, -32), SHAPE), WHOLE, [], [], []).any()
 
 
 def even_odd(corners: Any, x: Any, y: Any) -> Any:
@@ -100,7 +101,7 @@ def test_polygon_is_the_pixels_within_its_straight_edges(ra: float, dec: float, 
     y, x = np.mgrid[place.y0 : place.y1, place.x0 : place.x1]
     expected = even_odd(corners, x, y) | even_odd(bar, x, y)
     polygons = [np.column_stack(sky(wcs, each[:, 0], each[:, 1])) for each in (corners, bar)]
-    found = in_polygons(wcs, place, 1, polygons)
+    found = in_polygons(PixelGrid(wcs, SHAPE), place, polygons)
     assert np.array_equal(found, expected)
     assert 0 < found.sum() < found.size
 
@@ -108,7 +109,11 @@ def test_polygon_is_the_pixels_within_its_straight_edges(ra: float, dec: float, 
 def test_polygon_is_the_same_whichever_corner_comes_first() -> None:
     wcs = tangent_plane(0.0003, 10)
     corners = np.column_stack(sky(wcs, [10, 90, 60], [20, 40, 120]))
-    found = [in_polygons(wcs, WHOLE, 1, [np.roll(corners, k, axis=0)[::step]]) for k in range(3) for step in (1, -1)]
+    found = [
+        in_polygons(PixelGrid(wcs, SHAPE), WHOLE, [np.roll(corners, k, axis=0)[::step]])
+        for k in range(3)
+        for step in (1, -1)
+    ]
     assert found[0].any()
     assert all(np.array_equal(each, found[0]) for each in found)
 
@@ -127,7 +132,7 @@ BAD_DISCS = [
 @pytest.mark.parametrize(("ra", "dec", "radius", "message"), BAD_DISCS)
 def test_discs_that_are_none_are_refused(ra: Any, dec: Any, radius: Any, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        in_discs(tangent_plane(20, -32), WHOLE, 1, ra, dec, radius)
+        in_discs(PixelGrid(tangent_plane(20, -32), SHAPE), WHOLE, ra, dec, radius)
 
 
 BAD_POLYGONS = [
@@ -142,4 +147,4 @@ BAD_POLYGONS = [
 @pytest.mark.parametrize(("polygon", "message"), BAD_POLYGONS)
 def test_polygons_that_are_none_are_refused(polygon: Any, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        in_polygons(tangent_plane(20, -32), WHOLE, 1, [np.array(polygon, float)])
+        in_polygons(PixelGrid(tangent_plane(20, -32), SHAPE), WHOLE, [np.array(polygon, float)])

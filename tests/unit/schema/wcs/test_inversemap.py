@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from goodpix.schema.wcs.inversemap import InverseMap, PolynomialInverse, WcslibInverse, inverse_map, mark_covered
-from goodpix.schema.wcs.pixelmap import pixel_map
+from goodpix.schema.wcs.inversemap import PolynomialInverse, inverse_map, mark_covered
+from goodpix.schema.wcs.pixelgrid import PixelGrid
+from goodpix.schema.wcs.pixelmap import PixelMap, WcslibMap, pixel_map
 from goodpix.schema.wcs.solution import Wcs
 
 Bools = npt.NDArray[np.bool_]
@@ -66,8 +67,12 @@ SMOOTH = {
 FOLDED = solution(0.0, "TPV", PV1_1=1.0, PV2_1=1.0, PV1_4=900.0)
 
 
-def inverse(epoch: Wcs, of_coadd: Wcs, offset: float = 1, coadd_offset: float = 1) -> InverseMap:
-    return inverse_map(epoch, of_coadd, shape=SHAPE, offset=offset, coadd_offset=coadd_offset)
+def inverse(epoch: Wcs, of_coadd: Wcs, offset: float = 1, coadd_offset: float = 1) -> PixelMap:
+    return inverse_map(PixelGrid(epoch, SHAPE, offset), PixelGrid(of_coadd, COADD, coadd_offset))
+
+
+def through_wcslib(epoch: Wcs, of_coadd: Wcs) -> WcslibMap:
+    return WcslibMap(PixelGrid(of_coadd, COADD), PixelGrid(epoch, SHAPE))
 
 
 def twin(epoch: Wcs, of_coadd: Wcs, pixels: Bools, offset: float = 1, coadd_offset: float = 1) -> Bools:
@@ -82,7 +87,7 @@ def twin(epoch: Wcs, of_coadd: Wcs, pixels: Bools, offset: float = 1, coadd_offs
     return out
 
 
-def covered(found: InverseMap, pixels: Bools) -> Bools:
+def covered(found: PixelMap, pixels: Bools) -> Bools:
     out = np.zeros(COADD, np.bool_)
     mark_covered(found, pixels, out)
     return out
@@ -98,10 +103,11 @@ def test_inverse_of_a_decam_solution_brings_every_pixel_back(number: int) -> Non
     ra, dec = (float(each[0]) for each in epoch.sky(np.array([1024.5]), np.array([2048.5])))
     cards: dict[str, Any] = {"CRVAL1": (ra + 0.3 / math.cos(math.radians(dec))) % 360, "CRVAL2": dec - 0.3}
     tile = solution(shape=(10000, 10000), **cards)
-    found = inverse_map(epoch, tile, shape=CCD)
+    grids = PixelGrid(epoch, CCD), PixelGrid(tile, (10000, 10000))
+    found = inverse_map(*grids)
     assert isinstance(found, PolynomialInverse)
     x, y = np.meshgrid(np.linspace(-0.5, CCD[1] - 0.5, 43), np.linspace(-0.5, CCD[0] - 0.5, 71))
-    back = found.epoch_xy(*pixel_map(epoch, tile, shape=CCD).coadd_xy(x, y))
+    back = found.positions(*pixel_map(*grids).positions(x, y))
     np.testing.assert_allclose(back, [x, y], rtol=0, atol=1e-7)
 
 
@@ -117,7 +123,7 @@ def test_covered_pixels_are_those_of_wcslib(name: str, offset: float, coadd_offs
 @pytest.mark.parametrize("name", SMOOTH)
 def test_the_slow_way_covers_the_same(name: str) -> None:
     pixels = some_pixels()
-    slow = WcslibInverse(*SMOOTH[name], 1, 1)
+    slow = through_wcslib(*SMOOTH[name])
     np.testing.assert_array_equal(covered(slow, pixels), covered(inverse(*SMOOTH[name]), pixels))
 
 
@@ -146,16 +152,16 @@ def test_what_was_covered_before_stays() -> None:
 
 
 def test_a_fold_goes_through_wcslib() -> None:
-    assert isinstance(inverse(FOLDED, coadd()), WcslibInverse)
+    assert isinstance(inverse(FOLDED, coadd()), WcslibMap)
 
 
 def test_the_other_side_of_the_sky_covers_nothing() -> None:
     found = inverse(solution(), coadd(CRVAL1=180.0, CRVAL2=40.0))
-    assert isinstance(found, WcslibInverse)
+    assert isinstance(found, WcslibMap)
     assert not covered(found, some_pixels(1.0)).any()
 
 
 def test_positions_keep_their_shape() -> None:
     x = np.zeros((3, 5))
-    for found in (inverse(*SMOOTH["TAN"]), WcslibInverse(*SMOOTH["TAN"], 1, 1)):
-        assert [each.shape for each in found.epoch_xy(x, x)] == [(3, 5), (3, 5)]
+    for found in (inverse(*SMOOTH["TAN"]), through_wcslib(*SMOOTH["TAN"])):
+        assert [each.shape for each in found.positions(x, x)] == [(3, 5), (3, 5)]

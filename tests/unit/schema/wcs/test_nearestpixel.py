@@ -8,6 +8,7 @@ import pytest
 
 from goodpix.schema.amplifiers import Region
 from goodpix.schema.wcs.nearestpixel import mark_nearest, nearest_pixels
+from goodpix.schema.wcs.pixelgrid import PixelGrid
 from goodpix.schema.wcs.pixelmap import PixelMap, RationalMap, WcslibMap, pixel_map
 from goodpix.schema.wcs.solution import Wcs
 
@@ -41,7 +42,7 @@ def coadd(**more: Any) -> Wcs:
 
 
 MAPS: dict[str, PixelMap] = {
-    name: pixel_map(*pair, shape=SHAPE)
+    name: pixel_map(PixelGrid(pair[0], SHAPE), PixelGrid(pair[1], COADD))
     for name, pair in {
         "along": (solution(0.7, "TPV", **PV), coadd()),
         "across": (solution(89.0, "TPV", **PV), coadd()),
@@ -57,7 +58,7 @@ MAPS: dict[str, PixelMap] = {
 
 def twin(mapping: PixelMap, pixels: Bools) -> Bools:
     y, x = np.nonzero(pixels)
-    places = np.array(mapping.coadd_xy(x.astype(float), y.astype(float)))
+    places = np.array(mapping.positions(x.astype(float), y.astype(float)))
     ix, iy = np.floor(np.nan_to_num(places, nan=-9.0) + 0.5).astype(int)
     inside = (ix >= 0) & (ix < COADD[1]) & (iy >= 0) & (iy < COADD[0])
     out = np.zeros(COADD, np.bool_)
@@ -117,7 +118,7 @@ def test_what_was_set_before_stays() -> None:
 
 def test_nearest_pixels_are_one_more_with_ends_for_what_is_outside() -> None:
     ix, iy = nearest_pixels(MAPS["along"], slice(3, 9), SHAPE[1], (200, 30))
-    places = MAPS["along"].coadd_xy(*(each.astype(float) for each in np.mgrid[3:9, 0 : SHAPE[1]][::-1]))
+    places = MAPS["along"].positions(*(each.astype(float) for each in np.mgrid[3:9, 0 : SHAPE[1]][::-1]))
     for found, place, size in ((ix, places[0], 30), (iy, places[1], 200)):
         assert found.dtype == np.uint32
         np.testing.assert_array_equal(found.astype(int) - 1, np.clip(np.floor(place + 0.5), -1, size))

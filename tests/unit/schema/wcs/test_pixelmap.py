@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from goodpix.schema.wcs.pixelgrid import PixelGrid
 from goodpix.schema.wcs.pixelmap import PixelMap, RationalMap, WcslibMap, pixel_map, rational_row
 from goodpix.schema.wcs.solution import Wcs
 
@@ -37,7 +38,7 @@ def solution(ra: float = 30.0, dec: float = -40.0, projection: str = "TAN", **mo
 
 
 def mapping(epoch: Wcs, coadd: Wcs, offset: float = 1, coadd_offset: float = 1) -> PixelMap:
-    return pixel_map(epoch, coadd, shape=SHAPE, offset=offset, coadd_offset=coadd_offset)
+    return pixel_map(PixelGrid(epoch, SHAPE, offset), PixelGrid(coadd, SHAPE, coadd_offset))
 
 
 def grid() -> tuple[Floats, Floats]:
@@ -50,7 +51,7 @@ def rows(found: PixelMap, coadd_shape: tuple[int, int]) -> tuple[Ints, Ints]:
     assert isinstance(found, RationalMap)
     out: npt.NDArray[np.uint32] = np.empty((2, *SHAPE), np.uint32)
     coadd_ny, coadd_nx = coadd_shape
-    t, s = found.scaled(np.arange(SHAPE[1], dtype=float), np.arange(SHAPE[0], dtype=float))
+    t, s = found.scaling.scaled(np.arange(SHAPE[1], dtype=float), np.arange(SHAPE[0], dtype=float))
     for y in range(SHAPE[0]):
         rational_row(found.coefficients, t, s[y], coadd_nx, coadd_ny, out[0, y], out[1, y])
     ix, iy = out.astype(np.int32) - 1
@@ -111,8 +112,8 @@ def test_everything_else_goes_through_wcslib(epoch: Wcs, coadd: Wcs) -> None:
 @pytest.mark.parametrize(("epoch", "coadd"), FAST.values(), ids=FAST)
 @pytest.mark.parametrize(("offset", "coadd_offset"), [(1, 1), (0, 1), (1, 0), (0, 0), (0.5, 1)])
 def test_the_fast_way_equals_the_slow_one(epoch: Wcs, coadd: Wcs, offset: float, coadd_offset: float) -> None:
-    fast = mapping(epoch, coadd, offset, coadd_offset).coadd_xy(*grid())
-    slow = WcslibMap(epoch, coadd, offset, coadd_offset).coadd_xy(*grid())
+    fast = mapping(epoch, coadd, offset, coadd_offset).positions(*grid())
+    slow = WcslibMap(PixelGrid(epoch, SHAPE, offset), PixelGrid(coadd, SHAPE, coadd_offset)).positions(*grid())
     np.testing.assert_allclose(fast, slow, rtol=0, atol=1e-8)
 
 
@@ -121,7 +122,7 @@ def test_the_fast_way_equals_the_slow_one(epoch: Wcs, coadd: Wcs, offset: float,
 def test_the_kernel_equals_its_plain_twin(epoch: Wcs, coadd: Wcs, coadd_shape: tuple[int, int]) -> None:
     # no position may be near a rounding boundary, where the two may differ
     found = mapping(epoch, Wcs.from_header({**coadd.keywords, "CRPIX1": 33.21, "CRPIX2": 41.17}, "coadd.fits"))
-    x, y = found.coadd_xy(*grid())
+    x, y = found.positions(*grid())
     ix, iy = rows(found, coadd_shape)
     np.testing.assert_array_equal(ix, nearest(x, coadd_shape[1]))
     np.testing.assert_array_equal(iy, nearest(y, coadd_shape[0]))
@@ -132,7 +133,7 @@ def test_an_image_onto_itself_is_the_identity(
     pairs: dict[str, tuple[Wcs, Wcs]],
 ) -> None:
     for epoch, _ in pairs.values():
-        np.testing.assert_allclose(mapping(epoch, epoch).coadd_xy(*grid()), grid(), rtol=0, atol=1e-8)
+        np.testing.assert_allclose(mapping(epoch, epoch).positions(*grid()), grid(), rtol=0, atol=1e-8)
 
 
 @pytest.mark.parametrize("extra", [{}, {"LONPOLE": 180.0 - 1e-13}], ids=["fast", "slow"])
@@ -141,7 +142,7 @@ def test_offsets_belong_to_their_own_side(
     extra: dict[str, Any], offset: float, coadd_offset: float, shift: float
 ) -> None:
     x, y = grid()
-    found = mapping(solution(**extra), solution(**extra), offset, coadd_offset).coadd_xy(x, y)
+    found = mapping(solution(**extra), solution(**extra), offset, coadd_offset).positions(x, y)
     np.testing.assert_allclose(found, [x + shift, y + shift], rtol=0, atol=1e-8)
 
 
@@ -149,7 +150,7 @@ def test_offsets_belong_to_their_own_side(
 @pytest.mark.parametrize(("ra", "dec"), [(210.0, 40.0), (210.0, -40.0), (150.0, 10.0), (30.0, 51.0)], ids=str)
 def test_the_far_side_of_the_sky_is_nowhere(extra: dict[str, Any], ra: float, dec: float) -> None:
     found = mapping(solution(), solution(ra, dec, **extra))
-    assert np.isnan(found.coadd_xy(*grid())).all()
+    assert np.isnan(found.positions(*grid())).all()
 
 
 @pytest.mark.parametrize(("ra", "dec"), [(210.0, 40.0), (210.0, -40.0), (150.0, 10.0), (30.0, 51.0)])
@@ -162,7 +163,7 @@ def test_the_far_side_of_the_sky_is_off_the_coadd(ra: float, dec: float) -> None
 def test_across_the_horizon_only_the_near_side_has_positions(extra: dict[str, Any]) -> None:
     # the image's middle column lies 90 degrees east of the coadd's tangent point
     x, y = grid()
-    found_x, _ = mapping(solution(90.0, 0.0, CRPIX1=30.75), solution(0.0, 0.0, **extra)).coadd_xy(x, y)
+    found_x, _ = mapping(solution(90.0, 0.0, CRPIX1=30.75), solution(0.0, 0.0, **extra)).positions(x, y)
     np.testing.assert_array_equal(np.isnan(found_x), x < 29.75)
 
 
@@ -216,7 +217,7 @@ def test_a_coadd_may_lie_far_from_its_reference_point(projection: str) -> None:
         },
         "coadd.fits",
     )
-    x, y = mapping(epoch, coadd).coadd_xy(np.array([29.5]), np.array([44.5]))
+    x, y = mapping(epoch, coadd).positions(np.array([29.5]), np.array([44.5]))
     assert (x[0], y[0]) == pytest.approx((29.5, 44.5), abs=1e-6)
 
 
@@ -225,11 +226,11 @@ def test_units_of_the_coadd_are_obeyed(unit: str, scale: float) -> None:
     epoch, plain = solution(172.0, -40.0), solution(172.0, -40.0)
     scaled = {key: float(value) * scale for key, value in plain.keywords.items() if key.startswith(("CRVAL", "CD"))}
     coadd = Wcs.from_header({**plain.keywords, **scaled, "CUNIT1": unit, "CUNIT2": unit}, "coadd.fits")
-    np.testing.assert_allclose(mapping(epoch, coadd).coadd_xy(*grid()), grid(), rtol=0, atol=1e-8)
+    np.testing.assert_allclose(mapping(epoch, coadd).positions(*grid()), grid(), rtol=0, atol=1e-8)
 
 
 @pytest.mark.parametrize("n", [1, 2, 100])
 def test_a_slow_map_keeps_the_shape_of_its_input(n: int) -> None:
     x = np.zeros((n, 3))
-    found_x, found_y = mapping(solution(projection="ZEA"), solution()).coadd_xy(x, x)
+    found_x, found_y = mapping(solution(projection="ZEA"), solution()).positions(x, x)
     assert found_x.shape == found_y.shape == (n, 3)

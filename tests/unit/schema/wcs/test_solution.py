@@ -237,7 +237,7 @@ def test_what_is_in_front_is_less_than_90_degrees_from_crval(name: str) -> None:
 
 @pytest.mark.parametrize("dec", [90.0, -90.0, 89.0, 0.0, -40.0])
 def test_the_tangent_frame_is_a_rotation(dec: float) -> None:
-    basis = read(tan(dec=dec)).basis()
+    basis = read(tan(dec=dec)).basis
     np.testing.assert_allclose(basis @ basis.T, np.eye(3), rtol=0, atol=1e-15)
     assert np.linalg.det(basis) == pytest.approx(1.0)
 
@@ -289,6 +289,15 @@ def test_blanks_around_ctype_are_nothing() -> None:
 
 def test_other_keywords_are_not_kept() -> None:
     assert set(read({**tan(), "EXPNUM": 5, "SKYBRITE": math.nan}).keywords) == set(tan())
+
+
+@pytest.mark.parametrize("name", ["crval", "crpix", "cd", "pv", "basis"])
+def test_coefficients_are_computed_once_and_nobody_writes_into_them(name: str) -> None:
+    wcs = read(tan())
+    found = getattr(wcs, name)
+    assert getattr(wcs, name) is found
+    with pytest.raises(ValueError, match="read-only"):
+        found[...] = 0
 
 
 @pytest.mark.parametrize("cards", [*FAST.values(), *SLOW.values()], ids=[*FAST, *SLOW])

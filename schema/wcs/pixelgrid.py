@@ -1,0 +1,172 @@
+"""The pixels of an image on the sphere."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from ..amplifiers import Region
+from ..jit import kernel
+from .polynomials import Scaling, substitute
+from .solution import Wcs
+
+__all__ = ["PixelGrid", "solid_angles"]
+
+Floats = npt.NDArray[np.float64]
+
+_ARCMIN2 = (180 * 60 / np.pi) ** 2
+
+
+# without slots, so that the polynomials are computed once
+@dataclass(frozen=True)
+class PixelGrid:
+    """The pixels of one image on the sphere; positions among them are zero-based.
+
+    Parameters
+    ----------
+    wcs : Wcs
+        The image's solution.
+    shape : tuple of int
+        (ny, nx).
+    offset : float
+        What is added to zero-based coordinates before the WCS: the image's ``position_offset``.
+    """
+
+    wcs: Wcs
+    shape: tuple[int, int]
+    offset: float = 1
+
+    def vectors(self, x: Floats, y: Floats) -> Floats:
+        """Return the directions of positions: unit vectors, shape (3, n)."""
+        return self.wcs.vectors(x + self.offset, y + self.offset)
+
+    def sky(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """Return right ascension (0 to 360) and declination of positions, degrees."""
+        return self.wcs.sky(x + self.offset, y + self.offset)
+
+    def box(self, box: Region) -> Floats:
+        """Return the directions of the pixels of a box: unit vectors, shape (3, ny, nx)."""
+        y, x = np.mgrid[box.y0 : box.y1, box.x0 : box.x1].astype(np.float64)
+        return self.vectors(x.ravel(), y.ravel()).reshape(3, *x.shape)
+
+    def columns(self, columns: slice) -> Floats:
+        """Return the directions of the pixels of some columns, in the order of an image's runs.
+
+        Parameters
+        ----------
+        columns : slice
+            From start to stop.
+
+        Returns
+        -------
+        ndarray of float64, shape (3, n_columns * ny)
+            Unit vectors, column after column.
+
+        Notes
+        -----
+        On a tangent plane with polynomial distortion a direction, not made a unit vector, is a polynomial
+        of the pixel's x and y: no trigonometry per pixel.
+        """
+        x, y = np.arange(columns.start, columns.stop, dtype=float), np.arange(self.shape[0], dtype=float)
+        if not self.wcs.polynomial:
+            across, down = np.meshgrid(x, y, indexing="ij")
+            return self.vectors(across.ravel(), down.ravel())
+        out: Floats = np.empty((3, x.size, y.size))
+        _fill_columns(np.tensordot(self.wcs.basis.T, self.plane, 1), *self.scaling.scaled(x, y), out)
+        return out.reshape(3, -1)
+
+    @property
+    def scaling(self) -> Scaling:
+        """Its pixels brought to about -1 to 1."""
+        ny, nx = self.shape
+        return Scaling((nx - 1) / 2, (ny - 1) / 2, max(nx, ny) / 2)
+
+    @cached_property
+    def plane(self) -> Floats:
+        """Tangent plane coordinates as polynomials of the pixels, where the solution is `polynomial`.
+
+        Xi and eta, radians, and the constant 1, of shape (3, n, n); element ``[k, p, q]`` multiplies
+        ``t**p * s**q`` of its `scaling`.
+        """
+        # intermediate world coordinates as polynomials in (t, s): element [p, q] multiplies t**p * s**q
+        wcs, scaling = self.wcs, self.scaling
+        centre = wcs.cd @ (np.array([scaling.centre_x, scaling.centre_y]) + self.offset - wcs.crpix)
+        slopes = wcs.cd * scaling.half
+        u, v = (np.array([[centre[k], slopes[k, 1]], [slopes[k, 0], 0.0]]) for k in (0, 1))
+        xi, eta = (np.radians(substitute(each, u, v)) for each in wcs.pv)
+        one = np.zeros_like(xi)
+        one[0, 0] = 1.0
+        return np.array([xi, eta, one])
+
+
+def solid_angles(grid: PixelGrid, rows: slice) -> Floats:
+    """Return the solid angle of each pixel of some rows of an image.
+
+    Parameters
+    ----------
+    grid : PixelGrid
+        The image.
+    rows : slice
+        From start to stop.
+
+    Returns
+    -------
+    ndarray of float64, shape (stop - start, nx)
+        Square arcminutes.
+
+    Notes
+    -----
+    On a tangent plane without distortion ``d(omega) = cos(theta)**3 d(xi) d(eta)``, theta the distance
+    from the tangent point (Calabretta & Greisen 2002, A&A 395, 1077, section 5.1.3): exact but for the
+    change within a pixel. Else half the cross product of the diagonals between the pixel's corners.
+    """
+    wcs, nx = grid.wcs, grid.shape[1]
+    out: Floats = np.empty((rows.stop - rows.start, nx))
+    if wcs.linear:
+        per_pixel = np.radians(wcs.cd)
+        origin = per_pixel @ (np.array([0, rows.start]) + grid.offset - wcs.crpix)
+        _tangent_areas(origin, per_pixel, abs(np.linalg.det(per_pixel)) * _ARCMIN2, out)
+        return out
+    y, x = np.mgrid[rows.start : rows.stop + 1, 0 : nx + 1] - 0.5
+    corners = grid.vectors(x.ravel(), y.ravel()).reshape(3, *x.shape)
+    up, down = corners[:, 1:, 1:] - corners[:, :-1, :-1], corners[:, 1:, :-1] - corners[:, :-1, 1:]
+    out[...] = np.sqrt((np.cross(up, down, axis=0) ** 2).sum(axis=0)) * (_ARCMIN2 / 2)
+    return out
+
+
+@kernel
+def _fill_columns(coefficients: Floats, t: Floats, s: Floats, out: Floats) -> None:
+    """Write unit vectors, component by component; element ``[k, p, q]`` multiplies ``t**p * s**q``."""
+    n = coefficients.shape[1]
+    in_s = np.empty(n)
+    for column in range(t.size):
+        for k in range(3):
+            for q in range(n):
+                value = 0.0
+                for p in range(n - 1, -1, -1):
+                    value = value * t[column] + coefficients[k, p, q]
+                in_s[q] = value
+            line = out[k, column]
+            line[:] = in_s[n - 1]
+            for q in range(n - 2, -1, -1):
+                term = in_s[q]
+                for y in range(s.size):
+                    line[y] = line[y] * s[y] + term
+        to_east, to_north, up = out[0, column], out[1, column], out[2, column]
+        for y in range(s.size):
+            per_length = 1.0 / np.sqrt(to_east[y] ** 2 + to_north[y] ** 2 + up[y] ** 2)
+            to_east[y] *= per_length
+            to_north[y] *= per_length
+            up[y] *= per_length
+
+
+@kernel
+def _tangent_areas(origin: Floats, per_pixel: Floats, area: float, out: Floats) -> None:
+    """Write areas; tangent plane coordinates are ``origin + x * per_pixel[:, 0] + row * per_pixel[:, 1]``."""
+    for row in range(out.shape[0]):
+        xi0, eta0 = origin[0] + row * per_pixel[0, 1], origin[1] + row * per_pixel[1, 1]
+        for x in range(out.shape[1]):
+            xi, eta = xi0 + x * per_pixel[0, 0], eta0 + x * per_pixel[1, 0]
+            squared = 1.0 + xi * xi + eta * eta
+            out[row, x] = area / (squared * np.sqrt(squared))
