@@ -21,8 +21,9 @@ from ...schema.rows import MaskKey
 from ...schema.wcs.pixelgrid import PixelGrid
 from ...schema.wcs.solution import Wcs
 from ..plots.mask import plot_mask, thumbnail
+from ..shapes import Disc, Polygon
 from .export import write_fits, write_npz
-from .regions import in_discs, in_polygons
+from .regions import pixels_inside
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,9 +110,9 @@ class Mask:
         Raises
         ------
         UsageError
-            If a number is not finite, or `like` has no place on the sky.
+            If there is no such disc, or `like` has no place on the sky.
         """
-        return cls.from_bool(~in_discs(like.grid, like.place, ra, dec, radius), like=like)
+        return cls.from_bool(~pixels_inside(like.grid, like.place, Disc.many(ra, dec, radius)), like=like)
 
     @classmethod
     def from_polygons(cls, polygons: Sequence[npt.ArrayLike], *, like: "Mask") -> "Mask":
@@ -131,7 +132,7 @@ class Mask:
             If a polygon has fewer than three corners or reaches 90 degrees from its middle, a number is not
             finite, or `like` has no place on the sky.
         """
-        return cls.from_bool(~in_polygons(like.grid, like.place, polygons), like=like)
+        return cls.from_bool(~pixels_inside(like.grid, like.place, map(Polygon.of, polygons)), like=like)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from ...schema.wcs.solution import unit_vectors
+from ...schema.wcs.solution import ra_dec, unit_vectors
 
 __all__ = ["Exit", "Flat", "graticule"]
 
@@ -38,8 +38,8 @@ class Flat:
     @classmethod
     def about(cls, ra: Floats, dec: Floats) -> Self:
         """Return the projection about the mean of some positions, given in degrees."""
-        x, y, z = unit_vectors(ra, dec).sum(axis=1)
-        return cls(float(np.degrees(np.arctan2(y, x)) % 360), float(np.degrees(np.arctan2(z, np.hypot(x, y)))))
+        mean_ra, mean_dec = ra_dec(unit_vectors(ra, dec).sum(axis=1))
+        return cls(float(mean_ra), float(mean_dec))
 
     def project(self, ra: Floats, dec: Floats) -> Floats:
         """Return the projected coordinates of positions.

@@ -10,13 +10,14 @@ from ...schema import tables
 from ...schema.criteria import Selection
 from ...schema.errors import MaskFileMissingError, UsageError
 from ...schema.masks.boundselection import BoundSelection
-from ...schema.wcs.solution import unit_vectors
+from ...schema.wcs.solution import ra_dec
 from ..filters import Filters
 from ..masks.reader import MaskPlace, MaskReader
+from ..shapes import Disc, Polygon, sky_vectors
 from ..source import Source
+from .places import DiscPlaces, Places, Points, PolygonPlace
 from .reasons import Reasons
 from .search import Sightings, find_sightings
-from .shapes import Discs, Places, Points, Polygon
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,41 +69,24 @@ def _places(
     """Return what is asked about, checked."""
     if radius is not None and polygon is not None:
         raise UsageError("radius and polygon are both given: expected one of them")
-    if polygon is not None and ra is None and dec is None:
-        return Polygon.of(polygon)
-    a, d = _degrees("ra", ra), _degrees("dec", dec)
-    if a.shape != d.shape:
-        raise UsageError(f"ra has shape {a.shape}, dec {d.shape}: expected as many of each")
-    if (abs(d) > 90).any():
-        raise UsageError(f"dec is {d[abs(d) > 90].flat[0]}: expected -90 to 90 degrees")
-    vectors = unit_vectors(a.ravel() % 360, d.ravel())
-    if polygon is not None:
-        if a.ndim:
-            raise UsageError(f"ra has shape {a.shape} beside a polygon: expected one position, or none")
-        return Polygon.of(polygon, vectors)
-    if radius is None:
-        return Points(vectors)
-    try:
-        degrees = float(radius)
-    except (TypeError, ValueError):
-        raise UsageError(f"radius is {radius!r}: expected degrees, 0 or more") from None
-    return Discs(vectors, degrees)
-
-
-def _degrees(name: str, given: npt.ArrayLike | None) -> Floats:
-    try:
-        out = np.asarray(given, np.float64)
-    except (TypeError, ValueError):
-        raise UsageError(f"{name} is {given!r}: expected degrees") from None
-    if not np.isfinite(out).all():
-        raise UsageError(f"{name} is {out[~np.isfinite(out)].flat[0]}: expected degrees")
-    return out
+    if radius is not None and np.ndim(radius):
+        raise UsageError(f"a radius is {radius!r}: expected degrees, 0 or more")
+    if polygon is None:
+        vectors = sky_vectors(ra, dec)
+        return Points(vectors) if radius is None else DiscPlaces(Disc.many(ra, dec, radius), vectors)
+    area = Polygon.of(polygon)
+    if ra is None and dec is None:
+        return PolygonPlace(area, area.middle[:, np.newaxis])
+    vectors = sky_vectors(ra, dec)
+    shape = np.asarray(ra).shape
+    if shape:
+        raise UsageError(f"ra has shape {shape} beside a polygon: expected one position, or none")
+    return PolygonPlace(area, vectors)
 
 
 def _position_columns(ra: npt.ArrayLike | None, dec: npt.ArrayLike | None, places: Places, found: Sightings) -> Columns:
     if ra is None or dec is None:
-        x, y, z = places.vectors
-        ra, dec = np.degrees(np.arctan2(y, x)) % 360, np.degrees(np.arctan2(z, np.hypot(x, y)))
+        ra, dec = ra_dec(places.vectors)
         number: Columns = {}
     else:
         number = {"position": found.place.astype(np.int64)} if np.ndim(ra) else {}

@@ -6,8 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from goodpix.query.position.polygon import angle_to_outline, inside_outline, outlines_cross
-from goodpix.schema.wcs.solution import unit_vectors
+from goodpix.query.position.outlines import angle_to_outline, outlines_cross
 
 Floats = npt.NDArray[np.float64]
 
@@ -37,44 +36,12 @@ def on_sky(plane: Floats, ra: float, dec: float) -> Floats:
     return out
 
 
-def even_odd(plane: Floats, x: Floats, y: Floats) -> npt.NDArray[np.bool_]:
-    """The plain way on the tangent plane, where great circles are straight."""
-    inside = np.zeros(x.size, np.bool_)
-    for (x1, y1), (x2, y2) in itertools.pairwise([*plane, plane[0]]):
-        crosses = (y1 > y) != (y2 > y)
-        with np.errstate(all="ignore"):
-            inside ^= crosses & (x < (x2 - x1) * (y - y1) / (y2 - y1) + x1)
-    return inside
-
-
 def along(outline: Floats, n: int = 4000) -> Floats:
     """Return many directions on an outline; shape (n_points * n, 3)."""
     t = np.linspace(0, 1, n)[:, np.newaxis]
     points = np.concatenate([a + t * (b - a) for a, b in zip(outline, np.roll(outline, -1, axis=0), strict=True)])
     out: Floats = points / np.sqrt((points**2).sum(axis=1))[:, np.newaxis]
     return out
-
-
-@pytest.mark.parametrize("turned", [1, -1], ids=["one way round", "the other"])
-@pytest.mark.parametrize(("ra", "dec"), PLACES)
-def test_inside_is_what_is_inside_on_the_tangent_plane(ra: float, dec: float, turned: int) -> None:
-    x, y = np.random.default_rng(1).uniform(-3, 3, (2, 2000))
-    vectors = on_sky(np.array([x, y]).T, ra, dec).T
-    found = inside_outline(on_sky(SHAPE, ra, dec)[::turned], frame(ra, dec)[2], vectors)
-    np.testing.assert_array_equal(found, even_odd(SHAPE, x, y))
-
-
-def test_nothing_on_the_other_side_of_the_sphere_is_inside() -> None:
-    vectors = -on_sky(SHAPE * 0.5, 30, -40).T
-    assert not inside_outline(on_sky(SHAPE, 30, -40), frame(30, -40)[2], vectors).any()
-
-
-def test_what_an_outline_goes_round_twice_is_outside() -> None:
-    # a five-pointed star drawn in one go
-    star = np.array([[np.sin(4 * np.pi * k / 5), np.cos(4 * np.pi * k / 5)] for k in range(5)])
-    probes = np.array([[0.0, 0.0], [0.0, 0.8], [0.5, 0.5]])
-    found = inside_outline(on_sky(star, 10, 20), frame(10, 20)[2], on_sky(probes, 10, 20).T)
-    assert found.tolist() == [False, True, False]
 
 
 @pytest.mark.parametrize(("ra", "dec"), PLACES)
@@ -150,4 +117,3 @@ def test_no_outlines_are_no_answers() -> None:
     outline = on_sky(SHAPE, 30, -40)
     assert outlines_cross(np.empty((0, 4, 3)), outline).shape == (0,)
     assert angle_to_outline(outline[np.newaxis], np.empty(0, np.intp), np.empty((3, 0))).shape == (0,)
-    assert inside_outline(outline, frame(30, -40)[2], unit_vectors([], [])).shape == (0,)

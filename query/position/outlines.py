@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from ...schema.jit import kernel
 
-__all__ = ["angle_to_outline", "inside_outline", "outlines_cross"]
+__all__ = ["angle_to_outline", "outlines_cross"]
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
@@ -51,32 +51,6 @@ def outlines_cross(outlines: Floats, polygon: Floats) -> npt.NDArray[np.bool_]:
     out = np.empty(outlines.shape[0], np.bool_)
     _outlines_cross(outlines, polygon, out)
     return out
-
-
-def inside_outline(polygon: Floats, centre: Floats, vectors: Floats) -> npt.NDArray[np.bool_]:
-    """Return which directions lie inside an outline.
-
-    Parameters
-    ----------
-    polygon : ndarray of float64, shape (m, 3)
-        See `angle_to_outline`; all of it less than 90 degrees from `centre`.
-    centre : ndarray of float64, shape (3,)
-        Unit vector.
-    vectors : ndarray of float64, shape (3, n)
-        Unit vectors.
-
-    Returns
-    -------
-    ndarray of bool, shape (n,)
-        Where the outline crosses itself, what it goes round twice is outside.
-    """
-    turned = np.zeros(vectors.shape[1])
-    for here, there in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
-        # the angle between the two corners as seen from the direction
-        turned += np.arctan2(np.cross(here, there) @ vectors, here @ there - (here @ vectors) * (there @ vectors))
-    odd: npt.NDArray[np.bool_] = np.rint(turned / (2 * np.pi)).astype(np.int64) % 2 == 1
-    # seen from the other side of the sphere it goes round as often
-    return odd & (centre @ vectors > 0)
 
 
 @kernel
