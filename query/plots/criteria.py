@@ -6,7 +6,7 @@ import numpy as np
 
 from ...schema.criteria import Criterion
 from ..palette import CRITERION_COLOURS, TEXT_COLOUR, in_band_order
-from ..summary.criteria import criteria_costs
+from ..summary.costs import criteria_costs
 from .reasons import CRITERION_LABELS
 from .style import filter_words, in_one_look, new_axes, say_nothing, tidy, title
 
@@ -33,7 +33,7 @@ def plot_criteria(cat: "Listings", *, ax: "Axes | None" = None, **filters: Any) 
     ax : Axes, optional
         Axes to draw into; by default those of a new figure.
     **filters
-        Tiles and bands to sum over; see `goodpix.query.summary.criteria.criteria_costs`.
+        Tiles and bands to sum over; see `goodpix.query.summary.costs.criteria_costs`.
 
     Returns
     -------

@@ -7,7 +7,7 @@ from ...schema.errors import PlaneError, UsageError
 from ...schema.planes.files import files_of_row
 from ...schema.planes.reader import PlaneReader
 from ..summary.statistic import mad_std
-from .masklike import MaskLike
+from .reasons import MaskLike
 
 __all__ = ["grey_levels", "image_behind"]
 

@@ -10,8 +10,7 @@ from ...schema.criteria import Criterion, Selection
 from ...schema.errors import FitsFileError, PlaneError, UsageError
 from ..palette import GOOD_COLOUR
 from .image import grey_levels, image_behind
-from .masklike import MaskLike
-from .reasons import REASONS, reason_image
+from .reasons import REASONS, MaskLike, reason_image
 from .style import in_one_look, new_axes, title
 
 if TYPE_CHECKING:

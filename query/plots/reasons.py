@@ -1,17 +1,20 @@
 """Reasons for bad pixels, as plots show them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from ...schema.amplifiers import Region
 from ...schema.bits import OWN_CUT, Criterion
 from ...schema.criteria import Selection
+from ...schema.masks.rle import Runs
+from ...schema.rows import MaskKey
 from ..palette import CRITERION_COLOURS, OVER_IMAGE_COLOURS, OWN_CUT_COLOUR
-from .masklike import MaskLike
 
-__all__ = ["CRITERION_LABELS", "REASONS", "Reason", "reason_image", "reason_table"]
+__all__ = ["CRITERION_LABELS", "REASONS", "MaskLike", "Reason", "reason_image", "reason_table"]
 
 CRITERION_LABELS = {
     Criterion.SE_SEG: "SE object",
@@ -23,6 +26,36 @@ CRITERION_LABELS = {
     Criterion.COADD_BMASK: "coadd mask bit",
 }
 """Legend labels of the criteria."""
+
+
+class MaskLike(Protocol):
+    """A mask that can be drawn, such as `goodpix.query.masks.mask.Mask`."""
+
+    @property
+    def key(self) -> MaskKey:
+        """The identity of the masked image."""
+
+    @property
+    def encoded(self) -> Runs:
+        """The mask's runs."""
+
+    @property
+    def row(self) -> Mapping[str, Any] | None:
+        """The mask's catalogue row, by column."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(ny, nx)."""
+
+    @property
+    def place(self) -> Region:
+        """The region of the whole image that the mask covers."""
+
+    def criteria(self, selection: Selection | None = None) -> npt.NDArray[np.uint8]:
+        """Return the failing criteria of each pixel."""
+
+    def count(self, selection: Selection | None = None) -> int:
+        """Return the number of good pixels."""
 
 
 @dataclass(frozen=True, slots=True)

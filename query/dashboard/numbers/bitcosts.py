@@ -12,7 +12,7 @@ from ....schema.errors import CatalogueVersionError
 from ....schema.tables import bit_count, ccd_night, coadd, epoch
 from ...filters import Filters
 from ...listings import Listings
-from ...summary.bits import bit_costs
+from ...summary.costs import bit_costs
 from ..address import Span
 from ..look.format import count
 from .scope import TileScope, sampled_epochs

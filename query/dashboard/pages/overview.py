@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ....schema.criteria import Criterion
 from ...palette import CRITERION_COLOURS
-from ...summary.criteria import criteria_costs
+from ...summary.costs import criteria_costs
 from ..address import TableView, View
 from ..look.format import count, fraction, html_table, number, share, short_count
 from ..look.markup import band_legend, html_pane, note, under

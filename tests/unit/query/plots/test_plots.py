@@ -28,7 +28,7 @@ from goodpix.query.palette import (
 from goodpix.query.plots import plot_criteria, plot_focal_plane, plot_sky, plot_time
 from goodpix.query.plots.style import HATCH, filter_words, limits, statistic_words
 from goodpix.query.summary.ccdhalves import ccd_halves
-from goodpix.query.summary.criteria import criteria_costs
+from goodpix.query.summary.costs import criteria_costs
 from goodpix.query.summary.overtime import over_time
 from goodpix.schema.criteria import Criterion
 

@@ -16,9 +16,8 @@ import sqlalchemy as sa
 import goodpix
 from goodpix.ingest.database.opening import open_for_writing
 from goodpix.query.focalplane import FOCAL_PLANE
-from goodpix.query.summary.bits import bit_costs
 from goodpix.query.summary.ccdhalves import ccd_halves
-from goodpix.query.summary.criteria import criteria_costs
+from goodpix.query.summary.costs import bit_costs, criteria_costs
 from goodpix.query.summary.overtime import over_time
 from goodpix.query.summary.skytiles import sky_tiles
 from goodpix.schema.errors import CatalogueVersionError, UnknownNameError, UsageError
