@@ -1,4 +1,4 @@
-"""Definitions of good."""
+"""Selections: definitions of a good pixel."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,33 +16,38 @@ __all__ = ["Criterion", "Selection", "SelectionWords"]
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Selection:
-    """A definition of good that differs from the default one.
+    """A definition of good pixels other than the default.
 
-    Selections that say the same, in whatever order, are equal and can be keys of a dictionary.
+    Selections with the same content are equal whatever its order, and can be dictionary keys.
 
     Parameters
     ----------
     ignore : sequence of str or Criterion
-        Criteria that do not count.
+        Criteria to ignore.
     ignore_bits : mapping of str to sequence of str or int
-        Per plane (``"SE"``, ``"COADD"``) the mask bits that do not count, by name or by value (one
-        bit set; above ``1 << 22`` it means OTHER). The plane's bmask criterion then fails only for
-        the bits that are left.
+        Mask bits to ignore in each plane (``"SE"``, ``"COADD"``), by name or by value (one bit set;
+        values above ``1 << 22`` mean OTHER). The plane's bmask criterion then fails only for the
+        remaining bits.
     grow : mapping of str or Criterion to float
-        Criteria (``"COADD_SEG"``) and mask bits (``"SE:TRAIL"``) whose pixels are dilated by a disc of
-        that radius, in pixels of the image: the wings of objects reach beyond their isophotes. The
-        pixels around fail the same criterion.
+        Radii, in image pixels, by which to dilate the pixels of criteria (``"COADD_SEG"``) and mask
+        bits (``"SE:TRAIL"``): the wings of objects reach beyond their isophotes. Pixels within the
+        radius fail the same criterion.
     border : int
-        Pixels along the edges of the image that are left out; 48 is usual for shear.
+        Width in pixels of the border to exclude along the edges of the image; 48 is usual for shear.
 
     Raises
     ------
     UnknownNameError
-        If a criterion or plane does not exist; for bits, when the selection is used, because their
-        names belong to the catalogue.
+        If a criterion or plane does not exist. Bit names belong to a catalogue and are checked when the
+        selection is used.
     UsageError
-        If `ignore_bits` or `grow` is no mapping, a bit neither a name nor a value with one bit set, or a radius
-        or the border no number of pixels.
+        If `ignore_bits` or `grow` is not a mapping, a bit is neither a name nor a value with one bit set, or a
+        radius or the border is not a number of pixels.
+
+    Examples
+    --------
+    >>> Selection(ignore=["COADD_SEG"], ignore_bits={"SE": ["STAR"]}, border=48)
+    Selection(ignore=(<Criterion.COADD_SEG: 16>,), ignore_bits={'SE': ('STAR',)}, grow={}, border=48)
     """
 
     ignore: Sequence[str | Criterion] = ()
@@ -51,29 +56,29 @@ class Selection:
     border: int = 0
 
     def __post_init__(self) -> None:
-        # several criteria may come as one flag
-        single = [one for each in _many(self.ignore) for one in _criterion(each)]
-        object.__setattr__(self, "ignore", tuple(single))
+        # one flag may combine several criteria
+        ignore = [criterion for given in _as_iterable(self.ignore) for criterion in _criterion(given)]
+        object.__setattr__(self, "ignore", tuple(ignore))
         _check_mapping("ignore_bits", self.ignore_bits, "planes to bits, such as {'SE': ['STAR']}")
-        _check_mapping("grow", self.grow, "what grows to pixels, such as {'COADD_SEG': 8}")
+        _check_mapping("grow", self.grow, "criteria or bits to radii in pixels, such as {'COADD_SEG': 8}")
         bits: dict[str, tuple[str | int, ...]] = {}
         for plane, names in self.ignore_bits.items():
             if str(plane).lower() not in BIT_SHIFT:
                 raise UnknownNameError(f"ignore_bits: unknown plane {plane!r}: expected SE or COADD")
-            many = tuple(_many(names))
-            for each in many:
-                if not isinstance(each, str):
-                    bit_of_value(each, f"ignore_bits {plane}")
-            bits[plane.upper()] = bits.get(plane.upper(), ()) + many
+            of_plane = tuple(_as_iterable(names))
+            for bit in of_plane:
+                if not isinstance(bit, str):
+                    bit_of_value(bit, f"ignore_bits {plane}")
+            bits[plane.upper()] = bits.get(plane.upper(), ()) + of_plane
         object.__setattr__(self, "ignore_bits", MappingProxyType(bits))
-        grow = dict(_grown(name, radius) for name, radius in self.grow.items())
+        grow = dict(_checked_growth(name, radius) for name, radius in self.grow.items())
         object.__setattr__(self, "grow", MappingProxyType(grow))
         border: Any = self.border
         if isinstance(border, bool) or not isinstance(border, int | np.integer) or border < 0:
             raise UsageError(f"border is {self.border!r}: expected a number of pixels, 0 or more")
 
     def _meaning(self) -> tuple[object, ...]:
-        """Return what it says, whatever the order; names of bits mean something in a catalogue alone."""
+        """Return the content regardless of order. Bits are compared as written: only a catalogue knows their names."""
         bits = {(plane, str(name).strip().upper()) for plane, names in self.ignore_bits.items() for name in names}
         return frozenset(self.ignore), frozenset(bits), frozenset(self.grow.items()), int(self.border)
 
@@ -87,34 +92,34 @@ class Selection:
         return self.ignore, dict(self.ignore_bits), dict(self.grow), self.border
 
     def __reduce__(self) -> tuple[type["Selection"], tuple[object, ...]]:
-        # a mapping proxy cannot be pickled, and selections travel to worker processes
+        # a mapping proxy cannot be pickled, and selections are sent to worker processes
         return Selection, self._given()
 
     def __repr__(self) -> str:
         return "Selection(ignore={!r}, ignore_bits={!r}, grow={!r}, border={!r})".format(*self._given())
 
     def __str__(self) -> str:
-        parts = [f"ignore {each.name}" for each in self.ignore if isinstance(each, Criterion)]
-        parts += [f"ignore {plane}:{name}" for plane, names in self.ignore_bits.items() for name in names]
-        parts += [f"grow {name} by {radius:g}" for name, radius in self.grow.items()]
-        parts += [f"border {self.border}"] if self.border else []
-        return ", ".join(parts) or "default"
+        terms = [f"ignore {criterion.name}" for criterion in self.ignore if isinstance(criterion, Criterion)]
+        terms += [f"ignore {plane}:{name}" for plane, names in self.ignore_bits.items() for name in names]
+        terms += [f"grow {name} by {radius:g}" for name, radius in self.grow.items()]
+        terms += [f"border {self.border}"] if self.border else []
+        return ", ".join(terms) or "default"
 
 
 @dataclass(frozen=True, slots=True)
 class SelectionWords:
-    """A selection as the command line and the dashboard's addresses write it.
+    """A selection in text, as on the command line and in the dashboard's URLs.
 
     Parameters
     ----------
     ignore : sequence of str
         Criteria.
     ignore_bits : sequence of str
-        Mask bits as ``PLANE:BIT``.
+        Mask bits, each ``PLANE:BIT``.
     grow : sequence of str
-        ``WHAT=PIXELS``.
+        Growths, each ``WHAT=PIXELS``.
     border : int
-        Pixels.
+        Border in pixels.
     """
 
     ignore: Sequence[str] = ()
@@ -124,62 +129,62 @@ class SelectionWords:
 
     @classmethod
     def of(cls, selection: Selection) -> "SelectionWords":
-        """Return the words for a selection."""
+        """Return the text of a selection."""
         return cls(
-            [str(each.name) for each in selection.ignore if isinstance(each, Criterion)],
+            [str(criterion.name) for criterion in selection.ignore if isinstance(criterion, Criterion)],
             [f"{plane}:{bit}" for plane, bits in selection.ignore_bits.items() for bit in bits],
             [f"{what}={radius:g}" for what, radius in selection.grow.items()],
             selection.border,
         )
 
     def selection(self, prefix: str = "") -> Selection:
-        """Return the selection that the words mean.
+        """Return the selection that the text describes.
 
         Parameters
         ----------
         prefix : str
-            What the names of the options begin with in messages.
+            Prefix of option names in messages, such as ``"--"``.
 
         Raises
         ------
         UnknownNameError
             If a criterion or plane does not exist.
         UsageError
-            If a word has not the form that it should have.
+            If a bit or growth is malformed.
         """
         by_plane: dict[str, list[str | int]] = {}
         for plane, bit in _split(self.ignore_bits, ":", f"{prefix}ignore-bit", "PLANE:BIT, such as SE:STAR"):
             by_plane.setdefault(plane.upper(), []).append(bit)
         radii = dict(_split(self.grow, "=", f"{prefix}grow", "WHAT=PIXELS, such as COADD_SEG=8"))
-        # a Selection takes a radius in digits, too
+        # a Selection also accepts a radius as text
         return Selection(self.ignore, by_plane, radii, self.border)  # type: ignore[arg-type]
 
 
-def _split(texts: Iterable[str], mark: str, option: str, expected: str) -> list[tuple[str, str]]:
-    """Return what stands before and after the mark in each text."""
+def _split(texts: Iterable[str], separator: str, option: str, expected: str) -> list[tuple[str, str]]:
+    """Split each text at its first separator."""
     out = []
     for text in texts:
-        before, found, after = text.partition(mark)
-        if not found:
+        before, present, after = text.partition(separator)
+        if not present:
             raise UsageError(f"{option} {text}: expected {expected}")
         out.append((before, after))
     return out
 
 
-def _grown(name: str | Criterion, radius: float) -> tuple[str, float]:
-    """Return what is to grow, spelt one way, and its radius."""
+def _checked_growth(name: str | Criterion, radius: float) -> tuple[str, float]:
+    """Return the canonical name of a criterion or bit to grow, and its radius."""
     text = str(name.name if isinstance(name, Criterion) else name)
-    plane, colon, bit = (part.strip() for part in text.partition(":"))
+    plane, colon, bit = (token.strip() for token in text.partition(":"))
     if colon and plane.lower() not in BIT_SHIFT:
         raise UnknownNameError(f"grow: unknown plane {plane!r}: expected SE or COADD")
-    spelt = f"{plane.upper()}:{bit.upper()}" if colon else str(_criterion(text).name)
+    canonical = f"{plane.upper()}:{bit.upper()}" if colon else str(_criterion(text).name)
     try:
         pixels = float(radius)
     except (TypeError, ValueError):
         pixels = math.nan
     if isinstance(radius, bool) or not 0 <= pixels < math.inf:
-        raise UsageError(f"grow {spelt} by {radius!r}: expected a radius in pixels, 0 or more")
-    return spelt, pixels
+        raise UsageError(f"grow {canonical} by {radius!r}: expected a radius in pixels, 0 or more")
+    return canonical, pixels
 
 
 def _check_mapping(name: str, value: object, expected: str) -> None:
@@ -187,13 +192,13 @@ def _check_mapping(name: str, value: object, expected: str) -> None:
         raise UsageError(f"{name} is {value!r}: expected a mapping of {expected}")
 
 
-def _many(given: object) -> Iterable[Any]:
-    """Return several as they are given, and one as several."""
+def _as_iterable(given: object) -> Iterable[Any]:
+    """Return a collection unchanged and a single item as a tuple."""
     return given if isinstance(given, Iterable) and not isinstance(given, str | Criterion) else (given,)
 
 
 def _criterion(name: str | Criterion) -> Criterion:
-    """Return the criterion of that name."""
+    """Return the criterion with a given name."""
     if isinstance(name, Criterion):
         return name
     try:

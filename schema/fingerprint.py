@@ -1,4 +1,4 @@
-"""The fingerprint of an image's inputs: what tells whether a mask is still that of its files."""
+"""Fingerprints of a mask's inputs, which reveal whether its files have changed."""
 
 import hashlib
 import itertools
@@ -11,10 +11,10 @@ from .planes.files import files_of_row
 __all__ = ["FINGERPRINTED", "MASK_RULE_VERSION", "fingerprint", "is_fingerprint"]
 
 MASK_RULE_VERSION = 1
-"""Raised whenever the same inputs can give other pixels."""
+"""Version of the mask making; raised whenever the same inputs can give other pixels."""
 
 FINGERPRINTED = ("image", "weight", "bmask", "seg", "head")
-"""The planes of an epoch whose files its fingerprint is of."""
+"""Planes of an epoch whose files enter its fingerprint."""
 
 _AS_GIVEN = ("tilename", "band", "expnum", "ccdnum", "magzp", "scale", "image_flags", "pfw_attempt_id", "filename")
 _PLANES = ("image", "weight", "bmask", "seg", "bkg")
@@ -27,41 +27,41 @@ def fingerprint(
     options: Mapping[str, object],
     rule: int = MASK_RULE_VERSION,
 ) -> str:
-    """Return the sha256, in hexadecimal, of what a mask is made from.
+    """Return the SHA-256 of a mask's inputs, in hexadecimal.
 
     Parameters
     ----------
     files : mapping of str to object
-        What `goodpix.schema.planes.files.file_state` says of each file, by its path as the info file has it.
+        State of each file from `goodpix.schema.planes.files.file_state`, by its path in the info file.
     values : mapping of str to object
-        What the info file says of the image.
+        The info file's entry for the image.
     options : mapping of str to object
-        The options that change masks.
+        Options that affect masks.
     rule : int
-        The version of how pixels follow from these.
+        Version of the mask making; see `MASK_RULE_VERSION`.
     """
-    parts = {"files": files, "info": values, "options": options, "rule": rule}
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    inputs = {"files": files, "info": values, "options": options, "rule": rule}
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
 def is_fingerprint(found: str, row: Mapping[str, Any], files: Mapping[str, object], *, wcs_source: str) -> bool:
-    """Tell whether a fingerprint is that of an epoch whose files are in some state.
+    """Tell whether a fingerprint matches an epoch and the state of its files.
 
     Parameters
     ----------
     found : str
-        The fingerprint.
+        Fingerprint to check.
     row : mapping
-        The epoch's row, and its coadd's fingerprint as ``coadd_fingerprint``.
+        The epoch's row, with its coadd's fingerprint as ``coadd_fingerprint``.
     files : mapping of str to object
-        See `fingerprint`; of the planes `FINGERPRINTED` that the row has.
+        See `fingerprint`; for those of the `FINGERPRINTED` planes that the row has.
     wcs_source : str
-        That of the catalogue.
+        WCS source of the catalogue.
 
     Notes
     -----
-    A row does not tell a key that the info file leaves out from one that is empty or has the default
-    value, nor which options a run had: each that is possible is tried.
+    The row does not record whether a key was absent from the info file, empty or equal to the default,
+    nor the options of the run, so all possibilities are tried.
     """
     fixed: dict[str, object] = {"wcs_source": wcs_source, "coadd": row["coadd_fingerprint"]}
     for values in _values(row):
@@ -73,7 +73,7 @@ def is_fingerprint(found: str, row: Mapping[str, Any], files: Mapping[str, objec
 
 
 def _values(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield what the info file may have said of an epoch, the most usual first."""
+    """Yield the possible info file entries of an epoch, the most common first."""
     files = files_of_row(row)
     values = {name: row[name] for name in _AS_GIVEN}
     for name in _PLANES:
@@ -82,7 +82,7 @@ def _values(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             values[f"{name}_path"], values[f"{name}_ext"] = files[name].path, files[name].ext
     values["head_path"] = files["head"].path if "head" in files else None
     absent = [name for name, value in values.items() if name.endswith("_path") and value is None]
-    # one that the info file leaves out is a whole number
+    # an offset absent from the info file is an int
     offsets = (1, 1.0) if row["position_offset"] == 1 else (row["position_offset"],)
     for offset, *paths in itertools.product(offsets, *([(None, "")] * len(absent))):
         yield values | dict(zip(absent, paths, strict=True)) | {"position_offset": offset}

@@ -1,4 +1,4 @@
-"""The mask file: all masks of one tile and band, as Parquet."""
+"""Mask files: all masks of one tile and band, in Parquet."""
 
 import hashlib
 import json
@@ -42,29 +42,29 @@ def _schema() -> pa.Schema:
 
 
 MASK_SCHEMA: pa.Schema = _schema()
-"""The columns of a mask file; one row and one row group per mask."""
+"""Columns of a mask file, which has one row and one row group per mask."""
 
 _ROW_COLUMNS = [name for name in MASK_SCHEMA.names if name not in ("lengths", "flags")]
 
 
 class MaskFileWriter:
-    """Writes one mask file; a context manager that leaves nothing behind unless `finish` was called.
+    """Write a mask file; a context manager that leaves no file unless `finish` is called.
 
     Parameters
     ----------
     root : MasksRoot
-        Where the file goes.
+        Masks root to write to.
     tilename, band : str
-        What it holds.
+        Tile and band of the masks.
     generation : int
-        How many files of this tile and band there have been, this one included.
+        Number of files written for this tile and band so far, including this one.
     bit_names : BitNames
         The survey's mask bits, recorded in the file.
 
     Attributes
     ----------
     n_bytes : int
-        Size of the file, once it is finished.
+        Size of the finished file.
     """
 
     def __init__(self, root: MasksRoot, tilename: str, band: str, generation: int, bit_names: BitNames) -> None:
@@ -83,12 +83,12 @@ class MaskFileWriter:
             self._draft.file,
             MASK_SCHEMA,
             compression="zstd",
-            compression_level=3,  # what others cost: docs/format.md
+            compression_level=3,  # docs/format.md compares levels
             use_dictionary=["flags.list.element"],
             column_encoding={"lengths.list.element": "BYTE_STREAM_SPLIT"},
             write_statistics=_KEYS,
             write_page_checksum=True,
-            store_schema=False,  # Parquet's own types say it all, in a smaller footer
+            store_schema=False,  # Parquet's types are enough, and the footer is smaller
         )
         self._writer.add_key_value_metadata(metadata)
         self._n_rows = 0
@@ -100,21 +100,21 @@ class MaskFileWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # after a full disk, closing fails once more; nothing of the file may stay all the same
+        # on a full disk closing fails again; the draft must be discarded all the same
         with suppress(OSError, ValueError, pa.ArrowException):
             if self._writer.is_open:
                 self._writer.close()
         self._draft.discard()
 
     def add(self, row: MaskRow, runs: Runs) -> int:
-        """Write one mask and return the number of its row group."""
+        """Write a mask and return the index of its row group."""
         record = row.record
         values: dict[str, Any] = values_of(row.key) | values_of(row.counts)
         values |= {"nx": row.nx, "ny": row.ny, "checksum": row.checksum, "record": record}
-        arrays = {name: _one(value, MASK_SCHEMA.field(name).type) for name, value in values.items()}
-        for name, each in (("lengths", runs.lengths), ("flags", runs.flags)):
-            offsets = _numbers(np.array([0, each.size], np.int32), pa.int32())
-            arrays[name] = pa.ListArray.from_arrays(offsets, _numbers(each, MASK_SCHEMA.field(name).type.value_type))
+        arrays = {name: _single(value, MASK_SCHEMA.field(name).type) for name, value in values.items()}
+        for name, array in (("lengths", runs.lengths), ("flags", runs.flags)):
+            offsets = _numbers(np.array([0, array.size], np.int32), pa.int32())
+            arrays[name] = pa.ListArray.from_arrays(offsets, _numbers(array, MASK_SCHEMA.field(name).type.value_type))
         table = pa.Table.from_arrays([arrays[name] for name in MASK_SCHEMA.names], schema=MASK_SCHEMA)
         self._writer.write_table(table, row_group_size=1)
         self._digest.update(f"{row.key}{row.checksum}{record}".encode())
@@ -122,7 +122,7 @@ class MaskFileWriter:
         return self._n_rows - 1
 
     def finish(self) -> str:
-        """Complete the file, give it its name, and return that, relative to the root."""
+        """Finish and publish the file; return its name relative to the root."""
         self._writer.close()
         self.n_bytes = self._draft.file.tell()
         name = self._name.with_hash(self._digest.hexdigest())
@@ -132,12 +132,12 @@ class MaskFileWriter:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MaskFile:
-    """A mask file, opened for reading.
+    """A mask file open for reading.
 
     Parameters
     ----------
     path : Path or StoredObject
-        The file.
+        Location of the file.
     """
 
     path: Place
@@ -150,39 +150,39 @@ class MaskFile:
         Parameters
         ----------
         path : Path or StoredObject
-            The file.
+            Location of the file.
         whole : bool
-            Whether all of it is going to be read, which makes a difference in an object store.
+            Whether all of the file will be read; an object is then fetched in one request.
 
         Raises
         ------
         MaskFileError
-            If the file is missing, is not a mask file, is of another format version, or of another generation than
-            its name says.
+            If the file is missing, is not a mask file, has another format version, or has a generation other
+            than that in its name.
         StoreError
-            If its store cannot be reached, or refuses. So it is with all that is read of the file later.
+            If the store cannot be reached or denies access. Later reads of the file can raise it too.
         """
         try:
             parquet = open_parquet(path, whole=whole)
-            found = (parquet.metadata.metadata or {}).get(b"goodpix.format_version", b"none").decode()
+            format_version = (parquet.metadata.metadata or {}).get(b"goodpix.format_version", b"none").decode()
             same_columns = parquet.schema_arrow.equals(MASK_SCHEMA)
         except StoreError:
             raise
         except (OSError, ValueError, pa.ArrowException) as error:
             raise _unreadable(path, error) from error
-        if found != str(FORMAT_VERSION):
-            raise MaskFileError(f"mask file {path}: format version {found}, expected {FORMAT_VERSION}")
+        if format_version != str(FORMAT_VERSION):
+            raise MaskFileError(f"mask file {path}: format version {format_version}, expected {FORMAT_VERSION}")
         if not same_columns:
             raise MaskFileError(f"mask file {path}: its columns are not those of format {FORMAT_VERSION}")
         opened = cls(path, parquet)
-        named = generation_of(str(path))
-        if named not in (None, opened.generation):
-            why = f"it is of generation {opened.generation}, its name says {named}"
+        named_generation = generation_of(str(path))
+        if named_generation not in (None, opened.generation):
+            why = f"its metadata says generation {opened.generation}, its name {named_generation}"
             raise MaskFileError(_damaged(path, why))
         return opened
 
     def fetched(self) -> "MaskFile":
-        """Return the same file, from which much is going to be read: one in an object store is fetched at once."""
+        """Return the file ready for reading most of it: an object is fetched whole."""
         return self if isinstance(self.path, Path) else MaskFile.open(self.path, whole=True)
 
     def __len__(self) -> int:
@@ -190,25 +190,25 @@ class MaskFile:
 
     @property
     def generation(self) -> int:
-        """How many files of its tile and band there had been, itself included, as it says itself."""
+        """Generation of the file, from its metadata."""
         try:
-            return int(self._said("generation"))
+            return int(self._metadata("generation"))
         except ValueError as error:
             raise MaskFileError(_damaged(self.path, error)) from error
 
     @property
     def bit_names(self) -> BitNames:
-        """The names of the mask bits that it carries."""
+        """Names of the mask bits, from the file's metadata."""
         try:
-            bits = json.loads(self._said("bits"))
+            bits = json.loads(self._metadata("bits"))
             return BitNames(bits["se"], bits["coadd"])
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise MaskFileError(_damaged(self.path, error)) from error
 
-    def _said(self, name: str) -> str:
-        """Return what its footer says by a name; nothing where it does not."""
-        found: bytes = (self._parquet.metadata.metadata or {}).get(f"goodpix.{name}".encode(), b"")
-        return found.decode()
+    def _metadata(self, name: str) -> str:
+        """Return a value of the footer's metadata; empty if absent."""
+        value: bytes = (self._parquet.metadata.metadata or {}).get(f"goodpix.{name}".encode(), b"")
+        return value.decode()
 
     def row(self, row_group: int) -> MaskRow:
         """Return one row without its runs.
@@ -216,7 +216,7 @@ class MaskFile:
         Raises
         ------
         MaskFileError
-            If the file is damaged or has no such row.
+            If the file is damaged or the row does not exist.
         """
         try:
             return MaskRow.from_values(self._values(row_group, _ROW_COLUMNS))
@@ -229,62 +229,62 @@ class MaskFile:
             yield self.row(row_group)
 
     def runs(self, row_group: int, key: MaskKey | None = None) -> Runs:
-        """Return the runs of one mask, checked.
+        """Return the runs of a mask, after verifying their checksum.
 
         Parameters
         ----------
         row_group : int
-            Which mask.
+            Index of the mask's row group.
         key : MaskKey, optional
-            What it has to be the mask of.
+            Expected key of the mask.
 
         Raises
         ------
         MaskFileError
-            If the file is damaged, has no such row, the checksum does not hold, or the mask is of something else.
+            If the file is damaged, the row does not exist, the checksum does not match, or the mask has another key.
         """
         table = self._table(row_group, [*(_KEYS if key else ()), "nx", "ny", "lengths", "flags", "checksum"])
         try:
             lengths, flags = _runs_of(table)
             nx, ny = (table[name][0].as_py() for name in ("nx", "ny"))
-            found = _key_of(table) if key else None
+            stored_key = _key_of(table) if key else None
             runs = Runs(nx, ny, lengths, flags)
         except (MalformedRunsError, TypeError, ValueError, pa.ArrowException) as error:
             raise MaskFileError(_damaged(self.path, error)) from error
-        if found != key:
-            raise MaskFileError(_damaged(self.path, f"row {row_group} is {found}, expected {key}"))
+        if stored_key != key:
+            raise MaskFileError(_damaged(self.path, f"row {row_group} is {stored_key}, expected {key}"))
         if runs.checksum != table["checksum"][0].as_py():
-            raise MaskFileError(_damaged(self.path, f"row {row_group}: its checksum does not hold"))
+            raise MaskFileError(_damaged(self.path, f"row {row_group}: the checksum does not match its runs"))
         return runs
 
     def flags_at(self, row_group: int, pixels: npt.NDArray[np.int64], key: MaskKey) -> npt.NDArray[np.int64]:
-        """Return the flags of some pixels of one mask, faster than all of its runs are read and checked.
+        """Return the flags of some pixels of a mask, faster than `runs`.
 
-        What is read is checked by the CRCs of its pages, and not by the checksum of the runs.
+        Only the page CRCs are verified, not the checksum of the runs.
 
         Parameters
         ----------
         row_group : int
-            Which mask.
+            Index of the mask's row group.
         pixels : ndarray of int64, shape (n,)
             Pixels inside the image, ``k = x * ny + y``.
         key : MaskKey
-            What it has to be the mask of.
+            Expected key of the mask.
 
         Raises
         ------
         MaskFileError
-            If the file is damaged, has no such row, or the mask is of something else.
+            If the file is damaged, the row does not exist, or the mask has another key.
         """
         table = self._table(row_group, [*_KEYS, "lengths", "flags"])
         try:
             lengths, flags = _runs_of(table)
-            found = _key_of(table)
+            stored_key = _key_of(table)
             out: npt.NDArray[np.int64] = flags[np.searchsorted(np.cumsum(lengths, dtype=np.int64), pixels, "right")]
         except (IndexError, TypeError, ValueError, pa.ArrowException) as error:
             raise MaskFileError(_damaged(self.path, error)) from error
-        if found != key:
-            raise MaskFileError(_damaged(self.path, f"row {row_group} is {found}, expected {key}"))
+        if stored_key != key:
+            raise MaskFileError(_damaged(self.path, f"row {row_group} is {stored_key}, expected {key}"))
         return out
 
     def _values(self, row_group: int, names: list[str]) -> dict[str, Any]:
@@ -297,7 +297,7 @@ class MaskFile:
 
     def _table(self, row_group: int, names: list[str]) -> pa.Table:
         if not 0 <= row_group < len(self):
-            raise MaskFileError(_damaged(self.path, f"it has {len(self)} masks, none at {row_group}"))
+            raise MaskFileError(_damaged(self.path, f"there is no row {row_group} among its {len(self)} masks"))
         try:
             table = self._parquet.read_row_group(row_group, columns=names)
         except StoreError:
@@ -310,18 +310,18 @@ class MaskFile:
 
 
 def _runs_of(table: pa.Table) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
-    """Return lengths and flags of a table of one row."""
+    """Return the lengths and flags of a one-row table."""
     return table["lengths"].chunk(0).values.to_numpy(), table["flags"].chunk(0).values.to_numpy()
 
 
 def _key_of(table: pa.Table) -> MaskKey:
-    """Return the key of a table of one row."""
+    """Return the mask key of a one-row table."""
     return MaskKey(*(table[name][0].as_py() for name in _KEYS))
 
 
-# pa.array would do, but loads pandas, which takes half a second of every process.
-def _one(value: object, kind: pa.DataType) -> pa.Array:
-    """Return an array of one value, or of one null."""
+# pa.array would do, but imports pandas, which costs every process half a second.
+def _single(value: object, kind: pa.DataType) -> pa.Array:
+    """Return an array of one value or null."""
     if value is None:
         return pa.nulls(1, kind)
     if isinstance(value, str):
@@ -336,9 +336,9 @@ def _numbers(values: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:
 
 
 def _unreadable(path: Place, error: Exception) -> MaskFileError:
-    """Return an error that says whether a file is missing, damaged, or the system would not let it be read."""
+    """Return an error that distinguishes a missing file, a damaged one and a failure of the system."""
     if isinstance(error, FileNotFoundError):
-        return MaskFileMissingError(f"mask file {path} is missing: goodpix ingest makes it again")
+        return MaskFileMissingError(f"mask file {path} is missing: goodpix ingest remakes it")
     if isinstance(error, OSError) and error.errno is not None:
         return MaskFileError(f"mask file {path} cannot be read: {' '.join(str(error).split())[:200]}")
     return MaskFileError(_damaged(path, error))
@@ -346,6 +346,6 @@ def _unreadable(path: Place, error: Exception) -> MaskFileError:
 
 def _damaged(path: Place, why: object) -> str:
     return (
-        f"mask file {path} is damaged: goodpix verify --repair, then goodpix ingest, makes it again "
+        f"mask file {path} is damaged: goodpix verify --repair, then goodpix ingest, remakes it "
         f"({' '.join(str(why).split())[:200]})"
     )

@@ -1,1 +1,1 @@
-"""Masks as runs, and the definitions of good that they are cut by."""
+"""Masks as runs, and the selections applied to them."""

@@ -1,4 +1,4 @@
-"""Runs by another definition of good."""
+"""Selections applied to runs."""
 
 import math
 
@@ -22,20 +22,20 @@ def recut(
     place: Region | None = None,
     image_shape: tuple[int, int] | None = None,
 ) -> Runs:
-    """Return the runs of the same image with the criteria that fail by another definition of good.
+    """Return runs whose criteria are those that fail under a selection.
 
-    The mask bits stay as they are: ``flags & 0xFF`` is 0 where a pixel is good.
+    Mask bits are unchanged; a pixel is good where ``flags & 0xFF`` is 0.
 
     Parameters
     ----------
     runs : Runs
-        Of a whole image, or of a part of it that knows nothing of the rest.
+        Runs of an image, or of a box cut out of it.
     selection : BoundSelection
-        The definition.
+        Selection to apply.
     place : Region, optional
-        Where a part lies in the image.
+        The box in the image; the whole image by default.
     image_shape : tuple of int, optional
-        (ny, nx) of the image that it is a part of.
+        (ny, nx) of the image that the box belongs to.
     """
     place, whole = place or Region(0, runs.nx, 0, runs.ny), image_shape or (runs.ny, runs.nx)
     criteria = selection.criteria(runs.flags).astype(np.int64)
@@ -44,35 +44,35 @@ def recut(
         return merge_runs((runs.ny, runs.nx), runs.lengths, flags)
     image = np.repeat(flags, runs.lengths).reshape(runs.nx, runs.ny).T
     for growth in selection.growths:
-        around = dilate(~decode_good(runs, growth.bits), growth.radius)
-        image |= around * np.int64(growth.criterion)
+        grown = dilate(~decode_good(runs, growth.bits), growth.radius)
+        image |= grown * np.int64(growth.criterion)
     _cut_border(image, selection.selection.border, place, whole)
     return encode(image)
 
 
 def recut_box(runs: Runs, selection: BoundSelection, box: Region) -> Runs:
-    """Return a box of what `recut` returns, without the work for the rest of the image.
+    """Apply a selection to a box of an image without working on the rest; the result is that of `recut`, cropped.
 
     Parameters
     ----------
     runs : Runs
-        Of a whole image.
+        Runs of the whole image.
     selection : BoundSelection
-        The definition.
+        Selection to apply.
     box : Region
-        Inside the image.
+        Box inside the image.
     """
-    # what lies further away than the largest radius cannot reach the box
-    reach = math.ceil(min(max((each.radius for each in selection.growths), default=0), runs.nx + runs.ny))
+    # pixels beyond the largest radius cannot affect the box
+    reach = math.ceil(min(max((growth.radius for growth in selection.growths), default=0), runs.nx + runs.ny))
     wide = Region(
         max(0, box.x0 - reach), min(runs.nx, box.x1 + reach), max(0, box.y0 - reach), min(runs.ny, box.y1 + reach)
     )
-    part = recut(crop(runs, wide), selection, place=wide, image_shape=(runs.ny, runs.nx))
-    return crop(part, Region(box.x0 - wide.x0, box.x1 - wide.x0, box.y0 - wide.y0, box.y1 - wide.y0))
+    margined = recut(crop(runs, wide), selection, place=wide, image_shape=(runs.ny, runs.nx))
+    return crop(margined, Region(box.x0 - wide.x0, box.x1 - wide.x0, box.y0 - wide.y0, box.y1 - wide.y0))
 
 
 def _cut_border(image: npt.NDArray[np.int64], border: int, place: Region, whole: tuple[int, int]) -> None:
-    """Mark what lies less than `border` pixels from an edge of the whole image."""
+    """Flag pixels less than `border` pixels from an edge of the whole image."""
     ny, nx = whole
     x, y = np.arange(place.x0, place.x1), np.arange(place.y0, place.y1)
     image[:, (x < border) | (x >= nx - border)] |= OWN_CUT

@@ -1,4 +1,4 @@
-"""Definitions of good in the bits of a catalogue's flags."""
+"""Selections expressed in the bits of a catalogue's flags."""
 
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -17,16 +17,16 @@ _BMASK_CRITERION = {"se": Criterion.SE_BMASK, "coadd": Criterion.COADD_BMASK}
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """One thing that a selection dilates.
+    """Dilation of the pixels with given bits.
 
     Parameters
     ----------
     criterion : Criterion
-        What fails for the pixels around.
+        Criterion that pixels within the radius fail.
     bits : int
-        The flags bits of which a pixel needs one to be grown.
+        Flags bits; pixels with any of them are dilated.
     radius : float
-        Pixels.
+        Radius in pixels.
     """
 
     criterion: Criterion
@@ -36,30 +36,30 @@ class Growth:
 
 @dataclass(frozen=True, slots=True)
 class BoundSelection:
-    """A selection bound to the names of a catalogue's mask bits: checked, and turned into bits of flags, once.
+    """A selection bound to a catalogue's bit names: checked once and translated to flags bits.
 
     Parameters
     ----------
     selection : Selection
-        The definition.
+        Selection to bind.
     bit_names : BitNames
-        The names that it may use.
+        Names of the catalogue's mask bits.
 
     Attributes
     ----------
     reject : int
-        The flags bits that make a pixel bad, `grow` and `border` apart: good is ``flags & reject == 0``.
+        Flags bits that make a pixel bad: it is good if ``flags & reject == 0``, leaving `grow` and `border` aside.
     growths : tuple of Growth
-        What is dilated.
+        Dilations to apply.
     by_pixel : bool
-        Whether each pixel can be judged by its own flags; with `grow` and `border` its place matters too.
+        Whether a pixel's own flags decide; with `grow` or `border` its position matters as well.
 
     Raises
     ------
     UnknownNameError
         If a bit name is unknown.
     UsageError
-        If a bit value does not have exactly one bit set, or what is to grow is ignored.
+        If a bit value does not have exactly one bit set, or a criterion or bit is both grown and ignored.
     """
 
     selection: Selection
@@ -68,13 +68,13 @@ class BoundSelection:
     growths: tuple[Growth, ...] = field(init=False, repr=False, compare=False)
     by_pixel: bool = field(init=False, repr=False, compare=False)
     _bits_left: dict[Criterion, int] = field(init=False, repr=False, compare=False)
-    """The flags bits that still count, of the bmask criteria of which some are ignored."""
+    """The remaining flags bits of each bmask criterion with ignored bits."""
 
     def __post_init__(self) -> None:
         left = _bits_left(self.selection, self.bit_names)
         reject = OWN_CUT + sum(int(each) for each in Criterion if each not in self.selection.ignore)
         for criterion, bits in left.items():
-            reject = (reject & ~int(criterion)) | bits  # ~ of a flag knows its own bits alone
+            reject = (reject & ~int(criterion)) | bits  # ~ of an IntFlag covers only its defined bits
         growths = tuple(self._growth(name, radius, left) for name, radius in self.selection.grow.items())
         by_pixel = not self.selection.border and not any(self.selection.grow.values())
         values = {"reject": reject, "growths": growths, "by_pixel": by_pixel, "_bits_left": left}
@@ -90,17 +90,17 @@ class BoundSelection:
             criterion = Criterion[name]
             bits = left.get(criterion, int(criterion))
         if criterion in self.selection.ignore or (criterion in left and not bits & left[criterion]):
-            raise UsageError(f"grow {name}: the selection ignores it, so that there is nothing to grow")
+            raise UsageError(f"grow {name}: the selection ignores it, so there is nothing to grow")
         return Growth(criterion, bits, radius)
 
     @classmethod
     def of(cls, given: "AnySelection", bit_names: BitNames = DES_Y6) -> "BoundSelection":
-        """Return a definition of good bound to names: the default one for None, one that is bound as it is.
+        """Bind a selection to bit names: None is the default selection, a bound one is returned unchanged.
 
         Raises
         ------
         UnknownNameError, UsageError
-            If it is no selection, or cannot be used with these names.
+            If it is not a selection, or is not valid for these names.
         """
         if isinstance(given, cls):
             return given
@@ -109,19 +109,19 @@ class BoundSelection:
         return cls(given or Selection(), bit_names)
 
     def criteria(self, flags: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-        """Return which criteria fail by this definition, as an array of the same shape; `grow` and `border` apart."""
+        """Return the criteria that fail for each of the flags, leaving `grow` and `border` aside; same shape."""
         failing = flags & np.int64(self.reject & CRITERIA_BITS)
         for criterion, left in self._bits_left.items():
             failing |= np.int64(criterion) * ((flags & np.int64(left)) != 0)
         return failing.astype(np.uint8)
 
     def good(self, flags: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-        """Return which of the given flags are good, as an array of the same shape.
+        """Return whether each of the flags is good; same shape.
 
         Raises
         ------
         UsageError
-            If the selection has `grow` or `border`: those need a whole mask.
+            If the selection has `grow` or `border`, which need a whole mask.
         """
         if not self.by_pixel:
             raise UsageError(f"selection {self}: grow and border need a whole mask, see goodpix.Mask.good")
@@ -133,7 +133,7 @@ class BoundSelection:
 
 
 AnySelection: TypeAlias = Selection | BoundSelection | None
-"""A definition of good as it is given; None is the default one."""
+"""A selection as passed by a caller; None is the default selection."""
 
 
 def _bits_left(selection: Selection, bit_names: BitNames) -> dict[Criterion, int]:

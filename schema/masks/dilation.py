@@ -1,4 +1,4 @@
-"""Dilation of a set of pixels by a disc."""
+"""Dilation of pixel sets by a disc."""
 
 from typing import Any
 
@@ -10,24 +10,24 @@ from ..jit import kernel
 
 __all__ = ["dilate", "squared_distance"]
 
-# Its square, and twice that, are still of 32 bits.
+# Twice its square still fits 32 bits.
 _FURTHEST = 10_000
 
 
 def dilate(pixels: npt.NDArray[np.bool_], radius: float) -> npt.NDArray[np.bool_]:
-    """Return which pixels lie within a radius of a pixel that is set.
+    """Dilate a set of pixels by a disc.
 
     Parameters
     ----------
     pixels : ndarray of bool, shape (ny, nx)
-        The set. Fastest where the memory order is column-major.
+        Set of pixels; column-major memory order is fastest.
     radius : float
-        Pixels; a pixel at exactly this distance is in.
+        Radius in pixels; pixels at exactly this distance are included.
 
     Returns
     -------
     ndarray of bool, shape (ny, nx)
-        The memory order is column-major.
+        Pixels within the radius of a set pixel, in column-major memory order.
 
     Raises
     ------
@@ -36,16 +36,16 @@ def dilate(pixels: npt.NDArray[np.bool_], radius: float) -> npt.NDArray[np.bool_
 
     Notes
     -----
-    Equals ``scipy.ndimage.binary_dilation`` with a disc. Two passes: the distance to the nearest set
-    pixel of the same column, then for each of the columns around whether that is within the disc's
-    height there. Both run along columns, with no branch in the inner loop.
+    Equals ``scipy.ndimage.binary_dilation`` with a disc. The first pass finds the distance to the
+    nearest set pixel in the same column; the second compares it with the disc's half-height in each
+    neighbouring column. Both run along columns, with no branch in the inner loop.
     """
     if not 0 <= radius < np.inf:
-        raise UsageError(f"radius is {radius}: expected pixels, 0 or more")
+        raise UsageError(f"radius is {radius}: expected 0 pixels or more")
     columns = np.ascontiguousarray(pixels.T)
     nx, ny = columns.shape
     reach = min(int(radius), max(nx, ny))
-    # half the disc's height at each distance in x; beyond the last there is nothing
+    # half-height of the disc at each distance in x
     heights = np.floor(np.sqrt(radius * radius - np.arange(reach + 1.0) ** 2)).clip(max=ny)
     distance: npt.NDArray[np.unsignedinteger] = np.empty(columns.shape, np.uint8 if reach < 255 else np.uint32)
     _distance_in_column(columns, min(reach, ny) + 1, distance)
@@ -55,21 +55,21 @@ def dilate(pixels: npt.NDArray[np.bool_], radius: float) -> npt.NDArray[np.bool_
 
 
 def squared_distance(pixels: npt.NDArray[np.bool_], reach: int) -> npt.NDArray[np.uint32]:
-    """Return the squared distance of each pixel to the nearest one that is set.
+    """Return the squared distance from each pixel to the nearest set pixel.
 
-    ``squared_distance(pixels, reach) <= radius**2`` is ``dilate(pixels, radius)`` for every radius up to `reach`.
+    ``squared_distance(pixels, reach) <= radius**2`` equals ``dilate(pixels, radius)`` for every radius up to `reach`.
 
     Parameters
     ----------
     pixels : ndarray of bool, shape (ny, nx)
-        The set. Fastest where the memory order is column-major.
+        Set of pixels; column-major memory order is fastest.
     reach : int
-        Pixels, up to 10000; what is further away has ``reach**2 + 1``.
+        Largest distance of interest in pixels, up to 10000; pixels further away get ``reach**2 + 1``.
 
     Returns
     -------
     ndarray of uint32, shape (ny, nx)
-        The memory order is column-major.
+        Squared distances in pixels^2, in column-major memory order.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def squared_distance(pixels: npt.NDArray[np.bool_], reach: int) -> npt.NDArray[n
         If `reach` is negative or too large.
     """
     if not 0 <= reach <= _FURTHEST:
-        raise UsageError(f"reach is {reach}: expected pixels, 0 to {_FURTHEST}")
+        raise UsageError(f"reach is {reach}: expected 0 to {_FURTHEST} pixels")
     columns = np.ascontiguousarray(pixels.T)
     distance: npt.NDArray[np.uint32] = np.empty(columns.shape, np.uint32)
     _distance_in_column(columns, reach + 1, distance)
@@ -88,7 +88,7 @@ def squared_distance(pixels: npt.NDArray[np.bool_], reach: int) -> npt.NDArray[n
 
 @kernel
 def _distance_in_column(columns: npt.NDArray[np.bool_], too_far: int, out: npt.NDArray[np.unsignedinteger]) -> None:
-    """Write how far the nearest set pixel of the same column is, at most `too_far`."""
+    """Write the distance to the nearest set pixel in the same column, capped at `too_far`."""
     nx, ny = columns.shape
     for x in range(nx):
         far: Any = too_far
@@ -105,7 +105,7 @@ def _distance_in_column(columns: npt.NDArray[np.bool_], too_far: int, out: npt.N
 def _reach_columns(
     distance: npt.NDArray[np.unsignedinteger], heights: npt.NDArray[np.unsignedinteger], out: npt.NDArray[np.bool_]
 ) -> None:
-    """Set what a disc about a set pixel of any column around covers."""
+    """Set the pixels within a disc of a set pixel in any column."""
     nx, ny = distance.shape
     reach = heights.size - 1
     for x in range(nx):
@@ -117,7 +117,7 @@ def _reach_columns(
 
 @kernel
 def _nearest_column(distance: npt.NDArray[np.uint32], reach: int, out: npt.NDArray[np.uint32]) -> None:
-    """Lower squared distances to those to the set pixels of the columns around."""
+    """Reduce squared distances to those from set pixels in columns within reach."""
     nx, ny = distance.shape
     for x in range(nx):
         for other in range(max(0, x - reach), min(nx, x + reach + 1)):

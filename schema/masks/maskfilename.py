@@ -1,25 +1,25 @@
-"""The names of mask files below a masks root."""
+"""Names of mask files under a masks root."""
 
 import re
 from dataclasses import dataclass
 
 __all__ = ["MaskFileName", "generation_of"]
 
-_DIGITS = 12  # of the content's hash
+_DIGITS = 12  # hexadecimal digits of the content hash
 _ENDING = rf"_g(?P<generation>[0-9]+)_[0-9a-f]{{{_DIGITS}}}\.parquet"
 _NAME = re.compile(rf"(?P<band>[^/]+)/(?P<tilename>[^/]+)_(?P=band){_ENDING}")
 
 
 @dataclass(frozen=True, slots=True)
 class MaskFileName:
-    """What the name of a mask file says, besides the hash of its content.
+    """The fields of a mask file's name, except the content hash.
 
     Parameters
     ----------
     tilename, band : str
-        What it holds.
+        Tile and band of its masks.
     generation : int
-        How many files of this tile and band there have been, this one included.
+        Number of files written for this tile and band so far, including this one.
     """
 
     tilename: str
@@ -28,22 +28,22 @@ class MaskFileName:
 
     @classmethod
     def of(cls, name: str) -> "MaskFileName | None":
-        """Return what a name below the root says; None where it is not that of a mask file."""
+        """Parse a name relative to the root; None if it is not the name of a mask file."""
         match = _NAME.fullmatch(name)
         return cls(match["tilename"], match["band"], int(match["generation"])) if match else None
 
     def with_hash(self, digest: str) -> str:
-        """Return the whole name.
+        """Return the complete name relative to the root.
 
         Parameters
         ----------
         digest : str
-            Of the content, hexadecimal.
+            Hash of the content in hexadecimal.
         """
         return f"{self.band}/{self.tilename}_{self.band}_g{self.generation}_{digest[:_DIGITS]}.parquet"
 
 
 def generation_of(path: str) -> int | None:
-    """Return the generation that the name of a mask file says, wherever it lies; None where it says none."""
+    """Return the generation in the name of a mask file at any path; None if there is none."""
     match = re.search(f"{_ENDING}$", path)
     return int(match["generation"]) if match else None

@@ -1,7 +1,7 @@
-"""The run-length code of flags images.
+"""Run-length encoding of flags images.
 
-A run is a stretch of consecutive pixels with equal flags in column-major order
-(``k = x * ny + y``): CCD defects, bleed trails and edges run along columns.
+A run is a sequence of consecutive pixels with equal flags in column-major order
+(``k = x * ny + y``), because CCD defects, bleed trails and edges run along columns.
 """
 
 import hashlib
@@ -17,13 +17,13 @@ from ..jit import kernel
 
 __all__ = ["RunScan", "Runs", "Starts", "decode", "decode_good", "encode", "merge_runs", "scan_row", "sort_starts"]
 
-# Rows scanned at a time: a block could hold as many runs as pixels, and has room for them.
+# Rows scanned at a time. The buffers have room for one run per pixel of a block.
 _BLOCK = 128
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Runs:
-    """All runs of one image.
+    """The runs of an image.
 
     Parameters
     ----------
@@ -37,8 +37,8 @@ class Runs:
     Raises
     ------
     MalformedRunsError
-        If the two arrays differ in size, the lengths do not sum to ``nx * ny``, one is zero, or
-        neighbours have equal flags.
+        If the two arrays differ in size, the lengths do not sum to ``nx * ny``, a length is zero, or
+        adjacent runs have equal flags.
     """
 
     nx: int
@@ -53,7 +53,7 @@ class Runs:
             raise MalformedRunsError(f"image size is {self.nx} x {self.ny}: expected positive numbers")
         if self.lengths.size != self.flags.size:
             raise MalformedRunsError(
-                f"{self.lengths.size} run lengths but {self.flags.size} flags: expected as many of each"
+                f"{self.lengths.size} run lengths but {self.flags.size} flags: expected equal numbers"
             )
         total = int(self.lengths.sum(dtype=np.uint64))
         if total != self.nx * self.ny:
@@ -63,8 +63,8 @@ class Runs:
         if not self.lengths.all():
             raise MalformedRunsError(f"run {int(np.argmin(self.lengths))} has length 0: expected 1 or more")
         if (self.flags[1:] == self.flags[:-1]).any():
-            where = int(np.argmax(self.flags[1:] == self.flags[:-1]))
-            raise MalformedRunsError(f"runs {where} and {where + 1} have equal flags: expected one run")
+            first = int(np.argmax(self.flags[1:] == self.flags[:-1]))
+            raise MalformedRunsError(f"runs {first} and {first + 1} have equal flags: expected one run")
 
     def __len__(self) -> int:
         return int(self.lengths.size)
@@ -77,7 +77,7 @@ class Runs:
 
     @property
     def checksum(self) -> str:
-        """The sha256, in hexadecimal, of nx, ny (int32), lengths and flags as little-endian bytes."""
+        """SHA-256, in hexadecimal, of nx, ny (int32), lengths and flags as little-endian bytes."""
         digest = hashlib.sha256(np.array([self.nx, self.ny], "<i4").tobytes())
         digest.update(np.ascontiguousarray(self.lengths, "<u4").data)
         digest.update(np.ascontiguousarray(self.flags, "<i8").data)
@@ -85,34 +85,34 @@ class Runs:
 
 
 class ScanBuffers(NamedTuple):
-    """What `scan_row` works on; a named tuple, because kernels take those."""
+    """Buffers of `scan_row`; a named tuple, which numba kernels accept."""
 
     above: npt.NDArray[Any]
     """Codes of the row above; shape (nx,)."""
     starts: npt.NDArray[np.uint32]
-    """See `Starts`; what is found is appended."""
+    """See `Starts`; new ones are appended."""
     codes: npt.NDArray[Any]
-    """The code of each start."""
+    """Code of each start."""
     y0: int
-    """The first row of the image, or of the part that is scanned."""
+    """First row to be scanned."""
     ny: int
-    """Rows of the whole image."""
+    """Number of rows of the whole image."""
 
 
 class RunScan:
-    """Finds the runs of an image that comes in blocks of rows, from row `y0` on.
+    """Find the runs of an image delivered in blocks of rows, starting at row `y0`.
 
-    A kernel that makes the rows hands each to `scan_row`, with the buffers that `room` has made large
-    enough, and tells `done` how many starts there are.
+    A kernel that computes rows passes each to `scan_row` with the buffers from `room`, then reports
+    the number of starts to `done`.
 
     Parameters
     ----------
     shape : tuple of int
         (ny, nx) of the whole image.
     dtype : dtype of integers
-        What the pixels are coded in.
+        Type of the pixel codes.
     y0 : int
-        The first row that comes; a part of an image may be scanned apart.
+        First row to be scanned, so that parts of an image can be scanned separately.
 
     Raises
     ------
@@ -124,44 +124,44 @@ class RunScan:
         if len(shape) != 2 or not 0 < math.prod(shape) < 1 << 32:
             raise MalformedRunsError(f"image has shape {shape}: expected (ny, nx), up to 2**32 - 1 pixels")
         ny, nx = shape
-        nothing: npt.NDArray[np.uint32] = np.empty(0, np.uint32)
-        self._buffers = ScanBuffers(np.zeros(nx, dtype), nothing, np.empty(0, dtype), y0, ny)
+        starts: npt.NDArray[np.uint32] = np.empty(0, np.uint32)
+        self._buffers = ScanBuffers(np.zeros(nx, dtype), starts, np.empty(0, dtype), y0, ny)
         self.y = y0
         self.n_starts = 0
 
     def room(self, n_rows: int) -> ScanBuffers:
-        """Return the buffers, with room for the starts of `n_rows` more rows."""
+        """Return the buffers, enlarged to hold the starts of `n_rows` more rows."""
         old = self._buffers
-        needed = self.n_starts + n_rows * old.above.size
-        if needed > old.starts.size:
-            size = needed + needed // 2
-            starts, codes = (_grown(each, self.n_starts, size) for each in (old.starts, old.codes))
+        n_max = self.n_starts + n_rows * old.above.size
+        if n_max > old.starts.size:
+            size = n_max + n_max // 2
+            starts, codes = (_enlarged(buffer, self.n_starts, size) for buffer in (old.starts, old.codes))
             self._buffers = old._replace(starts=starts, codes=codes)
         return self._buffers
 
     def done(self, n_rows: int, n_starts: int) -> None:
-        """Note that so many rows were scanned, and how many starts there are now."""
+        """Record that `n_rows` rows have been scanned, with `n_starts` starts so far."""
         self.y, self.n_starts = self.y + n_rows, n_starts
 
     def add(self, codes: npt.NDArray[np.integer]) -> None:
-        """Scan some rows; shape (n, nx)."""
+        """Scan rows of shape (n, nx)."""
         self.done(codes.shape[0], _scan_rows(codes, self.y, self.room(codes.shape[0]), self.n_starts))
 
     def starts(self) -> "Starts":
-        """Return what was found so far."""
+        """Return the starts found so far."""
         return Starts(self._buffers.starts[: self.n_starts], self._buffers.codes[: self.n_starts])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Starts:
-    """Pixels whose code differs from that of the pixel above; the first row's all do.
+    """Pixels whose code differs from that of the pixel above, and all of the first row.
 
     Parameters
     ----------
     starts : ndarray of uint32, shape (n,)
-        ``k = x * ny + y`` of each; within a column in ascending order, columns in any order.
+        Pixel numbers ``k = x * ny + y``, ascending within a column; columns in any order.
     codes : ndarray of integers, shape (n,)
-        The code of each.
+        Code of each pixel.
     """
 
     starts: npt.NDArray[np.uint32]
@@ -169,14 +169,14 @@ class Starts:
 
 
 def sort_starts(shape: tuple[int, int], found: Starts) -> tuple[npt.NDArray[np.uint32], npt.NDArray[Any]]:
-    """Return lengths and codes of runs that end where a column ends, column-major; shape (n,) each.
+    """Sort starts into runs that break at column ends; return lengths and codes, column-major, shape (n,).
 
     Parameters
     ----------
     shape : tuple of int
-        (ny, nx).
+        (ny, nx) of the image.
     found : Starts
-        Of the whole image.
+        Starts of the whole image.
     """
     ny, nx = shape
     lengths, codes = np.empty_like(found.starts), np.empty_like(found.codes)
@@ -185,16 +185,16 @@ def sort_starts(shape: tuple[int, int], found: Starts) -> tuple[npt.NDArray[np.u
 
 
 def merge_runs(shape: tuple[int, int], lengths: npt.NDArray[np.uint32], flags: npt.NDArray[np.int64]) -> Runs:
-    """Return the runs of an image from ones of which neighbours may have equal flags.
+    """Merge adjacent runs with equal flags.
 
     Parameters
     ----------
     shape : tuple of int
-        (ny, nx).
+        (ny, nx) of the image.
     lengths : ndarray of uint32, shape (n,)
-        Column-major.
+        Run lengths in pixels, column-major.
     flags : ndarray of int64, shape (n,)
-        Flags of each.
+        Flags of each run.
     """
     merged, kept = np.empty_like(lengths), np.empty_like(flags)
     n = _merge_equal(lengths, flags, merged, kept)
@@ -202,7 +202,7 @@ def merge_runs(shape: tuple[int, int], lengths: npt.NDArray[np.uint32], flags: n
 
 
 def encode(flags: npt.NDArray[np.integer]) -> Runs:
-    """Return the runs of an image.
+    """Encode a flags image.
 
     Parameters
     ----------
@@ -212,12 +212,12 @@ def encode(flags: npt.NDArray[np.integer]) -> Runs:
     Returns
     -------
     Runs
-        The runs, column-major.
+        Runs in column-major order.
 
     Raises
     ------
     MalformedRunsError
-        If the image is not two-dimensional, empty, or of 2**32 pixels or more.
+        If the image is not two-dimensional, is empty, or has 2**32 pixels or more.
     """
     scan = RunScan(flags.shape, flags.dtype)
     for y in range(0, flags.shape[0], _BLOCK):
@@ -228,24 +228,24 @@ def encode(flags: npt.NDArray[np.integer]) -> Runs:
 
 
 def decode(runs: Runs) -> npt.NDArray[np.int64]:
-    """Return the flags image of runs.
+    """Decode runs to a flags image.
 
     Returns
     -------
     ndarray of int64, shape (ny, nx)
-        A view in column-major memory order.
+        Flags of each pixel, in column-major memory order.
     """
     out = np.repeat(runs.flags, runs.lengths)
     return out.reshape(runs.nx, runs.ny).T
 
 
 def decode_good(runs: Runs, reject: int) -> npt.NDArray[np.bool_]:
-    """Return the image of good pixels of runs: those with ``flags & reject == 0``.
+    """Decode runs to an image of good pixels, those with ``flags & reject == 0``.
 
     Returns
     -------
     ndarray of bool, shape (ny, nx)
-        A view in column-major memory order.
+        Whether each pixel is good, in column-major memory order.
     """
     out = np.zeros(runs.nx * runs.ny, np.bool_)
     _fill_good(runs.lengths, runs.flags, np.int64(reject), out)
@@ -253,7 +253,7 @@ def decode_good(runs: Runs, reject: int) -> npt.NDArray[np.bool_]:
 
 
 def _as(array: npt.ArrayLike, dtype: np.dtype[np.generic], what: str) -> npt.NDArray[np.generic]:
-    """Return a one-dimensional array of that dtype, without loss."""
+    """Convert to a one-dimensional array of a dtype, without loss."""
     given = np.asarray(array)
     if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
         raise MalformedRunsError(f"{what} is {given.ndim}-dimensional {given.dtype}: expected 1-d {dtype}")
@@ -265,8 +265,8 @@ def _as(array: npt.ArrayLike, dtype: np.dtype[np.generic], what: str) -> npt.NDA
     return out
 
 
-def _grown(array: npt.NDArray[Any], n: int, size: int) -> npt.NDArray[Any]:
-    """Return a longer array that starts with the first `n` elements."""
+def _enlarged(array: npt.NDArray[Any], n: int, size: int) -> npt.NDArray[Any]:
+    """Return an array of `size` elements that starts with the first `n`."""
     out = np.empty(size, array.dtype)
     out[:n] = array[:n]
     return out
@@ -274,18 +274,18 @@ def _grown(array: npt.NDArray[Any], n: int, size: int) -> npt.NDArray[Any]:
 
 @kernel
 def scan_row(row: npt.NDArray[Any], x0: int, y: int, buffers: ScanBuffers, n: int) -> int:
-    """Append the pixels of a row, or of a part of one, that differ from those above; return how many there are now.
+    """Append the pixels of all or part of a row that differ from the pixel above; return the number of starts.
 
     Parameters
     ----------
     row : ndarray of integers, shape (m,)
-        Codes of the pixels ``x0`` to ``x0 + m - 1`` of row `y`.
+        Codes of pixels ``x0`` to ``x0 + m - 1`` of row `y`.
     x0, y : int
-        Where the row lies.
+        Position of the first pixel.
     buffers : ScanBuffers
-        With room for m more.
+        Buffers with room for m more starts.
     n : int
-        How many there are.
+        Number of starts so far.
     """
     above = buffers.above[x0 : x0 + row.size]
     first = y == buffers.y0
@@ -314,18 +314,18 @@ def _sort_by_column(
     lengths: npt.NDArray[np.uint32],
     sorted_codes: npt.NDArray[np.integer],
 ) -> None:
-    """Sort by column, those of one column left in order; write lengths in the place of starts."""
+    """Sort starts by column, keeping the order within each, and convert them to lengths."""
     height = np.uint32(ny)
-    place = np.zeros(nx + 1, np.int64)
+    slot = np.zeros(nx + 1, np.int64)
     for k in range(starts.size):
-        place[starts[k] // height + 1] += 1
+        slot[starts[k] // height + 1] += 1
     for x in range(nx):
-        place[x + 1] += place[x]
+        slot[x + 1] += slot[x]
     for k in range(starts.size):
         x = starts[k] // height
-        lengths[place[x]] = starts[k]
-        sorted_codes[place[x]] = codes[k]
-        place[x] += 1
+        lengths[slot[x]] = starts[k]
+        sorted_codes[slot[x]] = codes[k]
+        slot[x] += 1
     for k in range(starts.size - 1):
         lengths[k] = lengths[k + 1] - lengths[k]
     if starts.size:
@@ -339,7 +339,7 @@ def _merge_equal(
     merged: npt.NDArray[np.uint32],
     kept: npt.NDArray[np.int64],
 ) -> int:
-    """Write runs of which no neighbours have equal flags; return how many there are."""
+    """Merge adjacent runs with equal flags; return the number of runs."""
     n = 0
     for k in range(lengths.size):
         if n and kept[n - 1] == flags[k]:

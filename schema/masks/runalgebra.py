@@ -1,4 +1,4 @@
-"""Runs combined, inverted and cut out, without making images of what is not wanted."""
+"""Set operations and crops of runs, without decoding whole images."""
 
 from dataclasses import dataclass
 
@@ -15,53 +15,53 @@ __all__ = ["complement", "crop", "good_in_both", "good_in_either", "good_in_one"
 
 
 def good_in_both(a: Runs, b: Runs) -> Runs:
-    """Return the mask of pixels that are good in both; a bad one fails for the reasons of either.
+    """Return the runs of pixels good in both masks; bad pixels keep the flags of both.
 
     Raises
     ------
     UsageError
         If the images differ in size.
     """
-    found = _overlay(a, b)
-    return merge_runs((a.ny, a.nx), found.lengths, found.a | found.b)
+    overlay = _overlay(a, b)
+    return merge_runs((a.ny, a.nx), overlay.lengths, overlay.a | overlay.b)
 
 
 def good_in_either(a: Runs, b: Runs) -> Runs:
-    """Return the mask of pixels that are good in one or both; a bad one fails for the reasons of both.
+    """Return the runs of pixels good in at least one mask; bad pixels keep the flags of both.
 
     Raises
     ------
     UsageError
         If the images differ in size.
     """
-    found = _overlay(a, b)
-    flags = np.where(_good(found.a) | _good(found.b), 0, found.a | found.b)
-    return merge_runs((a.ny, a.nx), found.lengths, flags)
+    overlay = _overlay(a, b)
+    flags = np.where(_good(overlay.a) | _good(overlay.b), 0, overlay.a | overlay.b)
+    return merge_runs((a.ny, a.nx), overlay.lengths, flags)
 
 
 def good_in_one(a: Runs, b: Runs) -> Runs:
-    """Return the mask of pixels that are good in exactly one.
+    """Return the runs of pixels good in exactly one mask.
 
     Raises
     ------
     UsageError
         If the images differ in size.
     """
-    found = _overlay(a, b)
-    good_a, good_b = _good(found.a), _good(found.b)
-    flags = np.where(good_a & good_b, OWN_CUT, np.where(good_a | good_b, 0, found.a | found.b))
-    return merge_runs((a.ny, a.nx), found.lengths, flags)
+    overlay = _overlay(a, b)
+    good_a, good_b = _good(overlay.a), _good(overlay.b)
+    flags = np.where(good_a & good_b, OWN_CUT, np.where(good_a | good_b, 0, overlay.a | overlay.b))
+    return merge_runs((a.ny, a.nx), overlay.lengths, flags)
 
 
 def complement(runs: Runs) -> Runs:
-    """Return the mask whose good pixels are the bad ones."""
+    """Swap good and bad pixels."""
     flags = np.where(_good(runs.flags), np.int64(OWN_CUT), np.int64(0))
     return merge_runs((runs.ny, runs.nx), runs.lengths, flags)
 
 
 def crop(runs: Runs, box: Region) -> Runs:
-    """Return the runs of a box inside an image."""
-    # the columns wanted are one stretch of the runs: only those are decoded
+    """Return the runs of a box inside the image."""
+    # the columns of the box are contiguous runs: decode only those
     starts, ny = runs.starts, runs.ny
     first = int(np.searchsorted(starts, box.x0 * ny, side="right")) - 1
     last = int(np.searchsorted(starts, box.x1 * ny, side="left"))
@@ -72,7 +72,7 @@ def crop(runs: Runs, box: Region) -> Runs:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Overlay:
-    """Stretches of pixels within one run of either image; all of shape (n,)."""
+    """Segments on which the flags of both images are constant; all of shape (n,)."""
 
     lengths: npt.NDArray[np.uint32]
     a: npt.NDArray[np.int64]
@@ -81,7 +81,7 @@ class _Overlay:
 
 def _overlay(a: Runs, b: Runs) -> _Overlay:
     if (a.nx, a.ny) != (b.nx, b.ny):
-        raise UsageError(f"masks of {a.nx} x {a.ny} and {b.nx} x {b.ny} pixels: expected masks of one image")
+        raise UsageError(f"masks of {a.nx} x {a.ny} and {b.nx} x {b.ny} pixels: expected masks of the same image")
     size = a.lengths.size + b.lengths.size
     lengths: npt.NDArray[np.uint32] = np.empty(size, np.uint32)
     of_a: npt.NDArray[np.int64] = np.empty(size, np.int64)
@@ -100,7 +100,7 @@ def _walk(
     of_a: npt.NDArray[np.int64],
     of_b: npt.NDArray[np.int64],
 ) -> int:
-    """Write the stretches between the ends of the runs of either; return how many there are."""
+    """Write the segments between run ends of either image; return their number."""
     n = k = 0
     left_a = left_b = np.int64(0)
     for j in range(lengths_a.size):

@@ -193,7 +193,7 @@ def test_own_masks_combine_with_those_of_the_catalogue(ingested: Survey) -> None
             one & another
     with pytest.raises(UsageError, match="has no place on the sky"):
         Mask.from_discs(ra, dec, 1, like=Mask.from_bool(outside))
-    with pytest.raises(UsageError, match="expected masks of one image"):
+    with pytest.raises(UsageError, match="expected masks of the same image"):
         Mask.from_bool(outside) & Mask.from_bool(outside[1:])
 
 

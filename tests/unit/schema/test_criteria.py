@@ -89,7 +89,7 @@ def test_what_must_be_a_mapping_and_is_none_is_refused() -> None:
     ):
         Selection(ignore_bits=["SE:STAR"])  # type: ignore[arg-type]
     with pytest.raises(
-        UsageError, match=r"^grow is 'COADD_SEG=8': expected a mapping of what grows to pixels, such as"
+        UsageError, match=r"^grow is 'COADD_SEG=8': expected a mapping of criteria or bits to radii in pixels, such as"
     ):
         Selection(grow="COADD_SEG=8")  # type: ignore[arg-type]
 

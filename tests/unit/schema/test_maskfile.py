@@ -223,7 +223,7 @@ def test_folder_is_not_a_mask_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("row_group", [-1, 4, 1000])
 def test_row_that_is_not_there_is_refused(written: Path, row_group: int) -> None:
-    with pytest.raises(MaskFileError, match=f"it has 4 masks, none at {row_group}"):
+    with pytest.raises(MaskFileError, match=f"there is no row {row_group} among its 4 masks"):
         MaskFile.open(written).runs(row_group)
 
 
@@ -264,14 +264,14 @@ def swapped(table: pa.Table, name: str, values: list[Any]) -> pa.Table:
 @pytest.mark.parametrize(
     ("name", "values", "message"),
     [
-        ("checksum", ["0" * 64] * 4, "row 1: its checksum does not hold"),
+        ("checksum", ["0" * 64] * 4, "row 1: the checksum does not match its runs"),
         ("nx", [30, 31, 30, 30], r"sum to 1200: expected nx \* ny = 31 \* 40"),
         ("nx", [30, 40, 30, 30], r"sum to 1200: expected nx \* ny"),
         ("nx", [30, None, 30, 30], "is damaged"),
         ("lengths", [[1200]] * 4, "is damaged"),
         ("lengths", [None] * 4, "is damaged"),
         ("flags", [[]] * 4, "run lengths but 0 flags"),
-        ("checksum", [None] * 4, "its checksum does not hold"),
+        ("checksum", [None] * 4, "the checksum does not match its runs"),
     ],
 )
 def test_runs_that_do_not_hold_are_refused(path: Path, name: str, values: list[Any], message: str) -> None:
@@ -282,7 +282,7 @@ def test_runs_that_do_not_hold_are_refused(path: Path, name: str, values: list[A
 
 def test_size_turned_round_is_refused(path: Path) -> None:
     rewritten(path, lambda table: swapped(swapped(table, "nx", [40] * 4), "ny", [30] * 4))
-    with pytest.raises(MaskFileError, match="its checksum does not hold"):
+    with pytest.raises(MaskFileError, match="the checksum does not match its runs"):
         MaskFile.open(path).runs(0)
 
 

@@ -144,7 +144,7 @@ def test_bmask_criterion_grows_from_the_bits_that_are_left() -> None:
     ids=str,
 )
 def test_what_is_ignored_cannot_grow(selection: Selection) -> None:
-    with pytest.raises(UsageError, match="the selection ignores it, so that there is nothing to grow"):
+    with pytest.raises(UsageError, match="the selection ignores it, so there is nothing to grow"):
         BoundSelection(selection)
 
 

@@ -46,7 +46,7 @@ def test_distance_of_hundreds_of_pixels_is_exact() -> None:
 
 @pytest.mark.parametrize("radius", [-1, np.nan, np.inf])
 def test_radius_that_is_no_length_is_refused(radius: float) -> None:
-    with pytest.raises(UsageError, match="expected pixels, 0 or more"):
+    with pytest.raises(UsageError, match="expected 0 pixels or more"):
         dilate(np.ones((2, 2), np.bool_), radius)
 
 
@@ -66,5 +66,5 @@ def test_squared_distance_is_that_of_scipy(reach: int, share: float) -> None:
 
 @pytest.mark.parametrize("reach", [-1, 10_001])
 def test_reach_that_is_no_length_is_refused(reach: int) -> None:
-    with pytest.raises(UsageError, match="expected pixels, 0 to 10000"):
+    with pytest.raises(UsageError, match="expected 0 to 10000 pixels"):
         squared_distance(np.ones((2, 2), np.bool_), reach)
