@@ -22,7 +22,7 @@ from xdist.scheduler.loadfile import LoadFileScheduling
 from goodpix.benchmarks.postgres import Server, ServerError, running_server
 
 from .faults.commands import Forks, forks_of
-from .statements import compile_once
+from .statementcache import compile_once
 from .waiting import Allowance
 from .watchdog import Watchdog
 

@@ -19,7 +19,7 @@ import goodpix
 from goodpix.ingest.database.summaries import fill_summaries
 from goodpix.schema.bits import DES_Y6
 
-from ..sums import NIGHTS, Row, make_catalogue
+from ..rowcatalogue import NIGHTS, Row, make_catalogue
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "bi.md").read_text()
 QUERIES = re.findall(r"### ([^\n]*)\n[^#]*?```sql\n(.*?)```", TEXT, re.DOTALL)

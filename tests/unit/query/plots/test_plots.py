@@ -33,7 +33,7 @@ from goodpix.query.summary.overtime import over_time
 from goodpix.schema.criteria import Criterion
 
 from ....pictures import within_its_figure
-from ....sums import BANDS, DARK, SICK, TILES, make_catalogue
+from ....rowcatalogue import BANDS, DARK, SICK, TILES, make_catalogue
 
 PLOTS: list[Callable[..., Axes]] = [plot_sky, plot_focal_plane, plot_criteria, plot_time]
 

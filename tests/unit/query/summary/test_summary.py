@@ -22,7 +22,7 @@ from goodpix.query.summary.overtime import over_time
 from goodpix.query.summary.skytiles import sky_tiles
 from goodpix.schema.errors import CatalogueVersionError, UnknownNameError, UsageError
 
-from ....sums import BANDS, COADD_NO_DATA, DARK, NIGHTS, SICK, TILES, Row, make_catalogue
+from ....rowcatalogue import BANDS, COADD_NO_DATA, DARK, NIGHTS, SICK, TILES, Row, make_catalogue
 
 
 @pytest.fixture(scope="module")

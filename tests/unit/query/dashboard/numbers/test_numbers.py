@@ -31,7 +31,7 @@ from goodpix.query.source import open_source
 from goodpix.schema import tables
 from goodpix.schema.errors import MaskNotFoundError, UnknownNameError, UsageError
 
-from .....sums import DARK, SICK, TILES, Row, make_catalogue
+from .....rowcatalogue import DARK, SICK, TILES, Row, make_catalogue
 
 ALL = TileScope()
 EAST = TileScope(names=(TILES[0],))
