@@ -1,4 +1,4 @@
-"""What all tests share: databases of both kinds, time limits, a watchdog, and how Hypothesis searches."""
+"""Fixtures and hooks of all tests: databases, time limits, the watchdog and Hypothesis settings."""
 
 import itertools
 import os
@@ -28,24 +28,24 @@ from .watchdog import Watchdog
 
 compile_once()
 
-# derandomised: the same examples in every run; without a deadline: the first example compiles kernels
+# derandomised for the same examples in every run; no deadline because the first example compiles kernels
 hypothesis.settings.register_profile("goodpix", deadline=None, derandomize=True, max_examples=50)
 hypothesis.settings.load_profile("goodpix")
 
 _numbers = itertools.count()
 
-# Fixtures and parameters of tests that take a server, a browser or a cluster.
+# Fixtures and parameters of tests that need a server, a browser or a cluster.
 _SERVERS = {"postgres", "postgres_url", "own_server", "s3_server", "serve", "browser", "cluster"}
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Run one more than there are cores: tests wait for servers, browsers and disks."""
+    """Run one worker more than there are cores, because tests wait for servers, browsers and disks."""
     return (os.cpu_count() or 1) + 1
 
 
 class _Scheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
-    """Gives a worker all tests of a file, and all that drive a browser to one: they share browser and servers."""
+    """Assign each file to one worker, and all browser tests to another, because they share browsers and servers."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = str(super()._split_scope(nodeid))
@@ -54,11 +54,11 @@ class _Scheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist has no typ
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Scheduling:
-    """Spread tests over workers."""
+    """Distribute tests over workers."""
     return _Scheduling(config, log)
 
 
-# Most kernels are compiled by a small tile's demonstration; compiled ones are kept on the disk.
+# A demo of a small tile compiles most kernels, which are cached on disk.
 _COMPILE = """
 import tempfile
 from pathlib import Path
@@ -70,7 +70,7 @@ with tempfile.TemporaryDirectory() as folder:
 
 
 def _compile_kernels() -> Callable[[], None]:
-    """Begin to compile them in a process of its own; return what waits for its end."""
+    """Start compiling kernels in another process; return a function that waits for it."""
     compiling = subprocess.Popen([sys.executable, "-c", _COMPILE], stdout=subprocess.DEVNULL)
 
     def end() -> None:
@@ -80,17 +80,17 @@ def _compile_kernels() -> Callable[[], None]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have a process end what this run leaves behind; workers of xdist are among that."""
+    """Start the watchdog and the compilation of kernels, except in xdist workers."""
     if hasattr(config, "workerinput"):
         return
     config.add_cleanup(Watchdog().close)
     if config.getoption("numprocesses", None):
-        # once, while the workers collect tests, and not by each of them
+        # once, while the workers collect tests, instead of in every worker
         config.add_cleanup(_compile_kernels())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what is of one engine only, and mark what takes a server, a browser or a cluster."""
+    """Deselect tests of the other database engine; mark tests that need a server, a browser or a cluster."""
     items[:] = [item for item in items if _is_of_its_engine(item)]
     for item in items:
         parameters = _parameters(item)
@@ -113,7 +113,7 @@ def _is_of_its_engine(item: pytest.Item) -> bool:
 
 @pytest.hookimpl(tryfirst=True, optionalhook=True)
 def pytest_timeout_set_timer(item: Any, settings: Any) -> bool | None:
-    """Let a test take as long as its time limit says, not counting the time in which processes wait for a processor."""
+    """Apply a test's time limit without counting the time that processes wait for a processor."""
     if settings.method != "signal":
         return None
     allowance = Allowance(settings.timeout)
@@ -137,7 +137,7 @@ def pytest_timeout_set_timer(item: Any, settings: Any) -> bool | None:
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
-    """A Postgres server: the one that GOODPIX_TEST_PG_URL names, else one that lives as long as the session."""
+    """The Postgres server at GOODPIX_TEST_PG_URL, or else one that runs for the session."""
     given = os.environ.get("GOODPIX_TEST_PG_URL")
     if given:
         yield sa.make_url(given).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
@@ -148,15 +148,15 @@ def postgres_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
-    """Commands that begin at once, for tests of faults."""
+    """Commands that start without delay, for fault tests."""
     with forks_of(tmp_path_factory.mktemp("forks")) as made:
         yield made
 
 
 @contextmanager
 def server_or_skip() -> Iterator[Server]:
-    """Run a server of one's own; where there can be none, skip the test, or fail it on CI."""
-    # not below pytest's folder, which is its owner's alone: the server may be another user's
+    """Run a separate server; if that is impossible, skip the test, or fail it on CI."""
+    # not in pytest's folder, which only its owner can read: the server may run as another user
     with tempfile.TemporaryDirectory(prefix="goodpix-pg-", ignore_cleanup_errors=True) as folder, ExitStack() as stack:
         try:
             server = stack.enter_context(running_server(Path(folder)))
@@ -169,14 +169,14 @@ def server_or_skip() -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def own_server() -> Iterator[Server]:
-    """A server of a module's own, which its tests may stop and change; each leaves it running."""
+    """A server for one module, whose tests may stop and change it but must leave it running."""
     with server_or_skip() as server:
         yield server
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a database that is new: a file that does not exist yet, or an empty Postgres database."""
+    """The URL of a new database: a file that does not exist yet, or an empty Postgres database."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'catalogue.db'}"
         return
@@ -185,7 +185,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def module_database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The same for all tests of a module, which leave it as they find it."""
+    """The URL of a new database for all tests of a module, which leave it unchanged."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path_factory.mktemp('database') / 'catalogue.db'}"
         return
@@ -202,7 +202,7 @@ def new_database(server: str) -> Iterator[str]:
     url = sa.make_url(server)
     name = f"goodpix_test_{os.getpid()}_{next(_numbers)}"
     plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    # a connection each: a test may start its server again meanwhile
+    # two connections, because a test may restart its server in between
     with psycopg.connect(plain, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
     try:

@@ -1,4 +1,4 @@
-"""What the views and summary tables hold, added up epoch by epoch in plain Python."""
+"""Expected contents of the views and summary tables, summed over epochs in plain Python."""
 
 import math
 import statistics
@@ -28,7 +28,7 @@ _OF_COADD = {
 
 
 def assert_summaries_are_true(connection: sa.Connection) -> None:
-    """Compare three views and four summary tables with sums over what epochs and coadds have, column by column."""
+    """Compare three views and four summary tables with sums over epochs and coadds, column by column."""
     epochs, coadds, bits = (_rows(connection, each) for each in (tables.epoch, tables.coadd, tables.bit_count))
     ccds = _ccds(epochs)
     _assert_equal(connection, VIEWS["tile_quality"].table, _tiles(epochs, coadds), ["tilename", "band"])

@@ -1,4 +1,4 @@
-"""A catalogue of rows without masks, for what reads sums alone, and plain sums over these rows."""
+"""A catalogue with rows but no mask files, for tests that only read numbers."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -19,22 +19,22 @@ BANDS = ("r", "i")
 TILES = ("DES0001-3332", "DES2359-3332", "DES0124-3332")
 NIGHTS = (20150101, 20150102, 20150103, None)
 DARK = 61
-"""A CCD without any image."""
+"""A CCD without images."""
 SICK = (35, "b")
-"""An amplifier half that is bad in every image."""
+"""A CCD and the amplifier half that is bad in all of its images."""
 
 COADD_NO_DATA = 17
-"""Pixels of each coadd's own mask with its bit NO_DATA."""
+"""Number of pixels with bit NO_DATA in each coadd's own mask."""
 
 _RUNS: list[Runs] = [some_runs(seed, (12, 10)) for seed in range(7)]
-# in degrees; the first two lie side by side across RA = 0
+# degrees; the first two tiles are adjacent, on either side of RA = 0
 _CENTRES = ((0.2, -33.5), (359.6, -33.5), (21.0, -33.5))
 
 
 def make_catalogue(
     url: str, masks: Any, *, n_exposures: int = 8, ccdnums: Iterable[int] = tuple(FOCAL_PLANE)
 ) -> list[Row]:
-    """Make a catalogue of three tiles, whose CCD images are in several of them, and return the rows of its epochs."""
+    """Make a catalogue of three tiles with shared CCD images; return its epoch rows."""
     epochs: list[Any] = [dict(row) for row in _epochs(n_exposures, ccdnums)]
     for number, row in enumerate(epochs):
         row["epoch_id"] = number + 1
@@ -76,7 +76,7 @@ def _coadd(number: int, band: str) -> dict[str, Any]:
 def _epochs(n_exposures: int, ccdnums: Iterable[int]) -> Iterable[Row]:
     for exposure in range(n_exposures):
         for ccdnum in ccdnums:
-            # every third CCD image is in a second tile as well
+            # every third CCD image is also in a second tile
             for tilename in TILES[: 1 + (ccdnum % 3 == 0)]:
                 if ccdnum != DARK:
                     yield _epoch(exposure, ccdnum, tilename)

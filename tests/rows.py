@@ -1,4 +1,4 @@
-"""Masks and their rows, as an ingest would make them."""
+"""Masks and rows like those of an ingest."""
 
 import json
 from pathlib import Path
@@ -46,11 +46,11 @@ _EPOCH: dict[str, Any] = {
 _COADD: dict[str, Any] = {"crossra0": "N", "uramin": 20.5, "uramax": 21.5, "udecmin": -33.9, "udecmax": -33.1}
 
 SORTS = np.array([0, 0, 1, 2, 4 | 1 << 8, 4 | 1 << 13, 8, 16, 32, 64 | 1 << 32, 1 | 16, 1 << 31 | 4], np.int64)
-"""Flags that pixels have, good ones twice."""
+"""Flags of pixels, with 0 twice to make good pixels more frequent."""
 
 
 def flags_image(seed: int, shape: tuple[int, int] = (40, 30)) -> npt.NDArray[np.int64]:
-    """Return flags in short columns, like those of a CCD."""
+    """Return flags that repeat along columns, like those of a CCD."""
     rng = np.random.default_rng(seed)
     ny, nx = shape
     return np.repeat(rng.choice(SORTS, (-(-ny // 3), nx)), 3, axis=0)[:ny]
@@ -100,12 +100,12 @@ def write_masks(
 
 
 def folder_of(root: MasksRoot) -> Path:
-    """Return the folder of a root that is one."""
+    """Return the folder of a local masks root."""
     return Path(str(root))
 
 
 def coadd_and_epochs(n_epochs: int, *, shape: tuple[int, int] = (40, 30)) -> list[tuple[MaskRow, Runs]]:
-    """Return masks as one file holds them: the coadd's own, then epochs."""
+    """Return the masks of one file: the coadd's own mask, then those of epochs."""
     own = encode(flags_image(999, shape) & np.int64(0x00FFFFFF_000000_70))
     masks = [(coadd_row(own), own)]
     for k in range(n_epochs):

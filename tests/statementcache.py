@@ -1,4 +1,4 @@
-"""Statements compiled once for all engines of a kind, since every test opens engines of its own."""
+"""A cache of compiled SQL statements shared by all engines of a dialect, since every test opens new engines."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ __all__ = ["compile_once"]
 
 
 class _Compiled(dict[Any, Any]):
-    """A cache of compiled statements, whose keys name the dialect where SQLAlchemy's hold that of one engine."""
+    """A statement cache keyed by the dialect's name instead of one engine's dialect object."""
 
     def get(self, key: Any, default: Any = None) -> Any:
         return super().get(_named(key), default)
@@ -23,7 +23,7 @@ def _named(key: Any) -> Any:
 
 
 def compile_once() -> None:
-    """Have every engine from here on use one cache."""
+    """Make all engines share one cache from now on."""
     compiled = _Compiled()
     sa.event.listen(
         sa.Engine, "engine_connect", lambda connection: connection.execution_options(compiled_cache=compiled)

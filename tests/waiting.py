@@ -1,4 +1,4 @@
-"""Waiting for what other processes do, on a machine that may be busy."""
+"""Waiting for other processes on a possibly busy machine."""
 
 import time
 from collections.abc import Callable
@@ -8,15 +8,15 @@ from pathlib import Path
 __all__ = ["DEADLINE", "Allowance", "until"]
 
 DEADLINE = 120.0
-"""Seconds of an idle machine after which what a test waits for will not come any more."""
+"""Seconds that a test waits for a condition on an idle machine."""
 
 _PRESSURE = Path("/proc/pressure/cpu")
 _MOST_STALLED = 0.9
-_PAUSES = (0.01, 0.05)  # seconds, of which the first is that after the first look
+_PAUSES = (0.01, 0.05)  # seconds: first and longest
 
 
 def stalled_seconds() -> float:
-    """Return for how long some process of this machine has waited for a processor; 0 where the kernel does not say."""
+    """Return the total seconds with a process waiting for a processor; 0 if the kernel does not report them."""
     try:
         some = _PRESSURE.read_text().splitlines()[0]
     except OSError:
@@ -26,12 +26,12 @@ def stalled_seconds() -> float:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """Some seconds, of which those in which processes wait for a processor hardly count.
+    """A time limit that hardly counts seconds in which processes wait for a processor.
 
     Parameters
     ----------
     seconds : float
-        On a machine that has nothing else to do; on one that is busy up to ten times as many.
+        Limit on an idle machine; up to ten times as long on a busy one.
     """
 
     seconds: float
@@ -39,13 +39,13 @@ class Allowance:
     _stalled: float = field(default_factory=stalled_seconds)
 
     def left(self) -> float:
-        """Return the seconds that are left; none where the number is not above 0."""
+        """Return the remaining seconds; 0 or less if the time is up."""
         passed = time.monotonic() - self._began
         return self.seconds - passed + min(stalled_seconds() - self._stalled, _MOST_STALLED * passed)
 
 
 def until(true: Callable[[], object], what: str) -> None:
-    """Return when a condition holds; fail when it does not within `DEADLINE`."""
+    """Wait until a condition holds; fail after `DEADLINE`."""
     allowance = Allowance(DEADLINE)
     pause, longest = _PAUSES
     while not true():

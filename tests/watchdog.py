@@ -1,9 +1,9 @@
-"""A process that ends whatever a run of the tests leaves behind.
+"""A process that kills whatever a test run leaves running.
 
     python watchdog.py MARKER
 
-It waits until the process that started it is done or gone, however that ended, and kills every process that has the
-marker in its environment: servers, browsers, workers, commands.
+It waits until its parent finishes or dies, then kills every process with the marker in its environment: servers,
+browsers, workers, commands.
 """
 
 import os
@@ -23,26 +23,26 @@ _PAUSE = 0.25
 
 
 class Watchdog:
-    """Marks this process, with all that descend from it, and has a process of its own watch over it."""
+    """Mark this process and its descendants, and start a process that watches over it."""
 
     def __init__(self) -> None:
         marker = os.environ[VARIABLE] = f"{os.getpid()}-{time.time_ns()}"
         unmarked = {name: value for name, value in os.environ.items() if name != VARIABLE}
         command = [sys.executable, "-ISE", __file__, marker]
-        # a session of its own: Ctrl-C in the terminal is not for it
+        # a new session, so that Ctrl-C in the terminal does not reach it
         self._process = subprocess.Popen(command, env=unmarked, stdin=subprocess.PIPE, start_new_session=True)
 
     def close(self) -> None:
-        """Wait until nothing is left."""
+        """Wait until no marked process is left."""
         self._process.communicate()
 
 
 def _marked(marker: str) -> list[int]:
-    """Return the processes that have a marker in their environment."""
+    """Return the ids of processes with the marker in their environment."""
     sought = f"{VARIABLE}={marker}".encode()
     found = []
     for environment in Path("/proc").glob("[0-9]*/environ"):
-        with suppress(OSError):  # it has ended, or is another user's
+        with suppress(OSError):  # it has ended or belongs to another user
             if sought in environment.read_bytes().split(b"\0"):
                 found.append(int(environment.parent.name))
     return found
@@ -50,10 +50,10 @@ def _marked(marker: str) -> list[int]:
 
 def _main(marker: str) -> None:
     parent = os.getppid()
-    # a process that was forked from the watched one may hold the pipe open after its end
+    # a fork of the watched process may keep the pipe open after that has ended
     while not select.select([sys.stdin], [], [], _PAUSE)[0] and os.getppid() == parent:
         pass
-    # again and again: what is about to be killed may just be starting another
+    # repeatedly, because a process about to be killed may be starting another
     while left := _marked(marker):
         for process in left:
             with suppress(ProcessLookupError):

@@ -1,4 +1,4 @@
-"""Commands of goodpix in processes of their own, in which something goes wrong."""
+"""Commands of goodpix in separate processes, with injected faults."""
 
 import json
 import os
@@ -19,28 +19,28 @@ __all__ = ["Command", "Forks", "forks_of"]
 
 
 class Forks:
-    """Starts commands that begin at once: copies of a process that has loaded all they need; see `forked`.
+    """Start commands without delay, as forks of a process that has loaded everything they need; see `forked`.
 
     Parameters
     ----------
     program : Popen
-        What makes them.
+        The process that forks them.
     folder : Path
-        Where files go that hold what they say.
+        Folder for the files with their output.
     """
 
     def __init__(self, program: subprocess.Popen[str], folder: Path) -> None:
         self._program, self._folder, self._n = program, folder, 0
 
     def start(self, *arguments: object, environment: Mapping[str, object], **faults: object) -> "Command":
-        """Start a command; `faults` are the fields of `Order` that say what is to go wrong."""
+        """Start a command; `faults` are fields of `Order` that describe the fault."""
         err = self._new("err")
-        err.touch()  # whoever waits for its words may look before it has begun
+        err.touch()  # it may be read before the command has started
         return self._start(arguments, err, environment, faults)
 
     @contextmanager
     def talking(self, *arguments: object, environment: Mapping[str, object]) -> Iterator[tuple["Command", TextIO]]:
-        """Run a command with what it says on standard error as it comes, which ends with its last process."""
+        """Run a command and stream its standard error, which ends when its last process does."""
         err = self._new("err")
         os.mkfifo(err)
         command = self._start(arguments, err, environment, {})
@@ -65,7 +65,7 @@ class Forks:
         return Command(self, process, out, err)
 
     def run(self, *arguments: object, environment: Mapping[str, object], **faults: object) -> Done:
-        """Run a command to its end."""
+        """Run a command until it ends."""
         return self.start(*arguments, environment=environment, **faults).end()
 
     def _ask(self, order: object) -> int | None:
@@ -79,18 +79,18 @@ class Forks:
 
 @dataclass(slots=True)
 class Command:
-    """A command that was started.
+    """A running command.
 
     Parameters
     ----------
     forks : Forks
-        What started it.
+        The `Forks` that started it.
     process : int
-        Its process.
+        Process id.
     out, err : Path
-        Files that hold what it says.
+        Files with its standard output and standard error.
     status : int or None
-        How it ended; None as long as that is not known.
+        Exit status; None until it is known.
     """
 
     forks: Forks
@@ -100,7 +100,7 @@ class Command:
     status: int | None = None
 
     def ended(self) -> bool:
-        """Tell whether it has."""
+        """Tell whether it has ended."""
         if self.status is None:
             self.status = self.forks._ask(self.process)
         return self.status is not None
@@ -111,44 +111,44 @@ class Command:
         assert self.status is None, self.err.read_text()
 
     def go_on(self) -> None:
-        """Have it go on after it has stopped itself."""
+        """Continue it after it has stopped itself."""
         os.kill(self.process, signal.SIGCONT)
 
     def kill(self) -> None:
-        """Kill it, and wait until it is gone; what it has started may outlive it."""
+        """Kill it and wait for its end; its child processes may outlive it."""
         if not self.ended():
             os.kill(self.process, signal.SIGKILL)
         self.wait()
 
     def until_said(self, words: str) -> None:
-        """Wait until it has said something on standard error."""
+        """Wait until a text appears on its standard error."""
         until(lambda: self.ended() or words in self.err.read_text(), f"the command says {words}")
         assert words in self.err.read_text(), self.err.read_text()
 
     @property
     def asleep(self) -> bool:
-        """Whether it waits, for another or for time to pass."""
+        """Whether it is sleeping."""
         return self._state == "S"
 
     @property
     def _state(self) -> str:
-        """A letter: see ``man 5 proc``."""
+        """The state letter of ``man 5 proc``."""
         return Path(f"/proc/{self.process}/stat").read_text().rpartition(")")[2].split()[0]
 
     def end(self) -> Done:
-        """Wait for its end, and return what it said too."""
+        """Wait for its end; return its status and output."""
         return Done(self.wait(), self.out.read_text(), self.err.read_text())
 
     def wait(self) -> int:
-        """Wait for its end; a status below zero is that of the signal that ended it."""
-        until(self.ended, f"the command ends whose words are in {self.err}")
+        """Wait for its end; return its status, negative for the signal that ended it."""
+        until(self.ended, f"the command with standard error in {self.err} ends")
         assert self.status is not None
         return self.status
 
 
 @contextmanager
 def forks_of(folder: Path) -> Iterator[Forks]:
-    """Load what commands need by an ingest of a small tile, and start them from there on."""
+    """Start the process that commands are forked from."""
     path = Path(__file__).with_name("forked.py")
     with subprocess.Popen(
         [sys.executable, path, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

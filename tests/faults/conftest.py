@@ -1,4 +1,4 @@
-"""Small surveys, scenes to break, and commands that begin at once."""
+"""Small surveys and scenes for fault tests."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,14 +17,14 @@ MakeSurvey = Callable[[str], Path]
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the settings of whoever runs the tests out of them."""
+    """Unset the environment variables that configure goodpix."""
     for name in ("GOODPIX_DB", "GOODPIX_MASKS", "MEDS_DIR"):
         monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="session")
 def survey_of(tmp_path_factory: pytest.TempPathFactory) -> MakeSurvey:
-    """The MEDS_DIR of one tile of two epochs in some bands, each a letter; nobody changes it."""
+    """A function that returns the MEDS_DIR of a tile with two epochs in each band; read-only by convention."""
 
     @cache
     def made(bands: str) -> Path:
@@ -39,7 +39,7 @@ def survey_of(tmp_path_factory: pytest.TempPathFactory) -> MakeSurvey:
 def either(
     request: pytest.FixtureRequest, survey_of: MakeSurvey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Scene]:
-    """Two tiles, of bands i and r, and no catalogue of them yet; with a database of either kind."""
+    """A survey of two tiles, in bands i and r, without a catalogue; for a database of either kind."""
     server = request.getfixturevalue("postgres_url") if request.param == "postgres" else ""
     with Scene.of(survey_of("ir"), tmp_path / "scene", server) as scene:
         monkeypatch.setenv("MEDS_DIR", scene.environment["MEDS_DIR"])
@@ -48,7 +48,7 @@ def either(
 
 @pytest.fixture
 def embedded(survey_of: MakeSurvey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    """The same with a database of SQLite."""
+    """The same for an SQLite database."""
     with Scene.of(survey_of("ir"), tmp_path / "scene") as scene:
         monkeypatch.setenv("MEDS_DIR", scene.environment["MEDS_DIR"])
         yield scene

@@ -1,4 +1,4 @@
-"""All that a catalogue holds."""
+"""Complete contents of a catalogue, for comparison."""
 
 from decimal import Decimal
 from typing import Any
@@ -13,19 +13,19 @@ from goodpix.schema.views import VIEWS
 __all__ = ["Contents", "contents", "missing"]
 
 Contents = dict[str, list[str]]
-"""Rows as text, by table, view or else what they are of."""
+"""Rows as text, by the name of their table or view, or ``"masks"``."""
 
-# Numbers and times that differ between two ingests of the same, and what a catalogue is.
+# Columns that differ between two ingests of the same survey.
 _LEFT_OUT = {"epoch_id", "coadd_id", "run_id", "failed_at", "uuid", "masks_root"}
 
-# What hangs on these follows by itself; the other tables are sums.
+# The other tables and views are derived from these.
 _FIRM = ("coadd", "epoch", "bits of coadds", "bit_quality", "footprint", "masks")
 
 
 def contents(url: str) -> Contents:
-    """Return every row of every table and view, and the checksum of every mask; nothing where nothing is stored.
+    """Return every row of every table and view and the checksum of every mask; empty if nothing is stored.
 
-    Numbers that the database gives to rows and runs, and times, are left out.
+    Row and run ids and times are excluded.
     """
     coadd, epoch, bits, footprint = tables.coadd.c, tables.epoch.c, tables.bit_count.c, tables.footprint.c
     hanging = {
@@ -57,7 +57,7 @@ def contents(url: str) -> Contents:
 
 
 def missing(before: Contents, after: Contents) -> list[str]:
-    """Return the rows and masks of one state of a catalogue that another does not have."""
+    """Return rows and masks present in `before` but not in `after`."""
     return [row for name in _FIRM for row in sorted(set(before.get(name, [])) - set(after.get(name, [])))]
 
 
@@ -66,6 +66,6 @@ def _rows(connection: sa.Connection, query: "sa.Select[Any]") -> list[str]:
 
 
 def _shown(value: object) -> str:
-    """Return a value as text, the same from either kind of database."""
-    # sums depend on the order of what is summed, in their last digits
+    """Format a value identically for both kinds of database."""
+    # the last digits of sums depend on the order of summation
     return f"{value:.12g}" if isinstance(value, float | Decimal | bool) else str(value)

@@ -1,13 +1,11 @@
-"""Run as a program: commands of goodpix in copies of a process that has loaded all they need, each with a fault.
-
-The server that forks a command's workers is such a copy, too.
+"""A program that forks commands of goodpix with injected faults from a process that has loaded everything they need.
 
     python forked.py SCRATCH
 
-Makes a small tile in SCRATCH, ingests it and looks at the catalogue, to load everything. Then it takes orders, a line
-of JSON each, and answers with one: ``{"arguments": [...], ...}``, the fields of `Order`, starts a command and is
-answered by its process; that number asks how it ended, and is answered by null as long as it has not, then by its
-exit status, which is negative for the signal that ended it.
+To load everything, it ingests a small tile in SCRATCH and reads the catalogue. Then it reads requests from standard
+input, one line of JSON each, and answers each with a line. ``{"arguments": [...], ...}``, the fields of `Order`,
+starts a command; the answer is its process id. A process id asks for the exit status; the answer is null while the
+command runs, and negative for the signal that ended it. The fork server of a command's workers is a fork as well.
 """
 
 import contextlib
@@ -37,29 +35,29 @@ __all__ = ["Order"]
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A command, and what is to go wrong.
+    """A command and the fault to inject.
 
     Parameters
     ----------
     arguments : list of str
-        Of the command line.
+        Command-line arguments.
     out, err : str
-        Files for its standard output and standard error.
+        Files for standard output and standard error.
     environment : dict of str to str
-        Variables to set.
+        Environment variables to set.
     kill_at_step, stop_at_step : int
-        The step at which it kills itself, or stops until it is told to go on; 0 for none. Steps are what changes what
-        is stored: a sync, renaming or removal of a file before and after, a connection to SQLite, a commit, and a
-        statement that writes, unless the one before it was of the same kind.
+        Step at which the command kills itself, or stops until it is continued; 0 for never. The steps are before and
+        after each sync, rename and removal of a file, each connection to SQLite, each commit, and each statement
+        that writes, unless the previous one was of the same kind.
     step : str
-        The only kind of step that counts: ``fsync``, ``replace``, ``unlink``, ``sqlite3.connect``, ``commit`` or the
-        first word of a statement; by default every kind does.
+        Kind of step to count: ``fsync``, ``replace``, ``unlink``, ``sqlite3.connect``, ``commit`` or the first word
+        of a statement; all kinds by default.
     busy_ms : int
-        Milliseconds for which it waits for a lock of SQLite; 0 for as long as everybody else.
+        Milliseconds to wait for an SQLite lock; 0 for the usual time.
     largest_file : int
-        Bytes that no file may pass; 0 for no limit.
+        Limit on the size of a file in bytes; 0 for none.
     user : str
-        Who runs it; empty for who runs this program.
+        User to run the command as; empty for the user of this program.
     """
 
     arguments: list[str]
@@ -74,11 +72,11 @@ class Order:
     user: str = ""
 
     def obey(self) -> None:
-        """Run the command, and end this process."""
+        """Run the command and exit this process."""
         os.environ.update(self.environment)
-        tempfile.tempdir = None  # that of the environment
+        tempfile.tempdir = None  # so that TMPDIR applies
         os.setsid()
-        # a shell that runs the tests in the background has them ignore Ctrl-C
+        # SIGINT is ignored if a shell runs the tests in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
         for descriptor, path in ((1, self.out), (2, self.err)):
             os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), descriptor)
@@ -95,7 +93,7 @@ class Order:
 
 
 class _Steps:
-    """Counts steps, all or of one kind; at the last one the process sends itself a signal."""
+    """Count steps, of all kinds or one, and send this process a signal at the last."""
 
     def __init__(self, last: int, kind: str, number: int) -> None:
         self._left, self._counted, self._number = last, kind, number
@@ -109,7 +107,7 @@ class _Steps:
             os.kill(os.getpid(), self._number)
 
     def watch(self) -> None:
-        """Count what is done from here on."""
+        """Count steps from now on."""
         for name in ("fsync", "replace", "unlink"):
             setattr(os, name, self._around(getattr(os, name), name))
         sa.event.listen(sa.Engine, "before_cursor_execute", self._statement)
@@ -122,7 +120,7 @@ class _Steps:
             self.take(kind)
 
     def _around(self, function: Callable[..., Any], name: str) -> Callable[..., Any]:
-        """Return the function with a step before it and one after."""
+        """Wrap a function in a step before and a step after."""
 
         def stepping(*arguments: Any, **options: Any) -> Any:
             self.take(name)
@@ -134,7 +132,7 @@ class _Steps:
 
 
 def _spawn(path: bytes, args: Sequence[Any], passfds: Sequence[int]) -> int:
-    """Fork the server of workers where one would be started and load everything again; start other programs."""
+    """Fork the fork server, which would otherwise load everything again; start other programs as usual."""
     program = args[-1]
     if "multiprocessing.forkserver" not in program:
         return _spawn_program(path, args, passfds)
@@ -142,11 +140,11 @@ def _spawn(path: bytes, args: Sequence[Any], passfds: Sequence[int]) -> int:
     if process == 0:
         for descriptor in map(int, os.listdir("/proc/self/fd")):
             if descriptor > 2 and descriptor not in passfds:
-                with contextlib.suppress(OSError):  # that of the folder itself
+                with contextlib.suppress(OSError):  # the descriptor of /proc/self/fd, closed by now
                     os.close(descriptor)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        _forkserver.__init__()  # type: ignore[misc]  # it is locked, as it is being started
+        _forkserver.__init__()  # type: ignore[misc]  # its lock was held when it was forked
         try:
             exec(program, {})
         finally:
@@ -158,11 +156,11 @@ _spawn_program = multiprocessing.util.spawnv_passfds
 
 
 def _become(user: str) -> None:
-    """Give this process to another user, for good."""
-    found = pwd.getpwnam(user)
+    """Switch this process to another user, irrevocably."""
+    account = pwd.getpwnam(user)
     os.setgroups([])
-    os.setgid(found.pw_gid)
-    os.setuid(found.pw_uid)
+    os.setgid(account.pw_gid)
+    os.setuid(account.pw_uid)
 
 
 def _status(arguments: list[str]) -> int:
@@ -172,7 +170,7 @@ def _status(arguments: list[str]) -> int:
         main()
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else int(bool(ended.code))
-    except BaseException:  # noqa: BLE001  # as the interpreter itself would show it
+    except BaseException:  # noqa: BLE001  # shown as by the interpreter
         sys.excepthook(*sys.exc_info())
         return 1
     finally:
@@ -182,7 +180,7 @@ def _status(arguments: list[str]) -> int:
 
 
 def _load(scratch: Path) -> None:
-    """Have everything imported and compiled that commands take: another user may not read it from the disk."""
+    """Import and compile everything that commands need, because another user may be unable to read it from disk."""
     survey = scratch / "survey"
     make_tile(survey, TileSpec(bands=("r",), n_epochs=2, coadd_shape=(160, 170), ccd_shape=(128, 64)))
     os.environ["MEDS_DIR"] = os.fspath(survey)
@@ -196,17 +194,17 @@ def _load(scratch: Path) -> None:
             ["gc", *db],
         ):
             if _status(command) != 0:
-                raise RuntimeError(f"goodpix {' '.join(command)} failed by itself")
+                raise RuntimeError(f"goodpix {' '.join(command)} failed without a fault")
 
 
 def _ended(process: int) -> int | None:
-    """Return the exit status of a process; None as long as it has none."""
-    found, status = os.waitpid(process, os.WNOHANG)
-    return os.waitstatus_to_exitcode(status) if found else None
+    """Return the exit status of a process; None while it runs."""
+    ended, status = os.waitpid(process, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if ended else None
 
 
 def _serve() -> None:
-    """Take orders until there are no more."""
+    """Answer requests until there are no more."""
     for line in sys.stdin:
         order = json.loads(line)
         if isinstance(order, int):
@@ -222,5 +220,5 @@ def _serve() -> None:
 if __name__ == "__main__":
     _load(Path(sys.argv[1]))
     multiprocessing.util.spawnv_passfds = _spawn
-    survey_module.BYTES_PER_WORKER = 1  # workers are worth starting for a small tile
+    survey_module.BYTES_PER_WORKER = 1  # so that workers are started even for a small tile
     _serve()

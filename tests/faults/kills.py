@@ -1,4 +1,4 @@
-"""What kills do to a catalogue, and what the same command makes of what they left."""
+"""Outcomes of killed ingests: the catalogue left behind, and the same after another run."""
 
 import os
 from dataclasses import dataclass
@@ -11,25 +11,25 @@ from .scene import Scene
 __all__ = ["KILLS", "Outcome", "outcome"]
 
 KILLS = int(os.environ.get("GOODPIX_TEST_KILLS", "10"))
-"""How many commands are killed; ``make stress`` asks for more, also of bits that are flipped."""
+"""Number of commands to kill; ``make stress`` raises it, and with it the number of flipped bits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a killed ingest left, and what the same ingest made of it.
+    """Catalogue after a killed ingest, and after the ingest was run again.
 
     Parameters
     ----------
     when : str
-        When it was killed.
+        When the ingest was killed.
     left, completed : Contents
-        What the catalogue holds: after the kill, and after the ingest was run again.
+        Contents of the catalogue after the kill and after the second run.
     problems : list of str
-        What is wrong with what was left.
+        Problems found by ``goodpix verify`` after the kill.
     n_made : int
-        Epochs that were made when it was run again.
+        Number of epochs made by the second run.
     files_left, files_completed : dict
-        The files of the masks root by name.
+        Files of the masks root by name, after the kill and after the second run.
     """
 
     when: str
@@ -42,12 +42,12 @@ class Outcome:
 
     @property
     def mask_files(self) -> dict[str, bytes]:
-        """The mask files in the end."""
+        """Mask files after the second run."""
         return {name: content for name, content in self.files_completed.items() if name.endswith(".parquet")}
 
     @property
     def half_files(self) -> list[str]:
-        """Mask files that were left and are not what they are in the end."""
+        """Mask files left by the kill that differ from those after the second run."""
         whole = self.mask_files
         return [
             name
@@ -57,7 +57,7 @@ class Outcome:
 
 
 def outcome(scene: Scene, when: str) -> Outcome:
-    """Look at what a killed ingest left, run it again, and look again."""
+    """Record the state that a killed ingest left, run it again, and record the new state."""
     left, files_left = scene.contents(), scene.files()
     problems = scene.verify() if is_catalogue(scene.url) else []
     report = scene.ingest()

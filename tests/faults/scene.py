@@ -1,4 +1,4 @@
-"""A survey and its catalogue, in a database of either kind, that a test may break and put back."""
+"""A survey and its catalogue, in a database of either kind, that a test can damage and restore."""
 
 import os
 import shutil
@@ -30,13 +30,13 @@ class Scene:
     Parameters
     ----------
     folder : Path
-        Holds both, but for a database of Postgres.
+        Folder of the survey, the masks root and the SQLite database.
     url : str
-        The database.
+        Database URL.
     server : str
-        A Postgres database to give orders from; empty for SQLite.
+        URL of a Postgres database from which to create and drop others; empty for SQLite.
     elsewhere : Path, optional
-        The masks root, where it does not lie in the folder.
+        Masks root, if it is not in the folder.
     """
 
     folder: Path
@@ -47,18 +47,18 @@ class Scene:
     @classmethod
     @contextmanager
     def of(cls, survey: Path, folder: Path, server: str = "", options: str = "") -> "Iterator[Scene]":
-        """Give a scene with a copy of a survey and no catalogue yet.
+        """Make a scene with a copy of a survey and no catalogue.
 
         Parameters
         ----------
         survey : Path
-            The survey.
+            Survey to copy.
         folder : Path
-            Where to.
+            Folder of the scene.
         server : str
-            A Postgres database to give orders from, if the catalogue is to be there.
+            URL of a Postgres database, to put the catalogue on its server; empty for SQLite.
         options : str
-            SQL, of the new database.
+            SQL options of CREATE DATABASE.
         """
         shutil.copytree(survey, folder / "survey")
         if not server:
@@ -85,51 +85,51 @@ class Scene:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What processes are to find the survey by, and where they put what they need for a while."""
+        """Environment variables of commands: the survey's location and a scratch folder."""
         scratch = self.folder / "scratch"
         scratch.mkdir(exist_ok=True)
         return {"MEDS_DIR": str(self.survey.folder), "TMPDIR": str(scratch)}
 
     @property
     def command(self) -> list[str]:
-        """The arguments that ingest the survey here, in one process."""
+        """Arguments that ingest the survey in one process."""
         return ["ingest", str(self.survey.folder), "--db", self.url, "--masks", str(self.masks), "--workers", "1"]
 
     def ingest(self, band: str = "", **options: Any) -> goodpix.IngestReport:
-        """Ingest the survey, or one band of it, in this process, which has to have its MEDS_DIR."""
+        """Ingest the survey, or one band, in this process; MEDS_DIR must be set."""
         inputs = self.survey.info_path(band) if band else self.survey.folder
         return goodpix.ingest_tiles(inputs, **{"db": self.url, "masks": self.masks, **options})
 
     def verify(self) -> list[str]:
-        """Return what is wrong with the catalogue."""
+        """Return the catalogue's problems."""
         return [str(each) for each in goodpix.verify(self.url).problems]
 
     def flip_bit(self, number: int = 0, band: str = "r") -> None:
-        """Set a mask bit at every pixel of an epoch of the survey, or unset it where it is set."""
+        """Flip a mask bit in every pixel of an epoch of the survey."""
         path = self.survey.path(number, "image", band)
         rewrite(path, {"msk": fitsio.read(path, ext="msk") ^ 16})
 
     def check(self, number: int, band: str = "r") -> goodpix.Comparison:
-        """Compare the mask of an epoch with the direct way."""
+        """Compare an epoch's mask with a direct computation."""
         entry = self.survey.epoch(number, band)
         return goodpix.check_mask(self.url, SPEC.tilename, band, entry["expnum"], entry["ccdnum"])
 
     def contents(self) -> Contents:
-        """Return all that the catalogue holds."""
+        """Return the contents of the catalogue."""
         return contents(self.url)
 
     def files(self) -> dict[str, bytes]:
-        """Return the files of the masks root, but for what says whose it is."""
-        found = (path for path in self.masks.rglob("*") if path.is_file() and path.name != "_goodpix.json")
-        return {str(path.relative_to(self.masks)): path.read_bytes() for path in found}
+        """Return the files of the masks root by name, except its marker."""
+        files = (path for path in self.masks.rglob("*") if path.is_file() and path.name != "_goodpix.json")
+        return {str(path.relative_to(self.masks)): path.read_bytes() for path in files}
 
     def keep(self) -> None:
-        """Remember how everything is."""
+        """Save the present state."""
         shutil.copytree(self.folder, self._kept)
         self._copy_database("{name}", "{name}_kept")
 
     def restore(self) -> None:
-        """Put everything back to how it was when it was remembered."""
+        """Return to the saved state."""
         shutil.rmtree(self.folder)
         shutil.copytree(self._kept, self.folder)
         self._copy_database("{name}_kept", "{name}")

@@ -1,4 +1,4 @@
-"""A disk of a few kilobytes, where we may make one."""
+"""A small disk in memory that can be filled, where mounting is allowed."""
 
 import os
 import subprocess
@@ -19,24 +19,24 @@ class SmallDisk:
     Parameters
     ----------
     folder : Path
-        Where it is mounted.
+        Mount point.
     """
 
     folder: Path
 
     def resize(self, n_bytes: int) -> None:
-        """Make it larger, or smaller, which what lies on it allows."""
+        """Change its size, to no less than its contents."""
         _mount("-o", f"remount,size={n_bytes}", self.folder)
 
     @property
     def n_used(self) -> int:
-        """Bytes that are taken."""
+        """Number of bytes used."""
         state = os.statvfs(self.folder)
         return (state.f_blocks - state.f_bfree) * state.f_frsize
 
     def fill(self, n_left: int = 0) -> None:
-        """Leave so many bytes free, rounded down to pages."""
-        # a size of 0 would mean that there is no limit
+        """Leave `n_left` bytes free, rounded down to whole pages."""
+        # a size of 0 would mean no limit
         (self.folder / "filler").write_bytes(bytes(_PAGE))
         self.resize(self.n_used + n_left // _PAGE * _PAGE)
 
@@ -46,7 +46,7 @@ _PAGE = 4096
 
 @contextmanager
 def small_disk(folder: Path, n_bytes: int) -> Iterator[SmallDisk]:
-    """Give a small disk, mounted at a folder that is new; skip the test where that is not allowed."""
+    """Mount a small disk at a new folder; skip the test if that is not allowed."""
     if os.geteuid() != 0:
         pytest.skip("a small disk takes root to mount")
     folder.mkdir()
@@ -57,7 +57,7 @@ def small_disk(folder: Path, n_bytes: int) -> Iterator[SmallDisk]:
     try:
         yield SmallDisk(folder)
     finally:
-        # lazily: whoever still has something open there must not keep it
+        # lazily, because files on it may still be open
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 

@@ -1,4 +1,4 @@
-"""A mask file that is not what it was: whoever asks is told so, nobody gets wrong pixels, and it can be mended."""
+"""Damaged mask files: readers get an error, never wrong pixels, and repair works."""
 
 import re
 import shutil
@@ -28,7 +28,7 @@ Answers = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def whole(survey_of: MakeSurvey, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """A catalogue of two tiles, of which that of band r has two generations of mask files."""
+    """A catalogue of two tiles; the one in band r has two generations of mask files."""
     with Scene.of(survey_of("ir"), tmp_path_factory.mktemp("damaged")) as scene, pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEDS_DIR", scene.environment["MEDS_DIR"])
         scene.ingest()
@@ -40,7 +40,7 @@ def whole(survey_of: MakeSurvey, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture
 def scene(whole: Scene, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    """The same, to be damaged."""
+    """The same, restored after a test has damaged it."""
     monkeypatch.setenv("MEDS_DIR", whole.environment["MEDS_DIR"])
     yield whole
     whole.restore()
@@ -48,14 +48,14 @@ def scene(whole: Scene, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
 
 @pytest.fixture(scope="module")
 def right(whole: Scene) -> Answers:
-    """What the catalogue answers as long as nothing is damaged."""
+    """The answers of the undamaged catalogue."""
     found = answers(whole)
     assert not any(isinstance(answer, MaskFileError) for answer in found.values())
     return found
 
 
 def keys(survey: Survey) -> list[tuple[int, ...]]:
-    """Return expnum and ccdnum of the epochs, and nothing for the coadd."""
+    """Return expnum and ccdnum of each epoch, and an empty tuple for the coadd."""
     return [(), *((entry["expnum"], entry["ccdnum"]) for entry in survey.info("r")["src_info"])]
 
 
@@ -65,7 +65,7 @@ def flags(key: tuple[int, ...], catalogue: goodpix.Catalogue) -> list[list[int]]
 
 
 def counted(catalogue: goodpix.Catalogue) -> list[tuple[str, int]]:
-    """Return the good pixels of each mask, counted by a function that goes over all of them."""
+    """Return the number of good pixels of each mask, counted with `Catalogue.map`."""
     found = list(catalogue.map(goodpix.Mask.count, band="r"))
     for each in found:
         if each.error is not None:
@@ -84,7 +84,7 @@ QUESTIONS: dict[str, Callable[[goodpix.Catalogue], Any]] = {
 
 
 def answers(scene: Scene, *names: str) -> Answers:
-    """Return the answer to each question about band r, or to some, or what is said instead."""
+    """Return the answer, or the error, for each of the named questions about band r; all by default."""
     found: Answers = {}
     asked = dict(QUESTIONS)
     for key in keys(scene.survey):
@@ -100,7 +100,7 @@ def answers(scene: Scene, *names: str) -> Answers:
 
 
 def wrong(found: Answers, right: Answers) -> list[str]:
-    """Return the questions that were neither answered rightly nor with one line about the file."""
+    """Return the questions answered neither correctly nor with a one-line error about the file."""
     return [
         name
         for name, answer in found.items()
@@ -133,12 +133,12 @@ def flip_runs(row_group: int) -> Callable[[Survey], None]:
 
 
 def older(survey: Survey) -> None:
-    """Put the earlier generation in the place of the newest."""
+    """Replace the newest generation by the older one."""
     shutil.copyfile(mask_path(survey, "r", 1), newest(survey))
 
 
 def swapped(survey: Survey) -> None:
-    """Let the files of two bands change places."""
+    """Swap the files of two bands."""
     one, other = newest(survey), mask_path(survey, "i")
     content = one.read_bytes()
     one.write_bytes(other.read_bytes())
@@ -146,7 +146,7 @@ def swapped(survey: Survey) -> None:
 
 
 def of_another_tile(survey: Survey) -> None:
-    """Put the file of another tile in the place of one, with the generation that the name says."""
+    """Replace the newest file by that of another tile, with the same generation."""
     file = MaskFile.open(newest(survey))
     root = MasksRoot.of(survey.masks.with_name("other"))
     with MaskFileWriter(root, "DES0000+0000", "r", 2, file.bit_names) as writer:
@@ -190,7 +190,7 @@ def test_damage_is_told_and_found_and_mended(scene: Scene, right: Answers, name:
 
 @pytest.mark.parametrize("name", DAMAGES)
 def test_ingest_takes_over_no_mask_that_is_damaged(scene: Scene, name: str) -> None:
-    """Another epoch has changed, so that what is as it was is to be copied."""
+    """Another epoch has changed, so the ingest would copy the unchanged masks."""
     DAMAGES[name](scene.survey)
     scene.flip_bit(1)
     assert scene.ingest().n_failures == 0

@@ -1,4 +1,4 @@
-"""A disk that is full: what was stored stays, it is said what there is no room for, and with room the same goes on."""
+"""Full disks: stored data stay intact, the error names the disk, and the same command continues once there is room."""
 
 import os
 import re
@@ -25,7 +25,7 @@ ROOMY = 64_000_000
 
 @pytest.fixture
 def disk() -> Iterator[SmallDisk]:
-    """A disk with room enough, until it is filled, in a folder that everyone may look into."""
+    """A disk with enough room until it is filled, in a folder that everyone can read."""
     with tempfile.TemporaryDirectory(prefix="goodpix-") as folder:
         os.chmod(folder, 0o755)
         with small_disk(Path(folder) / "disk", ROOMY) as made:
@@ -34,7 +34,7 @@ def disk() -> Iterator[SmallDisk]:
 
 @pytest.fixture(scope="module")
 def complete(survey_of: MakeSurvey, tmp_path_factory: pytest.TempPathFactory) -> Contents:
-    """What a catalogue holds whose ingest was not disturbed."""
+    """The contents of a catalogue after an undisturbed ingest."""
     with Scene.of(survey_of("ir"), tmp_path_factory.mktemp("complete")) as scene, pytest.MonkeyPatch.context() as patch:
         patch.setenv("MEDS_DIR", scene.environment["MEDS_DIR"])
         scene.ingest()
@@ -49,7 +49,7 @@ def ingest(scene: Scene, forks: Forks, **faults: object) -> Done:
 
 
 def assert_stays(scene: Scene, before: Contents) -> None:
-    """Check that all that was stored is there, whole, and nothing half-made beside it."""
+    """Check that all stored data are intact, without partial files."""
     assert {name: rows for name, rows in scene.contents().items() if name != "failure"} == {
         name: rows for name, rows in before.items() if name != "failure"
     }
@@ -58,7 +58,7 @@ def assert_stays(scene: Scene, before: Contents) -> None:
 
 
 def assert_goes_on(scene: Scene, forks: Forks, complete: Contents) -> None:
-    """Check that the same command does what was left."""
+    """Check that the same command completes the ingest."""
     done = ingest(scene, forks)
     assert done.status == 0, done.err
     assert "r: 2 epochs made" in done.err
@@ -75,7 +75,7 @@ def test_mask_file_larger_than_may_be_is_a_failure(
     forks: Forks,
     complete: Contents,
 ) -> None:
-    """The rows are on a server, which has room."""
+    """The database is on a server with enough room."""
     with Scene.of(survey_of("ir"), tmp_path / "scene", postgres_url) as scene:
         monkeypatch.setenv("MEDS_DIR", scene.environment["MEDS_DIR"])
         scene.ingest("i")
@@ -136,7 +136,7 @@ def test_database_that_cannot_be_begun_is_one_line(embedded: Scene, forks: Forks
 def test_disk_of_the_database_that_is_full_is_one_line(
     disk: SmallDisk, embedded: Scene, forks: Forks, complete: Contents, n_left: int
 ) -> None:
-    """At once, or when the rows of a tile are stored."""
+    """Either immediately or when the rows of a tile are stored."""
     scene = replace(embedded, url=f"sqlite:///{disk.folder / 'goodpix.db'}")
     scene.ingest("i")
     before = scene.contents()
@@ -185,7 +185,7 @@ def test_disk_of_a_server_that_is_full_is_one_line(
 
 @contextmanager
 def tablespace(server: str, folder: Path) -> Iterator[str]:
-    """Have a server put databases on a disk."""
+    """Create a tablespace on a disk."""
     name = f"goodpix_{os.getpid()}"
     plain = sa.make_url(server).set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(plain, autocommit=True) as connection:
@@ -197,7 +197,7 @@ def tablespace(server: str, folder: Path) -> Iterator[str]:
 
 
 def test_scratch_folder_that_is_full_makes_failures(disk: SmallDisk, embedded: Scene, forks: Forks) -> None:
-    """Where workers share the coadd; one that writes to a file for which there is no room does not outlive it."""
+    """The scratch folder holds the coadd shared by workers; writing to a full memory map would kill a worker."""
     disk.fill(16_000)
     arguments = [*embedded.command[:-1], "3"]
     done = forks.run(*arguments, environment={**embedded.environment, "TMPDIR": disk.folder})

@@ -1,4 +1,4 @@
-"""A command killed at any moment of its life: imports, workers, epochs, files, rows, the last checkpoint."""
+"""Commands killed at any time: during imports, workers, epochs, files, rows or the last checkpoint."""
 
 import signal
 import subprocess
@@ -25,23 +25,23 @@ from .scene import Scene
 
 pytestmark = pytest.mark.slow
 
-BANDS = "riz"  # two workers do a tile each, and share the epochs of the third
+BANDS = "riz"  # two workers process a tile each, then share the epochs of the third
 N_EPOCHS = 2 * len(BANDS)
 
-# Parts of a life: until the first tile is stored, from each to the next, and from the last to the closed database.
+# Shares of moments before the first tile is stored, between tiles, and from the last until the database is closed.
 SHARES = [0.4, *[0.4 / (len(BANDS) - 1)] * (len(BANDS) - 1), 0.2]
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When a command is killed.
+    """The moment at which a command is killed.
 
     Parameters
     ----------
     n_stored : int
-        How many tiles it has said to be stored.
+        Number of tiles reported as stored.
     fraction : float
-        Of the time from there to the next.
+        Fraction of the time from there to the next tile.
     """
 
     n_stored: int
@@ -50,16 +50,16 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Killed:
-    """A command that was killed.
+    """A killed command.
 
     Parameters
     ----------
     announced : list of str
-        The bands whose tiles it had said to be stored.
+        Bands of the tiles that it had reported as stored.
     outcome : Outcome
-        What became of the catalogue.
+        State of the catalogue after the kill and after another run.
     litter : list of str
-        What is left of it after the next run, and after a sweep days later.
+        Files left after another run and a sweep days later.
     """
 
     announced: list[str]
@@ -68,19 +68,19 @@ class Killed:
 
     @property
     def stored(self) -> list[str]:
-        """The bands whose tiles were stored."""
+        """Bands of the tiles that were stored."""
         return [row.split(", ")[1] for row in self.outcome.left.get("coadd", [])]
 
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """How long the parts of a command's life take, in seconds."""
+    """Durations, in seconds, of the stages of a command."""
 
     parts: list[float]
 
     @classmethod
     def of(cls, scene: Scene, forks: Forks, workers: int) -> "Life":
-        """Measure that of an undisturbed command."""
+        """Measure an undisturbed command."""
         times = [time.monotonic()]
         with begun(scene, forks, workers) as (running, said):
             for _ in said:
@@ -96,7 +96,7 @@ def begun(scene: Scene, forks: Forks, workers: int) -> AbstractContextManager[tu
 
 
 def moments(n: int, rng: np.random.Generator) -> list[Moment]:
-    """Return so many moments, spread evenly over the shares of a life."""
+    """Return `n` moments, spread evenly over the shares."""
     places = (np.arange(n) + rng.random(n)) / n
     ends = np.cumsum(SHARES)
     ends[-1] = 1.0
@@ -106,7 +106,7 @@ def moments(n: int, rng: np.random.Generator) -> list[Moment]:
 
 
 def kill(scene: Scene, forks: Forks, workers: int, life: Life, moment: Moment) -> list[str]:
-    """Kill a command at a moment; return the bands whose tiles it has said to be stored."""
+    """Kill a command at a moment; return the bands of the tiles that it reported as stored."""
     delay = life.parts[moment.n_stored] * moment.fraction
     while True:
         scene.restore()
@@ -114,38 +114,38 @@ def kill(scene: Scene, forks: Forks, workers: int, life: Life, moment: Moment) -
             said = [err.readline() for _ in range(moment.n_stored)]
             threading.Event().wait(delay)
             running.kill()
-            # its workers hold the other end as well: this is when the last of them is gone
+            # its workers hold the pipe open too, so this ends with the last of them
             said += err
         assert running.status in (0, -signal.SIGKILL), said
         announced = [line.split()[1].rstrip(":") for line in said if "epochs made" in line and "tiles" not in line]
         if running.status and len(announced) == moment.n_stored:
             return announced
-        delay /= 2  # it was faster than when it was measured
+        delay /= 2  # it was faster than the measured command
 
 
 def litter_of(scene: Scene) -> list[str]:
-    """Return the files that are left of killed commands after a sweep days later."""
+    """Return files of killed commands that remain after a sweep days later."""
     for path in scene.masks.rglob("*"):
         make_older(path)
     goodpix.gc(scene.url, delete=True)
     partial = [name for name in scene.files() if not name.endswith(".parquet")]
-    # Python's own folder for the sockets of its workers is not ours to remove
+    # Python's folder for worker sockets is not ours to remove
     scratch = [path.name for path in (scene.folder / "scratch").iterdir() if not path.name.startswith("pymp-")]
     return partial + scratch
 
 
 @dataclass(frozen=True, slots=True)
 class Kills:
-    """Commands that were killed on one kind of database, with so many workers.
+    """Commands killed with one kind of database and number of workers.
 
     Parameters
     ----------
     whole : Contents
-        What an undisturbed ingest makes.
+        Contents after an undisturbed ingest.
     files : dict
-        Its mask files.
+        Mask files of the undisturbed ingest.
     killed : list of Killed
-        The commands.
+        Killed commands.
     """
 
     whole: Contents
@@ -153,10 +153,10 @@ class Kills:
     killed: list[Killed]
 
 
-# With one process, which makes no other use of a database, an ingest is killed at its steps elsewhere.
+# Ingests in one process use the database in the same way, and test_killed_steps.py kills those at each step.
 CASES = [("sqlite", 2), ("postgres", 2), *([("sqlite", 1), ("postgres", 1)] if KILLS > 10 else [])]
 
-# At which import a command is killed.
+# Imports during which a command is killed.
 IMPORTS = ("sqlalchemy", "goodpix.cli", "numpy", "fitsio")[: max(1, KILLS // 10)]
 
 
@@ -164,7 +164,7 @@ IMPORTS = ("sqlalchemy", "goodpix.cli", "numpy", "fitsio")[: max(1, KILLS // 10)
 def kills(
     request: pytest.FixtureRequest, survey_of: MakeSurvey, tmp_path_factory: pytest.TempPathFactory, forks: Forks
 ) -> list[Kills]:
-    """Commands that were killed at moments of their lives."""
+    """Commands killed at different moments."""
     rng = np.random.default_rng(7)
     every = moments(KILLS, rng)
     case_of = rng.permutation(np.arange(KILLS) % len(CASES))

@@ -1,4 +1,4 @@
-"""A process killed at any step of an ingest: the catalogue is the old one or the new one, never half of each."""
+"""Ingests killed at any step: the catalogue is the old one or the new one, never a mixture."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -14,13 +14,13 @@ from .scene import Scene
 
 pytestmark = pytest.mark.slow
 
-# Of some forty steps, every so many and the last; each way to begin has others.
+# An ingest has some forty steps; each case kills it at every _STRIDE-th, from a different first, and at the last.
 _STRIDE = max(1, 80 // KILLS)
 
 
 @dataclass(frozen=True, slots=True)
 class Kills:
-    """What there was before, what an undisturbed ingest makes of it, and what killed ones do."""
+    """Contents before the ingest and after an undisturbed one, and the outcomes of killed ones."""
 
     old: Contents
     new: Contents
@@ -49,7 +49,7 @@ BEGINNINGS: list[tuple[str, Callable[[Scene], None]]] = [
 def kills(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, survey_of: MakeSurvey, forks: Forks
 ) -> Iterator[Kills]:
-    """An ingest that was killed at one of its steps after the other."""
+    """An ingest killed at successive steps."""
     engine, prepare = BEGINNINGS[request.param]
     server = request.getfixturevalue("postgres_url") if engine == "postgres" else ""
     with (
@@ -66,7 +66,7 @@ def kills(
 
 
 def outcomes(scene: Scene, forks: Forks, first: int) -> Iterator[Outcome]:
-    """Kill an ingest at some of its steps, the last of them too."""
+    """Kill an ingest at every `_STRIDE`-th step and at the last."""
     step = first
     while (found := killed(scene, forks, step)) is not None:
         yield found
@@ -78,7 +78,7 @@ def outcomes(scene: Scene, forks: Forks, first: int) -> Iterator[Outcome]:
 
 
 def killed(scene: Scene, forks: Forks, step: int) -> Outcome | None:
-    """Kill an ingest at one of its steps; None where it outlives that."""
+    """Kill an ingest at a step; return None if it ends before that."""
     scene.restore()
     done = forks.run(*scene.command, environment=scene.environment, kill_at_step=step)
     if done.status == -signal.SIGKILL:

@@ -1,4 +1,4 @@
-"""A database that another process has locked: it is waited for, or it is said so, and nothing is lost."""
+"""Databases locked by another process: commands wait or report it, and nothing is lost."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from .scene import Scene
 
 pytestmark = pytest.mark.slow
 
-# Milliseconds for which a command waits that is to give up.
+# Milliseconds that an impatient command waits for a lock.
 IMPATIENT = 200
 
 CURE = "(another process holds it: stored data are kept, and the same command resumes when that has ended)"
@@ -23,7 +23,7 @@ CURE = "(another process holds it: stored data are kept, and the same command re
 
 @contextmanager
 def locked(scene: Scene) -> Iterator[None]:
-    """Have the database locked by this process."""
+    """Lock the database from this process."""
     if scene.server:
         plain = sa.make_url(scene.url).set(drivername="postgresql").render_as_string(hide_password=False)
         with psycopg.connect(plain) as connection:
@@ -37,9 +37,9 @@ def locked(scene: Scene) -> Iterator[None]:
 
 
 def until_waiting(scene: Scene, running: Command) -> None:
-    """Return when a command, which has a tile to store, waits for the lock."""
+    """Wait until a command with a tile to store waits for the lock."""
     if scene.server:
-        # a transaction would go on seeing who waited when it first asked
+        # within a transaction, pg_stat_activity would not change after the first query
         engine = sa.create_engine(scene.url, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT")
         waiting = sa.text("SELECT pid FROM pg_stat_activity WHERE datname = :name AND wait_event_type = 'Lock'")
         with engine.connect() as connection:
@@ -51,7 +51,7 @@ def until_waiting(scene: Scene, running: Command) -> None:
 
 
 def impatient(scene: Scene) -> list[str]:
-    """Return the ingest's arguments, for one that does not wait long for a server."""
+    """Return the arguments of an ingest that soon gives up waiting for a server's lock."""
     url = sa.make_url(scene.url)
     if scene.server:
         url = url.update_query_dict({"options": f"-c lock_timeout={IMPATIENT}"})
@@ -59,7 +59,7 @@ def impatient(scene: Scene) -> list[str]:
 
 
 def assert_goes_on(scene: Scene, forks: Forks, before: Contents) -> None:
-    """Check that nothing was lost, and that the same command does the rest."""
+    """Check that nothing was lost and that the same command completes the ingest."""
     assert scene.contents() == before
     assert scene.verify() == []
     done = forks.run(*scene.command, environment=scene.environment)

@@ -1,4 +1,4 @@
-"""Folders that one may read and not write: what there is can be read, and what cannot be done is said in one line."""
+"""Read-only folders: the catalogue can be read, and a command that must write fails with one line."""
 
 import os
 import tempfile
@@ -16,13 +16,13 @@ from .scene import Scene
 
 pytestmark = pytest.mark.slow
 
-# Root may write everything.
+# Root can write everywhere.
 USER = "nobody" if os.geteuid() == 0 else ""
 
 
 @pytest.fixture
 def scene(survey_of: MakeSurvey, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    """A catalogue of band i, of two bands, that anybody may read and write."""
+    """A catalogue of band i, one of two bands of the survey, that everyone can read and write."""
     with (
         tempfile.TemporaryDirectory(prefix="goodpix-") as name,
         Scene.of(survey_of("ir"), Path(name) / "scene") as made,
@@ -36,7 +36,7 @@ def scene(survey_of: MakeSurvey, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sc
 
 
 def permit(place: Path, *, write: bool) -> None:
-    """Let everybody write a folder or file, with all that is below, or nobody."""
+    """Make a file or folder, with its contents, writable by everyone or by no one."""
     for each in (place, *place.rglob("*")):
         each.chmod((0o777 if write else 0o555) if each.is_dir() else (0o666 if write else 0o444))
 
@@ -48,7 +48,7 @@ def run(scene: Scene, forks: Forks, *arguments: object) -> Done:
 
 
 def assert_goes_on(scene: Scene, forks: Forks, before: Contents) -> None:
-    """Check that nothing has changed, and that the same command does the rest when it may."""
+    """Check that nothing has changed and that the same command, once permitted, completes the ingest."""
     after = scene.contents()
     assert {**after, "failure": []} == {**before, "failure": []}
     permit(scene.folder, write=True)
@@ -115,7 +115,7 @@ READING = [
 
 @pytest.mark.parametrize("killed", [False, True])
 def test_catalogue_is_read_in_a_folder_that_may_not_be_written(scene: Scene, forks: Forks, killed: bool) -> None:
-    """As an ingest leaves it, and one that was killed, with the log beside the database."""
+    """After a complete ingest, and after a killed one, which leaves a write-ahead log beside the database."""
     before = scene.contents()
     if killed:
         step = 25

@@ -1,4 +1,4 @@
-"""A reader that holds a generation while it is replaced and swept away: it has the old one or the new, never both."""
+"""Readers while their masks are replaced and swept: they get the old generation or the new, never a mixture."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -21,14 +21,14 @@ Checksums = frozenset[tuple[str, str]]
 
 
 def sweep(scene: Scene) -> None:
-    """Remove the files that no row names, as if they had been there for days."""
+    """Remove unreferenced mask files as if they were days old."""
     for path in scene.masks.rglob("*.parquet"):
         make_older(path)
     goodpix.gc(scene.url, delete=True)
 
 
 def replace_all(scene: Scene) -> None:
-    """Replace the masks of both tiles, one epoch of each by another, and leave nothing of what was there."""
+    """Replace the masks of both tiles, with one epoch of each changed, and remove all old files."""
     before = set(scene.files())
     for band in "ir":
         scene.flip_bit(0, band)
@@ -38,7 +38,7 @@ def replace_all(scene: Scene) -> None:
 
 
 def tiles(masks: Sequence[Mask]) -> set[Checksums]:
-    """Return the masks of each tile, after checking that pixels and counts of each are of the same generation."""
+    """Return the masks of each tile after checking that the pixels and counts of each mask agree."""
     found: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
     for mask in masks:
         assert mask.row is not None
@@ -68,7 +68,7 @@ def test_masks_go_on_wherever_they_are_replaced(embedded: Scene) -> None:
 
 
 def first_mask(catalogue: goodpix.Catalogue) -> str:
-    """Return the checksum of the epoch that is another in each generation."""
+    """Return the checksum of the epoch that changes in each generation."""
     key = catalogue.sql("SELECT expnum, ccdnum FROM epoch WHERE band = 'r' ORDER BY mask_row_group").iloc[0]
     return catalogue.mask(SPEC.tilename, "r", key.expnum, key.ccdnum).encoded.checksum
 
@@ -88,7 +88,7 @@ QUESTIONS: dict[str, Callable[[goodpix.Catalogue], object]] = {
 
 
 def with_a_replacement(scene: Scene, ask: Callable[[goodpix.Catalogue], object], after: int) -> tuple[object, bool]:
-    """Ask, with everything replaced once so many answers of the database have come; tell whether there were so many."""
+    """Ask, replacing all masks after `after` answers of the database; return the answer and whether that happened."""
     n_answers = count(1)
 
     def answered(*_: object) -> None:
@@ -103,7 +103,7 @@ def with_a_replacement(scene: Scene, ask: Callable[[goodpix.Catalogue], object],
 
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_question_is_answered_by_the_old_masks_or_the_new(embedded: Scene, name: str) -> None:
-    """Between a row and the file that it names, too."""
+    """Even if the masks are replaced between reading a row and opening its file."""
     ask = QUESTIONS[name]
     embedded.ingest()
     answers = []

@@ -1,4 +1,4 @@
-"""Kernels do what their plain numpy twins do."""
+"""Agreement of the flagging kernels with plain numpy twins."""
 
 import pickle
 import tempfile
@@ -29,7 +29,7 @@ from .strategies import plane, shapes, tangent_plane, tangent_planes
 Pixels = npt.NDArray[Any]
 seeds = st.integers(0, 2**32 - 1)
 
-# weight, bmask, seg: between them every width that a kernel is compiled for
+# dtypes of weight, bmask and seg; together they cover every width that kernels are compiled for
 DTYPES = [("f4", "i2", "i4"), ("f4", "i4", "i4"), ("f8", "u2", "u1"), ("i4", "u1", "i2"), ("f4", "i8", "i8")]
 
 
@@ -39,7 +39,7 @@ def three_planes(dtypes: tuple[str, str, str], shape: tuple[int, int], seed: int
 
 
 def plane_flags(weight: Pixels, bmask: Pixels, seg: Pixels, *, criteria: tuple[int, int, int], shift: int) -> Pixels:
-    """Return the flags of an image by its own planes, in plain numpy."""
+    """Return the flags from an image's own planes, in plain numpy."""
     unsigned = bmask.astype(bmask.dtype.str.replace("i", "u")).astype(object)
     folded = np.array([(v & 0x7FFFFF) | (0x800000 if v >> 23 else 0) for v in unsigned.ravel()], np.int64)
     in_object, bad_weight, masked = criteria
@@ -72,7 +72,7 @@ def flag_epoch_twin(weight: Pixels, bmask: Pixels, seg: Pixels, mapping: PixelMa
 
 
 def flagged(planes: tuple[Pixels, Pixels, Pixels], mapping: PixelMap, coadd: CoaddFlags, height: int) -> Flagged:
-    """Return what the kernels make of an image that comes in blocks of so many rows."""
+    """Flag an image with the kernels, in blocks of `height` rows."""
     shape = planes[0].shape
     blocks = [PlaneRows.of(*(each[y : y + height] for each in planes)) for y in range(0, shape[0], height)]
     found = flag_epoch(blocks, (shape[0], shape[1]), mapping, coadd)
@@ -80,7 +80,7 @@ def flagged(planes: tuple[Pixels, Pixels, Pixels], mapping: PixelMap, coadd: Coa
 
 
 def some_coadd(shape: tuple[int, int], seed: int, dtype: str, n_codes: int = 7) -> CoaddFlags:
-    """Return a coadd of seven sorts of pixels; the codes are spread over so many."""
+    """Return a coadd with seven different pixel flags, whose codes are spread over `n_codes`."""
     rng = np.random.default_rng(seed)
     sorts = np.array([8, 0, 0, 16, 32, 64 | 1 << 32, 112 | 1 << 55], np.int64)
     inside = np.array([False, True, False, True, True, False, True])
@@ -123,7 +123,7 @@ def test_epoch_is_flagged_as_by_its_twin(
 @given(st.data(), seeds)
 @settings(max_examples=5)
 def test_wide_epoch_is_flagged_as_by_its_twin(data: st.DataObject, seed: int) -> None:
-    """Several strips of columns."""
+    """The image is wide enough for several strips of columns."""
     shape = (3, 1300)
     planes = three_planes(DTYPES[0], shape, seed)
     mapping = pixel_map(
@@ -160,7 +160,7 @@ def test_epoch_is_flagged_the_slow_way_as_by_its_twin(
 
 
 def folded(weight: Pixels, bmask: Pixels, seg: Pixels) -> Pixels:
-    """Return the words of a row of pixels."""
+    """Return the folded words of a row of pixels."""
     row = (each.reshape(1, -1) for each in (weight, bmask, seg))
     out: npt.NDArray[np.uint32] = np.empty(weight.size, np.uint32)
     fold_row(PlaneRows.of(*row), 0, 0, out)
@@ -186,7 +186,7 @@ def test_bits_fold_as_by_their_twin(dtype: str, seed: int) -> None:
 
 
 def coded(planes: tuple[Pixels, Pixels, Pixels], wcs: Any, unique: UniqueRegion | None, **how: Any) -> CodedCoadd:
-    """Write a coadd's planes to disk and code them."""
+    """Write a coadd's planes to disk and encode them."""
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "coadd.fits")
         with fitsio.FITS(path, "rw") as file:
@@ -243,18 +243,18 @@ def test_coadd_without_unique_region_has_no_pixel_in_it(wcs: Any, seed: int) -> 
 
 
 def many_sorts(n_sorts: int, shape: tuple[int, int]) -> tuple[Pixels, Pixels, Pixels]:
-    """Return planes whose last pixels differ each from the others."""
+    """Return planes whose last `n_sorts` pixels all differ."""
     bmask = np.zeros(shape, np.int32)
     bmask.ravel()[-n_sorts:] = np.arange(n_sorts)
     return np.ones(shape, np.float32), bmask, np.zeros(shape, np.int32)
 
 
-# 16 sorts have codes in every coadd, two of them here, and the border has one.
+# Every coadd has codes for 16 common values, two of which occur here, and one for the border.
 @pytest.mark.parametrize("n_sorts", [200, 241, 242, 3000])
 @settings(max_examples=1)
 @given(tangent_planes((300, 40), distorted=False))
 def test_coadd_may_have_many_sorts_of_pixels(n_sorts: int, wcs: Any) -> None:
-    """The first rows have few sorts: that there are too many for one byte shows on the way."""
+    """The first rows have few different values, so the need for two bytes appears only later."""
     planes = many_sorts(n_sorts, (300, 40))
     found = coded(planes, wcs, None)
     assert found.flags.codes.array.dtype == (np.uint8 if n_sorts <= 241 else np.uint16)
@@ -264,7 +264,7 @@ def test_coadd_may_have_many_sorts_of_pixels(n_sorts: int, wcs: Any) -> None:
 @settings(max_examples=3)
 @given(tangent_planes((2200, 12), distorted=False), st.integers(0, 2**32 - 1))
 def test_parts_of_a_coadd_with_sorts_of_their_own_agree_on_codes(wcs: Any, seed: int) -> None:
-    """Three parts; each meets its values in an order of its own."""
+    """There are three parts, and each encounters the values in a different order."""
     rng = np.random.default_rng(seed)
     bmask = rng.choice([0, 0, 0, 1, *(1 << rng.permutation(20))], (2200, 12)).astype(np.int32)
     planes = (np.ones(bmask.shape, np.float32), bmask, np.zeros(bmask.shape, np.int32))
@@ -274,7 +274,7 @@ def test_parts_of_a_coadd_with_sorts_of_their_own_agree_on_codes(wcs: Any, seed:
 @settings(max_examples=1)
 @given(tangent_planes((2200, 12), distorted=False))
 def test_parts_of_a_coadd_that_together_have_many_sorts_agree_on_codes(wcs: Any) -> None:
-    """No part has too many for one byte, all of them together do."""
+    """One byte is enough for each part, but not for all of them together."""
     bmask = np.repeat(np.arange(2200 * 12 // 120), 120).reshape(2200, 12).astype(np.int32)
     planes = (np.ones(bmask.shape, np.float32), bmask, np.zeros(bmask.shape, np.int32))
     found = coded(planes, wcs, None)
@@ -293,7 +293,7 @@ def test_flags_in_a_file_are_those_in_memory(tmp_path: Path) -> None:
         assert np.array_equal(each.flags, plain.flags)
 
 
-# A search for a word takes as long as its part has sorts: three parts take a third.
+# Searching for a word is linear in the number of different values in its part: three parts take a third of the time.
 @pytest.mark.parametrize(("n_sorts", "refused"), [(65519, False), (65600, True)])
 @settings(max_examples=1)
 @given(tangent_planes((2200, 30), distorted=False))

@@ -1,4 +1,4 @@
-"""The kernels of maps do what their plain numpy twins do."""
+"""Agreement of the map kernels with plain numpy twins."""
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ def some_pixels(shape: tuple[int, int], seed: int) -> Bools:
 
 
 def near_a_boundary(positions: Floats) -> Bools:
-    """Return where rounding may go either way."""
+    """Return positions so close to a pixel boundary that rounding may go either way."""
     distances: Floats = np.abs(positions - np.floor(positions) - 0.5)
     near: Bools = (distances[0] < 1e-6) | (distances[1] < 1e-6)
     return near

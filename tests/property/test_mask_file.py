@@ -1,4 +1,4 @@
-"""Laws of the mask file."""
+"""Laws of mask files."""
 
 import tempfile
 from typing import Any

@@ -1,4 +1,4 @@
-"""Laws of masks combined with one another, and cut again by another definition of good."""
+"""Laws of combined masks and of selections applied to masks."""
 
 import operator
 from collections.abc import Callable
@@ -31,7 +31,7 @@ def within(radius: float) -> npt.NDArray[np.bool_]:
 
 
 def criteria_twin(flags: FlagsImage, selection: Selection) -> npt.NDArray[np.uint8]:
-    """Judge by a selection the plain way: pixel by pixel, with scipy's dilation."""
+    """Apply a selection pixel by pixel, with scipy's dilation."""
     left = dict(zip(BMASK, (list(range(24)) for _ in BMASK), strict=True))
     for plane, names in selection.ignore_bits.items():
         left[plane] = [bit for bit in left[plane] if bit not in [NAMES[str(name)] for name in names]]

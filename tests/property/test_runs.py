@@ -1,4 +1,4 @@
-"""Laws of the run-length code, of counts and of selections."""
+"""Laws of run-length encoding, counts and selections."""
 
 from dataclasses import asdict
 
@@ -68,7 +68,7 @@ def test_checksum_is_that_of_the_pixels(data: st.DataObject, image: FlagsImage) 
 
 
 def counts_of_pixels(flags: FlagsImage, amps: Amplifiers) -> dict[str, int]:
-    """Count pixels, the plain way."""
+    """Count pixels in plain numpy."""
 
     def within(box: Region, good: npt.NDArray[np.bool_]) -> int:
         return int(good[box.y0 : box.y1, box.x0 : box.x1].sum())
@@ -109,7 +109,7 @@ def test_bit_counts_of_runs_are_those_of_pixels(image: FlagsImage) -> None:
 
 
 def good_pixels(flags: FlagsImage, selection: Selection) -> npt.NDArray[np.bool_]:
-    """Apply a selection criterion by criterion, the plain way."""
+    """Apply a selection one criterion at a time, in plain numpy."""
     bad = np.zeros(flags.shape, np.bool_)
     for criterion in Criterion:
         if criterion in selection.ignore:
