@@ -21,7 +21,7 @@ from .maps.ccdmask import ccd_mask
 from .masks.mask import Mask
 from .masks.parallel import Mapped, map_masks
 from .masks.reader import find_masks
-from .masks.recount import COUNT_COLUMNS, Recount, recounted
+from .masks.selectioncounts import COUNT_COLUMNS, Recount, recounted
 from .masks.tables import mask_frame, mask_table, run_frames, write_masks
 from .position.at import epochs_at
 from .source import open_source

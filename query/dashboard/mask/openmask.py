@@ -17,7 +17,7 @@ from ....schema.masks.boundselection import BoundSelection
 from ....schema.rows import MaskKey
 from ....schema.tables import epoch, tile_summary
 from ...masks.mask import Mask
-from ...masks.recount import counts_of
+from ...masks.selectioncounts import counts_of
 from ...plots.image import grey_levels, image_behind
 from ...position.reasons import Reasons
 from ..address import Pixel, View
