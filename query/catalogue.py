@@ -1,4 +1,4 @@
-"""The catalogue, opened for reading."""
+"""The catalogue, open for reading."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -37,19 +37,19 @@ __all__ = ["Catalogue"]
 
 
 class Catalogue(Listings, CatalogueMaps, SkyStudies):
-    """A catalogue of good background pixels, opened read-only; a context manager.
+    """A catalogue of good background pixels, open read-only; a context manager.
 
     Parameters
     ----------
     url : str or path
-        Database URL, or a SQLite file.
+        Database URL, or the path of an SQLite file.
 
     Raises
     ------
     CatalogueError
         If there is no catalogue at the URL.
     CatalogueVersionError
-        If it is of another version than this software reads.
+        If this software does not read the catalogue's version.
 
     Examples
     --------
@@ -73,7 +73,7 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         self.close()
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close all connections."""
         self._stack.close()
 
     def epochs(
@@ -84,30 +84,34 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         workers: int = 1,
         **filters: Any,
     ) -> "pd.DataFrame":
-        """Return one row per epoch: the columns of the view ``epoch_quality``.
+        """Return one row per epoch: the view ``epoch_quality``.
 
         Parameters
         ----------
         selection : Selection, optional
-            A definition of good other than the stored one. Every mask is read, and counts and fractions are
-            those of this definition, which the column ``selection`` names.
+            A definition of good other than the default. Counts and fractions are then computed from the masks,
+            and the column ``selection`` describes it.
         executor : concurrent.futures.Executor, optional
-            What reads the masks, see `map`.
+            Executor that reads the masks; see `map`.
         workers : int
-            Processes that read them, where no executor is given.
+            Number of processes that read the masks if no executor is given.
         **filters
-            See `goodpix.query.filters.Filters`. Bounds on counts hold for the selection's; `where` is about
-            what is stored.
+            See `goodpix.query.filters.Filters`. `min` and `max` apply to the selection's counts, `where` to
+            stored values.
 
         Returns
         -------
         DataFrame
-            Empty, with its columns, where nothing matches.
+            All columns of the view; no rows if nothing matches.
 
         Raises
         ------
         UnknownNameError
             If a filter or column does not exist.
+
+        Examples
+        --------
+        >>> cat.epochs(band="i", selection=Selection(border=48), workers=4)  # doctest: +SKIP
         """
         if selection is None:
             return view_frame(self.database, "epoch_quality", filters)
@@ -118,13 +122,13 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         return later.of_frame(recounted(stored, found, bound))
 
     def with_background(self, folder: str | os.PathLike[str], **filters: Any) -> "pd.DataFrame":
-        """Return epochs, see `epochs`, beside what a folder of sky statistics has of each; see `extend_background`.
+        """Return `epochs` joined with the sky statistics in a folder; see `extend_background`.
 
         Returns
         -------
         DataFrame
-            One row per epoch, or per part of it, whose pixels are ``n_pixels_part``; ``n_pixels`` are the epoch's.
-            Nulls where the folder has nothing of the epoch's mask as it is now.
+            One row per epoch, or per part of its image, which has ``n_pixels_part`` pixels (``n_pixels`` counts those
+            of the epoch). Statistics are null if the folder has none for the epoch's present mask.
 
         Examples
         --------
@@ -133,7 +137,7 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         return joined(self.epochs(**filters), Path(folder))
 
     def mask(self, tilename: str, band: str, expnum: int | None = None, ccdnum: int | None = None) -> Mask:
-        """Return one mask: of an epoch, or the coadd's own where no exposure is given.
+        """Return the mask of an epoch, or the coadd's own mask if `expnum` and `ccdnum` are omitted.
 
         Raises
         ------
@@ -148,21 +152,25 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         >>> own = cat.mask("DES0124-3332", "i")  # doctest: +SKIP
         """
         if (expnum is None) != (ccdnum is None):
-            raise UsageError("give expnum and ccdnum both, or neither for the coadd's own mask")
+            raise UsageError("give both expnum and ccdnum, or neither for the coadd's own mask")
         key = MaskKey(tilename, band, "coadd" if expnum is None else "epoch", expnum, ccdnum)
         return self._source.mask(key)
 
     def masks(self, *, kind: str = "epoch", **filters: Any) -> Iterator[Mask]:
-        """Yield masks one at a time, file by file, in file order.
+        """Yield masks one at a time, file by file and in file order.
 
-        A tile that an ingest replaces meanwhile is the old one or the new one.
+        If an ingest replaces a tile in the meantime, its masks are all old or all new.
 
         Parameters
         ----------
         kind : str
             ``"epoch"``, or ``"coadd"`` for the coadds' own masks.
         **filters
-            See `epochs`; of `tiles` where `kind` is ``"coadd"``.
+            See `epochs`, or `tiles` if `kind` is ``"coadd"``.
+
+        Examples
+        --------
+        >>> sum(mask.count() for mask in cat.masks(band="i"))  # doctest: +SKIP
         """
         return self._source.masks(filters, kind=kind)
 
@@ -175,28 +183,28 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         kind: str = "epoch",
         **filters: Any,
     ) -> Iterator[Mapped]:
-        """Yield what a function returns for each mask, as it comes.
+        """Apply a function to each mask and yield the results as they complete.
 
         Parameters
         ----------
         func : callable
-            Takes a `Mask`. With an executor or workers it has to be one that can be pickled: a function of a
-            module, not a lambda; and so has its result.
+            Function of a `Mask`. With an executor or several workers, it and its return value must be picklable:
+            a function of a module, not a lambda.
         executor : concurrent.futures.Executor, optional
-            What does the work, such as a Dask client's ``get_executor(pure=False)``.
+            Executor to run it on, such as a Dask client's ``get_executor(pure=False)``.
         workers : int
-            Processes of this machine that do it, where no executor is given; 1 is the calling process.
+            Number of processes on this machine if no executor is given; 1 means the calling process.
         kind : str
             See `masks`.
         **filters
-            See `epochs`.
+            See `masks`.
 
         Yields
         ------
         Mapped
-            ``key``, ``value`` and ``error`` of each mask, in any order where others do the work: one that cannot be
-            read or for which the function fails has an error, and ends nothing. One that an ingest replaces
-            meanwhile is the old one or the new.
+            ``key``, ``value`` and ``error`` of each mask, in any order if run in parallel. A mask that cannot be read
+            or for which the function fails has an error and does not stop the others. If an ingest replaces a mask
+            in the meantime, the function gets the old one or the new one.
 
         Raises
         ------
@@ -205,14 +213,14 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
 
         Examples
         --------
-        >>> for each in cat.map(Mask.count, workers=4, band="i"):  # doctest: +SKIP
-        ...     print(each.key, each.value)
+        >>> for result in cat.map(Mask.count, workers=4, band="i"):  # doctest: +SKIP
+        ...     print(result.key, result.value)
         """
         places = find_masks(self.database, kind, filters)
         return map_masks(func, places, self.database, executor=executor, workers=workers)
 
     def to_pandas(self, *, kind: str = "epoch", **filters: Any) -> "pd.DataFrame":
-        """Return one row per mask, with its runs as arrays; see `masks`, which yields them one at a time.
+        """Return one row per mask, with its runs as arrays; `masks` needs less memory.
 
         Returns
         -------
@@ -223,11 +231,11 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         return mask_frame(self.masks(kind=kind, **filters))
 
     def to_arrow(self, *, kind: str = "epoch", **filters: Any) -> "pa.Table":
-        """Return the same as an Arrow table, lengths and flags as lists."""
+        """Return masks like `to_pandas`, as an Arrow table with lengths and flags as lists."""
         return mask_table(self.masks(kind=kind, **filters))
 
     def to_parquet(self, path: str | os.PathLike[str], *, kind: str = "epoch", **filters: Any) -> int:
-        """Write the same to a Parquet file, one mask at a time; return how many.
+        """Write the table of `to_arrow` to a Parquet file, one mask at a time; return the number of masks.
 
         Raises
         ------
@@ -248,15 +256,15 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         return run_frames(self.masks(kind=kind, **filters))
 
     def ccd_mask(self, band: str, expnum: int, ccdnum: int) -> Mask:
-        """Return the mask of one CCD image over all tiles that hold it.
+        """Return the mask of a whole CCD image, combined from all tiles that contain it.
 
-        A pixel takes the flags of the tile in whose unique region it falls, else of any tile that covers
-        it; it is `OFF_COADD` only where none does.
+        Each pixel takes its flags from the tile whose unique region contains it, or else from any tile that
+        covers it. Pixels that no tile covers are `OFF_COADD`.
 
         Raises
         ------
         MaskNotFoundError
-            If no tile of the catalogue holds it.
+            If no tile of the catalogue contains the image.
 
         Examples
         --------
@@ -276,62 +284,61 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         selection: Selection | None = None,
         **filters: Any,
     ) -> "pd.DataFrame":
-        """Return every epoch that saw a place on the sky.
+        """Return every epoch that observed a position or region on the sky.
 
         Parameters
         ----------
         ra, dec : float or array of float, any shape
-            One position, or many; degrees, right ascension of any turn. May be left out with `polygon`, whose
-            middle it is then.
+            One or more positions in degrees; right ascensions are taken modulo 360. Optional with `polygon`, and
+            then its centre by default.
         radius : float, optional
-            Degrees. Find all epochs that have a part in the disc about each position.
+            Radius in degrees; find epochs that overlap the disc around each position.
         polygon : array of float, shape (m, 2), optional
-            Right ascension and declination of its vertices in order, degrees; its edges are great circles. Find
-            all epochs that have a part in it.
+            Right ascension and declination of consecutive vertices in degrees, joined by great circles; find
+            epochs that overlap the polygon.
         reasons : bool
-            Whether to read the masks, for whether the pixel is good and why not. Without, SQL and the stored WCS
-            answer alone.
+            Whether to read the masks, to report whether the pixel is good and why not. Otherwise only the database
+            is read.
         unique : bool
-            Whether to give each CCD image once per position: of the tile in whose unique region the position
-            lies, else of one whose coadd has it, else of the first.
+            Whether to return each CCD image only once per position: from the tile whose unique region contains the
+            position, or else from one whose coadd covers it, or else from the first.
         selection : Selection, optional
             A definition of good other than the default.
         **filters
-            See `goodpix.query.filters.Filters`; of the columns of an epoch.
+            See `goodpix.query.filters.Filters`; columns are those of epochs.
 
         Returns
         -------
         DataFrame
-            One row per position and epoch, in the order of position, tilename, band, expnum, ccdnum:
+            One row per position and epoch, sorted by position, tilename, band, expnum and ccdnum:
 
-            - ``position``: number of the position, where an array is given;
+            - ``position``: index of the position, if `ra` and `dec` are arrays;
             - ``ra``, ``dec``: the position as given;
             - ``tilename``, ``band``, ``expnum``, ``ccdnum``, ``nite``, ``mjd_obs``: the epoch;
-            - ``x``, ``y``: where the position lies on the CCD image, zero-based pixels; with `radius` and
-              `polygon` it may be outside;
-            - ``coadd_x``, ``coadd_y``, ``on_coadd``: where it lies on the tile's coadd, and whether that has
+            - ``x``, ``y``: the position on the CCD image in zero-based pixels, possibly outside it with `radius`
+              or `polygon`;
+            - ``coadd_x``, ``coadd_y``, ``on_coadd``: the position on the tile's coadd, and whether the coadd has
               a pixel there;
-            - ``on_image``: with `radius` and `polygon`, whether the CCD image has a pixel there;
-            - ``good``, ``flags``, ``criteria``, ``se_bits``, ``coadd_bits``, with `reasons`: whether that pixel,
-              the nearest, is good, its flags as stored, and the names of the criteria that fail by `selection`
-              and of the mask bits that are set. Null where ``on_image`` is false.
+            - ``on_image``: whether the CCD image has a pixel there, with `radius` or `polygon`;
+            - ``good``, ``flags``, ``criteria``, ``se_bits``, ``coadd_bits``: with `reasons`, whether the nearest
+              pixel is good, its stored flags, and the names of the criteria that it fails under `selection` and of
+              its mask bits; null where ``on_image`` is false.
 
-            A position is seen by an epoch when the nearest pixel, ``floor(v + 0.5)``, is one of its image.
+            An epoch observes a position if the nearest pixel, ``floor(v + 0.5)``, is inside its image.
 
         Raises
         ------
         UnknownNameError
             If a filter, a column or a bit does not exist.
         UsageError
-            If a position, the radius or the polygon is not on the sky, or they do not go together.
+            If a position, the radius or the polygon is not on the sky, or the arguments contradict each other.
         MaskFileError
             If a mask file is missing or damaged.
 
         Notes
         -----
-        Positions are those of the stored WCS to 1e-6 pixel. With `radius` and `polygon` the edges of an image
-        are made of great circles from one 16th of an edge to the next, a hundredth of a pixel from DECam's
-        at most.
+        Positions agree with the stored WCS to 1e-6 pixel. For `radius` and `polygon`, each edge of an image is
+        approximated by 16 great-circle arcs, accurate to 0.01 pixel for DECam.
 
         Examples
         --------
@@ -359,23 +366,24 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         origins: Sequence[str] = (),
         basic_auth: str | None = None,
     ) -> "DashboardServer":
-        """Serve pages about the catalogue to a browser, from a thread; needs the extra ``dashboard``.
+        """Serve the dashboard from a thread of this process; needs the extra ``dashboard``.
 
         Parameters
         ----------
         port : int
-            Where; 0 for any that is free.
+            Port to listen on; 0 for any free port.
         address : str
-            Of which of this machine's addresses.
+            Address of this machine to listen on.
         origins : sequence of str
-            Further names by which browsers know the server; see `goodpix.query.dashboard.server.DashboardServer`.
+            Further host names by which browsers reach the server; see
+            `goodpix.query.dashboard.server.DashboardServer`.
         basic_auth : str, optional
-            A password, or a JSON file of passwords by user, that browsers are asked for.
+            Password that browsers must give, or a JSON file of passwords by user.
 
         Returns
         -------
         DashboardServer
-            It runs: ``url`` says where, and ``stop()`` ends it.
+            The running server; open its ``url``, and end it with ``stop()``.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""The numbers of a catalogue, as data frames."""
+"""Tables and views of a catalogue as data frames."""
 
 import re
 from collections.abc import Mapping
@@ -23,12 +23,12 @@ __all__ = ["Listings", "view_frame"]
 
 
 class Listings:
-    """What the views and tables of a catalogue hold.
+    """Views and tables of a catalogue, as data frames.
 
     Parameters
     ----------
     database : Database
-        Open for reading; whoever opened it closes it.
+        Database open for reading, closed by whoever opened it.
     """
 
     def __init__(self, database: Database) -> None:
@@ -36,16 +36,21 @@ class Listings:
 
     @property
     def database(self) -> Database:
-        """The open database, and what the catalogue is."""
+        """The open database, with the catalogue's identity."""
         return self._database
 
     @property
     def shown_url(self) -> str:
-        """The database's URL, without a password."""
+        """URL of the database, without a password."""
         return shown(self._database.url)
 
     def info(self) -> dict[str, object]:
-        """Return what the catalogue is, and how many rows it has, by name."""
+        """Return the catalogue's identity and numbers of rows, by name.
+
+        Examples
+        --------
+        >>> cat.info()["epochs"]  # doctest: +SKIP
+        """
         identity = self._database.identity
         counted = {"coadds": tables.coadd, "epochs": tables.epoch, "failures": tables.failure}
         with self._database.engine.connect() as connection:
@@ -74,7 +79,7 @@ class Listings:
         Returns
         -------
         DataFrame
-            Empty, with its columns, where nothing matches.
+            All columns of the view; no rows if nothing matches.
 
         Raises
         ------
@@ -88,7 +93,7 @@ class Listings:
         return view_frame(self._database, "tile_quality", filters)
 
     def ccds(self, **filters: Any) -> "pd.DataFrame":
-        """Return one row per CCD image, each once: the view ``ccd_quality``; see `tiles`."""
+        """Return one row per CCD image, even if several tiles share it: the view ``ccd_quality``; see `tiles`."""
         return view_frame(self._database, "ccd_quality", filters)
 
     def exposures(self, **filters: Any) -> "pd.DataFrame":
@@ -96,30 +101,30 @@ class Listings:
         return view_frame(self._database, "exposure_quality", filters)
 
     def bits(self, **filters: Any) -> "pd.DataFrame":
-        """Return one row per mask bit of each plane of each epoch: ``bit_quality``; see `tiles`."""
+        """Return one row per epoch, plane and mask bit: the view ``bit_quality``; see `tiles`."""
         return view_frame(self._database, "bit_quality", filters)
 
     def failures(self, **filters: Any) -> "pd.DataFrame":
-        """Return one row per input that failed: the table ``failure``; see `tiles`."""
+        """Return one row per failed input: the table ``failure``; see `tiles`."""
         wanted = Filters.of(**filters)
         failure = tables.failure
         query = sa.select(failure).where(*wanted.conditions(failure)).order_by(failure.c.failure_key)
         return read_frame(self._database.engine, query)
 
     def sql(self, query: str, parameters: Mapping[str, Any] | None = None) -> "pd.DataFrame":
-        """Return the answer of one SQL query, which can read everything and change nothing.
+        """Run a read-only SQL query and return its result.
 
         Parameters
         ----------
         query : str
-            One SELECT; values as ``:name``.
+            A single SELECT, with parameters written ``:name``.
         parameters : mapping, optional
-            Values by name.
+            Values of the parameters by name.
 
         Raises
         ------
         UsageError
-            If the query is not one, is wrong, or would change something.
+            If the text is not a single query, is invalid, or would change the database.
 
         Examples
         --------
@@ -131,7 +136,7 @@ class Listings:
 
 
 def view_frame(database: Database, name: str, filters: Mapping[str, Any]) -> "pd.DataFrame":
-    """Return the rows of a view that filters leave, in the order of its key."""
+    """Return the rows of a view that match filters, sorted by its key."""
     view = VIEWS[name].table
     key = [c for c in view.c if c.name in ("tilename", "band", "expnum", "ccdnum", "plane", "bit")]
     query = sa.select(view).where(*Filters.of(**filters).conditions(view)).order_by(*key)
@@ -142,25 +147,25 @@ _QUERY = re.compile(r"(\s|--[^\n]*\n|/\*.*?\*/)*(select|with|values)\b", re.IGNO
 
 
 def _run_query(connection: sa.Connection, query: str, parameters: Mapping[str, Any]) -> "pd.DataFrame":
-    """Return the answer of one query as a data frame; see `Listings.sql`.
+    """Return the result of a query as a data frame; see `Listings.sql`.
 
-    The connection is read-only: SQLite's authorizer, or Postgres' read-only transaction, denies what this does not.
+    The connection is read-only: SQLite's authorizer or Postgres' read-only transaction denies writes not refused here.
     """
     import pandas as pd  # slow to import
 
     if not _QUERY.match(query):
         first = next(iter(query.split()), "nothing")
-        raise UsageError(f"the query starts with {first[:40]!r}: expected one SELECT, to read with")
+        raise UsageError(f"the query starts with {first[:40]!r}: expected a single SELECT")
     refused = side_effects(connection, query)
     if refused:
-        raise UsageError(f"the query may not call {', '.join(refused)}: expected functions that only compute")
+        raise UsageError(f"the query may not call {', '.join(refused)}: expected functions without side effects")
     text = query.strip().rstrip(";")
     if not parameters:
-        # a colon, within quotes say, asks for none
+        # without parameters, a colon (in quotes, say) is not a placeholder
         text = re.sub(r"(?<![:\w\\]):(?=\w)", r"\:", text)
     if connection.dialect.name == "postgresql":
-        # a query without parameters would go out as it stands, with COMMIT and all if it has several
-        # statements; one with a parameter goes through the extended protocol, which takes one alone
+        # a query without parameters could contain several statements, even COMMIT; with a parameter it
+        # is sent by the extended protocol, which accepts only one
         text = f"SELECT * FROM ({text}\n) AS answer WHERE :goodpix_one = 1"
         parameters = {**parameters, "goodpix_one": 1}
     try:
@@ -168,6 +173,6 @@ def _run_query(connection: sa.Connection, query: str, parameters: Mapping[str, A
         result = connection.execute(sa.text(text), plain)
         return pd.DataFrame(result.all(), columns=list(result.keys()))
     except (sa.exc.StatementError, CatalogueError, OverflowError) as error:
-        # SQLAlchemy's own text adds the statement and a link
+        # SQLAlchemy's message would add the statement and a link
         reason = error.__cause__ or error
         raise UsageError(f"the query cannot be run: {' '.join(str(reason.args[0]).split())}") from error

@@ -1,7 +1,7 @@
-"""The colours of every picture of a catalogue, on paper and on screen.
+"""Colours of all plots and dashboard pages.
 
-They can be told apart with any kind of colour blindness: the single ones are those of Okabe & Ito (2008), some of
-them darker; the lightness of `SEQUENTIAL` rises from end to end, and that of `DIVERGING` falls from its middle.
+They can be distinguished with any kind of colour blindness: individual colours are those of Okabe & Ito (2008), some
+darkened; the lightness of `SEQUENTIAL` rises from end to end, and that of `DIVERGING` falls from its middle.
 """
 
 from collections.abc import Iterable, Mapping
@@ -35,27 +35,27 @@ CRITERION_COLOURS: Mapping[Criterion, str] = MappingProxyType(
         Criterion.COADD_BMASK: "#cc79a7",
     }
 )
-"""What each criterion is shown in: hexadecimal RGB, as everything here."""
+"""Colour of each criterion, in hexadecimal RGB like all colours here."""
 
 OVER_IMAGE_COLOURS: Mapping[Criterion, str] = MappingProxyType(
     {**CRITERION_COLOURS, Criterion.SE_WEIGHT: "#ffff00", Criterion.OFF_COADD: "#8000e0"}
 )
-"""What each criterion is shown in over an image, where black and grey would be taken for sky."""
+"""Colour of each criterion over an image, where black and grey would be mistaken for sky."""
 
 GOOD_COLOUR = "#ffffff"
-"""Good pixels."""
+"""Colour of good pixels."""
 
 OWN_CUT_COLOUR = "#009e73"
-"""Pixels that a border or a cut of one's own leaves out."""
+"""Colour of pixels excluded by a border or a user's own cut."""
 
 NO_DATA_COLOUR = "#d9d9d9"
-"""Where there is nothing, which is not zero; with `TEXT_COLOUR` lines across where a picture can."""
+"""Colour of missing data, as opposed to zero; hatched with `TEXT_COLOUR` where possible."""
 
 OUTLIER_COLOUR = "#d55e00"
-"""The edge of what is far from the others."""
+"""Edge colour of outliers."""
 
 TEXT_COLOUR = "#333333"
-"""Text, axes and the lines of empty places."""
+"""Colour of text, axes and the hatching of missing data."""
 
 BAND_COLOURS: Mapping[str, str] = MappingProxyType(
     {
@@ -67,7 +67,7 @@ BAND_COLOURS: Mapping[str, str] = MappingProxyType(
         "Y": "#000000",
     }
 )
-"""What each band is shown in; see `band_colour` for others."""
+"""Colour of each DECam band; see `band_colour` for other bands."""
 
 _OTHER_BANDS = ("#8c6d00", "#5b6a7a", "#3d8fa6")
 
@@ -83,7 +83,7 @@ SEQUENTIAL = (
     "#b5de2b",
     "#fde725",
 )
-"""From low to high: matplotlib's viridis, in ten steps to interpolate between."""
+"""Colours from low to high: matplotlib's viridis in ten steps, to be interpolated."""
 
 DIVERGING = (
     "#003c66",
@@ -96,15 +96,15 @@ DIVERGING = (
     "#c85a00",
     "#6e3000",
 )
-"""From far below to far above the middle, in nine steps to interpolate between."""
+"""Colours from far below to far above the middle in nine steps, to be interpolated."""
 
 
 def band_colour(band: str) -> str:
-    """Return what a band is shown in; one without a colour of its own always gets the same."""
+    """Return the colour of a band; an unknown band always gets the same one."""
     return BAND_COLOURS.get(band) or _OTHER_BANDS[sum(band.encode()) % len(_OTHER_BANDS)]
 
 
 def in_band_order(bands: Iterable[str]) -> list[str]:
-    """Return bands, each once, from the bluest to the reddest; those that are not known come last."""
+    """Return the distinct bands from bluest to reddest, with unknown bands last."""
     known = list(BAND_COLOURS)
     return sorted(set(bands), key=lambda band: (known.index(band) if band in known else len(known), band))

@@ -1,4 +1,4 @@
-"""The source of what is read: the database of a catalogue and the reader of its masks."""
+"""The source of all queries: the database of a catalogue and the reader of its masks."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -19,14 +19,14 @@ __all__ = ["Source", "open_source"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """A catalogue, open for reading; whoever opened it closes it.
+    """A catalogue open for reading, closed by whoever opened it.
 
     Parameters
     ----------
     database : Database
-        Its database.
+        Database of the catalogue.
     reader : MaskReader
-        The reader of its masks.
+        Reader of its masks.
     """
 
     database: Database
@@ -37,24 +37,24 @@ class Source:
         return read_mask(self.database, self.reader, key)
 
     def masks(self, filters: Mapping[str, Any], *, kind: str = "epoch") -> Iterator[Mask]:
-        """Yield masks one at a time, by filters of their stored columns; see `goodpix.Catalogue.masks`."""
+        """Yield masks one at a time, filtered by their stored columns; see `goodpix.Catalogue.masks`."""
         return read_masks(self.database, self.reader, find_masks(self.database, kind, filters))
 
     def counted_masks(self, selection: BoundSelection, **filters: Any) -> Iterator[Mask]:
-        """Yield the masks of epochs, file by file, that a map or an area is made of.
+        """Yield the epoch masks that contribute to a map or an area, file by file.
 
-        Epochs without an SE segmentation map stay out, as they do of the views' sums, unless the
-        selection ignores `SE_SEG`: nobody knows which of their pixels are in an object.
+        Epochs without an SE segmentation map are excluded, as from the sums in views, because their
+        objects are unknown, unless the selection ignores `SE_SEG`.
 
         Raises
         ------
         UnknownNameError, UsageError
-            If a filter cannot be used, be there masks or none.
+            If a filter is invalid, even when there are no masks.
         """
         Filters.of(**filters)
-        every = Criterion.SE_SEG in selection.selection.ignore
+        seg_ignored = Criterion.SE_SEG in selection.selection.ignore
         for mask in self.masks(filters):
-            if every or mask.row is None or mask.row["se_seg_used"]:
+            if seg_ignored or mask.row is None or mask.row["se_seg_used"]:
                 yield mask
 
 
@@ -67,7 +67,7 @@ def open_source(url: str | os.PathLike[str]) -> Iterator[Source]:
     CatalogueError
         If there is no catalogue at the URL.
     CatalogueVersionError
-        If it is of another version than this software reads.
+        If this software does not read the catalogue's version.
     """
     with open_for_reading(url) as database:
         reader = MaskReader(database.root, database.identity.bit_names)

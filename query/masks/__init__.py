@@ -1,1 +1,1 @@
-"""Masks of a catalogue: read, combined, exported."""
+"""Reading, combining and exporting the masks of a catalogue."""

@@ -1,4 +1,4 @@
-"""Files of one mask."""
+"""Export of a mask to FITS and NumPy files."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ __all__ = ["write_fits", "write_npz"]
 
 
 def write_fits(path: Path | str, bad: npt.NDArray[np.bool_], key: MaskKey, place: Region, selection: str) -> None:
-    """Write which pixels are bad, and of what image they are; see `Mask.to_fits`."""
+    """Write bad pixels, with the image's key in the header; see `Mask.to_fits`."""
     labels = {"TILENAME": key.tilename, "BAND": key.band, "EXPNUM": key.expnum, "CCDNUM": key.ccdnum}
     header = {name: value for name, value in labels.items() if value not in (None, "")}
     header |= {"SELECT": selection, "X0": place.x0, "Y0": place.y0}
@@ -23,7 +23,7 @@ def write_fits(path: Path | str, bad: npt.NDArray[np.bool_], key: MaskKey, place
 
 
 def write_npz(path: Path | str, good: npt.NDArray[np.bool_], runs: Runs, selection: str) -> None:
-    """Write which pixels are good, and the runs; see `Mask.to_npz`."""
+    """Write good pixels and runs; see `Mask.to_npz`."""
     with Path(path).open("wb") as file:
         np.savez_compressed(
             file,

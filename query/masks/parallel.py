@@ -1,4 +1,4 @@
-"""A function applied to many masks, side by side."""
+"""Parallel evaluation of a function on many masks."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor
@@ -18,25 +18,25 @@ from .reader import MaskPlace, MaskReader, read_mask
 
 __all__ = ["Mapped", "map_masks"]
 
-# Masks that travel to a worker together: of one file if possible, which is opened once.
+# Masks sent to a worker together, mostly from one file, which it opens once.
 _BATCH = 16
 
-# Batches that wait for a worker: enough for a cluster of a few hundred.
+# Batches submitted ahead, enough for a few hundred workers.
 _AHEAD = 512
 
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """What came of one mask.
+    """Result of a function for one mask.
 
     Parameters
     ----------
     key : MaskKey
-        Which mask.
+        Key of the mask.
     value : object
-        What the function returned; None where it failed.
+        Return value of the function; None if it failed.
     error : str or None
-        Why there is no value: the error's class and text.
+        Class and message of the error if it failed.
     """
 
     key: MaskKey
@@ -46,7 +46,7 @@ class Mapped:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Batch:
-    """Some masks, as they travel to a worker."""
+    """Masks sent to a worker together."""
 
     root: MasksRoot
     bit_names: BitNames
@@ -62,9 +62,9 @@ def map_masks(
     executor: Executor | None = None,
     workers: int = 1,
 ) -> Iterator[Mapped]:
-    """Yield what a function returns for each mask, as it comes; see `goodpix.Catalogue.map`.
+    """Yield a function's result for each mask as it completes; see `goodpix.Catalogue.map`.
 
-    Workers never open the database, but see its masks root under the same name.
+    Workers do not open the database, but must be able to read its masks root under the same path or URL.
     """
     if workers < 1:
         raise UsageError(f"workers is {workers}: expected 1 or more")
@@ -102,19 +102,19 @@ def _apply_to_all(batch: _Batch) -> list[Mapped | MaskPlace]:
 
 
 def _apply(function: Callable[[Mask], Any], reader: MaskReader, place: MaskPlace) -> Mapped | MaskPlace:
-    """Return what comes of a mask; its place where its file is not there, or not any more."""
+    """Return the result for a mask, or the `MaskPlace` if its file is missing, as after a replacement."""
     try:
         return Mapped(place.key, function(reader.read(place)))
     except MaskFileMissingError:
         return place
-    except Exception as error:  # noqa: BLE001  # one bad mask never ends the work on others
+    except Exception as error:  # noqa: BLE001  # one bad mask must not stop the others
         return _failed(place, error)
 
 
 def _apply_to_newer(
     function: Callable[[Mask], Any], reader: MaskReader, database: Database, place: MaskPlace
 ) -> Iterator[Mapped]:
-    """Yield what comes of a mask whose file was not there; nothing where an ingest has dropped it since."""
+    """Yield the result for a mask whose file was missing; nothing if an ingest has removed the mask since."""
     try:
         yield Mapped(place.key, function(read_mask(database, reader, place.key)))
     except MaskNotFoundError:

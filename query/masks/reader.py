@@ -1,4 +1,4 @@
-"""Masks read by the rows of a catalogue."""
+"""Finding masks in a catalogue and reading them."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,18 +21,18 @@ from .mask import Mask
 
 __all__ = ["MaskPlace", "MaskReader", "find_mask", "find_masks", "read_mask", "read_masks"]
 
-# Mask files that stay open.
+# Number of mask files kept open.
 _FILES_OPEN = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MaskPlace:
-    """Where a mask is.
+    """Location of a mask.
 
     Parameters
     ----------
     key : MaskKey
-        What it is the mask of.
+        Key of the mask.
     row : mapping of str to object
         The catalogue's row of it, with its ``mask_file`` and its ingest's ``variables``.
     """
@@ -42,24 +42,24 @@ class MaskPlace:
 
     @classmethod
     def of(cls, kind: str, row: Mapping[str, Any]) -> "MaskPlace":
-        """Return the place that a row says."""
+        """Return the location given by a row."""
         return cls(MaskKey(row["tilename"], row["band"], kind, row.get("expnum"), row.get("ccdnum")), row)
 
 
 class MaskReader:
-    """Reads masks, and keeps the last files open.
+    """Read masks, keeping recently used files open.
 
     Parameters
     ----------
     root : MasksRoot
-        The place of the mask files.
+        Masks root of the catalogue.
     bit_names : BitNames
         Names of the survey's mask bits.
     """
 
     def __init__(self, root: MasksRoot, bit_names: BitNames) -> None:
         self._bit_names = bit_names
-        # opening a file takes as long as reading a mask; a mask file never changes
+        # opening a file takes as long as reading a mask, and mask files never change
         self._open = lru_cache(maxsize=_FILES_OPEN)(lambda mask_file: MaskFile.open(root.path(mask_file)))
 
     def read(self, place: MaskPlace) -> Mask:
@@ -74,21 +74,21 @@ class MaskReader:
         return Mask(place.key, file.runs(place.row["mask_row_group"], place.key), self._bit_names, row=place.row)
 
     def flags_at(self, place: MaskPlace, pixels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Return the flags of some pixels of a mask, numbered down its columns; see `MaskFile.flags_at`."""
+        """Return the flags of some pixels of a mask; see `MaskFile.flags_at`."""
         return self._open(place.row["mask_file"]).flags_at(place.row["mask_row_group"], pixels, place.key)
 
     def close(self) -> None:
-        """Forget the open files."""
+        """Release the open files."""
         self._open.cache_clear()
 
 
 def find_mask(database: Database, key: MaskKey) -> MaskPlace:
-    """Return where one mask is.
+    """Locate a mask.
 
     Raises
     ------
     MaskNotFoundError
-        If the catalogue has no such mask; says what it has instead.
+        If the catalogue has no such mask; the message lists what it has instead.
     """
     table = tables.coadd if key.kind == "coadd" else tables.epoch
     wanted = [table.c[name] == getattr(key, name) for name in _KEYS[key.kind]]
@@ -101,7 +101,7 @@ def find_mask(database: Database, key: MaskKey) -> MaskPlace:
 
 
 def read_mask(database: Database, reader: MaskReader, key: MaskKey) -> Mask:
-    """Return one mask; the newer one where an ingest replaces it and a sweep removes its file meanwhile."""
+    """Read a mask, or its replacement if an ingest replaces it and a sweep removes its file in the meantime."""
     place = find_mask(database, key)
     while True:
         try:
@@ -114,7 +114,7 @@ def read_mask(database: Database, reader: MaskReader, key: MaskKey) -> Mask:
 
 
 def read_masks(database: Database, reader: MaskReader, places: Iterable[MaskPlace]) -> Iterator[Mask]:
-    """Yield masks by their places; those that are gone since as they are now, or not at all where they are no more."""
+    """Yield masks; one whose file has gone is read as it is now, or skipped if it is no longer in the catalogue."""
     for place in places:
         try:
             mask = reader.read(place)
@@ -127,12 +127,12 @@ def read_masks(database: Database, reader: MaskReader, places: Iterable[MaskPlac
 
 
 def find_masks(database: Database, kind: str, filters: Mapping[str, Any]) -> Iterator[MaskPlace]:
-    """Yield where masks are, file by file, in file order.
+    """Locate masks, file by file and in file order.
 
     Parameters
     ----------
     database : Database
-        The catalogue.
+        Database of the catalogue.
     kind : str
         ``"epoch"`` or ``"coadd"``.
     filters : mapping
@@ -141,7 +141,7 @@ def find_masks(database: Database, kind: str, filters: Mapping[str, Any]) -> Ite
     Raises
     ------
     UsageError
-        If there is no such kind, or a filter is wrong.
+        If the kind is unknown or a filter is invalid.
     """
     if kind not in _KEYS:
         raise UsageError(f"kind is {kind!r}: expected epoch or coadd")
@@ -155,7 +155,7 @@ def find_masks(database: Database, kind: str, filters: Mapping[str, Any]) -> Ite
 
 
 def _places(database: Database, kind: str, tiles: "sa.Select[Any]", rows: "sa.Select[Any]") -> Iterator[MaskPlace]:
-    # tile by tile: a survey's rows are not for the memory, nor for one long transaction
+    # tile by tile, because a survey's rows would need too much memory and too long a transaction
     with database.engine.connect() as connection:
         found = connection.execute(tiles).all()
     for tilename, band in found:
@@ -179,7 +179,7 @@ def _rows(kind: str) -> "sa.Select[Any]":
 
 
 def _instead(connection: sa.Connection, key: MaskKey) -> str:
-    """Say what the catalogue has of the same tile, for an error."""
+    """Describe what the catalogue has of the same tile, for an error message."""
     coadd, epoch = tables.coadd.c, tables.epoch.c
     bands = connection.scalars(sa.select(coadd.band).where(coadd.tilename == key.tilename).order_by(coadd.band)).all()
     if not bands:
@@ -191,5 +191,5 @@ def _instead(connection: sa.Connection, key: MaskKey) -> str:
         sa.select(epoch.ccdnum).where(*in_tile, epoch.expnum == key.expnum).order_by(epoch.ccdnum)
     ).all()
     if ccds:
-        return f": of exposure {key.expnum} the tile has CCDs {', '.join(map(str, ccds))}"
+        return f": the tile has CCDs {', '.join(map(str, ccds))} of exposure {key.expnum}"
     return f": the tile has no exposure {key.expnum} in that band"

@@ -1,4 +1,4 @@
-"""Counts by another definition of good, from the runs."""
+"""Pixel counts under a selection, from the runs of masks."""
 
 import logging
 from collections.abc import Iterable
@@ -21,47 +21,40 @@ __all__ = ["COUNT_COLUMNS", "Recount", "counts_of", "recounted"]
 logger = logging.getLogger(__name__)
 
 COUNT_COLUMNS = frozenset(each.name for each in columns(Counts))
-"""Columns that another definition of good can change."""
+"""Columns that depend on the selection."""
 
-# The runs do not say which pixels lie in the tile's unique region; how many do is no matter of definition.
-_NOT_KNOWN = ("n_good_unique", "area_good_unique")
-_THE_SAME = ("n_unique",)
+# Good pixels in the unique region stay unknown, since runs do not record the region; its size needs no recount.
+_UNCHANGED = ("n_unique",)
 
 
 @dataclass(frozen=True, slots=True)
 class Recount:
-    """The counts of a mask by a definition of good.
+    """Function that counts the pixels of a mask under a selection.
 
     Parameters
     ----------
     selection : BoundSelection
-        The definition.
+        Selection to apply.
     """
 
     selection: BoundSelection
 
     def __call__(self, mask: Mask) -> dict[str, Any]:
-        """Return the columns of `COUNT_COLUMNS` of an epoch's mask, by name.
-
-        Raises
-        ------
-        UsageError
-            If the mask is not an epoch's of a catalogue.
-        """
+        """Return the `COUNT_COLUMNS` of an epoch's mask; see `counts_of`."""
         return counts_of(mask.recut(self.selection))
 
 
 def counts_of(mask: Mask) -> dict[str, Any]:
-    """Return the columns of `COUNT_COLUMNS` of an epoch's mask, which may have been recut, by name.
+    """Return the `COUNT_COLUMNS` of an epoch's mask by name, possibly after `Mask.recut`.
 
     Raises
     ------
     UsageError
-        If the mask is not an epoch's of a catalogue.
+        If the mask is not that of an epoch in a catalogue.
     """
     row = mask.row
     if row is None or mask.key.kind != "epoch":
-        raise UsageError(f"{mask.key}: expected the mask of an epoch of a catalogue")
+        raise UsageError(f"{mask.key}: expected the mask of an epoch in a catalogue")
     counts, _ = count(
         mask.encoded,
         amplifiers=Amplifiers.of(row["dataseca"], row["datasecb"], mask.shape),
@@ -69,43 +62,43 @@ def counts_of(mask: Mask) -> dict[str, Any]:
         unique=None,
         se_seg_used=row["se_seg_used"],
     )
-    return values_of(counts) | {name: row[name] for name in _THE_SAME}
+    return values_of(counts) | {name: row[name] for name in _UNCHANGED}
 
 
 def recounted(stored: "pd.DataFrame", found: Iterable[Mapped], selection: BoundSelection) -> "pd.DataFrame":
-    """Return epochs with the counts of another definition of good.
+    """Replace the counts of epochs by those under a selection.
 
     Parameters
     ----------
     stored : DataFrame
-        The epochs with their stored counts.
+        Epochs with their stored counts.
     found : iterable of Mapped
-        What `Recount` found for each.
+        Results of `Recount`.
     selection : BoundSelection
-        The definition, named in a column ``selection`` of the result.
+        Selection, recorded in a new column ``selection``.
 
     Returns
     -------
     DataFrame
-        The same epochs; counts are null where a mask could not be read, which is logged. What the runs
-        do not tell, `n_good_unique` and `area_good_unique`, is null.
+        The same epochs. Counts are null, with a logged warning, where a mask could not be read;
+        ``n_good_unique`` and ``area_good_unique``, which runs do not determine, are always null.
     """
     import pandas as pd  # slow to import
 
     key = ["tilename", "band", "expnum", "ccdnum"]
     rows = []
-    for each in found:
-        if each.error is not None:
-            logger.warning("%s: not counted: %s", each.key, each.error)
-        rows.append({name: getattr(each.key, name) for name in key} | (each.value or {}))
+    for result in found:
+        if result.error is not None:
+            logger.warning("%s: not counted: %s", result.key, result.error)
+        rows.append({name: getattr(result.key, name) for name in key} | (result.value or {}))
     names = [name for name in stored.columns if name in COUNT_COLUMNS]
     counts = pd.DataFrame(rows, columns=[*key, *names])
-    kept = stored.drop(columns=names).merge(counts, on=key, how="left")[list(stored.columns)]
+    epochs = stored.drop(columns=names).merge(counts, on=key, how="left")[list(stored.columns)]
     for column in columns(Counts):
         if column.name in names:
-            values = kept[column.name]
+            values = epochs[column.name]
             if column.kind is float:
-                kept[column.name] = values.astype("float64")
+                epochs[column.name] = values.astype("float64")
             else:
-                kept[column.name] = values.astype("Int64") if values.isna().any() else values.astype("int64")
-    return kept.assign(selection=str(selection))
+                epochs[column.name] = values.astype("Int64") if values.isna().any() else values.astype("int64")
+    return epochs.assign(selection=str(selection))

@@ -1,4 +1,4 @@
-"""Tables of masks: data frames, Arrow and Parquet."""
+"""Masks as data frames, Arrow tables and Parquet files."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -27,51 +27,45 @@ _MASK_COLUMNS = pa.schema(
         ("flags", pa.list_(pa.int64())),
     ]
 )
-"""Columns of a table with one row per mask: those of the mask files that say which pixels are good."""
+"""Columns of a table with one row per mask: the key, shape and runs in mask files."""
 
 
 def mask_table(masks: Iterable[Mask]) -> pa.Table:
-    """Return masks as one table of the columns `_MASK_COLUMNS`."""
+    """Return masks as a table with columns `_MASK_COLUMNS`."""
     return pa.concat_tables([_MASK_COLUMNS.empty_table(), *_mask_tables(masks)])
 
 
 def _mask_tables(masks: Iterable[Mask]) -> Iterator[pa.Table]:
-    """Yield masks as tables of one row, of the columns `_MASK_COLUMNS`; one is in memory at a time."""
+    """Yield a one-row table with columns `_MASK_COLUMNS` for each mask, keeping one in memory at a time."""
     for mask in masks:
         arrays = [pa.array([value], kind) for value, kind in zip(_values(mask), _MASK_COLUMNS.types, strict=True)]
         yield pa.Table.from_arrays(arrays, schema=_MASK_COLUMNS)
 
 
 def mask_frame(masks: Iterable[Mask]) -> "pd.DataFrame":
-    """Return masks as a data frame of the columns `_MASK_COLUMNS`; lengths and flags are arrays."""
+    """Return masks as a data frame with columns `_MASK_COLUMNS`; lengths and flags are arrays."""
     import pandas as pd  # slow to import
 
     return pd.DataFrame([_values(mask) for mask in masks], columns=_MASK_COLUMNS.names)
 
 
 def _values(mask: Mask) -> list[object]:
-    """Return what a row of the columns `_MASK_COLUMNS` holds."""
+    """Return the values of columns `_MASK_COLUMNS`."""
     key, runs = mask.key, mask.encoded
     return [key.tilename, key.band, key.kind, key.expnum, key.ccdnum, runs.nx, runs.ny, runs.lengths, runs.flags]
 
 
 def run_frames(masks: Iterable[Mask]) -> "Iterator[pd.DataFrame]":
-    """Yield the runs of each mask, split at column ends: its key, then ``x``, ``y``, ``length`` and ``flags``."""
+    """Yield the runs of each mask, split at column ends; see `goodpix.Catalogue.runs`."""
     for mask in masks:
         runs = mask.runs()
-        for place, name in enumerate(("tilename", "band", "expnum", "ccdnum")):
-            runs.insert(place, name, getattr(mask.key, name))
+        for position, name in enumerate(("tilename", "band", "expnum", "ccdnum")):
+            runs.insert(position, name, getattr(mask.key, name))
         yield runs
 
 
 def write_masks(masks: Iterable[Mask], path: str | os.PathLike[str]) -> int:
-    """Write masks to a Parquet file of the columns `_MASK_COLUMNS`, a row group each; return how many.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
-    """
+    """Write masks to a Parquet file, one row group each; return their number. See `goodpix.Catalogue.to_parquet`."""
     n = 0
     with pq.ParquetWriter(os.fspath(path), _MASK_COLUMNS, compression="zstd") as writer:
         for table in _mask_tables(masks):
