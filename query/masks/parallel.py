@@ -73,20 +73,20 @@ def map_masks(
         reader = MaskReader(root, bit_names)
         stack.callback(reader.close)
         if executor is None and workers == 1:
-            found = (_apply(function, reader, place) for place in places)
+            results = (_apply(function, reader, place) for place in places)
         else:
             pool = executor or stack.enter_context(process_pool(workers))
-            left = iter(places)
-            some = iter(lambda: tuple(islice(left, _BATCH)), ())
-            found = _as_they_come(pool, (_Batch(root, bit_names, each, function) for each in some))
-        for each in stack.enter_context(closing(found)):
-            if isinstance(each, Mapped):
-                yield each
+            remaining = iter(places)
+            chunks = iter(lambda: tuple(islice(remaining, _BATCH)), ())
+            results = _as_completed(pool, (_Batch(root, bit_names, chunk, function) for chunk in chunks))
+        for result in stack.enter_context(closing(results)):
+            if isinstance(result, Mapped):
+                yield result
             else:
-                yield from _apply_to_newer(function, reader, database, each)
+                yield from _apply_to_newer(function, reader, database, result)
 
 
-def _as_they_come(pool: Executor, batches: Iterator[_Batch]) -> Generator[Mapped | MaskPlace, None, None]:
+def _as_completed(pool: Executor, batches: Iterator[_Batch]) -> Generator[Mapped | MaskPlace, None, None]:
     window = Window(lambda batch: pool.submit(_apply_to_all, batch), _AHEAD, batches)
     try:
         for batch, future in window.as_done():

@@ -34,7 +34,7 @@ class MaskPlace:
     key : MaskKey
         Key of the mask.
     row : mapping of str to object
-        The catalogue's row of it, with its ``mask_file`` and its ingest's ``variables``.
+        Row of the catalogue, with its ``mask_file`` and its ingest's ``variables``.
     """
 
     key: MaskKey
@@ -93,10 +93,10 @@ def find_mask(database: Database, key: MaskKey) -> MaskPlace:
     table = tables.coadd if key.kind == "coadd" else tables.epoch
     wanted = [table.c[name] == getattr(key, name) for name in _KEYS[key.kind]]
     with database.engine.connect() as connection:
-        found = connection.execute(_rows(key.kind).where(*wanted)).mappings().all()
-        if not found:
+        rows = connection.execute(_rows(key.kind).where(*wanted)).mappings().all()
+        if not rows:
             raise MaskNotFoundError(f"the catalogue has no mask of {key}{_instead(connection, key)}")
-        (row,) = with_variables(connection, found)
+        (row,) = with_variables(connection, rows)
     return MaskPlace.of(key.kind, row)
 
 
@@ -157,8 +157,8 @@ def find_masks(database: Database, kind: str, filters: Mapping[str, Any]) -> Ite
 def _places(database: Database, kind: str, tiles: "sa.Select[Any]", rows: "sa.Select[Any]") -> Iterator[MaskPlace]:
     # tile by tile, because a survey's rows would need too much memory and too long a transaction
     with database.engine.connect() as connection:
-        found = connection.execute(tiles).all()
-    for tilename, band in found:
+        tiles_and_bands = connection.execute(tiles).all()
+    for tilename, band in tiles_and_bands:
         with database.engine.connect() as connection:
             found_rows = connection.execute(rows, {"of_tile": tilename, "of_band": band}).mappings().all()
             of_tile = with_variables(connection, found_rows)
