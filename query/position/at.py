@@ -15,9 +15,9 @@ from ..filters import Filters
 from ..masks.reader import MaskPlace, MaskReader
 from ..shapes import Disc, Polygon, sky_vectors
 from ..source import Source
-from .places import DiscPlaces, Places, Points, PolygonPlace
 from .reasons import Reasons
 from .search import Sightings, find_sightings
+from .targets import DiscPlaces, Places, Points, PolygonPlace
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,7 @@ from ...schema.database import cells_of_footprints
 from ...schema.wcs.footprint import NSIDE, UniqueRegion
 from ...schema.wcs.skytopixel import WcsStack
 from .images import SkyImages
-from .places import Cover, Places, Points
+from .targets import Cover, Places, Points
 
 __all__ = ["Sightings", "find_sightings"]
 

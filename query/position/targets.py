@@ -11,8 +11,8 @@ import numpy.typing as npt
 from ...schema.wcs.footprint import CELL_SHIFT, EVERY_CELL, gather_cells, split_cells
 from ...schema.wcs.solution import ra_dec
 from ..shapes import Disc, Polygon
+from .greatcircles import angle_to_outline, outlines_cross
 from .images import SkyImages
-from .outlines import angle_to_outline, outlines_cross
 
 __all__ = ["Cover", "DiscPlaces", "Places", "Points", "PolygonPlace"]
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from goodpix.query.position.outlines import angle_to_outline, outlines_cross
+from goodpix.query.position.greatcircles import angle_to_outline, outlines_cross
 
 Floats = npt.NDArray[np.float64]
 
