@@ -1,1 +1,1 @@
-"""The celestial coordinates of images: from headers, to pixels and back."""
+"""World coordinate systems: FITS headers, pixels and sky positions."""

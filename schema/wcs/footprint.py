@@ -1,4 +1,4 @@
-"""Where an image lies on the sky."""
+"""Footprints of images on the sky."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ NSIDE = 256
 """HEALPix resolution of footprints, nested order: pixels of 13.7 arcmin."""
 
 CELL_SHIFT = 3
-"""How many times a side is halved for the cells of a pixel: 64 of them, of 1.7 arcmin."""
+"""Halvings of a pixel's side that give its cells: 64 cells of 1.7 arcmin."""
 
 EVERY_CELL = -1
-"""The cells of a pixel all of which are touched, or of which nothing is known."""
+"""Cell bits of a pixel whose cells are all touched, or unknown."""
 
-# Pixels. The polygon is drawn this much larger than the image, so that edges which the distortion bends outwards
-# stay inside of it; or larger, by this many times what their middles bend.
+# The polygon must contain edges that distortion bends outwards. It is larger than the image by this many pixels, or
+# by this multiple of the bend if that is more.
 _MARGIN = 8.0
 _SAFETY = 3.0
 
@@ -36,20 +36,20 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
-    """Corners, centre and pixel size of an image on the sky.
+    """Corners, centre, pixel area and HEALPix pixels of an image.
 
     Parameters
     ----------
     ra, dec : tuple of float
-        The outer corners of the corner pixels, degrees: first pixel, end of the first row, last
-        pixel, end of the first column.
+        Outer corners of the corner pixels, degrees: first pixel, end of the first row, last pixel, end of the first
+        column.
     ra_cent, dec_cent : float
-        The image's centre, degrees.
+        Centre of the image, degrees.
     pixel_area : float
         Solid angle of a pixel at the centre, arcsec^2.
     hpix : mapping of int to int
-        The HEALPix pixels that the image touches (`NSIDE`, nested), ascending, and the cells of each; perhaps also
-        neighbours of those. See `split_cells`.
+        HEALPix pixels (`NSIDE`, nested) that the image touches, in ascending order, and the bits of their cells; may
+        include neighbouring pixels and cells. See `split_cells`.
     """
 
     ra: tuple[float, ...]
@@ -61,7 +61,7 @@ class Footprint:
 
 
 def footprint(grid: PixelGrid) -> Footprint:
-    """Return where an image lies on the sky."""
+    """Return the footprint of an image."""
     ny, nx = grid.shape
     x = np.array([-0.5, nx - 0.5, nx - 0.5, -0.5])
     y = np.array([-0.5, -0.5, ny - 0.5, ny - 0.5])
@@ -91,7 +91,7 @@ def footprint(grid: PixelGrid) -> Footprint:
 
 
 def _bend(grid: PixelGrid, x: Floats, y: Floats, cx: float, cy: float) -> float:
-    """Return how far the middles of edges lie outside of the great circles between corners, radians; at least 0."""
+    """Return how far the midpoints of edges lie outside the great circles between corners, radians; at least 0."""
     middle_x, middle_y = (np.append((each + np.roll(each, -1)) / 2, centre) for each, centre in ((x, cx), (y, cy)))
     vectors = grid.vectors(np.append(x, middle_x), np.append(y, middle_y))
     corners, middles, centre = vectors[:, :4], vectors[:, 4:8], vectors[:, 8]
@@ -101,24 +101,24 @@ def _bend(grid: PixelGrid, x: Floats, y: Floats, cx: float, cy: float) -> float:
 
 
 def split_cells(cells: Ints) -> tuple[Ints, Ints]:
-    """Return the HEALPix pixel that holds each cell, and which of its cells it is.
+    """Return the HEALPix pixel that contains each cell, and the bit of the cell.
 
     Parameters
     ----------
     cells : ndarray of int64, shape (n,)
-        HEALPix pixels, nested, whose sides are those of other pixels halved `CELL_SHIFT` times.
+        Nested HEALPix pixels, `CELL_SHIFT` levels finer than the pixels that contain them.
 
     Returns
     -------
     hpix, bits : ndarray of int64, shape (n,)
-        Those other pixels, and bit `k` for the cell ``64 * hpix + k``; bit 63 is the sign.
+        The coarser pixels, and bit `k` for the cell ``64 * hpix + k``; bit 63 is the sign.
     """
     bits = np.left_shift(np.uint64(1), (cells & (1 << 2 * CELL_SHIFT) - 1).astype(np.uint64))
     return cells >> 2 * CELL_SHIFT, bits.view(np.int64)
 
 
 def gather_cells(cells: Ints) -> tuple[Ints, Ints]:
-    """Return the HEALPix pixels that hold cells, ascending, each once with the bits of all its cells."""
+    """Return the distinct HEALPix pixels that contain cells, ascending, with the bits of all their cells."""
     hpix, bits = split_cells(np.sort(cells))
     pixels, first = np.unique(hpix, return_index=True)
     return pixels, np.bitwise_or.reduceat(bits, first) if first.size else bits
@@ -126,10 +126,10 @@ def gather_cells(cells: Ints) -> tuple[Ints, Ints]:
 
 @dataclass(frozen=True, slots=True)
 class UniqueRegion:
-    """The part of a tile that no other tile has: limits in right ascension and declination, degrees.
+    """Limits of a tile's unique region in right ascension and declination, degrees.
 
-    The lower limits are inside, the upper ones are not, so that tiles part the sky. The region runs
-    eastward from `west` to `east`, over RA = 0 if need be, and is less than 180 degrees wide.
+    Lower limits are inclusive and upper limits exclusive, so the unique regions of a survey do not overlap. The region
+    extends eastward from `west` to `east`, across RA = 0 if necessary, and is less than 180 degrees wide.
     """
 
     west: float
@@ -138,7 +138,7 @@ class UniqueRegion:
     north: float
 
     def contains(self, vectors: Floats) -> npt.NDArray[np.bool_]:
-        """Return which directions are inside.
+        """Return which directions lie in the region.
 
         Parameters
         ----------
@@ -148,31 +148,31 @@ class UniqueRegion:
         Returns
         -------
         ndarray of bool, shape (n,)
-            True is inside.
+            True inside.
         """
         out = np.empty(vectors.shape[1], np.bool_)
         _inside_vectors(np.ascontiguousarray(vectors), self._limits(), out)
         return out
 
     def contains_rows(self, grid: PixelGrid, rows: slice) -> npt.NDArray[np.bool_]:
-        """Return which pixels of some rows of an image have their centre inside.
+        """Return which pixels in a range of rows have their centre in the region.
 
         Parameters
         ----------
         grid : PixelGrid
             The image.
         rows : slice
-            From start to stop.
+            Zero-based rows.
 
         Returns
         -------
         ndarray of bool, shape (stop - start, nx)
-            True is inside.
+            True inside.
         """
         wcs, nx = grid.wcs, grid.shape[1]
         out = np.empty((rows.stop - rows.start, nx), np.bool_)
         if wcs.linear:
-            # on a tangent plane directions, not made unit vectors, are linear in x and y
+            # on a tangent plane, directions that are not normalised are linear in x and y
             east, north, centre = wcs.basis
             along = np.radians(wcs.cd.T @ np.array([east, north]))
             origin = centre + (grid.offset - wcs.crpix) @ along
@@ -181,7 +181,7 @@ class UniqueRegion:
         return self.contains(grid.box(Region(0, nx, rows.start, rows.stop)).reshape(3, -1)).reshape(out.shape)
 
     def _limits(self) -> Floats:
-        """Return cosine and sine of each meridian, and the sine of each parallel; shape (6,)."""
+        """Return the cosine and sine of each meridian, and the sine of each parallel; shape (6,)."""
         west, east, south, north = np.radians([self.west, self.east, self.south, self.north])
         meridians = [np.cos(west), np.sin(west), np.cos(east), np.sin(east)]
         return np.array([*meridians, np.sin(south), np.sin(north)])
@@ -189,7 +189,7 @@ class UniqueRegion:
 
 @kernel
 def _inside(x: float, y: float, z: float, limits: Floats) -> bool:
-    """Tell whether a direction is east of one meridian, west of the other, and between the parallels."""
+    """Return whether a direction lies east of one meridian, west of the other, and between the parallels."""
     length = np.sqrt(x * x + y * y + z * z)
     return bool(
         (y * limits[0] - x * limits[1] >= 0)
@@ -213,7 +213,7 @@ def _inside_rows(
     limits: Floats,
     out: npt.NDArray[np.bool_],
 ) -> None:
-    """Directions are ``origin + x * along[0] + y * along[1]``."""
+    """Write which of the directions ``origin + x * along[0] + y * along[1]`` lie in the region."""
     for row in range(out.shape[0]):
         start = origin + (y0 + row) * along[1]
         for x in range(out.shape[1]):

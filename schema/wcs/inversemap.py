@@ -1,7 +1,7 @@
-"""The mapping from the pixels of a coadd to those of an epoch.
+"""Pixel mapping from a coadd to an epoch.
 
-A distortion that is smooth has an inverse that is smooth: over one CCD a polynomial of moderate degree
-is the inverse to far below a pixel, and is checked to be so. Everything else goes through wcslib.
+The inverse of a smooth distortion is smooth: over one CCD, a polynomial of moderate degree approximates it to far
+better than a pixel, and each fit is checked. All other mappings go through wcslib.
 """
 
 from dataclasses import dataclass
@@ -21,45 +21,46 @@ Bools = npt.NDArray[np.bool_]
 
 _DEGREES = (5, 7, 9)
 
-# Pixels of the epoch: an inverse that is not as good as this everywhere is not used.
+# Pixels of the epoch: a polynomial with a larger error anywhere is not used.
 _EXACT = 1e-7
 
-# Pixels. A position outside the epoch that maps back further off than this is one of another branch.
+# Pixels of the coadd. A coadd position that maps into the epoch but not back to within this distance of itself is on
+# another branch of the polynomial.
 _BRANCH = 1e-3
 
-# Positions per axis to which the polynomials are fitted, and at which they are checked.
+# Positions per axis at which the polynomials are fitted, and at which they are checked.
 _NODES, _CHECKS = 16, 37
 
-# Pixels around the epoch that are fitted too, and around its place on the coadd that are looked at.
+# Margin in pixels: around the epoch in the fit, and around the epoch's area on the coadd.
 _MARGIN = 8.0
 
-# Columns of the coadd done at a time: where they run along rows of a CCD, every pixel of a row lies in
-# another page of memory, and a narrow strip finds again what the row before has touched.
+# Columns of the coadd processed at a time. If coadd rows run along CCD rows, every pixel of a row lies in another page
+# of memory, and a narrow strip reuses the pages touched by the previous row.
 _STRIP = 512
 
-# Rows mapped at a time where there is no kernel.
+# Rows mapped at a time without a kernel.
 _ROWS = 64
 
 
 def inverse_map(epoch: PixelGrid, coadd: PixelGrid) -> PixelMap:
-    """Return the mapping from a coadd's pixels to an epoch's, exact to a ten-millionth of a pixel of the epoch.
+    """Return the mapping from a coadd's pixels to an epoch's, accurate to 1e-7 pixel of the epoch.
 
-    Far outside of the epoch positions need not be exact, nor NaN.
+    Far outside the epoch, positions may be inaccurate where they should be NaN.
     """
-    return _fitted(pixel_map(epoch, coadd), epoch.shape) or WcslibMap(coadd, epoch)
+    return _fit_inverse(pixel_map(epoch, coadd), epoch.shape) or WcslibMap(coadd, epoch)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PolynomialInverse:
-    """Epoch coordinates as polynomials of those on the coadd.
+    """Epoch coordinates as polynomials in coadd coordinates.
 
     Parameters
     ----------
     coefficients : ndarray of float64, shape (2, n, n)
-        Of x and y; element ``[k, p, q]`` multiplies ``u**p * v**q`` with ``u = (x - centre[0]) / half[0]``,
+        For x and y; element ``[k, p, q]`` multiplies ``u**p * v**q`` with ``u = (x - centre[0]) / half[0]``,
         ``v = (y - centre[1]) / half[1]``.
     centre, half : ndarray of float64, shape (2,)
-        The scaling, pixels of the coadd.
+        Scaling, pixels of the coadd.
     """
 
     coefficients: Floats
@@ -68,32 +69,32 @@ class PolynomialInverse:
 
     @property
     def box(self) -> Region:
-        """Coadd pixels outside of which no pixel of the epoch lies; it may reach beyond the coadd."""
+        """Box of coadd pixels that contains every pixel of the epoch; may extend beyond the coadd."""
         low, high = np.floor(self.centre - self.half), np.ceil(self.centre + self.half) + 1
         return Region(int(low[0]), int(high[0]), int(low[1]), int(high[1]))
 
     def scaled(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        """Return u and v of positions on the coadd."""
+        """Return the scaled coordinates u and v of coadd positions."""
         return (x - self.centre[0]) / self.half[0], (y - self.centre[1]) / self.half[1]
 
     def positions(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        """Return positions in the epoch."""
+        """Return positions on the epoch."""
         u, v = self.scaled(x, y)
-        found_x, found_y = (np.polynomial.polynomial.polyval2d(u, v, each) for each in self.coefficients)
-        return found_x, found_y
+        epoch_x, epoch_y = (np.polynomial.polynomial.polyval2d(u, v, each) for each in self.coefficients)
+        return epoch_x, epoch_y
 
 
 def mark_covered(inverse: PixelMap, pixels: Bools, covered: Bools) -> None:
-    """Set the coadd pixels whose centre lies in one of some pixels of an epoch.
+    """Mark the coadd pixels whose centre lies in a selected pixel of an epoch.
 
     Parameters
     ----------
     inverse : PixelMap
-        From the coadd to the epoch.
+        Mapping from the coadd to the epoch.
     pixels : ndarray of bool, shape (ny, nx)
-        Which pixels of the epoch. Fastest where the memory order is column-major.
+        Selected pixels of the epoch. Fastest in column-major memory order.
     covered : ndarray of bool, shape (coadd ny, coadd nx)
-        The coadd.
+        Coadd pixels, marked in place.
     """
     coadd_ny, coadd_nx = covered.shape
     if isinstance(inverse, PolynomialInverse):
@@ -111,24 +112,24 @@ def mark_covered(inverse: PixelMap, pixels: Bools, covered: Bools) -> None:
         covered[row : row + _ROWS][inside] |= pixels[py[inside].astype(np.intp), px[inside].astype(np.intp)]
 
 
-def _fitted(forward: PixelMap, shape: tuple[int, int]) -> PolynomialInverse | None:
-    """Return the inverse of a smooth mapping; None where no polynomial is good enough."""
+def _fit_inverse(forward: PixelMap, shape: tuple[int, int]) -> PolynomialInverse | None:
+    """Return the inverse of a smooth mapping, or None if no polynomial is accurate enough."""
     ny, nx = shape
     nodes = np.cos(np.pi * (np.arange(_NODES) + 0.5) / _NODES)
     x, y = np.meshgrid((nx - 1) / 2 + nodes * (nx / 2 + _MARGIN), (ny - 1) / 2 + nodes * (ny / 2 + _MARGIN))
-    places = np.array(forward.positions(x.ravel(), y.ravel()))
-    if not np.isfinite(places).all():
+    coadd_xy = np.array(forward.positions(x.ravel(), y.ravel()))
+    if not np.isfinite(coadd_xy).all():
         return None
-    low, high = places.min(axis=1), places.max(axis=1)
+    low, high = coadd_xy.min(axis=1), coadd_xy.max(axis=1)
     centre, half = (low + high) / 2, (high - low) / 2 + _MARGIN
-    u, v = (places - centre[:, np.newaxis]) / half[:, np.newaxis]
+    u, v = (coadd_xy - centre[:, np.newaxis]) / half[:, np.newaxis]
     for degree in _DEGREES:
         coefficients = np.zeros((2, degree + 1, degree + 1))
         powers = [(p, q) for p in range(degree + 1) for q in range(degree + 1 - p)]
         basis = np.array([u**p * v**q for p, q in powers]).T
-        for k, wanted in enumerate((x.ravel(), y.ravel())):
-            found = np.linalg.lstsq(basis, wanted, rcond=None)[0]
-            coefficients[k][tuple(np.array(powers).T)] = found
+        for k, epoch_coordinate in enumerate((x.ravel(), y.ravel())):
+            solution = np.linalg.lstsq(basis, epoch_coordinate, rcond=None)[0]
+            coefficients[k][tuple(np.array(powers).T)] = solution
         inverse = PolynomialInverse(coefficients, centre, half)
         if _is_exact(inverse, forward, shape):
             return inverse
@@ -136,7 +137,7 @@ def _fitted(forward: PixelMap, shape: tuple[int, int]) -> PolynomialInverse | No
 
 
 def _is_exact(inverse: PolynomialInverse, forward: PixelMap, shape: tuple[int, int]) -> bool:
-    """Tell whether an inverse brings the epoch back to itself, and nothing else of its box."""
+    """Return whether an inverse maps the epoch back to itself, and nothing else in its box into the epoch."""
     ny, nx = shape
     x, y = np.meshgrid(np.linspace(-0.5, nx - 0.5, _CHECKS), np.linspace(-0.5, ny - 0.5, _CHECKS))
     back = inverse.positions(*forward.positions(x, y))
@@ -176,7 +177,7 @@ def _mark(coefficients: Floats, u: Floats, v: Floats, columns: Bools, covered: B
 
 @kernel
 def _polynomial(coefficients: Floats, at: Floats, out: Floats) -> None:
-    """Write a polynomial's values."""
+    """Write the values of a polynomial."""
     n = coefficients.size
     for x in range(at.size):
         out[x] = coefficients[n - 1]

@@ -1,4 +1,4 @@
-"""The WCS keywords of a FITS header, checked and in one form."""
+"""WCS keywords of a FITS header, validated and normalised."""
 
 import math
 import re
@@ -16,19 +16,19 @@ __all__ = ["TEXT_KEYWORDS", "Card", "cd_matrix", "degrees_per_unit", "wcs_cards"
 Card = str | int | float
 
 TEXT_KEYWORDS = frozenset({"CTYPE1", "CTYPE2", "CUNIT1", "CUNIT2", "RADESYS"})
-"""The WCS keywords whose values are words; those of all others are numbers."""
+"""WCS keywords with text values; the values of all others are numbers."""
 
 _KEYWORD = re.compile(
     r"RADESYS|EQUINOX|LONPOLE|LATPOLE|(CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA)[12]"
     r"|(CD|PC)[12]_[12]|PV[12]_(0|[1-9]\d*)|(A|B|AP|BP)_(ORDER|\d_\d)"
 )
-_NEEDED = ("CTYPE1", "CTYPE2", "CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2")
+_REQUIRED = ("CTYPE1", "CTYPE2", "CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2")
 
-# What wcslib would pass over or read in its own way: a wrong answer for the asking.
+# Keywords that wcslib would ignore or interpret differently, giving wrong positions.
 _REFUSED = {
-    r"(CPDIS|CQDIS|D2IMDIS)[12]": "asks for a distortion table",
-    r"(CD|PC)00\d00\d|PV\d_0\d+": "is an obsolete spelling",
-    r"(CD|PC)([12]_[3-9]|[3-9]_[12])": "mixes the celestial axes with another",
+    r"(CPDIS|CQDIS|D2IMDIS)[12]": "refers to a distortion table",
+    r"(CD|PC)00\d00\d|PV\d_0\d+": "is an obsolete form",
+    r"(CD|PC)([12]_[3-9]|[3-9]_[12])": "couples the celestial axes to another",
 }
 _LAST_PV = 39
 _UNITS = {"arcmin": 1 / 60, "arcsec": 1 / 3600, "mas": 1 / 3.6e6, "rad": math.degrees(1.0)}
@@ -37,34 +37,34 @@ _UNITS = {"arcmin": 1 / 60, "arcsec": 1 / 3600, "mas": 1 / 3.6e6, "rad": math.de
 def wcs_cards(header: Mapping[str, Any], source: str) -> dict[str, Card]:
     """Return the WCS keywords of a header.
 
-    Right ascension is the first axis and CTYPE is in upper case. Where PV terms are a distortion the
-    projection is TPV, whatever it was called, and has its linear terms; else what does not hold for
-    the projection is left out, as astropy does.
+    Right ascension becomes the first axis, and CTYPE upper case. If PV terms describe a distortion, the projection
+    becomes TPV, whatever its name in the header, with explicit linear terms. Otherwise, terms that do not apply to the
+    projection are dropped, as in astropy.
 
     Parameters
     ----------
     header : mapping
-        A FITS header; keys in either case.
+        FITS header; keys in either case.
     source : str
-        What the header belongs to, for messages.
+        Origin of the header, for messages.
 
     Raises
     ------
     WcsError
-        If the header is not celestial (RA and DEC), lacks CTYPE, CRVAL, CRPIX or a CD matrix, holds
-        a number that is not finite, has a singular CD matrix, or says what cannot be honoured.
+        If the header is not celestial (RA and DEC), lacks CTYPE, CRVAL, CRPIX or a CD matrix, contains a number that
+        is not finite, has a singular CD matrix, or uses an unsupported keyword.
     """
     cards: dict[str, Card] = {}
-    for given in header:
-        key, value = str(given).upper(), header[given]
-        wanted, refused = _concern(key)
-        if not (wanted or refused) or value is None or not str(value).strip():
+    for name in header:
+        key, value = str(name).upper(), header[name]
+        is_wcs, refusal = _classify(key)
+        if not (is_wcs or refusal) or value is None or not str(value).strip():
             continue
-        if refused and value != 0:
-            raise WcsError(f"{source}: {key} {refused}: expected the WCS of an image in keywords of today")
-        if wanted:
+        if refusal and value != 0:
+            raise WcsError(f"{source}: {key} {refusal}: expected an image WCS in current keywords")
+        if is_wcs:
             cards[key] = _value(key, value, source)
-    for key in _NEEDED:
+    for key in _REQUIRED:
         if key not in cards:
             raise WcsError(f"{source}: the header has no {key}: expected a celestial WCS")
     _check_projection(cards, source)
@@ -73,29 +73,29 @@ def wcs_cards(header: Mapping[str, Any], source: str) -> dict[str, Card]:
 
 
 @lru_cache(maxsize=4096)  # the headers of a survey have the same keywords
-def _concern(key: str) -> tuple[bool, str | None]:
-    """Return whether a keyword is of the WCS, and why it cannot be honoured."""
-    refused = next((why for pattern, why in _REFUSED.items() if re.fullmatch(pattern, key)), None)
-    return _KEYWORD.fullmatch(key) is not None, refused
+def _classify(key: str) -> tuple[bool, str | None]:
+    """Return whether a keyword is part of the WCS, and why it is not supported, if so."""
+    refusal = next((why for pattern, why in _REFUSED.items() if re.fullmatch(pattern, key)), None)
+    return _KEYWORD.fullmatch(key) is not None, refusal
 
 
 def degrees_per_unit(cards: Mapping[str, Card], axis: int) -> float:
-    """Return how many degrees the unit of an axis, 1 or 2, is."""
+    """Return the unit of an axis (1 or 2) in degrees."""
     return _UNITS.get(str(cards.get(f"CUNIT{axis}", "deg")).lower(), 1.0)
 
 
 def cd_matrix(cards: Mapping[str, Any]) -> npt.NDArray[np.float64]:
-    """Return the CD matrix, units of the axes per pixel, from CDELT and PC where there is no CD.
+    """Return the CD matrix, axis units per pixel; computed from CDELT and PC if there is no CD.
 
     Parameters
     ----------
     cards : mapping
-        WCS keywords. The value of one may be an array of the numbers that many headers have.
+        WCS keywords. A value may be an array with one number per header.
 
     Returns
     -------
     ndarray of float64, shape (..., 2, 2)
-        What there is of shape in the values comes first.
+        The shape of the values comes first.
     """
 
     def matrix(name: str, diagonal: float) -> npt.NDArray[np.float64]:
@@ -111,7 +111,7 @@ def cd_matrix(cards: Mapping[str, Any]) -> npt.NDArray[np.float64]:
 
 
 def _value(key: str, value: Any, source: str) -> Card:
-    """Return the value of a WCS keyword, checked."""
+    """Return the validated value of a WCS keyword."""
     if key in TEXT_KEYWORDS:
         return str(value).strip().upper() if key.startswith("CTYPE") else str(value).strip()
     try:
@@ -132,7 +132,7 @@ def _check_projection(cards: Mapping[str, Card], source: str) -> None:
         raise WcsError(f"{source}: CTYPE is {both}: expected RA and DEC, a celestial WCS")
     projections = {each[4:].lstrip("-") for each in ctypes}
     if len(projections) != 1 or "" in projections:
-        raise WcsError(f"{source}: CTYPE is {both}: expected one projection, the same of both")
+        raise WcsError(f"{source}: CTYPE is {both}: expected the same projection on both axes")
     if projections <= {"TNX", "ZPX"}:
         raise WcsError(f"{source}: CTYPE is {both}: its distortion is in WAT keywords: expected TPV or TAN-SIP")
 
@@ -156,11 +156,11 @@ def _check_numbers(cards: Mapping[str, Card], source: str) -> None:
 
 
 def _right_ascension_first(cards: dict[str, Card]) -> dict[str, Card]:
-    """Exchange the two world axes where declination is first; wcslib mixes up its TPV terms."""
+    """Swap the world axes if declination comes first; wcslib would mix up the TPV terms."""
     if str(cards["CTYPE1"]).startswith("RA"):
         return cards
     if not _has(cards, r"CD\d_\d"):
-        # where a term of PC is absent its default is another one after the exchange
+        # the default of an absent PC term differs after the swap
         defaults: dict[str, Card] = {f"PC{i}_{j}": float(i == j) for i in (1, 2) for j in (1, 2)}
         cards = defaults | cards
     out: dict[str, Card] = {}
@@ -172,12 +172,12 @@ def _right_ascension_first(cards: dict[str, Card]) -> dict[str, Card]:
 
 
 def _with_distortion(cards: dict[str, Card]) -> dict[str, Card]:
-    """Say TPV where that is meant, with its linear terms, and leave out the distortion that does not hold."""
+    """Name TPV as such, with explicit linear terms, and drop distortion terms that do not apply."""
     ctype = str(cards["CTYPE1"])
-    # TAN alone may have PV1_0 to PV1_4: they move its reference point and pole
+    # PV1_0 to PV1_4 of plain TAN are no distortion: they move its reference point and pole
     scamp = ctype == "RA---TAN" and _has(cards, r"PV2_\d+|PV1_([5-9]|\d\d)")
     if ctype == "RA---TPV" or scamp:
-        # wcslib takes an absent linear term for 0, the convention for 1
+        # an absent linear term is 0 in wcslib, 1 in the convention
         kept = {key: value for key, value in cards.items() if not re.match(r"(A|B|AP|BP)_", key)}
         return {"PV1_1": 1.0, "PV2_1": 1.0} | kept | {"CTYPE1": "RA---TPV", "CTYPE2": "DEC--TPV"}
     if ctype.endswith("-SIP"):

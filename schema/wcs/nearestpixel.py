@@ -1,4 +1,4 @@
-"""The coadd pixels nearest to pixels of an epoch."""
+"""Nearest coadd pixels of the pixels of an epoch."""
 
 import numpy as np
 import numpy.typing as npt
@@ -13,32 +13,33 @@ Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.uint32]
 Bools = npt.NDArray[np.bool_]
 
-# Pixels of a column done at a time. A column of a CCD runs along a row of the coadd, or else every pixel
-# of it lies in another page of memory, and a narrow strip finds again what the column before has touched.
+# Pixels of a CCD column processed at a time. If the column does not run along a coadd row, every pixel of it lies in
+# another page of memory, and a narrow strip reuses the pages touched by the previous column.
 _STRIP = 512
 
-# Rows mapped at a time where there is no kernel.
+# Rows mapped at a time without a kernel.
 _ROWS = 64
 
 
 def nearest_pixels(pixel_map: PixelMap, rows: slice, nx: int, coadd_shape: tuple[int, int]) -> tuple[Index, Index]:
-    """Return what `goodpix.schema.wcs.pixelmap.rational_row` does, for some rows and any way of mapping.
+    """Return the nearest coadd pixels of a range of epoch rows, for any mapping.
 
     Parameters
     ----------
     pixel_map : PixelMap
-        From the epoch to the coadd.
+        Mapping from the epoch to the coadd.
     rows : slice
-        Zero-based rows of the epoch, from start to stop.
+        Zero-based rows of the epoch.
     nx : int
-        Columns of the epoch.
+        Number of columns of the epoch.
     coadd_shape : tuple of int
         (ny, nx) of the coadd.
 
     Returns
     -------
     ix, iy : ndarray of uint32, shape (stop - start, nx)
-        One more than the pixel; 0 and one more than the size are outside.
+        Pixel numbers as in `goodpix.schema.wcs.pixelmap.rational_row`: zero-based plus 1, with 0 and the size plus 1
+        for positions off the coadd.
     """
     y, x = np.mgrid[rows, 0:nx].astype(np.float64)
     positions = pixel_map.positions(x, y)
@@ -50,41 +51,41 @@ def nearest_pixels(pixel_map: PixelMap, rows: slice, nx: int, coadd_shape: tuple
 
 
 def mark_nearest(pixel_map: PixelMap, pixels: Bools, marks: Bools) -> Region:
-    """Set the coadd pixels that are nearest to some pixels of an epoch.
+    """Mark the coadd pixels nearest to the selected pixels of an epoch.
 
     Parameters
     ----------
     pixel_map : PixelMap
-        From the epoch to the coadd.
+        Mapping from the epoch to the coadd.
     pixels : ndarray of bool, shape (ny, nx)
-        Which pixels of the epoch. Fastest where the memory order is column-major.
+        Selected pixels of the epoch. Fastest in column-major memory order.
     marks : ndarray of bool, shape (coadd ny + 2, coadd nx + 2)
-        The coadd with a border of one pixel all round, which stands for what is outside of it.
+        Coadd pixels, marked in place, with a border of one pixel that stands for everything off the coadd.
 
     Returns
     -------
     Region
-        A box of `marks` outside of which nothing was set.
+        Box of `marks` that contains every pixel marked.
     """
     box = np.array([marks.shape[1], 0, marks.shape[0], 0], np.int64)
     if isinstance(pixel_map, RationalMap) and pixel_map.cubic:
         ny, nx = pixels.shape
         t, s = pixel_map.scaling.scaled(np.arange(nx, dtype=float), np.arange(ny, dtype=float))
-        # a column at a time: x and y change places
+        # the kernel evaluates columns, so x and y are swapped
         turned = np.ascontiguousarray(pixel_map.coefficients.transpose(0, 2, 1))
         _mark_rational(turned, t, s, np.ascontiguousarray(pixels.T), marks, box)
     else:
         coadd_shape = (marks.shape[0] - 2, marks.shape[1] - 2)
         for y in range(0, pixels.shape[0], _ROWS):
-            some = pixels[y : y + _ROWS]
-            ix, iy = nearest_pixels(pixel_map, slice(y, y + some.shape[0]), some.shape[1], coadd_shape)
-            marks[iy[some], ix[some]] = True
+            block = pixels[y : y + _ROWS]
+            ix, iy = nearest_pixels(pixel_map, slice(y, y + block.shape[0]), block.shape[1], coadd_shape)
+            marks[iy[block], ix[block]] = True
             _widen(box, ix, iy)
     return Region(*(int(each) for each in box))
 
 
 def _widen(box: npt.NDArray[np.int64], ix: Index, iy: Index) -> None:
-    """Make a box hold all of some pixels."""
+    """Extend a box to contain pixels."""
     low, high = np.array([ix.min(), iy.min()], np.int64), np.array([ix.max(), iy.max()], np.int64) + 1
     box[::2] = np.minimum(box[::2], low)
     box[1::2] = np.maximum(box[1::2], high)

@@ -1,4 +1,4 @@
-"""The pixels of an image on the sphere."""
+"""Pixels of an image on the sphere."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,10 +18,10 @@ Floats = npt.NDArray[np.float64]
 _ARCMIN2 = (180 * 60 / np.pi) ** 2
 
 
-# without slots, so that the polynomials are computed once
+# no slots: the polynomials are cached
 @dataclass(frozen=True)
 class PixelGrid:
-    """The pixels of one image on the sphere; positions among them are zero-based.
+    """Pixels of one image on the sphere; positions are zero-based.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class PixelGrid:
     shape : tuple of int
         (ny, nx).
     offset : float
-        What is added to zero-based coordinates before the WCS: the image's ``position_offset``.
+        Added to zero-based coordinates before the WCS: the image's ``position_offset``.
     """
 
     wcs: Wcs
@@ -38,7 +38,7 @@ class PixelGrid:
     offset: float = 1
 
     def vectors(self, x: Floats, y: Floats) -> Floats:
-        """Return the directions of positions: unit vectors, shape (3, n)."""
+        """Return unit vectors of positions; shape (3, n)."""
         return self.wcs.vectors(x + self.offset, y + self.offset)
 
     def sky(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
@@ -46,27 +46,27 @@ class PixelGrid:
         return self.wcs.sky(x + self.offset, y + self.offset)
 
     def box(self, box: Region) -> Floats:
-        """Return the directions of the pixels of a box: unit vectors, shape (3, ny, nx)."""
+        """Return unit vectors of the pixels in a box; shape (3, ny, nx)."""
         y, x = np.mgrid[box.y0 : box.y1, box.x0 : box.x1].astype(np.float64)
         return self.vectors(x.ravel(), y.ravel()).reshape(3, *x.shape)
 
     def columns(self, columns: slice) -> Floats:
-        """Return the directions of the pixels of some columns, in the order of an image's runs.
+        """Return unit vectors of the pixels in a range of columns, in the order of the run-length code.
 
         Parameters
         ----------
         columns : slice
-            From start to stop.
+            Zero-based columns.
 
         Returns
         -------
         ndarray of float64, shape (3, n_columns * ny)
-            Unit vectors, column after column.
+            Equatorial coordinates, column after column.
 
         Notes
         -----
-        On a tangent plane with polynomial distortion a direction, not made a unit vector, is a polynomial
-        of the pixel's x and y: no trigonometry per pixel.
+        On a tangent plane with polynomial distortion, directions that are not normalised are polynomials in the
+        pixel's x and y, so no trigonometry is needed per pixel.
         """
         x, y = np.arange(columns.start, columns.stop, dtype=float), np.arange(self.shape[0], dtype=float)
         if not self.wcs.polynomial:
@@ -78,16 +78,15 @@ class PixelGrid:
 
     @property
     def scaling(self) -> Scaling:
-        """Its pixels brought to about -1 to 1."""
+        """Scaling of its pixels to about -1 to 1."""
         ny, nx = self.shape
         return Scaling((nx - 1) / 2, (ny - 1) / 2, max(nx, ny) / 2)
 
     @cached_property
     def plane(self) -> Floats:
-        """Tangent plane coordinates as polynomials of the pixels, where the solution is `polynomial`.
+        """Tangent plane coordinates as polynomials in the pixels, if the solution is `polynomial`; shape (3, n, n).
 
-        Xi and eta, radians, and the constant 1, of shape (3, n, n); element ``[k, p, q]`` multiplies
-        ``t**p * s**q`` of its `scaling`.
+        Xi and eta in radians, and the constant 1. Element ``[k, p, q]`` multiplies ``t**p * s**q``, see `scaling`.
         """
         # intermediate world coordinates as polynomials in (t, s): element [p, q] multiplies t**p * s**q
         wcs, scaling = self.wcs, self.scaling
@@ -101,14 +100,14 @@ class PixelGrid:
 
 
 def solid_angles(grid: PixelGrid, rows: slice) -> Floats:
-    """Return the solid angle of each pixel of some rows of an image.
+    """Return the solid angle of each pixel in a range of rows.
 
     Parameters
     ----------
     grid : PixelGrid
         The image.
     rows : slice
-        From start to stop.
+        Zero-based rows.
 
     Returns
     -------
@@ -117,9 +116,9 @@ def solid_angles(grid: PixelGrid, rows: slice) -> Floats:
 
     Notes
     -----
-    On a tangent plane without distortion ``d(omega) = cos(theta)**3 d(xi) d(eta)``, theta the distance
-    from the tangent point (Calabretta & Greisen 2002, A&A 395, 1077, section 5.1.3): exact but for the
-    change within a pixel. Else half the cross product of the diagonals between the pixel's corners.
+    On a tangent plane without distortion ``d(omega) = cos(theta)**3 d(xi) d(eta)``, where theta is the distance from
+    the tangent point (Calabretta & Greisen 2002, A&A 395, 1077, section 5.1.3); this is exact apart from the variation
+    within a pixel. Otherwise, the solid angle is half the cross product of the pixel's diagonals.
     """
     wcs, nx = grid.wcs, grid.shape[1]
     out: Floats = np.empty((rows.stop - rows.start, nx))
@@ -137,7 +136,7 @@ def solid_angles(grid: PixelGrid, rows: slice) -> Floats:
 
 @kernel
 def _fill_columns(coefficients: Floats, t: Floats, s: Floats, out: Floats) -> None:
-    """Write unit vectors, component by component; element ``[k, p, q]`` multiplies ``t**p * s**q``."""
+    """Write unit vectors by component; element ``[k, p, q]`` multiplies ``t**p * s**q``."""
     n = coefficients.shape[1]
     in_s = np.empty(n)
     for column in range(t.size):
@@ -163,7 +162,7 @@ def _fill_columns(coefficients: Floats, t: Floats, s: Floats, out: Floats) -> No
 
 @kernel
 def _tangent_areas(origin: Floats, per_pixel: Floats, area: float, out: Floats) -> None:
-    """Write areas; tangent plane coordinates are ``origin + x * per_pixel[:, 0] + row * per_pixel[:, 1]``."""
+    """Write solid angles at tangent plane coordinates ``origin + x * per_pixel[:, 0] + row * per_pixel[:, 1]``."""
     for row in range(out.shape[0]):
         xi0, eta0 = origin[0] + row * per_pixel[0, 1], origin[1] + row * per_pixel[1, 1]
         for x in range(out.shape[1]):

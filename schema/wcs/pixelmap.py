@@ -1,9 +1,8 @@
-"""The mapping from the pixels of one image to those of another: from an epoch to its coadd.
+"""Pixel mapping from an epoch to its coadd.
 
-With tangent planes and polynomial distortion there is no trigonometry per pixel. The polynomials
-give (xi, eta) on the epoch's tangent plane; ``(xi, eta, 1)`` is a direction; one rotation brings it
-to the coadd's tangent frame; so coadd x and y are ratios of two polynomials in the epoch's x and y.
-Everything else goes through wcslib.
+Tangent planes with polynomial distortion need no trigonometry per pixel. The polynomials give (xi, eta) on the epoch's
+tangent plane; ``(xi, eta, 1)`` is a direction; a rotation takes it to the coadd's tangent frame. Coadd x and y are
+therefore ratios of two polynomials in the epoch's x and y. All other mappings go through wcslib.
 """
 
 import math
@@ -22,20 +21,20 @@ __all__ = ["PixelMap", "RationalMap", "WcslibMap", "pixel_map", "rational_row"]
 Floats = npt.NDArray[np.float64]
 IndexRow = npt.NDArray[np.uint32]
 
-# The kernel knows cubics, which all of DECam's solutions are; plainer ones get zeros.
+# Terms per axis of a cubic, the only degree the kernel evaluates. DECam solutions are cubic; lower degrees are padded.
 _CUBIC = 4
 
 
 class PixelMap(Protocol):
-    """Where the pixels of one image fall on another; zero-based on both sides."""
+    """Mapping from the pixels of one image to those of another; zero-based on both sides."""
 
     def positions(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        """Return positions on the other; NaN where the direction is 90 degrees or more from its tangent point.
+        """Return positions on the target; NaN where the direction is 90 degrees or more from its tangent point.
 
         Parameters
         ----------
         x, y : ndarray of float64, any shape
-            Positions on the one.
+            Positions on the source.
         """
 
 
@@ -48,14 +47,14 @@ def pixel_map(epoch: PixelGrid, coadd: PixelGrid) -> PixelMap:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RationalMap:
-    """Coadd coordinates as ratios of two polynomials.
+    """Coadd coordinates as ratios of two polynomials in epoch coordinates.
 
     Parameters
     ----------
     coefficients : ndarray of float64, shape (3, n, n), n >= 4
-        Numerators of x and y, and their denominator; element ``[k, p, q]`` multiplies ``t**p * s**q``.
+        Numerators of x and y, and their common denominator; element ``[k, p, q]`` multiplies ``t**p * s**q``.
     scaling : Scaling
-        Of the epoch's pixels.
+        Scaling of the epoch's pixels.
     """
 
     coefficients: Floats
@@ -63,11 +62,11 @@ class RationalMap:
 
     @property
     def cubic(self) -> bool:
-        """Whether `rational_row` can evaluate it."""
+        """Whether `rational_row` can evaluate the mapping."""
         return int(self.coefficients.shape[1]) == _CUBIC
 
     def positions(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        """Return coadd positions; NaN where the direction is 90 degrees or more away."""
+        """Return coadd positions; NaN where the direction is 90 degrees or more from the tangent point."""
         t, s = self.scaling.scaled(x, y)
         across, up, down = (np.polynomial.polynomial.polyval2d(t, s, each) for each in self.coefficients)
         front = down > 0
@@ -77,13 +76,13 @@ class RationalMap:
 
 @dataclass(frozen=True, slots=True)
 class WcslibMap:
-    """Positions on another image through wcslib: slower, for every projection and distortion."""
+    """Positions on another image through wcslib: slower, but for every projection and distortion."""
 
     source: PixelGrid
     target: PixelGrid
 
     def positions(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        """Return positions on the target; NaN where there is none."""
+        """Return positions on the target, or NaN."""
         vectors = self.source.vectors(np.ravel(x), np.ravel(y))
         out = self.target.wcs.wcslib_pixels(vectors) - self.target.offset
         return out[0].reshape(np.shape(x)), out[1].reshape(np.shape(x))
@@ -104,12 +103,12 @@ def _rational(epoch: PixelGrid, coadd: PixelGrid) -> RationalMap:
 
 @kernel
 def rational_row(coefficients: Floats, t: Floats, s: float, nx: int, ny: int, ix: IndexRow, iy: IndexRow) -> None:
-    """Write the nearest coadd pixel of each pixel of one row of an epoch, or of a part of it.
+    """Write the nearest coadd pixel of each pixel in an epoch's row, or part of a row.
 
     Parameters
     ----------
     coefficients : ndarray of float64, shape (3, 4, 4)
-        See `RationalMap`; cubics.
+        Cubics, see `RationalMap`.
     t : ndarray of float64, shape (m,)
         Scaled x of the pixels.
     s : float
@@ -117,10 +116,10 @@ def rational_row(coefficients: Floats, t: Floats, s: float, nx: int, ny: int, ix
     nx, ny : int
         Size of the coadd.
     ix, iy : ndarray of uint32, shape (m,)
-        Output: one more than the pixel, 0 to nx + 1 and 0 to ny + 1. Both ends are outside of the
-        coadd; they are pixels of a coadd that has a border of one pixel all round.
+        Output: zero-based pixel numbers plus 1, from 0 to nx + 1 and 0 to ny + 1. Both ends are off the coadd: they
+        are the border of a coadd padded by one pixel.
     """
-    # in variables of their own, or the compiler takes each for changed by every write to ix and iy
+    # in local variables: the compiler assumes that any write to ix or iy may change an array element
     a0, a1, a2, a3 = _in_t(coefficients[0], s)
     b0, b1, b2, b3 = _in_t(coefficients[1], s)
     c0, c1, c2, c3 = _in_t(coefficients[2], s)
@@ -129,10 +128,10 @@ def rational_row(coefficients: Floats, t: Floats, s: float, nx: int, ny: int, ix
         at = t[x]
         down = ((c3 * at + c2) * at + c1) * at + c0
         per_down = 1.0 / down
-        # floor(v + 0.5) + 1, where what is negative is outside
+        # floor(v + 0.5) + 1; negative values are outside
         across = (((a3 * at + a2) * at + a1) * at + a0) * per_down + 1.5
         up = (((b3 * at + b2) * at + b1) * at + b0) * per_down + 1.5
-        # written so that NaN and directions behind the tangent point end outside
+        # false for NaN, so that NaN and directions behind the tangent point become 0
         across = across if (across > 0.0) & (down > 0.0) else 0.0
         up = up if (up > 0.0) & (down > 0.0) else 0.0
         ix[x] = np.int32(across if across < end_x else end_x)
@@ -141,7 +140,7 @@ def rational_row(coefficients: Floats, t: Floats, s: float, nx: int, ny: int, ix
 
 @kernel
 def _in_t(cubic: Floats, s: float) -> tuple[float, float, float, float]:
-    """Return the coefficients of the powers of t, at one s."""
+    """Return the coefficients of the powers of t at a given s."""
     return _cubic(cubic[0], s), _cubic(cubic[1], s), _cubic(cubic[2], s), _cubic(cubic[3], s)
 
 

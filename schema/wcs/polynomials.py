@@ -1,4 +1,4 @@
-"""Polynomials in the pixels of an image."""
+"""Polynomials in pixel coordinates."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """Pixels of an image brought to about -1 to 1, where high powers keep their digits.
+    """Scaling of pixel coordinates to about -1 to 1, where high powers stay accurate.
 
     Parameters
     ----------
@@ -27,12 +27,12 @@ class Scaling:
     half: float
 
     def scaled(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
-        """Return t and s of positions."""
+        """Return the scaled coordinates t and s of positions."""
         return (x - self.centre_x) / self.half, (y - self.centre_y) / self.half
 
 
 def substitute(coefficients: Floats, u: Floats, v: Floats) -> Floats:
-    """Return the polynomial sum c[p, q] u**p v**q for linear u and v in (t, s)."""
+    """Return ``sum(c[p, q] * u**p * v**q)`` as a polynomial in (t, s), for u and v linear in (t, s)."""
     n = coefficients.shape[0]
     powers_u, powers_v = _powers(u, n), _powers(v, n)
     out = np.zeros((n, n))

@@ -1,4 +1,4 @@
-"""The way from the sky to the pixels of many images at once."""
+"""Conversion between sky and pixels for many images at once."""
 
 import json
 import math
@@ -19,7 +19,7 @@ __all__ = ["WcsStack"]
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 
-# Pixels: how near a position has to map back, and the step at which Newton's method has arrived.
+# Pixels: tolerance of the round trip, and step size at which Newton's method stops.
 _NEAR_ENOUGH = 1e-7
 _ARRIVED = 1e-10
 _MOST_STEPS = 60
@@ -29,10 +29,10 @@ _DEGREE = math.degrees(1.0)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WcsStack:
-    """The solutions of many images.
+    """WCS solutions of many images.
 
-    Those on a tangent plane with polynomial distortion are arrays, with one element a solution first.
-    Where another solution stands they are 0, and `others` has it.
+    Solutions on a tangent plane with polynomial distortion are stored as arrays. Any other solution is in `others`, and
+    its array elements are 0.
 
     Parameters
     ----------
@@ -41,13 +41,13 @@ class WcsStack:
     cd : ndarray of float64, shape (n, 2, 2)
         Degrees per pixel.
     to_pixels : ndarray of float64, shape (n, 2, 2)
-        Pixels per degree: the inverse.
+        Pixels per degree: the inverse of `cd`.
     frames : ndarray of float64, shape (n, 3, 3)
         Rows are the unit vectors of xi (east), eta (north) and the tangent point.
     pv : ndarray of float64, shape (n, 2, m, m)
-        See `goodpix.schema.wcs.tpv.pv_coefficients`; filled up with zeros to the highest degree.
+        See `goodpix.schema.wcs.tpv.pv_coefficients`; padded with zeros to the highest degree.
     others : mapping of int to Wcs
-        The solutions that go through wcslib, by their number.
+        Solutions evaluated by wcslib, by their index.
     """
 
     crpix: Floats
@@ -59,16 +59,16 @@ class WcsStack:
 
     @classmethod
     def of(cls, solutions: Sequence[Wcs]) -> "WcsStack":
-        """Return the stack of some solutions, in their order."""
+        """Return the stack of solutions, in order."""
         return cls._of([each.keywords for each in solutions], np.arange(len(solutions)))
 
     @classmethod
     def from_json(cls, texts: Sequence[str]) -> "WcsStack":
-        """Return the stack of the solutions of a catalogue's rows, which were checked when they were stored.
+        """Return the stack of solutions stored in a catalogue, which were validated by the ingest.
 
         Notes
         -----
-        The row of a CCD image is the same in each tile that holds it: equal texts are read once.
+        A CCD image has the same solution in every tile that contains it, so equal texts are parsed once.
         """
         numbers: dict[str, int] = {}
         which = np.array([numbers.setdefault(text, len(numbers)) for text in texts], np.intp)
@@ -76,40 +76,40 @@ class WcsStack:
 
     @classmethod
     def _of(cls, headers: Sequence[Mapping[str, Card]], which: Indices) -> "WcsStack":
-        """Return the stack of headers, each as often as `which` has its number."""
-        parts = [_Part.of(headers, members) for members in _alike(headers)]
-        size = max((part.pv.shape[-1] for part in parts), default=2)
+        """Return the stack of ``headers[number]`` for each number in `which`."""
+        groups = [_KeywordGroup.of(headers, members) for members in _group_by_keywords(headers)]
+        size = max((group.pv.shape[-1] for group in groups), default=2)
         shapes: dict[str, tuple[int, ...]] = {"crpix": (2,), "cd": (2, 2), "to_pixels": (2, 2), "frames": (3, 3)}
         arrays = {name: np.zeros((len(headers), *shape)) for name, shape in shapes.items()}
         pv = np.zeros((len(headers), 2, size, size))
-        for part in parts:
-            for name, each in arrays.items():
-                each[part.members] = getattr(part, name)
-            n = part.pv.shape[-1]
-            pv[part.members, :, :n, :n] = part.pv
-        taken = {int(member) for part in parts for member in part.members}
-        other = {number: Wcs(cards) for number, cards in enumerate(headers) if number not in taken}
-        others = {place: other[number] for place, number in enumerate(which.tolist()) if number in other}
-        return cls(**{name: each[which] for name, each in arrays.items()}, pv=pv[which], others=others)
+        for group in groups:
+            for name, array in arrays.items():
+                array[group.members] = getattr(group, name)
+            n = group.pv.shape[-1]
+            pv[group.members, :, :n, :n] = group.pv
+        polynomial = {int(member) for group in groups for member in group.members}
+        other = {number: Wcs(cards) for number, cards in enumerate(headers) if number not in polynomial}
+        others = {index: other[number] for index, number in enumerate(which.tolist()) if number in other}
+        return cls(**{name: array[which] for name, array in arrays.items()}, pv=pv[which], others=others)
 
     def __len__(self) -> int:
         return int(self.crpix.shape[0])
 
     def pixels(self, which: Indices, vectors: Floats) -> Floats:
-        """Return where directions lie on images.
+        """Return pixel positions of directions.
 
         Parameters
         ----------
         which : ndarray of intp, shape (n,)
-            The number of the solution to use for each.
+            Index of the solution for each element.
         vectors : ndarray of float64, shape (3, n)
             Unit vectors in equatorial coordinates.
 
         Returns
         -------
         ndarray of float64, shape (2, n)
-            One-based pixel coordinates. NaN where the direction is 90 degrees or more from the tangent
-            point, or no position was found that maps back to it to 1e-7 pixel.
+            One-based pixel coordinates. NaN where the direction is 90 degrees or more from the tangent point, or no
+            position was found that maps back to it within 1e-7 pixel.
         """
         out = np.empty((2, which.size))
         _find_pixels(which, vectors, self.crpix, self.to_pixels, self.frames, self.pv, out)
@@ -118,12 +118,12 @@ class WcsStack:
         return out
 
     def vectors(self, which: Indices, fits_x: Floats, fits_y: Floats) -> Floats:
-        """Return the directions of positions on images.
+        """Return directions of pixel positions.
 
         Parameters
         ----------
         which : ndarray of intp, shape (n,)
-            The number of the solution to use for each.
+            Index of the solution for each element.
         fits_x, fits_y : ndarray of float64, shape (n,)
             One-based pixel coordinates.
 
@@ -139,14 +139,14 @@ class WcsStack:
         return out
 
     def _through_wcslib(self, which: Indices) -> list[tuple[int, npt.NDArray[np.bool_]]]:
-        """Return the solutions of `which` that go through wcslib, and where they stand in it."""
-        found = [(number, which == number) for number in self.others]
-        return [(number, mine) for number, mine in found if mine.any()]
+        """Return the index of each wcslib solution in `which`, and the elements that use it."""
+        uses = [(number, which == number) for number in self.others]
+        return [(number, mine) for number, mine in uses if mine.any()]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Part:
-    """The polynomial ones of some headers with the same keywords; see `WcsStack`."""
+class _KeywordGroup:
+    """Polynomial solutions among headers with the same keywords; see `WcsStack`."""
 
     members: Indices
     crpix: Floats
@@ -156,7 +156,7 @@ class _Part:
     pv: Floats
 
     @classmethod
-    def of(cls, headers: Sequence[Mapping[str, Card]], members: list[int]) -> "_Part":
+    def of(cls, headers: Sequence[Mapping[str, Card]], members: list[int]) -> "_KeywordGroup":
         cards = _columns([headers[member] for member in members])
         fits = np.broadcast_to(is_polynomial(cards), len(members))
         if not fits.all():
@@ -169,28 +169,28 @@ class _Part:
         return cls(np.array(members, np.intp)[fits], crpix, cd, to_pixels, frames, pv_coefficients(cards))
 
 
-def _alike(headers: Sequence[Mapping[str, Card]]) -> list[list[int]]:
-    """Return the numbers of the headers, those together that have the same keywords and words."""
+def _group_by_keywords(headers: Sequence[Mapping[str, Card]]) -> list[list[int]]:
+    """Return the indices of headers, grouped by their keywords and text values."""
     groups: dict[tuple[object, ...], list[int]] = {}
     for number, cards in enumerate(headers):
-        words = tuple(cards.get(key) for key in TEXT_KEYWORDS)
-        groups.setdefault((tuple(cards), words), []).append(number)
+        texts = tuple(cards.get(key) for key in TEXT_KEYWORDS)
+        groups.setdefault((tuple(cards), texts), []).append(number)
     return list(groups.values())
 
 
 def _columns(headers: Sequence[Mapping[str, Card]]) -> dict[str, Any]:
-    """Return the keywords of headers that are alike: words, and the numbers of all as arrays."""
-    words = {key: value for key, value in headers[0].items() if key in TEXT_KEYWORDS}
-    numeric = [key for key in headers[0] if key not in words]
+    """Return the keywords of headers in one group: the common texts, and the numbers as arrays."""
+    texts = {key: value for key, value in headers[0].items() if key in TEXT_KEYWORDS}
+    numeric = [key for key in headers[0] if key not in texts]
     numbers = np.array([[cards[key] for key in numeric] for cards in headers], np.float64)
-    return words | dict(zip(numeric, numbers.T, strict=True))
+    return texts | dict(zip(numeric, numbers.T, strict=True))
 
 
 @kernel
 def _find_pixels(
     which: Indices, vectors: Floats, crpix: Floats, to_pixels: Floats, frames: Floats, pv: Floats, out: Floats
 ) -> None:
-    """Newton's method for each direction, from the linear terms on; steps that lead away are halved."""
+    """Invert the polynomials by Newton's method from the origin; steps that increase the error are halved."""
     for k in range(which.size):
         n = which[k]
         out[0, k] = out[1, k] = np.nan
@@ -220,7 +220,7 @@ def _find_pixels(
                 dv *= 0.5
                 u -= du
                 v -= dv
-            # written so that NaN goes on, and is refused below
+            # false for NaN, which is rejected below
             if abs(scale[0, 0] * du + scale[0, 1] * dv) + abs(scale[1, 0] * du + scale[1, 1] * dv) < _ARRIVED:
                 break
         at_xi, xi_u, xi_v = _polynomial(pv[n, 0], u, v)
@@ -257,7 +257,7 @@ def _find_vectors(
 
 @kernel
 def _polynomial(coefficients: Floats, u: float, v: float) -> tuple[float, float, float]:
-    """Return the sum of ``c[p, q] u**p v**q``, and its derivatives by u and v."""
+    """Return ``sum(c[p, q] * u**p * v**q)`` and its derivatives with respect to u and v."""
     value = by_u = by_v = 0.0
     for p in range(coefficients.shape[0] - 1, -1, -1):
         inner = inner_by_v = 0.0

@@ -1,4 +1,4 @@
-"""The celestial coordinates of a FITS header."""
+"""WCS solutions: the celestial coordinates of FITS headers."""
 
 import json
 from collections.abc import Mapping
@@ -18,50 +18,50 @@ __all__ = ["Wcs", "ra_dec", "unit_vectors"]
 
 Floats = npt.NDArray[np.float64]
 
-# radians; a hundred-thousandth of a DECam pixel
+# radians; 1e-5 of a DECam pixel
 _ROUND_TRIP = 1e-11
 
 
-# without slots, so that what follows from the keywords is computed once
+# no slots: derived quantities are cached
 @dataclass(frozen=True)
 class Wcs:
-    """The celestial coordinates of one image, checked.
+    """Validated celestial coordinates of one image.
 
     Parameters
     ----------
     keywords : mapping of str to str, int or float
-        The WCS keywords of the header, upper case; enough to rebuild the object.
+        WCS keywords of the header, upper case; sufficient to rebuild the object.
     """
 
     keywords: Mapping[str, Card]
 
     @classmethod
     def from_header(cls, header: Mapping[str, Any], source: str) -> "Wcs":
-        """Take the WCS keywords out of a header and check them; see `goodpix.schema.wcs.keywords.wcs_cards`.
+        """Extract and validate the WCS keywords of a header; see `goodpix.schema.wcs.keywords.wcs_cards`.
 
         Parameters
         ----------
         header : mapping
-            A FITS header; keys in either case.
+            FITS header; keys in either case.
         source : str
-            What the header belongs to, for messages.
+            Origin of the header, for messages.
 
         Raises
         ------
         WcsError
-            If the header's coordinates cannot be used.
+            If the header has no usable celestial coordinates.
         """
         self = cls(MappingProxyType(wcs_cards(header, source)))
         if not self.polynomial:
             try:
                 self.wcslib().wcs.set()
-            except Exception as error:  # wcslib's errors are many classes without a common base
+            except Exception as error:  # wcslib's exceptions have no common base class
                 raise WcsError(f"{source}: wcslib cannot use this WCS: {' '.join(str(error).split())}") from error
         return self
 
     @classmethod
     def from_json(cls, text: str) -> "Wcs":
-        """Return the solution of a catalogue's row, which was checked when it was stored."""
+        """Return a solution stored in a catalogue, which was validated by the ingest."""
         return _from_cards(json.loads(text))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -69,7 +69,7 @@ class Wcs:
         return (_from_cards, (dict(self.keywords),))
 
     def _pair(self, key: str) -> Floats:
-        return _fixed(np.array([float(self.keywords.get(f"{key}{axis}", 0.0)) for axis in (1, 2)]))
+        return _read_only(np.array([float(self.keywords.get(f"{key}{axis}", 0.0)) for axis in (1, 2)]))
 
     @cached_property
     def crval(self) -> Floats:
@@ -83,38 +83,38 @@ class Wcs:
 
     @cached_property
     def cd(self) -> Floats:
-        """The CD matrix, CUNIT per pixel; shape (2, 2). From CDELT and PC where there is no CD."""
-        return _fixed(cd_matrix(self.keywords))
+        """CD matrix, CUNIT per pixel; shape (2, 2). Computed from CDELT and PC if there is no CD."""
+        return _read_only(cd_matrix(self.keywords))
 
     @cached_property
     def polynomial(self) -> bool:
-        """Whether this is a tangent plane with at most polynomial PV terms, and default poles and units."""
+        """Whether the projection is a tangent plane with at most polynomial PV terms, and default poles and units."""
         return bool(is_polynomial(self.keywords))
 
     @cached_property
     def linear(self) -> bool:
-        """Whether this is a tangent plane without distortion, and default poles and units."""
+        """Whether the projection is a tangent plane without distortion, and with default poles and units."""
         terms = {key: float(value) for key, value in self.keywords.items() if key.startswith("PV") and float(value)}
         return self.polynomial and terms in ({}, {"PV1_1": 1.0, "PV2_1": 1.0})
 
     @cached_property
     def pv(self) -> Floats:
-        """The PV polynomials over intermediate world coordinates (u, v) in degrees; shape (2, n, n).
+        """PV polynomials in the intermediate world coordinates (u, v), degrees; shape (2, n, n).
 
-        Element ``[axis, p, q]`` multiplies ``u**p * v**q``. Without PV terms: xi = u, eta = v.
+        Element ``[axis, p, q]`` multiplies ``u**p * v**q``. Without PV terms, xi = u and eta = v.
         """
-        return _fixed(pv_coefficients(self.keywords))
+        return _read_only(pv_coefficients(self.keywords))
 
     @cached_property
     def basis(self) -> Floats:
-        """The tangent frame: unit vectors of xi (east), eta (north) and the tangent point; shape (3, 3).
+        """Tangent frame: unit vectors of xi (east), eta (north) and the tangent point; shape (3, 3).
 
-        One vector a row, in equatorial coordinates.
+        One vector per row, in equatorial coordinates.
         """
-        return _fixed(np.array(tangent_frame(*self.crval.tolist())))
+        return _read_only(np.array(tangent_frame(*self.crval.tolist())))
 
     def vectors(self, fits_x: Floats, fits_y: Floats) -> Floats:
-        """Return the directions of pixel positions.
+        """Return directions of pixel positions.
 
         Parameters
         ----------
@@ -151,7 +151,7 @@ class Wcs:
         Returns
         -------
         ndarray of bool, shape (n,)
-            True everywhere where the projection is of the whole sky and has no tangent point.
+            All true for a projection other than a tangent plane.
         """
         if str(self.keywords["CTYPE1"])[5:8] not in ("TAN", "TPV"):
             return np.ones(vectors.shape[1], np.bool_)
@@ -160,7 +160,7 @@ class Wcs:
         return front
 
     def wcslib_pixels(self, vectors: Floats) -> Floats:
-        """Return the one-based pixel positions of directions, by wcslib.
+        """Return one-based pixel positions of directions, computed by wcslib.
 
         Parameters
         ----------
@@ -183,38 +183,38 @@ class Wcs:
         ra, dec = ra_dec(vectors)
         with np.errstate(all="ignore"):
             if wcs.sip is None:
-                found = np.array(wcs.wcs_world2pix(ra, dec, 1))
+                pixels = np.array(wcs.wcs_world2pix(ra, dec, 1))
             else:
-                found = np.array(wcs.all_world2pix(ra, dec, 1, tolerance=1e-10, maxiter=60, adaptive=True, quiet=True))
-            # an iteration that did not converge gives a position of somewhere else
-            back = wcs.all_pix2world(*found, 1)
+                pixels = np.array(wcs.all_world2pix(ra, dec, 1, tolerance=1e-10, maxiter=60, adaptive=True, quiet=True))
+            # an iteration that did not converge returns a wrong position
+            back = wcs.all_pix2world(*pixels, 1)
             error = unit_vectors(*back) - vectors
-            found[:, ~((error**2).sum(axis=0) < _ROUND_TRIP**2)] = np.nan
-        return found
+            pixels[:, ~((error**2).sum(axis=0) < _ROUND_TRIP**2)] = np.nan
+        return pixels
 
     def wcslib(self) -> Any:
         """Return the ``astropy.wcs.WCS`` of these keywords."""
-        # a copy costs a tenth of a new one, and is nobody else's: wcslib writes into what it works with
+        # wcslib modifies its objects, so each caller gets a copy, at a tenth of the cost of a new object
         return _wcslib(tuple(self.keywords.items())).deepcopy()
 
 
 @lru_cache(maxsize=256)
 def _wcslib(cards: tuple[tuple[str, Card], ...]) -> Any:
-    # astropy takes a quarter of a second to import, and most headers never need it
+    # slow to import (0.25 s), and most headers never need it
     import astropy.io.fits
     import astropy.wcs
 
     return astropy.wcs.WCS(astropy.io.fits.Header(dict(cards)), fix=False)
 
 
-def _fixed(array: Floats) -> Floats:
-    """Return an array that nobody can write into: it is everybody's."""
+def _read_only(array: Floats) -> Floats:
+    """Return a shared array made read-only."""
     array.setflags(write=False)
     return array
 
 
 def ra_dec(vectors: Floats) -> tuple[Floats, Floats]:
-    """Return right ascension (0 to 360) and declination of directions of any length, degrees; each of shape (n,)."""
+    """Return right ascension (0 to 360) and declination, degrees, of vectors of any length; each of shape (n,)."""
     x, y, z = vectors
     return np.degrees(np.arctan2(y, x)) % 360.0, np.degrees(np.arctan2(z, np.hypot(x, y)))
 

@@ -1,7 +1,7 @@
-"""The keywords of a tangent plane with polynomial distortion, of one header or of many at once.
+"""TPV keywords: a tangent plane with polynomial distortion, for one header or many at once.
 
-The value of a keyword may be a number, or an array of the numbers that many headers have: what comes
-back has the array's shape in front.
+The value of a keyword may be a number, or an array with one number per header. The shape of the array then comes first
+in the shape of results.
 """
 
 import math
@@ -17,13 +17,13 @@ _TANGENT = ({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN"}, {"CTYPE1": "RA---TPV",
 _OTHER_DISTORTION = ("A_", "B_", "AP_", "BP_", "CROTA")
 _DEFAULTS = {"LONPOLE": 180.0, "LATPOLE": 90.0, "CRVAL2": 0.0}
 
-# PVi_m that are powers of the radius; all other m, in their order, are the products x**p * y**q of
-# the TPV convention (FITS registry), x the own axis and y the other
+# numbers m of PVi_m that multiply powers of the radius; all others, in order, multiply the products x**p * y**q of the
+# TPV convention (FITS registry), where x is the axis i and y the other axis
 _RADIAL = {3, 11, 23, 39}
 
 
 def _pv_powers() -> dict[int, tuple[int, int]]:
-    """Return the powers of (own axis, other axis) of each polynomial PV term."""
+    """Return the powers of (axis i, other axis) of each polynomial term PVi_m, by m."""
     powers: dict[int, tuple[int, int]] = {}
     m = 0
     for order in range(8):
@@ -39,7 +39,7 @@ _PV_POWERS = _pv_powers()
 
 
 def is_polynomial(cards: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
-    """Return whether this is a tangent plane with at most polynomial PV terms, and default poles and units.
+    """Return whether the projection is a tangent plane with at most polynomial PV terms, and default poles and units.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def is_polynomial(cards: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
     lonpole, latpole, crval2 = (np.asarray(cards.get(key, absent), np.float64) for key, absent in _DEFAULTS.items())
     out = (lonpole == 180) & ((latpole == 90) | (latpole == crval2))
     if "LONPOLE" in cards:
-        # at the pole itself the default is 0
+        # at the pole, the default LONPOLE is 0
         out = out & (crval2 != 90)
     tpv = cards["CTYPE1"] == "RA---TPV"
     pv = [key for key in cards if key.startswith("PV")]
@@ -66,12 +66,12 @@ def is_polynomial(cards: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
 
 
 def _pv_numbers(cards: Mapping[str, Any]) -> set[int]:
-    """Return the numbers of the PV terms that are not zero, in one of the headers at least."""
+    """Return the numbers of the PV terms that are nonzero in at least one header."""
     return {int(key[4:]) for key, value in cards.items() if key.startswith("PV") and np.any(np.asarray(value) != 0)}
 
 
 def pv_coefficients(cards: Mapping[str, Any]) -> npt.NDArray[np.float64]:
-    """Return the PV polynomials over intermediate world coordinates (u, v) in degrees.
+    """Return the PV polynomials in the intermediate world coordinates (u, v), degrees.
 
     Parameters
     ----------
@@ -81,12 +81,12 @@ def pv_coefficients(cards: Mapping[str, Any]) -> npt.NDArray[np.float64]:
     Returns
     -------
     ndarray of float64, shape (..., 2, n, n)
-        Element ``[..., axis, p, q]`` multiplies ``u**p * v**q``. Without PV terms: xi = u, eta = v.
+        Element ``[..., axis, p, q]`` multiplies ``u**p * v**q``. Without PV terms, xi = u and eta = v.
 
     Notes
     -----
-    The TPV convention, https://fits.gsfc.nasa.gov/registry/tpvwcs.html: a linear term PVi_1
-    that is absent is 1, any other 0.
+    The TPV convention, https://fits.gsfc.nasa.gov/registry/tpvwcs.html: an absent linear term PVi_1 is 1, any other
+    absent term 0.
     """
     degree = max([sum(_PV_POWERS[m]) for m in _pv_numbers(cards)], default=1) or 1
     out = np.zeros((*np.shape(cards.get("CRVAL1", 0.0)), 2, degree + 1, degree + 1))
@@ -103,13 +103,13 @@ def tangent_frame(ra: float, dec: float) -> list[list[float]]:
     Parameters
     ----------
     ra, dec : float
-        The tangent point, degrees.
+        Tangent point, degrees.
     """
     a, d = math.radians(ra), math.radians(dec)
     if dec == 90:
         # the default LONPOLE is 0 there (Calabretta & Greisen 2002, A&A 395, 1077, section 2.2)
         a += math.pi
-    # sines and cosines of the exact multiples of 90 degrees must be exact, else a pole is no pole
+    # exact at the poles, where rounding would leave a small horizontal component
     sin_dec = math.copysign(1.0, d) if abs(dec) == 90 else math.sin(d)
     cos_dec = 0.0 if abs(dec) == 90 else math.cos(d)
     sin_ra, cos_ra = math.sin(a), math.cos(a)

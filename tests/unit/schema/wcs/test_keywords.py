@@ -118,7 +118,7 @@ def test_a_pv_number_above_39_is_refused(m: int) -> None:
 
 @pytest.mark.parametrize("key", ["CPDIS1", "CPDIS2", "CQDIS1", "D2IMDIS1"])
 def test_a_distortion_table_is_refused(key: str) -> None:
-    with pytest.raises(WcsError, match=f"{key} asks for a distortion table"):
+    with pytest.raises(WcsError, match=f"{key} refers to a distortion table"):
         read({**tan(), key: "LOOKUP"})
 
 
