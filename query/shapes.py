@@ -1,4 +1,4 @@
-"""Shapes on the sphere: a disc, a polygon."""
+"""Discs and polygons on the sphere."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,7 +16,7 @@ Bools = npt.NDArray[np.bool_]
 
 
 class Shape(Protocol):
-    """An area of the sphere."""
+    """Area on the sphere."""
 
     def contains(self, vectors: Floats) -> Bools:
         """Return which directions lie inside.
@@ -28,12 +28,12 @@ class Shape(Protocol):
         """
 
     def near(self, vectors: Floats, reach: float) -> Bools:
-        """Return which directions lie inside or up to a chord of `reach` outside, and perhaps some further off."""
+        """Return which directions lie inside or within a chord of `reach` outside; may include some farther away."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Disc:
-    """A disc, its edge included.
+    """Disc on the sphere, including its edge.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class Disc:
 
     @classmethod
     def many(cls, ra: npt.ArrayLike | None, dec: npt.ArrayLike | None, radius: npt.ArrayLike) -> "list[Disc]":
-        """Return discs.
+        """Return the disc about each centre.
 
         Parameters
         ----------
@@ -58,7 +58,7 @@ class Disc:
         Raises
         ------
         UsageError
-            If a number is not finite, a declination beyond a pole or a radius negative.
+            If a number is not finite, a declination is outside -90 to 90, or a radius is negative.
         """
         radii = _numbers("a radius", radius, "degrees, 0 or more")
         try:
@@ -73,35 +73,35 @@ class Disc:
 
     def contains(self, vectors: Floats) -> Bools:
         """Return which directions lie inside; see `Shape`."""
-        inside: Bools = self._squares(vectors) <= self._chord**2
+        inside: Bools = self._squared_chords(vectors) <= self._chord**2
         return inside
 
     def near(self, vectors: Floats, reach: float) -> Bools:
-        """Return which directions lie inside or close to it; see `Shape`."""
-        near: Bools = np.sqrt(self._squares(vectors)) <= self._chord + reach
+        """Return which directions lie in or near the disc; see `Shape`."""
+        near: Bools = np.sqrt(self._squared_chords(vectors)) <= self._chord + reach
         return near
 
     @property
     def _chord(self) -> Any:
-        # chords, whose squares keep their digits where cosines of small angles lose them
+        # squared chords stay accurate where the cosine of a small angle loses digits
         return 2 * np.sin(np.radians(min(self.radius, 180.0)) / 2)
 
-    def _squares(self, vectors: Floats) -> Floats:
-        """Return the squares of chords to the centre."""
+    def _squared_chords(self, vectors: Floats) -> Floats:
+        """Return the squared chords to the centre."""
         out: Floats = ((vectors - np.expand_dims(self.centre, tuple(range(1, vectors.ndim)))) ** 2).sum(axis=0)
         return out
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Polygon:
-    """A polygon whose edges are great circles. Where it crosses itself, what it goes round twice is outside.
+    """Polygon with great-circle edges. An area that a self-intersecting polygon encloses twice is outside.
 
     Parameters
     ----------
     corners : ndarray of float64, shape (m, 3)
-        Unit vectors in order, three at least.
+        Unit vectors in order, at least three.
     frame : ndarray of float64, shape (3, 3)
-        Rows are unit vectors east, north and towards the middle of the corners, each less than 90 degrees from it.
+        Rows are unit vectors east, north and towards the middle of the corners, less than 90 degrees from each.
     """
 
     corners: Floats
@@ -109,17 +109,17 @@ class Polygon:
 
     @classmethod
     def of(cls, vertices: npt.ArrayLike) -> "Polygon":
-        """Return the polygon of vertices.
+        """Return the polygon with the given vertices.
 
         Parameters
         ----------
         vertices : array of float, shape (m, 2)
-            Right ascension and declination, degrees. The last may be the first once more.
+            Right ascension and declination, degrees. The first may be repeated at the end.
 
         Raises
         ------
         UsageError
-            If there are fewer than three, one is not on the sky, or they reach 90 degrees from their middle.
+            If fewer than three vertices differ, one is not on the sky, or one is 90 degrees or more from their middle.
         """
         try:
             given = np.asarray(vertices, np.float64)
@@ -128,7 +128,7 @@ class Polygon:
         if given.ndim != 2 or given.shape[1] != 2:
             raise UsageError(f"polygon has shape {given.shape}: expected pairs (ra, dec) of three or more corners")
         if not np.isfinite(given).all():
-            raise UsageError(f"polygon is {given.tolist()}: expected degrees, and a corner is not finite")
+            raise UsageError(f"polygon is {given.tolist()}: expected finite degrees")
         if (abs(given[:, 1]) > 90).any():
             raise UsageError(f"polygon is {given.tolist()}: expected degrees, declinations from -90 to 90")
         corners = unit_vectors(given[:, 0] % 360, given[:, 1]).T
@@ -137,28 +137,28 @@ class Polygon:
             raise UsageError(f"polygon has {corners.shape[0]} different vertices: expected 3 or more")
         middle = corners.sum(axis=0)
         if np.linalg.norm(middle) < 1e-9 or (corners @ middle <= 1e-6).any():
-            raise UsageError("polygon reaches 90 degrees from its middle: expected a smaller one")
+            raise UsageError("polygon reaches 90 degrees from its middle: expected a smaller polygon")
         middle /= np.linalg.norm(middle)
-        # any direction that is not that of the middle will do for north
+        # any axis well away from the middle defines north
         east = np.cross(np.eye(3)[np.argmin(np.abs(middle))], middle)
         east /= np.linalg.norm(east)
         return cls(corners, np.array([east, np.cross(middle, east), middle]))
 
     @property
     def middle(self) -> Floats:
-        """The middle of its corners: unit vector, shape (3,)."""
+        """Middle of the corners: unit vector, shape (3,)."""
         middle: Floats = self.frame[2]
         return middle
 
     @property
     def radius(self) -> float:
-        """How far from the middle its corners are, degrees."""
+        """Largest distance of a corner from the middle, degrees."""
         return float(np.degrees(np.arccos((self.corners @ self.middle).min().clip(-1, 1))))
 
     @np.errstate(invalid="ignore")  # comparisons with NaN
     def contains(self, vectors: Floats) -> Bools:
         """Return which directions lie inside; see `Shape`."""
-        # great circles are straight on the tangent plane
+        # great circles are straight lines on the tangent plane
         x, y = self._on_plane(vectors)
         inside: Bools = np.zeros(x.shape, np.bool_)
         corners = self._plane_corners()
@@ -169,9 +169,9 @@ class Polygon:
 
     @np.errstate(invalid="ignore")
     def near(self, vectors: Floats, reach: float) -> Bools:
-        """Return which directions lie in the box around it on its tangent plane, or close to it; see `Shape`."""
+        """Return which directions lie in or near the polygon's bounding box on its tangent plane; see `Shape`."""
         corners = self._plane_corners()
-        # lengths on the plane are larger than on the sphere, by the cube of the secant at most
+        # lengths on the plane exceed those on the sphere by at most the cube of the secant
         margin = reach * (1 + (corners**2).sum(axis=0).max()) ** 1.5
         out: Bools = np.ones(vectors.shape[1:], np.bool_)
         for each, of in zip(self._on_plane(vectors), corners, strict=True):
@@ -179,7 +179,7 @@ class Polygon:
         return out
 
     def _on_plane(self, vectors: Floats) -> tuple[Floats, Floats]:
-        """Return directions on the tangent plane of the middle; NaN where they are 90 degrees or more from it."""
+        """Return directions projected on the tangent plane of the middle; NaN at 90 degrees or more from it."""
         x, y, front = np.einsum("ij,j...->i...", self.frame, vectors)
         ahead = np.where(front > 0, front, np.nan)
         return x / ahead, y / ahead
@@ -190,12 +190,12 @@ class Polygon:
 
 
 def sky_vectors(ra: npt.ArrayLike | None, dec: npt.ArrayLike | None) -> Floats:
-    """Return the directions of positions on the sky.
+    """Return unit vectors of positions on the sky.
 
     Parameters
     ----------
     ra, dec : float or array of float, of one shape
-        Degrees; right ascension of any turn.
+        Degrees; right ascension may lie outside 0 to 360.
 
     Returns
     -------
@@ -205,11 +205,11 @@ def sky_vectors(ra: npt.ArrayLike | None, dec: npt.ArrayLike | None) -> Floats:
     Raises
     ------
     UsageError
-        If they are of different shapes, not finite, or a declination is beyond a pole.
+        If the shapes differ, a number is not finite, or a declination is outside -90 to 90.
     """
     a, d = _numbers("ra", ra), _numbers("dec", dec)
     if a.shape != d.shape:
-        raise UsageError(f"ra has shape {a.shape}, dec {d.shape}: expected as many of each")
+        raise UsageError(f"ra has shape {a.shape}, dec {d.shape}: expected the same shape")
     if (abs(d) > 90).any():
         raise UsageError(f"dec is {d[abs(d) > 90].flat[0]}: expected -90 to 90 degrees")
     return unit_vectors(a.ravel() % 360, d.ravel())
@@ -222,5 +222,5 @@ def _numbers(name: str, given: npt.ArrayLike | None, expected: str = "degrees") 
         raise UsageError(f"{name} is {given!r}: expected {expected}") from None
     wrong = out[~np.isfinite(out)]
     if wrong.size:
-        raise UsageError(f"{name} is {wrong.flat[0]}: expected {expected}, and {wrong.flat[0]} is not finite")
+        raise UsageError(f"{name} is {wrong.flat[0]}: expected finite {expected}")
     return out

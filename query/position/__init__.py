@@ -1,1 +1,1 @@
-"""Positions on the sky, and the epochs that saw them."""
+"""Search for the epochs that observed positions on the sky."""

@@ -1,4 +1,4 @@
-"""Outlines on the sky: closed lines of great circles."""
+"""Distances and crossings of outlines made of great circles."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,21 +12,21 @@ Indices = npt.NDArray[np.intp]
 
 
 def angle_to_outline(outlines: Floats, which: Indices, vectors: Floats) -> Floats:
-    """Return how far directions are from outlines.
+    """Return angular distances of directions from outlines.
 
     Parameters
     ----------
     outlines : ndarray of float64, shape (n, n_points, 3)
-        Unit vectors; great circles of less than 180 degrees join each to the next, and the last to the first.
+        Unit vectors; great-circle arcs shorter than 180 degrees join each to the next, and the last to the first.
     which : ndarray of intp, shape (n_pairs,)
-        Number of the outline.
+        Index of the outline.
     vectors : ndarray of float64, shape (3, n_pairs)
         Unit vectors.
 
     Returns
     -------
     ndarray of float64, shape (n_pairs,)
-        Degrees, from inside as from outside.
+        Degrees, not negative, both inside and outside.
     """
     out = np.empty(which.size)
     _angle_to_outline(outlines, which, np.ascontiguousarray(vectors), out)
@@ -34,19 +34,19 @@ def angle_to_outline(outlines: Floats, which: Indices, vectors: Floats) -> Float
 
 
 def outlines_cross(outlines: Floats, polygon: Floats) -> npt.NDArray[np.bool_]:
-    """Return which outlines cross another one.
+    """Return which outlines cross a polygon.
 
     Parameters
     ----------
     outlines : ndarray of float64, shape (n, n_points, 3)
         See `angle_to_outline`.
     polygon : ndarray of float64, shape (m, 3)
-        The other one, alike.
+        Corners, joined like the points of an outline.
 
     Returns
     -------
     ndarray of bool, shape (n,)
-        False where one lies inside the other, or elsewhere.
+        False where one lies inside the other, or they are disjoint.
     """
     out = np.empty(outlines.shape[0], np.bool_)
     _outlines_cross(outlines, polygon, out)
@@ -66,12 +66,12 @@ def _angle_to_outline(outlines: Floats, which: Indices, vectors: Floats, out: Fl
 
 @kernel
 def _angle_to_arc(a: Floats, b: Floats, point: Floats) -> float:
-    """Return the angle, radians, between a direction and the great circle from `a` to `b`."""
+    """Return the angle, radians, between a direction and the great-circle arc from `a` to `b`."""
     nx = a[1] * b[2] - a[2] * b[1]
     ny = a[2] * b[0] - a[0] * b[2]
     nz = a[0] * b[1] - a[1] * b[0]
     length = np.sqrt(nx * nx + ny * ny + nz * nz)
-    # the foot of the perpendicular lies between the ends when the point is past the one and before the other
+    # the foot of the perpendicular lies on the arc if the point is past `a` and before `b`
     past_a = (
         (ny * a[2] - nz * a[1]) * point[0] + (nz * a[0] - nx * a[2]) * point[1] + (nx * a[1] - ny * a[0]) * point[2]
     )
@@ -83,7 +83,7 @@ def _angle_to_arc(a: Floats, b: Floats, point: Floats) -> float:
         return float(np.arcsin(min(1.0, sine)))
     to_a = (point[0] - a[0]) ** 2 + (point[1] - a[1]) ** 2 + (point[2] - a[2]) ** 2
     to_b = (point[0] - b[0]) ** 2 + (point[1] - b[1]) ** 2 + (point[2] - b[2]) ** 2
-    # the chord keeps its digits where the cosine of a small angle loses them
+    # the chord stays accurate where the cosine of a small angle loses digits
     return float(2 * np.arcsin(min(1.0, np.sqrt(min(to_a, to_b)) / 2)))
 
 
@@ -99,7 +99,7 @@ def _crosses(outline: Floats, polygon: Floats) -> bool:
         a, b = outline[i], outline[i + 1 if i + 1 < outline.shape[0] else 0]
         for k in range(polygon.shape[0]):
             c, d = polygon[k], polygon[k + 1 if k + 1 < polygon.shape[0] else 0]
-            # four triangles turn one way when two arcs cross, and not the arcs on the other side of the sphere
+            # two arcs cross if these four triangles have the same orientation; an arc and its antipode fail this
             first = _volume(a, c, b)
             if first * _volume(c, b, d) > 0 and first * _volume(b, d, a) > 0 and first * _volume(d, a, c) > 0:
                 return True
@@ -108,7 +108,7 @@ def _crosses(outline: Floats, polygon: Floats) -> bool:
 
 @kernel
 def _volume(a: Floats, b: Floats, c: Floats) -> float:
-    """Return the determinant of three vectors: positive when they turn to the left."""
+    """Return the determinant of three vectors; positive if they are in anticlockwise order."""
     return float(
         a[0] * (b[1] * c[2] - b[2] * c[1]) + a[1] * (b[2] * c[0] - b[0] * c[2]) + a[2] * (b[0] * c[1] - b[1] * c[0])
     )

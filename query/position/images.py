@@ -1,4 +1,4 @@
-"""Many images on the sky at once: which of them hold a position, and where their edges run."""
+"""Pixel positions and outlines of many images at once."""
 
 from dataclasses import dataclass
 
@@ -12,23 +12,23 @@ __all__ = ["SkyImages"]
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 
-# Pieces of each edge. Between their ends an outline is a great circle: of DECam's images, whose edges
-# bend by up to 0.7 pixel over their length, that is right to a hundredth of a pixel.
-_PIECES = 16
+# Segments per edge. An outline joins their ends by great circles, which is accurate to 0.01 pixel for DECam images,
+# whose edges bend by up to 0.7 pixel.
+_SEGMENTS = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SkyImages:
-    """Many images.
+    """Pixels of many images on the sphere.
 
     Parameters
     ----------
     solutions : WcsStack
-        Of n images.
+        WCS solutions of n images.
     nx, ny : ndarray of int64, shape (n,)
-        Their sizes in pixels.
+        Sizes of the images in pixels.
     offset : ndarray of float64, shape (n,)
-        The ``position_offset`` of each; see `goodpix.schema.wcs.pixelgrid.PixelGrid`.
+        Their ``position_offset``; see `goodpix.schema.wcs.pixelgrid.PixelGrid`.
     """
 
     solutions: WcsStack
@@ -37,30 +37,30 @@ class SkyImages:
     offset: Floats
 
     def positions(self, which: Indices, vectors: Floats) -> Floats:
-        """Return where directions lie on images.
+        """Return pixel positions of directions.
 
         Parameters
         ----------
         which : ndarray of intp, shape (n_pairs,)
-            Number of the image.
+            Index of the image.
         vectors : ndarray of float64, shape (3, n_pairs)
             Unit vectors.
 
         Returns
         -------
         ndarray of float64, shape (2, n_pairs)
-            Zero-based x and y; NaN where there is no such position, see `WcsStack.pixels`.
+            Zero-based x and y; NaN where there is no position, see `WcsStack.pixels`.
         """
-        found: Floats = self.solutions.pixels(which, vectors) - self.offset[which]
-        return found
+        xy: Floats = self.solutions.pixels(which, vectors) - self.offset[which]
+        return xy
 
     def hold(self, which: Indices, positions: Floats) -> npt.NDArray[np.bool_]:
-        """Return whether the nearest pixel of positions is one of the image.
+        """Return which positions have their nearest pixel on the image.
 
         Parameters
         ----------
         which : ndarray of intp, shape (n_pairs,)
-            Number of the image.
+            Index of the image.
         positions : ndarray of float64, shape (2, n_pairs)
             Zero-based x and y.
 
@@ -74,22 +74,24 @@ class SkyImages:
         return inside
 
     def outlines(self, which: Indices) -> Floats:
-        """Return the outer edges of images, as directions one after the other.
+        """Return the outer edges of images as closed chains of directions.
 
         Parameters
         ----------
         which : ndarray of intp, shape (n_images,)
-            Numbers of the images.
+            Indices of the images.
 
         Returns
         -------
         ndarray of float64, shape (n_images, n_points, 3)
-            Unit vectors, all the way round; the first is the outer corner of the first pixel.
+            Unit vectors around each image, starting at the outer corner of the first pixel.
         """
-        along, zero, one = np.arange(_PIECES) / _PIECES, np.zeros(_PIECES), np.ones(_PIECES)
+        along, zero, one = np.arange(_SEGMENTS) / _SEGMENTS, np.zeros(_SEGMENTS), np.ones(_SEGMENTS)
         across = np.concatenate([along, one, 1 - along, zero])
         up = np.concatenate([zero, along, one, 1 - along])
         start = self.offset[which, np.newaxis] - 0.5
-        fits_x, fits_y = (np.outer(size[which], part) + start for size, part in ((self.nx, across), (self.ny, up)))
+        fits_x, fits_y = (
+            np.outer(size[which], fraction) + start for size, fraction in ((self.nx, across), (self.ny, up))
+        )
         vectors = self.solutions.vectors(np.repeat(which, across.size), fits_x.ravel(), fits_y.ravel())
         return np.ascontiguousarray(vectors.T).reshape(which.size, across.size, 3)

@@ -1,4 +1,4 @@
-"""Why single pixels of masks are bad, or not."""
+"""Reasons why single pixels are bad."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PixelReasons:
-    """What masks say of some pixels.
+    """Flags and failing criteria of pixels.
 
     Parameters
     ----------
     flags : ndarray of int64, shape (n,)
-        As they are stored.
+        Flags as stored.
     failing : ndarray of int64, shape (n,)
-        The criteria that fail by the definition of good asked for; 0 is good.
+        Criteria that fail by the selection; 0 is good.
     """
 
     flags: Ints
@@ -34,49 +34,49 @@ class PixelReasons:
 
 @dataclass(frozen=True, slots=True)
 class Reasons:
-    """Reads pixels of masks by one definition of good, and words what it finds.
+    """Reader of single pixels that names the reasons why they are bad.
 
     Parameters
     ----------
     selection : BoundSelection
-        The definition.
+        The definition of good.
     """
 
     selection: BoundSelection
 
     def at(self, reader: MaskReader, places: Sequence[MaskPlace], x: Ints, y: Ints) -> PixelReasons:
-        """Return what masks say of one pixel each.
+        """Return the flags and failing criteria of single pixels.
 
         Parameters
         ----------
         reader : MaskReader
-            Where they are read; each once, file by file.
+            Reader of the masks; each mask is read once, in file order.
         places : sequence of MaskPlace, length n
-            Of which mask each pixel is. One mask of several pixels is one object.
+            Mask of each pixel. Pixels of the same mask share one object.
         x, y : ndarray of int64, shape (n,)
-            The pixels, inside their images.
+            Zero-based pixels, on the image.
 
         Raises
         ------
         MaskFileError
             If a mask file is missing or damaged.
         """
-        wanted: dict[MaskPlace, list[int]] = {}
+        by_mask: dict[MaskPlace, list[int]] = {}
         for number, place in enumerate(places):
-            wanted.setdefault(place, []).append(number)
+            by_mask.setdefault(place, []).append(number)
         flags, failing = np.zeros((2, len(places)), np.int64)
-        for place in sorted(wanted, key=lambda each: _order(each.row)):
-            of_mask = wanted[place]
+        for place in sorted(by_mask, key=lambda each: _file_order(each.row)):
+            of_mask = by_mask[place]
             flags[of_mask] = reader.flags_at(place, x[of_mask] * int(place.row["ny"]) + y[of_mask])
             if not self.selection.by_pixel:
                 mask = reader.read(place)
-                failing[of_mask] = [self._around(mask, int(x[k]), int(y[k])) for k in of_mask]
+                failing[of_mask] = [self._with_neighbours(mask, int(x[k]), int(y[k])) for k in of_mask]
         if self.selection.by_pixel:
             failing = self.selection.criteria(flags).astype(np.int64)
         return PixelReasons(flags, failing)
 
-    def _around(self, mask: Mask, x: int, y: int) -> int:
-        """Return the criteria that fail at a pixel where those around it matter."""
+    def _with_neighbours(self, mask: Mask, x: int, y: int) -> int:
+        """Return the criteria that fail at a pixel, for a selection that depends on the pixels around it."""
         recut = mask.cutout(x, x + 1, y, y + 1).recut(self.selection)
         return int(recut.encoded.flags[0]) & CRITERIA_BITS
 
@@ -86,7 +86,7 @@ class Reasons:
         return [texts[each] for each in failing]
 
     def bits_texts(self, plane: str, flags: Sequence[int]) -> list[str]:
-        """Return the names of the mask bits that are set at each pixel; `plane` is ``"se"`` or ``"coadd"``."""
+        """Return the names of the mask bits set at each pixel; `plane` is ``"se"`` or ``"coadd"``."""
         texts = {each: self._bits_text(plane, each >> BIT_SHIFT[plane]) for each in set(flags)}
         return [texts[each] for each in flags]
 
@@ -99,5 +99,5 @@ def _criteria_text(failing: int) -> str:
     return ", ".join([*(str(each.name) for each in Criterion if failing & each), *own])
 
 
-def _order(row: Mapping[str, object]) -> tuple[str, int]:
+def _file_order(row: Mapping[str, object]) -> tuple[str, int]:
     return str(row["mask_file"]), int(str(row["mask_row_group"]))

@@ -1,4 +1,4 @@
-"""Epochs that saw places on the sky: the footprint table narrows, the stored WCS decides."""
+"""Search for the epochs that observed targets, by footprint and then by WCS."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from ...schema.database import cells_of_footprints
 from ...schema.wcs.footprint import NSIDE, UniqueRegion
 from ...schema.wcs.skytopixel import WcsStack
 from .images import SkyImages
-from .targets import Cover, Places, Points
+from .targets import Cover, Points, Targets
 
 __all__ = ["Sightings", "find_sightings"]
 
@@ -22,10 +22,10 @@ Bools = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.intp]
 Columns = dict[str, npt.NDArray[Any]]
 
-# HEALPix pixels of one query, each with hundreds of epochs; positions looked up at a time; and epochs, each of 3 kB.
+# Limits per query: HEALPix pixels, each with hundreds of epochs; pixels over all targets; and epochs, of 3 kB each.
 _PIXELS = 100
-_POSITIONS = 2000
-_ROWS = 2000
+_PIXEL_TARGETS = 2000
+_EPOCHS_PER_QUERY = 2000
 
 _TILE = ("tilename", "band")
 _KEY = (*_TILE, "expnum", "ccdnum")
@@ -35,14 +35,14 @@ _LIMITS = ("uramin", "uramax", "udecmin", "udecmax")
 
 
 def _candidates(connection: sa.Connection) -> "sa.Select[Any]":
-    """Return the query for the cells of all epochs whose footprint has one of the pixels ``hpix``."""
+    """Return the query for epochs whose footprint contains any of the pixels ``hpix``, and their cells."""
     footprint = tables.footprint.c
     wanted = footprint.hpix.in_(sa.bindparam("hpix", expanding=True))
     return sa.select(footprint.hpix, footprint.epoch_id, cells_of_footprints(connection)).where(wanted)
 
 
 def _epochs() -> "sa.Select[Any]":
-    """Return the query for what is to be known of the epochs ``epoch_id``, and of their coadds."""
+    """Return the query for the columns of the epochs ``epoch_id`` and of their coadds."""
     epoch, coadd = tables.epoch.c, tables.coadd.c
     return (
         sa.select(
@@ -60,24 +60,24 @@ _EPOCHS = _epochs()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sightings:
-    """Pairs of a place and an epoch that saw it.
+    """Pairs of a target and an epoch that observed it.
 
     Parameters
     ----------
     epochs : dict of str to ndarray, shape (n,)
-        Columns of the epoch's row: its key, header facts and where its mask is.
-    place : ndarray of intp, shape (n,)
-        Number of the place.
+        Columns of the epoch's row: key, header values and location of its mask.
+    target : ndarray of intp, shape (n,)
+        Index of the target.
     position, coadd_position : ndarray of float64, shape (2, n)
-        Where the place's position lies on the epoch's image and on the coadd, zero-based x and y.
+        Zero-based x and y of the target's position on the epoch's image and on the coadd.
     on_image, on_coadd : ndarray of bool, shape (n,)
-        Whether either has a pixel there.
+        Whether the image and the coadd have a pixel there.
     in_region : ndarray of bool, shape (n,)
-        Whether the position lies in the unique region of the tile.
+        Whether the position lies in the tile's unique region.
     """
 
     epochs: Columns
-    place: Indices
+    target: Indices
     position: Floats
     coadd_position: Floats
     on_image: Bools
@@ -85,7 +85,7 @@ class Sightings:
     in_region: Bools
 
     def __len__(self) -> int:
-        return int(self.place.size)
+        return int(self.target.size)
 
     def __getitem__(self, wanted: Indices) -> "Sightings":
         arrays = (getattr(self, name)[..., wanted] for name in _ARRAYS)
@@ -100,97 +100,97 @@ class Sightings:
 
     @classmethod
     def joined(cls, parts: "Sequence[Sightings]") -> "Sightings":
-        """Return the parts one after the other."""
+        """Return the concatenation of sightings."""
         arrays = (np.concatenate([getattr(part, name) for part in parts], axis=-1) for name in _ARRAYS)
         return cls({name: np.concatenate([part.epochs[name] for part in parts]) for name in _SHOWN}, *arrays)
 
 
-_ARRAYS = ("place", "position", "coadd_position", "on_image", "on_coadd", "in_region")
+_ARRAYS = ("target", "position", "coadd_position", "on_image", "on_coadd", "in_region")
 
 
 def find_sightings(
-    engine: sa.Engine, places: Places, conditions: "Sequence[sa.ColumnElement[bool]]", *, unique: bool = False
+    engine: sa.Engine, targets: Targets, conditions: "Sequence[sa.ColumnElement[bool]]", *, unique: bool = False
 ) -> Sightings:
-    """Return which epochs saw which places.
+    """Return the epochs that observed each target.
 
     Parameters
     ----------
     engine : Engine
         The catalogue's database.
-    places : Places
-        The places.
+    targets : Targets
+        The targets.
     conditions : sequence of SQL conditions
-        Which epochs are wanted.
+        Conditions on epochs.
     unique : bool
-        Whether each CCD image is wanted once for a place, and not in each tile that holds it.
+        Return each CCD image once per target, rather than once per tile that contains it.
 
     Returns
     -------
     Sightings
-        In the order of place, tilename, band, expnum and ccdnum.
+        Ordered by target, tilename, band, expnum and ccdnum.
     """
     epochs = _EPOCHS.where(*conditions).order_by(tables.epoch.c.epoch_id)
     parts = [Sightings.none()]
     with engine.connect() as connection:
         candidates = _candidates(connection)
-        for block in _blocks(places.cover(NSIDE)):
+        for block in _blocks(targets.cover(NSIDE)):
             rows = connection.execute(candidates, {"hpix": np.unique(block.hpix).tolist()}).all()
             if not rows:
                 continue
-            place, epoch_id = _near(rows, block)
+            target, epoch_id = _candidate_pairs(rows, block)
             ids = np.unique(epoch_id)
-            for start in range(0, ids.size, _ROWS):
-                found = connection.execute(epochs, {"epoch_id": ids[start : start + _ROWS].tolist()})
-                columns = dict(zip(found.keys(), zip(*found.all(), strict=True), strict=False))
+            for start in range(0, ids.size, _EPOCHS_PER_QUERY):
+                result = connection.execute(epochs, {"epoch_id": ids[start : start + _EPOCHS_PER_QUERY].tolist()})
+                columns = dict(zip(result.keys(), zip(*result.all(), strict=True), strict=False))
                 if columns:
                     mine = np.isin(epoch_id, columns["epoch_id"])
-                    parts.append(_seen(columns, place[mine], epoch_id[mine], places))
-    return _sorted(Sightings.joined(parts), places, unique=unique)
+                    parts.append(_observed(columns, target[mine], epoch_id[mine], targets))
+    return _sorted(Sightings.joined(parts), targets, unique=unique)
 
 
 def _blocks(cover: Cover) -> Iterator[Cover]:
-    """Yield a cover in parts of which each has few pixels and few positions."""
+    """Yield a cover in blocks small enough for one query."""
     start = 0
     while start < cover.hpix.size:
-        pixels = cover.hpix[start : start + _POSITIONS]
+        pixels = cover.hpix[start : start + _PIXEL_TARGETS]
         new = np.flatnonzero(np.diff(pixels))
         stop = start + (int(new[_PIXELS - 1]) + 1 if new.size >= _PIXELS else pixels.size)
         yield cover[start:stop]
         start = stop
 
 
-def _near(rows: Sequence[sa.Row[Any]], block: Cover) -> tuple[Indices, npt.NDArray[np.int64]]:
-    """Return pairs of a place and an epoch that have a cell of a HEALPix pixel in common."""
+def _candidate_pairs(rows: Sequence[sa.Row[Any]], block: Cover) -> tuple[Indices, npt.NDArray[np.int64]]:
+    """Return pairs of a target and an epoch that share a cell of a HEALPix pixel."""
     hpix, epoch_id, cells = np.array([tuple(row) for row in rows], np.int64).reshape(-1, 3).T
-    # each row goes with all places of its pixel; an epoch has a row for each of its pixels
+    # an epoch has a row per pixel; pair each row with all targets of its pixel
     start, stop = (np.searchsorted(block.hpix, hpix, side=side) for side in ("left", "right"))
-    n_places = stop - start
-    before = np.cumsum(n_places) - n_places
-    held = np.arange(n_places.sum()) + np.repeat(start - before, n_places)
-    row = np.repeat(np.arange(hpix.size), n_places)
-    near = (cells[row] & block.cells[held]) != 0
-    pairs = np.unique(np.stack([block.place[held[near]], epoch_id[row[near]]]), axis=1)
+    n_targets = stop - start
+    before = np.cumsum(n_targets) - n_targets
+    covering = np.arange(n_targets.sum()) + np.repeat(start - before, n_targets)
+    row = np.repeat(np.arange(hpix.size), n_targets)
+    shared = (cells[row] & block.cells[covering]) != 0
+    pairs = np.unique(np.stack([block.target[covering[shared]], epoch_id[row[shared]]]), axis=1)
     return pairs[0].astype(np.intp), pairs[1]
 
 
-def _seen(
-    epochs: dict[str, tuple[Any, ...]], place: Indices, epoch_id: npt.NDArray[np.int64], places: Places
+def _observed(
+    epochs: dict[str, tuple[Any, ...]], target: Indices, epoch_id: npt.NDArray[np.int64], targets: Targets
 ) -> Sightings:
-    """Return which of these pairs of a place and an epoch are sightings."""
+    """Return the pairs of a target and an epoch whose image overlaps the target."""
     which = np.searchsorted(np.array(epochs["epoch_id"]), epoch_id)
     images, coadds = _images(epochs, ""), _images(epochs, "coadd_")
-    position = images.positions(which, places.vectors[:, place])
+    position = images.positions(which, targets.vectors[:, target])
     on_image = images.hold(which, position)
-    found = np.flatnonzero(places.touched(images, which, place, on_image))
-    place, which = place[found], which[found]
-    vectors = places.vectors[:, place]
+    overlapping = np.flatnonzero(targets.touched(images, which, target, on_image))
+    target, which = target[overlapping], which[overlapping]
+    vectors = targets.vectors[:, target]
     coadd_position = coadds.positions(which, vectors)
     return Sightings(
         {name: _objects(epochs[name])[which] for name in _SHOWN},
-        place,
-        position[:, found],
+        target,
+        position[:, overlapping],
         coadd_position,
-        on_image[found],
+        on_image[overlapping],
         coadds.hold(which, coadd_position),
         _in_region(epochs, which, vectors),
     )
@@ -203,14 +203,14 @@ def _objects(values: Sequence[object]) -> npt.NDArray[Any]:
 
 
 def _images(epochs: dict[str, tuple[Any, ...]], prefix: str) -> SkyImages:
-    """Return the images of epochs, or of the coadd of each."""
+    """Return the images of epochs, or of their coadds for the prefix ``coadd_``."""
     wcs, nx, ny, offset = (epochs[prefix + name] for name in _IMAGE)
     solutions = WcsStack.from_json(wcs)
     return SkyImages(solutions, np.array(nx, np.int64), np.array(ny, np.int64), np.array(offset, np.float64))
 
 
 def _in_region(epochs: dict[str, tuple[Any, ...]], which: Indices, vectors: Floats) -> Bools:
-    """Return whether directions lie in the unique region of the tile of each epoch."""
+    """Return which directions lie in the unique region of the epoch's tile."""
     out = np.zeros(which.size, np.bool_)
     coadd_id = np.array(epochs["coadd_coadd_id"], np.int64)
     for first in np.unique(coadd_id, return_index=True)[1].tolist():
@@ -221,25 +221,25 @@ def _in_region(epochs: dict[str, tuple[Any, ...]], which: Indices, vectors: Floa
     return out
 
 
-def _sorted(found: Sightings, places: Places, *, unique: bool) -> Sightings:
-    """Return sightings in their order, each once; with `unique` also each CCD image of a place."""
-    by: Columns = {name: found.epochs[name].astype(np.str_ if name in _TILE else np.int64) for name in _KEY}
-    order = np.lexsort((*reversed(by.values()), found.place))
+def _sorted(sightings: Sightings, targets: Targets, *, unique: bool) -> Sightings:
+    """Return sightings sorted and without repeats; with `unique`, also without repeats of a CCD image."""
+    key: Columns = {name: sightings.epochs[name].astype(np.str_ if name in _TILE else np.int64) for name in _KEY}
+    order = np.lexsort((*reversed(key.values()), sightings.target))
     if unique:
-        liked = 2 * found.in_region + found.on_coadd
-        image = (found.place, by["band"], by["expnum"], by["ccdnum"])
-        best = np.lexsort((by["tilename"], -liked, *reversed(image)))
+        preference = 2 * sightings.in_region + sightings.on_coadd
+        image = (sightings.target, key["band"], key["expnum"], key["ccdnum"])
+        best = np.lexsort((key["tilename"], -preference, *reversed(image)))
         chosen = np.zeros(order.size, np.bool_)
         chosen[best[_first(image, best)]] = True
         order = order[chosen[order]]
-    elif not isinstance(places, Points):
-        # an area goes over several queries, and an epoch may be an answer to more than one
-        order = order[_first((found.place, *by.values()), order)]
-    return found[order]
+    elif not isinstance(targets, Points):
+        # a disc or polygon may span several queries, which may return the same epoch
+        order = order[_first((sightings.target, *key.values()), order)]
+    return sightings[order]
 
 
 def _first(keys: Sequence[npt.NDArray[Any]], order: Indices) -> Bools:
-    """Return which of the sorted elements differ from the one before."""
+    """Return which sorted elements differ from the previous one."""
     differs = np.ones(order.size, np.bool_)
     if order.size:
         differs[1:] = np.any([key[order][1:] != key[order][:-1] for key in keys], axis=0)

@@ -91,9 +91,9 @@ def test_right_ascension_may_be_of_any_turn() -> None:
 
 
 BAD_DISCS = [
-    (np.nan, 0, 1, "ra is nan: expected degrees, and nan is not finite"),
-    (0, np.inf, 1, "dec is inf: expected degrees, and inf is not finite"),
-    (0, 0, np.nan, "a radius is nan: expected degrees, 0 or more, and nan is not finite"),
+    (np.nan, 0, 1, "ra is nan: expected finite degrees"),
+    (0, np.inf, 1, "dec is inf: expected finite degrees"),
+    (0, 0, np.nan, "a radius is nan: expected finite degrees, 0 or more"),
     (0, 0, -1, "a radius is -1.0: expected degrees, 0 or more"),
     (0, [0, 95], 1, "dec is 95.0: expected -90 to 90 degrees"),
     ([1, 2], [1, 2, 3], 1, "discs of ra, dec, radius"),
@@ -112,7 +112,7 @@ BAD_POLYGONS = [
     ([[0, 0], [1, 1], [1, 1], [0, 0]], "polygon has 2 different vertices: expected 3 or more"),
     ([0, 1, 2], r"polygon has shape \(3,\): expected pairs \(ra, dec\) of three or more corners"),
     ([[0, 0], [1, 1], [1]], "polygon: .*: expected pairs"),
-    ([[0, 0], [1, 1], [np.nan, 1]], "polygon is .*: expected degrees, and a corner is not finite"),
+    ([[0, 0], [1, 1], [np.nan, 1]], "polygon is .*: expected finite degrees"),
     ([[0, 89], [1, 89], [1, 91]], "polygon is .*91.*: expected degrees, declinations from -90 to 90"),
     ([[0, 0], [120, 0], [240, 0]], "reaches 90 degrees from its middle"),
 ]

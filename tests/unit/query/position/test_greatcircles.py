@@ -1,4 +1,4 @@
-"""Facts about outlines on the sky."""
+"""Distances and crossings of outlines on the sphere."""
 
 import itertools
 
