@@ -258,13 +258,17 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
     def ccd_mask(self, band: str, expnum: int, ccdnum: int) -> Mask:
         """Return the mask of a whole CCD image, combined from all tiles that contain it.
 
-        Each pixel takes its flags from the tile whose unique region contains it, or else from any tile that
-        covers it. Pixels that no tile covers are `OFF_COADD`.
+        Each pixel takes its flags from the tile whose unique region contains it, or else from the first tile (by name)
+        that covers it. Pixels that no tile covers are `OFF_COADD`. The tilename joins those of all tiles by ``+``.
 
         Raises
         ------
         MaskNotFoundError
             If no tile of the catalogue contains the image.
+        MaskFileError
+            If a mask file is missing or damaged.
+        UsageError
+            If the tiles disagree about the size of the image.
 
         Examples
         --------

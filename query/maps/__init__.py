@@ -1,1 +1,1 @@
-"""Good pixels on the grid of a coadd, over whole CCDs and on the sky."""
+"""Maps of good pixels: per coadd, per CCD and on the sky."""

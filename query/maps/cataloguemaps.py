@@ -1,4 +1,4 @@
-"""The maps that a catalogue offers."""
+"""Map methods of a catalogue."""
 
 import os
 from typing import Any
@@ -16,12 +16,12 @@ __all__ = ["CatalogueMaps"]
 
 
 class CatalogueMaps:
-    """Maps of good pixels, and their area; the methods of `goodpix.Catalogue` for them.
+    """Methods of `goodpix.Catalogue` for maps of good pixels and their area.
 
     Parameters
     ----------
     source : Source
-        Where the masks are.
+        The open catalogue.
     """
 
     def __init__(self, source: Source) -> None:
@@ -35,47 +35,74 @@ class CatalogueMaps:
         *,
         path: str | os.PathLike[str] | None = None,
     ) -> "npt.NDArray[np.int16]":
-        """Return how many epochs are good at each pixel of a coadd; see `goodpix.query.maps.coaddmap.epoch_map`.
+        """Return the number of epochs that are good at each pixel of a coadd.
 
-        Each pixel of an epoch is taken to the coadd pixel nearest to it; there the epoch counts once.
+        An epoch counts once at every coadd pixel that is the nearest to at least one of its good pixels. Epochs without
+        an SE segmentation map are excluded unless the selection ignores `SE_SEG`.
 
         Parameters
         ----------
         tilename, band : str
             The coadd.
         selection : Selection, optional
-            A definition of good other than the default.
+            A definition of good other than the default. Ignoring `OFF_COADD` has no effect on the map.
         path : path, optional
-            A file to write the map to as well: ``.fits`` (with the coadd's WCS), ``.png`` or ``.npz``.
+            File to write the map to: ``.fits`` (with the coadd's WCS), ``.png`` or ``.npz``.
 
         Returns
         -------
         ndarray of int16, shape (ny, nx)
-            On the coadd's pixels.
+            Number of epochs at each pixel of the coadd.
 
         Raises
         ------
         MaskNotFoundError
             If the catalogue has no such tile and band.
+        UnknownNameError, UsageError
+            If the selection cannot be used, or the path has another ending.
+
+        Examples
+        --------
+        >>> depth = cat.good_epoch_map("DES0124-3332", "i", path="depth.fits")  # doctest: +SKIP
+        >>> (depth >= 5).mean()  # doctest: +SKIP
         """
         if path is not None:
             check_map_name(os.fspath(path))
-        found = epoch_map(self._source, tilename, band, selection)
+        depth = epoch_map(self._source, tilename, band, selection)
         if path is not None:
-            found.save(os.fspath(path))
-        return found.counts
+            depth.save(os.fspath(path))
+        return depth.counts
 
     def sky_area(self, selection: Selection | None = None, **filters: Any) -> float:
-        """Return the area on the sky that is good in at least one epoch, in arcmin^2; see `goodpix.query.maps.skyarea`.
+        """Return the sky area that is good in at least one epoch.
 
-        It is the union over epochs and bands, each spot once, within each tile's unique region.
+        The area of a tile is that of the coadd pixels whose centre lies in a good pixel of at least one epoch, of any
+        band, within the tile's unique region. Unique regions do not overlap, so the areas of tiles add up. A tile
+        without a unique region is used in full. Epochs without an SE segmentation map are excluded unless the selection
+        ignores `SE_SEG`.
 
         Parameters
         ----------
         selection : Selection, optional
             A definition of good other than the default.
         **filters
-            Which epochs, by their stored columns; see `epochs`.
+            Filters on epochs by their stored columns; see `epochs`.
+
+        Returns
+        -------
+        float
+            Square arcminutes: the sum of the solid angles of coadd pixels.
+
+        Raises
+        ------
+        UnknownNameError
+            If a filter, a column or a bit does not exist.
+        UsageError
+            If the bands of a tile have coadds with different pixels or unique regions: use one band at a time.
+
+        Examples
+        --------
+        >>> cat.sky_area(band="i") / 3600  # square degrees  # doctest: +SKIP
         """
         return sky_area(self._source, selection, **filters)
 
@@ -89,26 +116,44 @@ class CatalogueMaps:
         unique: bool = True,
         **filters: Any,
     ) -> Any:
-        """Return a map of good pixels on the sky; needs the extra ``maps``. See `goodpix.query.maps.healmap`.
+        """Return a HEALPix map of good pixels; needs the extra ``maps``.
+
+        Epochs without an SE segmentation map are excluded unless the selection ignores `SE_SEG`.
 
         Parameters
         ----------
         statistic : str
-            ``"fraction"``: good pixels over all pixels of the epochs. ``"n_epochs"``: how many epochs have at
-            least one good pixel.
-        nside, nside_coverage : int
-            Resolution of the map, and in which healsparse keeps track of where there is something.
+            ``"fraction"``: the fraction of good pixels among all epoch pixels with their centre in the HEALPix pixel.
+            ``"n_epochs"``: the number of epochs with at least one good pixel there.
+        nside : int
+            Resolution of the map; at 4096, pixels are 0.86 arcmin wide.
+        nside_coverage : int
+            Resolution of healsparse's coverage map.
         selection : Selection, optional
             A definition of good other than the default.
         unique : bool
-            Count pixels within their tile's unique region alone, so that tiles add up.
+            Count only pixels in their tile's unique region, so that no pixel of a CCD image counts in two tiles. A tile
+            without a unique region is used in full. In a HEALPix pixel across the border of two tiles, a CCD image may
+            still count as two epochs. If False, a pixel counts in every tile that contains its image, and is bad where
+            it is off the coadd of that tile.
         **filters
-            Which epochs, by their stored columns; see `epochs`.
+            Filters on epochs by their stored columns; see `epochs`.
 
         Returns
         -------
         HealSparseMap
-            Nested, of float32 (fraction) or int32 (n_epochs).
+            Nested; float32 (fraction) or int32 (n_epochs). Unset where no epoch has a pixel, 0 where none is good.
+
+        Raises
+        ------
+        UnknownNameError
+            If a filter, a column or a bit does not exist.
+        UsageError
+            If healsparse is not installed, the statistic is unknown, or a resolution is not a power of 2.
+
+        Examples
+        --------
+        >>> cat.healsparse_map("n_epochs", nside=1024, band="i").write("depth.hsp")  # doctest: +SKIP
         """
         return healsparse_map(
             self._source,

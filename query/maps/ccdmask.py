@@ -1,4 +1,4 @@
-"""The mask of a whole CCD, over all tiles that hold it."""
+"""Mask of a CCD image, merged over all tiles that contain it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -19,11 +19,11 @@ from .coaddgrid import find_grid
 
 __all__ = ["ccd_mask"]
 
-# Columns done at a time: a few megabytes.
+# Columns processed at a time: a few megabytes.
 _COLUMNS = 64
 
-# What the rows of one CCD image have in common; the counts are those of one tile.
-_SHARED = {each.name for each in fields(EpochFacts)} | {
+# Columns that describe the image itself; counts differ between tiles.
+_SHARED = {field.name for field in fields(EpochFacts)} | {
     "band",
     "expnum",
     "ccdnum",
@@ -35,34 +35,7 @@ _SHARED = {each.name for each in fields(EpochFacts)} | {
 
 
 def ccd_mask(source: Source, band: str, expnum: int, ccdnum: int) -> Mask:
-    """Return the mask of one CCD image over all tiles that hold it.
-
-    A pixel takes the flags of the tile in whose unique region its centre falls, where that tile covers
-    it, else of the first tile (by name) that does; it is `OFF_COADD` only where none does.
-
-    Parameters
-    ----------
-    source : Source
-        Where the masks are.
-    band : str
-        The band of the tiles.
-    expnum, ccdnum : int
-        Which CCD image.
-
-    Returns
-    -------
-    Mask
-        Its tilename is those of all tiles, joined by ``+``; its row has what they have in common, no counts.
-
-    Raises
-    ------
-    MaskNotFoundError
-        If no tile of the catalogue holds it.
-    MaskFileError
-        If a mask file is missing or damaged.
-    UsageError
-        If the tiles disagree about its size.
-    """
+    """Return the mask of one CCD image over all tiles that contain it; see `goodpix.Catalogue.ccd_mask`."""
     key = MaskKey("", band, "epoch", expnum, ccdnum)
     masks = list(source.masks({"band": [band], "expnum": key.expnum, "ccdnum": key.ccdnum}))
     if not masks:
@@ -73,8 +46,8 @@ def ccd_mask(source: Source, band: str, expnum: int, ccdnum: int) -> Mask:
     for mask in masks:
         if mask.shape != first.shape:
             raise UsageError(
-                f"{first.key} is of {first.shape[1]} x {first.shape[0]} pixels, {mask.key} of "
-                f"{mask.shape[1]} x {mask.shape[0]}: expected images of one size"
+                f"{first.key} has {first.shape[1]} x {first.shape[0]} pixels, {mask.key} has "
+                f"{mask.shape[1]} x {mask.shape[0]}: expected images of the same size"
             )
     layers = [_Layer.of(mask, find_grid(source.database, mask.key.tilename, band).region) for mask in masks]
     tilename = "+".join(mask.key.tilename for mask in masks)
@@ -89,14 +62,14 @@ def ccd_mask(source: Source, band: str, expnum: int, ccdnum: int) -> Mask:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Layer:
-    """The CCD as one tile has it."""
+    """Flags of the CCD image in one tile."""
 
     flags: npt.NDArray[np.int64]
     """Shape (nx, ny)."""
     region: UniqueRegion | None
     grid: PixelGrid
     solution: tuple[str, float]
-    """What directions follow from."""
+    """WCS and offset, which determine the directions of pixels."""
 
     @classmethod
     def of(cls, mask: Mask, region: UniqueRegion | None) -> "_Layer":
@@ -109,7 +82,7 @@ def _merged(layers: Sequence[_Layer]) -> Runs:
     out = np.empty((nx, ny), np.int64)
     for x0 in range(0, nx, _COLUMNS):
         columns = slice(x0, min(x0 + _COLUMNS, nx))
-        # tiles mostly have one solution of a CCD; those of SCAMP are each tile's own
+        # tiles usually share a CCD's solution, but SCAMP solutions differ between tiles
         vectors: dict[tuple[str, float], npt.NDArray[np.float64]] = {}
         best = np.zeros(out[columns].shape, np.uint8)
         out[columns] = layers[0].flags[columns]
@@ -126,7 +99,7 @@ def _merged(layers: Sequence[_Layer]) -> Runs:
 
 
 def _encoded(columns: npt.NDArray[np.int64]) -> Runs:
-    """Return the runs of an image of shape (nx, ny)."""
+    """Return the runs of an image given as columns, shape (nx, ny)."""
     nx, ny = columns.shape
     flat = columns.ravel()
     starts = np.append(0, np.flatnonzero(flat[1:] != flat[:-1]) + 1)

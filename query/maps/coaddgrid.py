@@ -1,4 +1,4 @@
-"""The pixels of a coadd, on which maps are made."""
+"""Pixels of a coadd, the grid of its maps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ __all__ = ["CoaddGrid", "find_grid"]
 
 @dataclass(frozen=True, kw_only=True)
 class CoaddGrid(PixelGrid):
-    """The pixels of one coadd.
+    """Pixels of one coadd.
 
     Parameters
     ----------
     tilename, band : str
-        Which coadd.
+        The coadd.
     region : UniqueRegion or None
-        The tile's unique region; None where the info file has none.
+        The tile's unique region; None if the info file has none.
     """
 
     tilename: str
@@ -35,7 +35,7 @@ class CoaddGrid(PixelGrid):
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "CoaddGrid":
-        """Return the pixels that a row of the table ``coadd`` describes."""
+        """Return the grid described by a row of the table ``coadd``."""
         limits = [row[name] for name in ("uramin", "uramax", "udecmin", "udecmax")]
         return cls(
             tilename=row["tilename"],
@@ -47,19 +47,19 @@ class CoaddGrid(PixelGrid):
         )
 
     def same_sky(self, other: "CoaddGrid") -> bool:
-        """Tell whether another coadd has its pixels, and its unique region, at the same places of the sky."""
+        """Return whether another coadd has the same pixels and unique region on the sky."""
         own, others = ((each.shape, each.offset, each.region, dict(each.wcs.keywords)) for each in (self, other))
         return own == others
 
     def unique_rows(self, rows: slice) -> npt.NDArray[np.bool_]:
-        """Return which pixels of some rows have their centre in the unique region; all where there is none."""
+        """Return which pixels in a range of rows have their centre in the unique region; all if there is none."""
         if self.region is None:
             return np.ones((rows.stop - rows.start, self.shape[1]), np.bool_)
         return self.region.contains_rows(self, rows)
 
 
 def find_grid(database: Database, tilename: str, band: str) -> CoaddGrid:
-    """Return the pixels of a catalogue's coadd.
+    """Return the grid of a coadd in the catalogue.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The area on the sky that is good in at least one epoch."""
+"""Sky area that is good in at least one epoch."""
 
 from collections.abc import Iterable
 from itertools import groupby
@@ -18,54 +18,29 @@ from .coaddgrid import CoaddGrid, find_grid
 
 __all__ = ["sky_area"]
 
-# Rows of a coadd done at a time.
+# Rows of a coadd processed at a time.
 _ROWS = 256
 
 
 def sky_area(source: Source, selection: Selection | None = None, **filters: Any) -> float:
-    """Return the area on the sky that is good in at least one of some epochs, each spot once.
-
-    Per tile it is the union over all epochs, of all bands, of the coadd pixels whose centre lies in a
-    good pixel, within the tile's unique region: those of neighbouring tiles do not overlap, so that
-    tiles add up. A tile without limits counts as a whole. Epochs without an SE segmentation map stay
-    out unless the selection ignores `SE_SEG`.
-
-    Parameters
-    ----------
-    source : Source
-        Where the masks are.
-    selection : Selection, optional
-        A definition of good other than the default.
-    **filters
-        Which epochs; see `goodpix.Catalogue.epochs`.
-
-    Returns
-    -------
-    float
-        Square arcminutes; each coadd pixel counts with its solid angle.
-
-    Raises
-    ------
-    UsageError
-        If the bands of a tile have coadds of different pixels or unique regions: ask for one band at a time.
-    """
-    wanted = BoundSelection.of(selection, source.database.identity.bit_names)
-    masks = source.counted_masks(wanted, **filters)
+    """Return the sky area that is good in at least one epoch, arcmin^2; see `goodpix.Catalogue.sky_area`."""
+    bound = BoundSelection.of(selection, source.database.identity.bit_names)
+    masks = source.counted_masks(bound, **filters)
     return sum(
-        (_tile_area(source, of_tile, wanted) for _, of_tile in groupby(masks, lambda mask: mask.key.tilename)),
+        (_tile_area(source, of_tile, bound) for _, of_tile in groupby(masks, lambda mask: mask.key.tilename)),
         0.0,
     )
 
 
 def _tile_area(source: Source, masks: Iterable[Mask], selection: BoundSelection) -> float:
-    """Return the area of one tile; there is one mask at least."""
+    """Return the area of one tile, from at least one mask."""
     grid: CoaddGrid | None = None
     covered: npt.NDArray[np.bool_] = np.empty((0, 0), np.bool_)
     for (tilename, band), of_band in groupby(masks, lambda mask: (mask.key.tilename, mask.key.band)):
-        found = find_grid(source.database, tilename, band)
+        band_grid = find_grid(source.database, tilename, band)
         if grid is None:
-            grid, covered = found, np.zeros(found.shape, np.bool_)
-        elif not grid.same_sky(found):
+            grid, covered = band_grid, np.zeros(band_grid.shape, np.bool_)
+        elif not grid.same_sky(band_grid):
             raise UsageError(
                 f"tile {tilename}: the coadds of bands {grid.band} and {band} have different pixels or unique "
                 f"regions: expected one band at a time, such as {band}"
@@ -76,7 +51,7 @@ def _tile_area(source: Source, masks: Iterable[Mask], selection: BoundSelection)
 
 
 def _area(grid: CoaddGrid, covered: npt.NDArray[np.bool_]) -> float:
-    """Return the solid angle of some pixels of a coadd that are in its unique region, square arcminutes."""
+    """Return the solid angle of covered coadd pixels in the unique region, square arcminutes."""
     ny = grid.shape[0]
     total = 0.0
     for y in range(0, ny, _ROWS):

@@ -86,7 +86,7 @@ def test_zero_is_not_the_same_as_nothing(ingested: Survey) -> None:
 def test_adding_up_now_and_then_changes_nothing(ingested: Survey, monkeypatch: pytest.MonkeyPatch) -> None:
     with ingested.catalogue() as catalogue:
         at_once = catalogue.healsparse_map("n_epochs", nside=NSIDE)
-        monkeypatch.setattr(healmap, "_WAITING", 10)
+        monkeypatch.setattr(healmap, "_PENDING", 10)
         often = catalogue.healsparse_map("n_epochs", nside=NSIDE)
     np.testing.assert_array_equal(at_once.valid_pixels, often.valid_pixels)
     np.testing.assert_array_equal(at_once[at_once.valid_pixels], often[often.valid_pixels])
