@@ -1,4 +1,4 @@
-"""A mask: the flags of every pixel of one image."""
+"""Mask of one image: the flags of its pixels."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -34,29 +34,29 @@ __all__ = ["Mask"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Mask:
-    """The flags of every pixel of one epoch, one coadd, or a part of it.
+    """Flags of the pixels of an epoch, a coadd, or a cut-out of one.
 
-    Masks of one image combine without becoming images: ``a & b`` is good where both are, ``a | b`` where
-    one is, ``a ^ b`` where exactly one is, and ``~a`` where `a` is not. A pixel that is bad in the result
-    keeps the reasons of both. A cut-out combined with a mask of its own pixels alone, or cut by another definition,
-    knows nothing of the rest of the image: nothing grows into it from there.
+    Masks of the same image combine without being decoded: ``a & b`` is good where both are, ``a | b`` where at least
+    one is, ``a ^ b`` where exactly one is, and ``~a`` where `a` is bad. A bad pixel of the result keeps the reasons of
+    both. A cut-out that was recut, or combined with a mask of its own pixels only, no longer knows the rest of its
+    image, so nothing grows into it from there.
 
     Parameters
     ----------
     key : MaskKey
-        What it is the mask of.
+        The image.
     encoded : Runs
-        The runs; images are made from them when asked for.
+        Runs of flags, decoded on request.
     bit_names : BitNames
         Names of the mask bits, for selections.
     x0, y0 : int
-        First pixel of the part, in the whole image.
+        First pixel of a cut-out, in the whole image.
     row : mapping of str to object, optional
-        The catalogue's row of it, by column.
+        Row of the image in the catalogue, by column.
     whole : Runs, optional
-        The runs of the whole image, where this is a part of it.
+        Runs of the whole image, for a cut-out.
     image_shape : tuple of int, optional
-        (ny, nx) of the whole image, where this is a part of it.
+        (ny, nx) of the whole image, for a cut-out.
     """
 
     key: MaskKey
@@ -70,25 +70,29 @@ class Mask:
 
     @classmethod
     def from_bool(cls, good: npt.ArrayLike, *, like: "Mask | None" = None) -> "Mask":
-        """Return a mask of one's own, to be combined with others.
+        """Return a user-defined mask, to combine with others.
 
         Parameters
         ----------
         good : array of bool, shape (ny, nx)
             True is good.
         like : Mask, optional
-            The mask of the same image, whose names and place it takes.
+            Mask of the same image, which gives bit names and position.
 
         Raises
         ------
         UsageError
-            If the array is not of truth values, or not of the shape of `like`.
+            If the array is not boolean, or its shape differs from that of `like`.
+
+        Examples
+        --------
+        >>> clean = mask & Mask.from_bool(image < saturation, like=mask)  # doctest: +SKIP
         """
         image = np.asarray(good)
         if image.dtype != np.bool_ or image.ndim != 2 or not image.size:
-            raise UsageError(f"an array of {image.dtype}, shape {image.shape}: expected one of bool, shape (ny, nx)")
+            raise UsageError(f"array has dtype {image.dtype}, shape {image.shape}: expected bool, shape (ny, nx)")
         if like is not None and image.shape != like.shape:
-            raise UsageError(f"an array of shape {image.shape}: expected {like.shape}, the mask's")
+            raise UsageError(f"array has shape {image.shape}: expected {like.shape}, that of the mask")
         runs = encode(np.where(image, 0, OWN_CUT).astype(np.uint8))
         if like is None:
             return cls(MaskKey.own(), runs)
@@ -96,81 +100,82 @@ class Mask:
 
     @classmethod
     def from_discs(cls, ra: npt.ArrayLike, dec: npt.ArrayLike, radius: npt.ArrayLike, *, like: "Mask") -> "Mask":
-        """Return a mask of one's own that is bad within discs on the sky, such as those of bright stars.
+        """Return a user-defined mask that is bad within discs on the sky, such as around bright stars.
 
         Parameters
         ----------
         ra, dec : array of float, shape (n,)
             Centres, degrees.
         radius : float or array of float, shape (n,)
-            Radii, degrees. A pixel is bad when its centre lies within one.
+            Radii, degrees. A pixel is bad if its centre lies in a disc.
         like : Mask
-            The mask of the same image.
+            Mask of the same image.
 
         Raises
         ------
         UsageError
-            If there is no such disc, or `like` has no place on the sky.
+            If a disc is invalid, or `like` has no WCS.
+
+        Examples
+        --------
+        >>> away = mask & Mask.from_discs(stars.ra, stars.dec, 30 / 3600, like=mask)  # doctest: +SKIP
         """
         return cls.from_bool(~pixels_inside(like.grid, like.place, Disc.many(ra, dec, radius)), like=like)
 
     @classmethod
     def from_polygons(cls, polygons: Sequence[npt.ArrayLike], *, like: "Mask") -> "Mask":
-        """Return a mask of one's own that is bad within polygons on the sky, such as those of streaks.
+        """Return a user-defined mask that is bad within polygons on the sky, such as along satellite trails.
 
         Parameters
         ----------
         polygons : sequence of arrays of float, shape (n, 2)
-            Right ascension and declination of the corners, degrees; the edges are great circles. A pixel
-            is bad when its centre lies within one.
+            Right ascension and declination of the corners, degrees, joined by great circles. A pixel is bad if its
+            centre lies in a polygon.
         like : Mask
-            The mask of the same image.
+            Mask of the same image.
 
         Raises
         ------
         UsageError
-            If a polygon has fewer than three corners or reaches 90 degrees from its middle, a number is not
-            finite, or `like` has no place on the sky.
+            If a polygon has fewer than three corners or is too large, a number is not finite, or `like` has no WCS.
+
+        Examples
+        --------
+        >>> mask & Mask.from_polygons([[(22.1, -32.0), (22.6, -32.2), (22.6, -32.201)]], like=mask)  # doctest: +SKIP
         """
         return cls.from_bool(~pixels_inside(like.grid, like.place, map(Polygon.of, polygons)), like=like)
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(ny, nx)."""
+        """Shape (ny, nx)."""
         return self.encoded.ny, self.encoded.nx
 
     @property
     def place(self) -> Region:
-        """Where its pixels are in the whole image."""
+        """Box of the mask in the whole image."""
         return Region(self.x0, self.x0 + self.encoded.nx, self.y0, self.y0 + self.encoded.ny)
 
     @property
     def wcs(self) -> Wcs:
-        """The solution of its image, for pixels of the whole image with `position_offset` added.
+        """WCS solution, for zero-based pixels of the whole image plus `position_offset`.
 
         Raises
         ------
         UsageError
-            If it is not of a catalogue.
+            If the mask is not from a catalogue.
         """
         if self.row is None:
-            raise UsageError(f"{self.key} has no place on the sky: expected a mask of a catalogue")
+            raise UsageError(f"{self.key} has no WCS: expected a mask from a catalogue")
         return Wcs.from_json(self.row["wcs"])
 
     @property
     def position_offset(self) -> float:
-        """The image's ``position_offset``; see `grid`."""
+        """Offset added to zero-based pixels before the WCS."""
         return 1.0 if self.row is None else float(self.row["position_offset"])
 
     @property
     def grid(self) -> PixelGrid:
-        """All pixels of its image on the sphere.
-
-        Raises
-        ------
-        UsageError
-            If it is not of a catalogue.
-        """
+        """Pixels of the whole image on the sphere; raises like `wcs`."""
         return PixelGrid(self.wcs, self.image_shape or self.shape, self.position_offset)
 
     def good(self, selection: AnySelection = None) -> npt.NDArray[np.bool_]:
@@ -185,22 +190,26 @@ class Mask:
         -------
         ndarray of bool, shape (ny, nx)
             True is good. The memory order is column-major.
+
+        Examples
+        --------
+        >>> image[mask.good(Selection(grow={"SE:STAR": 5}))].mean()  # doctest: +SKIP
         """
-        wanted = BoundSelection.of(selection, self.bit_names)
-        if wanted.by_pixel:
-            return decode_good(self.encoded, wanted.reject)
-        return decode_good(self.recut(wanted).encoded, CRITERIA_BITS)
+        bound = BoundSelection.of(selection, self.bit_names)
+        if bound.by_pixel:
+            return decode_good(self.encoded, bound.reject)
+        return decode_good(self.recut(bound).encoded, CRITERIA_BITS)
 
     def bad(self, selection: AnySelection = None) -> npt.NDArray[np.bool_]:
-        """Return which pixels are bad: the complement of `good`, photutils' sense of a mask."""
+        """Return which pixels are bad: the complement of `good`, as in photutils masks."""
         return ~self.good(selection)
 
     def flags(self) -> npt.NDArray[np.int64]:
-        """Return the flags; int64, shape (ny, nx)."""
+        """Return the flags of the pixels; int64, shape (ny, nx)."""
         return decode(self.encoded)
 
     def criteria(self, selection: AnySelection = None) -> npt.NDArray[np.uint8]:
-        """Return which criteria fail, see `goodpix.Criterion`.
+        """Return the criteria that fail at each pixel, as bits of `goodpix.Criterion`.
 
         Parameters
         ----------
@@ -210,34 +219,32 @@ class Mask:
         Returns
         -------
         ndarray of uint8, shape (ny, nx)
-            0 is good; 128 is a border or a cut of one's own. The memory order is column-major.
+            0 is good; 128 is a border or a user-defined cut. The memory order is column-major.
         """
         runs = self.encoded if selection is None else self.recut(selection).encoded
         failing = (runs.flags & CRITERIA_BITS).astype(np.uint8)
         return np.repeat(failing, runs.lengths).reshape(runs.nx, runs.ny).T
 
     def count(self, selection: AnySelection = None) -> int:
-        """Return how many pixels are good; without `grow` and `border` no image is made."""
-        wanted = BoundSelection.of(selection, self.bit_names)
-        by_pixel = wanted.by_pixel
-        runs, reject = (self.encoded, wanted.reject) if by_pixel else (self.recut(wanted).encoded, CRITERIA_BITS)
+        """Return the number of good pixels; decodes the mask only for `grow` and `border`."""
+        bound = BoundSelection.of(selection, self.bit_names)
+        runs, reject = (self.encoded, bound.reject) if bound.by_pixel else (self.recut(bound).encoded, CRITERIA_BITS)
         return int(runs.lengths[(runs.flags & np.int64(reject)) == 0].sum(dtype=np.int64))
 
     def recut(self, selection: AnySelection) -> "Mask":
-        """Return the mask by another definition of good: its flags hold the criteria that fail by that one.
+        """Return the mask by another definition of good: its flags have the criteria that fail by that one.
 
-        What grows reaches into a cut-out from the rest of the image.
+        Bad pixels outside a cut-out grow into it.
 
         Raises
         ------
         UnknownNameError, UsageError
             If the selection cannot be used.
         """
-        wanted = BoundSelection.of(selection, self.bit_names)
+        bound = BoundSelection.of(selection, self.bit_names)
         if self.whole is None:
-            runs = recut(self.encoded, wanted, place=self.place, image_shape=self.image_shape)
-            return replace(self, encoded=runs)
-        return replace(self, encoded=recut_box(self.whole, wanted, self.place), whole=None)
+            return replace(self, encoded=recut(self.encoded, bound, place=self.place, image_shape=self.image_shape))
+        return replace(self, encoded=recut_box(self.whole, bound, self.place), whole=None)
 
     def runs(self) -> "pd.DataFrame":
         """Return the runs, split at column ends.
@@ -247,7 +254,7 @@ class Mask:
         DataFrame
             Columns ``x``, ``y`` (first pixel, in the whole image), ``length`` and ``flags``.
         """
-        import pandas as pd  # slow to import, and masks are used without it
+        import pandas as pd  # slow to import, and most masks never need it
 
         ny = self.encoded.ny
         starts = self.encoded.starts
@@ -255,50 +262,44 @@ class Mask:
         pieces = np.union1d(starts, columns)
         run = np.searchsorted(starts, pieces, side="right") - 1
         lengths = np.diff(pieces, append=ny * self.encoded.nx)
-        return pd.DataFrame(
-            {
-                "x": pieces // ny + self.x0,
-                "y": pieces % ny + self.y0,
-                "length": lengths,
-                "flags": self.encoded.flags[run],
-            }
-        )
+        x, y = pieces // ny + self.x0, pieces % ny + self.y0
+        return pd.DataFrame({"x": x, "y": y, "length": lengths, "flags": self.encoded.flags[run]})
 
     def cutout(self, x0: int, x1: int, y0: int, y1: int) -> "Mask":
-        """Return the mask of a half-open box ``x0 <= x < x1``, ``y0 <= y < y1``.
+        """Return the cut-out ``x0 <= x < x1``, ``y0 <= y < y1``.
 
         Parameters
         ----------
         x0, x1, y0, y1 : int
-            Pixels of this mask, zero-based.
+            Zero-based pixels of this mask.
 
         Raises
         ------
         UsageError
-            If the box is empty or not inside the mask.
+            If the box is empty or extends beyond the mask.
         """
         ny, nx = self.shape
         if not (0 <= x0 < x1 <= nx and 0 <= y0 < y1 <= ny):
-            raise UsageError(f"box x {x0}:{x1}, y {y0}:{y1}: expected a part of x 0:{nx}, y 0:{ny} that is not empty")
-        part = crop(self.encoded, Region(x0, x1, y0, y1))
+            raise UsageError(f"box x {x0}:{x1}, y {y0}:{y1}: expected a non-empty box in x 0:{nx}, y 0:{ny}")
+        cropped = crop(self.encoded, Region(x0, x1, y0, y1))
         whole, image_shape = (self.encoded, self.shape) if self.image_shape is None else (self.whole, self.image_shape)
         x0, y0 = self.x0 + x0, self.y0 + y0
-        return replace(self, encoded=part, x0=x0, y0=y0, whole=whole, image_shape=image_shape)
+        return replace(self, encoded=cropped, x0=x0, y0=y0, whole=whole, image_shape=image_shape)
 
     def __and__(self, other: "Mask") -> "Mask":
-        """Return the mask of what is good in both."""
+        """Return the mask that is good where both are."""
         return self._combined(other, good_in_both)
 
     def __or__(self, other: "Mask") -> "Mask":
-        """Return the mask of what is good in one or both."""
+        """Return the mask that is good where at least one is."""
         return self._combined(other, good_in_either)
 
     def __xor__(self, other: "Mask") -> "Mask":
-        """Return the mask of what is good in exactly one."""
+        """Return the mask that is good where exactly one is."""
         return self._combined(other, good_in_one)
 
     def __invert__(self) -> "Mask":
-        """Return the mask whose good pixels are the bad ones of this."""
+        """Return the mask that is good where this one is bad."""
         whole = None if self.whole is None else complement(self.whole)
         return replace(self, encoded=complement(self.encoded), whole=whole)
 
@@ -313,23 +314,23 @@ class Mask:
 
     @property
     def _image(self) -> tuple[object, ...] | None:
-        """What it is a mask of, and which pixels; None for one of any image."""
+        """The image and the box of pixels; None for a mask that fits any image."""
         if self.row is None and self.key.kind == "own":
             return None
         row = asdict(self.key) if self.row is None else self.row
         return (*(row.get(name) for name in ("tilename", "band", "expnum", "ccdnum")), self.place)
 
     def plot(self, selection: Selection | None = None, *, over: str | None = None, ax: "Axes | None" = None) -> "Axes":
-        """Draw good and bad pixels, coloured by reason; needs the extra ``plot``.
+        """Plot good and bad pixels, coloured by reason; needs the extra ``plot``.
 
         Parameters
         ----------
         selection : Selection, optional
             A definition of good other than the default.
         over : str, optional
-            ``"image"``: the image itself in grey under the reasons, where its file is there.
+            ``"image"``: show the image in grey under the reasons; needs its file.
         ax : Axes, optional
-            Where to draw; by default a new figure.
+            Axes to draw on; by default those of a new figure.
         """
         return plot_mask(self, selection, over=over, ax=ax)
 
@@ -344,29 +345,33 @@ class Mask:
         write_fits(path, self.bad(selection), self.key, self.place, str(selection or Selection()))
 
     def to_npz(self, path: Path | str, selection: Selection | None = None) -> None:
-        """Write ``good`` (bool [ny, nx]) and the runs (``lengths``, ``flags``) as numpy's npz."""
+        """Write ``good`` (bool [ny, nx]) and the runs (``lengths``, ``flags``) as a numpy npz file."""
         write_npz(path, self.good(selection), self.encoded, str(selection or Selection()))
 
     def save(self, path: Path | str, selection: Selection | None = None) -> None:
-        """Write the mask in the format that the file's name ends in.
+        """Write the mask in the format given by the ending of the file name.
 
         Parameters
         ----------
         path : path
-            ``.png``: the picture; ``.fits``: see `to_fits`; ``.npz``: see `to_npz`; ``.parquet``: its runs, with
-            the criteria that fail by the selection.
+            ``.png``: the plot; ``.fits``: see `to_fits`; ``.npz``: see `to_npz`; ``.parquet``: the runs, with the
+            criteria that fail by the selection.
         selection : Selection, optional
-            A definition of good other than the default; the runs of npz keep every reason all the same.
+            A definition of good other than the default. The runs in npz keep every reason.
 
         Raises
         ------
         UsageError
-            If the name ends otherwise.
+            If the name has another ending.
+
+        Examples
+        --------
+        >>> mask.save("mask.fits", Selection(ignore=["SE_SEG", "COADD_SEG"]))  # doctest: +SKIP
         """
         suffix = Path(path).suffix.lower()
         if suffix == ".png":
             figure = self.plot(selection).get_figure(root=True)
-            assert figure is not None  # axes that were just made have one
+            assert figure is not None  # new axes have a figure
             figure.savefig(path)
         elif suffix in (".fits", ".fz"):
             self.to_fits(path, selection)
@@ -382,9 +387,9 @@ class Mask:
         return f"<Mask of {self.key}, {nx} x {ny}, {self.count() / (nx * ny):.1%} good, {len(self.encoded)} runs>"
 
     def _repr_html_(self) -> str:
-        """Return the mask as a notebook shows it, its picture apart."""
+        """Return the text that notebooks show beside the picture."""
         return f"<code>{escape(repr(self))}</code>"
 
     def _repr_png_(self) -> bytes | None:
-        """Return a small picture for notebooks; None without the extra ``plot``."""
+        """Return a small picture for notebooks, or None without the extra ``plot``."""
         return thumbnail(self)

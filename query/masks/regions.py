@@ -1,4 +1,4 @@
-"""Areas on the sky as pixels of an image."""
+"""Image pixels inside shapes on the sky."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,26 +14,26 @@ __all__ = ["pixels_inside"]
 
 Floats = npt.NDArray[np.float64]
 
-# Pixels between the positions whose directions tell roughly where an area lies.
+# Pixels between the grid positions that locate a shape roughly.
 _STEP = 16
 
 
 def pixels_inside(grid: PixelGrid, place: Region, shapes: Iterable[Shape]) -> npt.NDArray[np.bool_]:
-    """Return which pixels have their centre within a shape.
+    """Return which pixels have their centre in a shape.
 
     Parameters
     ----------
     grid : PixelGrid
         The image.
     place : Region
-        The pixels wanted.
+        Box of pixels to consider.
     shapes : iterable of Shape
         The shapes.
 
     Returns
     -------
     ndarray of bool, shape (ny, nx)
-        Of the pixels of `place`.
+        True in a shape; for the pixels of `place`.
     """
     coarse = _Coarse.of(grid, place)
     out: npt.NDArray[np.bool_] = np.zeros((place.y1 - place.y0, place.x1 - place.x0), np.bool_)
@@ -47,7 +47,7 @@ def pixels_inside(grid: PixelGrid, place: Region, shapes: Iterable[Shape]) -> np
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Coarse:
-    """Directions of some pixels of an image, every `_STEP` of them and the last."""
+    """Directions of every `_STEP`-th pixel of a box, and of the last."""
 
     x: npt.NDArray[np.int64]
     y: npt.NDArray[np.int64]
@@ -64,12 +64,12 @@ class _Coarse:
         down, across = (each.ravel().astype(np.float64) for each in np.meshgrid(y, x, indexing="ij"))
         vectors = grid.vectors(across, down).reshape(3, y.size, x.size)
         sides = [np.sqrt((np.diff(vectors, axis=axis) ** 2).sum(axis=0)).max(initial=0.0) for axis in (1, 2)]
-        # no pixel is further from some grid position than the sides of a cell together, were they a little bent
+        # no pixel is farther from the nearest grid position than both sides of a cell, with a margin for curvature
         reach = 1.5 * float(sum(sides))
         return cls(x, y, vectors, reach, place)
 
     def around(self, near: npt.NDArray[np.bool_]) -> Region | None:
-        """Return the box of pixels around the positions that are near; None where there are none."""
+        """Return the box of pixels around the positions that are near a shape, or None."""
         rows, columns = np.flatnonzero(near.any(axis=1)), np.flatnonzero(near.any(axis=0))
         if not rows.size:
             return None
