@@ -16,6 +16,7 @@ from goodpix.ingest.synthetic import make_tile
 from .damage import change
 from .neighbours import ingest_neighbours, make_neighbours
 from .objects import Bucket, ObjectServer, object_server
+from .smallsky import HERE, PLACES, SmallSky
 from .survey import MANY, SPEC, Done, Survey
 
 Run = Callable[..., Done]
@@ -166,3 +167,17 @@ def forget_clients() -> Iterator[Callable[[], None]]:
     forget = fsspec.get_filesystem_class("s3").clear_instance_cache
     yield forget
     forget()
+
+
+@pytest.fixture(scope="session", params=PLACES.values(), ids=list(PLACES))
+def everywhere(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SmallSky:
+    """A catalogue about each of the places; nobody changes it."""
+    folder = tmp_path_factory.mktemp("sky")
+    return SmallSky.make(f"sqlite:///{folder / 'sky.db'}", folder, *request.param, n_images=8)
+
+
+@pytest.fixture(scope="session")
+def sky(tmp_path_factory: pytest.TempPathFactory) -> SmallSky:
+    """A catalogue about one place; nobody changes it."""
+    folder = tmp_path_factory.mktemp("sky")
+    return SmallSky.make(f"sqlite:///{folder / 'sky.db'}", folder, *HERE)

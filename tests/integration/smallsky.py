@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from astropy.io import fits
 from astropy.wcs import WCS
 
@@ -26,7 +27,19 @@ from goodpix.schema.wcs.solution import Wcs, unit_vectors
 
 from ..rows import coadd_row, epoch_row, flags_image, write_masks
 
-__all__ = ["SCALE", "SHAPE", "Image", "SmallSky"]
+__all__ = [
+    "HERE",
+    "KEY",
+    "PLACES",
+    "POSITION",
+    "REASONS",
+    "SCALE",
+    "SHAPE",
+    "Image",
+    "SmallSky",
+    "around",
+    "keys",
+]
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -36,6 +49,19 @@ SHAPE = (40, 30)
 COADD_SHAPE = (110, 120)
 SCALE = 0.01
 """Degrees per pixel: an image covers several HEALPix pixels of a footprint."""
+
+PLACES = {
+    "south": (30.0, -40.0),
+    "RA 0": (0.0, 20.0),
+    "just west of RA 0": (359.95, -5.0),
+    "north pole": (123.0, 90.0),
+    "south pole": (10.0, -90.0),
+    "near the south pole": (310.0, -89.7),
+}
+KEY = ["tilename", "band", "expnum", "ccdnum"]
+POSITION = ["ra", "dec", *KEY, "nite", "mjd_obs", "x", "y", "coadd_x", "coadd_y", "on_coadd"]
+REASONS = ["good", "flags", "criteria", "se_bits", "coadd_bits"]
+HERE = PLACES["south"]
 
 # of DECam's kind, and some more of it
 PV = {"PV1_0": 0.002, "PV1_1": 1.012, "PV1_4": 0.01, "PV1_7": -0.005, "PV2_0": -0.001, "PV2_1": 1.01, "PV2_5": 0.02}
@@ -156,6 +182,20 @@ class SmallSky:
                 rows = tuple(StoredRow(row, k, made=True) for k, (row, _) in enumerate(masks))
                 info = f"{tilename}_{band}"
                 writer.commit(Receipt(info, tilename, band, whole=True, mask_file=mask_file, generation=1, rows=rows))
+
+
+def around(sky: SmallSky, n: int, seed: int = 3) -> list[tuple[float, float]]:
+    """Return positions on the images and between them."""
+    coadd = sky.coadds["EAST"]
+    rng = np.random.default_rng(seed)
+    middle = {**coadd, "CRPIX1": 0.0, "CRPIX2": 0.0}
+    x, y = rng.uniform(-1.5, 1.5, n) / SCALE, rng.uniform(-0.9, 0.9, n) / SCALE
+    ra, dec = WCS(fits.Header(list(middle.items()))).wcs_pix2world(x, y, 1)
+    return list(zip(ra.tolist(), dec.tolist(), strict=True))
+
+
+def keys(found: pd.DataFrame) -> list[tuple[Any, ...]]:
+    return [tuple(each) for each in found[KEY].to_numpy().tolist()]
 
 
 def _wcslib(cards: Cards) -> WCS:

@@ -1,187 +1,45 @@
-"""The mapping against the direct way: esutil, and apart from it wcslib, each asked here by itself."""
+"""Pixel mappings of DECam headers, compared with esutil and wcslib."""
 
-import importlib.resources
-import json
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
-import esutil
 import numpy as np
-import numpy.typing as npt
 import pytest
-from astropy.io import fits
-from astropy.wcs import WCS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goodpix.ingest.direct import Side, direct_positions
-from goodpix.ingest.images.coaddflags import CoaddFlags
-from goodpix.ingest.images.flagging import flag_epoch
-from goodpix.ingest.images.pixels import PlaneRows
-from goodpix.ingest.images.sharedarray import SharedArray
 from goodpix.schema.criteria import Criterion
-from goodpix.schema.masks.rle import decode
-from goodpix.schema.wcs.pixelgrid import PixelGrid
-from goodpix.schema.wcs.pixelmap import PixelMap, RationalMap, WcslibMap, pixel_map, rational_row
+from goodpix.schema.wcs.pixelmap import RationalMap
 from goodpix.schema.wcs.solution import Wcs
 
-Card = str | int | float
-Cards = dict[str, Card]
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from .directmapping import (
+    CCD,
+    CENTRE,
+    DIRECT,
+    HEADERS,
+    PIXEL,
+    TIE,
+    TILE_HERE,
+    TPV,
+    Cards,
+    NumberedTile,
+    by_esutil,
+    by_wcslib,
+    dithered,
+    either_way,
+    good_epoch,
+    kernel_row,
+    mapping,
+    middle,
+    near_a_boundary,
+    nearest,
+    sample,
+    tan,
+)
 
-HEADERS: list[Cards] = [
-    entry["wcs"]
-    for entry in json.loads(
-        importlib.resources.files("goodpix.ingest.synthetic").joinpath("decam_headers.json").read_text()
-    )
-]
-CCD = (4096, 2048)
-TILE = (9000, 10000)
-PIXEL = 0.263 / 3600
-SIP: dict[str, Any] = {
-    "A_ORDER": 3,
-    "B_ORDER": 3,
-    "A_2_0": 1e-6,
-    "A_1_1": -2e-6,
-    "A_0_3": 1e-10,
-    "B_0_2": 1.5e-6,
-    "B_2_1": 2e-10,
-}
-
-# Pixels; where a position is this near to a rounding boundary either neighbour is right.
-TIE = 1e-8
-
-
-def tan(ra: float, dec: float, shape: tuple[int, int] = TILE, projection: str = "TAN", **more: Any) -> Cards:
-    cards: Cards = {
-        "CTYPE1": f"RA---{projection}",
-        "CTYPE2": f"DEC--{projection}",
-        "CUNIT1": "deg",
-        "CUNIT2": "deg",
-        "CRVAL1": ra,
-        "CRVAL2": dec,
-        "CRPIX1": (shape[1] + 1) / 2,
-        "CRPIX2": (shape[0] + 1) / 2,
-        "CD1_1": -PIXEL,
-        "CD1_2": 0.0,
-        "CD2_1": 0.0,
-        "CD2_2": PIXEL,
-    }
-    return cards | more
-
-
-def without(cards: Cards, *keys: str) -> Cards:
-    return {key: value for key, value in cards.items() if key not in keys}
-
-
-def mapping(epoch: Cards, coadd: Cards, offsets: tuple[float, float] = (1, 1)) -> PixelMap:
-    one, other = Wcs.from_header(epoch, "epoch"), Wcs.from_header(coadd, "coadd")
-    return pixel_map(PixelGrid(one, CCD, offsets[0]), PixelGrid(other, TILE, offsets[1]))
-
-
-def by_wcslib(epoch: Cards, coadd: Cards, x: Floats, y: Floats) -> Floats:
-    """Return zero-based coadd positions of zero-based pixels; shape (2, n)."""
-    first, second = (WCS(fits.Header(list(cards.items()))) for cards in (epoch, coadd))
-    sky = first.all_pix2world(x, y, 0)
-    if str(epoch["CTYPE1"])[:2] != str(coadd["CTYPE1"])[:2]:
-        sky = sky[::-1]
-    if second.sip is None:
-        return np.array(second.wcs_world2pix(*sky, 0))
-    return np.array(second.all_world2pix(*sky, 0, tolerance=1e-11, maxiter=50, adaptive=True))
-
-
-def by_esutil(epoch: Cards, coadd: Cards, x: Floats, y: Floats) -> Floats:
-    """Return zero-based coadd positions of zero-based pixels; shape (2, n)."""
-    lowered = [
-        {key.lower(): value for key, value in cards.items()} | {"naxis1": shape[1], "naxis2": shape[0]}
-        for cards, shape in ((epoch, CCD), (coadd, TILE))
-    ]
-    first, second = (esutil.wcsutil.WCS(cards) for cards in lowered)
-    sky = first.image2sky(x + 1, y + 1)
-    return np.array(second.sky2image(*sky)) - 1
-
-
-def middle(cards: Cards) -> tuple[float, float]:
-    """Return RA and Dec of the middle of a CCD."""
-    ra, dec = WCS(fits.Header(list(cards.items()))).wcs_pix2world([1023.5], [2047.5], 0)
-    return float(ra[0]), float(dec[0])
-
-
-def dithered(number: int) -> Cards:
-    """Return a tile on which that header's CCD lies somewhere: in the middle, on an edge or in a corner."""
-    ra, dec = middle(HEADERS[number])
-    rng = np.random.default_rng(number)
-    east, north = rng.uniform(-0.35, 0.35, 2)
-    return tan(ra + east / math.cos(math.radians(dec)), dec + north)
-
-
-def sample(n_rows: int = 9, n_columns: int = 9) -> tuple[Floats, Floats]:
-    """Return pixels all over a CCD, with its edges."""
-    x, y = np.meshgrid(np.linspace(0, CCD[1] - 1, n_columns).round(), np.linspace(0, CCD[0] - 1, n_rows).round())
-    return x.ravel(), y.ravel()
-
-
-def kernel_row(found: PixelMap, row: int, shape: tuple[int, int] = TILE) -> Ints:
-    """Return the nearest coadd pixels of a row of the CCD as the compiled kernel has them; shape (2, nx)."""
-    assert isinstance(found, RationalMap)
-    out: npt.NDArray[np.uint32] = np.empty((2, CCD[1]), np.uint32)
-    t, s = found.scaling.scaled(np.arange(CCD[1], dtype=float), np.array(float(row)))
-    rational_row(found.coefficients, t, float(s), shape[1], shape[0], out[0], out[1])
-    return out.astype(np.int64) - 1
-
-
-def nearest(positions: Floats, shape: tuple[int, int] = TILE) -> Ints:
-    """Return nearest pixels, -1 and the size outside; shape of the positions."""
-    ny, nx = shape
-    whole = np.nan_to_num(np.floor(positions + 0.5), nan=-1.0)
-    pixels: Ints = np.clip(whole, -1, np.array([[nx], [ny]])).astype(np.int64)
-    return pixels
-
-
-def near_a_boundary(positions: Floats) -> npt.NDArray[np.bool_]:
-    """Return where either coordinate lies within a tie of a rounding boundary; shape (n,)."""
-    x, y = np.abs(positions - np.floor(positions) - 0.5)
-    tied: npt.NDArray[np.bool_] = np.minimum(x, y) < TIE
-    return tied
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class NumberedTile:
-    """A coadd whose flags tell its pixels apart: any two differ, but for one pair in 65,536."""
-
-    flags: CoaddFlags
-
-    @classmethod
-    def make(cls, shape: tuple[int, int]) -> "NumberedTile":
-        rng = np.random.default_rng(20)
-        of_row, of_column = (rng.integers(1, 2**16, n + 2, np.uint16) for n in shape)
-        codes: npt.NDArray[np.uint16] = of_row[:, np.newaxis] ^ of_column
-        codes[[0, -1]] = codes[:, [0, -1]] = 0
-        codes[1:-1, 1:-1][codes[1:-1, 1:-1] == 0] = 1
-        table = np.arange(2**16, dtype=np.int64) << 8
-        table[0] = int(Criterion.OFF_COADD)
-        return cls(CoaddFlags(SharedArray(codes), table, np.zeros(2**16, np.bool_), False))
-
-    def at(self, pixels: Ints) -> Ints:
-        """Return the flags of nearest pixels; -1 and the size are outside."""
-        ix, iy = pixels
-        found: Ints = self.flags.flags[self.flags.codes.array[iy + 1, ix + 1]]
-        return found
-
-
-def good_epoch(found: PixelMap, coadd: NumberedTile, shape: tuple[int, int] = CCD) -> Ints:
-    """Return the flags of an image of good pixels: those of the nearest coadd pixels."""
-    clean = np.zeros(shape, np.uint8)
-    block = PlaneRows.of(np.ones(shape, np.float32), clean, clean)
-    return decode(flag_epoch([block], shape, found, coadd.flags).runs)
-
-
-DIRECT = {"esutil": by_esutil, "wcslib": by_wcslib}
 every_header = pytest.mark.parametrize("number", range(len(HEADERS)))
-either_way = pytest.mark.parametrize("way", DIRECT)
 
 
 def test_there_are_23_real_headers() -> None:
@@ -275,146 +133,6 @@ def test_a_ten_millionth_of_a_pixel_decides(number: int, axis: int) -> None:
             shifted = moved | {"CRPIX1": float(moved["CRPIX1"]) + 5e5, "CRPIX2": float(moved["CRPIX2"]) + 5e5}
             got = kernel_row(mapping(epoch, shifted), int(row), wide)[axis, column] - 500_000
             assert got == below + (side > 0)
-
-
-TPV = HEADERS[3]
-CENTRE = middle(TPV)
-TILE_HERE = tan(CENTRE[0] + 0.1, CENTRE[1] - 0.05)
-# near a small coadd's tangent point as many sky projections as there are look alike
-ZENITHAL = ["SIN", "ZEA", "ARC", "STG"]
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """An epoch and a coadd, and how wcslib needs to be told of them where it reads the header otherwise."""
-
-    epoch: Cards
-    coadd: Cards
-    kind: type[RationalMap] | type[WcslibMap]
-    told_epoch: Cards | None = None
-    told_coadd: Cards | None = None
-
-
-AS_TAN: Cards = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN"}
-EXPLICIT: Cards = {"PV1_1": 1.0, "PV2_1": 1.0}
-HIGH: Cards = {
-    f"PV{axis}_{m}": (0.3 if axis == 1 else -0.2) / (1 + m % 5) for axis in (1, 2) for m in range(12, 39) if m != 23
-}
-NO_PV2 = {key: value for key, value in TPV.items() if not key.startswith("PV2")}
-NO_PV = {key: value for key, value in TPV.items() if not key.startswith("PV")}
-ARCSEC: Cards = {
-    "CUNIT1": "arcsec",
-    "CUNIT2": "arcsec",
-    "CRVAL1": float(TILE_HERE["CRVAL1"]) * 3600,
-    "CRVAL2": float(TILE_HERE["CRVAL2"]) * 3600,
-    "CD1_1": -0.263,
-    "CD2_2": 0.263,
-}
-SIP_EPOCH = tan(*CENTRE, CCD, "TAN-SIP", **SIP)
-PC_COADD = without(TILE_HERE, "CD1_1", "CD1_2", "CD2_1", "CD2_2") | {
-    "CDELT1": -PIXEL,
-    "CDELT2": PIXEL,
-    "PC1_1": 0.8,
-    "PC1_2": 0.6,
-    "PC2_1": -0.6,
-    "PC2_2": 0.8,
-}
-
-PAIRS = {
-    "TAN with PV": Pair(TPV | AS_TAN, TILE_HERE, RationalMap, told_epoch=TPV),
-    "TAN with PV and a radial term": Pair(
-        TPV | AS_TAN | {"PV1_3": 0.01}, TILE_HERE, WcslibMap, told_epoch=TPV | {"PV1_3": 0.01}
-    ),
-    "all polynomial terms": Pair(TPV | HIGH, TILE_HERE, RationalMap),
-    "PV_3": Pair(TPV | {"PV1_3": 0.01, "PV2_3": -0.02}, TILE_HERE, WcslibMap),
-    "PV_11": Pair(TPV | {"PV1_11": 0.01}, TILE_HERE, WcslibMap),
-    "PV_23": Pair(TPV | {"PV2_23": 0.01}, TILE_HERE, WcslibMap),
-    "PV_39": Pair(TPV | {"PV1_39": 0.01}, TILE_HERE, WcslibMap),
-    "PV1_1 absent": Pair(without(TPV, "PV1_1"), TILE_HERE, RationalMap, told_epoch=TPV | {"PV1_1": 1.0}),
-    "PV2 absent": Pair(NO_PV2, TILE_HERE, RationalMap, told_epoch=NO_PV2 | {"PV2_1": 1.0}),
-    "TPV without PV": Pair(NO_PV, TILE_HERE, RationalMap, told_epoch=NO_PV | AS_TAN),
-    "PV1_1 absent beside a radial term": Pair(
-        without(TPV, "PV1_1") | {"PV2_3": 0.01},
-        TILE_HERE,
-        WcslibMap,
-        told_epoch=TPV | {"PV1_1": 1.0, "PV2_3": 0.01},
-    ),
-    "SIP epoch": Pair(SIP_EPOCH, TILE_HERE, WcslibMap),
-    "SIP coadd": Pair(TPV, TILE_HERE | SIP | {"CTYPE1": "RA---TAN-SIP", "CTYPE2": "DEC--TAN-SIP"}, WcslibMap),
-    "TPV coadd": Pair(TPV, HEADERS[4] | {"CRVAL1": TPV["CRVAL1"], "CRVAL2": TPV["CRVAL2"]}, WcslibMap),
-    "TPV coadd without PV1_1": Pair(TPV, without(TPV, "PV1_1"), WcslibMap, told_coadd=TPV | {"PV1_1": 1.0}),
-    "TPV coadd without PV": Pair(
-        TPV,
-        TILE_HERE | {"CTYPE1": "RA---TPV", "CTYPE2": "DEC--TPV"},
-        RationalMap,
-        told_coadd=TILE_HERE,
-    ),
-    **{
-        f"{code} coadd": Pair(TPV, TILE_HERE | {"CTYPE1": f"RA---{code}", "CTYPE2": f"DEC--{code}"}, WcslibMap)
-        for code in ZENITHAL
-    },
-    **{f"{code} epoch": Pair(tan(*CENTRE, CCD, code), TILE_HERE, WcslibMap) for code in ZENITHAL},
-    "LONPOLE of the epoch": Pair(TPV | {"LONPOLE": 179.0}, TILE_HERE, WcslibMap),
-    "LONPOLE of the coadd": Pair(TPV, TILE_HERE | {"LONPOLE": 150.0}, WcslibMap),
-    "LONPOLE and LATPOLE as by default": Pair(TPV | {"LONPOLE": 180.0}, TILE_HERE | {"LATPOLE": 90.0}, RationalMap),
-    "LATPOLE of the coadd": Pair(TPV, TILE_HERE | {"LATPOLE": 10.0}, WcslibMap),
-    "PC and CDELT": Pair(TPV, PC_COADD, RationalMap),
-    "CUNIT arcsec of the coadd": Pair(TPV, TILE_HERE | ARCSEC, WcslibMap),
-}
-
-
-def of_pair(name: str) -> tuple[Floats, Floats, Floats]:
-    """Return a pair's positions, of all of a CCD, and wcslib's; and the pixels."""
-    pair = PAIRS[name]
-    x, y = sample(17, 9)
-    found = np.array(mapping(pair.epoch, pair.coadd).positions(x, y))
-    expected = by_wcslib(pair.told_epoch or pair.epoch, pair.told_coadd or pair.coadd, x, y)
-    return found, expected, np.array([x, y])
-
-
-@pytest.mark.parametrize("name", PAIRS)
-def test_positions_of_other_headers_are_those_of_wcslib(name: str) -> None:
-    found, expected, _ = of_pair(name)
-    assert np.isfinite(expected).all()
-    np.testing.assert_allclose(found, expected, rtol=0, atol=TIE)
-
-
-@pytest.mark.parametrize("name", PAIRS)
-def test_the_fast_way_is_taken_exactly_where_it_holds(name: str) -> None:
-    assert isinstance(mapping(PAIRS[name].epoch, PAIRS[name].coadd), PAIRS[name].kind)
-
-
-@pytest.mark.parametrize("name", ["TAN with PV", "all polynomial terms", "PV_3", "SIP epoch", "TPV coadd"])
-def test_the_check_that_users_run_agrees(name: str) -> None:
-    pair = PAIRS[name]
-    small = (32, 16)
-    epoch = Side(np.zeros(small, np.int64), Wcs.from_header(pair.epoch, "epoch"), 1)
-    coadd = Side(np.zeros((9, 9), np.int64), Wcs.from_header(pair.coadd, "coadd"), 1)
-    y, x = np.mgrid[0:32, 0:16].astype(np.float64)
-    found = mapping(pair.epoch, pair.coadd).positions(x, y)
-    np.testing.assert_allclose(direct_positions(epoch, coadd), found, rtol=0, atol=TIE)
-
-
-@either_way
-def test_declination_may_be_the_first_axis_of_the_coadd(way: str) -> None:
-    # the same tile, transposed
-    names = {"CRPIX1": "CRPIX2", "CRPIX2": "CRPIX1", "CRVAL1": "CRVAL2", "CRVAL2": "CRVAL1"}
-    names |= {"CTYPE1": "CTYPE2", "CTYPE2": "CTYPE1", "CD1_1": "CD2_2", "CD2_2": "CD1_1"}
-    transposed = {names.get(key, key): value for key, value in TILE_HERE.items()}
-    x, y = sample()
-    found = np.array(mapping(TPV, transposed).positions(x, y))
-    np.testing.assert_allclose(found[::-1], DIRECT[way](TPV, TILE_HERE, x, y), rtol=0, atol=TIE)
-
-
-def test_declination_may_be_the_first_axis_of_a_tpv_epoch() -> None:
-    # the same solution with its axes told in the other order; wcslib (8.4) takes such axes wrongly
-    names = {"CTYPE1": "CTYPE2", "CTYPE2": "CTYPE1", "CRVAL1": "CRVAL2", "CRVAL2": "CRVAL1"}
-    names |= {f"CD{i}_{j}": f"CD{3 - i}_{j}" for i in (1, 2) for j in (1, 2)}
-    names |= {f"PV{i}_{m}": f"PV{3 - i}_{m}" for i in (1, 2) for m in range(11)}
-    swapped = {names.get(key, key): value for key, value in TPV.items()}
-    x, y = sample()
-    found = mapping(swapped, TILE_HERE).positions(x, y)
-    np.testing.assert_allclose(found, by_wcslib(TPV, TILE_HERE, x, y), rtol=0, atol=TIE)
 
 
 @pytest.mark.parametrize("slow", [{}, {"PV1_39": 1e-4}], ids=["fast", "slow"])

@@ -1,6 +1,5 @@
-"""Every epoch at a place on the sky, against wcslib asked of each epoch in turn."""
+"""Epochs that observed a position, compared with wcslib for each epoch in turn."""
 
-import io
 import json
 import math
 from collections.abc import Iterator
@@ -19,41 +18,12 @@ import goodpix
 from goodpix import Selection
 from goodpix.schema.bits import DES_Y6
 from goodpix.schema.criteria import Criterion
-from goodpix.schema.errors import MaskFileError, UnknownNameError, UsageError
-from goodpix.schema.wcs.solution import unit_vectors
+from goodpix.schema.errors import MaskFileError
 
-from .conftest import Run
-from .smallsky import SCALE, SHAPE, Image, SmallSky
+from .smallsky import HERE, KEY, PLACES, POSITION, REASONS, SHAPE, Image, SmallSky, around, keys
 from .survey import SPEC, Survey, records
 
 Floats = npt.NDArray[np.float64]
-
-PLACES = {
-    "south": (30.0, -40.0),
-    "RA 0": (0.0, 20.0),
-    "just west of RA 0": (359.95, -5.0),
-    "north pole": (123.0, 90.0),
-    "south pole": (10.0, -90.0),
-    "near the south pole": (310.0, -89.7),
-}
-KEY = ["tilename", "band", "expnum", "ccdnum"]
-POSITION = ["ra", "dec", *KEY, "nite", "mjd_obs", "x", "y", "coadd_x", "coadd_y", "on_coadd"]
-REASONS = ["good", "flags", "criteria", "se_bits", "coadd_bits"]
-HERE = PLACES["south"]
-
-
-@pytest.fixture(scope="module", params=PLACES.values(), ids=list(PLACES))
-def everywhere(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SmallSky:
-    """A catalogue about each of the places; nobody changes it."""
-    folder = tmp_path_factory.mktemp("sky")
-    return SmallSky.make(f"sqlite:///{folder / 'sky.db'}", folder, *request.param, n_images=8)
-
-
-@pytest.fixture(scope="module")
-def sky(tmp_path_factory: pytest.TempPathFactory) -> SmallSky:
-    """A catalogue about one place; nobody changes it."""
-    folder = tmp_path_factory.mktemp("sky")
-    return SmallSky.make(f"sqlite:///{folder / 'sky.db'}", folder, *HERE)
 
 
 @pytest.fixture(scope="module")
@@ -62,24 +32,10 @@ def cat(sky: SmallSky) -> Iterator[goodpix.Catalogue]:
         yield catalogue
 
 
-def around(sky: SmallSky, n: int, seed: int = 3) -> list[tuple[float, float]]:
-    """Return positions on the images and between them."""
-    coadd = sky.coadds["EAST"]
-    rng = np.random.default_rng(seed)
-    middle = {**coadd, "CRPIX1": 0.0, "CRPIX2": 0.0}
-    x, y = rng.uniform(-1.5, 1.5, n) / SCALE, rng.uniform(-0.9, 0.9, n) / SCALE
-    ra, dec = WCS(fits.Header(list(middle.items()))).wcs_pix2world(x, y, 1)
-    return list(zip(ra.tolist(), dec.tolist(), strict=True))
-
-
 @pytest.fixture(scope="module")
 def there(sky: SmallSky) -> tuple[float, float]:
     """A position that several epochs saw."""
     return max(around(sky, 60), key=lambda each: len(sky.seen(*each)))
-
-
-def keys(found: pd.DataFrame) -> list[tuple[Any, ...]]:
-    return [tuple(each) for each in found[KEY].to_numpy().tolist()]
 
 
 def pixel(image: Image, ra: float, dec: float) -> tuple[int, int]:
@@ -265,169 +221,6 @@ def test_right_ascension_zero_has_no_gap(tmp_path: Path) -> None:
             assert keys(cat.at(ra, 20.0, radius=0.5, reasons=False)) == expected
 
 
-# A disc, a polygon.
-
-
-def chord(degrees: float) -> float:
-    return 2 * math.sin(math.radians(degrees) / 2)
-
-
-@pytest.mark.parametrize("radius", [0.0, 0.05, 0.3, 0.8, 5.0])
-def test_disc_finds_what_has_a_part_in_it(radius: float, everywhere: SmallSky) -> None:
-    grids = {image.key: image.edges(16) for image in everywhere.images}
-    # the nearest direction of the edges is this much further away at most
-    slack = math.radians(SCALE) / 16
-    n_sure = 0
-    places = around(everywhere, 3)
-    with everywhere.catalogue() as cat:
-        every = cat.at(*np.transpose(places), radius=radius, reasons=False)
-    for number, (ra, dec) in enumerate(places):
-        centre = unit_vectors(ra, dec)
-        found = set(keys(every[every.position == number]))
-        for image in everywhere.images:
-            nearest = float(np.sqrt(((grids[image.key].T - centre) ** 2).sum(axis=1)).min())
-            if nearest <= chord(radius) or image.holds(ra, dec)[0]:
-                assert image.key in found
-            elif nearest > chord(radius) + slack:
-                assert image.key not in found
-            else:
-                continue
-            n_sure += 1
-    assert n_sure > 0.9 * len(places) * len(everywhere.images)
-
-
-@pytest.mark.parametrize(("inward", "touches"), [(-1e-4, False), (1e-4, True)], ids=["short of it", "over it"])
-def test_disc_touches_an_edge_to_a_few_thousandths_of_a_pixel(
-    inward: float, touches: bool, sky: SmallSky, cat: goodpix.Catalogue
-) -> None:
-    for image in sky.images[::5]:
-        wcs = WCS(fits.Header(list(image.cards.items())))
-        centre = wcs.wcs_pix2world([6.0 + image.offset], [-4.0 + image.offset], 1)
-        edge = wcs.wcs_pix2world(np.linspace(-0.5, SHAPE[1] - 0.5, 30_001) + image.offset, -0.5 + image.offset, 1)
-        apart = np.sqrt(((unit_vectors(*edge) - unit_vectors(*centre)) ** 2).sum(axis=0)).min()
-        # a hundred thousandths of a degree are a hundredth of these pixels
-        radius = math.degrees(2 * math.asin(apart / 2)) + inward
-        found = keys(cat.at(float(centre[0][0]), float(centre[1][0]), radius=radius, reasons=False))
-        assert (image.key in found) == touches
-
-
-def test_disc_gives_the_reasons_of_its_centre_where_the_image_has_it(sky: SmallSky, cat: goodpix.Catalogue) -> None:
-    ra, dec = around(sky, 1)[0]
-    found = cat.at(ra, dec, radius=0.9)
-    on_image = found[found.on_image]
-    assert 0 < len(on_image) < len(found)
-    pd.testing.assert_frame_equal(
-        on_image.drop(columns="on_image").reset_index(drop=True), cat.at(ra, dec), check_dtype=False
-    )
-    assert found.loc[~found.on_image, REASONS].isna().all(axis=None)
-    assert [str(found[name].dtype) for name in REASONS[:2]] == ["boolean", "Int64"]
-    by_key = {image.key: image for image in sky.images}
-    for row in records(found):
-        expected = by_key[(row.tilename, row.band, row.expnum, row.ccdnum)].positions(ra, dec)[:, 0]
-        np.testing.assert_allclose([row.x, row.y], expected, rtol=0, atol=1e-6)
-
-
-def test_discs_about_many_positions_give_what_each_gives_alone(sky: SmallSky, cat: goodpix.Catalogue) -> None:
-    places = around(sky, 12)
-    together = cat.at([ra for ra, _ in places], [dec for _, dec in places], radius=0.4, reasons=False)
-    alone = [cat.at(*place, radius=0.4, reasons=False).assign(position=k) for k, place in enumerate(places)]
-    pd.testing.assert_frame_equal(together, pd.concat(alone, ignore_index=True)[list(together.columns)])
-
-
-def on_plane(sky: SmallSky, plane: Floats) -> Floats:
-    """Return ra and dec, shape (n, 2), of positions some degrees off the place on its tangent plane."""
-    middle = {**sky.coadds["EAST"], "CRPIX1": 0.0, "CRPIX2": 0.0}
-    x, y = plane.T / SCALE
-    return np.array(WCS(fits.Header(list(middle.items()))).wcs_pix2world(-x, y, 1)).T
-
-
-def inside_polygon(vertices: Floats, vectors: Floats) -> npt.NDArray[np.bool_]:
-    """Return what is inside by the plain way on the tangent plane of the vertices' middle."""
-    corners = unit_vectors(*vertices.T)
-    towards = corners.sum(axis=1)
-    east = np.cross([0.3, 0.5, 0.81], towards)
-    north = np.cross(towards, east)
-    px, py = (axis @ corners / (towards @ corners) for axis in (east, north))
-    with np.errstate(all="ignore"):
-        x, y = (axis @ vectors / (towards @ vectors) for axis in (east, north))
-        inside = np.zeros(x.size, np.bool_)
-        for k in range(px.size):
-            crosses = (py[k] > y) != (py[k - 1] > y)
-            inside ^= crosses & (x < (px[k - 1] - px[k]) * (y - py[k]) / (py[k - 1] - py[k]) + px[k])
-    out: npt.NDArray[np.bool_] = inside & (towards @ vectors > 0)
-    return out
-
-
-def fine(vertices: Floats) -> Floats:
-    """Return many positions on the edges of a polygon."""
-    corners = unit_vectors(*vertices.T).T
-    t = np.linspace(0, 1, 2000)[:, np.newaxis]
-    x, y, z = np.concatenate([a + t * (b - a) for a, b in zip(corners, np.roll(corners, -1, axis=0), strict=True)]).T
-    return np.degrees([np.arctan2(y, x), np.arctan2(z, np.hypot(x, y))]).T
-
-
-POLYGONS = {
-    "triangle": [(-0.5, -0.4), (0.6, -0.3), (0.1, 0.5)],
-    "the other way round": [(0.1, 0.5), (0.6, -0.3), (-0.5, -0.4)],
-    "a sliver": [(-1.0, -0.2), (1.0, 0.3), (1.0, 0.305)],
-    "concave": [(-1.2, -0.7), (1.2, -0.7), (1.2, 0.7), (0.0, -0.5), (-1.2, 0.7)],
-    "smaller than a pixel": [(0.201, 0.1), (0.206, 0.1), (0.203, 0.105)],
-    "all of it": [(-4, -4), (4, -4), (4, 4), (-4, 4)],
-    "nothing of it": [(4, 4), (5, 4), (5, 5)],
-}
-
-
-@pytest.mark.parametrize("polygon", POLYGONS.values(), ids=POLYGONS)
-def test_polygon_finds_what_has_a_part_in_it(polygon: list[tuple[float, float]], everywhere: SmallSky) -> None:
-    vertices = on_plane(everywhere, np.array(polygon))
-    with everywhere.catalogue() as cat:
-        found = set(keys(cat.at(polygon=vertices, reasons=False)))
-    expected = set()
-    for image in everywhere.images:
-        if inside_polygon(vertices, image.directions(1)).any() or image.holds(*fine(vertices).T).any():
-            expected.add(image.key)
-    assert found == expected
-
-
-def test_polygon_may_be_closed(sky: SmallSky, cat: goodpix.Catalogue) -> None:
-    vertices = on_plane(sky, np.array(POLYGONS["concave"]))
-    closed = np.concatenate([vertices, vertices[:1]])
-    # its middle is that of the same vertices
-    pd.testing.assert_frame_equal(cat.at(polygon=closed), cat.at(polygon=vertices))
-
-
-def test_polygon_without_a_position_asks_about_its_middle(sky: SmallSky, cat: goodpix.Catalogue) -> None:
-    found = cat.at(polygon=on_plane(sky, np.array(POLYGONS["triangle"])))
-    ra, dec = found.ra[0], found.dec[0]
-    corners = unit_vectors(*on_plane(sky, np.array(POLYGONS["triangle"])).T).sum(axis=1)
-    np.testing.assert_allclose(unit_vectors(ra, dec), corners / np.linalg.norm(corners), rtol=0, atol=1e-14)
-    expected = cat.at(ra, dec)
-    pd.testing.assert_frame_equal(
-        found[found.on_image].drop(columns="on_image").reset_index(drop=True), expected, check_dtype=False, rtol=1e-9
-    )
-
-
-def test_polygon_beside_a_position_asks_about_that(sky: SmallSky, cat: goodpix.Catalogue) -> None:
-    vertices = on_plane(sky, np.array(POLYGONS["triangle"]))
-    ra, dec = around(sky, 1)[0]
-    found = cat.at(ra, dec, polygon=vertices)
-    assert keys(found) == keys(cat.at(polygon=vertices))
-    assert set(keys(found[found.on_image])) <= set(keys(cat.at(ra, dec)))
-    assert (found.ra == ra).all()
-
-
-def test_disc_may_be_the_whole_sky(cat: goodpix.Catalogue, sky: SmallSky) -> None:
-    found = cat.at(HERE[0] + 180, -HERE[1], radius=1000.0, reasons=False)
-    assert keys(found) == [image.key for image in sky.images]
-    assert not found.on_image.any()
-    assert found.x.isna().all()
-
-
-def test_each_epoch_of_an_area_is_there_once(cat: goodpix.Catalogue, sky: SmallSky) -> None:
-    found = cat.at(*HERE, radius=40.0)
-    assert keys(found) == [image.key for image in sky.images]
-
-
 # Each CCD image once.
 
 
@@ -553,139 +346,3 @@ def test_a_missing_mask_file_is_said(without_masks: SmallSky) -> None:
 def test_filters_choose_epochs(filters: dict[str, Any], keep: Any, sky: SmallSky, cat: goodpix.Catalogue) -> None:
     found = cat.at(*HERE, radius=2.0, reasons=False, **filters)
     assert keys(found) == [image.key for image in sky.images if keep(image)]
-
-
-# Bad input.
-
-SQUARE = [(30, -40), (31, -40), (31, -39)]
-
-
-@pytest.mark.parametrize(
-    ("given", "says"),
-    [
-        ({"ra": math.nan, "dec": 0.0}, "ra is nan: expected finite degrees"),
-        ({"ra": 0.0, "dec": math.inf}, "dec is inf: expected finite degrees"),
-        ({"ra": [1.0, 2.0, -math.inf], "dec": [0.0, 0.0, 0.0]}, "ra is -inf: expected finite degrees"),
-        ({"ra": 0.0, "dec": 90.001}, "dec is 90.001: expected -90 to 90 degrees"),
-        ({"ra": [0.0, 1.0], "dec": [0.0, -91.0]}, "dec is -91.0: expected -90 to 90 degrees"),
-        ({"ra": [0.0, 1.0], "dec": [0.0]}, r"ra has shape \(2,\), dec \(1,\): expected the same shape"),
-        ({"ra": [0.0, 1.0], "dec": 0.0}, r"ra has shape \(2,\), dec \(\): expected the same shape"),
-        ({"ra": "here", "dec": 0.0}, "ra is 'here': expected degrees"),
-        ({"ra": 0.0, "dec": None}, "dec is nan: expected finite degrees|dec is None: expected degrees"),
-        ({}, "ra is .*: expected (finite )?degrees"),
-        ({"ra": 0.0, "dec": 0.0, "radius": -0.1}, "radius is -0.1: expected degrees, 0 or more"),
-        ({"ra": 0.0, "dec": 0.0, "radius": math.nan}, "radius is nan: expected finite degrees, 0 or more"),
-        ({"ra": 0.0, "dec": 0.0, "radius": math.inf}, "radius is inf: expected finite degrees, 0 or more"),
-        ({"ra": 0.0, "dec": 0.0, "radius": [1, 2]}, "radius is .*: expected degrees, 0 or more"),
-        ({"ra": 0.0, "dec": 0.0, "radius": "wide"}, "radius is 'wide': expected degrees, 0 or more"),
-        ({"ra": 0.0, "dec": 0.0, "radius": 1, "polygon": SQUARE}, "radius and polygon are both given"),
-        ({"radius": 1, "polygon": SQUARE}, "radius and polygon are both given"),
-        ({"ra": [0.0], "dec": [0.0], "polygon": SQUARE}, "with a polygon: expected one position or none"),
-        ({"ra": 0.0, "polygon": SQUARE}, "dec is .*: expected (finite )?degrees"),
-        ({"polygon": SQUARE[:2]}, "polygon has 2 different vertices: expected 3 or more"),
-        ({"polygon": [*SQUARE[:2], SQUARE[0]]}, "polygon has 2 different vertices: expected 3 or more"),
-        ({"polygon": []}, r"polygon has shape \(0,\): expected pairs"),
-        ({"polygon": [1, 2, 3]}, r"polygon has shape \(3,\): expected pairs"),
-        ({"polygon": [(1, 2, 3)] * 3}, r"polygon has shape \(3, 3\): expected pairs"),
-        ({"polygon": [(1, 2), (3,)]}, "polygon: .*: expected pairs"),
-        ({"polygon": [(1, 2), (3, 4), (math.nan, 5)]}, "polygon is .*: expected finite degrees"),
-        ({"polygon": [(1, 2), (3, 4), (5, 95)]}, "polygon is .*: expected degrees"),
-        ({"polygon": [(0, 0), (120, 0), (240, 0)]}, "polygon reaches 90 degrees from its middle"),
-        ({"ra": 0.0, "dec": 0.0, "selection": Selection(border=3), "reasons": False}, "a selection needs reasons"),
-    ],
-)
-def test_bad_input_is_refused(given: dict[str, Any], says: str, cat: goodpix.Catalogue) -> None:
-    with pytest.raises(UsageError, match=says):
-        cat.at(**given)
-
-
-@pytest.mark.parametrize(
-    ("given", "says"),
-    [
-        ({"bandd": "r"}, "unknown filter 'bandd', did you mean 'band'"),
-        ({"min": {"n_goood": 1}}, "no column 'n_goood', did you mean 'n_good'"),
-        ({"selection": Selection(ignore_bits={"SE": ["STARR"]})}, "'STARR', did you mean STAR"),
-        ({"selection": Selection(grow={"SE:STARR": 3})}, "'STARR', did you mean STAR"),
-    ],
-)
-def test_unknown_names_are_refused_where_nothing_is_found_too(
-    given: dict[str, Any], says: str, cat: goodpix.Catalogue
-) -> None:
-    with pytest.raises(UnknownNameError, match=says):
-        cat.at(200.0, 10.0, **given)
-
-
-# The command line.
-
-
-@pytest.fixture
-def db(ingested: Survey) -> list[str]:
-    return ["--db", str(ingested.database)]
-
-
-def test_command_lists_what_python_finds(ingested: Survey, db: list[str], cli: Run) -> None:
-    with ingested.catalogue() as cat:
-        expected = cat.at(SPEC.ra, SPEC.dec)
-    assert expected.dec[0] < 0
-    done = cli("at", SPEC.ra, SPEC.dec, *db, "--format", "csv")
-    assert (done.status, done.err) == (0, "")
-    found = pd.read_csv(io.StringIO(done.out), keep_default_na=False)
-    assert list(found.columns) == list(expected.columns)
-    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
-
-
-def test_negative_right_ascension_is_accepted_as_it_stands(db: list[str], cli: Run) -> None:
-    here, turned = (cli("at", ra, SPEC.dec, *db, "--format", "json") for ra in (SPEC.ra, SPEC.ra - 360))
-    assert [each["expnum"] for each in json.loads(here.out)] == [each["expnum"] for each in json.loads(turned.out)]
-
-
-@pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
-def test_options_may_stand_on_either_side_of_negative_numbers(first: bool, db: list[str], cli: Run) -> None:
-    options = [*db, "--band", "r", "--no-reasons", "--format", "csv"]
-    position = [str(SPEC.ra - 360), str(SPEC.dec)]
-    done = cli("at", *([*options, *position] if first else [*position, *options]))
-    assert done.status == 0
-    assert list(pd.read_csv(io.StringIO(done.out)).columns) == POSITION
-
-
-@pytest.mark.parametrize("options", [[], ["--no-reasons"], ["--radius", "0.1"], ["--unique"], ["--border", "9"]])
-def test_table_has_a_heading_and_a_line_per_epoch(options: list[str], db: list[str], cli: Run) -> None:
-    done = cli("at", SPEC.ra, SPEC.dec, *db, *options)
-    assert (done.status, done.err) == (0, "")
-    n_rows = len(json.loads(cli("at", SPEC.ra, SPEC.dec, *db, *options, "--format", "json").out))
-    assert len(done.out.splitlines()) == n_rows + 1 > 1
-
-
-@pytest.mark.parametrize("format_", ["table", "csv", "json", "parquet"])
-def test_nothing_found_is_an_empty_table_and_no_failure(format_: str, db: list[str], cli: Run, tmp_path: Path) -> None:
-    done = cli("at", "10", "-10", *db, "--format", format_, "-o", tmp_path / "answer")
-    assert (done.status, done.lines) == (0, [f"wrote {tmp_path / 'answer'}"])
-
-
-def test_radius_finds_more(db: list[str], cli: Run) -> None:
-    n_lines = [len(cli("at", SPEC.ra, SPEC.dec, *db, *more).out.splitlines()) for more in ([], ["--radius", "0.1"])]
-    assert n_lines[0] < n_lines[1] == 7
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["22", "-95"], "dec is -95.0"),
-        (["nan", "0"], "ra is nan"),
-        (["22", "-32", "--radius", "-1"], "radius is -1.0"),
-        (["22", "-32", "--min", "n_goood=1"], "did you mean 'n_good'"),
-        (["22", "-32", "--ignore", "COAD_SEG"], "did you mean COADD_SEG"),
-        (["22", "-32", "--no-reasons", "--border", "3"], "a selection needs reasons"),
-    ],
-)
-def test_bad_input_exits_2_in_one_line(arguments: list[str], says: str, db: list[str], cli: Run) -> None:
-    done = cli("at", *arguments, *db)
-    assert (done.status, done.out, len(done.lines)) == (2, "", 1)
-    assert says in done.err
-
-
-@pytest.mark.parametrize("arguments", [["22"], [], ["north", "0"], ["22", "-32", "--raduis", "1"], ["22", "-32", "1"]])
-def test_wrong_usage_exits_2(arguments: list[str], db: list[str], cli: Run) -> None:
-    done = cli("at", *arguments, *db)
-    assert (done.status, done.out) == (2, "")
-    assert "Traceback" not in done.err
