@@ -1,6 +1,7 @@
 """Coadd rows of the synthetic survey."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,7 @@ _COADD_SIZE = 10_000
 _COADD_PIXEL_AREA = 0.263**2
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 
 def coadds(survey: Survey, mask_files: Mapping[int, str]) -> pa.Table:
@@ -25,12 +27,9 @@ def coadds(survey: Survey, mask_files: Mapping[int, str]) -> pa.Table:
     n = len(survey.tiles) * len(BANDS)
     tile, band = np.divmod(np.arange(n), len(BANDS))
     ra, dec = survey.tiles.ra[tile] % 360, survey.tiles.dec[tile]
-    half = 0.263 * _COADD_SIZE / 7200
-    wide = half / np.cos(np.radians(dec))
     hidden = 0.15 + 0.1 * noise(np.arange(n), 3)
     good = ((1 - hidden) * _COADD_SIZE**2).astype(np.int64)
     names, bands = pa.array(survey.tiles.names).take(pa.array(tile)), pa.array(BANDS).take(pa.array(band))
-    corners = {"1": (1, -1), "2": (-1, -1), "3": (-1, 1), "4": (1, 1)}
     files = joined(bands, "/", names, "_", bands, "_g1_0123456789ab.parquet").to_pylist()
     path = joined("$MEDS_DIR/des-pizza-slices-y6-v8/", names, "/sources-", bands, "/", names, "_r4575p01.fits.fz")
     return arrow_table(
@@ -52,10 +51,7 @@ def coadds(survey: Survey, mask_files: Mapping[int, str]) -> pa.Table:
             "pixel_area": _COADD_PIXEL_AREA,
             "area_good": good * _COADD_PIXEL_AREA / 3600,
             "area_good_unique": good * 0.9 * _COADD_PIXEL_AREA / 3600,
-            **{f"rac{k}": (ra + east * wide) % 360 for k, (east, _) in corners.items()},
-            **{f"decc{k}": dec + north * half for k, (_, north) in corners.items()},
-            "ra_cent": ra,
-            "dec_cent": dec,
+            **_coordinates(ra, dec),
             "wcs": _coadd_wcs(survey, tile),
             "magzp": 30.0,
             "image_flags": 0,
@@ -66,17 +62,30 @@ def coadds(survey: Survey, mask_files: Mapping[int, str]) -> pa.Table:
             "position_offset": 1.0,
             "weight_zquantiz": "SUBTRACTIVE_DITHER_2",
             "fingerprint": digest(np.arange(n)),
-            "crossra0": np.where((ra < wide) | (ra > 360 - wide), "Y", "N"),
-            "uramin": (ra - wide * 0.97) % 360,
-            "uramax": (ra + wide * 0.97) % 360,
-            "udecmin": dec - half * 0.97,
-            "udecmax": dec + half * 0.97,
             "generation": 1,
             "mask_row_group": 0,
             "run_id": 1 + tile * (N_RUNS - 8) // len(survey.tiles),
             "mask_file": [mask_files.get(k, name) for k, name in enumerate(files)],
         },
     )
+
+
+def _coordinates(ra: Floats, dec: Floats) -> dict[str, Any]:
+    """Return the columns of centres, corners and unique regions."""
+    half = 0.263 * _COADD_SIZE / 7200
+    wide = half / np.cos(np.radians(dec))
+    corners = {"1": (1, -1), "2": (-1, -1), "3": (-1, 1), "4": (1, 1)}
+    return {
+        **{f"rac{k}": (ra + east * wide) % 360 for k, (east, _) in corners.items()},
+        **{f"decc{k}": dec + north * half for k, (_, north) in corners.items()},
+        "ra_cent": ra,
+        "dec_cent": dec,
+        "crossra0": np.where((ra < wide) | (ra > 360 - wide), "Y", "N"),
+        "uramin": (ra - wide * 0.97) % 360,
+        "uramax": (ra + wide * 0.97) % 360,
+        "udecmin": dec - half * 0.97,
+        "udecmax": dec + half * 0.97,
+    }
 
 
 def _coadd_wcs(survey: Survey, tile: Ints) -> pa.Array:

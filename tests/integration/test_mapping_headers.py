@@ -45,7 +45,6 @@ class Pair:
 
 
 AS_TAN: Cards = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN"}
-EXPLICIT: Cards = {"PV1_1": 1.0, "PV2_1": 1.0}
 HIGH: Cards = {
     f"PV{axis}_{m}": (0.3 if axis == 1 else -0.2) / (1 + m % 5) for axis in (1, 2) for m in range(12, 39) if m != 23
 }
