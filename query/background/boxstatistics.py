@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema.amplifiers import Region
-from .clipping import SIGMA, Clipped, Ordered
+from .clipping import SIGMA, Clipped, SortedValues
 from .pixelsums import Tilt, blank_bad, correlations, fit_plane, sum_pixels, sum_variance, take_finite
 
 __all__ = ["SCALED", "GoodPixels"]
@@ -91,7 +91,7 @@ class GoodPixels:
         found: Numbers = {"n": values.size, "n_not_finite": n_good - values.size}
         if not values.size:
             return found
-        ordered = Ordered(values)
+        ordered = SortedValues(values)
         found |= _of_values(ordered, statistics)
         if "noise" in statistics and weight is not None:
             variance = sum_variance(self.image, weight, here)
@@ -137,7 +137,7 @@ def _step(region: Region) -> int:
     return max(1, (region.y1 - region.y0) // _ROWS_OF_FIRST_PLANE)
 
 
-def _of_values(ordered: Ordered, statistics: Collection[str]) -> Numbers:
+def _of_values(ordered: SortedValues, statistics: Collection[str]) -> Numbers:
     found: Numbers = {}
     if "mean" in statistics:
         moments = ordered.moments()

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from ...schema.jit import kernel
 from ..summary.statistic import MAD_TO_STD
 
-__all__ = ["SIGMA", "Clipped", "Ordered"]
+__all__ = ["SIGMA", "Clipped", "SortedValues"]
 
 Values = npt.NDArray[np.floating[Any]]
 
@@ -40,7 +40,7 @@ class Clipped:
     moments: Moments
 
 
-class Ordered:
+class SortedValues:
     """Finite values in ascending order, at least one.
 
     Each statistic is that of numpy or astropy on the same values in double precision.

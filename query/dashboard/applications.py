@@ -5,7 +5,7 @@ from importlib.metadata import version
 
 import panel as pn
 
-from .cache import Readings
+from .cache import CatalogueCache
 from .look.filterbar import bands_of
 from .mask.openmask import OpenMasks
 from .numbers.survey import headline
@@ -30,9 +30,9 @@ _LEADS = {
 }
 
 
-def applications(readings: Readings) -> dict[str, Callable[[], pn.Template]]:
+def applications(cache: CatalogueCache) -> dict[str, Callable[[], pn.Template]]:
     """Return by path what makes each page of a catalogue for a browser that opens it."""
-    masks = OpenMasks(readings)
+    masks = OpenMasks(cache)
     makers: dict[str, Callable[[Session], Page]] = {
         "": Overview,
         "sky": SkyView,
@@ -40,18 +40,18 @@ def applications(readings: Readings) -> dict[str, Callable[[], pn.Template]]:
         "time": TimeView,
         "mask": lambda session: MaskView(session, masks),
     }
-    return {f"/{path}": _application(readings, path, make) for path, make in makers.items()}
+    return {f"/{path}": _application(cache, path, make) for path, make in makers.items()}
 
 
-def read_ahead(readings: Readings) -> None:
+def read_ahead(cache: CatalogueCache) -> None:
     """Begin to read what the first page shows, before anyone opens it: from a cold disk that takes seconds."""
-    session = Session(readings, {})
+    session = Session(cache, {})
     parts = Overview(session).parts(session.view, session.since)
-    for read in (lambda: _headline(session), lambda: bands_of(readings, session.since), *(part.read for part in parts)):
-        readings.pool.submit(read)
+    for read in (lambda: _headline(session), lambda: bands_of(cache, session.since), *(part.read for part in parts)):
+        cache.pool.submit(read)
 
 
-def _application(readings: Readings, path: str, make: Callable[[Session], Page]) -> Callable[[], pn.Template]:
+def _application(cache: CatalogueCache, path: str, make: Callable[[Session], Page]) -> Callable[[], pn.Template]:
     """Return a function that makes a page for each browser that opens it."""
 
     # Panel takes plain functions alone
@@ -62,7 +62,7 @@ def _application(readings: Readings, path: str, make: Callable[[Session], Page])
         }
         # browsers say so when someone asks them to load a page again
         anew = "Cache-Control" in request.headers or "Pragma" in request.headers
-        session = Session(readings, arguments, anew=anew)
+        session = Session(cache, arguments, anew=anew)
         return session.open(make(session), _frame(session, path))
 
     return application
@@ -70,17 +70,17 @@ def _application(readings: Readings, path: str, make: Callable[[Session], Page])
 
 def _frame(session: Session, path: str) -> dict[str, object]:
     """Return what the template shows around a page."""
-    readings = session.readings
-    identity = readings.source.database.identity
+    cache = session.cache
+    identity = cache.source.database.identity
     return {
         "pages": [{"path": each, "title": title} for each, title in TITLES.items()],
         "path": path,
         "heading": TITLES[path],
         "lead": f"{_LEADS[path]}{_headline(session)}",
-        "footer": f"goodpix {version('goodpix')} · {readings.listings.shown_url}, read-only · "
+        "footer": f"goodpix {version('goodpix')} · {cache.listings.shown_url}, read-only · "
         f"campaign {identity.campaign} · WCS of the {identity.wcs_source}",
     }
 
 
 def _headline(session: Session) -> str:
-    return session.readings.get("headline", headline, since=session.since)
+    return session.cache.get("headline", headline, since=session.since)

@@ -15,7 +15,7 @@ from ..listings import Listings
 from ..masks.mask import Mask
 from ..source import Source
 
-__all__ = ["Readings"]
+__all__ = ["CatalogueCache"]
 
 _THREADS = 4
 _MOST_KEPT = 300
@@ -30,7 +30,7 @@ class _Kept:
     found: "Future[Any]"
 
 
-class Readings:
+class CatalogueCache:
     """Reads a catalogue in threads of its own, each thing once for all who ask at a time.
 
     Parameters

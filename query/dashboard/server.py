@@ -20,7 +20,7 @@ from tornado.web import RequestHandler
 from ...schema.errors import UsageError
 from ..source import Source
 from .applications import TITLES, applications, read_ahead
-from .cache import Readings
+from .cache import CatalogueCache
 
 __all__ = ["DashboardServer"]
 
@@ -69,7 +69,7 @@ class DashboardServer:
         origins: Sequence[str] = (),
         basic_auth: str | None = None,
     ) -> None:
-        self._readings = Readings(source)
+        self._cache = CatalogueCache(source)
         self._address, self._basic_auth = address, None if basic_auth is None else _checked_auth(basic_auth)
         self.port = port or _free_port(address)
         self._origins = [*_origins(address, self.port), *origins]
@@ -182,13 +182,13 @@ class DashboardServer:
             server = self._server()
             began()
             server.start()
-            read_ahead(self._readings)
+            read_ahead(self._cache)
             self._loop.call_soon(self._ready.set)
             self._loop.run_forever()
         finally:
             if server is not None:
                 server.stop()
-            self._readings.close()
+            self._cache.close()
             asyncio.set_event_loop(None)
             self._loop.close()
 
@@ -203,7 +203,7 @@ class DashboardServer:
         )
         try:
             return get_server(
-                applications(self._readings),
+                applications(self._cache),
                 title={f"/{path}": f"goodpix: {title}" for path, title in TITLES.items()},
                 port=self.port,
                 address=self._address,

@@ -19,10 +19,10 @@ from panel.custom import JSComponent
 
 from ...schema.errors import GoodpixError
 from ..palette import in_band_order
-from .address import Address, View
-from .cache import Readings
+from .cache import CatalogueCache
 from .look.filterbar import FilterBar, bands_of
 from .look.markup import STYLE, html_pane
+from .url import UrlQuery, View
 
 __all__ = ["Page", "Part", "Section", "Session"]
 
@@ -106,7 +106,7 @@ class Session:
 
     Parameters
     ----------
-    readings : Readings
+    cache : CatalogueCache
         The catalogue.
     arguments : mapping of str to sequence of str
         The parameters of its address.
@@ -114,9 +114,9 @@ class Session:
         Whether the page is loaded again, so that nothing that was read before will do.
     """
 
-    def __init__(self, readings: Readings, arguments: Mapping[str, Sequence[str]], *, anew: bool = False) -> None:
-        address = Address.of(arguments)
-        self.readings = readings
+    def __init__(self, cache: CatalogueCache, arguments: Mapping[str, Sequence[str]], *, anew: bool = False) -> None:
+        address = UrlQuery.of(arguments)
+        self.cache = cache
         self.view = address.view
         self.since = time.time() - (0.0 if anew else _NEW_ENOUGH_S)
         self._misread = address.problems
@@ -134,7 +134,7 @@ class Session:
         """Return the page as a document, and begin to read for it."""
         self._page, self._document = page, pn.state.curdoc
         self._document.on_session_destroyed(self._close)
-        self._bar = FilterBar(page.filters, bands_of(self.readings, self.since), self.view, self.go)
+        self._bar = FilterBar(page.filters, bands_of(self.cache, self.since), self.view, self.go)
         sections = page.sections()
         template = pn.Template(_TEMPLATE)
         for name, value in {**variables, "sections": sections, "style": STYLE, "script": _SCRIPT}.items():
@@ -149,7 +149,7 @@ class Session:
         """Show another view: its address and filters at once, the rest as it has been read."""
         self.note(view)
         self._wanted += 1
-        self._problems = [*self._misread, *_unknown_band(view.band, bands_of(self.readings, self.since))]
+        self._problems = [*self._misread, *_unknown_band(view.band, bands_of(self.cache, self.since))]
         self._say_problems()
         number, started = self._wanted, time.time()
         assert self._page is not None  # `open` is the first to call this
@@ -224,7 +224,7 @@ class Session:
                 loop.call_soon_threadsafe(lambda: wanted() and document.add_next_tick_callback(lambda: finish(future)))
 
         # a coroutine of Bokeh's would keep the document locked, and the browser's events waiting, while it reads
-        self.readings.pool.submit(lambda: read() if wanted() else None).add_done_callback(tell)
+        self.cache.pool.submit(lambda: read() if wanted() else None).add_done_callback(tell)
 
     def _close(self, _context: object) -> None:
         """Read and show nothing any more: nobody looks at the page."""

@@ -250,7 +250,7 @@ def test_a_picture_that_cannot_be_drawn_is_said_and_the_next_is_drawn(
     open_page(page, dashboard, near)
     place = at(page, "pixel-plot", 114, 222)
     with monkeypatch.context() as patch:
-        patch.setattr("goodpix.query.dashboard.mask.shrink.MOST_CELLS", "no number")
+        patch.setattr("goodpix.query.dashboard.mask.downsample.MOST_CELLS", "no number")
         drag(page, place, (place[0] + 50, place[1]))
         expect(page.get_by_role("alert")).to_contain_text("Something cannot be shown")
     drag(page, place, (place[0], place[1] + 50))

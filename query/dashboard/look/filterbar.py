@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from ....schema.errors import UsageError
 from ....schema.tables import coadd
 from ...palette import in_band_order
-from ..address import Span, View
-from ..cache import Readings
+from ..cache import CatalogueCache
+from ..url import Span, View
 from .markup import STYLE
 
 __all__ = [
@@ -23,10 +23,10 @@ __all__ = [
 ALL = "all"
 
 
-def bands_of(readings: Readings, since: float) -> list[str]:
+def bands_of(cache: CatalogueCache, since: float) -> list[str]:
     """Return the bands of the catalogue, not read before a time of day."""
     query = sa.select(coadd.c.band).distinct().order_by(coadd.c.band)
-    return readings.get("bands", lambda connection: list(connection.execute(query).scalars()), since=since)
+    return cache.get("bands", lambda connection: list(connection.execute(query).scalars()), since=since)
 
 
 def _filters_in_words(view: View, names: Sequence[str]) -> str:

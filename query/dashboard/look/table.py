@@ -9,7 +9,7 @@ import param
 from panel.custom import JSComponent
 
 from ....schema.errors import UnknownNameError
-from ..address import TableView
+from ..url import TableView
 from .format import NO_VALUE, count, fraction, number
 from .markup import STYLE
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from ...palette import GOOD_COLOUR
 from ...plots.reasons import REASONS
-from .shrink import FULL, LEVELS
+from .downsample import FULL, LEVELS
 
 __all__ = ["as_png", "grey_codes", "palette"]
 
@@ -17,7 +17,7 @@ _TINT = 0.6  # of a reason's colour over the image
 
 
 def palette(*, over_image: bool) -> list[str]:
-    """Return the colour of each code of `goodpix.query.dashboard.mask.shrink.Shrunk`: 256 of hexadecimal RGB."""
+    """Return the colour of each code of `goodpix.query.dashboard.mask.downsample.Downsampled`, 256 of them."""
     white = _rgb(GOOD_COLOUR)
     steps = np.arange(_STEPS)
     if over_image:

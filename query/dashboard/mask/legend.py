@@ -13,7 +13,7 @@ from ...palette import GOOD_COLOUR
 from ...plots.reasons import REASONS, reason_table
 from ..look.format import count, fraction, html_table
 from ..look.markup import STYLE
-from .openmask import OpenMask, PixelWords
+from .openmask import OpenMask, PixelInfo
 
 __all__ = ["ReasonLegend", "counts_html", "legend_items", "pixel_html"]
 
@@ -66,7 +66,7 @@ def counts_html(stored: OpenMask, opened: OpenMask) -> str:
     return html_table(header, rows, numbers=[False, True, True, True, True]) + note
 
 
-def pixel_html(words: PixelWords | None) -> str:
+def pixel_html(words: PixelInfo | None) -> str:
     """Return what there is to say about a pixel as HTML; None is no pixel."""
     if words is None:
         return "<p class='words'>No pixel of the image is under the pointer.</p>"

@@ -20,18 +20,18 @@ from ...masks.mask import Mask
 from ...masks.selectioncounts import counts_of
 from ...plots.image import grey_levels, image_behind
 from ...position.reasons import Reasons
-from ..address import Pixel, View
-from ..cache import Readings
+from ..cache import CatalogueCache
+from ..url import Pixel, View
 from .colours import grey_codes
 
-__all__ = ["OpenMask", "OpenMasks", "PixelWords", "epoch_of", "epochs_in", "python_lines"]
+__all__ = ["OpenMask", "OpenMasks", "PixelInfo", "epoch_of", "epochs_in", "python_lines"]
 
 # Images of 8 MB each that are kept for all sessions.
 _MOST_OPEN = 6
 
 
 @dataclass(frozen=True, slots=True)
-class PixelWords:
+class PixelInfo:
     """What there is to say about a pixel.
 
     Parameters
@@ -98,7 +98,7 @@ class OpenMask:
         ends = np.cumsum(mask.encoded.lengths, dtype=np.int64)
         return cls(mask, bound, recut.criteria(), ends, n_by_criteria.astype(np.int64), counts_of(recut))
 
-    def explain(self, pixel: Pixel) -> PixelWords | None:
+    def explain(self, pixel: Pixel) -> PixelInfo | None:
         """Return what there is to say about a pixel; None outside the image."""
         ny, nx = self.mask.shape
         if not (0 <= pixel.x < nx and 0 <= pixel.y < ny):
@@ -107,7 +107,7 @@ class OpenMask:
         run = int(np.searchsorted(self.ends, pixel.x * ny + pixel.y, side="right"))
         flags = int(self.mask.encoded.flags[run])
         words = Reasons(self.selection)
-        return PixelWords(
+        return PixelInfo(
             pixel.x,
             pixel.y,
             float(ra[0]),
@@ -123,12 +123,12 @@ class OpenMasks:
 
     Parameters
     ----------
-    readings : Readings
+    cache : CatalogueCache
         The catalogue.
     """
 
-    def __init__(self, readings: Readings) -> None:
-        self._readings = readings
+    def __init__(self, cache: CatalogueCache) -> None:
+        self._cache = cache
         self._opened: _LastUsed[OpenMask] = _LastUsed()
         self._greys: _LastUsed[npt.NDArray[np.uint8]] = _LastUsed()
 
@@ -142,7 +142,7 @@ class OpenMasks:
         UnknownNameError, UsageError
             If the selection cannot be used.
         """
-        mask = self._readings.mask(key.tilename, key.band, int(key.expnum or 0), int(key.ccdnum or 0))
+        mask = self._cache.mask(key.tilename, key.band, int(key.expnum or 0), int(key.ccdnum or 0))
         return self._opened.get((*_row_of(mask), selection), lambda: OpenMask.of(mask, selection))
 
     def grey(self, mask: Mask) -> npt.NDArray[np.uint8]:
@@ -156,7 +156,7 @@ class OpenMasks:
         return self._greys.get(_row_of(mask), lambda: self._read_image(mask))
 
     def _read_image(self, mask: Mask) -> npt.NDArray[np.uint8]:
-        with self._readings.files:
+        with self._cache.files:
             image = image_behind(mask)
         return grey_codes(image, *grey_levels(image, mask.good()))
 

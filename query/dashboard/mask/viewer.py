@@ -10,12 +10,12 @@ from bokeh.events import MouseLeave, MouseMove, RangesUpdate, Tap
 from bokeh.models import BoxZoomTool, ColumnDataSource, CustomJS, LinearColorMapper, Range1d, WheelZoomTool
 
 from ....schema.amplifiers import Region
-from ..address import Pixel
 from ..look.figures import new_figure
+from ..url import Pixel
 from .colours import palette
-from .shrink import Shrunk, shrink
+from .downsample import Downsampled, downsample
 
-__all__ = ["FRAME_HEIGHT", "FRAME_WIDTH", "PixelView", "Reader", "Scene", "inside"]
+__all__ = ["FRAME_HEIGHT", "FRAME_WIDTH", "PixelView", "Scene", "ViewerCallbacks", "inside"]
 
 FRAME_WIDTH, FRAME_HEIGHT = 540, 720
 _OUTSIDE = "#ececec"
@@ -56,13 +56,13 @@ class Scene:
     grey: npt.NDArray[np.uint8] | None
     window: Region
 
-    def shrunk(self) -> Shrunk:
+    def downsampled(self) -> Downsampled:
         """Return what is in sight, in as many cells as a screen needs."""
-        return shrink(self.criteria, self.reasons, self.window, self.grey)
+        return downsample(self.criteria, self.reasons, self.window, self.grey)
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class ViewerCallbacks:
     """Who is told what the reader of the picture does.
 
     Parameters
@@ -80,7 +80,7 @@ class Reader:
     tapped: Callable[[Pixel], None]
 
 
-Background = Callable[[Callable[[], Shrunk], Callable[[Shrunk], None], Callable[[], None]], None]
+Background = Callable[[Callable[[], Downsampled], Callable[[Downsampled], None], Callable[[], None]], None]
 """Computes in a thread, then shows, then calls a third function, whatever went wrong; see `Session.in_background`."""
 
 
@@ -92,13 +92,13 @@ class PixelView:
 
     Parameters
     ----------
-    reader : Reader
+    reader : ViewerCallbacks
         Who is told what is done to it.
     in_background : callable
         What draws.
     """
 
-    def __init__(self, reader: Reader, in_background: Background) -> None:
+    def __init__(self, reader: ViewerCallbacks, in_background: Background) -> None:
         self._reader, self._in_background = reader, in_background
         self._scene: Scene | None = None
         self._drawing = False
@@ -159,9 +159,9 @@ class PixelView:
             if self._scene is not None and self._scene is not scene:
                 self._draw_newest(self._scene)
 
-        self._in_background(scene.shrunk, lambda part: self._show(scene, part), done)
+        self._in_background(scene.downsampled, lambda part: self._show(scene, part), done)
 
-    def _show(self, scene: Scene, part: Shrunk) -> None:
+    def _show(self, scene: Scene, part: Downsampled) -> None:
         if self._scene is None or scene.criteria is not self._scene.criteria:
             return  # another mask is looked at by now
         wanted = self._plain if scene.grey is None else self._tinted

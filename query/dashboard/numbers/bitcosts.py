@@ -13,8 +13,8 @@ from ....schema.tables import bit_count, ccd_night, coadd, epoch
 from ...filters import Filters
 from ...listings import Listings
 from ...summary.costs import bit_costs
-from ..address import Span
 from ..look.format import count
+from ..url import Span
 from .scope import TileScope, sampled_epochs
 
 __all__ = ["BitCosts", "bits_of", "sampled_bits"]

@@ -12,9 +12,9 @@ from ....schema.dialects import total
 from ....schema.tables import ccd_image, ccd_median, exposure_summary, failure
 from ....schema.views import VIEWS
 from ...filters import Filters
-from ..address import Span, TableView, View
 from ..look.format import share
 from ..look.table import PAGE_SIZE, TableColumn, TablePage, check_columns
+from ..url import Span, TableView, View
 from .scope import TileScope
 
 __all__ = [

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from ....schema.dialects import total
 from ....schema.errors import UsageError
 from ....schema.tables import ccd_image, ccd_night, coadd, epoch, tile_summary
-from ..address import View
-from ..cache import Readings
+from ..cache import CatalogueCache
+from ..url import View
 
-__all__ = ["MOST_EPOCHS", "TileScope", "sampled_epochs", "scope_of", "tile_places"]
+__all__ = ["MOST_EPOCHS", "TileScope", "sampled_epochs", "scope_of", "tile_positions"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -25,7 +25,7 @@ _NIGHT_KEY = ("band", "ccdnum", "nite")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TilePlaces:
+class TilePositions:
     """Where the tiles of a catalogue are.
 
     Parameters
@@ -113,23 +113,23 @@ class TileScope:
         return found
 
 
-def tile_places(readings: Readings, since: float) -> TilePlaces:
+def tile_positions(cache: CatalogueCache, since: float) -> TilePositions:
     """Return where all tiles are."""
-    return readings.get("tile places", _read_places, since=since)
+    return cache.get("tile places", _read_positions, since=since)
 
 
-def scope_of(readings: Readings, view: View, since: float) -> TileScope:
+def scope_of(cache: CatalogueCache, view: View, since: float) -> TileScope:
     """Return which tiles the filters of a view leave."""
     if view.box is None and not view.tile:
         return TileScope(view.band)
-    places = tile_places(readings, since)
+    places = tile_positions(cache, since)
     wanted = np.char.find(np.char.upper(places.names), view.tile.upper()) >= 0
     if view.box is not None:
         wanted &= view.box.holds(places.ra, places.dec)
     return TileScope(view.band, tuple(places.names[wanted].tolist()))
 
 
-def _read_places(connection: sa.Connection) -> TilePlaces:
+def _read_positions(connection: sa.Connection) -> TilePositions:
     wanted = [coadd.c[name] for name in ("ra_cent", "dec_cent", "uramin", "uramax", "udecmin", "udecmax")]
     # the coadds of a tile in all bands have the same pixels
     query = sa.select(coadd.c.tilename, *(sa.func.min(each) for each in wanted)).group_by(coadd.c.tilename)
@@ -137,7 +137,7 @@ def _read_places(connection: sa.Connection) -> TilePlaces:
     values = np.array([row[1:] for row in rows], np.float64).reshape(-1, 6).T
     ra, dec, west, east, south, north = values
     height = np.degrees(np.sin(np.radians(north)) - np.sin(np.radians(south)))
-    return TilePlaces(np.array([row[0] for row in rows], np.str_), ra, dec, ((east - west) % 360.0) * height)
+    return TilePositions(np.array([row[0] for row in rows], np.str_), ra, dec, ((east - west) % 360.0) * height)
 
 
 def sampled_epochs(connection: sa.Connection, scope: TileScope, n_most: int) -> tuple[list[int], int]:

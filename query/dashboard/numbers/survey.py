@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from ....schema.dialects import total
 from ....schema.tables import ccd_median, coadd, epoch, failure, ingest_run, tile_run, tile_summary
 from ...palette import in_band_order
-from ..cache import Readings
+from ..cache import CatalogueCache
 from ..look.format import count, fraction
-from .scope import MOST_EPOCHS, TileScope, tile_places
+from .scope import MOST_EPOCHS, TileScope, tile_positions
 
 __all__ = ["Histograms", "Ingests", "Numbers", "headline", "histograms", "ingests", "survey_numbers"]
 
@@ -85,10 +85,10 @@ def headline(connection: sa.Connection) -> str:
     return f"{tiles} The least good: {least[0]} in {least[1]}, {fraction(least[2])} of what is on the coadd."
 
 
-def survey_numbers(readings: Readings, scope: TileScope, since: float) -> Numbers:
+def survey_numbers(cache: CatalogueCache, scope: TileScope, since: float) -> Numbers:
     """Return the numbers of some tiles."""
-    bands, names, n_failures = readings.get(("numbers", scope), lambda c: _read_numbers(c, scope), since=since)
-    places = tile_places(readings, since)
+    bands, names, n_failures = cache.get(("numbers", scope), lambda c: _read_numbers(c, scope), since=since)
+    places = tile_positions(cache, since)
     # a tile without a unique region has no area that could be added up
     area = float(places.area[np.isin(places.names, names)].sum()) if names else 0.0
     whole = {name: _sum(row[name] for row in bands) for name in (*_SUMS, "n_ccd_images")} | {"n_tiles": len(names)}

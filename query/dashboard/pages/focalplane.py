@@ -15,7 +15,6 @@ from bokeh.models import ColorBar, ColumnDataSource, LinearColorMapper, NumeralT
 from ...focalplane import FOCAL_PLANE, HALVES
 from ...palette import NO_DATA_COLOUR, OUTLIER_COLOUR, TEXT_COLOUR, band_colour, in_band_order
 from ...summary.ccdhalves import ccd_halves
-from ..address import View
 from ..look.figures import PERCENT, colour_range, new_figure, sequential
 from ..look.format import count, fraction, number
 from ..look.markup import band_legend, html_pane, note, under
@@ -24,6 +23,7 @@ from ..numbers.ccdhistory import CcdHistory, ccd_history
 from ..numbers.rankings import CCD_COLUMNS, ccd_page
 from ..numbers.scope import TileScope, scope_of
 from ..session import Part, Section, Session
+from ..url import View
 
 __all__ = ["FocalView"]
 
@@ -47,7 +47,7 @@ class FocalView:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        bits = [f"SE:{name}" for name in session.readings.source.database.identity.bit_names.se]
+        bits = [f"SE:{name}" for name in session.cache.source.database.identity.bit_names.se]
         self._statistic = pn.widgets.Select(
             label="Colour", options=[*_STATISTICS, *bits, "SE:OTHER"], width=260, margin=(0, 0, 6, 0)
         )
@@ -68,20 +68,20 @@ class FocalView:
 
     def parts(self, view: View, since: float) -> Sequence[Part]:
         """Return what it shows of a view, none of it read before a time of day."""
-        readings, statistic, ccdnum = self._session.readings, view.statistic or _FIRST, view.ccdnum
+        cache, statistic, ccdnum = self._session.cache, view.statistic or _FIRST, view.ccdnum
         filters = {"band": view.band or None, "nite": None if view.nite is None else str(view.nite)}
 
         def of_tiles(name: str, read: Callable[[sa.Connection, TileScope], Any], *more: Hashable) -> Any:
-            scope = scope_of(readings, view, since)
+            scope = scope_of(cache, view, since)
 
             def checked(connection: sa.Connection) -> Any:
                 scope.check_few(connection)
                 return read(connection, scope)
 
-            return readings.get((name, scope, view.nite, *more), checked, since=since)
+            return cache.get((name, scope, view.nite, *more), checked, since=since)
 
         def halves(_: sa.Connection, scope: TileScope) -> Any:
-            return ccd_halves(readings.listings, statistic, nights=scope.nights(), **filters)
+            return ccd_halves(cache.listings, statistic, nights=scope.nights(), **filters)
 
         plane = Part(lambda: of_tiles("halves", halves, statistic), lambda found: self._show_plane(view, found))
         self._of_ccd.visible = ccdnum is not None

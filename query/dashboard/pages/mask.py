@@ -18,14 +18,14 @@ from ....schema.errors import GoodpixError
 from ....schema.rows import MaskKey
 from ...plots.reasons import reason_table
 from ...position.at import epochs_at
-from ..address import REASON_NAMES, Pixel, View
 from ..look.markup import STYLE, html_pane, title
 from ..mask.colours import as_png
 from ..mask.controls import EpochChoice, SelectionBox
 from ..mask.legend import ReasonLegend, counts_html, legend_items, pixel_html
 from ..mask.openmask import OpenMask, OpenMasks, epoch_of, epochs_in, python_lines
-from ..mask.viewer import FRAME_HEIGHT, FRAME_WIDTH, PixelView, Reader, Scene, inside
+from ..mask.viewer import FRAME_HEIGHT, FRAME_WIDTH, PixelView, Scene, ViewerCallbacks, inside
 from ..session import Part, Section, Session
+from ..url import REASON_NAMES, Pixel, View
 
 __all__ = ["MaskView"]
 
@@ -62,11 +62,11 @@ class MaskView:
     def __init__(self, session: Session, masks: OpenMasks) -> None:
         self._session, self._masks = session, masks
         self._found: _Found | None = None
-        self._picture = PixelView(Reader(self._moved, self._pointed, self._tapped), session.in_background)
+        self._picture = PixelView(ViewerCallbacks(self._moved, self._pointed, self._tapped), session.in_background)
         self._choice = EpochChoice(self._choose, self._step)
         self._legend = ReasonLegend(sizing_mode="stretch_width")
         self._legend.param.watch(lambda event: self._hide(event.new), "hidden_names")
-        self._selection = SelectionBox(session.readings.source.database.identity.bit_names, self._recut)
+        self._selection = SelectionBox(session.cache.source.database.identity.bit_names, self._recut)
         self._counts, self._pixel, self._code = html_pane(), html_pane(), html_pane()
         self._image = pn.widgets.CheckBoxGroup(options=[_IMAGE], margin=(4, 0), stylesheets=[STYLE])
         self._image.param.watch(lambda event: self._change(image=_IMAGE in event.new), "value")
@@ -107,10 +107,10 @@ class MaskView:
         return (Part(lambda: self._read(view, since), lambda found: self._show(view, found)),)
 
     def _read(self, view: View, since: float) -> _Found:
-        readings = self._session.readings
+        cache = self._session.cache
         asked = (view.tile, view.band, view.expnum, view.ccdnum)
-        key = readings.get(("epoch of", asked), lambda c: epoch_of(c, view), since=since)
-        epochs = readings.get(("epochs in", key.tilename), lambda c: epochs_in(c, key.tilename), since=since)
+        key = cache.get(("epoch of", asked), lambda c: epoch_of(c, view), since=since)
+        epochs = cache.get(("epochs in", key.tilename), lambda c: epochs_in(c, key.tilename), since=since)
         opened = self._masks.open(key, view.selection)
         stored = self._masks.open(key, Selection())
         grey, no_grey = None, ""
@@ -142,7 +142,7 @@ class MaskView:
         self._selection.show(view.selection)
         self._counts.object = counts_html(found.stored, found.opened)
         self._explain(view.pixel)
-        url = self._session.readings.listings.shown_url
+        url = self._session.cache.listings.shown_url
         self._code.object = f"<pre>{escape(python_lines(key, view.selection, url))}</pre>"
         self._offer_downloads(found, view)
 
@@ -211,7 +211,7 @@ class MaskView:
         words = opened.explain(centre)
         if words is None:
             return centre, []
-        source = self._session.readings.source
+        source = self._session.cache.source
         seen = epochs_at(source, words.ra, words.dec, reasons=False, tilename=key.tilename)
         return centre, seen.to_dict("records")
 

@@ -12,7 +12,7 @@ from ....schema.tables import epoch
 from ...background.maskwidth import MaskWidths, WidthStudy
 from ...masks.parallel import Mapped
 from ...palette import band_colour, in_band_order
-from ..cache import Readings
+from ..cache import CatalogueCache
 from ..look.figures import new_figure
 from ..look.filterbar import bands_of
 from ..look.format import count, fraction
@@ -49,19 +49,19 @@ class Widths:
     n_epochs: dict[str, int]
 
 
-def widths_of(readings: Readings, scope: TileScope, since: float) -> Widths:
+def widths_of(cache: CatalogueCache, scope: TileScope, since: float) -> Widths:
     """Return what good pixels of some epochs have left, by the radius that objects are grown by.
 
     Parameters
     ----------
-    readings : Readings
+    cache : CatalogueCache
         The catalogue.
     scope : TileScope
         Which tiles and bands.
     since : float
         Seconds since 1970: which epochs stand for the others is not looked up earlier.
     """
-    bands = [scope.band] if scope.band else bands_of(readings, since)
+    bands = [scope.band] if scope.band else bands_of(cache, since)
 
     def sample(connection: sa.Connection) -> tuple[dict[str, int], tuple[tuple[int, str], ...]]:
         """Return by band how many epochs there are, and of some of them numbers and fingerprints."""
@@ -74,11 +74,11 @@ def widths_of(readings: Readings, scope: TileScope, since: float) -> Widths:
         rows = connection.execute(query.order_by(epoch.c.epoch_id))
         return n_epochs, tuple((number, fingerprint) for number, fingerprint in rows)
 
-    n_epochs, chosen = readings.get(("width sample", scope), sample, since=since)
+    n_epochs, chosen = cache.get(("width sample", scope), sample, since=since)
 
     def measured(earliest: float) -> MaskWidths:
         ids = [number for number, _ in chosen]
-        return readings.get(("widths", chosen), lambda _: _measured(readings, ids), since=earliest)
+        return cache.get(("widths", chosen), lambda _: _measured(cache, ids), since=earliest)
 
     # what was made of the same files is the same, however old, but a file that was not there may be by now
     found = measured(0.0)
@@ -87,15 +87,15 @@ def widths_of(readings: Readings, scope: TileScope, since: float) -> Widths:
     return Widths(found, n_epochs)
 
 
-def _measured(readings: Readings, ids: list[int]) -> MaskWidths:
-    study = WidthStudy(readings.source)
-    return study.summed(_in_turns(study.counted({"where": epoch.c.epoch_id.in_(ids)}), readings))
+def _measured(cache: CatalogueCache, ids: list[int]) -> MaskWidths:
+    study = WidthStudy(cache.source)
+    return study.summed(_in_turns(study.counted({"where": epoch.c.epoch_id.in_(ids)}), cache))
 
 
-def _in_turns(counted: Iterator[Mapped], readings: Readings) -> Iterator[Mapped]:
+def _in_turns(counted: Iterator[Mapped], cache: CatalogueCache) -> Iterator[Mapped]:
     """Yield the same, and between two epochs let others read files, or the server end."""
-    while not readings.closed:
-        with readings.files:
+    while not cache.closed:
+        with cache.files:
             each = next(counted, None)
         if each is None:
             return

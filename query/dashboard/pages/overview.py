@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from ....schema.criteria import Criterion
 from ...palette import CRITERION_COLOURS
 from ...summary.costs import criteria_costs
-from ..address import TableView, View
 from ..look.format import count, fraction, html_table, number, share, short_count
 from ..look.markup import band_legend, html_pane, note, under
 from ..look.table import PagedTable, TableColumn, TablePage
@@ -20,6 +19,7 @@ from ..numbers.rankings import CCD_COLUMNS, FAILURE_COLUMNS, TILE_COLUMNS, ccd_p
 from ..numbers.scope import TileScope, scope_of
 from ..numbers.survey import Histograms, Ingests, Numbers, histograms, ingests, survey_numbers
 from ..session import Part, Section, Session
+from ..url import TableView, View
 from .maskwidth import WidthBox, widths_of
 from .overviewplots import Bars, Growth, HistogramPlot
 
@@ -85,11 +85,11 @@ class Overview:
 
     def parts(self, view: View, since: float) -> Sequence[Part]:
         """Return what it shows of a view, none of it read before a time of day."""
-        readings = self._session.readings
+        cache = self._session.cache
 
         def of_tiles(name: str, read: Callable[[sa.Connection, TileScope], Any], *more: Hashable) -> Any:
-            scope = scope_of(readings, view, since)
-            return readings.get((name, scope, *more), lambda connection: read(connection, scope), since=since)
+            scope = scope_of(cache, view, since)
+            return cache.get((name, scope, *more), lambda connection: read(connection, scope), since=since)
 
         def table(name: str, read: Callable[[sa.Connection, TileScope, TableView], TablePage], *more: Hashable) -> Part:
             shown = view.table(name)
@@ -104,21 +104,21 @@ class Overview:
         self._widths.ask(view.widths)
         return (
             Part(
-                lambda: survey_numbers(readings, scope_of(readings, view, since), since),
+                lambda: survey_numbers(cache, scope_of(cache, view, since), since),
                 lambda found: self._show_numbers(view, found),
             ),
             table("tiles", tile_page),
             Part(lambda: of_tiles("histograms", histograms), self._show_histogram),
             Part(
-                lambda: of_tiles("costs", lambda _, scope: criteria_costs(readings.listings, **scope.filters)),
+                lambda: of_tiles("costs", lambda _, scope: criteria_costs(cache.listings, **scope.filters)),
                 lambda costs: self._costs.show(*_cost_bars(costs)),
             ),
-            Part(lambda: readings.get("ingests", ingests, since=since), self._show_ingests),
+            Part(lambda: cache.get("ingests", ingests, since=since), self._show_ingests),
             table("ccds", ccds, view.nite, view.ccdnum),
             Part(
                 lambda: of_tiles(
                     "bits",
-                    lambda c, scope: bits_of(readings.listings, c, scope, view.nite, view.ccdnum),
+                    lambda c, scope: bits_of(cache.listings, c, scope, view.nite, view.ccdnum),
                     view.nite,
                     view.ccdnum,
                 ),
@@ -126,7 +126,7 @@ class Overview:
             ),
             table("failures", failure_page),
             Part(
-                lambda: widths_of(readings, scope_of(readings, view, since), since) if view.widths else None,
+                lambda: widths_of(cache, scope_of(cache, view, since), since) if view.widths else None,
                 self._widths.show,
             ),
         )

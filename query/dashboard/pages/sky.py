@@ -25,7 +25,6 @@ from ....schema.views import VIEWS
 from ...palette import OUTLIER_COLOUR
 from ...summary.skytiles import sky_tiles
 from ...summary.statistic import RATIOS, Statistic, statistics_of
-from ..address import SkyBox, View
 from ..look.figures import PERCENT, colour_range, new_figure, sequential
 from ..look.format import count, fraction, number
 from ..look.markup import html_pane, note, under
@@ -33,6 +32,7 @@ from ..look.table import PagedTable, TablePage
 from ..numbers.rankings import TILE_COLUMNS, tile_page
 from ..numbers.scope import scope_of
 from ..session import Part, Section, Session
+from ..url import SkyBox, View
 
 __all__ = [
     "SkyView",
@@ -85,12 +85,12 @@ class SkyView:
 
     def parts(self, view: View, since: float) -> Sequence[Part]:
         """Return what it shows of a view, none of it read before a time of day."""
-        readings = self._session.readings
+        cache = self._session.cache
         shown = view.table("tiles")
 
         def page() -> TablePage:
-            scope = scope_of(readings, view, since)
-            return readings.get(("tiles", scope, shown), lambda c: tile_page(c, scope, shown), since=since)
+            scope = scope_of(cache, view, since)
+            return cache.get(("tiles", scope, shown), lambda c: tile_page(c, scope, shown), since=since)
 
         return (
             Part(lambda: self._read_tiles(view, since), lambda found: self._show_tiles(view, found)),
@@ -98,12 +98,12 @@ class SkyView:
         )
 
     def _read_tiles(self, view: View, since: float) -> _Tiles:
-        readings, statistic = self._session.readings, view.statistic or _FIRST
-        scope = scope_of(readings, replace(view, box=None), since)
+        cache, statistic = self._session.cache, view.statistic or _FIRST
+        scope = scope_of(cache, replace(view, box=None), since)
         meaning = Statistic.of(statistic, VIEWS["tile_quality"].table).meaning
-        tiles = readings.get(
+        tiles = cache.get(
             ("sky", statistic, scope),
-            lambda _: sky_tiles(readings.listings, statistic, **scope.filters),
+            lambda _: sky_tiles(cache.listings, statistic, **scope.filters),
             since=since,
         )
         corners = [tiles[[f"{name}c{k}" for k in (1, 2, 3, 4)]].to_numpy(np.float64) for name in ("ra", "dec")]

@@ -16,7 +16,6 @@ from ....schema.views import VIEWS
 from ...palette import band_colour, in_band_order
 from ...summary.overtime import over_time
 from ...summary.statistic import RATIOS, statistics_of
-from ..address import Span, View
 from ..look.figures import PERCENT, diverging, new_figure
 from ..look.filterbar import bands_of
 from ..look.format import count
@@ -26,6 +25,7 @@ from ..numbers.ccdhistory import AmplifierMonths, amplifier_months
 from ..numbers.rankings import EXPOSURE_COLUMNS, exposure_page, n_exposures
 from ..numbers.scope import TileScope, scope_of
 from ..session import Part, Section, Session
+from ..url import Span, View
 
 __all__ = ["TimeView"]
 
@@ -71,20 +71,20 @@ class TimeView:
 
     def parts(self, view: View, since: float) -> Sequence[Part]:
         """Return what it shows of a view, none of it read before a time of day."""
-        readings, statistic, shown = self._session.readings, view.statistic or _FIRST, view.table("exposures")
+        cache, statistic, shown = self._session.cache, view.statistic or _FIRST, view.table("exposures")
         if statistic in self._statistic.options:
             self._statistic.value = statistic
         self._by.value = _EXPOSURES if view.by == "exposure" else _NIGHTS
 
         def get(name: str, read: Callable[[sa.Connection, TileScope, dict[str, Any]], Any], *more: Hashable) -> Any:
-            scope = scope_of(readings, view, since)
+            scope = scope_of(cache, view, since)
             nite = None if view.nite is None else str(view.nite)
 
             def checked(connection: sa.Connection) -> Any:
                 scope.check_few(connection)
                 return read(connection, scope, {"band": view.band or None, "nite": nite})
 
-            return readings.get((name, scope, view.nite, *more), checked, since=since)
+            return cache.get((name, scope, view.nite, *more), checked, since=since)
 
         def n_points() -> int:
             return int(get("n exposures", lambda c, scope, of: n_exposures(c, of | _touching(c, scope))))
@@ -94,7 +94,7 @@ class TimeView:
             ccd = {} if view.ccdnum is None else {"ccdnum": view.ccdnum}
             return get(
                 "time",
-                lambda c, scope, of: over_time(readings.listings, name, by=by, **of, **_touching(c, scope), **ccd),
+                lambda c, scope, of: over_time(cache.listings, name, by=by, **of, **_touching(c, scope), **ccd),
                 *(name, by, view.ccdnum),
             )
 
@@ -130,7 +130,7 @@ class TimeView:
             )
         if view.box is not None or view.tile:
             words += " Of the exposures that the tiles hold a part of."
-        bands = [view.band] if view.band else in_band_order(bands_of(self._session.readings, self._session.since))
+        bands = [view.band] if view.band else in_band_order(bands_of(self._session.cache, self._session.since))
         self._words.object = note(words) + band_legend(bands)
 
     def _ask(self, **changes: Any) -> None:

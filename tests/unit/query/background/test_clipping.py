@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 from astropy.stats import mad_std, sigma_clip, sigma_clipped_stats
 
-from goodpix.query.background.clipping import Ordered
+from goodpix.query.background.clipping import SortedValues
 
 RNG = np.random.default_rng(12)
 MANY = 20_011
@@ -29,9 +29,9 @@ every_kind = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 every_value = pytest.mark.parametrize("name", VALUES)
 
 
-def plain_and_ordered(name: str, dtype: Any) -> tuple[npt.NDArray[np.float64], Ordered]:
+def plain_and_ordered(name: str, dtype: Any) -> tuple[npt.NDArray[np.float64], SortedValues]:
     values = VALUES[name].astype(dtype)
-    return values.astype(np.float64), Ordered(np.sort(values))
+    return values.astype(np.float64), SortedValues(np.sort(values))
 
 
 @every_kind
@@ -84,4 +84,4 @@ def test_clipping_leaves_what_that_of_astropy_leaves(name: str, dtype: Any) -> N
 
 def test_distance_from_a_median_between_two_values_is_found_at_either_end() -> None:
     for values in ([1.0, 2, 3, 4], [1.0, 2, 3, 100], [-100.0, 2, 3, 4], [1.0, 1, 1, 5], [0.0, 5, 5, 5], [7.0] * 4):
-        assert Ordered(np.array(values)).mad_std() == pytest.approx(mad_std(values))
+        assert SortedValues(np.array(values)).mad_std() == pytest.approx(mad_std(values))

@@ -8,8 +8,8 @@ import numpy.typing as npt
 import pytest
 from bokeh.events import RangesUpdate
 
-from goodpix.query.dashboard.mask.shrink import Shrunk, shrink
-from goodpix.query.dashboard.mask.viewer import PixelView, Reader, Scene, inside
+from goodpix.query.dashboard.mask.downsample import Downsampled, downsample
+from goodpix.query.dashboard.mask.viewer import PixelView, Scene, ViewerCallbacks, inside
 from goodpix.query.plots.reasons import reason_table
 from goodpix.schema.amplifiers import Region
 
@@ -23,7 +23,9 @@ class Background:
         self.waiting: list[Callable[[], None]] = []
         self.errors: list[Exception] = []
 
-    def __call__(self, read: Callable[[], Shrunk], show: Callable[[Shrunk], None], done: Callable[[], None]) -> None:
+    def __call__(
+        self, read: Callable[[], Downsampled], show: Callable[[Downsampled], None], done: Callable[[], None]
+    ) -> None:
         def work() -> None:
             try:
                 show(read())
@@ -59,7 +61,7 @@ def background() -> Background:
 @pytest.fixture
 def view(background: Background, seen: list[Region]) -> PixelView:
     """The picture."""
-    return PixelView(Reader(seen.append, lambda _: None, lambda _: None), background)
+    return PixelView(ViewerCallbacks(seen.append, lambda _: None, lambda _: None), background)
 
 
 def move(view: PixelView, window: Region) -> None:
@@ -85,7 +87,7 @@ def test_only_the_newest_of_many_moves_is_drawn(
     background.work()
     background.work()
     assert background.waiting == []
-    assert np.array_equal(drawn(view), shrink(scene.criteria, scene.reasons, windows[-1]).codes)
+    assert np.array_equal(drawn(view), downsample(scene.criteria, scene.reasons, windows[-1]).codes)
 
 
 def test_a_drawing_that_fails_is_followed_by_the_next(view: PixelView, background: Background, scene: Scene) -> None:
@@ -95,7 +97,7 @@ def test_a_drawing_that_fails_is_followed_by_the_next(view: PixelView, backgroun
     assert background.waiting == []
     view.draw(scene)
     background.work()
-    assert np.array_equal(drawn(view), shrink(scene.criteria, scene.reasons, scene.window).codes)
+    assert np.array_equal(drawn(view), downsample(scene.criteria, scene.reasons, scene.window).codes)
     assert len(background.errors) == 1
 
 
@@ -105,7 +107,7 @@ def test_a_move_during_a_drawing_that_fails_is_drawn(view: PixelView, background
     background.work()
     assert len(background.errors) == 1
     background.work()
-    assert np.array_equal(drawn(view), shrink(scene.criteria, scene.reasons, scene.window).codes)
+    assert np.array_equal(drawn(view), downsample(scene.criteria, scene.reasons, scene.window).codes)
 
 
 def test_a_mask_that_is_no_longer_looked_at_is_not_shown(view: PixelView, background: Background, scene: Scene) -> None:

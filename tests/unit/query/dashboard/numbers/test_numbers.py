@@ -14,19 +14,19 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from goodpix.query.dashboard.address import SkyBox, Span, TableView, View
 from goodpix.query.dashboard.applications import read_ahead
-from goodpix.query.dashboard.cache import Readings
+from goodpix.query.dashboard.cache import CatalogueCache
 from goodpix.query.dashboard.look.table import PAGE_SIZE
 from goodpix.query.dashboard.mask.openmask import epoch_of, epochs_in
 from goodpix.query.dashboard.numbers import rankings
 from goodpix.query.dashboard.numbers.bitcosts import bits_of, sampled_bits
 from goodpix.query.dashboard.numbers.ccdhistory import amplifier_months, ccd_history
 from goodpix.query.dashboard.numbers.rankings import ccd_page, exposure_page, failure_page, n_exposures, tile_page
-from goodpix.query.dashboard.numbers.scope import TileScope, scope_of, tile_places
+from goodpix.query.dashboard.numbers.scope import TileScope, scope_of, tile_positions
 from goodpix.query.dashboard.numbers.survey import headline, histograms, ingests, survey_numbers
 from goodpix.query.dashboard.pages.overview import Overview
 from goodpix.query.dashboard.session import Session
+from goodpix.query.dashboard.url import SkyBox, Span, TableView, View
 from goodpix.query.source import open_source
 from goodpix.schema import tables
 from goodpix.schema.errors import MaskNotFoundError, UnknownNameError, UsageError
@@ -40,15 +40,15 @@ EAST = TileScope(names=(TILES[0],))
 @pytest.fixture(scope="module")
 def made(
     module_database_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Readings, list[Row], list[Row]]]:
-    """The readings of a catalogue, its epochs that count, and its CCD images, each once."""
+) -> Iterator[tuple[CatalogueCache, list[Row], list[Row]]]:
+    """The cache of a catalogue, its epochs that count, and its CCD images, each once."""
     rows = make_catalogue(module_database_url, tmp_path_factory.mktemp("masks") / "masks")
     epochs = [row for row in rows if row["se_seg_used"]]
     _add_failures(module_database_url)
     with open_source(module_database_url) as source:
-        readings = Readings(source)
-        yield readings, epochs, list({(row["expnum"], row["ccdnum"]): row for row in epochs}.values())
-        readings.close()
+        cache = CatalogueCache(source)
+        yield cache, epochs, list({(row["expnum"], row["ccdnum"]): row for row in epochs}.values())
+        cache.close()
 
 
 def _add_failures(url: str) -> None:
@@ -73,21 +73,21 @@ def ask(made: Any) -> Iterator[Ask]:
 
 
 def test_what_the_first_page_shows_is_read_ahead(made: Any) -> None:
-    readings = Readings(made[0].source)
-    read_ahead(readings)
-    readings.pool.shutdown()
+    cache = CatalogueCache(made[0].source)
+    read_ahead(cache)
+    cache.pool.shutdown()
     statements: list[str] = []
 
     def note(*arguments: Any) -> None:
         statements.append(arguments[2])
 
-    engine = readings.source.database.engine
+    engine = cache.source.database.engine
     sa.event.listen(engine, "before_cursor_execute", note)
-    session = Session(readings, {})
+    session = Session(cache, {})
     found = [part.read() for part in Overview(session).parts(session.view, session.since)]
     sa.event.remove(engine, "before_cursor_execute", note)
     assert statements == []
-    assert survey_numbers(readings, TileScope(), 0.0) in found
+    assert survey_numbers(cache, TileScope(), 0.0) in found
 
 
 def total(rows: list[Row], name: str) -> Any:
@@ -104,8 +104,8 @@ def in_scope(rows: list[Row], scope: TileScope) -> list[Row]:
 
 @pytest.mark.parametrize("scope", [ALL, TileScope("r"), EAST, TileScope("i", TILES[1:])])
 def test_numbers_are_sums_of_epochs(made: Any, scope: TileScope) -> None:
-    readings, epochs, _ = made
-    found = survey_numbers(readings, scope, 0.0)
+    cache, epochs, _ = made
+    found = survey_numbers(cache, scope, 0.0)
     rows = in_scope(epochs, scope)
     assert found.total["n_good_se"] == total(rows, "n_good_se")
     assert found.total["n_on_coadd"] == total(rows, "n_on_coadd")
@@ -161,13 +161,13 @@ def test_histograms_count_every_epoch_or_every_tile(
 
 
 def test_a_box_and_a_part_of_a_name_choose_tiles(made: Any) -> None:
-    readings, *_ = made
+    cache, *_ = made
     across = View(box=SkyBox.parse("359:1,-34:-33"))
-    assert scope_of(readings, across, 0.0).names == tuple(sorted(TILES[:2]))
-    assert scope_of(readings, View(tile="0124-33"), 0.0).names == (TILES[2],)
-    assert scope_of(readings, View(tile="' OR 1=1 --"), 0.0).names == ()
-    assert scope_of(readings, View(band="r"), 0.0) == TileScope("r")
-    assert tile_places(readings, 0.0).names.tolist() == sorted(TILES)
+    assert scope_of(cache, across, 0.0).names == tuple(sorted(TILES[:2]))
+    assert scope_of(cache, View(tile="0124-33"), 0.0).names == (TILES[2],)
+    assert scope_of(cache, View(tile="' OR 1=1 --"), 0.0).names == ()
+    assert scope_of(cache, View(band="r"), 0.0) == TileScope("r")
+    assert tile_positions(cache, 0.0).names.tolist() == sorted(TILES)
 
 
 def all_rows(ask: Ask, page: Callable[..., Any], view: TableView) -> list[Mapping[str, Any]]:
@@ -350,13 +350,13 @@ def test_bits_of_a_sample_are_near_and_say_how_near(ask: Ask, monkeypatch: pytes
 
 
 def test_bits_of_the_whole_survey_are_of_ccd_images_each_once(made: Any, ask: Ask) -> None:
-    readings, _, ccds = made
-    found = ask(lambda c: bits_of(readings.listings, c, ALL, Span(20150101, 20150102), 6))
+    cache, _, ccds = made
+    found = ask(lambda c: bits_of(cache.listings, c, ALL, Span(20150101, 20150102), 6))
     images = [row for row in ccds if row["ccdnum"] == 6 and row["nite"] in (20150101, 20150102)]
     counts: dict[str, int] = Counter()
     for row in images:
         for bit, n in row["bits"]["se"].items():
-            counts[readings.source.database.identity.bit_names.name("se", bit)] += n
+            counts[cache.source.database.identity.bit_names.name("se", bit)] += n
     assert {each.name: each.fraction for each in found.bits if each.plane == "se"} == {
         name: pytest.approx(n / total(images, "n_pixels")) for name, n in counts.items()
     }
@@ -400,25 +400,25 @@ def test_what_a_view_leaves_open_is_the_first_epoch_that_there_is(ask: Ask) -> N
 
 
 def test_what_was_read_is_kept_until_it_is_too_old(made: Any) -> None:
-    readings, *_ = made
+    cache, *_ = made
     calls: list[float] = []
 
     def read(_: sa.Connection) -> int:
         calls.append(time.time())
         return len(calls)
 
-    assert readings.get("kept", read, since=0.0) == 1
-    assert readings.get("kept", read, since=calls[0] - 5.0) == 1
-    assert readings.get("kept", read, since=time.time() + 5.0) == 2
+    assert cache.get("kept", read, since=0.0) == 1
+    assert cache.get("kept", read, since=calls[0] - 5.0) == 1
+    assert cache.get("kept", read, since=time.time() + 5.0) == 2
 
 
 def test_an_error_is_raised_for_all_who_wait_and_not_kept(made: Any) -> None:
-    readings, *_ = made
+    cache, *_ = made
 
     def fail(_: sa.Connection) -> int:
         raise UsageError("not today")
 
     for _ in range(2):
         with pytest.raises(UsageError, match="not today"):
-            readings.get("fails", fail, since=0.0)
-    assert readings.get("fails", lambda _: 5, since=0.0) == 5
+            cache.get("fails", fail, since=0.0)
+    assert cache.get("fails", lambda _: 5, since=0.0) == 5

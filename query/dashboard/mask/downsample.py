@@ -8,7 +8,7 @@ import numpy.typing as npt
 from ....schema.amplifiers import Region
 from ....schema.jit import kernel
 
-__all__ = ["FULL", "LEVELS", "MOST_CELLS", "Shrunk", "cell_size", "shrink"]
+__all__ = ["FULL", "LEVELS", "MOST_CELLS", "Downsampled", "cell_size", "downsample"]
 
 MOST_CELLS = 290_000
 """Cells of a picture, a byte each: with what is sent around them less than 0.3 MB."""
@@ -24,7 +24,7 @@ _STEPS = FULL + 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Shrunk:
+class Downsampled:
     """A part of a mask in cells of equal size.
 
     Parameters
@@ -53,12 +53,12 @@ def cell_size(box: Region) -> int:
     return size
 
 
-def shrink(
+def downsample(
     criteria: npt.NDArray[np.uint8],
     reasons: npt.NDArray[np.uint8],
     box: Region,
     grey: npt.NDArray[np.uint8] | None = None,
-) -> Shrunk:
+) -> Downsampled:
     """Return a box of a mask, pixel by pixel where it is small enough.
 
     Cells begin at multiples of their size, so that they stay what they are when the box moves.
@@ -78,8 +78,8 @@ def shrink(
     first_x, first_y = box.x0 // size, box.y0 // size
     codes = np.empty((_n_cells(box.x0, box.x1, size), _n_cells(box.y0, box.y1, size)), np.uint8)
     levels = None if grey is None else np.ascontiguousarray(grey.T)
-    _shrink(np.ascontiguousarray(criteria.T), reasons, levels, first_x, first_y, size, codes)
-    return Shrunk(np.ascontiguousarray(codes.T), first_x * size, first_y * size, size)
+    _downsample(np.ascontiguousarray(criteria.T), reasons, levels, first_x, first_y, size, codes)
+    return Downsampled(np.ascontiguousarray(codes.T), first_x * size, first_y * size, size)
 
 
 def _n_cells(first: int, end: int, size: int) -> int:
@@ -87,7 +87,7 @@ def _n_cells(first: int, end: int, size: int) -> int:
 
 
 @kernel
-def _shrink(
+def _downsample(
     columns: npt.NDArray[np.uint8],
     reasons: npt.NDArray[np.uint8],
     grey: npt.NDArray[np.uint8] | None,

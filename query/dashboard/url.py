@@ -14,7 +14,7 @@ from ...schema.criteria import Selection, SelectionWords
 from ...schema.errors import UsageError
 from ..plots.reasons import REASONS
 
-__all__ = ["REASON_NAMES", "Address", "Pixel", "SkyBox", "Span", "TableView", "View"]
+__all__ = ["REASON_NAMES", "Pixel", "SkyBox", "Span", "TableView", "UrlQuery", "View"]
 
 REASON_NAMES = tuple(reason.name for reason in REASONS)
 """The reasons as an address names them."""
@@ -244,7 +244,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class UrlQuery:
     """The parameters of an address, understood.
 
     Parameters
@@ -259,7 +259,7 @@ class Address:
     problems: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, given: Mapping[str, Sequence[str]]) -> "Address":
+    def of(cls, given: Mapping[str, Sequence[str]]) -> "UrlQuery":
         """Return what parameters ask for, each with all of its values."""
         if sum(map(len, given.values())) > _MOST_PARAMETERS:
             return cls(View(), (f"the address has more than {_MOST_PARAMETERS} parameters: none is used",))

@@ -7,9 +7,9 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from goodpix.query.dashboard.address import REASON_NAMES
 from goodpix.query.dashboard.mask.colours import as_png, grey_codes, palette
-from goodpix.query.dashboard.mask.shrink import FULL, LEVELS, MOST_CELLS, cell_size, shrink
+from goodpix.query.dashboard.mask.downsample import FULL, LEVELS, MOST_CELLS, cell_size, downsample
+from goodpix.query.dashboard.url import REASON_NAMES
 from goodpix.query.palette import GOOD_COLOUR
 from goodpix.query.plots.reasons import REASONS, reason_table
 from goodpix.schema.amplifiers import Region
@@ -32,7 +32,7 @@ def plain_colour(criteria: int) -> str:
 def test_native_pixels_have_exactly_the_colour_of_their_first_reason() -> None:
     criteria = some_criteria(80, 50)
     box = Region(7, 45, 11, 79)
-    found = shrink(criteria, reason_table(), box)
+    found = downsample(criteria, reason_table(), box)
     assert (found.size, found.x0, found.y0, found.codes.shape) == (1, 7, 11, (68, 38))
     colours = palette(over_image=False)
     shown = [[colours[code] for code in row] for row in found.codes]
@@ -53,7 +53,7 @@ def test_cells_say_how_much_of_them_is_bad_and_mostly_why() -> None:
     criteria = some_criteria(1501, 903)
     reasons = reason_table()
     box = Region(13, 900, 5, 1501)
-    found = shrink(criteria, reasons, box)
+    found = downsample(criteria, reasons, box)
     size = found.size
     assert size > 1
     assert (found.x0 % size, found.y0 % size) == (0, 0)
@@ -71,7 +71,7 @@ def test_cells_say_how_much_of_them_is_bad_and_mostly_why() -> None:
 def test_one_bad_pixel_of_a_wholly_good_image_is_seen() -> None:
     criteria = np.zeros((2048, 4096), np.uint8).T
     criteria[4000, 2000] = 4
-    found = shrink(criteria, reason_table(), Region(0, 2048, 0, 4096))
+    found = downsample(criteria, reason_table(), Region(0, 2048, 0, 4096))
     assert np.count_nonzero(found.codes) == 1
     colours = palette(over_image=False)
     assert colours[int(found.codes.max())] not in (GOOD_COLOUR, REASONS[2].colour)
@@ -79,8 +79,8 @@ def test_one_bad_pixel_of_a_wholly_good_image_is_seen() -> None:
 
 def test_cells_stay_what_they_are_when_the_box_moves() -> None:
     criteria = some_criteria(3000, 2000)
-    first = shrink(criteria, reason_table(), Region(0, 1000, 0, 1000))
-    moved = shrink(criteria, reason_table(), Region(100, 1100, 200, 1200))
+    first = downsample(criteria, reason_table(), Region(0, 1000, 0, 1000))
+    moved = downsample(criteria, reason_table(), Region(100, 1100, 200, 1200))
     assert first.size == moved.size
     size = first.size
     x, y = (moved.x0 - first.x0) // size, (moved.y0 - first.y0) // size
@@ -98,7 +98,7 @@ def test_a_hidden_reason_gives_way_to_the_next() -> None:
 def test_over_an_image_good_pixels_are_its_greys_and_bad_ones_are_tinted() -> None:
     criteria = some_criteria(60, 40)
     grey = np.random.default_rng(1).integers(0, LEVELS, (40, 60)).astype(np.uint8).T
-    found = shrink(criteria, reason_table(), Region(0, 40, 0, 60), grey)
+    found = downsample(criteria, reason_table(), Region(0, 40, 0, 60), grey)
     reasons = reason_table()[criteria]
     assert np.array_equal(found.codes[reasons == 0], grey[reasons == 0])
     bad = reasons > 0

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 import numpy as np
 import pytest
 
-from goodpix.query.dashboard.address import Address, Pixel, SkyBox, Span, TableView, View
+from goodpix.query.dashboard.url import Pixel, SkyBox, Span, TableView, UrlQuery, View
 from goodpix.schema.amplifiers import Region
 from goodpix.schema.criteria import Selection
 from goodpix.schema.errors import UsageError
@@ -29,8 +29,8 @@ FULL = View(
 )
 
 
-def parse(query: str) -> Address:
-    return Address.of(parse_qs(query))
+def parse(query: str) -> UrlQuery:
+    return UrlQuery.of(parse_qs(query))
 
 
 def test_a_view_survives_its_address() -> None:
@@ -41,7 +41,7 @@ def test_a_view_survives_its_address() -> None:
 
 def test_a_view_of_nothing_special_has_no_parameters() -> None:
     assert View().query() == ""
-    assert parse("") == Address(View())
+    assert parse("") == UrlQuery(View())
 
 
 def test_the_words_of_a_selection_are_those_of_the_command_line() -> None:
@@ -92,7 +92,7 @@ def test_what_cannot_be_understood_is_left_out_and_said(query: str, says: str) -
 
 def test_hidden_reasons_have_an_order() -> None:
     found = parse("hide=coadd-object&hide=SE-object&hide=coadd-object")
-    assert found == Address(View(hide=("SE-object", "coadd-object")))
+    assert found == UrlQuery(View(hide=("SE-object", "coadd-object")))
 
 
 def test_too_many_parameters_are_none() -> None:
@@ -102,7 +102,7 @@ def test_too_many_parameters_are_none() -> None:
 
 
 def test_what_the_server_and_the_browser_add_is_no_problem() -> None:
-    assert parse("bokeh-session-id=1&every=60") == Address(View())
+    assert parse("bokeh-session-id=1&every=60") == UrlQuery(View())
 
 
 def test_the_page_of_a_sorted_table_does_not_depend_on_the_order_of_the_parameters() -> None:
