@@ -1,4 +1,4 @@
-"""The command line: each command parses, calls one public function, and prints."""
+"""The command line: each command parses its arguments, calls one public function and prints the result."""
 
 from .app import app, main
 

@@ -1,4 +1,4 @@
-"""The program ``goodpix``: its commands in the order of the help, its exit statuses."""
+"""The ``goodpix`` program: commands in the order of the help, and exit statuses."""
 
 import sys
 from typing import Annotated
@@ -14,7 +14,7 @@ from .upkeep import gc, rebuild, upgrade, verify
 
 __all__ = ["app", "main"]
 
-# What installs a library that only some need.
+# Extras that install the optional libraries.
 _EXTRAS = {
     "matplotlib": "plot",
     "psycopg": "postgres",
@@ -54,7 +54,7 @@ app.add_typer(db_app, name="db")
 
 
 def main() -> None:
-    """Run the command line; an error of ours is one line and exit status 2, a stop 130 or 143."""
+    """Run the command line; a `GoodpixError` prints one line and exits 2, an interrupt exits 130 or 143."""
     try:
         with stoppable("stopped"):
             app(prog_name="goodpix")
@@ -80,7 +80,7 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def goodpix(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and leave.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Say which pixels of a survey are sky, and why the others are not."""
+    """Show which pixels of a survey are sky, and why the others are not."""

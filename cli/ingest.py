@@ -1,4 +1,4 @@
-"""The commands that make and check masks."""
+"""Commands that make and check masks: ``demo``, ``ingest``, ``check``."""
 
 import os
 from collections.abc import Iterator
@@ -13,32 +13,32 @@ import typer
 
 from ..schema.errors import UsageError
 from .options import DEFAULT_DB, Db
-from .output import asking, render_table, say, show_progress
+from .output import db_option, render_table, say, show_progress
 from .signals import stoppable
 
 __all__ = ["check", "dask_executor", "demo", "ingest"]
 
-# Imports in function bodies: they bring numba, pandas and SQL, which the help must not wait for.
+# Imports in function bodies: they load numba, pandas and SQL, which would slow --help down.
 
 
 WcsSource = StrEnum("WcsSource", ["image", "scamp"])
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Where to make it.")] = Path("goodpix-demo"),
+    folder: Annotated[Path, typer.Argument(help="Folder to create.")] = Path("goodpix-demo"),
     full: Annotated[
-        bool, typer.Option("--full", help="Make a tile of the survey's size: takes a minute or two, and a gigabyte.")
+        bool, typer.Option("--full", help="Make a full-size tile; takes a minute or two and 1 GB of disk.")
     ] = False,
     epochs: Annotated[
-        int | None, typer.Option("--epochs", min=1, help="Epochs of the full-size tile, 8 by default.")
+        int | None, typer.Option("--epochs", min=1, help="Number of epochs of the full-size tile; default 8.")
     ] = None,
 ) -> None:
-    """Make a small synthetic tile, ingest it, query it, draw it."""
+    """Make a small synthetic tile, ingest it, query it and plot it."""
     from ..demo import run_demo
     from ..ingest.synthetic import FULL, SMALL
 
     if epochs is not None and not full:
-        raise UsageError(f"--epochs {epochs} is for the full-size tile: expected --full beside it")
+        raise UsageError(f"--epochs {epochs} applies to the full-size tile only: expected --full as well")
     spec = replace(FULL, n_epochs=epochs or FULL.n_epochs) if full else SMALL
     with show_progress():
         made = run_demo(folder, spec)
@@ -48,49 +48,50 @@ def demo(
         print(f"\nsurvey files  {made.survey}\ndatabase      {made.database}\nmasks         {made.masks}")
         print(f"picture       {made.picture}\n\nTry: goodpix tiles --db {made.database}")
     if made.report.n_failures:
-        say(f"what failed and why: goodpix failures --db {made.database}; a demo in another folder is made anew")
+        say(f"list the failures: goodpix failures --db {made.database}; another folder gets a fresh demo")
         raise typer.Exit(1)
 
 
 def ingest(
-    inputs: Annotated[list[Path], typer.Argument(help="Info files, or folders to search for them.")],
+    inputs: Annotated[list[Path], typer.Argument(help="Info files, or folders to search for info files.")],
     db: Db = DEFAULT_DB,
     masks: Annotated[
         str | None,
         typer.Option(
             "--masks",
             metavar="ROOT",
-            help="Folder of the mask files, or a URL like s3://bucket/prefix; GOODPIX_MASKS for a new catalogue.",
+            help="Folder of the mask files, or a URL such as s3://bucket/prefix; for a new catalogue, GOODPIX_MASKS.",
         ),
     ] = None,
     wcs: Annotated[
-        WcsSource, typer.Option("--wcs", help="An epoch's coordinates: of its image, or of its SCAMP header.")
+        WcsSource, typer.Option("--wcs", help="Take each epoch's WCS from its image header or its SCAMP header.")
     ] = WcsSource.image,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Processes side by side; by default as many as cores.")
+        int | None, typer.Option("--workers", min=1, help="Number of worker processes; default: one per core.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Make every mask again.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Remake every mask.")] = False,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Try again what failed, though it has not changed.")
+        bool, typer.Option("--retry-failed", help="Retry failed inputs even if they have not changed.")
     ] = False,
     allow_missing_se_seg: Annotated[
-        bool, typer.Option("--allow-missing-se-seg", help="Take epochs without a segmentation map.")
+        bool, typer.Option("--allow-missing-se-seg", help="Accept epochs without a segmentation map.")
     ] = False,
     allow_dithered_weights: Annotated[
-        bool, typer.Option("--allow-dithered-weights", help="Take weights that may have lost their zeros.")
+        bool, typer.Option("--allow-dithered-weights", help="Accept weights that may have lost their zeros.")
     ] = False,
     dask: Annotated[
-        str | None, typer.Option("--dask", metavar="ADDRESS", help="Dask scheduler, or its file, that has tiles done.")
+        str | None,
+        typer.Option("--dask", metavar="ADDRESS", help="Address or scheduler file of a Dask cluster to ingest on."),
     ] = None,
     report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE.json", help="File for the report of the run, as JSON.")
+        Path | None, typer.Option("--report", metavar="FILE.json", help="Write a report of the run to this JSON file.")
     ] = None,
 ) -> None:
-    """Compute the masks of every epoch that info files list, and store them."""
+    """Compute and store the mask of every epoch that the info files list."""
     if dask is not None and workers is not None:
-        raise UsageError("--workers is for processes of this machine: expected --dask or --workers, not both")
+        raise UsageError("--workers starts local processes: expected --dask or --workers, not both")
     with ExitStack() as stack:
-        stack.enter_context(stoppable("stopped: what is done is stored, the same command goes on with the rest"))
+        stack.enter_context(stoppable("stopped: finished work is stored; run the same command again to continue"))
         from ..ingest.survey import ingest_tiles
 
         advance = stack.enter_context(show_progress())
@@ -113,12 +114,12 @@ def ingest(
         )
     say(str(done))
     if done.n_failures:
-        say(f"what failed and why: goodpix failures{asking(db)}")
+        say(f"list the failures: goodpix failures{db_option(db)}")
         raise typer.Exit(1)
 
 
 def _masks_of_environment(db: str) -> str | None:
-    """Return GOODPIX_MASKS for a catalogue that is yet to be made; an existing one knows its own."""
+    """Return GOODPIX_MASKS if the catalogue does not exist yet; an existing one knows its masks root."""
     from ..schema.database import is_catalogue
 
     masks = os.environ.get("GOODPIX_MASKS")
@@ -128,11 +129,11 @@ def _masks_of_environment(db: str) -> str | None:
 def check(
     tilename: Annotated[str, typer.Argument(metavar="TILE", help="Tile name.")],
     band: Annotated[str, typer.Argument(help="Band.")],
-    expnum: Annotated[int, typer.Argument(help="Exposure.")],
-    ccdnum: Annotated[int, typer.Argument(help="CCD.")],
+    expnum: Annotated[int, typer.Argument(help="Exposure number.")],
+    ccdnum: Annotated[int, typer.Argument(help="CCD number.")],
     db: Db = DEFAULT_DB,
 ) -> None:
-    """Derive one mask again from the FITS files, the direct way, and compare every pixel."""
+    """Recompute one mask from the FITS files by an independent method and compare every pixel."""
     from ..ingest.direct import check_mask
 
     comparison = check_mask(db, tilename, band, expnum, ccdnum)
@@ -148,12 +149,12 @@ def dask_executor(address: str) -> Iterator[Executor]:
     Parameters
     ----------
     address : str
-        Of the scheduler, such as ``tcp://10.0.0.1:8786``, or the scheduler file that it has written.
+        Scheduler address such as ``tcp://10.0.0.1:8786``, or path of its scheduler file.
 
     Yields
     ------
     concurrent.futures.Executor
-        What has its workers do something.
+        Executor that runs tasks on the cluster's workers.
 
     Raises
     ------
@@ -162,9 +163,9 @@ def dask_executor(address: str) -> Iterator[Executor]:
     """
     from distributed import Client  # optional, and slow to import
 
-    place = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
+    scheduler = {"scheduler_file": address} if Path(address).is_file() else {"address": address}
     try:
-        client = Client(**place, set_as_default=False, name="goodpix")
+        client = Client(**scheduler, set_as_default=False, name="goodpix")
     except (OSError, ValueError, TypeError, KeyError) as error:
         why = " ".join(str(error).split()) or type(error).__name__
         raise UsageError(f"--dask {address}: no Dask scheduler answers there ({why})") from error

@@ -1,4 +1,4 @@
-"""The options that commands share, from their help to the filters or the Selection that they mean."""
+"""Options shared by several commands, and their conversion to filters and a Selection."""
 
 import functools
 from collections.abc import Callable
@@ -20,9 +20,9 @@ DEFAULT_DB = "sqlite:///goodpix.db"
 
 Format = StrEnum("Format", ["table", "csv", "json", "parquet"])
 
-Db = Annotated[str, typer.Option("--db", envvar="GOODPIX_DB", metavar="URL", help="Database URL, or a SQLite file.")]
+Db = Annotated[str, typer.Option("--db", envvar="GOODPIX_DB", metavar="URL", help="Database URL or SQLite file.")]
 FormatOption = Annotated[
-    Format | None, typer.Option("--format", help="How to write the answer; by default as -o ends, else a table.")
+    Format | None, typer.Option("--format", help="Output format; default: by the suffix of -o, else a table.")
 ]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="File to write to.")]
 
@@ -35,52 +35,54 @@ def _option(name: str, *, default: Any = None, kind: Any = list[str] | None, **g
 _FILTERS = (
     _option("tile", help="Tile name; may be repeated."),
     _option("band", help="Band; may be repeated."),
-    _option("expnum", help="Exposure, or range A:B; may be repeated."),
-    _option("ccdnum", help="CCD, or range A:B; may be repeated."),
-    _option("nite", help="Night YYYYMMDD, or range A:B; may be repeated."),
-    _option("min_", metavar="COLUMN=VALUE", help="Least value of a numeric column."),
-    _option("max_", metavar="COLUMN=VALUE", help="Greatest value of a numeric column."),
+    _option("expnum", help="Exposure number or range A:B; may be repeated."),
+    _option("ccdnum", help="CCD number or range A:B; may be repeated."),
+    _option("nite", help="Night YYYYMMDD or range A:B; may be repeated."),
+    _option("min_", metavar="COLUMN=VALUE", help="Minimum of a numeric column; may be repeated."),
+    _option("max_", metavar="COLUMN=VALUE", help="Maximum of a numeric column; may be repeated."),
 )
 
 _SELECTION = (
-    _option("ignore", metavar="CRITERION", help="Criterion that does not count."),
-    _option("ignore_bit", metavar="PLANE:BIT", help="Mask bit that does not count, such as SE:STAR."),
-    _option("grow", metavar="WHAT=PIXELS", help="Dilate a criterion or a bit, such as COADD_SEG=8; repeatable."),
-    _option("border", default=0, kind=int, min=0, metavar="PIXELS", help="Leave out the edges of the image."),
+    _option("ignore", metavar="CRITERION", help="Criterion to ignore; may be repeated."),
+    _option("ignore_bit", metavar="PLANE:BIT", help="Mask bit to ignore, such as SE:STAR; may be repeated."),
+    _option(
+        "grow", metavar="WHAT=PIXELS", help="Dilate a criterion or mask bit, such as COADD_SEG=8; may be repeated."
+    ),
+    _option("border", default=0, kind=int, min=0, metavar="PIXELS", help="Exclude this many pixels along the edges."),
 )
 
 
 def with_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Return a command that has options in place of a function's keywords ``filters`` and ``selection``.
+    """Return a command with filter and selection options in place of the keywords ``filters`` and ``selection``.
 
-    The function takes the filters as keywords of a `Catalogue` method, and the definition of good as a `Selection`.
+    The function receives the filters as keyword arguments for a `Catalogue` method, and a `Selection`.
     """
-    # typer looks at the signature alone
+    # typer reads only the signature
     groups: dict[str, tuple[Parameter, ...]] = {"filters": _FILTERS, "selection": _SELECTION}
     parse: dict[str, Callable[..., Any]] = {"filters": _parse_filters, "selection": _parse_selection}
-    own = signature(function).parameters
-    expanded = [one for name, each in own.items() for one in groups.get(name, (each,))]
+    parameters = signature(function).parameters
+    expanded = [option for name, parameter in parameters.items() for option in groups.get(name, (parameter,))]
 
     @functools.wraps(function)
     def command(**given: Any) -> None:
         for name, options in groups.items():
-            if name in own:
-                given[name] = parse[name](**{each.name: given.pop(each.name) for each in options})
+            if name in parameters:
+                given[name] = parse[name](**{option.name: given.pop(option.name) for option in options})
         function(**given)
 
     vars(command).pop("__wrapped__")
     vars(command)["__signature__"] = Signature(expanded)
-    command.__annotations__ = {each.name: each.annotation for each in expanded}
+    command.__annotations__ = {option.name: option.annotation for option in expanded}
     return command
 
 
 def _parse_filters(tile: list[str] | None, **given: list[str] | None) -> dict[str, Any]:
-    """Return filters of options; bounds are split at their equals sign."""
+    """Return the filters that the options describe."""
     named = {"tilename": tile} | {name.rstrip("_"): value for name, value in given.items()}
     filters: dict[str, Any] = {name: value for name, value in named.items() if value}
     for name in ("min", "max"):
         if name in filters:
-            filters[name] = dict(_bound(name, each) for each in filters[name])
+            filters[name] = dict(_bound(name, text) for text in filters[name])
     return filters
 
 
@@ -94,7 +96,7 @@ def _bound(option: str, text: str) -> tuple[str, str]:
 def _parse_selection(
     ignore: list[str] | None, ignore_bit: list[str] | None, grow: list[str] | None, border: int
 ) -> "Selection":
-    """Return the Selection of these options: bits are PLANE:BIT, what grows is WHAT=PIXELS."""
-    from ..schema.criteria import SelectionWords  # it brings numpy, which the help must not wait for
+    """Return the Selection that the options describe."""
+    from ..schema.criteria import SelectionWords  # loads numpy, which would slow --help down
 
     return SelectionWords(ignore or (), ignore_bit or (), grow or (), border).selection("--")

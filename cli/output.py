@@ -1,4 +1,4 @@
-"""What a command says: its data to standard output or a file, the rest to standard error."""
+"""Output of commands: data to standard output or a file, messages and progress to standard error."""
 
 import logging
 import os
@@ -14,9 +14,9 @@ from .options import DEFAULT_DB, Format
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["answer", "asking", "render_table", "say", "show_progress", "write_output"]
+__all__ = ["answer", "db_option", "render_table", "say", "show_progress", "write_output"]
 
-# What the table format shows of the widest answers; the other formats have every column.
+# Columns that the table format shows of the widest answers; the other formats have every column.
 LEADING = {
     "epochs": "tilename band expnum ccdnum fraction_good_se fraction_good_on_coadd n_good n_on_coadd n_se_seg "
     "n_se_weight n_se_bmask n_off_coadd n_coadd_seg n_coadd_weight n_coadd_bmask nite stale",
@@ -35,7 +35,7 @@ LEADING = {
 def answer(
     name: str, db: str, ask: "Callable[[Any], pd.DataFrame]", format_: Format | None, output: Path | None
 ) -> "pd.DataFrame":
-    """Ask a catalogue, write the answer and return it."""
+    """Query a catalogue, write the answer and return it."""
     from ..query.catalogue import Catalogue
 
     chosen = format_ or _format_of(output)
@@ -74,18 +74,20 @@ def _in_format(rows: "pd.DataFrame", name: str, format_: Format) -> bytes:
 
 
 def render_table(rows: "pd.DataFrame", name: str) -> str:
-    """Return rows as lines of text; of the answer of that name, its leading columns."""
-    leading = [each for each in LEADING.get(name, "").split() if each in rows]
+    """Return rows as lines of text, with only the `LEADING` columns of the answer of that name."""
+    leading = [column for column in LEADING.get(name, "").split() if column in rows]
     shown = rows[leading] if leading else rows
     if shown.empty:
         return "  ".join(shown.columns)
-    # to_string has its own mark for a missing whole number
-    filled = shown.apply(lambda each: each if each.notna().all() else each.astype(object).where(each.notna(), "-"))
+    # to_string would write missing integers as <NA>
+    filled = shown.apply(
+        lambda values: values if values.notna().all() else values.astype(object).where(values.notna(), "-")
+    )
     return str(filled.to_string(index=False, float_format=lambda value: f"{value:.6g}"))
 
 
 def write_output(write: Callable[[], object], output: Path) -> None:
-    """Write a file by a function that does so, and say it."""
+    """Write a file by calling a function, and report it on standard error."""
     try:
         write()
     except OSError as error:
@@ -98,8 +100,8 @@ def say(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def asking(db: str) -> str:
-    """Return the option that makes another command ask the same catalogue; empty where it does so without."""
+def db_option(db: str) -> str:
+    """Return the ``--db`` option for a command on the same catalogue; empty if it is the default."""
     from ..schema.database import parse_url, shown
 
     return "" if db == os.environ.get("GOODPIX_DB", DEFAULT_DB) else f" --db {shown(parse_url(db))}"
@@ -107,7 +109,7 @@ def asking(db: str) -> str:
 
 @contextmanager
 def show_progress() -> Iterator[Callable[[int, int], None]]:
-    """Show how far an ingest is: a bar on a terminal, else a line per tile."""
+    """Show progress: a bar on a terminal, otherwise a line per tile."""
     package = logging.getLogger("goodpix")
     if not sys.stderr.isatty():
         handler: logging.Handler = logging.StreamHandler()

@@ -1,4 +1,4 @@
-"""The commands that ask a catalogue."""
+"""Commands that read a catalogue: listings, masks, maps, SQL and the dashboard."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
 
 __all__ = ["AS_THEY_STAND", "LISTINGS", "at", "dashboard", "epoch_map", "epochs", "info", "listing", "mask", "sql"]
 
-# Imports in function bodies: they bring numba, pandas and SQL, which the help must not wait for.
+# Imports in function bodies: they load numba, pandas and SQL, which would slow --help down.
 
 
 LISTINGS = {
-    "tiles": "List tiles: sums over their epochs, and their coadd.",
-    "ccds": "List CCD images, each once, however many tiles hold it.",
+    "tiles": "List tiles by band: sums over their epochs, and the counts of the coadd.",
+    "ccds": "List CCD images, each once even if several tiles hold it.",
     "exposures": "List exposures: sums over their CCD images.",
-    "bits": "List how many pixels each mask bit costs each epoch.",
-    "failures": "List what failed, and why.",
+    "bits": "List the number of pixels with each mask bit set, by epoch.",
+    "failures": "List failed inputs and their errors.",
 }
 
 
 def listing(name: str) -> Callable[..., None]:
-    """Return a command that lists what the `Catalogue` method of that name gives."""
+    """Return a command that lists the rows of the `Catalogue` method of that name."""
 
     @with_options
     def command(
@@ -48,11 +48,13 @@ def epochs(
     db: Db = DEFAULT_DB,
     filters: dict[str, Any],
     selection: "Selection",
-    workers: Annotated[int, typer.Option(min=1, help="Processes that count by another definition of good.")] = 1,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Number of processes that count pixels by another definition of good.")
+    ] = 1,
     format_: FormatOption = None,
     output: Output = None,
 ) -> None:
-    """List epochs: the counts of each mask, by any definition of good, and the facts about its image."""
+    """List epochs: pixel counts by any definition of good, and header values of the image."""
     wanted = None if str(selection) == "default" else selection
     found = answer("epochs", db, lambda cat: cat.epochs(selection=wanted, workers=workers, **filters), format_, output)
     if wanted is not None:
@@ -67,8 +69,8 @@ def epochs(
 def mask(
     tilename: Annotated[str, typer.Argument(metavar="TILE", help="Tile name.")],
     band: Annotated[str, typer.Argument(help="Band.")],
-    expnum: Annotated[int | None, typer.Argument(help="Exposure; without: the coadd's own mask.")] = None,
-    ccdnum: Annotated[int | None, typer.Argument(help="CCD.")] = None,
+    expnum: Annotated[int | None, typer.Argument(help="Exposure number; omit for the coadd's own mask.")] = None,
+    ccdnum: Annotated[int | None, typer.Argument(help="CCD number.")] = None,
     *,
     db: Db = DEFAULT_DB,
     selection: "Selection",
@@ -76,7 +78,7 @@ def mask(
         Path | None, typer.Option("--output", "-o", help="File to write: .png, .fits, .npz or .parquet.")
     ] = None,
 ) -> None:
-    """Show one mask, or write it to a file."""
+    """Summarise one mask, and optionally write it to a file."""
     from ..query.catalogue import Catalogue
 
     with Catalogue(db) as catalogue:
@@ -89,17 +91,17 @@ def mask(
 
 
 def sql(
-    query: Annotated[str, typer.Argument(help="One SELECT.")],
+    query: Annotated[str, typer.Argument(help="One SELECT statement.")],
     db: Db = DEFAULT_DB,
     format_: FormatOption = None,
     output: Output = None,
 ) -> None:
-    """Run a query of your own; it can read everything and change nothing."""
+    """Run a read-only SQL query."""
     answer("sql", db, lambda cat: cat.sql(query), format_, output)
 
 
 def info(db: Db = DEFAULT_DB) -> None:
-    """Say what the catalogue is, and how much is in it."""
+    """Show what the catalogue is and how much it holds."""
     from ..query.catalogue import Catalogue
 
     with Catalogue(db) as catalogue:
@@ -108,7 +110,7 @@ def info(db: Db = DEFAULT_DB) -> None:
 
 
 AS_THEY_STAND = {"ignore_unknown_options": True}
-"""Settings of a command that takes negative numbers, which look like options."""
+"""Context settings of a command whose arguments may be negative numbers, which look like options."""
 
 
 @with_options
@@ -118,16 +120,18 @@ def at(
     *,
     db: Db = DEFAULT_DB,
     radius: Annotated[
-        float | None, typer.Option("--radius", metavar="DEGREES", help="Every epoch that touches this disc.")
+        float | None, typer.Option("--radius", metavar="DEGREES", help="List every epoch that touches this disc.")
     ] = None,
-    no_reasons: Annotated[bool, typer.Option("--no-reasons", help="Do not read the masks: faster.")] = False,
-    unique: Annotated[bool, typer.Option("--unique", help="Each CCD image once, however many tiles hold it.")] = False,
+    no_reasons: Annotated[bool, typer.Option("--no-reasons", help="Do not read the masks; faster.")] = False,
+    unique: Annotated[
+        bool, typer.Option("--unique", help="List each CCD image once even if several tiles hold it.")
+    ] = False,
     filters: dict[str, Any],
     selection: "Selection",
     format_: FormatOption = None,
     output: Output = None,
 ) -> None:
-    """List every epoch that saw a position: where on the CCD, good or not, and why not."""
+    """List every epoch that covers a position: the CCD pixel, whether it is good, and why not."""
     options = {
         "radius": radius,
         "reasons": not no_reasons,
@@ -148,7 +152,7 @@ def epoch_map(
         Path | None, typer.Option("--output", "-o", help="File to write: .fits (with WCS), .png or .npz.")
     ] = None,
 ) -> None:
-    """Count the good epochs at each coadd pixel; without -o, list how many pixels have 0, 1, 2, ..."""
+    """Count the good epochs at each coadd pixel; without -o, show the histogram of the counts."""
     from ..query.maps.coaddmap import check_map_name
     from ..query.maps.coaddmap import epoch_map as make_map
     from ..query.source import open_source
@@ -165,25 +169,29 @@ def epoch_map(
 
 def dashboard(
     db: Db = DEFAULT_DB,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any that is free.")] = 5006,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any free port.")] = 5006,
     address: Annotated[
-        str, typer.Option(help="Address to listen on; any but 127.0.0.1 lets other machines read the catalogue.")
+        str,
+        typer.Option(help="Address to listen on; any other than 127.0.0.1 lets other machines read the catalogue."),
     ] = "127.0.0.1",
     allow_websocket_origin: Annotated[
         list[str] | None,
-        typer.Option(metavar="HOST[:PORT]", help="Name by which browsers know the server, a proxy's; may be repeated."),
+        typer.Option(
+            metavar="HOST[:PORT]",
+            help="Host name in the browser's address bar if it differs, as behind a proxy; may be repeated.",
+        ),
     ] = None,
     basic_auth: Annotated[
         str | None,
         typer.Option(
             envvar="GOODPIX_BASIC_AUTH",
             metavar="PASSWORD|FILE.json",
-            help="Password that browsers are asked for, or a JSON file of passwords by user.",
+            help="Require this password, or those of a JSON file of passwords by user.",
         ),
     ] = None,
 ) -> None:
-    """Serve pages about the catalogue to a browser, until Ctrl-C."""
-    # Panel takes a second to import, and brings pandas
+    """Serve a dashboard of the catalogue to browsers until Ctrl-C."""
+    # Panel takes a second to import, and loads pandas
     from ..query.dashboard.server import DashboardServer
     from ..query.source import open_source
 
@@ -193,4 +201,4 @@ def dashboard(
         )
         if server.exposure:
             say(f"goodpix dashboard: {server.exposure}")
-        server.run(lambda: say(f"goodpix dashboard: {server.url} (Ctrl-C ends it)"))
+        server.run(lambda: say(f"goodpix dashboard: {server.url} (Ctrl-C to stop)"))

@@ -1,4 +1,4 @@
-"""How a command that takes long is stopped."""
+"""Interruption of long commands by Ctrl-C and SIGTERM."""
 
 import os
 import select
@@ -18,28 +18,28 @@ __all__ = ["stoppable"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-# Seconds after which a command that was told to stop is ended, whatever it does.
+# Seconds after which an interrupted command is killed if it is still running.
 _PATIENCE = 9.0
 
-# Seconds after which a stop that was lost comes again.
+# Seconds after which an exception that was lost is raised again.
 _AGAIN = 0.1
 
 
 @contextmanager
 def stoppable(what_now: str) -> Iterator[None]:
-    """Let Ctrl-C or SIGTERM stop a command, which then stores what is done; exit status 130 or 143, within 10 s.
+    """Let Ctrl-C or SIGTERM stop a command cleanly, with exit status 130 or 143, within 10 s.
 
     Parameters
     ----------
     what_now : str
-        What is said about it.
+        Message printed after the stop: what is stored and how to continue.
 
     Notes
     -----
-    A signal is raised as an exception in the main thread, which leaves what it does or waits for. That can
-    fail: an exception is swallowed while Python runs a ``__del__`` or a callback of a weak reference, and
-    cannot be raised while foreign code waits, for a lock of the database, say. So a thread of its own, which
-    hears of the signal at once, has it raised again as often as it is lost, and at last ends the process.
+    A signal raises an exception in the main thread. The exception can be lost: Python swallows it inside
+    ``__del__`` methods and weak-reference callbacks, and cannot raise it while foreign code waits, for example
+    for a database lock. A watcher thread, which is notified of the signal at once, therefore repeats the signal
+    until the exception gets through, and finally kills the process.
     """
     stop = _Stop(what_now)
     stop.watch()
@@ -58,18 +58,19 @@ def stoppable(what_now: str) -> Iterator[None]:
 
 
 class _Stopped(KeyboardInterrupt):
-    """What a signal raises. Other libraries know what to do about a Ctrl-C: psycopg cancels its query."""
+    """Exception raised by a signal; a KeyboardInterrupt, because libraries handle that: psycopg cancels its query."""
 
 
 class _Stop:
-    """The signal that may come, and what sees to it that it is heeded.
+    """A watch for stop signals.
 
     Attributes
     ----------
     number : int or None
-        Which one has come.
+        Number of the signal received.
     heeded : bool
-        Whether it need not be raised any more; the process is to end nevertheless.
+        Whether the exception has reached the command, so that the signal need not be repeated. The process still
+        has to end in time.
     """
 
     def __init__(self, what_now: str) -> None:
@@ -77,23 +78,23 @@ class _Stop:
         self.number: int | None = None
         self.heeded = False
         self._over = threading.Event()
-        # an exception that is on its way, or being handled, is held by somebody; one that was swallowed is gone
+        # a weak reference: dead once the exception was swallowed, alive while it propagates or is handled
         self._raised: weakref.ref[_Stopped] | None = None
 
     def watch(self) -> None:
-        """Take the signals."""
-        heard, self._wakeup = os.pipe()
+        """Install the signal handlers and start the watcher thread."""
+        wakeup, self._wakeup = os.pipe()
         os.set_blocking(self._wakeup, False)
         self._wakeup_before = signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
         self._unraisable_before, sys.unraisablehook = sys.unraisablehook, self._unraisable
-        self._thread = threading.Thread(target=self._see_to_it, args=(heard, threading.get_ident()), daemon=True)
+        self._thread = threading.Thread(target=self._enforce, args=(wakeup, threading.get_ident()), daemon=True)
         self._thread.start()
-        # what a shell runs in the background ignores Ctrl-C
-        taken = (each for each in _SIGNALS if signal.getsignal(each) is not signal.SIG_IGN)
-        self._before = {each: signal.signal(each, self._take) for each in taken}
+        # shells start background jobs with Ctrl-C ignored
+        handled = (number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN)
+        self._before = {number: signal.signal(number, self._handle) for number in handled}
 
     def unwatch(self) -> None:
-        """Leave the signals as they were before."""
+        """Restore the previous signal handlers and end the watcher thread."""
         self.heeded = True
         self._over.set()
         for number, before in self._before.items():
@@ -103,38 +104,38 @@ class _Stop:
         os.close(self._wakeup)
         self._thread.join()
 
-    def _take(self, number: int, _frame: FrameType | None) -> None:
-        """Raise a signal, but for those that come while the first is being heeded: batch systems send many."""
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        """Raise the exception, unless an earlier one is still being handled: batch systems send several signals."""
         if self.heeded or (self._raised is not None and self._raised() is not None):
             return
         self.number = number
-        raise self._new()  # from a frame that has no name for it: its traceback would hold it
+        raise self._new()  # a local variable would keep the exception alive through its traceback
 
     def _new(self) -> _Stopped:
         stopped = _Stopped()
         self._raised = weakref.ref(stopped)
         return stopped
 
-    def _see_to_it(self, heard: int, main: int) -> None:
-        """Wait for a signal, then until it is heeded and the process has ended."""
-        with os.fdopen(heard, "rb", buffering=0) as signals:
-            while (came := signals.read(1)) and came[0] not in _SIGNALS:
+    def _enforce(self, wakeup: int, main_thread: int) -> None:
+        """Wait for a signal, repeat it until the exception gets through, and kill the process at the deadline."""
+        with os.fdopen(wakeup, "rb", buffering=0) as signals:
+            while (received := signals.read(1)) and received[0] not in _SIGNALS:
                 pass
-            number, ends = int.from_bytes(came), time.monotonic() + _PATIENCE
+            number, deadline = int.from_bytes(received), time.monotonic() + _PATIENCE
             while not self._over.wait(_AGAIN):
-                if time.monotonic() > ends:
-                    self._end(number)
+                if time.monotonic() > deadline:
+                    self._kill(number)
                 if not self.heeded and self._raised is not None and self._raised() is None:
-                    signal.pthread_kill(main, number)
+                    signal.pthread_kill(main_thread, number)
 
-    def _end(self, number: int) -> None:
+    def _kill(self, number: int) -> None:
         with suppress(OSError):
-            # not where nobody reads it
+            # a pipe that nobody reads would block
             if select.select([], [2], [], 0)[1]:
-                os.write(2, f"{self._what_now}; what did not end by itself is cut off\n".encode())
+                os.write(2, f"{self._what_now}; unfinished work was killed\n".encode())
         os._exit(128 + number)
 
-    def _unraisable(self, what: "sys.UnraisableHookArgs") -> None:
-        """Report what was swallowed, but for a stop: it comes again."""
-        if not isinstance(what.exc_value, _Stopped):
-            self._unraisable_before(what)
+    def _unraisable(self, unraisable: "sys.UnraisableHookArgs") -> None:
+        """Report a swallowed exception, except a stop, which is raised again."""
+        if not isinstance(unraisable.exc_value, _Stopped):
+            self._unraisable_before(unraisable)

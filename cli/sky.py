@@ -1,4 +1,4 @@
-"""The command that measures the sky background."""
+"""The ``sky`` command: background statistics over good pixels."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from ..schema.criteria import Selection
 
-# Imports in function bodies: they bring numba, pandas and SQL, which the help must not wait for.
+# Imports in function bodies: they load numba, pandas and SQL, which would slow --help down.
 
 __all__ = ["sky"]
 
@@ -28,26 +28,29 @@ def sky(
     filters: dict[str, Any],
     selection: "Selection",
     box: Annotated[
-        str | None, typer.Option("--box", metavar="ROWS[xCOLUMNS]", help="A row for each box of a grid, such as 256.")
+        str | None,
+        typer.Option("--box", metavar="ROWS[xCOLUMNS]", help="Measure each box of a grid of this size, such as 256."),
     ] = None,
-    amplifiers: Annotated[bool, typer.Option("--amplifiers", help="A row for each amplifier half.")] = False,
+    amplifiers: Annotated[bool, typer.Option("--amplifiers", help="Measure each amplifier half.")] = False,
     statistic: Annotated[
         list[str] | None,
-        typer.Option("--statistic", help="mean, median, clipped, ...: these alone; may be repeated."),
+        typer.Option("--statistic", help="Compute only this statistic: mean, median, clipped, ...; may be repeated."),
     ] = None,
     subtract_background: Annotated[
-        bool, typer.Option("--subtract-background", help="Subtract the residual background of bkg_path first.")
+        bool, typer.Option("--subtract-background", help="First subtract the residual background map of bkg_path.")
     ] = False,
     calibrated: Annotated[
-        bool, typer.Option("--calibrated", help="Multiply by the info file's scale, to a zero point of 30.")
+        bool, typer.Option("--calibrated", help="Scale values to a zero point of 30 by the info file's scale.")
     ] = False,
     allow_changed: Annotated[
-        bool, typer.Option("--allow-changed", help="Go on with images that have changed since the ingest.")
+        bool, typer.Option("--allow-changed", help="Use images even if they have changed since the ingest.")
     ] = False,
-    workers: Annotated[int, typer.Option(min=1, help="Processes side by side.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Number of worker processes.")] = 1,
     dataset: Annotated[
         Path | None,
-        typer.Option("--dataset", metavar="DIR", help="Folder of Parquet files to add to; what it has is not redone."),
+        typer.Option(
+            "--dataset", metavar="DIR", help="Add to this folder of Parquet files; epochs already in it are skipped."
+        ),
     ] = None,
     format_: FormatOption = None,
     output: Output = None,
@@ -65,9 +68,9 @@ def sky(
     if dataset is None:
         n_problems = _list(lambda cat: cat.background(selection, **options, **filters), db, format_, output)
     elif output is not None or format_ is not None:
-        raise UsageError(f"--dataset {dataset} is where the answer goes: expected no --output or --format beside it")
+        raise UsageError(f"--dataset {dataset} receives the answer: expected no --output or --format as well")
     else:
-        with stoppable("stopped: what is measured is stored, the same command goes on with the rest"):
+        with stoppable("stopped: finished work is stored; run the same command again to continue"):
             n_problems = _extend(
                 dataset, db, lambda cat: cat.extend_background(dataset, selection, **options, **filters)
             )
@@ -77,12 +80,12 @@ def sky(
 
 
 def _list(ask: "Callable[[Any], pd.DataFrame]", db: str, format_: Format | None, output: Path | None) -> int:
-    """Write the answer; return how many epochs have none."""
+    """Write the statistics; return the number of unusable epochs."""
     return int(answer("sky", db, ask, format_, output)["n"].isna().sum())
 
 
 def _extend(dataset: Path, db: str, extend: Callable[[Any], Any]) -> int:
-    """Add to a dataset; return how many epochs could not be."""
+    """Add statistics to a dataset; return the number of unusable epochs."""
     from ..query.catalogue import Catalogue
 
     with Catalogue(db) as catalogue:
@@ -97,7 +100,7 @@ def _extend(dataset: Path, db: str, extend: Callable[[Any], Any]) -> int:
 
 
 def _box(text: str | None) -> tuple[int, int] | None:
-    """Return rows and columns of ``256`` or ``256x128``."""
+    """Parse a box size: ``256`` or ``256x128``, rows by columns."""
     if text is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The commands that look after a catalogue."""
+"""Maintenance commands: ``verify``, ``rebuild``, ``gc`` and ``db upgrade``."""
 
 from typing import Annotated
 
@@ -6,30 +6,30 @@ import typer
 
 from .ingest import WcsSource
 from .options import DEFAULT_DB, Db
-from .output import asking, say, show_progress
+from .output import db_option, say, show_progress
 
-# Imports in function bodies: they bring numba and SQL, which the help must not wait for.
+# Imports in function bodies: they load numba and SQL, which would slow --help down.
 
 __all__ = ["gc", "rebuild", "upgrade", "verify"]
 
-Workers = Annotated[int, typer.Option("--workers", min=1, help="Processes that read mask files side by side.")]
+Workers = Annotated[int, typer.Option("--workers", min=1, help="Number of processes that read mask files.")]
 
 
 def verify(
     db: Db = DEFAULT_DB,
     sample: Annotated[
-        int | None, typer.Option("--sample", min=1, metavar="N", help="Check N masks chosen at random, not all.")
+        int | None, typer.Option("--sample", min=1, metavar="N", help="Check N randomly chosen masks instead of all.")
     ] = None,
     images: Annotated[
-        int, typer.Option("--images", min=0, metavar="N", help="Derive N masks again from the FITS files, too.")
+        int, typer.Option("--images", min=0, metavar="N", help="Also recompute N masks from the FITS files.")
     ] = 0,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Write rows again by their masks; where a mask is gone, a failure.")
+        bool, typer.Option("--repair", help="Rewrite damaged rows from their masks; record a failure for a lost mask.")
     ] = False,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Where the random choice comes from.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the random choice.")] = 1,
     workers: Workers = 1,
 ) -> None:
-    """Check that a catalogue is whole: every row, every mask, every sum; exit 1 if it is not."""
+    """Check every row, mask and sum of a catalogue; exit 1 if any is damaged."""
     from ..ingest.upkeep.verify import verify as check
 
     with show_progress() as advance:
@@ -53,25 +53,26 @@ def rebuild(
             "--masks",
             envvar="GOODPIX_MASKS",
             metavar="ROOT",
-            help="Folder of the mask files, or a URL like s3://bucket/prefix.",
+            help="Folder of the mask files, or a URL such as s3://bucket/prefix.",
         ),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace a database that is not empty, or cannot be read.")
+        bool, typer.Option("--force", help="Replace a database that is not empty or not readable.")
     ] = False,
     campaign: Annotated[
-        str | None, typer.Option("--campaign", help="The campaign, where an old masks root does not say it.")
+        str | None, typer.Option("--campaign", help="Campaign, if an old masks root does not record it.")
     ] = None,
     wcs: Annotated[
-        WcsSource | None, typer.Option("--wcs", help="As in the ingest, where an old masks root does not say it.")
+        WcsSource | None,
+        typer.Option("--wcs", help="WCS source of the ingest, if an old masks root does not record it."),
     ] = None,
     workers: Workers = 1,
 ) -> None:
-    """Make the database again from the mask files alone."""
-    from ..ingest.upkeep.rebuild import rebuild as make_again
+    """Rebuild the database from the mask files alone."""
+    from ..ingest.upkeep.rebuild import rebuild as rebuild_database
 
     with show_progress() as advance:
-        report = make_again(
+        report = rebuild_database(
             db,
             masks,
             force=force,
@@ -84,24 +85,24 @@ def rebuild(
         say(f"note: {note}")
     say(str(report))
     if report.failures:
-        say(f"what could not be used: goodpix failures{asking(db)}")
+        say(f"list the failures: goodpix failures{db_option(db)}")
 
 
 def gc(
     db: Db = DEFAULT_DB,
-    delete: Annotated[bool, typer.Option("--delete", help="Remove them.")] = False,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete the files.")] = False,
 ) -> None:
-    """List the files of the masks root that no row needs and that are older than a day."""
+    """List files in the masks root that no row uses and that are more than a day old."""
     from ..ingest.upkeep.gc import gc as sweep
 
     report = sweep(db, delete=delete)
-    for each in report.files:
-        print(f"{each.n_bytes:>14,}  {each.days:>6.0f} d  {each.name}")
+    for file in report.files:
+        print(f"{file.n_bytes:>14,}  {file.days:>6.0f} d  {file.name}")
     say(str(report))
 
 
 def upgrade(db: Db = DEFAULT_DB) -> None:
-    """Bring the tables to this version of goodpix; a SQLite database is copied first."""
-    from ..ingest.upkeep.upgrade import upgrade as bring_up
+    """Upgrade the tables to this version of goodpix; a SQLite database is backed up first."""
+    from ..ingest.upkeep.upgrade import upgrade as upgrade_database
 
-    say(str(bring_up(db)))
+    say(str(upgrade_database(db)))

@@ -1,4 +1,4 @@
-"""Statistics of values in ascending order."""
+"""Sigma clipping and other statistics of sorted values."""
 
 import math
 from dataclasses import dataclass
@@ -14,16 +14,16 @@ __all__ = ["SIGMA", "Clipped", "SortedValues"]
 
 Values = npt.NDArray[np.floating[Any]]
 
-# What astropy.stats.sigma_clip does unless told otherwise.
+# Defaults of astropy.stats.sigma_clip.
 SIGMA, _MOST_CLIPS = 3.0, 5
 
-# Values that are added up beforehand.
+# Number of values per precomputed partial sum.
 _CHUNK = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Number, mean and population standard deviation of some values."""
+    """Number, mean and population standard deviation of values."""
 
     n: int
     mean: float
@@ -32,7 +32,7 @@ class Moments:
 
 @dataclass(frozen=True, slots=True)
 class Clipped:
-    """What sigma clipping leaves: the values from `low` to `high`, which are the outermost of them."""
+    """Statistics of the values left by sigma clipping, of which `low` and `high` are the extremes."""
 
     low: float
     high: float
@@ -41,14 +41,14 @@ class Clipped:
 
 
 class SortedValues:
-    """Finite values in ascending order, at least one.
+    """Statistics of one or more finite values in ascending order.
 
-    Each statistic is that of numpy or astropy on the same values in double precision.
+    The results equal those of numpy and astropy on the same values in double precision.
 
     Parameters
     ----------
     values : ndarray of float32 or float64, shape (n,)
-        In ascending order.
+        Values in ascending order.
     """
 
     def __init__(self, values: Values) -> None:
@@ -59,29 +59,29 @@ class SortedValues:
         _add_chunks(values, self.median, self._sums)
 
     def percentile(self, percent: float) -> float:
-        """Return a percentile, linearly interpolated between two values."""
-        place = percent / 100 * (self._values.size - 1)
-        below = math.floor(place)
-        low, high, part = self._at(below), self._at(min(below + 1, self._values.size - 1)), place - below
-        # from the nearer end, as numpy does: its last digit comes out as well
-        return high - (high - low) * (1 - part) if part >= 0.5 else low + (high - low) * part
+        """Return a percentile, linearly interpolated between adjacent values."""
+        index = percent / 100 * (self._values.size - 1)
+        below = math.floor(index)
+        low, high, weight = self._at(below), self._at(min(below + 1, self._values.size - 1)), index - below
+        # interpolate from the nearer end, as numpy does, so that the last digit agrees
+        return high - (high - low) * (1 - weight) if weight >= 0.5 else low + (high - low) * weight
 
     def moments(self, start: int = 0, stop: int | None = None) -> Moments:
-        """Return number, mean and standard deviation of the values from one place to another."""
+        """Return number, mean and standard deviation of the values from `start` to `stop`."""
         stop = self._values.size if stop is None else stop
-        # of distances from the median: differences of large squares would lose digits
+        # distances from the median, because differences of large squares would lose digits
         first, second = (float(each) for each in self._sums_of(start, stop) / (stop - start))
         return Moments(stop - start, self.median + first, math.sqrt(max(second - first * first, 0.0)))
 
     def mad_std(self) -> float:
-        """Return the median distance from the median, as a standard deviation: `astropy.stats.mad_std`."""
+        """Return the median absolute deviation as a standard deviation: `astropy.stats.mad_std`."""
         n = self._values.size
         middle = self._first_from(self.median)
         low, high = (self._distance(middle, k) for k in ((n - 1) // 2, n // 2))
         return MAD_TO_STD * (low + high) / 2
 
     def clipped(self) -> Clipped:
-        """Return what sigma clipping leaves: `astropy.stats.sigma_clip` with 3 sigma, 5 times."""
+        """Clip at 3 sigma up to 5 times, as `astropy.stats.sigma_clip` does."""
         start, stop = 0, self._values.size
         first, last = start, stop
         for _ in range(_MOST_CLIPS):
@@ -94,15 +94,15 @@ class SortedValues:
         return Clipped(self._at(first), self._at(last - 1), self._median(first, last), moments)
 
     def _first_from(self, limit: float) -> int:
-        """Return the place of the first value that is not below a limit."""
+        """Return the index of the first value not below a limit."""
         nearest = self._values.dtype.type(limit)
-        # a limit of another type would have numpy copy all values
+        # with a limit of another dtype numpy would copy all values
         if float(nearest) < limit:
             nearest = np.nextafter(nearest, self._values.dtype.type(np.inf))
         return int(np.searchsorted(self._values, nearest))
 
     def _after(self, limit: float) -> int:
-        """Return the place after the last value that is not above a limit."""
+        """Return the index after the last value not above a limit."""
         nearest = self._values.dtype.type(limit)
         if float(nearest) > limit:
             nearest = np.nextafter(nearest, self._values.dtype.type(-np.inf))
@@ -111,12 +111,12 @@ class SortedValues:
     def _median(self, start: int, stop: int) -> float:
         return (self._at(start + (stop - start - 1) // 2) + self._at(start + (stop - start) // 2)) / 2
 
-    def _at(self, place: int) -> float:
-        return float(self._values[place])
+    def _at(self, index: int) -> float:
+        return float(self._values[index])
 
     def _distance(self, middle: int, k: int) -> float:
-        """Return the k-th smallest distance from the median, which lies before the value at `middle`."""
-        # distances grow to either side; how many of the smallest lie below is found by bisection
+        """Return the k-th smallest distance from the median, which lies just below the value at index `middle`."""
+        # distances increase to either side; bisect for the number of the smallest ones that lie below
         fewest, most = max(0, k - (self._values.size - middle)), min(k, middle)
         while fewest < most:
             n_below = (fewest + most) // 2
@@ -131,7 +131,7 @@ class SortedValues:
         return min(distances)
 
     def _sums_of(self, start: int, stop: int) -> npt.NDArray[np.float64]:
-        """Return the sums of distances from the median, and of their squares, from one place to another."""
+        """Return the sums of distances from the median, and of their squares, from `start` to `stop`."""
         after, before = -(-start // _CHUNK), stop // _CHUNK
         if after >= before:
             return self._plain_sums(start, stop)
@@ -146,19 +146,19 @@ class SortedValues:
 
 @kernel
 def _add_chunks(values: Values, centre: float, sums: npt.NDArray[np.float64]) -> None:
-    """Write the sums of distances from a centre, and of their squares, of each `_CHUNK` values."""
+    """Write the sums of distances from a centre, and of their squares, for every `_CHUNK` values."""
     for chunk in range(sums.shape[1]):
-        part = values[chunk * _CHUNK : (chunk + 1) * _CHUNK]
-        # two sums of each, so that one need not wait for the last
+        block = values[chunk * _CHUNK : (chunk + 1) * _CHUNK]
+        # two accumulators each, so that additions overlap
         first = second = other_first = other_second = 0.0
-        for k in range(0, part.size - 1, 2):
-            distance, other = part[k] - centre, part[k + 1] - centre
+        for k in range(0, block.size - 1, 2):
+            distance, other = block[k] - centre, block[k + 1] - centre
             first += distance
             second += distance * distance
             other_first += other
             other_second += other * other
-        if part.size % 2:
-            last = part[part.size - 1] - centre
+        if block.size % 2:
+            last = block[block.size - 1] - centre
             first += last
             second += last * last
         sums[0, chunk] = first + other_first

@@ -1,4 +1,4 @@
-"""Sky statistics of a survey, as a folder of Parquet files that grows."""
+"""Sky statistics of a survey in a growing folder of Parquet files."""
 
 import hashlib
 import json
@@ -34,25 +34,25 @@ logger = logging.getLogger(__name__)
 
 FORMAT_VERSION = 1
 
-# Names with an underscore are not data, to all that read a folder of Parquet files.
+# Parquet readers skip files whose names begin with an underscore.
 _MARKER = "_goodpix-sky.json"
 
-# A file is written for so many epochs, or once in so many seconds: no more than that is done again.
+# A file is written after so many epochs or seconds; a killed run loses at most that much work.
 _EPOCHS_PER_FILE, _SECONDS_PER_FILE = 1000, 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class SkyReport:
-    """What was added to a dataset.
+    """Report of an extension of a dataset.
 
     Parameters
     ----------
     n_measured : int
         Epochs whose statistics were added.
     n_known : int
-        Epochs that it had.
+        Epochs already in the dataset.
     problems : tuple of str
-        Epochs that could not be used, and why: they are tried again the next time.
+        Unusable epochs with the reason; they are retried next time.
     """
 
     n_measured: int
@@ -61,15 +61,15 @@ class SkyReport:
 
     def __str__(self) -> str:
         n_problems = len(self.problems)
-        return f"epochs: {self.n_measured:,} measured, {self.n_known:,} known before, {n_problems:,} not usable"
+        return f"epochs: {self.n_measured:,} measured, {self.n_known:,} already present, {n_problems:,} unusable"
 
 
 @dataclass(frozen=True, slots=True)
 class SkyDataset:
     """A folder of Parquet files with the sky statistics of a catalogue's epochs.
 
-    Its columns are those of `goodpix.query.background.skyrow.SkyRow`. Files are never changed. A mask that was made
-    again has another fingerprint, and other rows.
+    Its columns are those of `goodpix.query.background.skyrow.SkyRow`. Files are never modified. A remade mask has
+    another fingerprint and hence other rows.
 
     Parameters
     ----------
@@ -80,34 +80,34 @@ class SkyDataset:
     folder: Path
 
     def claim(self, definition: Mapping[str, object]) -> None:
-        """Make the folder if there is none, and note what its numbers are; or check that they are the same.
+        """Create the folder with this definition, or check that an existing folder has the same definition.
 
         Raises
         ------
         AmbiguousInputError
-            If its numbers are others.
+            If the folder has another definition.
         UsageError
-            If it is no such folder, or cannot be made.
+            If the folder is not a sky dataset or cannot be created.
         """
         try:
-            found = self._marked()
-            if found is None:
+            recorded = self._read_marker()
+            if recorded is None:
                 if self.folder.exists() and any(self.folder.iterdir()):
-                    raise UsageError(f"{self.folder}: holds other files: expected an empty folder or a sky dataset")
+                    raise UsageError(f"{self.folder} holds other files: expected an empty folder or a sky dataset")
                 self.folder.mkdir(parents=True, exist_ok=True)
                 self._write(_MARKER, (json.dumps(definition, indent=1) + "\n").encode())
                 return
         except OSError as error:
             raise UsageError(f"{self.folder}: cannot be used as a sky dataset ({error})") from error
-        for name, wanted in definition.items():
-            if found.get(name) != wanted:
+        for name, value in definition.items():
+            if recorded.get(name) != value:
                 raise AmbiguousInputError(
-                    f"{self.folder}: its {name} is {found.get(name)!r}, not {wanted!r}: "
-                    "one sky dataset is of one catalogue and one definition, give another folder"
+                    f"{self.folder}: {name} is {recorded.get(name)!r}, not {value!r}: "
+                    "a sky dataset holds one catalogue and one definition, choose another folder"
                 )
 
     def append(self, rows: Sequence[Row]) -> None:
-        """Add rows, as one file."""
+        """Write rows as one new file."""
         content = hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
         table = pa.Table.from_pylist([dict(row) for row in rows], SKY_SCHEMA)
         sink = pa.BufferOutputStream()
@@ -115,49 +115,49 @@ class SkyDataset:
         self._write(f"sky-{content}.parquet", sink.getvalue().to_pybytes())
 
     def fingerprints(self) -> npt.NDArray[np.bytes_]:
-        """Return the fingerprints of all epochs that it has, shortened and in order."""
+        """Return the shortened fingerprints of all epochs in the dataset, sorted."""
         column = self._data().to_table(columns=["fingerprint"])["fingerprint"]
-        return np.unique(np.array([_short(each) for each in column.unique().to_pylist()], "S24"))
+        return np.unique(np.array([_short(fingerprint) for fingerprint in column.unique().to_pylist()], "S24"))
 
     def read(self, fingerprints: Collection[str] | None = None) -> "pd.DataFrame":
-        """Return its rows, all or those of some fingerprints; what two runs have measured, once.
+        """Return all rows, or those of some fingerprints; rows that two runs measured appear once.
 
-        Whole numbers and truth values are pandas' ``Int64`` and ``boolean``.
+        Integer and boolean columns have the pandas types ``Int64`` and ``boolean``.
 
         Raises
         ------
         UsageError
-            If it is no sky dataset.
+            If the folder is not a sky dataset.
         """
         import pandas as pd  # both are slow to import
         import pyarrow.dataset as pads
 
-        wanted = None
+        condition = None
         if fingerprints is not None:
-            wanted = pads.field("fingerprint").isin(pa.array(list(fingerprints), pa.string()))
+            condition = pads.field("fingerprint").isin(pa.array(list(fingerprints), pa.string()))
         kinds = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
-        found: pd.DataFrame = self._data().to_table(filter=wanted).to_pandas(types_mapper=kinds.get)
-        of_part = [*KEY, "fingerprint", "y0", "x0"]
-        return found.drop_duplicates(of_part).sort_values(of_part, ignore_index=True)
+        rows: pd.DataFrame = self._data().to_table(filter=condition).to_pandas(types_mapper=kinds.get)
+        key = [*KEY, "fingerprint", "y0", "x0"]
+        return rows.drop_duplicates(key).sort_values(key, ignore_index=True)
 
     def _data(self) -> "pads.Dataset":
         import pyarrow.dataset as pads  # slow to import
 
-        if self._marked() is None:
-            raise UsageError(f"{self.folder}: no sky dataset: goodpix sky --dataset makes one")
+        if self._read_marker() is None:
+            raise UsageError(f"{self.folder}: not a sky dataset: goodpix sky --dataset creates one")
         return pads.dataset(self.folder, SKY_SCHEMA, "parquet")
 
-    def _marked(self) -> dict[str, Any] | None:
-        """Return what the folder says of itself; None where it says nothing."""
+    def _read_marker(self) -> dict[str, Any] | None:
+        """Return the definition recorded in the folder; None if there is none."""
         try:
-            found = json.loads((self.folder / _MARKER).read_bytes())
+            recorded = json.loads((self.folder / _MARKER).read_bytes())
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:
             raise UsageError(f"{self.folder / _MARKER}: cannot be read ({error})") from error
-        if not isinstance(found, dict) or found.get("format_version") != FORMAT_VERSION:
+        if not isinstance(recorded, dict) or recorded.get("format_version") != FORMAT_VERSION:
             raise UsageError(f"{self.folder}: a sky dataset of another format: expected version {FORMAT_VERSION}")
-        return found
+        return recorded
 
     def _write(self, name: str, content: bytes) -> None:
         with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".", suffix=".partial", delete=False) as file:
@@ -174,28 +174,28 @@ def extend_dataset(
     workers: int = 1,
     **filters: Any,
 ) -> SkyReport:
-    """Measure the epochs that a dataset has not, and add them; see `goodpix.Catalogue.extend_background`."""
+    """Measure the epochs missing from a dataset and add them; see `goodpix.Catalogue.extend_background`."""
     places = find_masks(source.database, "epoch", filters)
     dataset = SkyDataset(folder)
     dataset.claim(_definition(source, measure))
-    left = _Left(places, dataset.fingerprints())
-    measured = measure_epochs(source, measure, left, executor=executor, workers=workers)
+    missing = _MissingEpochs(places, dataset.fingerprints())
+    measured = measure_epochs(source, measure, missing, executor=executor, workers=workers)
     with closing(_Buffer(dataset)) as buffer:
         for rows in measured:
             buffer.add(rows)
-    return SkyReport(buffer.n_measured, left.n_known, tuple(buffer.problems))
+    return SkyReport(buffer.n_measured, missing.n_known, tuple(buffer.problems))
 
 
 def joined(epochs: "pd.DataFrame", folder: Path) -> "pd.DataFrame":
-    """Return epochs beside what a dataset has of each; see `goodpix.Catalogue.with_background`."""
-    found = SkyDataset(folder).read(epochs["fingerprint"].tolist())
-    found = found.rename(columns={"n_pixels": "n_pixels_part"})
-    new = [name for name in found.columns if name in KEY or name not in epochs.columns]
-    return epochs.merge(found[new], on=list(KEY), how="left")
+    """Join the rows of a dataset to epochs; see `goodpix.Catalogue.with_background`."""
+    rows = SkyDataset(folder).read(epochs["fingerprint"].tolist())
+    rows = rows.rename(columns={"n_pixels": "n_pixels_part"})
+    new = [name for name in rows.columns if name in KEY or name not in epochs.columns]
+    return epochs.merge(rows[new], on=list(KEY), how="left")
 
 
 def _definition(source: Source, measure: Measure) -> dict[str, object]:
-    """Return what all numbers of a dataset have in common."""
+    """Return the definition that all rows of a dataset share."""
     return {
         "format_version": FORMAT_VERSION,
         "catalogue": source.database.identity.uuid,
@@ -208,8 +208,8 @@ def _definition(source: Source, measure: Measure) -> dict[str, object]:
     }
 
 
-class _Left:
-    """The places of masks that a dataset has not; counts those that it has."""
+class _MissingEpochs:
+    """Iteration over the epochs missing from a dataset, with a count of those present."""
 
     def __init__(self, places: Iterator[MaskPlace], known: npt.NDArray[np.bytes_]) -> None:
         self._places, self._known = places, known
@@ -223,13 +223,13 @@ class _Left:
                 yield place
 
     def _has(self, short: bytes) -> bool:
-        where = int(np.searchsorted(self._known, np.bytes_(short)))
-        return where < self._known.size and self._known[where] == np.bytes_(short)
+        index = int(np.searchsorted(self._known, np.bytes_(short)))
+        return index < self._known.size and self._known[index] == np.bytes_(short)
 
 
 @dataclass(slots=True)
 class _Buffer:
-    """Rows that wait to be written."""
+    """Rows waiting to be written."""
 
     dataset: SkyDataset
     n_measured: int = 0
@@ -239,7 +239,7 @@ class _Buffer:
     _since: float = field(default_factory=time.monotonic)
 
     def add(self, rows: list[Row]) -> None:
-        """Take the rows of an epoch, but not of one that could not be used."""
+        """Add the rows of an epoch; an unusable epoch is recorded as a problem instead."""
         first = rows[0]
         if first["n"] is None:
             name = f"{first['tilename']} {first['band']} {first['expnum']}/{first['ccdnum']}"
@@ -252,7 +252,7 @@ class _Buffer:
             self.close()
 
     def close(self) -> None:
-        """Write what waits: also when the work is stopped."""
+        """Write the waiting rows; also called on an interrupt."""
         if self._rows:
             self.dataset.append(self._rows)
             logger.info("%s: %d epochs added", self.dataset.folder, self._n_waiting)
@@ -260,5 +260,5 @@ class _Buffer:
 
 
 def _short(fingerprint: str) -> bytes:
-    """Return as much of a fingerprint as tells it from any other: a survey's fit into memory."""
+    """Shorten a fingerprint so that those of a whole survey fit into memory; still unique."""
     return fingerprint[:24].encode()

@@ -1,4 +1,4 @@
-"""What definitions of good leave, and what they do to the residual level."""
+"""Comparison of definitions of good: pixels kept, residual level and scatter."""
 
 from collections.abc import Mapping
 from concurrent.futures import Executor
@@ -18,19 +18,19 @@ DEFINITION_COLUMNS = {
     "definition": "name of the definition of good",
     "band": "filter band",
     "n_epochs": "epochs with a level",
-    "n_left_out": "epochs without: no good pixels, or files that could not be used",
-    "n": "good pixels of all epochs whose files can be used",
-    "fraction": "n over all pixels of those",
+    "n_left_out": "epochs without a level: no good pixels, or unusable files",
+    "n": "good pixels of all epochs with usable files",
+    "fraction": "n over all pixels of those epochs",
     "level": "mean of plane_level over the epochs",
-    "level_error": "its standard error, as if pixels were independent",
-    "scatter": "standard deviation of plane_level from epoch to epoch; null for a single one",
+    "level_error": "standard error of level, assuming independent pixels",
+    "scatter": "standard deviation of plane_level from epoch to epoch; null for a single epoch",
     "noise_ratio": "median of noise_ratio over the epochs",
-    "unit": "unit of the levels; null where epochs differ or it is not known",
-    "calibrated": "whether values are multiplied by the info file's scale, to a zero point of 30",
-    "bkg_subtracted": "whether the residual background of bkg_path was subtracted here",
+    "unit": "unit of the levels; null if epochs differ or the unit is unknown",
+    "calibrated": "whether values are scaled to a zero point of 30 by the info file's scale",
+    "bkg_subtracted": "whether the residual background map of bkg_path was subtracted",
     "selection": "the definition of good",
 }
-"""Columns of what `compare_definitions` returns, with their meaning."""
+"""Columns of the table that `compare_definitions` returns, with their meaning."""
 
 _STATISTICS = ("median", "gradient", "noise")
 
@@ -44,25 +44,25 @@ def compare_definitions(
     workers: int,
     **filters: Any,
 ) -> "pd.DataFrame":
-    """Return what each definition of good leaves; see `goodpix.Catalogue.compare_definitions`."""
+    """Compare definitions of good; see `goodpix.Catalogue.compare_definitions`."""
     import pandas as pd  # slow to import
 
     if not definitions:
-        raise UsageError("definitions is empty: expected selections by name")
+        raise UsageError("definitions is empty: expected a mapping of names to selections")
     measures = {
         name: make_measure(source, selection, statistics=_STATISTICS, **options)
         for name, selection in definitions.items()
     }
-    found = []
+    summaries = []
     for name, measure in measures.items():
         rows = sky_statistics(source, measure, executor=executor, workers=workers, **filters)
-        found += [_summary(name, measure, str(band), part) for band, part in rows.groupby("band")]
-    return pd.DataFrame(found, columns=list(DEFINITION_COLUMNS))
+        summaries += [_summary(name, measure, str(band), of_band) for band, of_band in rows.groupby("band")]
+    return pd.DataFrame(summaries, columns=list(DEFINITION_COLUMNS))
 
 
 def _summary(name: str, measure: Measure, band: str, rows: "pd.DataFrame") -> dict[str, Any]:
-    """Return the numbers of one definition and band."""
-    # a definition may leave nothing of an epoch, which counts as well
+    """Return the row of one definition and band."""
+    # an epoch with no good pixels by this definition still counts in the fraction
     usable, used = rows[rows["n"].notna()], rows[rows["plane_level"].notna()]
     n, n_pixels = int(usable["n"].sum()), int(usable["n_pixels"].sum())
     units = usable["unit"].unique().tolist()

@@ -1,4 +1,4 @@
-"""The values of a plane at the good pixels of epochs."""
+"""Values of a plane at the good pixels of epochs."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -27,32 +27,31 @@ _MEASURED = ("image", "bkg")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EpochPixels:
-    """Values of a plane at the good pixels of an epoch, row by row; the arrays are of shape (n,).
+    """Values of a plane at the good pixels of an epoch, in row-major order; the arrays have shape (n,).
 
-    An image of the survey has lost its sky already: `skybrite` was subtracted from it, and its values are the
-    residual that is left.
+    The survey's images are already sky-subtracted by `skybrite`: image values are residuals.
 
     Parameters
     ----------
     key : MaskKey
-        Which epoch.
+        Key of the epoch.
     x, y : ndarray of int32
-        Pixels, zero-based.
+        Pixel coordinates, zero-based.
     values : ndarray
-        What the plane has there, of its own type unless it was calibrated or something was subtracted.
+        Values of the plane, in the plane's dtype unless calibrated or background-subtracted.
     weight : ndarray of float, optional
-        Inverse variance, in the unit of the values; where it was asked for.
+        Inverse variance, in the unit of the values; if requested.
     ra, dec : ndarray of float64, optional
-        Position of the pixels' centres, degrees; where it was asked for.
+        Positions of the pixel centres, degrees; if requested.
     unit : str or None
-        Unit of the values, None where it is not known or they have none.
+        Unit of the values; None if unknown or dimensionless.
     calibrated, bkg_subtracted : bool
-        Whether values were brought to a zero point of 30; whether the residual background of ``bkg_path`` was
-        subtracted.
+        Whether values are scaled to a zero point of 30, and whether the residual background map of ``bkg_path``
+        was subtracted.
     skybrite, skysigma : float or None
-        Sky that the survey subtracted, and the noise; in `bunit`, from the image's header.
+        Sky level that the survey subtracted, and sky noise, from the image header; in `bunit`.
     bunit : str or None
-        Unit of the image by its header.
+        Unit of the image from its header.
     problem : str or None
         Why there are no values.
     """
@@ -76,35 +75,35 @@ class EpochPixels:
         return int(self.x.size)
 
     def to_pandas(self) -> "pd.DataFrame":
-        """Return a row per pixel: ``x``, ``y``, ``value``, and ``weight``, ``ra``, ``dec`` where there are any."""
+        """Return a row per pixel: ``x``, ``y``, ``value``, and ``weight``, ``ra``, ``dec`` if requested."""
         import pandas as pd  # slow to import
 
         columns = {"x": self.x, "y": self.y, "value": self.values}
-        more = {"weight": self.weight, "ra": self.ra, "dec": self.dec}
-        return pd.DataFrame(columns | {name: each for name, each in more.items() if each is not None})
+        optional = {"weight": self.weight, "ra": self.ra, "dec": self.dec}
+        return pd.DataFrame(columns | {name: values for name, values in optional.items() if values is not None})
 
 
 @dataclass(frozen=True, slots=True)
 class PixelRequest:
-    """What is wanted of each epoch.
+    """Request for the values of a plane at the good pixels of epochs.
 
     Parameters
     ----------
     files : EpochFiles
-        How its files are found.
+        Access to the files of epochs.
     plane : str
-        The plane.
+        Name of the plane.
     selection : BoundSelection
         The definition of good.
     weight, sky : bool
-        Whether weights and positions are wanted.
+        Whether to return weights, and positions.
     subtract_background, calibrated : bool
         See `EpochPixels`.
 
     Raises
     ------
     UsageError
-        If there is no such plane, or it is none that can be subtracted from or calibrated.
+        If there is no such plane, or it cannot be background-subtracted or calibrated.
     """
 
     files: EpochFiles
@@ -119,20 +118,20 @@ class PixelRequest:
         if self.plane not in PLANES:
             raise UsageError(f"plane is {self.plane!r}: expected one of {', '.join(PLANES)}")
         if self.subtract_background and self.plane != "image":
-            raise UsageError(f"plane is {self.plane!r}: the background can be subtracted from image alone")
+            raise UsageError(f"plane is {self.plane!r}: the background can only be subtracted from image")
         if self.calibrated and self.plane not in (*_MEASURED, "weight"):
-            raise UsageError(f"plane is {self.plane!r}: it has no unit that could be calibrated")
+            raise UsageError(f"plane is {self.plane!r}: only image, bkg and weight can be calibrated")
 
     def of(self, masks: Iterable[Mask]) -> Iterator[EpochPixels]:
-        """Yield the values of each epoch; one that cannot be used has none, and says why."""
+        """Yield the values of each epoch; an unusable epoch has no values and a problem."""
         for mask in masks:
             try:
                 yield self._of_epoch(mask)
             except GoodpixError as error:
-                why = " ".join(str(error).split()).removeprefix(f"{mask.key}: ")
-                logger.warning("%s: %s", mask.key, why)
-                nothing = np.empty(0, np.int32)
-                yield self._pixels(mask, nothing, nothing, np.empty(0), None, problem=why)
+                problem = " ".join(str(error).split()).removeprefix(f"{mask.key}: ")
+                logger.warning("%s: %s", mask.key, problem)
+                empty = np.empty(0, np.int32)
+                yield self._pixels(mask, empty, empty, np.empty(0), None, problem=problem)
 
     def _of_epoch(self, mask: Mask) -> EpochPixels:
         factor = calibration_of(mask) if self.calibrated else None

@@ -1,4 +1,4 @@
-"""The planes of an epoch, of which only rows with good pixels are read."""
+"""Planes of an epoch, read only in rows with good pixels."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,26 +17,26 @@ from ..source import Source
 __all__ = ["PLANES", "EpochFiles", "GoodRows", "calibration_of", "floats", "unit_of"]
 
 PLANES = ("image", "weight", "bmask", "seg", "bkg")
-"""Planes that an epoch may have."""
+"""Names of an epoch's planes."""
 
 Pixels = npt.NDArray[Any]
 
 
 def floats(pixels: Pixels) -> npt.NDArray[np.floating[Any]]:
-    """Return pixels as floating-point numbers: those of 32 and 64 bits as they are, others of 64."""
+    """Return pixels as float32 or float64; other dtypes are converted to float64."""
     return pixels if pixels.dtype in (np.float32, np.float64) else pixels.astype(np.float64)
 
 
 @dataclass(frozen=True, slots=True)
 class GoodRows:
-    """The rows of an image that hold good pixels.
+    """Rows of an image that hold good pixels.
 
     Parameters
     ----------
     start, stop : int
-        The first of them, and the one after the last.
+        The first such row, and the row after the last.
     spans : tuple of slice
-        All of them, as stretches without a gap.
+        The rows as contiguous slices.
     """
 
     start: int
@@ -45,13 +45,13 @@ class GoodRows:
 
     @classmethod
     def of(cls, good: npt.NDArray[np.bool_]) -> Self:
-        """Return the rows of an image of good pixels, shape (ny, nx)."""
+        """Return the rows with good pixels of a good-pixel image of shape (ny, nx)."""
         edges = np.flatnonzero(np.diff(good.any(axis=1), prepend=False, append=False)).tolist()
         spans = tuple(slice(*pair) for pair in zip(edges[::2], edges[1::2], strict=True))
         return cls(spans[0].start, spans[-1].stop, spans) if spans else cls(0, 0, ())
 
     def read(self, plane: Plane) -> Pixels:
-        """Return the rows of a plane from `start` to `stop`; those between without a good pixel are 0.
+        """Read the rows of a plane from `start` to `stop`; rows without good pixels are 0.
 
         Raises
         ------
@@ -71,12 +71,12 @@ class GoodRows:
 
 @dataclass(frozen=True, slots=True)
 class EpochFiles:
-    """How the files of epochs are found, and whether they must be those that the masks were made from.
+    """Access to the files of epochs, with a check that they have not changed since the ingest.
 
     Parameters
     ----------
     wcs_source : str
-        That of the catalogue; its fingerprints depend on it.
+        WCS source of the catalogue, on which its fingerprints depend.
     allow_changed : bool
         Whether files may have changed since the ingest.
     """
@@ -86,26 +86,26 @@ class EpochFiles:
 
     @classmethod
     def of(cls, source: Source, *, allow_changed: bool = False) -> Self:
-        """Return how the files of a catalogue's epochs are found."""
+        """Return the access to the files of a catalogue's epochs."""
         return cls(source.database.identity.wcs_source, allow_changed)
 
     def planes(self, mask: Mask, reader: PlaneReader) -> "EpochPlanes":
-        """Return the planes of an epoch, after a look at its files.
+        """Return the planes of an epoch after checking its files.
 
         Raises
         ------
         InputChangedError
-            If the files are not those that the mask was made from, and that is not allowed.
+            If the files have changed since the ingest, unless `allow_changed`.
         FitsFileError, PlaneError
-            If the image cannot be used.
+            If the image is unusable.
         UsageError
-            If the mask is not an epoch's of a catalogue.
+            If the mask is not of an epoch of a catalogue.
         """
         if mask.row is None or mask.key.kind != "epoch":
             raise UsageError(f"{mask.key}: expected the mask of an epoch of a catalogue")
         files = files_of_row(mask.row)
         planes = EpochPlanes(mask, files, reader)
-        # what cannot be found says so itself, in better words
+        # opened before the check, because a missing file raises a clearer error here
         planes.plane("image")
         if not self.allow_changed:
             self._check(mask, files)
@@ -116,23 +116,23 @@ class EpochFiles:
         states = {files[name].path: file_state(files[name].place) for name in FINGERPRINTED if name in files}
         if not is_fingerprint(row["fingerprint"], row, states, wcs_source=self.wcs_source):
             raise InputChangedError(
-                f"{mask.key}: its files are not those that the mask was made from, such as {row['image_path']}: "
-                "goodpix ingest makes the mask again, --allow-changed (allow_changed=True) goes on as it is"
+                f"{mask.key}: files have changed since the ingest, such as {row['image_path']}: "
+                "goodpix ingest remakes the mask, --allow-changed (allow_changed=True) uses the files as they are"
             )
 
 
 @dataclass(frozen=True, slots=True)
 class EpochPlanes:
-    """The planes of an epoch, which a reader has open.
+    """Planes of an epoch, opened by a reader.
 
     Parameters
     ----------
     mask : Mask
-        Of the epoch.
+        Mask of the epoch.
     files : mapping of str to PlaneFile
-        Where each plane is.
+        File of each plane.
     reader : PlaneReader
-        What reads them.
+        Reader of the files.
     """
 
     mask: Mask
@@ -145,32 +145,32 @@ class EpochPlanes:
         Raises
         ------
         FitsFileError
-            If the epoch has none, or its file cannot be read.
+            If the epoch has no such plane, or its file cannot be read.
         PlaneError
-            If it is not of the mask's shape.
+            If the plane does not have the shape of the mask.
         """
         if name not in self.files:
             raise FitsFileError(f"{self.mask.key}: the info file has no {name}_path")
-        found = self.reader.open(self.files[name])
-        if found.shape != self.mask.shape:
-            sizes = [f"{ny} x {nx}" for ny, nx in (found.shape, self.mask.shape)]
-            raise PlaneError(f"{self.mask.key}: {found.path}[{found.ext}] is {sizes[0]}, its mask {sizes[1]}")
-        return found
+        plane = self.reader.open(self.files[name])
+        if plane.shape != self.mask.shape:
+            sizes = [f"{ny} x {nx}" for ny, nx in (plane.shape, self.mask.shape)]
+            raise PlaneError(f"{self.mask.key}: {plane.path}[{plane.ext}] is {sizes[0]}, its mask {sizes[1]}")
+        return plane
 
     def read(self, name: str, rows: GoodRows, *, subtract_background: bool = False) -> Pixels:
-        """Return the rows of a plane that hold good pixels, see `GoodRows.read`, less the background if wanted."""
-        found = rows.read(self.plane(name))
-        return found - rows.read(self.plane("bkg")) if subtract_background else found
+        """Read the rows of a plane that hold good pixels, optionally background-subtracted; see `GoodRows.read`."""
+        pixels = rows.read(self.plane(name))
+        return pixels - rows.read(self.plane("bkg")) if subtract_background else pixels
 
 
 _ZERO_POINT = 30.0
 
 _CALIBRATED_UNIT = "zero point 30"
-"""The unit of calibrated values: a flux of 1 is of magnitude 30."""
+"""Unit of calibrated values: a flux of 1 corresponds to magnitude 30."""
 
 
 def calibration_of(mask: Mask) -> float:
-    """Return what values of an epoch are multiplied by: the info file's ``scale``, else by its ``magzp``.
+    """Return the calibration factor of an epoch: the info file's ``scale``, or that of its ``magzp`` if absent.
 
     Raises
     ------
@@ -189,5 +189,5 @@ def calibration_of(mask: Mask) -> float:
 
 
 def unit_of(row: Mapping[str, Any], *, calibrated: bool) -> str | None:
-    """Return the unit of an epoch's values; None if it is not known."""
+    """Return the unit of an epoch's values; None if unknown."""
     return _CALIBRATED_UNIT if calibrated else row.get("bunit")

@@ -1,4 +1,4 @@
-"""Background maps of an epoch: over our good pixels, and the survey's own."""
+"""Background maps of an epoch, fitted to its good pixels and compared with the survey's own."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,35 +22,35 @@ __all__ = ["BackgroundMap", "background_map"]
 
 Image = npt.NDArray[np.floating[Any]]
 
-# photutils leaves out boxes of which more is masked, by default a tenth: ours lose that to objects alone.
+# photutils excludes boxes with more than 10 % masked by default; here objects alone mask more than that.
 _MOST_MASKED = 90.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BackgroundMap:
-    """A background map of an epoch, in the unit of its image.
+    """Background map of an epoch, in the unit of its image.
 
-    An image of the survey has lost its sky already: this is of the residual that is left, and `survey` is the
-    survey's own map of that.
+    The survey's images are already sky-subtracted: this is a map of the residual, and `survey` is the survey's own
+    map of it.
 
     Parameters
     ----------
     key : MaskKey
-        Which epoch.
+        Key of the epoch.
     fit : photutils.background.Background2D
-        The map, with all that photutils knows of it.
+        The photutils fit.
     good : ndarray of bool, shape (ny, nx)
-        The pixels that it is of.
+        Pixels used in the fit.
     survey : ndarray of float, optional
-        The survey's map, of ``bkg_path``; None where there is none.
+        The survey's map from ``bkg_path``; None if there is none.
     why_not : str or None
-        Why there is none.
+        Why there is no survey map.
     selection : Selection
         The definition of good.
     skybrite, skysigma : float or None
-        Sky that the survey subtracted from the image, and the noise, by its header.
+        Sky level that the survey subtracted, and sky noise, from the image header.
     bunit : str or None
-        The unit.
+        Unit of the map.
     """
 
     key: MaskKey
@@ -65,42 +65,42 @@ class BackgroundMap:
 
     @property
     def background(self) -> Image:
-        """The map; shape (ny, nx)."""
-        found: Image = self.fit.background
-        return found
+        """The background map; shape (ny, nx)."""
+        background: Image = self.fit.background
+        return background
 
     @property
     def rms(self) -> Image:
-        """The map of the noise; shape (ny, nx)."""
-        found: Image = self.fit.background_rms
-        return found
+        """The map of the background noise; shape (ny, nx)."""
+        rms: Image = self.fit.background_rms
+        return rms
 
     @property
     def difference(self) -> Image:
-        """The map minus the survey's; shape (ny, nx).
+        """Difference of this map minus the survey map; shape (ny, nx).
 
         Raises
         ------
         FitsFileError
-            If there is no map of the survey.
+            If there is no survey map.
         """
         if self.survey is None:
-            raise FitsFileError(f"{self.key}: there is no background of the survey to compare with: {self.why_not}")
+            raise FitsFileError(f"{self.key}: no survey background map to compare with: {self.why_not}")
         return self.background - self.survey
 
     def compare(self) -> "pd.DataFrame":
-        """Return how this map differs from the survey's.
+        """Return statistics of the difference between this map and the survey's.
 
         Returns
         -------
         DataFrame
-            Rows ``good`` and ``all`` (pixels); columns ``n``, ``mean``, ``std``, ``median``, ``least`` and
-            ``greatest`` of the difference, and ``mean_in_sigma``, the mean in units of skysigma.
+            Rows ``good`` and ``all`` (pixels); columns ``n``, ``mean``, ``std``, ``median``, ``least`` (minimum) and
+            ``greatest`` (maximum) of the difference, and ``mean_in_sigma``, the mean in units of skysigma.
 
         Raises
         ------
         FitsFileError
-            If there is no map of the survey.
+            If there is no survey map.
         """
         import pandas as pd  # slow to import
 
@@ -128,14 +128,14 @@ def background_map(
     box: tuple[int, int] | int = (256, 256),
     options: Mapping[str, Any],
 ) -> BackgroundMap:
-    """Return a background map of an epoch; see `goodpix.Catalogue.background_map`."""
+    """Fit a background map to an epoch; see `goodpix.Catalogue.background_map`."""
     try:
-        from photutils.background import Background2D  # used here alone, and slow to import
+        from photutils.background import Background2D  # optional, and slow to import
     except ModuleNotFoundError as error:
         raise UsageError("photutils is not installed: pip install photutils") from error
     if "mask" in options:
-        raise UsageError("mask is the catalogue's: expected a selection, or no mask")
-    wanted, row = BoundSelection.of(selection, mask.bit_names), mask.row or {}
+        raise UsageError("mask comes from the catalogue: expected a selection, and no mask")
+    bound, row = BoundSelection.of(selection, mask.bit_names), mask.row or {}
     survey, why_not = None, None
     with PlaneReader() as reader:
         planes = files.planes(mask, reader)
@@ -144,21 +144,21 @@ def background_map(
             survey = floats(planes.plane("bkg").read())
         except FitsFileError as error:
             why_not = str(error).removeprefix(f"{mask.key}: ")
-    good = mask.good(wanted)
+    good = mask.good(bound)
     if not good.any():
-        raise UsageError(f"{mask.key}: no pixel is good by the selection {wanted}: there is nothing to make a map of")
+        raise UsageError(f"{mask.key}: the selection {bound} leaves no good pixel to fit a map to")
     bad = np.ascontiguousarray(~good)
     try:
         fit = Background2D(image, box, mask=bad, **{"exclude_percentile": _MOST_MASKED, **options})
     except (ValueError, TypeError) as error:
-        raise UsageError(f"{mask.key}: photutils makes no map: {' '.join(str(error).split())}") from error
+        raise UsageError(f"{mask.key}: photutils failed to make a map: {' '.join(str(error).split())}") from error
     return BackgroundMap(
         key=mask.key,
         fit=fit,
         good=good,
         survey=survey,
         why_not=why_not,
-        selection=wanted.selection,
+        selection=bound.selection,
         skybrite=row.get("skybrite"),
         skysigma=row.get("skysigma"),
         bunit=row.get("bunit"),

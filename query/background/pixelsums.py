@@ -1,4 +1,4 @@
-"""Values of good pixels in a block of rows, and sums over them."""
+"""Sums over good pixels of a box, and the plane and correlations that follow from them."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -23,12 +23,12 @@ Image = npt.NDArray[np.floating[Any]]
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 
-# Rows and columns of a mask that are turned from column-major to row-major at a time.
+# Rows and columns of a mask to transpose from column-major to row-major at a time.
 _ROWS, _COLUMNS = 64, 8
 
 
 class Tilt(NamedTuple):
-    """A plane: its level at a box's first pixel, and its slopes per pixel."""
+    """A plane: level at the first pixel of a box, and slopes per pixel."""
 
     level: float
     x: float = 0.0
@@ -36,7 +36,7 @@ class Tilt(NamedTuple):
 
 
 class PixelSums(NamedTuple):
-    """Sums over some pixels of a box; x and y count from its first pixel, v is the value less a plane."""
+    """Sums over pixels of a box; x and y count from its first pixel, v is the value minus a plane."""
 
     n: int
     x: int
@@ -49,64 +49,64 @@ class PixelSums(NamedTuple):
     yv: float
     vv: float
     n_x: int
-    """Pairs of neighbours along x."""
+    """Number of pairs of adjacent pixels along x."""
     products_x: float
-    """Sum of their products of v."""
+    """Sum over these pairs of the products of v."""
     n_y: int
     products_y: float
 
 
 class Variance(NamedTuple):
-    """The sum of 1 / weight over pixels, and how many of them have a weight that is finite and positive."""
+    """Sum of 1 / weight over pixels with a finite, positive weight, and their number."""
 
     total: float
     n: int
 
 
 def blank_bad(image: Image, good: Bools) -> None:
-    """Write NaN where a pixel is bad, or its value is infinite.
+    """Set bad pixels and infinite values to NaN.
 
     Parameters
     ----------
     image : ndarray of float32 or float64, shape (ny, nx)
         Row-major.
     good : ndarray of bool, shape (ny, nx)
-        Column-major, as a mask makes it.
+        Column-major, as decoded from a mask.
     """
     _blank(image, good.T)
 
 
-def take_finite(image: Image, region: Region, room: Image) -> Image:
-    """Return the values in a box that are not NaN, row by row, at the start of `room`, which has place for one more."""
-    return room[: _take(image, _bounds(region), room)]
+def take_finite(image: Image, region: Region, buffer: Image) -> Image:
+    """Copy the values in a box that are not NaN to the start of `buffer`, which needs one spare element."""
+    return buffer[: _take(image, _bounds(region), buffer)]
 
 
 def sum_variance(image: Image, weight: Image, region: Region) -> Variance:
-    """Return the sum of 1 / weight over the pixels of a box that are not NaN in the image."""
+    """Return the sum of 1 / weight over pixels of a box whose image value is not NaN."""
     return Variance(*_variance(image, weight, _bounds(region)))
 
 
 def sum_pixels(image: Image, region: Region, plane: Tilt, limit: float, *, step: int = 1) -> PixelSums:
-    """Return sums over the pixels of a box whose values are within `limit` of a plane.
+    """Return sums over pixels of a box whose values lie within `limit` of a plane.
 
     Parameters
     ----------
     image : ndarray of float32 or float64, shape (ny, nx)
-        Row-major; NaN is within no limit.
+        Row-major; NaN pixels are never included.
     region : Region
         The box.
     plane : Tilt
-        What is subtracted.
+        Plane to subtract.
     limit : float
-        The largest distance from it.
+        Largest absolute distance from the plane.
     step : int
-        Take every so many rows alone; then neighbours along y are not such.
+        Use every step-th row; with a step above 1 the pairs along y are not adjacent.
     """
     return PixelSums(*_sums(image, _bounds(region), plane, limit, step))
 
 
 class _Bounds(NamedTuple):
-    """A box, as kernels take it."""
+    """A box in a form that kernels accept."""
 
     x0: int
     x1: int
@@ -133,7 +133,7 @@ def _blank(image: Image, columns: Bools) -> None:
 
 @kernel
 def _turn(columns: Bools, y0: int, y1: int, out: Bools) -> None:
-    """Write some rows of a mask; eight columns at a time, whose places in memory do not compete for the cache."""
+    """Transpose rows of a mask, eight columns at a time so that they fit in the cache."""
     nx = columns.shape[0]
     whole = nx - nx % _COLUMNS
     for x in range(0, whole, _COLUMNS):
@@ -154,7 +154,7 @@ def _take(image: Image, box: _Bounds, out: Image) -> int:
     for y in range(box.y0, box.y1):
         row = image[y, box.x0 : box.x1]
         for x in range(row.size):
-            # written over by the next unless it counts: no branch
+            # a value that is not counted is overwritten by the next: no branch
             out[n] = row[x]
             n += row[x] == row[x]
     return n
@@ -166,7 +166,7 @@ def _variance(image: Image, weight: Image, box: _Bounds) -> tuple[float, int]:
     one = weight.dtype.type(1)
     for y in range(box.y0, box.y1):
         row, of_row = image[y, box.x0 : box.x1], weight[y, box.x0 : box.x1]
-        # sums by column do not wait for one another
+        # sums per column, so that additions overlap
         for x in range(row.size):
             counts = row[x] == row[x] and 0 < of_row[x] < np.inf
             totals[x] += one / of_row[x] if counts else 0.0
@@ -175,7 +175,7 @@ def _variance(image: Image, weight: Image, box: _Bounds) -> tuple[float, int]:
 
 
 class _Columns(NamedTuple):
-    """Sums by column, so that one need not wait for another; each of shape (nx,)."""
+    """Sums per column, so that additions overlap; each of shape (nx,)."""
 
     n: npt.NDArray[np.int32]
     y: npt.NDArray[np.int64]
@@ -191,7 +191,7 @@ def _sums(image: Image, box: _Bounds, plane: Tilt, limit: float, step: int) -> t
     nx, ny = box.x1 - box.x0, box.y1 - box.y0
     v, yv, vv, along_x, along_y = np.zeros(nx), np.zeros(nx), np.zeros(nx), np.zeros(nx), np.zeros(nx)
     sums = _Columns(np.zeros(nx, np.int32), np.zeros(nx, np.int64), v, yv, vv, along_x, along_y)
-    # this row and the one before in turn
+    # two row buffers that alternate: the current row and the previous one
     value, is_in = np.zeros((2, nx)), np.zeros((2, nx), np.uint8)
     yy: Any = 0
     n_x, n_y, now = 0, 0, 0
@@ -210,7 +210,7 @@ def _sums(image: Image, box: _Bounds, plane: Tilt, limit: float, step: int) -> t
 
 @kernel
 def _flatten(row: Image, level: float, slope: float, limit: float, value: Floats, is_in: npt.NDArray[np.uint8]) -> None:
-    """Write the values of a row less a plane, 0 for those that do not count."""
+    """Write the values of a row minus a plane, 0 for pixels beyond the limit."""
     for x in range(row.size):
         distance = row[x] - (level + slope * x)
         counts = abs(distance) <= limit
@@ -233,8 +233,8 @@ def _add_values(value: Floats, before: Floats, y: float, sums: _Columns) -> None
 def _add_pixels(
     is_in: npt.NDArray[np.uint8], was_in: npt.NDArray[np.uint8], y: Any, sums: _Columns
 ) -> tuple[Any, Any, Any]:
-    """Add the pixels of a row that count; return how many they are, and how many pairs along x and y."""
-    # 32 bits, of which the processor adds eight at a time
+    """Add the included pixels of a row; return their number, and the numbers of pairs along x and y."""
+    # 32-bit integers, which the compiler vectorises eight at a time
     n, n_x, n_y = np.int32(0), np.int32(0), np.int32(0)
     for x in range(is_in.size):
         sums.n[x] += is_in[x]
@@ -246,15 +246,15 @@ def _add_pixels(
     return n, n_x, n_y
 
 
-# Beyond it the pixels lie in a line, or nearly so, and a plane through them is anybody's.
+# Above this condition number the pixels are nearly collinear and the plane is undetermined.
 _WORST_CONDITION = 1e12
 
 
 @dataclass(frozen=True, slots=True)
 class PlaneFit:
-    """A plane fitted to pixels by least squares: its level at some place, and its slopes per pixel.
+    """Least-squares plane: level at a reference pixel, and slopes per pixel.
 
-    The errors are standard errors, as if pixels were independent.
+    The errors are standard errors, assuming independent pixels.
     """
 
     level: float
@@ -264,27 +264,27 @@ class PlaneFit:
     y: float
     y_error: float
 
-    def tilt(self, place: tuple[float, float]) -> Tilt:
-        """Return the plane with its level at the first pixel, where `place` counts from, instead of there."""
-        return Tilt(self.level - place[0] * self.x - place[1] * self.y, self.x, self.y)
+    def tilt(self, reference: tuple[float, float]) -> Tilt:
+        """Return the plane with its level at the first pixel, given the reference pixel's x and y from there."""
+        return Tilt(self.level - reference[0] * self.x - reference[1] * self.y, self.x, self.y)
 
 
-def fit_plane(sums: PixelSums, plane: Tilt, place: tuple[float, float]) -> PlaneFit | None:
-    """Return the plane that fits some pixels best; None where they are fewer than four or lie in a line.
+def fit_plane(sums: PixelSums, plane: Tilt, reference: tuple[float, float]) -> PlaneFit | None:
+    """Fit a plane by least squares; None for fewer than four pixels or pixels in a line.
 
     Parameters
     ----------
     sums : PixelSums
-        Over the pixels.
+        Sums over the pixels.
     plane : Tilt
-        What was subtracted from their values.
-    place : tuple of float
-        The x and y, counted as those of the sums, where the level is wanted.
+        Plane that was subtracted from their values.
+    reference : tuple of float
+        The x and y, counted as in the sums, at which to give the level.
     """
     if sums.n < 4:
         return None
-    x0, y0 = place
-    # in units of the part's size, so that the matrix says how well the plane is known
+    x0, y0 = reference
+    # in units of the box size, so that the condition number measures how well the plane is determined
     size_x, size_y = max(abs(x0), 1.0), max(abs(y0), 1.0)
     x, y = (sums.x - sums.n * x0) / size_x, (sums.y - sums.n * y0) / size_y
     xx = (sums.xx - x0 * (2 * sums.x - sums.n * x0)) / size_x**2
@@ -295,23 +295,23 @@ def fit_plane(sums: PixelSums, plane: Tilt, place: tuple[float, float]) -> Plane
     if not np.linalg.cond(normal) < _WORST_CONDITION:
         return None
     inverse, right = np.linalg.inv(normal), np.array([sums.v, xv, yv])
-    found = inverse @ right
-    left_over = max(sums.vv - float(found @ right), 0.0)
-    errors = np.sqrt(np.diag(inverse) * left_over / (sums.n - 3))
+    solution = inverse @ right
+    residual = max(sums.vv - float(solution @ right), 0.0)
+    errors = np.sqrt(np.diag(inverse) * residual / (sums.n - 3))
     return PlaneFit(
-        level=plane.level + x0 * plane.x + y0 * plane.y + float(found[0]),
+        level=plane.level + x0 * plane.x + y0 * plane.y + float(solution[0]),
         level_error=float(errors[0]),
-        x=plane.x + float(found[1]) / size_x,
+        x=plane.x + float(solution[1]) / size_x,
         x_error=float(errors[1]) / size_x,
-        y=plane.y + float(found[2]) / size_y,
+        y=plane.y + float(solution[2]) / size_y,
         y_error=float(errors[2]) / size_y,
     )
 
 
 def correlations(sums: PixelSums) -> tuple[float | None, float | None]:
-    """Return the correlation of neighbours along x and along y; None where there are none.
+    """Return the correlation of adjacent pixels along x and along y; None without pairs.
 
-    It is the mean product of their distances from the plane, over the mean square of all.
+    It is the mean product of the pairs' distances from the plane over the mean square distance of all pixels.
     """
     variance = sums.vv / sums.n if sums.n else 0.0
     pairs = ((sums.n_x, sums.products_x), (sums.n_y, sums.products_y))

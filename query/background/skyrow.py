@@ -1,4 +1,4 @@
-"""One row of sky statistics: its columns, with their meaning."""
+"""Columns of a row of sky statistics, with their meaning."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 __all__ = ["KEY", "SKY_SCHEMA", "STATISTICS", "SkyRow", "check_statistics", "in_order", "sky_frame"]
 
 KEY = ("tilename", "band", "expnum", "ccdnum")
-"""What the catalogue knows an epoch by."""
+"""Key columns of an epoch."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkyRow:
-    """The sky of an epoch, or of a part of it, over its good pixels; null where a number has no meaning.
+    """Sky statistics of an epoch, box or amplifier half over its good pixels; null where a number has no meaning.
 
-    Values are in `unit`. An image of the survey has lost its sky already: `skybrite` was subtracted from it, and what
-    is described here is the residual that is left.
+    Values are in `unit`. The survey's images are already sky-subtracted by `skybrite`: these are statistics of the
+    residual.
     """
 
     tilename: str = column("coadd tile, such as DES0124-3332")
@@ -36,18 +36,18 @@ class SkyRow:
     x1: int | None = column("column after the last", None)
     y0: int | None = column("first row", None)
     y1: int | None = column("row after the last", None)
-    n_pixels: int | None = column("all pixels of the part", None)
-    n: int | None = column("good pixels whose value is a finite number: what the statistics are of", None)
-    n_not_finite: int | None = column("good pixels whose value is none, which are left out", None)
+    n_pixels: int | None = column("all pixels of the region", None)
+    n: int | None = column("good pixels with a finite value, over which the statistics are computed", None)
+    n_not_finite: int | None = column("good pixels with a NaN or infinite value, left out", None)
     mean: float | None = column("mean", None)
     std: float | None = column("standard deviation", None)
     median: float | None = column("median", None)
-    mad_std: float | None = column("1.4826 times the median distance from the median: robust standard deviation", None)
-    n_clipped: int | None = column("pixels that sigma clipping leaves: 3 sigma about the median, 5 times", None)
-    clipped_mean: float | None = column("mean of those", None)
-    clipped_mean_error: float | None = column("its standard error, as if pixels were independent", None)
-    clipped_median: float | None = column("median of those", None)
-    clipped_std: float | None = column("standard deviation of those", None)
+    mad_std: float | None = column("robust standard deviation: 1.4826 times the median absolute deviation", None)
+    n_clipped: int | None = column("pixels left by sigma clipping: 3 sigma about the median, 5 iterations", None)
+    clipped_mean: float | None = column("mean after clipping", None)
+    clipped_mean_error: float | None = column("standard error of clipped_mean, assuming independent pixels", None)
+    clipped_median: float | None = column("median after clipping", None)
+    clipped_std: float | None = column("standard deviation after clipping", None)
     p01: float | None = column("1st percentile", None)
     p05: float | None = column("5th percentile", None)
     p16: float | None = column("16th percentile", None)
@@ -57,27 +57,33 @@ class SkyRow:
     p95: float | None = column("95th percentile", None)
     p99: float | None = column("99th percentile", None)
     plane_level: float | None = column(
-        "least-squares plane of pixels within 3 clipped_std, at the middle of the part", None
+        "level at the centre of the region of a least-squares plane through pixels within 3 clipped_std", None
     )
-    plane_level_error: float | None = column("its standard error, as if pixels were independent", None)
-    gradient_x: float | None = column("slope of that plane along x, per pixel", None)
-    gradient_x_error: float | None = column("its standard error", None)
-    gradient_y: float | None = column("slope of that plane along y, per pixel", None)
-    gradient_y_error: float | None = column("its standard error", None)
-    noise_predicted: float | None = column("noise that the weights predict: root of the mean of 1 / weight", None)
+    plane_level_error: float | None = column("standard error of plane_level, assuming independent pixels", None)
+    gradient_x: float | None = column("slope of the plane along x, per pixel", None)
+    gradient_x_error: float | None = column("standard error of gradient_x", None)
+    gradient_y: float | None = column("slope of the plane along y, per pixel", None)
+    gradient_y_error: float | None = column("standard error of gradient_y", None)
+    noise_predicted: float | None = column("noise predicted by the weights: square root of the mean 1 / weight", None)
     noise_ratio: float | None = column("mad_std / noise_predicted", None)
-    correlation_x: float | None = column("correlation of neighbours along x, about a first such plane", None)
-    correlation_y: float | None = column("correlation of neighbours along y, about a first such plane", None)
-    unit: str | None = column("unit of the values: bunit, or zero point 30 where calibrated; null if not known", None)
-    calibrated: bool = column("whether values are multiplied by the info file's scale, to a zero point of 30")
+    correlation_x: float | None = column(
+        "correlation of adjacent pixels along x, after subtraction of the first-pass plane", None
+    )
+    correlation_y: float | None = column(
+        "correlation of adjacent pixels along y, after subtraction of the first-pass plane", None
+    )
+    unit: str | None = column("unit of the values: bunit, or zero point 30 if calibrated; null if unknown", None)
+    calibrated: bool = column("whether values are scaled to a zero point of 30 by the info file's scale")
     skybrite: float | None = column("sky brightness that the survey subtracted from the image, in bunit", None)
-    skysigma: float | None = column("sky noise by the image's header, in bunit", None)
-    bunit: str | None = column("unit of the image's pixels by its header", None)
-    bkg_subtracted: bool = column("whether the residual background of bkg_path was subtracted here")
-    se_seg_used: bool | None = column("whether there was an SE segmentation map; objects are not left out else", None)
+    skysigma: float | None = column("sky noise from the image header, in bunit", None)
+    bunit: str | None = column("unit of the image's pixels from its header", None)
+    bkg_subtracted: bool = column("whether the residual background map of bkg_path was subtracted")
+    se_seg_used: bool | None = column(
+        "whether the epoch has an SE segmentation map; if not, its objects are not masked", None
+    )
     selection: str = column("the definition of good")
-    fingerprint: str | None = column("sha256 of what the mask was made from, as in the catalogue", None)
-    problem: str | None = column("why there are no numbers, or what to mind; null where all is well", None)
+    fingerprint: str | None = column("sha256 of the inputs of the mask, as in the catalogue", None)
+    problem: str | None = column("why there are no statistics, or a warning; null if all is well", None)
 
 
 STATISTICS: Mapping[str, tuple[str, ...]] = {
@@ -91,7 +97,7 @@ STATISTICS: Mapping[str, tuple[str, ...]] = {
     "noise": ("noise_predicted", "noise_ratio"),
     "correlation": ("correlation_x", "correlation_y"),
 }
-"""Statistics that can be asked for, and the columns of each."""
+"""Available statistics, and the columns of each."""
 
 _ARROW = {int: pa.int64(), float: pa.float64(), str: pa.string(), bool: pa.bool_()}
 
@@ -100,12 +106,14 @@ SKY_SCHEMA = pa.schema([pa.field(each.name, _ARROW[each.kind], each.nullable) fo
 
 
 def check_statistics(names: Iterable[str] | None) -> tuple[str, ...]:
-    """Return the names of statistics, each once, in their order; all for None.
+    """Return the names of statistics without duplicates, in the order of `STATISTICS`; all for None.
 
     Raises
     ------
     UnknownNameError
-        If there is none of a name.
+        If a name is unknown.
+    UsageError
+        If there are no names.
     """
     if names is None:
         return tuple(STATISTICS)
@@ -114,17 +122,17 @@ def check_statistics(names: Iterable[str] | None) -> tuple[str, ...]:
     if unknown:
         raise UnknownNameError(f"unknown statistic {unknown[0]!r}: expected one of {', '.join(STATISTICS)}")
     if not wanted:
-        raise UsageError(f"no statistics: expected one or more of {', '.join(STATISTICS)}")
+        raise UsageError(f"statistics is empty: expected one or more of {', '.join(STATISTICS)}")
     return tuple(name for name in STATISTICS if name in wanted)
 
 
 def in_order(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return rows by their key, those of an epoch from the first pixel on."""
+    """Return rows sorted by their key, then by y0 and x0."""
     return sorted(rows, key=lambda row: (*(row[name] for name in KEY), row["y0"] or 0, row["x0"] or 0))
 
 
 def sky_frame(rows: Sequence[Mapping[str, Any]], statistics: Iterable[str]) -> "pd.DataFrame":
-    """Return rows as a data frame with the columns of some statistics alone, in the order of `SkyRow`."""
-    unwanted = {name for each in set(STATISTICS) - set(statistics) for name in STATISTICS[each]}
+    """Return rows as a data frame in the column order of `SkyRow`, without the columns of other statistics."""
+    unwanted = {name for statistic in set(STATISTICS) - set(statistics) for name in STATISTICS[statistic]}
     shown: list[Column] = [each for each in columns(SkyRow) if each.name not in unwanted]
     return typed_frame(shown, ([row[each.name] for each in shown] for row in rows))

@@ -1,4 +1,4 @@
-"""The studies of the sky background that a catalogue offers."""
+"""Sky background studies of a catalogue."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,15 +25,15 @@ __all__ = ["SkyStudies"]
 
 
 class SkyStudies:
-    """Studies of the sky between the objects; the methods of `goodpix.Catalogue` for them.
+    """Methods of `goodpix.Catalogue` that study the sky between the objects.
 
-    An image of the survey has lost its sky already: what is studied is the residual that is left. The columns
-    ``skybrite``, ``skysigma``, ``bunit`` and ``bkg_subtracted`` say what was taken away.
+    The survey's images are already sky-subtracted, so these are studies of the residual. The columns
+    ``skybrite``, ``skysigma``, ``bunit`` and ``bkg_subtracted`` tell what was subtracted.
 
     Parameters
     ----------
     source : Source
-        Where the masks are.
+        The catalogue.
     """
 
     def __init__(self, source: Source) -> None:
@@ -51,42 +51,42 @@ class SkyStudies:
         allow_changed: bool = False,
         **filters: Any,
     ) -> Iterator[EpochPixels]:
-        """Yield, epoch by epoch, the values of a plane at good pixels; only rows that hold some are read.
+        """Yield the values of a plane at the good pixels of each epoch; only rows with good pixels are read.
 
         Parameters
         ----------
         plane : str
             ``"image"``, ``"weight"``, ``"bmask"``, ``"seg"`` or ``"bkg"``.
         selection : Selection, optional
-            A definition of good other than the default.
+            Definition of good; the catalogue's default if omitted.
         weight, sky : bool
-            Whether to give the weight of each pixel, and its ra and dec.
+            Whether to return the weight of each pixel, and its ra and dec.
         subtract_background : bool
-            Whether to subtract the residual background of ``bkg_path`` from the image. An epoch without
-            has no values, and says so.
+            Whether to subtract the residual background map of ``bkg_path`` from the image. An epoch without
+            such a map has no values and a ``problem``.
         calibrated : bool
-            Whether to multiply by the info file's ``scale`` (else what ``magzp`` makes of it), to a zero
-            point of 30.
+            Whether to scale values to a zero point of 30 by the info file's ``scale``, or by its ``magzp`` if
+            it has no scale.
         allow_changed : bool
-            Whether to go on with files that are not those of the ingest.
+            Whether to use files that have changed since the ingest.
         **filters
-            Which epochs; see `goodpix.Catalogue.epochs`.
+            Selection of epochs; see `goodpix.Catalogue.epochs`.
 
         Yields
         ------
         EpochPixels
-            ``key``, ``x``, ``y``, ``values``, ``weight``, ``ra``, ``dec``, and what the values are. An epoch
-            that cannot be used has none, and a ``problem``.
+            ``key``, ``x``, ``y``, ``values``, ``weight``, ``ra``, ``dec``, and the unit and calibration of the
+            values. An unusable epoch has no values and a ``problem``.
 
         Raises
         ------
         UnknownNameError, UsageError
-            If the selection, a filter or the plane cannot be used.
+            If the selection, a filter or the plane is invalid.
 
         Examples
         --------
-        >>> for each in cat.pixels("image", band="i", weight=True):  # doctest: +SKIP
-        ...     print(each.key, each.values.mean())
+        >>> for epoch in cat.pixels("image", band="i", weight=True):  # doctest: +SKIP
+        ...     print(epoch.key, epoch.values.mean())
         """
         request = PixelRequest(
             EpochFiles.of(self._source, allow_changed=allow_changed),
@@ -113,42 +113,42 @@ class SkyStudies:
         workers: int = 1,
         **filters: Any,
     ) -> "pd.DataFrame":
-        """Return sky statistics over good pixels, one row per epoch or per part of it.
+        """Return sky statistics over good pixels, one row per epoch, box or amplifier half.
 
         Parameters
         ----------
         selection : Selection, optional
-            A definition of good other than the default.
+            Definition of good; the catalogue's default if omitted.
         box : tuple of int, optional
-            Rows and columns of the boxes of a grid, such as ``(256, 256)``; one number for both. A row per box.
+            Rows and columns of grid boxes, such as ``(256, 256)``, or one number for both; gives a row per box.
         amplifiers : bool
             Whether to give a row per amplifier half.
         statistics : iterable of str, optional
-            Of ``"mean"``, ``"median"``, ``"clipped"``, ``"percentiles"``, ``"gradient"``, ``"noise"`` and
-            ``"correlation"``; all by default. Without noise the weights are not read.
+            Any of ``"mean"``, ``"median"``, ``"clipped"``, ``"percentiles"``, ``"gradient"``, ``"noise"`` and
+            ``"correlation"``; all by default. Weights are read only for ``"noise"``.
         subtract_background : bool
-            Whether to subtract the residual background of ``bkg_path`` first.
+            Whether to subtract the residual background map of ``bkg_path`` first.
         calibrated : bool
-            Whether to multiply by the info file's ``scale``, see `pixels`.
+            Whether to scale values to a zero point of 30; see `pixels`.
         allow_changed : bool
-            Whether to go on with files that are not those of the ingest.
+            Whether to use files that have changed since the ingest.
         executor : concurrent.futures.Executor, optional
-            What does the work, see `goodpix.Catalogue.map`.
+            Executor that runs the work; see `goodpix.Catalogue.map`.
         workers : int
-            Processes that do it, where no executor is given.
+            Number of worker processes if no executor is given.
         **filters
-            Which epochs; see `goodpix.Catalogue.epochs`.
+            Selection of epochs; see `goodpix.Catalogue.epochs`.
 
         Returns
         -------
         DataFrame
-            Columns as `goodpix.query.background.skyrow.SkyRow` says. Without a good pixel `n` is 0 and
-            what is about values null; an epoch that cannot be used has nulls and a ``problem``.
+            Columns of `goodpix.query.background.skyrow.SkyRow`. Without good pixels `n` is 0 and the statistics
+            are null; an unusable epoch has nulls and a ``problem``.
 
         Raises
         ------
         UnknownNameError, UsageError
-            If the selection, a filter, the box or a statistic cannot be used.
+            If the selection, a filter, the box or a statistic is invalid.
 
         Examples
         --------
@@ -181,41 +181,41 @@ class SkyStudies:
         workers: int = 1,
         **filters: Any,
     ) -> SkyReport:
-        """Add the sky statistics of epochs to a folder of Parquet files, of those that it does not have yet.
+        """Add the sky statistics of new epochs to a folder of Parquet files.
 
-        Interrupted, and called again, it goes on where it was. `goodpix.Catalogue.with_background` gives epochs
-        beside what is in the folder, and pandas, DuckDB and others read it as it lies.
+        After an interruption, call it again to continue. `goodpix.Catalogue.with_background` joins the folder's
+        statistics to the epochs; pandas, DuckDB and other tools read the folder directly.
 
         Parameters
         ----------
         folder : path
-            The folder, made if it does not exist. It is of one catalogue and one definition.
+            Folder of one catalogue and one definition of good; created if it does not exist.
         selection : Selection, optional
-            A definition of good other than the default.
+            Definition of good; the catalogue's default if omitted.
         box : tuple of int, optional
             See `background`.
         amplifiers : bool
             See `background`.
         statistics : iterable of str, optional
-            See `background`; columns of those not asked for are null.
+            See `background`; the columns of other statistics are null.
         subtract_background, calibrated, allow_changed : bool
             See `background`.
         executor, workers : Executor and int, optional
             See `background`.
         **filters
-            Which epochs; see `goodpix.Catalogue.epochs`.
+            Selection of epochs; see `goodpix.Catalogue.epochs`.
 
         Returns
         -------
         SkyReport
-            How many were measured, known before, or could not be used: those are tried again the next time.
+            Numbers of epochs measured, already present, and unusable; unusable epochs are retried next time.
 
         Raises
         ------
         AmbiguousInputError
-            If the folder holds numbers of another catalogue or by another definition.
+            If the folder holds statistics of another catalogue or another definition of good.
         UnknownNameError, UsageError
-            See `background`; or the folder cannot be used.
+            See `background`; also if the folder is not a sky dataset or cannot be created.
         OSError
             If a file cannot be written.
 
@@ -247,23 +247,23 @@ class SkyStudies:
         allow_changed: bool = False,
         **options: Any,
     ) -> BackgroundMap:
-        """Return a background map of an epoch over its good pixels, by photutils, beside the survey's own.
+        """Fit a background map to the good pixels of an epoch with photutils, for comparison with the survey's own.
 
         Parameters
         ----------
         tilename, band : str
             Tile and band.
         expnum, ccdnum : int
-            Which of its epochs.
+            Exposure and CCD number.
         selection : Selection, optional
-            A definition of good other than the default.
+            Definition of good; the catalogue's default if omitted.
         box : tuple of int
-            Rows and columns of the boxes that photutils makes its statistics of.
+            Rows and columns of the boxes of `photutils.background.Background2D`.
         allow_changed : bool
-            Whether to go on with files that are not those of the ingest.
+            Whether to use files that have changed since the ingest.
         **options
-            Of `photutils.background.Background2D`, but for the mask. A box is left out when more than
-            ``exclude_percentile`` of it is bad: 90, where photutils has 10.
+            Options of `photutils.background.Background2D` other than the mask. A box is excluded if more than
+            ``exclude_percentile`` of its pixels are bad: 90 by default here, 10 in photutils.
 
         Returns
         -------
@@ -275,14 +275,14 @@ class SkyStudies:
         MaskNotFoundError
             If the catalogue has no such epoch.
         InputChangedError, FitsFileError, PlaneError
-            If its files are not those of the ingest, or cannot be used.
+            If the files have changed since the ingest, or are unusable.
         UsageError
-            If photutils is not installed, or makes no map of what it is given.
+            If photutils is not installed or rejects its input.
 
         Examples
         --------
-        >>> found = cat.background_map("DES0124-3332", "i", 492768, 11)  # doctest: +SKIP
-        >>> found.compare()  # doctest: +SKIP
+        >>> background = cat.background_map("DES0124-3332", "i", 492768, 11)  # doctest: +SKIP
+        >>> background.compare()  # doctest: +SKIP
         """
         mask = self._source.mask(MaskKey(tilename, band, "epoch", expnum, ccdnum))
         files = EpochFiles.of(self._source, allow_changed=allow_changed)
@@ -300,38 +300,38 @@ class SkyStudies:
         workers: int = 1,
         **filters: Any,
     ) -> "pd.DataFrame":
-        """Return the residual of good pixels against the radius by which the mask is grown.
+        """Return the residual of good pixels as a function of the radius by which the mask is grown.
 
-        Is the mask wide enough? Objects have wings beyond where they are detected: it is where the median no
-        longer changes with the radius. `goodpix.query.plots.plot_mask_width` draws it.
+        Objects have wings beyond their detected outline. The mask is wide enough at the radius where the median
+        stops changing. `goodpix.query.plots.plot_mask_width` plots the result.
 
         Parameters
         ----------
         selection : Selection, optional
-            The definition of good before anything is grown; the default by default.
+            Definition of good before growing; the catalogue's default if omitted.
         radii : iterable of float
-            Radii, pixels.
+            Radii in pixels.
         grow : sequence of str
-            Criteria and bits that are grown together, as in `Selection.grow`.
+            Criteria and bits to grow together, as in `Selection.grow`.
         subtract_background : bool
-            Whether the survey's residual background, ``bkg_path``, is subtracted. An epoch without is left out.
+            Whether to subtract the survey's residual background map, ``bkg_path``. Epochs without one are left out.
         allow_changed : bool
-            Whether to go on with files that are not those of the ingest.
+            Whether to use files that have changed since the ingest.
         executor, workers : Executor and int, optional
             See `background`.
         **filters
-            Which epochs; see `goodpix.Catalogue.epochs`.
+            Selection of epochs; see `goodpix.Catalogue.epochs`.
 
         Returns
         -------
         DataFrame
-            A row per band and radius, columns as `goodpix.query.background.maskwidth.WIDTH_COLUMNS` says.
-            Residuals are counted in bins of 0.005 skysigma, within which the median is interpolated.
+            A row per band and radius, with the columns of `goodpix.query.background.maskwidth.WIDTH_COLUMNS`.
+            Residuals are counted in bins of 0.005 skysigma and the median is interpolated within a bin.
 
         Raises
         ------
         UnknownNameError, UsageError
-            If the selection, a filter, a radius or what is to grow cannot be used.
+            If the selection, a filter, a radius or a name in `grow` is invalid.
 
         Examples
         --------
@@ -358,29 +358,29 @@ class SkyStudies:
         workers: int = 1,
         **filters: Any,
     ) -> "pd.DataFrame":
-        """Return how many pixels each definition of good leaves, and what level and scatter they have.
+        """Return the number of pixels that each definition of good keeps, and their level and scatter.
 
         Parameters
         ----------
         definitions : mapping of str to Selection
-            Definitions by name; None is the default one.
+            Definitions by name; None stands for the default definition.
         subtract_background, calibrated, allow_changed : bool
             See `background`.
         executor, workers : Executor and int, optional
             See `background`.
         **filters
-            Which epochs; see `goodpix.Catalogue.epochs`.
+            Selection of epochs; see `goodpix.Catalogue.epochs`.
 
         Returns
         -------
         DataFrame
-            A row per definition and band, columns as
-            `goodpix.query.background.definitions.DEFINITION_COLUMNS` says.
+            A row per definition and band, with the columns of
+            `goodpix.query.background.definitions.DEFINITION_COLUMNS`.
 
         Raises
         ------
         UnknownNameError, UsageError
-            If a selection or a filter cannot be used.
+            If a selection or a filter is invalid.
 
         Examples
         --------

@@ -83,7 +83,7 @@ def test_mask_file_larger_than_may_be_is_a_failure(
         done = ingest(scene, forks, largest_file=20_000)
         assert done.status == 1
         assert "r: coadd: no new mask file could be written: [Errno 27] File too large" in done.err
-        assert done.lines[-1] == f"what failed and why: goodpix failures --db {scene.url}"
+        assert done.lines[-1] == f"list the failures: goodpix failures --db {scene.url}"
         assert_stays(scene, before)
         assert_goes_on(scene, forks, complete)
 
@@ -98,7 +98,7 @@ def test_masks_root_that_is_full_makes_a_failure(
     done = ingest(scene, forks)
     assert done.status == 1
     assert "r: coadd: no new mask file could be written: [Errno 28] No space left on device" in done.err
-    assert done.lines[-1] == f"what failed and why: goodpix failures --db {scene.url}"
+    assert done.lines[-1] == f"list the failures: goodpix failures --db {scene.url}"
     assert_stays(scene, before)
     disk.resize(ROOMY)
     assert_goes_on(scene, forks, complete)
@@ -204,5 +204,5 @@ def test_scratch_folder_that_is_full_makes_failures(disk: SmallDisk, embedded: S
     assert done.status == 1, done.err
     for band in "ir":
         assert f"{band}: coadd: [Errno 28] No space left on device: '{disk.folder}/goodpix-scratch-" in done.err
-    assert done.lines[-1] == f"what failed and why: goodpix failures --db {embedded.url}"
+    assert done.lines[-1] == f"list the failures: goodpix failures --db {embedded.url}"
     assert ingest(embedded, forks).status == 0

@@ -132,8 +132,8 @@ def test_calibrated_pixels_have_a_zero_point_of_30(ingested: Survey) -> None:
     ("options", "message"),
     [
         ({"plane": "head"}, "plane is 'head': expected one of image, weight, bmask, seg, bkg"),
-        ({"plane": "seg", "calibrated": True}, "no unit that could be calibrated"),
-        ({"plane": "weight", "subtract_background": True}, "can be subtracted from image alone"),
+        ({"plane": "seg", "calibrated": True}, "only image, bkg and weight can be calibrated"),
+        ({"plane": "weight", "subtract_background": True}, "can only be subtracted from image"),
         ({"selection": Selection(ignore_bits={"SE": ["STARS"]})}, "STARS"),
         ({"colour": "r"}, "unknown filter 'colour'"),
     ],
@@ -252,11 +252,11 @@ def test_statistics_that_are_not_asked_for_have_no_column(ingested: Survey) -> N
     ("options", "message"),
     [
         ({"statistics": ["mode"]}, "unknown statistic 'mode': expected one of mean, median"),
-        ({"statistics": []}, "no statistics"),
+        ({"statistics": []}, "statistics is empty"),
         ({"box": (0, 5)}, r"box is \(0, 5\): expected rows and columns"),
         ({"box": (5, 5, 5)}, "expected rows and columns"),
         ({"box": 2.5}, "expected rows and columns"),
-        ({"box": 64, "amplifiers": True}, "expected one or the other"),
+        ({"box": 64, "amplifiers": True}, "expected only one of them"),
         ({"selection": Selection(grow={"SE:STARS": 3})}, "STARS"),
         ({"workers": 0}, "workers is 0"),
     ],
@@ -341,7 +341,7 @@ def test_command_names_epochs_that_cannot_be_used(stored: Survey, cli: Run, capl
         (["--box", "0"], "expected rows and columns"),
         (["--statistic", "mode"], "unknown statistic"),
         (["--min", "mean=3"], "mean"),
-        (["--dataset", "sky", "-o", "sky.csv"], "--dataset sky is where the answer goes"),
+        (["--dataset", "sky", "-o", "sky.csv"], "--dataset sky receives the answer"),
     ],
 )
 def test_option_that_makes_no_sense_exits_2(

@@ -43,8 +43,8 @@ def cut_image(survey: Survey) -> None:
 
 CHANGES = [
     (move_image, "no such file", False),
-    (touch_image, "its files are not those that the mask was made from", True),
-    (change_seg, "its files are not those that the mask was made from", True),
+    (touch_image, "files have changed since the ingest", True),
+    (change_seg, "files have changed since the ingest", True),
     (cut_image, "", False),
 ]
 

@@ -70,7 +70,7 @@ def test_failed_input_exits_1(stored: Survey, cli: Run, monkeypatch: pytest.Monk
     stored.path(0, "seg").unlink()
     done = cli("ingest", stored.folder)
     assert (done.status, done.out) == (1, "")
-    assert done.lines[-1] == "what failed and why: goodpix failures"
+    assert done.lines[-1] == "list the failures: goodpix failures"
 
 
 # In processes of their own: streams and exit statuses are the operating system's.

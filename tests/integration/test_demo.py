@@ -63,7 +63,7 @@ def test_demo_whose_epochs_fail_says_where_to_look_and_exits_1(n_left: int, surv
     assert done.status == 1, done.err
     made = "1 epoch made" if n_left == 1 else f"{n_left} epochs made"
     assert done.lines[-2].startswith(f"2 tiles: {made}, 0 up to date, {len(images) - n_left} failed")
-    assert done.lines[-1].startswith(f"what failed and why: goodpix failures --db {folder / 'goodpix.db'}")
+    assert done.lines[-1].startswith(f"list the failures: goodpix failures --db {folder / 'goodpix.db'}")
     assert (folder / "mask.png").exists() == ("mask.png" in done.out) == bool(n_left)
 
 
@@ -71,7 +71,7 @@ def test_epochs_without_full_exits_2_in_one_line(cli: Run, tmp_path: Path) -> No
     done = cli("demo", tmp_path / "demo", "--epochs", "4")
     assert (done.status, done.lines) == (
         2,
-        ["goodpix: --epochs 4 is for the full-size tile: expected --full beside it"],
+        ["goodpix: --epochs 4 applies to the full-size tile only: expected --full as well"],
     )
     assert not (tmp_path / "demo").exists()
 

@@ -324,5 +324,5 @@ def test_command_says_what_could_not_be_used(stored: Survey, cli: Run) -> None:
     assert SPEC.tilename in done.err
     assert done.lines[-2:] == [
         "5 epochs of 2 tiles and bands, 1 masks or files could not be used",
-        f"what could not be used: goodpix failures --db sqlite:///{stored.database}",
+        f"list the failures: goodpix failures --db sqlite:///{stored.database}",
     ]

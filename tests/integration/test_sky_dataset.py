@@ -46,7 +46,7 @@ def test_what_is_in_the_folder_is_what_was_measured(ingested: Survey, tmp_path: 
         report = catalogue.extend_background(tmp_path / "sky", box=50)
         expected = catalogue.background(box=50)
     assert (report.n_measured, report.n_known, report.problems) == (N_EPOCHS, 0, ())
-    assert str(report) == "epochs: 6 measured, 0 known before, 0 not usable"
+    assert str(report) == "epochs: 6 measured, 0 already present, 0 unusable"
     assert equal(SkyDataset(tmp_path / "sky").read(), expected)
 
 
@@ -180,7 +180,7 @@ def test_numbers_of_another_kind_are_refused(
 ) -> None:
     with ingested.catalogue() as catalogue:
         catalogue.extend_background(tmp_path, band="r")
-        with pytest.raises(AmbiguousInputError, match=f"its {name} is .*, not .*give another folder"):
+        with pytest.raises(AmbiguousInputError, match=f"{name} is .*, not .*choose another folder"):
             catalogue.extend_background(tmp_path, **options)
     assert len(parts(tmp_path)) == 1
 
@@ -189,7 +189,7 @@ def test_numbers_of_another_catalogue_are_refused(ingested: Survey, survey: Surv
     with ingested.catalogue() as catalogue:
         catalogue.extend_background(tmp_path / "sky", band="r")
     survey.ingest()
-    with survey.catalogue() as catalogue, pytest.raises(AmbiguousInputError, match="its catalogue is"):
+    with survey.catalogue() as catalogue, pytest.raises(AmbiguousInputError, match="catalogue is"):
         catalogue.extend_background(tmp_path / "sky")
 
 
@@ -201,7 +201,7 @@ def test_folder_of_something_else_is_left_alone(ingested: Survey, tmp_path: Path
             catalogue.extend_background(tmp_path)
         with pytest.raises(UsageError, match="cannot be used as a sky dataset"):
             catalogue.extend_background(tmp_path / "mine.txt" / "sky")
-        with pytest.raises(UsageError, match="no sky dataset"):
+        with pytest.raises(UsageError, match="not a sky dataset"):
             catalogue.with_background(tmp_path / "file")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "mine.txt"]
 
@@ -266,13 +266,13 @@ def test_stopped_by_a_signal_it_keeps_what_it_has_and_goes_on(stored: Survey, tm
         finally:
             process.kill()
     assert (process.returncode, out) == (143, ""), err
-    assert "stopped: what is measured is stored" in err
+    assert "stopped: finished work is stored" in err
     assert len(SkyDataset(folder).read()) == N_EPOCHS - 1
     image.unlink()
     aside.rename(image)
     done = cli(*sky_command(stored, folder))
     assert done.status == 0, done.err
-    assert f"epochs: 1 measured, {N_EPOCHS - 1} known before, 0 not usable" in done.err
+    assert f"epochs: 1 measured, {N_EPOCHS - 1} already present, 0 unusable" in done.err
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
 
 
@@ -307,14 +307,14 @@ def test_command_adds_and_says_how_much(stored: Survey, cli: Run, tmp_path: Path
     options = ["--db", stored.database, "--dataset", tmp_path / "sky", "--border", "5"]
     done = cli("sky", *options, "--band", "r")
     assert (done.status, done.out) == (0, "")
-    assert done.lines[-1].endswith("epochs: 3 measured, 0 known before, 0 not usable")
+    assert done.lines[-1].endswith("epochs: 3 measured, 0 already present, 0 unusable")
     stored.path(0, "image", "i").unlink()
     done = cli("sky", *options)
     assert (done.status, done.out) == (1, "")
     assert done.lines[-1] == "epochs that could not be used: 1"
     done = cli("sky", *options[:-2])
     assert (done.status, len(done.lines)) == (2, 1)
-    assert "its selection is 'border 5', not 'default'" in done.err
+    assert "selection is 'border 5', not 'default'" in done.err
     assert json.loads((tmp_path / "sky" / "_goodpix-sky.json").read_text())["selection"] == "border 5"
 
 

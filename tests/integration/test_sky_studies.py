@@ -129,7 +129,7 @@ def test_epochs_that_cannot_be_used_are_left_out_of_a_width(stored: Survey, capl
         ({"grow": []}, "grow is empty"),
         ({"grow": ["SE_SEGG"]}, "did you mean SE_SEG"),
         ({"selection": Selection(ignore=["SE_SEG"])}, "there is nothing to grow"),
-        ({"selection": Selection(grow={"SE_SEG": 2})}, "SE_SEG grows already in the selection"),
+        ({"selection": Selection(grow={"SE_SEG": 2})}, "SE_SEG is already grown by the selection"),
     ],
 )
 def test_width_that_makes_no_sense_is_refused(ingested: Survey, options: dict[str, Any], message: str) -> None:
@@ -249,17 +249,17 @@ def test_map_without_one_of_the_survey_is_a_map(larger: Survey) -> None:
     assert found.background.shape == LARGER.ccd_shape
     assert found.survey is None
     for ask in (lambda: found.difference, found.compare):
-        with pytest.raises(FitsFileError, match=r"no background of the survey to compare with: .*no such file"):
+        with pytest.raises(FitsFileError, match=r"no survey background map to compare with: .*no such file"):
             ask()
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"selection": Selection(border=200)}, "no pixel is good by the selection border 200"),
-        ({"exclude_percentile": 500}, "photutils makes no map: .*exclude_percentile"),
-        ({"colour": 3}, "photutils makes no map: .*colour"),
-        ({"mask": None}, "mask is the catalogue's"),
+        ({"selection": Selection(border=200)}, "the selection border 200 leaves no good pixel"),
+        ({"exclude_percentile": 500}, "photutils failed to make a map: .*exclude_percentile"),
+        ({"colour": 3}, "photutils failed to make a map: .*colour"),
+        ({"mask": None}, "mask comes from the catalogue"),
     ],
 )
 def test_map_that_cannot_be_made_is_an_error(larger: Survey, options: dict[str, Any], message: str) -> None:

@@ -67,7 +67,7 @@ def test_a_stopped_ingest_stores_what_is_done_and_says_so(
         done = running.end()
         until(lambda: not file.is_read, "its workers end, though the file is still held open")
     assert done.status == status, done.err
-    assert "stopped: what is done is stored" in done.err
+    assert "stopped: finished work is stored" in done.err
     assert "Traceback" not in done.err
     assert outcomes(survey) == ["interrupted"]
     with survey.catalogue() as catalogue:

@@ -11,7 +11,7 @@ import pytest
 PROGRAM = """
 import ctypes, gc, os, signal, threading, weakref
 from contextlib import suppress
-from goodpix.cli import signals as stops
+from goodpix.cli import signals
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -94,8 +94,8 @@ def at_the_end():
     Dying()
     print("done")
 
-stops._PATIENCE, stops._AGAIN = {patience}, {again}
-with stops.stoppable("stopped: so it is"):
+signals._PATIENCE, signals._AGAIN = {patience}, {again}
+with signals.stoppable("stopped: so it is"):
     {case}()
 """
 
@@ -125,7 +125,7 @@ def test_a_signal_that_is_swallowed_comes_again(case: str, number: int) -> None:
 @pytest.mark.parametrize("case", ["where_everything_is_caught_for_ever", "in_foreign_code"])
 def test_what_does_not_stop_is_ended(case: str) -> None:
     done = stopped(case, signal.SIGTERM, patience=0.5)
-    assert (done.returncode, done.stderr) == (143, "stopped: so it is; what did not end by itself is cut off\n")
+    assert (done.returncode, done.stderr) == (143, "stopped: so it is; unfinished work was killed\n")
 
 
 def test_what_waits_for_its_reader_is_ended() -> None:
