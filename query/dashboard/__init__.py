@@ -1,1 +1,1 @@
-"""The dashboard: pages about a catalogue in the browser, served by Panel and Bokeh."""
+"""Dashboard of a catalogue in the browser, served by Panel and Bokeh."""

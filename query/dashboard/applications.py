@@ -1,4 +1,4 @@
-"""The pages as applications of a Bokeh server."""
+"""Bokeh applications of the pages."""
 
 from collections.abc import Callable
 from importlib.metadata import version
@@ -19,11 +19,11 @@ from .session import Page, Session
 __all__ = ["TITLES", "applications", "read_ahead"]
 
 TITLES = {"": "Overview", "sky": "Sky", "focalplane": "Focal plane", "time": "Time", "mask": "Mask"}
-"""What the pages are called, by their paths."""
+"""Titles of the pages by path."""
 
 _LEADS = {
     "": "",
-    "sky": "Where on the sky is it good? ",
+    "sky": "Where on the sky are pixels good? ",
     "focalplane": "Which CCDs and amplifiers are bad? ",
     "time": "Which nights were bad, and what changed? ",
     "mask": "Which pixels of one epoch are sky, and why are the others not? ",
@@ -31,7 +31,7 @@ _LEADS = {
 
 
 def applications(cache: CatalogueCache) -> dict[str, Callable[[], pn.Template]]:
-    """Return by path what makes each page of a catalogue for a browser that opens it."""
+    """Return the application of each page by path; each call of an application makes a new page."""
     masks = OpenMasks(cache)
     makers: dict[str, Callable[[Session], Page]] = {
         "": Overview,
@@ -44,23 +44,23 @@ def applications(cache: CatalogueCache) -> dict[str, Callable[[], pn.Template]]:
 
 
 def read_ahead(cache: CatalogueCache) -> None:
-    """Begin to read what the first page shows, before anyone opens it: from a cold disk that takes seconds."""
+    """Prefetch the data of the overview, which takes seconds from a cold disk."""
     session = Session(cache, {})
-    parts = Overview(session).parts(session.view, session.since)
-    for read in (lambda: _headline(session), lambda: bands_of(cache, session.since), *(part.read for part in parts)):
+    reads = [update.read for update in Overview(session).updates(session.view, session.since)]
+    for read in (lambda: _headline(session), lambda: bands_of(cache, session.since), *reads):
         cache.pool.submit(read)
 
 
 def _application(cache: CatalogueCache, path: str, make: Callable[[Session], Page]) -> Callable[[], pn.Template]:
     """Return a function that makes a page for each browser that opens it."""
 
-    # Panel takes plain functions alone
+    # Panel accepts only plain functions
     def application() -> pn.Template:
         request = pn.state.curdoc.session_context.request
         arguments = {
             name: [value.decode(errors="replace") for value in values] for name, values in request.arguments.items()
         }
-        # browsers say so when someone asks them to load a page again
+        # browsers send these headers when the user reloads a page
         anew = "Cache-Control" in request.headers or "Pragma" in request.headers
         session = Session(cache, arguments, anew=anew)
         return session.open(make(session), _frame(session, path))
@@ -69,16 +69,16 @@ def _application(cache: CatalogueCache, path: str, make: Callable[[Session], Pag
 
 
 def _frame(session: Session, path: str) -> dict[str, object]:
-    """Return what the template shows around a page."""
+    """Return the template variables of the frame around a page."""
     cache = session.cache
     identity = cache.source.database.identity
     return {
-        "pages": [{"path": each, "title": title} for each, title in TITLES.items()],
+        "pages": [{"path": path, "title": title} for path, title in TITLES.items()],
         "path": path,
         "heading": TITLES[path],
         "lead": f"{_LEADS[path]}{_headline(session)}",
         "footer": f"goodpix {version('goodpix')} · {cache.listings.shown_url}, read-only · "
-        f"campaign {identity.campaign} · WCS of the {identity.wcs_source}",
+        f"campaign {identity.campaign} · WCS source: {identity.wcs_source}",
     }
 
 

@@ -1,4 +1,4 @@
-"""What was read of the catalogue, kept for a while and shared by all pages."""
+"""Cache of query results, shared by all pages."""
 
 import threading
 import time
@@ -19,19 +19,19 @@ __all__ = ["CatalogueCache"]
 
 _THREADS = 4
 _MOST_KEPT = 300
-_Found = TypeVar("_Found")
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """Something that was read, or is being read; `started` is the time of day when its reading began."""
+    """A result that was read or is being read, with the time when the read started, in seconds since 1970."""
 
     started: float
-    found: "Future[Any]"
+    result: "Future[Any]"
 
 
 class CatalogueCache:
-    """Reads a catalogue in threads of its own, each thing once for all who ask at a time.
+    """Cached reads of a catalogue in a thread pool; concurrent requests for the same key share one read.
 
     Parameters
     ----------
@@ -45,21 +45,21 @@ class CatalogueCache:
         self.pool = ThreadPoolExecutor(_THREADS, "goodpix-dashboard")
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
         self._lock = threading.Lock()
-        # neither a Parquet file nor a FITS file may be read by two threads at a time
+        # a Parquet or FITS file must not be read by two threads at the same time
         self.files = threading.Lock()
         self.closed = False
 
-    def get(self, key: Hashable, read: Callable[[sa.Connection], _Found], *, since: float) -> _Found:
-        """Return what a function reads, or has read for someone else since a time of day.
+    def get(self, key: Hashable, read: Callable[[sa.Connection], _Result], *, since: float) -> _Result:
+        """Return the result of a read, from the cache if it is recent enough.
 
         Parameters
         ----------
         key : hashable
-            What the function reads: it and all that it depends on.
+            Identifies the result: what is read and everything it depends on.
         read : callable
-            Takes a read-only connection; called in this thread.
+            Takes a read-only connection and returns the result; called in this thread.
         since : float
-            Seconds since 1970. What was read before is read again.
+            Oldest acceptable start of a cached read, seconds since 1970.
         """
         with self._lock:
             kept = self._kept.get(key)
@@ -71,19 +71,19 @@ class CatalogueCache:
                 self._kept.popitem(last=False)
         if mine:
             self._fill(key, kept, read)
-        found: _Found = kept.found.result()
-        return found
+        result: _Result = kept.result.result()
+        return result
 
     def _fill(self, key: Hashable, kept: _Kept, read: Callable[[sa.Connection], Any]) -> None:
         try:
             with self.source.database.engine.connect() as connection:
-                kept.found.set_result(read(connection))
+                kept.result.set_result(read(connection))
         except BaseException as error:
-            # those who wait for it get the error, those who come later try again
+            # concurrent requests get the error, later ones retry
             with self._lock:
                 if self._kept.get(key) is kept:
                     del self._kept[key]
-            kept.found.set_exception(error)
+            kept.result.set_exception(error)
             raise
 
     def mask(self, tilename: str, band: str, expnum: int, ccdnum: int) -> Mask:
@@ -92,6 +92,6 @@ class CatalogueCache:
             return self.source.mask(MaskKey(tilename, band, "epoch", expnum, ccdnum))
 
     def close(self) -> None:
-        """End the threads, as soon as they have read what they are at."""
+        """End the threads once their current reads have finished."""
         self.closed = True
         self.pool.shutdown(wait=False, cancel_futures=True)

@@ -1,6 +1,6 @@
-// The page's frame: the address in the browser's bar, links that keep the filters, and reading again.
+// Frame of a page: URL in the address bar, navigation links that keep the filters, and refreshing.
 (() => {
-  const SHARED = ["band", "tile", "nite", "box", "every"]; // what other pages filter by, too
+  const SHARED = ["band", "tile", "nite", "box", "every"]; // parameters that links to other pages keep
   const EVERY = new Set(["60", "600"]);
   let every = new URLSearchParams(location.search).get("every");
   let timer = null;
@@ -14,7 +14,7 @@
     }
   }
 
-  // a wall must not be left with the browser's error page while the server is away
+  // check first, so that an unattended screen does not get stuck on the browser's error page
   async function again() {
     const answer = await fetch("./alive", {cache: "no-store"}).catch(() => null);
     if (answer?.ok) {

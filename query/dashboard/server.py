@@ -1,4 +1,4 @@
-"""The dashboard's server."""
+"""Web server of the dashboard."""
 
 import asyncio
 import errno
@@ -31,7 +31,7 @@ _START_S = 60
 
 
 class _Alive(RequestHandler):
-    """What a page asks before it loads itself again."""
+    """Liveness check that a page makes before it reloads itself."""
 
     def get(self) -> None:
         self.set_header("Cache-Control", "no-store")
@@ -39,25 +39,25 @@ class _Alive(RequestHandler):
 
 
 class DashboardServer:
-    """Serves the dashboard of a catalogue.
+    """Server of the dashboard of a catalogue.
 
     Parameters
     ----------
     source : Source
-        The catalogue, open for reading; whoever opened it closes it.
+        The catalogue, open for reading; the caller closes it.
     port : int
-        Where; 0 for any that is free.
+        Port to listen on; 0 for any free port.
     address : str
-        Of which of this machine's addresses; other machines reach it only if it is not 127.0.0.1.
+        Address of this machine to listen on; other machines can connect unless it is 127.0.0.1.
     origins : sequence of str
-        Further ``HOST[:PORT]`` by which browsers know the server, such as a proxy's.
+        Further ``HOST[:PORT]`` under which browsers reach the server, such as a proxy's.
     basic_auth : str, optional
-        A password, or a JSON file of passwords by user, that browsers are asked for.
+        Required password, or path of a JSON file of passwords by user.
 
     Raises
     ------
     UsageError
-        If it cannot listen there, or the password is none.
+        If the server cannot listen there, or the password is invalid.
     """
 
     def __init__(
@@ -80,33 +80,33 @@ class DashboardServer:
 
     @property
     def url(self) -> str:
-        """Where browsers of this machine find it."""
+        """URL of the dashboard for browsers on this machine."""
         host = "127.0.0.1" if self._address in _EVERY_ADDRESS else self._address
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
 
     @property
     def exposure(self) -> str:
-        """What others can see, in a sentence; empty where only this machine reaches it."""
+        """Warning about what other machines can see; empty if only this machine can connect."""
         if self._address in _LOCAL:
             return ""
-        where = "any address of this machine" if self._address in _EVERY_ADDRESS else self._address
+        where = "all addresses of this machine" if self._address in _EVERY_ADDRESS else self._address
         who = (
-            "who has a password"
+            "anyone with a password"
             if self._basic_auth
-            else "who reaches it, without a password (--basic-auth asks for one)"
+            else "anyone who can connect, without a password (--basic-auth sets one),"
         )
         return (
-            f"listening on {where}, port {self.port}, unencrypted: everyone {who} can read the whole catalogue "
-            "and see every image that it names and this account can read"
+            f"listening on {where}, port {self.port}, unencrypted: {who} can read the whole catalogue "
+            "and see every image that it lists and this account can read"
         )
 
     def run(self, began: Callable[[], None] = lambda: None) -> None:
-        """Serve until a signal ends it.
+        """Serve until a signal stops the server.
 
         Parameters
         ----------
         began : callable
-            Called once browsers are answered.
+            Called once the server accepts connections.
 
         Raises
         ------
@@ -121,7 +121,7 @@ class DashboardServer:
             received.append(number)
             self._stop_loop()
 
-        def listen_to_signals() -> None:  # Panel sets a handler of its own as the server is made
+        def listen_to_signals() -> None:  # called late because Panel sets its own handler when it makes the server
             for number in before:
                 signal.signal(number, stop)
             began()
@@ -138,7 +138,7 @@ class DashboardServer:
             raise SystemExit(128 + received[0])
 
     def start(self) -> Self:
-        """Serve in a thread, and return once browsers are answered."""
+        """Serve in a thread, and return once the server accepts connections."""
         self._thread = threading.Thread(target=self._serve_and_keep, name="goodpix-dashboard", daemon=True)
         self._thread.start()
         if not self._ready.wait(_START_S):
@@ -148,7 +148,7 @@ class DashboardServer:
         return self
 
     def stop(self) -> None:
-        """End a server that runs in a thread."""
+        """Stop a server that runs in a thread."""
         self._stop_loop()
         if self._thread is not None:
             self._thread.join(_START_S)
@@ -160,7 +160,7 @@ class DashboardServer:
         self.stop()
 
     def _repr_html_(self) -> str:
-        """Return the dashboard as a notebook shows it."""
+        """Return HTML that shows the dashboard in a notebook."""
         url = escape(self.url, quote=True)
         return (
             f'<p><a href="{url}" target="_blank">{url}</a></p><iframe src="{url}" width="100%" height="900"></iframe>'
@@ -169,7 +169,7 @@ class DashboardServer:
     def _serve_and_keep(self) -> None:
         try:
             self._serve(lambda: None)
-        except BaseException as error:  # noqa: BLE001  # `start` raises it in the thread that called
+        except BaseException as error:  # noqa: BLE001  # `start` raises it in the calling thread
             self._failure = error
             self._ready.set()
 
@@ -193,7 +193,7 @@ class DashboardServer:
             self._loop.close()
 
     def _stop_loop(self) -> None:
-        # a loop that does not run yet ends as soon as it does
+        # works before the loop runs, too: it then stops as soon as it starts
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._loop.stop)
 
@@ -219,23 +219,23 @@ class DashboardServer:
 
 
 def _checked_auth(basic_auth: str) -> str:
-    """Return a password, or the path of a file of passwords, that asks for one indeed."""
+    """Return a password or the path of a password file after checking that it is not empty."""
     if not basic_auth:
         raise UsageError("basic auth: the password is empty")
     if not basic_auth.endswith(".json"):
         return basic_auth
-    # Panel would take the name of a file that is not there for the password
+    # Panel would use the name of a missing file as the password
     try:
         users = json.loads(Path(basic_auth).read_text())
     except (OSError, ValueError) as error:
         raise UsageError(f"basic auth: cannot read {basic_auth}: {error}") from error
-    if not isinstance(users, dict) or not users or not all(isinstance(each, str) and each for each in users.values()):
+    if not isinstance(users, dict) or not users or not all(isinstance(word, str) and word for word in users.values()):
         raise UsageError(f'basic auth: {basic_auth}: expected {{"user": "password", ...}}')
     return basic_auth
 
 
 def _free_port(address: str) -> int:
-    """Return a port that is free, which the origins of its web sockets have to name beforehand."""
+    """Return a free port; it must be known in advance for the allowed WebSocket origins."""
     try:
         family = socket.getaddrinfo(address or None, 0, type=socket.SOCK_STREAM)[0][0]
         with socket.socket(family) as free:
@@ -246,7 +246,7 @@ def _free_port(address: str) -> int:
 
 
 def _origins(address: str, port: int) -> list[str]:
-    """Return the names by which browsers know the server, as far as it can know."""
+    """Return the ``HOST:PORT`` names under which browsers may reach the server."""
     names = list(_LOCAL[:2]) if address in (*_LOCAL, *_EVERY_ADDRESS) else [address]
     if address in _EVERY_ADDRESS:
         names += [socket.gethostname(), socket.getfqdn()]
@@ -255,5 +255,5 @@ def _origins(address: str, port: int) -> list[str]:
 
 def _cannot_listen(address: str, port: int, error: OSError) -> UsageError:
     if error.errno == errno.EADDRINUSE:
-        return UsageError(f"port {port} of {address} is in use: --port takes another, 0 any that is free")
+        return UsageError(f"port {port} of {address} is in use: choose another with --port, or 0 for any free port")
     return UsageError(f"cannot listen on {address}, port {port}: {error.strerror or error}")

@@ -1,4 +1,4 @@
-"""One open page in one browser: what it shows, and how that changes."""
+"""Session of a page that is open in a browser."""
 
 import asyncio
 import logging
@@ -24,11 +24,11 @@ from .look.filterbar import FilterBar, bands_of
 from .look.markup import STYLE, html_pane
 from .url import UrlQuery, View
 
-__all__ = ["Page", "Part", "Section", "Session"]
+__all__ = ["Page", "Section", "Session", "Update"]
 
 logger = logging.getLogger(__name__)
 
-# What was read for someone else is new enough for a page that is opened; one that is loaded again reads anew.
+# Cached results up to this age serve a newly opened page; a reloaded page reads everything again.
 _NEW_ENOUGH_S = 60.0
 _HERE = Path(__file__).parent
 _SCRIPT = (_HERE / "page.js").read_text()
@@ -37,18 +37,18 @@ _TEMPLATE = (_HERE / "page.html").read_text()
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of a page.
+    """A section of a page.
 
     Parameters
     ----------
     name : str
-        A word of its own.
+        Unique name.
     title : str
-        What stands above it.
+        Heading.
     body : Panel object
-        What it shows.
+        Content.
     width : str
-        ``"full"``, ``"half"``, or ``"picture"``: half where a window is wide enough for the mask viewer.
+        ``"full"``, ``"half"``, or ``"picture"``: half if the window is wide enough for the mask viewer.
     """
 
     name: str
@@ -58,15 +58,15 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """Something that a page shows as soon as it has been read.
+class Update:
+    """An update of a page: data to read in the background and then show.
 
     Parameters
     ----------
     read : callable
-        Called in a thread; must not touch what is shown.
+        Reads and returns the data; called in a thread, must not touch the page.
     show : callable
-        Takes what was read, and shows it.
+        Takes the data and shows it on the page.
     """
 
     read: Callable[[], Any]
@@ -74,52 +74,52 @@ class Part:
 
 
 class Page(Protocol):
-    """What fills a page; made anew for each session."""
+    """Content of a page; each session has its own."""
 
     @property
     def filters(self) -> Sequence[str]:
-        """The fields of the view that its filter bar has."""
+        """Fields of the view in the filter bar."""
 
     def sections(self) -> Sequence[Section]:
-        """Return its sections, still without data."""
+        """Return the sections of the page, still without data."""
 
-    def parts(self, view: View, since: float) -> Sequence[Part]:
-        """Return what it shows of a view, none of it read before a time of day."""
+    def updates(self, view: View, since: float) -> Sequence[Update]:
+        """Return the updates that show a view, with data read after `since` (seconds since 1970)."""
 
 
 class AddressBar(JSComponent):  # type: ignore[misc]  # Panel carries no types for it
-    """What the browser's address says; also what it says before the page is drawn, when reading was fast."""
+    """Query string in the browser's address bar, also set when data arrive before the page is rendered."""
 
     query = param.String("")
 
     _esm = """
     export function render({model}) {
-      const tell = () => window.goodpixAddress(model.query);
-      model.on("query", tell);
-      tell();
+      const write = () => window.goodpixAddress(model.query);
+      model.on("query", write);
+      write();
     }
     """
 
 
 class Session:
-    """One open page.
+    """A page that is open in a browser.
 
     Parameters
     ----------
     cache : CatalogueCache
         The catalogue.
     arguments : mapping of str to sequence of str
-        The parameters of its address.
+        Query parameters of the page's URL.
     anew : bool
-        Whether the page is loaded again, so that nothing that was read before will do.
+        Whether the page is being reloaded, so that cached results must not be used.
     """
 
     def __init__(self, cache: CatalogueCache, arguments: Mapping[str, Sequence[str]], *, anew: bool = False) -> None:
-        address = UrlQuery.of(arguments)
+        url = UrlQuery.of(arguments)
         self.cache = cache
-        self.view = address.view
+        self.view = url.view
         self.since = time.time() - (0.0 if anew else _NEW_ENOUGH_S)
-        self._misread = address.problems
+        self._url_problems = url.problems
         self._problems: list[str] = []
         self._status = pn.pane.HTML("reading …", margin=0)
         self._problem_pane = html_pane()
@@ -131,7 +131,7 @@ class Session:
         self._bar: FilterBar | None = None
 
     def open(self, page: Page, variables: Mapping[str, Any]) -> pn.Template:
-        """Return the page as a document, and begin to read for it."""
+        """Return the page as a document, and start reading its data."""
         self._page, self._document = page, pn.state.curdoc
         self._document.on_session_destroyed(self._close)
         self._bar = FilterBar(page.filters, bands_of(self.cache, self.since), self.view, self.go)
@@ -146,22 +146,22 @@ class Session:
         return template
 
     def go(self, view: View) -> None:
-        """Show another view: its address and filters at once, the rest as it has been read."""
+        """Show another view: update the URL and filters at once, the rest when its data have been read."""
         self.note(view)
         self._wanted += 1
-        self._problems = [*self._misread, *_unknown_band(view.band, bands_of(self.cache, self.since))]
+        self._problems = [*self._url_problems, *_unknown_band(view.band, bands_of(self.cache, self.since))]
         self._say_problems()
         number, started = self._wanted, time.time()
         assert self._page is not None  # `open` is the first to call this
         assert self._bar is not None
         self._bar.show(view)
-        parts = self._page.parts(view, max(self.since, started - _NEW_ENOUGH_S))
-        self._unread = len(parts)
-        for part in parts:
-            self.in_background(part.read, partial(self._show, number, started, part.show), number=number)
+        updates = self._page.updates(view, max(self.since, started - _NEW_ENOUGH_S))
+        self._unread = len(updates)
+        for update in updates:
+            self.in_background(update.read, partial(self._show, number, started, update.show), number=number)
 
     def try_to_go(self, wanted: Callable[[], View]) -> None:
-        """Show the view that a function returns, or say why there is none."""
+        """Show the view that a function returns, or the error it raises."""
         try:
             view = wanted()
         except GoodpixError as error:
@@ -171,13 +171,13 @@ class Session:
             self.go(view)
 
     def ask_table(self, name: str, what: str, text: str) -> None:
-        """Show a table of the page as its reader wants it."""
+        """Apply the user's change of a table: ``sort``, ``where`` or ``page``."""
         before = self.view.table(name)
         if text != str(getattr(before, what)):
             self.try_to_go(lambda: self.view.with_table(name, before.changed(what, text)))
 
     def note(self, view: View) -> None:
-        """Take a view into the address; what it shows is there already, or will be."""
+        """Record a view in the URL without updating the page."""
         self.view = view
         self._address.query = view.query()
 
@@ -194,13 +194,13 @@ class Session:
         Parameters
         ----------
         read : callable
-            Must not touch what is shown. What it raises is said on the page.
+            Reads and returns the data; must not touch the page. Errors are shown on the page.
         show : callable
-            Takes what was read. What it raises is said on the page, too.
+            Takes the data and shows it. Errors are shown on the page.
         done : callable, optional
-            Called in the end, whether that went well or not.
+            Called at the end, after success or failure.
         number : int, optional
-            Of the view that it is for; nothing is read or shown once there is a newer one.
+            Number of the view that the data belong to; the data are dropped once there is a newer view.
         """
         document, loop = self._document, asyncio.get_running_loop()
         assert document is not None  # `open` is the first to call this
@@ -213,50 +213,50 @@ class Session:
                 return
             try:
                 show(future.result())
-            except Exception as error:  # noqa: BLE001  # the page says what is wrong, whatever it is
+            except Exception as error:  # noqa: BLE001  # the page shows any error
                 self._say_error(error)
             if done is not None:
                 done()
 
-        def tell(future: "Future[Any]") -> None:
+        def notify(future: "Future[Any]") -> None:
             with suppress(RuntimeError):  # the server has ended
-                # a document takes callbacks in the server's thread alone: another's can be lost while it changes
+                # callbacks must be added in the server's thread: others can be lost while the document changes
                 loop.call_soon_threadsafe(lambda: wanted() and document.add_next_tick_callback(lambda: finish(future)))
 
-        # a coroutine of Bokeh's would keep the document locked, and the browser's events waiting, while it reads
-        self.cache.pool.submit(lambda: read() if wanted() else None).add_done_callback(tell)
+        # a Bokeh coroutine would lock the document, and so block the browser's events, while it reads
+        self.cache.pool.submit(lambda: read() if wanted() else None).add_done_callback(notify)
 
     def _close(self, _context: object) -> None:
-        """Read and show nothing any more: nobody looks at the page."""
+        """Stop reading and showing data, because the browser has left the page."""
         self._closed = True
 
-    def _show(self, number: int, started: float, show: Callable[[Any], None], found: Any) -> None:
-        show(found)
+    def _show(self, number: int, started: float, show: Callable[[Any], None], data: Any) -> None:
+        show(data)
         self._unread -= 1
         if number == self._wanted and not self._unread:
-            self._status.object = time.strftime("read %Y-%m-%d %H:%M:%S UTC", time.gmtime(started))
+            self._status.object = time.strftime("data read %Y-%m-%d %H:%M:%S UTC", time.gmtime(started))
 
     def _say_error(self, error: Exception) -> None:
-        """Say on the page what went wrong, and in the log what is more."""
+        """Show an error on the page, and log it if it is a bug."""
         if isinstance(error, GoodpixError | OSError):
             text = str(error)
         else:
-            text = "Something cannot be shown, by a mistake in goodpix; what the server wrote says more."
+            text = "Part of this page could not be shown because of a bug in goodpix; see the server log."
             logger.error("dashboard: cannot show ?%s", self.view.query(), exc_info=error)
         if text not in self._problems:
             self._problems.append(text)
         self._say_problems()
-        self._status.object = "not all could be read"
+        self._status.object = "some data could not be read"
 
     def _say_problems(self) -> None:
         self._problem_pane.object = "".join(
-            f"<p class='problem' role='alert'>{escape(each)}</p>" for each in self._problems
+            f"<p class='problem' role='alert'>{escape(problem)}</p>" for problem in self._problems
         )
         self._problem_pane.visible = bool(self._problems)
 
 
 def _unknown_band(band: str, known: Sequence[str]) -> list[str]:
-    """Return what is wrong with a band: nothing where the catalogue has it."""
+    """Return the problem with a band, if the catalogue does not have it."""
     if not band or band in known:
         return []
     return [f"band {band!r}: expected one of {', '.join(in_band_order(known)) or 'none: the catalogue is empty'}"]

@@ -1,4 +1,4 @@
-"""What a page shows, as the parameters of its address."""
+"""State of a page as the query parameters of its URL."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ from ..plots.reasons import REASONS
 __all__ = ["REASON_NAMES", "Pixel", "SkyBox", "Span", "TableView", "UrlQuery", "View"]
 
 REASON_NAMES = tuple(reason.name for reason in REASONS)
-"""The reasons as an address names them."""
+"""Names of the reasons in a URL."""
 
 _LONGEST = 100
 _MOST_PARAMETERS = 100
@@ -26,19 +26,19 @@ _TABLE_PARAMETER = re.compile(r"([a-z]+)\.(sort|page|where)")
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Whole numbers from the first to the last, as ``A:B``; a missing end is open."""
+    """A closed range of integers, written ``A:B``; a missing end is open."""
 
     first: int | None
     last: int | None
 
     @classmethod
     def parse(cls, text: str) -> "Span":
-        """Return the span of a text; of one number it is that number alone.
+        """Parse a number or a range ``A:B``.
 
         Raises
         ------
         UsageError
-            If it is neither.
+            If the text is neither.
         """
         match = re.fullmatch(r"\s*(\d{0,18})\s*(:?)\s*(\d{0,18})\s*", text)
         if match is None or not (match[1] or match[3]) or (match[3] and not match[2]):
@@ -54,9 +54,9 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class SkyBox:
-    """A box on the sky, degrees; eastwards from `ra0` to `ra1`, across RA = 0 where `ra1` is the smaller.
+    """A box on the sky in degrees, from `ra0` eastwards to `ra1`; it crosses RA = 0 if `ra1` is less than `ra0`.
 
-    All the way round is 0 to 360.
+    The full circle is 0 to 360.
     """
 
     ra0: float
@@ -66,16 +66,16 @@ class SkyBox:
 
     @classmethod
     def parse(cls, text: str) -> "SkyBox":
-        """Return the box of a text ``RA0:RA1,DEC0:DEC1``.
+        """Parse ``RA0:RA1,DEC0:DEC1``.
 
         Raises
         ------
         UsageError
-            If it is none.
+            If the text is not a box.
         """
         try:
             ra, dec = text.split(",")
-            numbers = [float(each) for each in (*ra.split(":"), *dec.split(":"))]
+            numbers = [float(limit) for limit in (*ra.split(":"), *dec.split(":"))]
             ra0, ra1, dec0, dec1 = numbers
         except ValueError:
             raise UsageError(f"{text!r}: expected RA0:RA1,DEC0:DEC1 in degrees") from None
@@ -87,11 +87,11 @@ class SkyBox:
 
     @property
     def width(self) -> float:
-        """How far it goes in right ascension, degrees."""
+        """Extent in right ascension, degrees."""
         return 360.0 if self.ra1 == 360 else (self.ra1 - self.ra0) % 360.0
 
     def holds(self, ra: npt.NDArray[np.float64], dec: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-        """Return which positions, in degrees, lie in it."""
+        """Return whether each position, in degrees, lies in the box."""
         in_dec = (dec >= self.dec0) & (dec <= self.dec1)
         inside: npt.NDArray[np.bool_] = ((ra - self.ra0) % 360.0 <= self.width) & in_dec
         return inside
@@ -109,12 +109,12 @@ class Pixel:
 
     @classmethod
     def parse(cls, text: str) -> "Pixel":
-        """Return the pixel of a text ``X,Y``.
+        """Parse ``X,Y``.
 
         Raises
         ------
         UsageError
-            If it is none.
+            If the text is not a pixel.
         """
         match = re.fullmatch(r"(\d{1,9}),(\d{1,9})", text)
         if match is None:
@@ -127,16 +127,16 @@ class Pixel:
 
 @dataclass(frozen=True, slots=True)
 class TableView:
-    """Which rows of a table are shown.
+    """Sorting, limits and page of a table.
 
     Parameters
     ----------
     sort : str
-        Column, with a minus sign before it where the greatest come first; empty for the table's own order.
+        Column to sort by, with a leading minus sign for descending order; empty for the table's default order.
     page : int
-        From 1 on.
+        Page number, from 1.
     column, least, greatest : str, float, float
-        Bounds of a column, themselves included; empty and None for no bound.
+        Column with limits, and its limits, inclusive; empty and None for no limit.
     """
 
     sort: str = ""
@@ -147,65 +147,67 @@ class TableView:
 
     @property
     def where(self) -> str:
-        """The bounds as ``COLUMN:LEAST:GREATEST``."""
+        """The limits as ``COLUMN:LEAST:GREATEST``."""
         if not self.column:
             return ""
-        return ":".join([self.column, *("" if each is None else _exact(each) for each in (self.least, self.greatest))])
+        limits = ("" if limit is None else _exact(limit) for limit in (self.least, self.greatest))
+        return ":".join([self.column, *limits])
 
     def changed(self, name: str, text: str) -> "TableView":
-        """Return the same with ``sort``, ``page`` or ``where`` as a text says.
+        """Return a copy with ``sort``, ``page`` or ``where`` set from its text.
 
         Raises
         ------
         UsageError
-            If the text cannot be understood.
+            If the text is invalid.
         """
         if name == "sort":
-            return replace(self, sort=_word(text, r"-?\w{1,64}", "a column, or -column"), page=1)
+            return replace(self, sort=_matched(text, r"-?\w{1,64}", "a column, or -column"), page=1)
         if name == "page":
-            return replace(self, page=int(_word(text, r"[1-9]\d{0,6}", "a number from 1 on")))
+            return replace(self, page=int(_matched(text, r"[1-9]\d{0,6}", "a number from 1")))
         if not text:
             return replace(self, page=1, column="", least=None, greatest=None)
         column, least, greatest = [*text.split(":"), "", ""][:3]
         try:
-            bounds = [_bound(each) if each.strip() else None for each in (least, greatest)]
+            limits = [_limit(number) if number.strip() else None for number in (least, greatest)]
         except ValueError:
             raise UsageError(f"{text!r}: expected COLUMN:LEAST:GREATEST with numbers") from None
-        return replace(self, page=1, column=_word(column, r"\w{1,64}", "a column"), least=bounds[0], greatest=bounds[1])
+        column = _matched(column, r"\w{1,64}", "a column")
+        return replace(self, page=1, column=column, least=limits[0], greatest=limits[1])
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a page shows; what is empty or None does not matter.
+    """State of a page: filters and display settings; empty or None where unset.
 
     Parameters
     ----------
     band, tile : str
-        Band; tile, or a part of its name.
+        Band; tile name or part of it.
     expnum, ccdnum : int
-        Exposure and CCD.
+        Exposure and CCD number.
     nite : Span
         Nights, YYYYMMDD.
     box : SkyBox
-        Tiles whose centres lie in it.
+        Box that contains the centres of the tiles.
     statistic : str
-        What colours or heights stand for.
+        Statistic to plot.
     by : str
         ``"night"`` or ``"exposure"``.
     widths : bool
-        Whether the width of masks is measured.
+        Whether to measure the width of masks.
     tables : mapping of str to TableView
-        The page's tables that are not as they are at first.
+        State of the tables that differ from their default.
     selection : Selection
-        The definition of good, of a single mask.
+        Definition of good on the mask page.
     hide : tuple of str
         Reasons whose pixels are not coloured.
     image : bool
-        Whether the image lies behind the mask.
+        Whether to show the image behind the mask.
     window : Region
-        The pixels in sight.
+        Visible pixels.
     pixel : Pixel
-        The pixel that is explained.
+        Pinned pixel.
     """
 
     band: str = ""
@@ -225,34 +227,34 @@ class View:
     pixel: Pixel | None = None
 
     def table(self, name: str) -> TableView:
-        """Return how a table is shown."""
+        """Return the state of a table."""
         return self.tables.get(name, TableView())
 
     def with_table(self, name: str, table: TableView) -> "View":
-        """Return the same with a table shown otherwise."""
+        """Return a copy with another state of a table."""
         return replace(self, tables={**self.tables, name: table})
 
     def query(self) -> str:
-        """Return the parameters of the address."""
+        """Return the query string of the URL."""
         pairs: list[tuple[str, object]] = []
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if value != getattr(_NOTHING, each.name):
-                write = _WRITERS.get(each.name)
-                pairs += write(each.name, value) if write else [(each.name, value)]
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if value != getattr(_DEFAULT, item.name):
+                write = _WRITERS.get(item.name)
+                pairs += write(item.name, value) if write else [(item.name, value)]
         return "&".join(f"{name}={quote(str(value), safe=':,=-')}" for name, value in pairs)
 
 
 @dataclass(frozen=True, slots=True)
 class UrlQuery:
-    """The parameters of an address, understood.
+    """Parsed query parameters of a URL.
 
     Parameters
     ----------
     view : View
-        What they ask for.
+        State of the page.
     problems : tuple of str
-        What could not be understood, and was left out.
+        Errors in parameters, which are ignored.
     """
 
     view: View
@@ -260,47 +262,47 @@ class UrlQuery:
 
     @classmethod
     def of(cls, given: Mapping[str, Sequence[str]]) -> "UrlQuery":
-        """Return what parameters ask for, each with all of its values."""
+        """Parse parameters, given as lists of values by name."""
         if sum(map(len, given.values())) > _MOST_PARAMETERS:
-            return cls(View(), (f"the address has more than {_MOST_PARAMETERS} parameters: none is used",))
+            return cls(View(), (f"the URL has more than {_MOST_PARAMETERS} parameters: all are ignored",))
         values: dict[str, Any] = {}
         tables: dict[str, TableView] = {}
         problems = []
-        for name in sorted(given, key=lambda each: each.endswith(".page")):  # to sort goes back to the first page
+        for name in sorted(given, key=lambda name: name.endswith(".page")):  # sorting resets the page, so pages go last
             try:
                 _take(name, given[name], values, tables)
             except UsageError as error:
                 problems.append(f"{name}: {error}")
         try:
-            words = {name: values.pop(name) for name in _SELECTION if name in values}
-            values["selection"] = SelectionWords(**words).selection()
+            selection = {name: values.pop(name) for name in _SELECTION if name in values}
+            values["selection"] = SelectionWords(**selection).selection()
         except UsageError as error:
             problems.append(str(error))
         return cls(View(**values, tables=tables), tuple(problems))
 
 
 def _take(name: str, texts: Sequence[str], values: dict[str, Any], tables: dict[str, TableView]) -> None:
-    """Take one parameter of an address."""
+    """Parse one parameter into `values` or `tables`."""
     if any(len(text) > _LONGEST for text in texts):
-        raise UsageError(f"expected at most {_LONGEST} letters")
+        raise UsageError(f"expected at most {_LONGEST} characters")
     match = _TABLE_PARAMETER.fullmatch(name)
     if match:
         tables[match[1]] = tables.get(match[1], TableView()).changed(match[2], texts[-1])
     elif name in _READERS:
         key, read = _READERS[name]
         values[key] = read(texts)
-    elif not name.startswith("bokeh-") and name != "every":  # those are the server's, and the browser's
-        raise UsageError("there is no such parameter")
+    elif not name.startswith("bokeh-") and name != "every":  # parameters of the server and of page.js
+        raise UsageError("unknown parameter")
 
 
-def _word(text: str, pattern: str, expected: str) -> str:
+def _matched(text: str, pattern: str, expected: str) -> str:
     if not re.fullmatch(pattern, text):
         raise UsageError(f"{text!r}: expected {expected}")
     return text
 
 
-def _bound(text: str) -> float:
-    """Return a number, which may be in per cent."""
+def _limit(text: str) -> float:
+    """Parse a number or a percentage."""
     number = float(text.strip().removesuffix("%")) / (100 if text.strip().endswith("%") else 1)
     if not np.isfinite(number):
         raise ValueError(text)
@@ -308,30 +310,30 @@ def _bound(text: str) -> float:
 
 
 def _exact(number: float) -> str:
-    """Return the shortest text that is understood as the same number."""
+    """Return the shortest text that parses to the same number."""
     return repr(float(number)).removesuffix(".0")
 
 
 def _number(text: str) -> int:
-    return int(_word(text, r"\d{1,18}", "a number"))
+    return int(_matched(text, r"\d{1,18}", "a number"))
 
 
 def _yes(text: str) -> bool:
-    return _word(text, "0|1", "0 or 1") == "1"
+    return _matched(text, "0|1", "0 or 1") == "1"
 
 
 def _window(text: str) -> Region:
     match = re.fullmatch(r"(\d{1,9}):(\d{1,9}),(\d{1,9}):(\d{1,9})", text)
-    box = Region(*(int(each) for each in match.groups())) if match else None
+    box = Region(*map(int, match.groups())) if match else None
     if box is None or box.x1 <= box.x0 or box.y1 <= box.y0:
         raise UsageError(f"{text!r}: expected X0:X1,Y0:Y1 in pixels")
     return box
 
 
 def _reasons(texts: Sequence[str]) -> tuple[str, ...]:
-    """Return reasons in their order, each once."""
+    """Return reasons without duplicates, in the order of `REASON_NAMES`."""
     for text in texts:
-        _word(text, "|".join(REASON_NAMES), f"one of {', '.join(REASON_NAMES)}")
+        _matched(text, "|".join(REASON_NAMES), f"one of {', '.join(REASON_NAMES)}")
     return tuple(name for name in REASON_NAMES if name in texts)
 
 
@@ -348,8 +350,8 @@ _READERS: Mapping[str, tuple[str, Callable[[Sequence[str]], Any]]] = {
     "ccdnum": ("ccdnum", _last(_number)),
     "nite": ("nite", _last(Span.parse)),
     "box": ("box", _last(SkyBox.parse)),
-    "statistic": ("statistic", _last(lambda text: _word(text, r"[\w:]{1,64}", "the name of a statistic"))),
-    "by": ("by", _last(lambda text: _word(text, "night|exposure", "night or exposure"))),
+    "statistic": ("statistic", _last(lambda text: _matched(text, r"[\w:]{1,64}", "the name of a statistic"))),
+    "by": ("by", _last(lambda text: _matched(text, "night|exposure", "night or exposure"))),
     "widths": ("widths", _last(_yes)),
     "ignore": ("ignore", tuple),
     "ignore-bit": ("ignore_bits", tuple),
@@ -360,20 +362,20 @@ _READERS: Mapping[str, tuple[str, Callable[[Sequence[str]], Any]]] = {
     "window": ("window", _last(_window)),
     "pixel": ("pixel", _last(Pixel.parse)),
 }
-"""By the name of a parameter: what it sets, and how it is understood."""
+"""Field of the view and parser for each parameter."""
 
 
 def _write_selection(_name: str, selection: Selection) -> list[tuple[str, object]]:
     words = SelectionWords.of(selection)
-    parts = [("ignore", words.ignore), ("ignore-bit", words.ignore_bits), ("grow", words.grow)]
-    pairs: list[tuple[str, object]] = [(name, text) for name, texts in parts for text in texts]
+    repeated = [("ignore", words.ignore), ("ignore-bit", words.ignore_bits), ("grow", words.grow)]
+    pairs: list[tuple[str, object]] = [(name, text) for name, texts in repeated for text in texts]
     return [*pairs, ("border", words.border)] if words.border else pairs
 
 
 def _write_tables(_name: str, tables: Mapping[str, TableView]) -> list[tuple[str, object]]:
     pairs: list[tuple[str, object]] = []
     for name, table in tables.items():
-        pairs += [(f"{name}.{part}", text) for part, text in (("where", table.where), ("sort", table.sort)) if text]
+        pairs += [(f"{name}.{key}", text) for key, text in (("where", table.where), ("sort", table.sort)) if text]
         pairs += [(f"{name}.page", table.page)] if table.page > 1 else []
     return pairs
 
@@ -387,4 +389,4 @@ _WRITERS: Mapping[str, Callable[[str, Any], list[tuple[str, object]]]] = {
     "window": lambda name, box: [(name, f"{box.x0}:{box.x1},{box.y0}:{box.y1}")],
 }
 
-_NOTHING = View()
+_DEFAULT = View()

@@ -178,7 +178,7 @@ def test_the_next_epoch_of_the_same_place_is_shown_there(
     here = list(zip(seen.band, seen.expnum, seen.ccdnum, strict=True)).index(("i", mask.key.expnum, mask.key.ccdnum))
     row = seen.iloc[(here + 1) % len(seen)]
     page.get_by_role("button", name="Next", exact=True).click()
-    expect(page.get_by_text(f"of {len(seen)} epochs of this tile that saw")).to_be_visible()
+    expect(page.get_by_text(f"of {len(seen)} epochs of this tile that cover")).to_be_visible()
     expect(page).to_have_url(
         re.compile(f"expnum={row.expnum}&ccdnum={row.ccdnum}.*pixel={round(row.x)},{round(row.y)}")
     )
@@ -241,7 +241,7 @@ def test_files_that_are_not_there_are_named(
     page.get_by_label("Tile").fill("<b>DES</b>")
     page.get_by_label("Tile").press("Enter")
     expect(page.get_by_role("alert")).to_have_text("the catalogue has no epoch with tilename <b>DES</b>")
-    expect(page.get_by_text("not all could be read")).to_be_visible()
+    expect(page.get_by_text("some data could not be read")).to_be_visible()
 
 
 def test_a_picture_that_cannot_be_drawn_is_said_and_the_next_is_drawn(
@@ -252,7 +252,7 @@ def test_a_picture_that_cannot_be_drawn_is_said_and_the_next_is_drawn(
     with monkeypatch.context() as patch:
         patch.setattr("goodpix.query.dashboard.mask.downsample.MOST_CELLS", "no number")
         drag(page, place, (place[0] + 50, place[1]))
-        expect(page.get_by_role("alert")).to_contain_text("Something cannot be shown")
+        expect(page.get_by_role("alert")).to_contain_text("could not be shown because of a bug")
     drag(page, place, (place[0], place[1] + 50))
     page.wait_for_function("!location.search.includes(',150:294')")
     x0, x1, y0, y1 = window(page)

@@ -27,7 +27,7 @@ def test_the_root_serves_the_overview_and_names_a_tile_without_javascript(dashbo
     assert answer.status == 200
     assert "<h1>Overview</h1>" in text
     assert "<title>goodpix: Overview</title>" in text
-    assert re.search(rf'<p class="lead">2 tiles, from {DEMO} to {NEIGHBOUR.tilename}\. The least good: ', text)
+    assert re.search(rf'<p class="lead">2 tiles, from {DEMO} to {NEIGHBOUR.tilename}\. Worst: ', text)
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,8 @@ def test_the_root_serves_the_overview_and_names_a_tile_without_javascript(dashbo
     [
         ("", "Overview", "The survey in numbers"),
         ("sky", "Sky", "fraction_good_on_coadd: n_good / n_on_coadd"),
-        ("focalplane", "Focal plane", "Hatched, without data: CCD 1, 2, 3"),
-        ("time", "Time", "Each point is a night and band"),
+        ("focalplane", "Focal plane", "Hatched (no data): CCD 1, 2, 3"),
+        ("time", "Time", "Each point is one night in one band"),
         ("mask", "Mask", "Which pixels of one epoch are sky"),
     ],
 )
@@ -77,11 +77,11 @@ def test_a_filter_is_in_the_address_survives_loading_again_and_goes_along(share:
     expect(page.get_by_text("Shown: band r.")).to_be_visible()
     expect(page).to_have_url(re.compile(r"\?band=r$"))
     expect(page.locator("tr.total")).to_have_count(0)
-    page.get_by_label("Read again").select_option("every 10 minutes")
+    page.get_by_label("Auto-refresh").select_option("every 10 minutes")
     before = page.get_by_text("read 20").inner_text()
     # the time that is shown has whole seconds
     page.wait_for_function("before => !before.includes(new Date().toISOString().slice(11, 19))", arg=before)
-    page.get_by_role("button", name="Refresh").click()
+    page.get_by_role("button", name="Refresh", exact=True).click()
     expect(page.get_by_text("Shown: band r.")).to_be_visible()
     expect(page.get_by_text("read 20")).not_to_have_text(before)
     page.get_by_role("link", name="Sky").click()
@@ -107,8 +107,8 @@ def test_the_width_of_masks_is_measured_when_asked_for(
     expect(page.get_by_text(f" of {n_epochs} epochs, ")).to_be_visible()
     assert parameters(page) == ["widths=1"]
     open_page(page, dashboard, f"?tile={DEMO}&widths=1")
-    expect(page.get_by_text("Where it is flat the mask is wide enough. r: 2 of 3 epochs, ")).to_be_visible()
-    expect(page.get_by_text("Left out: 2, first epoch 201005/33")).to_be_visible()
+    expect(page.get_by_text("The mask is wide enough where the curve is flat. r: 2 of 3 epochs, ")).to_be_visible()
+    expect(page.get_by_text("Left out: 2, the first epoch 201005/33")).to_be_visible()
     expect(page.get_by_role("button", name="Measure")).to_be_hidden()
     expected = catalogue.mask_width(tilename=DEMO)
     found = pd.DataFrame({name: page.evaluate(_WIDTHS)[name] for name in ("band", "radius", "median", "error")})
@@ -170,7 +170,7 @@ def test_right_ascension_goes_to_the_left_and_a_box_filters_every_page(
 
 def test_a_ccd_without_data_is_hatched_and_not_zero(share: Share, catalogue: goodpix.Catalogue) -> None:
     page = share("focalplane")
-    expect(page.get_by_text("Hatched, without data")).to_be_visible()
+    expect(page.get_by_text("Hatched (no data)")).to_be_visible()
     shown = page.evaluate(
         "Bokeh.documents[0].get_model_by_name('plane-plot').renderers.slice(0, 2)"
         ".map(each => [each.glyph.hatch_pattern.value, Array.from(each.data_source.data.value)])"
@@ -202,13 +202,13 @@ def test_a_click_on_a_ccd_shows_its_history(share: Share, catalogue: goodpix.Cat
     ]
 
 
-def test_plots_over_time_say_that_nothing_is_left(share: Share) -> None:
+def test_plots_over_time_say_that_there_are_no_data(share: Share) -> None:
     page, names = share("time"), ("good-plot", "sky-rate-plot", "third-plot", "months-plot")
     title = "Bokeh.documents[0].get_model_by_name('{}').title.text === '{}'"
     page.get_by_placeholder("Tile: ").fill("nothing")
     page.get_by_placeholder("Tile: ").press("Enter")
     for name in names:
-        page.wait_for_function(title.format(name, "nothing to show"))
+        page.wait_for_function(title.format(name, "no data"))
     page.get_by_role("button", name="Clear filters").click()
     for name in names:
         page.wait_for_function(title.format(name, ""))
@@ -232,7 +232,7 @@ def test_nights_are_chosen_by_dragging_and_shown_by_exposure(share: Share, catal
     chosen = exposures[(exposures.nite >= first) & (exposures.nite <= last)]
     assert 0 < len(chosen) < len(exposures)
     page.get_by_role("button", name="by exposure").click()
-    expect(page.get_by_text(f"Each point is an exposure; {len(chosen)} of them.")).to_be_visible()
+    expect(page.get_by_text(f"Each point is one of {len(chosen)} exposures.")).to_be_visible()
     page.wait_for_function(f"{values}.length === {len(chosen)}")
     assert sorted(page.evaluate(values)) == pytest.approx(sorted(chosen.fraction_good_se))
     page.get_by_role("button", name="Clear filters").click()
@@ -255,7 +255,7 @@ def test_dragging_over_exposures_chooses_their_nights(share: Share, catalogue: g
     assert parameters(page) == [f"nite={first}", "by=exposure"]
     page.get_by_role("button", name="Clear filters").click()
     page.get_by_role("button", name="by night").click()
-    expect(page.get_by_text("Each point is a night and band")).to_be_visible()
+    expect(page.get_by_text("Each point is one night in one band")).to_be_visible()
 
 
 def test_a_shared_address_shows_the_same(browser: Browser, share: Share) -> None:
@@ -286,8 +286,8 @@ def test_what_is_wrong_in_an_address_is_said_and_runs_nothing(page: Page, dashbo
     expect(alerts.filter(has_text="nite: 'x': expected a number, or a range A:B")).to_be_visible()
     expect(alerts.filter(has_text="expected one of r, i")).to_be_visible()
     expect(alerts.filter(has_text="cannot be sorted by 'mask_file': expected one of ")).to_be_visible()
-    expect(alerts.filter(has_text="there is no such parameter")).to_be_visible()
-    expect(page.get_by_text("No tile is left").first).to_be_visible()
+    expect(alerts.filter(has_text="unknown parameter")).to_be_visible()
+    expect(page.get_by_text("No matching tiles").first).to_be_visible()
     expect(page.get_by_text("<img src=x onerror=alert(1)>").first).to_be_visible()
     assert page.locator("img").count() == 0
     page.goto(f"{dashboard.url}time?statistic=nope")
@@ -302,10 +302,10 @@ def test_an_empty_catalogue_says_so_until_it_is_filled(page: Page, demo: Path, t
         pass
     with goodpix.Catalogue(database) as catalogue, catalogue.dashboard() as served:
         page.goto(f"{served.url}mask")
-        expect(page.get_by_role("alert")).to_have_text("the catalogue has no epoch yet")
+        expect(page.get_by_role("alert")).to_have_text("the catalogue has no epochs yet")
         for path in ("sky", "focalplane", "time", ""):
             open_page(page, served, path)
-            expect(page.get_by_text("The catalogue holds no tile yet: goodpix ingest fills it.")).to_be_visible()
+            expect(page.get_by_text("The catalogue is empty: fill it with goodpix ingest.")).to_be_visible()
             expect(page.get_by_role("alert")).to_have_count(0)
         assert goodpix.ingest_tiles(infos, db=database, masks=tmp_path / "masks").n_failures == 0
         page.evaluate("history.replaceState(null, '', '?band=r')")

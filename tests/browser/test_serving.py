@@ -78,8 +78,8 @@ def upgrade(dashboard: Dashboard, origin: str) -> int:
 
 def test_another_address_says_what_it_exposes(exposed: Dashboard, run: Run) -> None:
     (said, _) = exposed.said
-    assert "listening on any address of this machine" in said
-    assert "everyone who has a password can read the whole catalogue and see every image" in said
+    assert "listening on all addresses of this machine" in said
+    assert "anyone with a password can read the whole catalogue and see every image" in said
     assert not any(PASSWORD in line for line in exposed.said)
     assert len(run.before) == 1
 
@@ -131,7 +131,10 @@ def test_a_port_that_is_taken_is_one_line(demo: Path) -> None:
         command = [sys.executable, "-m", "goodpix", "dashboard", "--db", "goodpix.db", "--port", str(port)]
         done = subprocess.run(command, cwd=demo, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr == f"goodpix: port {port} of 127.0.0.1 is in use: --port takes another, 0 any that is free\n"
+    assert (
+        done.stderr
+        == f"goodpix: port {port} of 127.0.0.1 is in use: choose another with --port, or 0 for any free port\n"
+    )
 
 
 def test_a_notebook_shows_it_and_a_part_that_cannot_be_read_is_said(page: Page, demo: Path, tmp_path: Path) -> None:
@@ -143,7 +146,7 @@ def test_a_notebook_shows_it_and_a_part_that_cannot_be_read_is_said(page: Page, 
         assert f'<iframe src="{served.url}"' in served._repr_html_()
         page.goto(served.url)
         expect(page.get_by_role("alert")).to_contain_text("no such table: ccd_median (goodpix db upgrade")
-        expect(page.get_by_text("not all could be read")).to_be_visible()
+        expect(page.get_by_text("some data could not be read")).to_be_visible()
         expect(page.get_by_role("link", name=TILE).first).to_be_visible()
         open_page(page, served, "time")
         expect(page.get_by_role("alert")).to_have_count(0)

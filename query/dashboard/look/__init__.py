@@ -1,1 +1,1 @@
-"""The look of the dashboard's pages."""
+"""Building blocks of the pages: plots, tables, filters, number formats and styles."""

@@ -1,4 +1,4 @@
-"""The one look of the dashboard's plots."""
+"""Bokeh figures and colour scales in the dashboard's style."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _GRID = "#e6e6e6"
 _QUIET = "#666666"
 
 PERCENT = "0.[00] %"
-"""How fractions are written on axes and in tooltips."""
+"""Bokeh format of fractions on axes and in tooltips."""
 
 _SHORT = """
 const units = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]];
@@ -24,7 +24,7 @@ return `${+tick.toPrecision(4)}`;
 """
 
 
-def SHORT_NUMBERS() -> CustomJSTickFormatter:  # noqa: N802  # a model belongs to one document, so it is made anew
+def SHORT_NUMBERS() -> CustomJSTickFormatter:  # noqa: N802  # not a constant, because a Bokeh model belongs to one document
     """Return a formatter that writes 1500 as 1.5 k."""
     return CustomJSTickFormatter(code=_SHORT)
 
@@ -44,17 +44,17 @@ def new_figure(
     Parameters
     ----------
     x_label, y_label : str
-        What the axes are.
+        Labels of the axes.
     height : int
-        Pixels on the screen; it is as wide as there is room.
+        Height in screen pixels; the width follows the page.
     percent : str
-        Which axes are of fractions: ``"x"``, ``"y"`` or ``"xy"``.
+        Axes with fractions: ``"x"``, ``"y"`` or ``"xy"``.
     tooltips : sequence of (str, str), optional
-        What is shown under the pointer; Bokeh's names of columns, whose values it escapes.
+        Bokeh tooltips: labels and column references. Bokeh escapes the values.
     tools : str
-        Bokeh's names of tools, which stand to the right; none for a plot that only shows.
+        Bokeh tools, shown on the right; empty for a static plot.
     **given
-        Anything else for `bokeh.plotting.figure`.
+        Further arguments of `bokeh.plotting.figure`.
     """
     plot = figure(
         height=height,
@@ -92,22 +92,22 @@ def new_figure(
 
 
 _N_COLOURS = 256
-# The rare extremes must not make all the others look the same.
+# Percentiles at the ends of a colour scale, so that rare extremes do not wash out the rest.
 _LOW, _HIGH = 1.0, 99.0
 
 
 def sequential() -> LinearColorMapper:
-    """Return a scale from low to high; what is NaN has the colour of no data."""
+    """Return a sequential colour scale; NaN has the no-data colour."""
     return LinearColorMapper(palette=_between(SEQUENTIAL), low=0.0, high=1.0, nan_color=NO_DATA_COLOUR)
 
 
 def diverging() -> LinearColorMapper:
-    """Return a scale from below to above zero; what is NaN has the colour of no data."""
+    """Return a diverging colour scale about zero; NaN has the no-data colour."""
     return LinearColorMapper(palette=_between(DIVERGING), low=-1.0, high=1.0, nan_color=NO_DATA_COLOUR)
 
 
 def colour_range(values: npt.NDArray[np.float64]) -> dict[str, Any]:
-    """Return the ends of a scale for some values, NaN left out: their first and 99th percentile."""
+    """Return the ends of a colour scale: the 1st and 99th percentile of the finite values."""
     known = values[np.isfinite(values)]
     if not known.size:
         return {"low": 0.0, "high": 1.0}
@@ -116,8 +116,8 @@ def colour_range(values: npt.NDArray[np.float64]) -> dict[str, Any]:
 
 
 def _between(steps: tuple[str, ...]) -> list[str]:
-    """Return as many colours as a screen can tell apart, evenly between those of the palette."""
-    rgb = np.array([[int(each[k : k + 2], 16) for k in (1, 3, 5)] for each in steps], np.float64)
+    """Interpolate a palette to `_N_COLOURS` evenly spaced colours."""
+    rgb = np.array([[int(step[k : k + 2], 16) for k in (1, 3, 5)] for step in steps], np.float64)
     at = np.linspace(0, len(steps) - 1, _N_COLOURS)
     channels = [np.rint(np.interp(at, np.arange(len(steps)), channel)).astype(int).tolist() for channel in rgb.T]
     return [f"#{r:02x}{g:02x}{b:02x}" for r, g, b in zip(*channels, strict=True)]

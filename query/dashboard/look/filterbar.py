@@ -1,4 +1,4 @@
-"""The filters above a page, and which they are in words."""
+"""Filter bar above a page."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -24,41 +24,41 @@ ALL = "all"
 
 
 def bands_of(cache: CatalogueCache, since: float) -> list[str]:
-    """Return the bands of the catalogue, not read before a time of day."""
+    """Return the bands of the catalogue, read after `since` (seconds since 1970)."""
     query = sa.select(coadd.c.band).distinct().order_by(coadd.c.band)
     return cache.get("bands", lambda connection: list(connection.execute(query).scalars()), since=since)
 
 
-def _filters_in_words(view: View, names: Sequence[str]) -> str:
-    """Return what the filters of a page leave, in words."""
-    parts = {
+def _describe_filters(view: View, names: Sequence[str]) -> str:
+    """Describe the filters of a page."""
+    texts = {
         "band": f"band {view.band}" if view.band else "",
         "tile": f"tiles with {view.tile} in their name" if view.tile else "",
         "nite": f"nights {view.nite}" if view.nite else "",
         "ccdnum": f"CCD {view.ccdnum}" if view.ccdnum is not None else "",
         "box": f"tiles centred in RA, Dec {view.box}" if view.box else "",
     }
-    return ", ".join(parts[name] for name in names if parts[name]) or "everything"
+    return ", ".join(texts[name] for name in names if texts[name]) or "everything"
 
 
 class FilterBar:
-    """The filters above a page.
+    """The filter bar above a page.
 
     Parameters
     ----------
     names : sequence of str
-        Which: ``"band"``, ``"tile"``, ``"nite"``, ``"ccdnum"``, ``"box"``.
+        Filters to show: ``"band"``, ``"tile"``, ``"nite"``, ``"ccdnum"``, ``"box"``.
     bands : sequence of str
-        Those of the catalogue.
+        Bands of the catalogue.
     view : View
-        What they are at first.
+        Initial view.
     changed : callable
-        Takes the view that someone asks for.
+        Called with the new view when the user changes a filter.
     """
 
     def __init__(self, names: Sequence[str], bands: Sequence[str], view: View, changed: Callable[[View], None]) -> None:
         self._names, self._changed, self._view = names, changed, view
-        made: Mapping[str, Callable[[], Any]] = {
+        makers: Mapping[str, Callable[[], Any]] = {
             "band": lambda: pn.widgets.RadioButtonGroup(
                 options=[ALL, *in_band_order(bands)], value=ALL, label="Band", margin=(0, 12, 0, 0)
             ),
@@ -66,13 +66,13 @@ class FilterBar:
             "nite": lambda: _text("Nights", "20150801:20160228", 230),
             "ccdnum": lambda: _text("CCD", "1 to 62", 120),
         }
-        self._widgets = {name: made[name]() for name in names if name in made}
-        self._words = pn.pane.HTML("", margin=(6, 8), stylesheets=[STYLE])
+        self._widgets = {name: makers[name]() for name in names if name in makers}
+        self._summary = pn.pane.HTML("", margin=(6, 8), stylesheets=[STYLE])
         self._clear = pn.widgets.Button(label="Clear filters", margin=(0, 8), visible=False)
         self._clear.on_click(lambda _: changed(replace(self._view, band="", tile="", nite=None, ccdnum=None, box=None)))
         for name, widget in self._widgets.items():
-            widget.param.watch(lambda event, name=name: self._take(name, event.new), "value")
-        self.row = pn.FlexBox(*self._widgets.values(), self._words, self._clear, align_items="center", margin=0)
+            widget.param.watch(lambda event, name=name: self._apply(name, event.new), "value")
+        self.row = pn.FlexBox(*self._widgets.values(), self._summary, self._clear, align_items="center", margin=0)
         self.show(view)
 
     def show(self, view: View) -> None:
@@ -87,20 +87,20 @@ class FilterBar:
         for name, widget in self._widgets.items():
             if name != "band" or shown[name] in widget.options:
                 widget.value = shown[name]
-        words = _filters_in_words(view, self._names)
-        self._words.object = f"<span class='note'>Shown: {escape(words)}. Good by the default definition.</span>"
+        summary = _describe_filters(view, self._names)
+        self._summary.object = f"<span class='note'>Shown: {escape(summary)}. Default definition of good.</span>"
         self.row.visible = bool(self._names)
-        self._clear.visible = words != "everything"
+        self._clear.visible = summary != "everything"
 
-    def _take(self, name: str, text: str) -> None:
-        """Ask for what someone has set a filter to."""
+    def _apply(self, name: str, text: str) -> None:
+        """Apply the text that the user has entered for a filter."""
         try:
-            wanted = replace(self._view, **{name: _value(name, text)})
+            view = replace(self._view, **{name: _value(name, text)})
         except UsageError as error:
-            self._words.object = f"<span class='problem'>{escape(f'{name}: {error}')}</span>"
+            self._summary.object = f"<span class='problem'>{escape(f'{name}: {error}')}</span>"
             return
-        if wanted != self._view:
-            self._changed(wanted)
+        if view != self._view:
+            self._changed(view)
 
 
 def _text(name: str, placeholder: str, width: int) -> Any:
@@ -108,7 +108,7 @@ def _text(name: str, placeholder: str, width: int) -> Any:
 
 
 def _value(name: str, text: str) -> Any:
-    """Return the value of a field of the view."""
+    """Parse the text of a filter into the value of the view's field."""
     text = text.strip()
     if name == "band":
         return "" if text == ALL else text

@@ -1,4 +1,4 @@
-"""Numbers and texts as people read them, safe to put into a page."""
+"""Formatting of numbers and HTML tables; all text is escaped."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -8,23 +8,23 @@ from typing import Any
 __all__ = ["NO_VALUE", "count", "fraction", "html_table", "number", "share", "short_count"]
 
 NO_VALUE = "—"
-"""What stands where there is no number, which is not zero."""
+"""Text in place of a missing number."""
 
 _UNITS = ((1e15, "quadrillion"), (1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 
 
 def fraction(value: float | None) -> str:
-    """Return a fraction in per cent."""
+    """Return a fraction as a percentage."""
     return NO_VALUE if _missing(value) else f"{value:.2%}".replace("%", " %")
 
 
 def count(value: float | None) -> str:
-    """Return a whole number with commas."""
+    """Return an integer with thousands separators."""
     return NO_VALUE if value is None or _missing(value) else f"{round(value):,}"
 
 
 def short_count(value: float | None) -> str:
-    """Return a large number in words of three digits."""
+    """Return a large number with three digits and its name, such as ``1.23 million``."""
     if value is None or _missing(value):
         return NO_VALUE
     for size, unit in _UNITS:
@@ -34,12 +34,12 @@ def short_count(value: float | None) -> str:
 
 
 def number(value: float | None) -> str:
-    """Return a number of four digits."""
+    """Return a number with four digits."""
     return NO_VALUE if _missing(value) else f"{value:.4g}"
 
 
 def share(part: float | None, whole: float | None) -> float | None:
-    """Return a part over the whole; None where either is not known, or there is nothing."""
+    """Return `part` over `whole`; None if either is unknown or the whole is 0."""
     return None if part is None or not whole else part / whole
 
 
@@ -51,21 +51,21 @@ def html_table(
     Parameters
     ----------
     header : sequence of str
-        Names of the columns.
+        Column headings.
     rows : iterable of sequences
-        Their cells.
+        Cells by row.
     numbers : sequence of bool
-        Whether each column is of numbers, which stand to the right.
+        Whether each column holds numbers, which are right-aligned.
     total : bool
-        Whether the last row is the sum of the others.
+        Whether the last row is a total.
     """
-    classes = [' class="number"' if each else "" for each in numbers]
+    classes = [' class="number"' if numeric else "" for numeric in numbers]
     heads = "".join(f"<th{kind}>{escape(text)}</th>" for kind, text in zip(classes, header, strict=True))
     listed = list(rows)
     lines = []
-    for place, row in enumerate(listed, 1):
+    for row_number, row in enumerate(listed, 1):
         cells = "".join(f"<td{kind}>{escape(str(text))}</td>" for kind, text in zip(classes, row, strict=True))
-        kind = ' class="total"' if total and place == len(listed) > 1 else ""
+        kind = ' class="total"' if total and row_number == len(listed) > 1 else ""
         lines.append(f"<tr{kind}>{cells}</tr>")
     return f"<div class='scroll'><table><thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
 

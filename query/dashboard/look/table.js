@@ -1,4 +1,4 @@
-// A table of which the server holds the rows: it sorts, filters and pages. Texts are set as text, never as HTML.
+// Table that the server sorts, filters and pages. Text is inserted as text nodes, never as HTML.
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -27,29 +27,29 @@ function body(model) {
   return element("div", {class: "scroll"}, element("table", {},
     element("thead", {}, element("tr", {}, ...model.columns.map((each) => heading(model, each)))),
     element("tbody", {}, ...model.rows.map((row) =>
-      element("tr", {}, ...row.map((value, place) => cell(model.columns[place], value)))))));
+      element("tr", {}, ...row.map((value, index) => cell(model.columns[index], value)))))));
 }
 
 function pager(model) {
   const first = model.total ? (model.page - 1) * model.page_size + 1 : 0;
   const last = Math.min(model.page * model.page_size, model.total);
   const back = element("button", {type: "button", disabled: model.page <= 1, "aria-label": "Previous page"}, "‹");
-  const on = element("button", {type: "button", disabled: last >= model.total, "aria-label": "Next page"}, "›");
+  const next = element("button", {type: "button", disabled: last >= model.total, "aria-label": "Next page"}, "›");
   back.addEventListener("click", () => { model.page -= 1; });
-  on.addEventListener("click", () => { model.page += 1; });
+  next.addEventListener("click", () => { model.page += 1; });
   const numbers = [first, last, model.total].map((each) => each.toLocaleString("en"));
-  return element("span", {class: "pager"}, back, ` ${numbers[0]}–${numbers[1]} of ${numbers[2]}${model.of} `, on);
+  return element("span", {class: "pager"}, back, ` ${numbers[0]}–${numbers[1]} of ${numbers[2]}${model.of} `, next);
 }
 
 function bounds(model) {
-  const choice = element("select", {"aria-label": "Column"}, element("option", {value: ""}, "no bounds"),
+  const choice = element("select", {"aria-label": "Column"}, element("option", {value: ""}, "no limits"),
     ...model.columns.filter((each) => each.bounded).map((each) => element("option", {value: each.name}, each.label)));
   const [name, least, greatest] = `${model.where}::`.split(":");
   choice.value = name;
   const ends = [["at least", least], ["at most", greatest]].map(([label, value]) =>
     element("input", {type: "text", inputmode: "decimal", placeholder: label, "aria-label": label, value}));
-  const tell = () => { model.where = choice.value ? [choice.value, ...ends.map((each) => each.value)].join(":") : ""; };
-  for (const each of [choice, ...ends]) each.addEventListener("change", tell);
+  const update = () => { model.where = choice.value ? [choice.value, ...ends.map((each) => each.value)].join(":") : ""; };
+  for (const each of [choice, ...ends]) each.addEventListener("change", update);
   return element("span", {class: "bounds"}, choice, ...(choice.value ? ends : []));
 }
 

@@ -1,4 +1,4 @@
-"""A table whose rows stay on the server: it is sorted, filtered and paged there."""
+"""Table that is sorted, filtered and paged on the server."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from .markup import STYLE
 __all__ = ["PAGE_SIZE", "PagedTable", "TableColumn", "TablePage", "check_columns"]
 
 PAGE_SIZE = 10
-"""Rows of a page."""
+"""Number of rows per page."""
 
 _HERE = Path(__file__).parent
 _KINDS: Mapping[str, Callable[[Any], str]] = {"fraction": fraction, "count": count, "number": number}
@@ -29,19 +29,19 @@ class TableColumn:
     Parameters
     ----------
     name : str
-        The column that rows have it from.
+        Key of the values in the rows.
     label : str
-        What stands above it.
+        Heading.
     kind : str
-        ``"text"``, ``"words"`` (long), ``"fraction"``, ``"count"`` or ``"number"``.
+        ``"text"``, ``"words"`` (long text), ``"fraction"``, ``"count"`` or ``"number"``.
     doc : str
-        What it means.
+        Meaning, shown as a tooltip.
     sortable : bool
-        Whether rows can be sorted by it.
+        Whether the table can be sorted by this column.
     bounded : bool
-        Whether it can have bounds.
+        Whether the table can be limited by this column.
     link : callable, optional
-        Takes a row and returns where its text leads.
+        Takes a row and returns the URL that its cell links to.
     """
 
     name: str
@@ -54,32 +54,32 @@ class TableColumn:
 
     @property
     def numeric(self) -> bool:
-        """Whether it holds numbers."""
+        """Whether the column holds numbers."""
         return self.kind in _KINDS
 
     def cell(self, row: Mapping[str, Any]) -> dict[str, str]:
-        """Return what a cell shows."""
+        """Return the content of a cell."""
         value = row[self.name]
         if value is None or value != value:  # NaN
-            return {"text": NO_VALUE, "title": "no value, which is not zero"}
+            return {"text": NO_VALUE, "title": "no value (not zero)"}
         shown = {"text": _KINDS.get(self.kind, str)(value)}
         return shown | {"href": self.link(row)} if self.link else shown
 
 
 @dataclass(frozen=True, slots=True)
 class TablePage:
-    """The rows of a page.
+    """A page of a table.
 
     Parameters
     ----------
     rows : sequence of mappings
-        By column.
+        Values by column.
     total : int
-        How many rows there are on all pages.
+        Number of rows on all pages.
     words : str
-        What is said where there are none.
+        Text in place of an empty table.
     of : str
-        What is said behind the number of rows.
+        Text after the number of rows.
     """
 
     rows: Sequence[Mapping[str, Any]]
@@ -89,7 +89,7 @@ class TablePage:
 
 
 class PagedTable(JSComponent):  # type: ignore[misc]  # Panel carries no types for it
-    """The table in the browser; `sort`, `where` and `page` change there, and the rest is given to it."""
+    """The table in the browser, which changes `sort`, `where` and `page`; the server sets the rest."""
 
     columns = param.List([])
     rows = param.List([])
@@ -102,11 +102,11 @@ class PagedTable(JSComponent):  # type: ignore[misc]  # Panel carries no types f
     page_size = param.Integer(PAGE_SIZE)
 
     _esm = (_HERE / "table.js").read_text()
-    _stylesheets = [STYLE]  # noqa: RUF012  # Panel wants a list
+    _stylesheets = [STYLE]  # noqa: RUF012  # Panel requires a list
 
     @classmethod
     def of_columns(cls, columns: Sequence[TableColumn], **given: Any) -> "PagedTable":
-        """Return an empty table of some columns."""
+        """Return an empty table with these columns."""
         shown = [
             {
                 "name": each.name,
@@ -133,22 +133,22 @@ class PagedTable(JSComponent):  # type: ignore[misc]  # Panel carries no types f
         )
 
     def listen(self, changed: Callable[[str, str], None]) -> None:
-        """Call a function with the name and the text of what the reader changes."""
+        """Call a function with the name and new text when the user changes ``sort``, ``where`` or ``page``."""
         for name in ("sort", "where", "page"):
             self.param.watch(lambda event: changed(event.name, str(event.new)), name)
 
 
 def check_columns(view: TableView, columns: Sequence[TableColumn]) -> None:
-    """Refuse columns that the table does not have.
+    """Check that the table can be sorted and limited by the view's columns.
 
     Raises
     ------
     UnknownNameError
-        If there is no such column, or its kind does not fit.
+        If it cannot.
     """
     sortable = [each.name for each in columns if each.sortable]
     bounded = [each.name for each in columns if each.bounded]
     if view.sort and view.sort.removeprefix("-") not in sortable:
         raise UnknownNameError(f"the table cannot be sorted by {view.sort!r}: expected one of {', '.join(sortable)}")
     if view.column and view.column not in bounded:
-        raise UnknownNameError(f"the table has no bounds of {view.column!r}: expected one of {', '.join(bounded)}")
+        raise UnknownNameError(f"the table cannot be limited by {view.column!r}: expected one of {', '.join(bounded)}")

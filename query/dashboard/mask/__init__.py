@@ -1,1 +1,1 @@
-"""One mask, as the dashboard shows it."""
+"""Mask viewer: drawing, controls and legend of one mask."""

@@ -1,4 +1,4 @@
-"""The colours of a mask on the screen, and the reasons that they stand for."""
+"""Colours of a mask on the screen."""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -13,11 +13,11 @@ from .downsample import FULL, LEVELS
 __all__ = ["as_png", "grey_codes", "palette"]
 
 _STEPS = FULL + 1
-_TINT = 0.6  # of a reason's colour over the image
+_TINT = 0.6  # opacity of a reason's colour over the image
 
 
 def palette(*, over_image: bool) -> list[str]:
-    """Return the colour of each code of `goodpix.query.dashboard.mask.downsample.Downsampled`, 256 of them."""
+    """Return the 256 colours of the codes of `goodpix.query.dashboard.mask.downsample.Downsampled`."""
     white = _rgb(GOOD_COLOUR)
     steps = np.arange(_STEPS)
     if over_image:
@@ -32,19 +32,19 @@ def palette(*, over_image: bool) -> list[str]:
 
 
 def grey_codes(image: npt.NDArray[np.float32], black: float, white: float) -> npt.NDArray[np.uint8]:
-    """Return an image in levels of grey.
+    """Convert an image to grey levels.
 
     Parameters
     ----------
     image : ndarray of float32, shape (ny, nx)
-        Pixel values; what is not finite is in the middle.
+        Pixel values; NaN and infinity become mid-grey.
     black, white : float
-        The values of the ends.
+        Values shown as black and white.
 
     Returns
     -------
     ndarray of uint8, shape (ny, nx)
-        Below `LEVELS`; column-major.
+        Grey levels from 0 to ``LEVELS - 1``; column-major.
     """
     columns = np.array(image.T, np.float32, order="C")
     columns -= np.float32(black)
@@ -55,8 +55,8 @@ def grey_codes(image: npt.NDArray[np.float32], black: float, white: float) -> np
 
 
 def as_png(criteria: npt.NDArray[np.uint8], reasons: npt.NDArray[np.uint8]) -> bytes:
-    """Return a PNG of a mask, a pixel for a pixel, the first row at the bottom."""
-    from PIL import Image  # Bokeh brings it, and only a download needs it
+    """Return a full-resolution PNG of a mask, with the first row at the bottom."""
+    from PIL import Image  # a dependency of Bokeh, needed only for downloads
 
     shown = reasons[criteria][::-1]
     picture = Image.frombytes("P", shown.shape[::-1], np.ascontiguousarray(shown).tobytes())
@@ -67,7 +67,7 @@ def as_png(criteria: npt.NDArray[np.uint8], reasons: npt.NDArray[np.uint8]) -> b
 
 
 def _flat(colours: Sequence[str]) -> list[int]:
-    return [int(each) for colour in colours for each in _rgb(colour)]
+    return [int(channel) for colour in colours for channel in _rgb(colour)]
 
 
 def _rgb(colour: str) -> npt.NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""The controls of a definition of good."""
+"""Controls of the mask page: the selection and the choice of an epoch."""
 
 from collections.abc import Callable, Sequence
 from html import escape
@@ -17,14 +17,14 @@ __all__ = ["EpochChoice", "SelectionBox"]
 
 
 class SelectionBox:
-    """The controls.
+    """Controls of a selection.
 
     Parameters
     ----------
     bit_names : BitNames
         The survey's names of mask bits.
     changed : callable
-        Takes a function that returns the selection that someone asks for, or raises what is wrong with it.
+        Called when the user changes a control, with a function that returns the selection or raises its error.
     """
 
     def __init__(self, bit_names: BitNames, changed: Callable[[Callable[[], Selection]], None]) -> None:
@@ -34,7 +34,7 @@ class SelectionBox:
         self._ignore = _boxes("Ignore criteria", [str(each.name) for each in Criterion])
         self._bits = _boxes("Ignore mask bits", bits)
         self._grow = pn.widgets.TextInput(
-            label="Grow by pixels: a criterion, or PLANE:BIT",
+            label="Grow by pixels: criterion or PLANE:BIT",
             placeholder="COADD_SEG=8 SE:TRAIL=5",
             width=300,
             margin=(2, 0),
@@ -43,18 +43,18 @@ class SelectionBox:
         for widget in (self._ignore, self._bits, self._grow, self._border):
             widget.param.watch(lambda _: self._ask(), "value")
         ignored = [
-            part for box in (self._ignore, self._bits) for part in (html_pane(f"<p class='note'>{box.label}</p>"), box)
+            pane for box in (self._ignore, self._bits) for pane in (html_pane(f"<p class='note'>{box.label}</p>"), box)
         ]
         self.body = under(*ignored, pn.FlexBox(self._grow, self._border, margin=0))
 
     def show(self, selection: Selection) -> None:
-        """Show a definition."""
+        """Show a selection."""
         words = SelectionWords.of(selection)
         self._showing = True
         try:
             self._ignore.value = list(words.ignore)
-            # a bit may have been given by its value
-            names = {_named(each, self._bit_names) for each in words.ignore_bits}
+            # bits may be given by value
+            names = {_named(bit, self._bit_names) for bit in words.ignore_bits}
             self._bits.options = [*self._bits.options, *sorted(names - set(self._bits.options))]
             self._bits.value = sorted(names, key=self._bits.options.index)
             self._grow.value = " ".join(words.grow)
@@ -67,12 +67,12 @@ class SelectionBox:
             self._changed(self._selection)
 
     def _selection(self) -> Selection:
-        """Return the definition that the controls say.
+        """Return the selection set in the controls.
 
         Raises
         ------
         UnknownNameError, UsageError
-            If there is none.
+            If it is invalid.
         """
         words = SelectionWords(
             self._ignore.value, self._bits.value, self._grow.value.replace(",", " ").split(), self._border.value or 0
@@ -87,24 +87,24 @@ def _boxes(name: str, options: list[str]) -> Any:
     return pn.widgets.CheckBoxGroup(label=name, options=options, inline=True, margin=0, stylesheets=[STYLE])
 
 
-def _named(word: str, bit_names: BitNames) -> str:
-    """Return ``PLANE:BIT`` with the bit's name."""
-    plane, _, bit = word.partition(":")
+def _named(text: str, bit_names: BitNames) -> str:
+    """Return ``PLANE:BIT`` with the name of the bit in place of its value."""
+    plane, _, bit = text.partition(":")
     return f"{plane.upper()}:{bit_names.name(plane.lower(), bit_names.bit(plane.lower(), bit))}"
 
 
-_SAME_PLACE = "<span class='note'>of the same place on the sky</span>"
+_SAME_POSITION = "<span class='note'>epoch covering the same position</span>"
 
 
 class EpochChoice:
-    """Which epoch is shown, and how to get to another.
+    """Controls that choose the epoch to show.
 
     Parameters
     ----------
     choose : callable
-        Takes the fields of the view that someone asks for.
+        Called with fields of the view when the user chooses an epoch.
     step : callable
-        Takes 1 for the next epoch of the same place, -1 for the one before.
+        Called with 1 for the next epoch that covers the same position, -1 for the previous one.
     """
 
     def __init__(self, choose: Callable[..., None], step: Callable[[int], None]) -> None:
@@ -117,29 +117,29 @@ class EpochChoice:
         before, after = (pn.widgets.Button(label=name, margin=(0, 8, 0, 0)) for name in ("Previous", "Next"))
         before.on_click(lambda _: step(-1))
         after.on_click(lambda _: step(1))
-        self._words = pn.pane.HTML(_SAME_PLACE, margin=(0, 8), stylesheets=[STYLE])
+        self._words = pn.pane.HTML(_SAME_POSITION, margin=(0, 8), stylesheets=[STYLE])
         self.body = pn.FlexBox(self._tile, self._epoch, before, after, self._words, align_items="flex-end", margin=0)
 
     def show(self, key: MaskKey, epochs: Sequence[Any]) -> None:
-        """Show which epoch it is, among those of its tile."""
+        """Show the current epoch among those of its tile."""
         self._key = key
         self._tile.value = key.tilename
         options = {_epoch_label(row): (row.band, row.expnum, row.ccdnum) for row in epochs}
-        # at once: with other options alone the first of them would be taken for a choice
+        # in one update: new options alone would select the first of them
         self._epoch.param.update(options=options, value=(key.band, key.expnum, key.ccdnum))
 
     def say(self, text: str) -> None:
-        """Say something about the epochs of the same place."""
+        """Show a message about the epochs that cover the same position."""
         self._words.object = f"<span class='note'>{escape(text)}</span>"
 
     def _take_tile(self, text: str) -> None:
         if self._key is not None and text and text != self._key.tilename:
-            self._words.object = _SAME_PLACE
+            self._words.object = _SAME_POSITION
             self._choose(tile=text, band="")
 
     def _take_epoch(self, value: tuple[str, int, int] | None) -> None:
         if self._key is not None and value and value != (self._key.band, self._key.expnum, self._key.ccdnum):
-            self._words.object = _SAME_PLACE
+            self._words.object = _SAME_POSITION
             self._choose(band=value[0], expnum=value[1], ccdnum=value[2])
 
 

@@ -1,4 +1,4 @@
-"""What a screen can show of a mask: the part in sight, with as many pixels joined as must be."""
+"""Downsampling of the visible part of a mask to the resolution of the screen."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,13 @@ from ....schema.jit import kernel
 __all__ = ["FULL", "LEVELS", "MOST_CELLS", "Downsampled", "cell_size", "downsample"]
 
 MOST_CELLS = 290_000
-"""Cells of a picture, a byte each: with what is sent around them less than 0.3 MB."""
+"""Maximum number of cells of a picture, of one byte each, so that a message stays below 0.3 MB."""
 
 LEVELS = 128
-"""Grey levels of a pixel that is good."""
+"""Number of grey levels of a good cell."""
 
 FULL = 15
-"""The last of the 16 steps of a colour."""
+"""Last of the 16 steps of a colour."""
 
 _N_REASONS = 8
 _STEPS = FULL + 1
@@ -25,18 +25,18 @@ _STEPS = FULL + 1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Downsampled:
-    """A part of a mask in cells of equal size.
+    """Part of a mask in square cells of equal size.
 
     Parameters
     ----------
     codes : ndarray of uint8, shape (n_rows, n_columns)
-        Below `LEVELS` a good cell, in that level of grey; ``LEVELS + 16 * reason + step`` one of that reason. Without
-        a grey image the level is 0, and ``step + 1`` sixteenths of the cell's pixels are bad, rounded up. With one,
-        most of the cell's pixels are bad, and the step is the level divided by 8.
+        A code below `LEVELS` is a good cell of that grey level; ``LEVELS + 16 * reason + step`` is a bad cell of that
+        reason. Without a grey image the grey level is 0 and ``step + 1`` sixteenths of the cell's pixels are bad,
+        rounded up. With one, more than half of a bad cell's pixels are bad, and the step is the grey level over 8.
     x0, y0 : int
         First pixel of the first cell.
     size : int
-        Pixels along each side of a cell.
+        Side of a cell in pixels.
     """
 
     codes: npt.NDArray[np.uint8]
@@ -46,7 +46,7 @@ class Downsampled:
 
 
 def cell_size(box: Region) -> int:
-    """Return how many pixels a side a cell has to have for the box to need at most `MOST_CELLS`."""
+    """Return the smallest cell side, in pixels, with which a box has at most `MOST_CELLS` cells."""
     size = 1
     while _n_cells(box.x0, box.x1, size) * _n_cells(box.y0, box.y1, size) > MOST_CELLS:
         size += 1
@@ -59,20 +59,20 @@ def downsample(
     box: Region,
     grey: npt.NDArray[np.uint8] | None = None,
 ) -> Downsampled:
-    """Return a box of a mask, pixel by pixel where it is small enough.
+    """Downsample a box of a mask; a small box keeps its full resolution.
 
-    Cells begin at multiples of their size, so that they stay what they are when the box moves.
+    Cells begin at multiples of their size, so that they do not change when the box moves.
 
     Parameters
     ----------
     criteria : ndarray of uint8, shape (ny, nx)
-        Which criteria fail; column-major.
+        Criteria that each pixel fails; column-major.
     reasons : ndarray of uint8, shape (256,)
-        By criteria: 0 for what is shown as good, else 1 + the number of the reason.
+        For each combination of criteria, 0 if shown as good, else 1 + the index of the reason.
     box : Region
-        Inside the image.
+        Box inside the image.
     grey : ndarray of uint8, shape (ny, nx), optional
-        Levels below `LEVELS` of the image itself; column-major.
+        Grey levels of the image, below `LEVELS`; column-major.
     """
     size = cell_size(box)
     first_x, first_y = box.x0 // size, box.y0 // size
@@ -96,7 +96,7 @@ def _downsample(
     size: int,
     codes: npt.NDArray[np.uint8],
 ) -> None:
-    """Write the code of each cell; compiled by itself for images and for none."""
+    """Write the code of each cell; compiled separately with and without a grey image."""
     nx, ny = columns.shape
     counts = np.zeros(_N_REASONS + 1, np.int64)
     for cx in range(codes.shape[0]):

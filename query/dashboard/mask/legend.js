@@ -1,4 +1,4 @@
-// The reasons for which pixels are bad, with their colours; each can be hidden.
+// Legend of the reasons why pixels are bad, each with its colour and a checkbox to hide it.
 export function render({model, el}) {
   const list = document.createElement("div");
   list.className = "legend";

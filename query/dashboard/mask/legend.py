@@ -1,4 +1,4 @@
-"""The reasons for which pixels are bad, with their colours and toggles."""
+"""Legend, counts and pixel information beside the mask viewer."""
 
 from collections.abc import Sequence
 from html import escape
@@ -21,17 +21,17 @@ _HERE = Path(__file__).parent
 
 
 class ReasonLegend(JSComponent):  # type: ignore[misc]  # Panel carries no types for it
-    """The reasons with their colours; `hidden_names` changes in the browser."""
+    """Legend of the reasons; the browser changes `hidden_names`."""
 
     items = param.List([])
     hidden_names = param.List([])
 
     _esm = (_HERE / "legend.js").read_text()
-    _stylesheets = [STYLE]  # noqa: RUF012  # Panel wants a list
+    _stylesheets = [STYLE]  # noqa: RUF012  # Panel requires a list
 
 
 def legend_items(opened: OpenMask, hidden: Sequence[str], *, over_image: bool) -> list[dict[str, str]]:
-    """Return the legend: what is shown of how many pixels."""
+    """Return the items of the legend, with the fraction of pixels in each colour."""
     shown = (
         np.bincount(reason_table(hidden), weights=opened.n_by_criteria, minlength=len(REASONS) + 1)
         / opened.criteria.size
@@ -39,7 +39,7 @@ def legend_items(opened: OpenMask, hidden: Sequence[str], *, over_image: bool) -
     items = [
         {
             "name": "",
-            "label": "good" if not hidden else "good, or hidden",
+            "label": "good" if not hidden else "good or hidden",
             "colour": GOOD_COLOUR,
             "share": fraction(shown[0]),
         }
@@ -52,29 +52,29 @@ def legend_items(opened: OpenMask, hidden: Sequence[str], *, over_image: bool) -
 
 
 def counts_html(stored: OpenMask, opened: OpenMask) -> str:
-    """Return the counts of a mask by the default definition of good, and by another, as HTML."""
+    """Return the counts of a mask by the default definition of good and by the selection as HTML."""
 
     def row(name: str, counts: Any) -> list[str]:
-        shares = [fraction(counts[each]) for each in ("fraction_good_se", "fraction_good_on_coadd", "fraction_good")]
-        return [name, *shares, count(counts["n_good"])]
+        columns = ("fraction_good_se", "fraction_good_on_coadd", "fraction_good")
+        return [name, *(fraction(counts[column]) for column in columns), count(counts["n_good"])]
 
     rows = [row("default", stored.counts)]
     if str(opened.selection) != "default":
         rows.append(row("this selection", opened.counts))
-    header = ["Definition", "Good SE", "Good on coadd", "Good of all", "Good pixels"]
+    header = ["Definition", "Good SE", "Good on coadd", "Good overall", "Good pixels"]
     note = f"<p class='note'>selection: {escape(str(opened.selection))}</p>"
     return html_table(header, rows, numbers=[False, True, True, True, True]) + note
 
 
-def pixel_html(words: PixelInfo | None) -> str:
-    """Return what there is to say about a pixel as HTML; None is no pixel."""
-    if words is None:
-        return "<p class='words'>No pixel of the image is under the pointer.</p>"
+def pixel_html(pixel: PixelInfo | None) -> str:
+    """Return the information about a pixel as HTML; None means that there is no pixel."""
+    if pixel is None:
+        return "<p class='words'>No image pixel under the pointer.</p>"
     facts = {
-        "x, y": f"{words.x}, {words.y}",
-        "RA, Dec": f"{words.ra:.6f}°, {words.dec:.6f}°",
-        "is": words.criteria if words.criteria else "good",
-        "SE bits": words.se_bits or "none",
-        "coadd bits": words.coadd_bits or "none",
+        "x, y": f"{pixel.x}, {pixel.y}",
+        "RA, Dec": f"{pixel.ra:.6f}°, {pixel.dec:.6f}°",
+        "status": pixel.criteria if pixel.criteria else "good",
+        "SE bits": pixel.se_bits or "none",
+        "coadd bits": pixel.coadd_bits or "none",
     }
     return "<dl>" + "".join(f"<dt>{escape(n)}</dt><dd>{escape(v)}</dd>" for n, v in facts.items()) + "</dl>"

@@ -1,4 +1,4 @@
-"""A mask that is looked at: its pixels by a definition of good, and what they are."""
+"""Masks open in the viewer: loading, a selection applied, and information about pixels."""
 
 import threading
 from collections import OrderedDict
@@ -26,24 +26,24 @@ from .colours import grey_codes
 
 __all__ = ["OpenMask", "OpenMasks", "PixelInfo", "epoch_of", "epochs_in", "python_lines"]
 
-# Images of 8 MB each that are kept for all sessions.
+# Images of 8 MB each that are cached for all sessions.
 _MOST_OPEN = 6
 
 
 @dataclass(frozen=True, slots=True)
 class PixelInfo:
-    """What there is to say about a pixel.
+    """Information about a pixel.
 
     Parameters
     ----------
     x, y : int
         The pixel.
     ra, dec : float
-        Its centre, degrees.
+        Position of its centre, degrees.
     criteria : str
-        The criteria that fail by the selection; empty for a good one.
+        Criteria that the pixel fails by the selection; empty for a good pixel.
     se_bits, coadd_bits : str
-        The mask bits that are set.
+        Mask bits that are set.
     """
 
     x: int
@@ -57,22 +57,22 @@ class PixelInfo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpenMask:
-    """A mask by a definition of good.
+    """A mask with a selection applied.
 
     Parameters
     ----------
     mask : Mask
-        As it is stored.
+        The stored mask.
     selection : BoundSelection
-        The definition.
+        The selection.
     criteria : ndarray of uint8, shape (ny, nx)
-        Which criteria fail by it; column-major.
+        Criteria that each pixel fails by the selection; column-major.
     ends : ndarray of int64, shape (n_runs,)
-        Where the runs of the stored mask end.
+        Ends of the runs of the stored mask.
     n_by_criteria : ndarray of int64, shape (256,)
-        How many pixels fail each combination of criteria.
+        Number of pixels that fail each combination of criteria.
     counts : mapping of str to number
-        The counts by the definition; see `goodpix.schema.counts.Counts`.
+        Counts by the selection; see `goodpix.schema.counts.Counts`.
     """
 
     mask: Mask
@@ -84,12 +84,12 @@ class OpenMask:
 
     @classmethod
     def of(cls, mask: Mask, selection: Selection) -> "OpenMask":
-        """Return a mask by a definition of good.
+        """Apply a selection to a mask.
 
         Raises
         ------
         UnknownNameError, UsageError
-            If the selection cannot be used.
+            If the selection is invalid.
         """
         bound = BoundSelection.of(selection, mask.bit_names)
         recut = mask.recut(bound)
@@ -99,27 +99,27 @@ class OpenMask:
         return cls(mask, bound, recut.criteria(), ends, n_by_criteria.astype(np.int64), counts_of(recut))
 
     def explain(self, pixel: Pixel) -> PixelInfo | None:
-        """Return what there is to say about a pixel; None outside the image."""
+        """Return information about a pixel; None outside the image."""
         ny, nx = self.mask.shape
         if not (0 <= pixel.x < nx and 0 <= pixel.y < ny):
             return None
         ra, dec = self.mask.grid.sky(np.array([float(pixel.x)]), np.array([float(pixel.y)]))
         run = int(np.searchsorted(self.ends, pixel.x * ny + pixel.y, side="right"))
         flags = int(self.mask.encoded.flags[run])
-        words = Reasons(self.selection)
+        reasons = Reasons(self.selection)
         return PixelInfo(
             pixel.x,
             pixel.y,
             float(ra[0]),
             float(dec[0]),
-            words.criteria_texts([int(self.criteria[pixel.y, pixel.x])])[0],
-            words.bits_texts("se", [flags])[0],
-            words.bits_texts("coadd", [flags])[0],
+            reasons.criteria_texts([int(self.criteria[pixel.y, pixel.x])])[0],
+            reasons.bits_texts("se", [flags])[0],
+            reasons.bits_texts("coadd", [flags])[0],
         )
 
 
 class OpenMasks:
-    """The masks that are looked at, the last few kept for all sessions.
+    """Cache of the most recently viewed masks and images, shared by all sessions.
 
     Parameters
     ----------
@@ -133,25 +133,25 @@ class OpenMasks:
         self._greys: _LastUsed[npt.NDArray[np.uint8]] = _LastUsed()
 
     def open(self, key: MaskKey, selection: Selection) -> OpenMask:
-        """Return the mask of an epoch by a definition of good.
+        """Return the mask of an epoch with a selection applied.
 
         Raises
         ------
         MaskNotFoundError, MaskFileError
             If there is no such mask, or its file cannot be read.
         UnknownNameError, UsageError
-            If the selection cannot be used.
+            If the selection is invalid.
         """
         mask = self._cache.mask(key.tilename, key.band, int(key.expnum or 0), int(key.ccdnum or 0))
         return self._opened.get((*_row_of(mask), selection), lambda: OpenMask.of(mask, selection))
 
     def grey(self, mask: Mask) -> npt.NDArray[np.uint8]:
-        """Return the image of an epoch in levels of grey; see `goodpix.query.dashboard.mask.colours.grey_codes`.
+        """Return the image of an epoch in grey levels; see `goodpix.query.dashboard.mask.colours.grey_codes`.
 
         Raises
         ------
         FitsFileError, PlaneError
-            If its file is not there, or holds another image.
+            If its file does not exist, or holds another image.
         """
         return self._greys.get(_row_of(mask), lambda: self._read_image(mask))
 
@@ -162,37 +162,37 @@ class OpenMasks:
 
 
 def _row_of(mask: Mask) -> tuple[Hashable, ...]:
-    """Return the row of a mask file that a mask is; mask files never change."""
-    assert mask.row is not None  # it is a catalogue's
+    """Return a cache key for a mask: its key and its row in a mask file, which never changes."""
+    assert mask.row is not None  # masks of a catalogue have a row
     return mask.key, mask.row["mask_file"], mask.row["mask_row_group"]
 
 
-_Made = TypeVar("_Made")
+_Value = TypeVar("_Value")
 
 
-class _LastUsed(Generic[_Made]):
-    """The few things that were used last, by what they were made of."""
+class _LastUsed(Generic[_Value]):
+    """A least-recently-used cache of `_MOST_OPEN` values."""
 
     def __init__(self) -> None:
-        self._things: OrderedDict[Hashable, _Made] = OrderedDict()
+        self._values: OrderedDict[Hashable, _Value] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, make: Callable[[], _Made]) -> _Made:
-        """Return the thing of a key, made if it is not among them."""
+    def get(self, key: Hashable, make: Callable[[], _Value]) -> _Value:
+        """Return the value of a key, made if it is not in the cache."""
         with self._lock:
-            if key in self._things:
-                self._things.move_to_end(key)
-                return self._things[key]
-        made = make()
+            if key in self._values:
+                self._values.move_to_end(key)
+                return self._values[key]
+        value = make()
         with self._lock:
-            self._things[key] = made
-            if len(self._things) > _MOST_OPEN:
-                self._things.popitem(last=False)
-        return made
+            self._values[key] = value
+            if len(self._values) > _MOST_OPEN:
+                self._values.popitem(last=False)
+        return value
 
 
 def epoch_of(connection: sa.Connection, view: View) -> MaskKey:
-    """Return the epoch that a view means: what it leaves open is the first that there is.
+    """Return the first epoch that matches a view.
 
     Raises
     ------
@@ -202,27 +202,27 @@ def epoch_of(connection: sa.Connection, view: View) -> MaskKey:
     given = {"tilename": view.tile, "band": view.band, "expnum": view.expnum, "ccdnum": view.ccdnum}
     known: dict[str, Any] = {name: value for name, value in given.items() if value not in ("", None)}
     sums = tile_summary.c
-    # a part of a tile's name is enough
+    # part of a tile name is enough
     named = sa.func.upper(sums.tilename).contains(view.tile.upper(), autoescape=True)
     if view.expnum is None:
-        # the first tile, not the first exposure of a survey
+        # the first tile, rather than the first exposure of the survey
         where = [named, sums.band == view.band] if view.band else [named]
         order = (sums.tilename, sums.band)
         first = connection.execute(sa.select(*order).where(*where).order_by(*order).limit(1)).first()
         if first is not None:
             known |= {"tilename": first.tilename, "band": first.band}
     if not known:
-        raise MaskNotFoundError("the catalogue has no epoch yet")
+        raise MaskNotFoundError("the catalogue has no epochs yet")
     columns = [epoch.c[name] for name in ("tilename", "band", "expnum", "ccdnum")]
     conditions = [epoch.c[name] == value for name, value in known.items()]
     if view.expnum is not None and view.tile:
         conditions[0] = epoch.c.tilename.in_(sa.select(sums.tilename).where(named))
     query = sa.select(*columns).where(*conditions)
-    found = connection.execute(query.order_by(*columns).limit(1)).first()
-    if found is None:
-        asked = ", ".join(f"{name} {value}" for name, value in known.items())
-        raise MaskNotFoundError(f"the catalogue has no epoch with {asked}")
-    return MaskKey(found.tilename, found.band, "epoch", found.expnum, found.ccdnum)
+    row = connection.execute(query.order_by(*columns).limit(1)).first()
+    if row is None:
+        values = ", ".join(f"{name} {value}" for name, value in known.items())
+        raise MaskNotFoundError(f"the catalogue has no epoch with {values}")
+    return MaskKey(row.tilename, row.band, "epoch", row.expnum, row.ccdnum)
 
 
 def epochs_in(connection: sa.Connection, tilename: str) -> Sequence[Any]:
@@ -233,13 +233,13 @@ def epochs_in(connection: sa.Connection, tilename: str) -> Sequence[Any]:
 
 
 def python_lines(key: MaskKey, selection: Selection, database: str) -> str:
-    """Return three lines of Python that fetch the same good pixels."""
+    """Return three lines of Python that read the same good pixels."""
     words = SelectionWords.of(selection)
     by_plane: dict[str, list[str]] = {}
-    for each in words.ignore_bits:
-        plane, _, bit = each.partition(":")
+    for text in words.ignore_bits:
+        plane, _, bit = text.partition(":")
         by_plane.setdefault(plane, []).append(bit)
-    radii = dict(each.split("=") for each in words.grow)
+    radii = dict(text.split("=") for text in words.grow)
     given = {
         "ignore": words.ignore and repr(list(words.ignore)),
         "ignore_bits": by_plane and repr(by_plane),

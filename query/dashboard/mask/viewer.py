@@ -1,4 +1,4 @@
-"""The picture of a mask that can be moved and zoomed: only what is in sight is sent."""
+"""Picture of a mask with pan and zoom, of which only the visible part is sent to the browser."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,9 +21,9 @@ FRAME_WIDTH, FRAME_HEIGHT = 540, 720
 _OUTSIDE = "#ececec"
 _N_COLOURS = 256
 _AT_REST_MS = 60
-_LEAST = 12  # pixels that a window has at least, each way
+_LEAST = 12  # smallest width of the frame in pixels of the image
 
-# The pointer moves faster than the server should be asked; where it comes to rest must be told.
+# Limits the rate of pointer messages to the server; the last position is always sent.
 _POINTER = """
 const state = (window.goodpixPointer ??= {timer: null, at: []});
 state.at = inside ? [Math.floor(cb_obj.x + 0.5), Math.floor(cb_obj.y + 0.5)] : [];
@@ -37,18 +37,18 @@ state.timer ??= setTimeout(() => {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scene:
-    """A mask, and how much of it is in sight.
+    """A mask and its visible part.
 
     Parameters
     ----------
     criteria : ndarray of uint8, shape (ny, nx)
-        Which criteria fail; column-major.
+        Criteria that each pixel fails; column-major.
     reasons : ndarray of uint8, shape (256,)
         See `goodpix.query.plots.reasons.reason_table`.
     grey : ndarray of uint8, shape (ny, nx), optional
         The image behind the mask; see `goodpix.query.dashboard.mask.colours.grey_codes`.
     window : Region
-        The pixels in sight, inside the image.
+        Visible pixels, inside the image.
     """
 
     criteria: npt.NDArray[np.uint8]
@@ -57,22 +57,22 @@ class Scene:
     window: Region
 
     def downsampled(self) -> Downsampled:
-        """Return what is in sight, in as many cells as a screen needs."""
+        """Return the visible part at the resolution of the screen."""
         return downsample(self.criteria, self.reasons, self.window, self.grey)
 
 
 @dataclass(frozen=True, slots=True)
 class ViewerCallbacks:
-    """Who is told what the reader of the picture does.
+    """Callbacks for the user's actions on the picture.
 
     Parameters
     ----------
     moved : callable
-        Takes the pixels that have come into sight.
+        Takes the visible pixels after a pan or zoom.
     pointed : callable
         Takes the pixel under the pointer, or None.
     tapped : callable
-        Takes the pixel that was clicked on.
+        Takes the pixel that was clicked.
     """
 
     moved: Callable[[Region], None]
@@ -81,25 +81,25 @@ class ViewerCallbacks:
 
 
 Background = Callable[[Callable[[], Downsampled], Callable[[Downsampled], None], Callable[[], None]], None]
-"""Computes in a thread, then shows, then calls a third function, whatever went wrong; see `Session.in_background`."""
+"""Function that reads in a thread, shows the result and calls a final function; see `Session.in_background`."""
 
 
 class PixelView:
-    """The picture, which follows what its reader looks at.
+    """The picture, redrawn when the user pans or zooms.
 
-    All of its methods are called in the server's thread. They only note the newest scene; scenes are drawn in the
-    background, one at a time, and each that is drawn gives way to the newest by then.
+    All methods are called in the server's thread and only record the newest scene. Scenes are drawn in the
+    background, one at a time; after each drawing the newest scene follows.
 
     Parameters
     ----------
-    reader : ViewerCallbacks
-        Who is told what is done to it.
+    callbacks : ViewerCallbacks
+        Callbacks for the user's actions.
     in_background : callable
-        What draws.
+        Runs the drawing.
     """
 
-    def __init__(self, reader: ViewerCallbacks, in_background: Background) -> None:
-        self._reader, self._in_background = reader, in_background
+    def __init__(self, callbacks: ViewerCallbacks, in_background: Background) -> None:
+        self._callbacks, self._in_background = callbacks, in_background
         self._scene: Scene | None = None
         self._drawing = False
         self.plot = new_figure(
@@ -112,9 +112,9 @@ class PixelView:
             frame_width=FRAME_WIDTH,
             frame_height=FRAME_HEIGHT,
         )
-        # the frame decides, so that pixels are squares of whole pixels of the screen
+        # the frame sets the size of the plot, so that image pixels are square
         self.plot.update(sizing_mode=None, width=None, height=None)
-        # Bokeh tells of a turn of the wheel when none has followed for so long, and by itself waits half a second
+        # Bokeh reports a zoom after this pause in the wheel's events, by default half a second
         self.plot.lod_timeout = _AT_REST_MS
         self.plot.background_fill_color = _OUTSIDE
         self.plot.grid.visible = False
@@ -135,12 +135,12 @@ class PixelView:
             self.plot.js_on_event(event, CustomJS(args={"source": pointer, "inside": inside}, code=_POINTER))
         pointer.on_change("data", lambda _name, _old, new: self._point(new))
         self.plot.on_event(RangesUpdate, self._move)
-        self.plot.on_event(Tap, lambda event: self._reader.tapped(_pixel(event.x, event.y)))
-        # a source that no glyph uses has to be part of the document all the same
+        self.plot.on_event(Tap, lambda event: self._callbacks.tapped(_pixel(event.x, event.y)))
+        # an invisible glyph, because a source without glyphs would not belong to the document
         self.plot.scatter("x", "y", source=pointer, size=0, alpha=0)
 
     def look_at(self, window: Region) -> None:
-        """Bring pixels into sight, in the middle of the frame."""
+        """Centre the frame on a window and zoom to it."""
         shown = _framed(window)
         self.plot.x_range.update(start=shown.x0 - 0.5, end=shown.x1 - 0.5)
         self.plot.y_range.update(start=shown.y0 - 0.5, end=shown.y1 - 0.5)
@@ -159,41 +159,41 @@ class PixelView:
             if self._scene is not None and self._scene is not scene:
                 self._draw_newest(self._scene)
 
-        self._in_background(scene.downsampled, lambda part: self._show(scene, part), done)
+        self._in_background(scene.downsampled, lambda cells: self._show(scene, cells), done)
 
-    def _show(self, scene: Scene, part: Downsampled) -> None:
+    def _show(self, scene: Scene, cells: Downsampled) -> None:
         if self._scene is None or scene.criteria is not self._scene.criteria:
-            return  # another mask is looked at by now
-        wanted = self._plain if scene.grey is None else self._tinted
-        if self._colours.palette != wanted:
-            self._colours.palette = wanted
-        n_rows, n_columns = part.codes.shape
+            return  # the page has moved on to another mask
+        colours = self._plain if scene.grey is None else self._tinted
+        if self._colours.palette != colours:
+            self._colours.palette = colours
+        n_rows, n_columns = cells.codes.shape
         self._image.data = {
-            "image": [part.codes],
-            "x": [part.x0 - 0.5],
-            "y": [part.y0 - 0.5],
-            "dw": [n_columns * part.size],
-            "dh": [n_rows * part.size],
+            "image": [cells.codes],
+            "x": [cells.x0 - 0.5],
+            "y": [cells.y0 - 0.5],
+            "dw": [n_columns * cells.size],
+            "dh": [n_rows * cells.size],
         }
 
     def mark(self, pixel: Pixel | None) -> None:
-        """Mark a pixel."""
+        """Mark a pixel, or remove the mark."""
         self._marked.data = {"x": [pixel.x], "y": [pixel.y]} if pixel else {"x": [], "y": []}
 
     def _move(self, event: Any) -> None:
         if self._scene is None or None in (event.x0, event.x1, event.y0, event.y1):
             return
-        x0, x1, y0, y1 = (int(np.floor(each + 0.5)) for each in (event.x0, event.x1, event.y0, event.y1))
+        x0, x1, y0, y1 = (int(np.floor(edge + 0.5)) for edge in (event.x0, event.x1, event.y0, event.y1))
         window = inside(Region(x0, max(x1, x0 + 1), y0, max(y1, y0 + 1)), self._scene.criteria.shape)
-        self._reader.moved(window)
+        self._callbacks.moved(window)
         self.draw(replace(self._scene, window=window))
 
     def _point(self, data: Any) -> None:
-        self._reader.pointed(_pixel(data["x"][0], data["y"][0]) if len(data["x"]) else None)
+        self._callbacks.pointed(_pixel(data["x"][0], data["y"][0]) if len(data["x"]) else None)
 
 
 def inside(window: Region | None, shape: tuple[int, ...]) -> Region:
-    """Return the part of a window that is in an image of that shape, at least a pixel; all of it for None."""
+    """Clip a window to an image of that shape, keeping at least a pixel; None means the whole image."""
     ny, nx = shape
     if window is None:
         return Region(0, nx, 0, ny)
@@ -203,7 +203,7 @@ def inside(window: Region | None, shape: tuple[int, ...]) -> Region:
 
 
 def _framed(window: Region) -> Region:
-    """Return the pixels that the frame shows when a window just fits into it."""
+    """Return the smallest region of the frame's aspect ratio that contains a window."""
     scale = max((window.x1 - window.x0) / FRAME_WIDTH, (window.y1 - window.y0) / FRAME_HEIGHT, _LEAST / FRAME_WIDTH)
     centre_x, centre_y = (window.x0 + window.x1) / 2, (window.y0 + window.y1) / 2
     width, height = round(scale * FRAME_WIDTH), round(scale * FRAME_HEIGHT)

@@ -1,1 +1,1 @@
-"""The numbers that the dashboard shows."""
+"""Database queries of the dashboard."""

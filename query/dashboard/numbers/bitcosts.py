@@ -1,4 +1,4 @@
-"""How many pixels each mask bit costs."""
+"""Fraction of pixels with each mask bit set."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,16 +27,16 @@ _AT_A_TIME = 500
 
 @dataclass(frozen=True, slots=True)
 class BitCost:
-    """One mask bit of one plane.
+    """Fraction of pixels with one mask bit set.
 
     Parameters
     ----------
     plane, name : str
-        ``"se"`` or ``"coadd"``, and the survey's name.
+        ``"se"`` or ``"coadd"``, and the survey's name of the bit.
     fraction : float
-        Pixels with the bit set over all pixels (for the coadd's bits: over those on the coadd), of the sums.
+        Pixels with the bit set over all pixels, or over the pixels on the coadd for coadd bits; a ratio of sums.
     error : float
-        Standard error of the fraction by sampling; 0 where every epoch was counted.
+        Sampling standard error of the fraction; 0 if every epoch was counted.
     """
 
     plane: str
@@ -47,14 +47,14 @@ class BitCost:
 
 @dataclass(frozen=True, slots=True)
 class BitCosts:
-    """The mask bits that occur, costliest first.
+    """Mask bits that occur, most frequent first.
 
     Parameters
     ----------
     bits : sequence of BitCost
-        By plane and fraction.
+        Sorted by plane and fraction.
     words : str
-        Over what they were counted.
+        Description of the pixels over which the fractions were counted.
     """
 
     bits: Sequence[BitCost]
@@ -64,59 +64,59 @@ class BitCosts:
 def bits_of(
     listings: Listings, connection: sa.Connection, scope: TileScope, nite: Span | None, ccdnum: int | None
 ) -> BitCosts:
-    """Return what each mask bit costs.
+    """Return the fraction of pixels with each mask bit set.
 
-    Over the whole survey summary tables say it. Of some tiles, and of a catalogue that has no such tables yet, every
-    epoch is counted where they are few, else a sample spread evenly over them.
+    Fractions for the whole survey come from summary tables. Fractions for selected tiles, or for a catalogue without
+    the summary tables, come from the epochs: from all if there are few, else from an evenly spread sample.
 
     Parameters
     ----------
     listings : Listings
-        Where from.
+        Listings of the catalogue.
     connection : Connection
-        To it.
+        Connection to the catalogue.
     scope : TileScope
-        Which tiles and bands.
+        Tiles and bands.
     nite : Span, optional
-        Nights, of SE bits over the whole survey.
+        Nights; applies to SE bits of the whole survey.
     ccdnum : int, optional
-        CCD, the same.
+        CCD number; applies to SE bits of the whole survey.
     """
     if scope.names is None:
         try:
             return _summed(listings, connection, scope.band, nite, ccdnum)
         except CatalogueVersionError:
-            pass  # an earlier version made it: its bits have to be looked for
+            pass  # a catalogue of an earlier version has no bit sums
     return sampled_bits(connection, scope)
 
 
 def _summed(
     listings: Listings, connection: sa.Connection, band: str, nite: Span | None, ccdnum: int | None
 ) -> BitCosts:
-    """Return the bits of the whole survey, from sums."""
+    """Return the bits of the whole survey from summary tables."""
     of_band = {"band": band or None}
     of_images = of_band | {"nite": None if nite is None else str(nite), "ccdnum": ccdnum}
     bits: list[BitCost] = []
     for plane, table, filters in (("se", ccd_night, of_images), ("coadd", coadd, of_band)):
-        found = bit_costs(listings, plane, **filters)
+        costs = bit_costs(listings, plane, **filters)
         query = sa.select(total(table.c.n_pixels)).where(*Filters.of(**filters).conditions(table))
         n_pixels = connection.execute(query).scalar()
-        for name, n_set in found.groupby("name").n_set.sum().sort_values(ascending=False).items():
+        for name, n_set in costs.groupby("name").n_set.sum().sort_values(ascending=False).items():
             bits.append(BitCost(plane, str(name), int(n_set) / (n_pixels or 0), 0.0))
-    return BitCosts(bits, "SE bits of all CCD images, each once; coadd bits of the coadds' own masks.")
+    return BitCosts(bits, "SE bits: over all CCD images, each counted once. Coadd bits: over the coadds' own masks.")
 
 
 def sampled_bits(connection: sa.Connection, scope: TileScope) -> BitCosts:
-    """Return what each mask bit costs: of all epochs where they are few, else of a sample spread evenly over them."""
+    """Return the fraction of pixels with each mask bit set, from all epochs or an evenly spread sample of many."""
     ids, n_epochs = sampled_epochs(connection, scope, _SAMPLE)
     wholes, parts = _counted(connection, ids)
     unseen = 1.0 - len(ids) / n_epochs if n_epochs else 0.0
     bits = [BitCost(plane, name, *_ratio(of, wholes[plane], unseen)) for (plane, _, name), of in parts.items()]
-    bits.sort(key=lambda each: (each.plane != "se", -each.fraction, each.name))
-    words = "SE bits of all pixels, coadd bits of those on the coadd, over " + (
+    bits.sort(key=lambda bit: (bit.plane != "se", -bit.fraction, bit.name))
+    words = "SE bits: of all pixels; coadd bits: of the pixels on the coadd. Counted over " + (
         f"{count(n_epochs)} epochs."
         if len(ids) == n_epochs
-        else f"{count(len(ids))} of {count(n_epochs)} epochs, evenly spread; lines are the standard error of that."
+        else f"{count(len(ids))} of {count(n_epochs)} epochs, evenly spread; lines show the sampling error (1 sigma)."
     )
     return BitCosts(bits, words)
 
@@ -124,25 +124,25 @@ def sampled_bits(connection: sa.Connection, scope: TileScope) -> BitCosts:
 def _counted(
     connection: sa.Connection, ids: Sequence[int]
 ) -> tuple[dict[str, Floats], dict[tuple[str, int, str], Floats]]:
-    """Return the pixels of some epochs by plane, and those of each bit; arrays of shape (n,)."""
+    """Return the pixel counts of epochs by plane, and by bit; arrays of shape (n,)."""
     wholes = {"se": np.zeros(len(ids)), "coadd": np.zeros(len(ids))}
     parts: dict[tuple[str, int, str], Floats] = {}
-    place = {each: k for k, each in enumerate(ids)}
+    index = {epoch_id: k for k, epoch_id in enumerate(ids)}
     for start in range(0, len(ids), _AT_A_TIME):
-        some = ids[start : start + _AT_A_TIME]
-        sizes = sa.select(epoch.c.epoch_id, epoch.c.n_pixels, epoch.c.n_on_coadd).where(epoch.c.epoch_id.in_(some))
+        batch = ids[start : start + _AT_A_TIME]
+        sizes = sa.select(epoch.c.epoch_id, epoch.c.n_pixels, epoch.c.n_on_coadd).where(epoch.c.epoch_id.in_(batch))
         for epoch_id, n_pixels, n_on_coadd in connection.execute(sizes):
-            wholes["se"][place[epoch_id]], wholes["coadd"][place[epoch_id]] = n_pixels, n_on_coadd
+            wholes["se"][index[epoch_id]], wholes["coadd"][index[epoch_id]] = n_pixels, n_on_coadd
         columns = [bit_count.c[name] for name in ("epoch_id", "plane", "bit", "name", "n_pixels")]
         for epoch_id, plane, bit, name, n_pixels in connection.execute(
-            sa.select(*columns).where(bit_count.c.epoch_id.in_(some))
+            sa.select(*columns).where(bit_count.c.epoch_id.in_(batch))
         ):
-            parts.setdefault((plane, bit, name), np.zeros(len(ids)))[place[epoch_id]] = n_pixels
+            parts.setdefault((plane, bit, name), np.zeros(len(ids)))[index[epoch_id]] = n_pixels
     return wholes, parts
 
 
 def _ratio(part: Floats, whole: Floats, unseen: float) -> tuple[float, float]:
-    """Return a ratio of sums over a sample, and its standard error; `unseen` is the share that was not sampled.
+    """Return a ratio of sums over a sample, and its standard error; `unseen` is the fraction not sampled.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""How single CCDs and their amplifiers changed from night to night and from month to month."""
+"""History of CCDs by night and of amplifiers by month."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ _MONTH = 100  # a night is YYYYMMDD
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CcdHistory:
-    """A CCD night by night; all arrays of shape (n,).
+    """History of a CCD by night and band; all arrays have shape (n,).
 
     Parameters
     ----------
@@ -28,9 +28,9 @@ class CcdHistory:
     band : list of str
         Bands.
     n_ccd_images : ndarray of int64
-        CCD images of the night and band.
+        Number of CCD images of the night and band.
     fraction : mapping of str to ndarray of float64
-        ``n_good_se`` over all pixels of the half of each amplifier, ``"a"`` and ``"b"``; sums over sums.
+        ``n_good_se`` over all pixels of amplifier halves ``"a"`` and ``"b"``; a ratio of sums.
     """
 
     nite: npt.NDArray[np.int64]
@@ -41,17 +41,17 @@ class CcdHistory:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AmplifierMonths:
-    """Every amplifier half month by month, as it differs from what was to be expected.
+    """Fraction of good pixels of every amplifier half by month, and its difference from the expected value.
 
     Parameters
     ----------
     months : list of int
-        YYYYMM, those with any CCD image.
+        Months with any CCD image, YYYYMM.
     halves : list of str
-        Such as ``31a``; in order.
+        Amplifier halves such as ``31a``, sorted.
     fraction, difference : ndarray of float64, shape (n_halves, n_months)
-        Share of good pixels, sums over sums; and that less the half's own over all months, less the median of that
-        over all halves of the month, which is the weather's. NaN where there is no image.
+        Fraction of good pixels, a ratio of sums; and that minus the half's own fraction over all months, minus the
+        month's median of this difference over all halves, which removes the weather. NaN without images.
     """
 
     months: list[int]
@@ -61,16 +61,16 @@ class AmplifierMonths:
 
 
 def ccd_history(connection: sa.Connection, nights: sa.TableClause, ccdnum: int, **filters: Any) -> CcdHistory:
-    """Return a CCD night by night.
+    """Return the history of a CCD by night and band.
 
     Parameters
     ----------
     connection : Connection
-        To the catalogue.
+        Connection to the catalogue.
     nights : Table
-        The table ``ccd_night``, or one that is like it.
+        The table ``ccd_night``, or a subquery with its columns.
     ccdnum : int
-        Which.
+        CCD number.
     **filters
         ``band`` and ``nite``; see `goodpix.query.filters.Filters`.
     """
@@ -93,32 +93,30 @@ def ccd_history(connection: sa.Connection, nights: sa.TableClause, ccdnum: int, 
 def amplifier_months(
     connection: sa.Connection, nights: sa.TableClause, ccdnum: int | None = None, **filters: Any
 ) -> AmplifierMonths:
-    """Return every amplifier half month by month, or those of one CCD; `filters` are ``band`` and ``nite``."""
+    """Return the history of amplifier halves by month, of all CCDs or one; `filters` are ``band`` and ``nite``."""
     month = (nights.c.nite // _MONTH).label("month")
     conditions = Filters.of(**filters).conditions(nights)
     query = sa.select(nights.c.ccdnum, month, *_sums(nights)).where(*conditions, nights.c.nite.is_not(None))
     rows = connection.execute(query.group_by(nights.c.ccdnum, month)).all()
     months = sorted({int(row.month) for row in rows})
-    places = {each: k for k, each in enumerate(sorted(FOCAL_PLANE))}
-    columns = {each: k for k, each in enumerate(months)}
-    good, whole = np.zeros((2, len(places), len(HALVES), len(months)))
-    for of_ccd, of_month, *sums in rows:
-        if of_ccd in places:
-            at = places[of_ccd], slice(None), columns[int(of_month)]
-            good[at], whole[at] = [each or 0 for each in sums[::2]], [each or 0 for each in sums[1::2]]
+    row_of = {ccd: k for k, ccd in enumerate(sorted(FOCAL_PLANE))}
+    column_of = {each: k for k, each in enumerate(months)}
+    good, whole = np.zeros((2, len(row_of), len(HALVES), len(months)))
+    for ccd, month_of_row, *sums in rows:
+        if ccd in row_of:
+            at = row_of[ccd], slice(None), column_of[int(month_of_row)]
+            good[at], whole[at] = [n or 0 for n in sums[::2]], [n or 0 for n in sums[1::2]]
     with np.errstate(invalid="ignore", divide="ignore"):
         fraction = good / whole
         difference = fraction - (good.sum(axis=2) / whole.sum(axis=2))[..., np.newaxis]
-    shape = (len(places) * len(HALVES), len(months))
+    shape = (len(row_of) * len(HALVES), len(months))
     fraction, difference = fraction.reshape(shape), difference.reshape(shape)
     for k in range(len(months)):
         known = np.isfinite(difference[:, k])
         difference[:, k] -= np.median(difference[known, k]) if known.any() else 0.0
-    halves = [f"{each}{half}" for each in places for half in HALVES]
-    wanted = [ccdnum in (None, each) for each in places for _ in HALVES]
-    return AmplifierMonths(
-        months, [half for half, of in zip(halves, wanted, strict=True) if of], fraction[wanted], difference[wanted]
-    )
+    halves = [f"{ccd}{half}" for ccd in row_of if ccdnum in (None, ccd) for half in HALVES]
+    wanted = [ccdnum in (None, ccd) for ccd in row_of for _ in HALVES]
+    return AmplifierMonths(months, halves, fraction[wanted], difference[wanted])
 
 
 def _sums(nights: sa.TableClause) -> "list[sa.Label[Any]]":

@@ -1,4 +1,4 @@
-"""The rows of the tables: worst tiles, worst CCD images, failures."""
+"""Pages of the tables: worst tiles, worst CCD images, worst exposures, failures."""
 
 import heapq
 import operator
@@ -31,11 +31,11 @@ __all__ = [
 ]
 
 N_WORST = 500
-"""So many of the worst CCD images are listed."""
+"""Maximum number of CCD images in the table of the worst."""
 
-# CCD images of some nights that are looked at one by one: above it takes more than a second.
+# Maximum number of CCD images scanned for a range of nights; more would take longer than a second.
 _MOST_CCD_IMAGES = 300_000
-# Images of a CCD that are read at first; then four times as many, again and again.
+# Number of images of a CCD in the first batch; each further batch is four times as large.
 _FIRST_LOOK = 4
 
 _KEY = (ccd_image.c.expnum, ccd_image.c.band, ccd_image.c.ccdnum)
@@ -75,21 +75,21 @@ CCD_COLUMNS = (
     _column("ccd_quality", "band", "Band"),
     _column("ccd_quality", "nite", "Night"),
     _column("ccd_quality", "fraction_good_se", "Good SE", "fraction", bounded=True),
-    TableColumn("median", "Its median", "fraction", "median fraction_good_se of this CCD and band"),
+    TableColumn("median", "CCD median", "fraction", "median fraction_good_se of this CCD and band"),
     TableColumn("fraction_se_seg", "Objects", "fraction", "n_se_seg / n_pixels"),
     TableColumn("fraction_se_bmask", "Mask bits", "fraction", "n_se_bmask / n_pixels"),
     _column("ccd_quality", "fwhm", "Seeing", "number"),
 )
 
 FAILURE_COLUMNS = (
-    TableColumn("failed_at", "When, UTC", "text", "when last"),
-    TableColumn("tilename", "Tile", "text", "null when the info file could not be read"),
+    TableColumn("failed_at", "Time (UTC)", "text", "time of the last attempt"),
+    TableColumn("tilename", "Tile", "text", "null if the info file could not be read"),
     TableColumn("band", "Band"),
     TableColumn("expnum", "Exposure"),
     TableColumn("ccdnum", "CCD"),
     TableColumn("error_type", "Error"),
-    TableColumn("message", "What is wrong", "words", sortable=False),
-    TableColumn("attempts", "Attempts", "count", "how often it was tried"),
+    TableColumn("message", "Message", "words", sortable=False),
+    TableColumn("attempts", "Attempts", "count", "number of attempts"),
 )
 
 
@@ -107,35 +107,35 @@ EXPOSURE_COLUMNS = (
 
 
 def tile_page(connection: sa.Connection, scope: TileScope, view: TableView) -> TablePage:
-    """Return a page of the tiles, the worst first.
+    """Return a page of the tiles, worst first by default.
 
     Raises
     ------
     UnknownNameError
-        If the view names a column that the table has not.
+        If the view names a column that the table does not have.
     """
     check_columns(view, TILE_COLUMNS)
     query = _listed(_TILES, TILE_COLUMNS, scope.conditions(_TILES), view, "fraction_good_on_coadd", "tilename", "band")
-    return _page(connection, query, view, "No tile is left.")
+    return _page(connection, query, view, "No matching tiles.")
 
 
 def failure_page(connection: sa.Connection, scope: TileScope, view: TableView) -> TablePage:
-    """Return a page of the failures, the last first; see `tile_page`."""
+    """Return a page of the failures, latest first by default; see `tile_page`."""
     check_columns(view, FAILURE_COLUMNS)
     query = _listed(failure, FAILURE_COLUMNS, scope.conditions(failure), view, "-failed_at", "failure_key")
-    return _page(connection, query, view, "Nothing has failed.")
+    return _page(connection, query, view, "No failures.")
 
 
 def exposure_page(connection: sa.Connection, filters: Mapping[str, Any], view: TableView) -> TablePage:
-    """Return a page of the exposures that filters leave, the worst first; see `tile_page`."""
+    """Return a page of the exposures that match filters, worst first by default; see `tile_page`."""
     check_columns(view, EXPOSURE_COLUMNS)
-    wanted = Filters.of(**filters).conditions(_EXPOSURES)
-    query = _listed(_EXPOSURES, EXPOSURE_COLUMNS, wanted, view, "fraction_good_se", "expnum", "band")
-    return _page(connection, query, view, "No exposure is left.")
+    conditions = Filters.of(**filters).conditions(_EXPOSURES)
+    query = _listed(_EXPOSURES, EXPOSURE_COLUMNS, conditions, view, "fraction_good_se", "expnum", "band")
+    return _page(connection, query, view, "No matching exposures.")
 
 
 def n_exposures(connection: sa.Connection, filters: Mapping[str, Any]) -> int:
-    """Return how many exposures filters leave."""
+    """Return the number of exposures that match filters."""
     query = sa.select(sa.func.count()).select_from(exposure_summary)
     return int(connection.execute(query.where(*Filters.of(**filters).conditions(exposure_summary))).scalar_one())
 
@@ -143,62 +143,62 @@ def n_exposures(connection: sa.Connection, filters: Mapping[str, Any]) -> int:
 def ccd_page(
     connection: sa.Connection, scope: TileScope, nite: Span | None, ccdnum: int | None, view: TableView
 ) -> TablePage:
-    """Return a page of the `N_WORST` worst CCD images, each once, by what the view sorts them.
+    """Return a page of the `N_WORST` worst CCD images, each listed once, in the order of the view.
 
     Parameters
     ----------
     connection : Connection
-        To the catalogue.
+        Connection to the catalogue.
     scope : TileScope
-        Only those that these tiles hold.
+        Tiles that hold the images, and bands.
     nite : Span, optional
         Nights.
     ccdnum : int, optional
-        Only this CCD.
+        CCD number.
     view : TableView
-        Which page.
+        Sorting, limits and page.
 
     Raises
     ------
     UnknownNameError
-        If the view names a column that the table has not.
+        If the view names a column that the table does not have.
     UsageError
         If the tiles hold too many epochs.
     """
     check_columns(view, CCD_COLUMNS)
     medians = {(row.band, row.ccdnum): row.fraction_good_se for row in connection.execute(sa.select(ccd_median))}
-    wanted = Filters(band=scope.band or None, ccdnum=ccdnum, nite=None if nite is None else str(nite))
-    conditions = [*wanted.conditions(ccd_image), *_bounds(ccd_image, view)]
+    filters = Filters(band=scope.band or None, ccdnum=ccdnum, nite=None if nite is None else str(nite))
+    conditions = [*filters.conditions(ccd_image), *_limits(ccd_image, view)]
     if scope.names is not None:
         scope.check_few(connection)
-        found = _worst_that(connection, [*conditions, *scope.in_tiles()])
+        images = _worst_that(connection, [*conditions, *scope.in_tiles()])
     elif nite is not None and _n_images(connection, scope.band, nite) <= _MOST_CCD_IMAGES:
-        found = _worst_that(connection, conditions)
+        images = _worst_that(connection, conditions)
     else:
         keys = [key for key in medians if scope.band in ("", key[0]) and ccdnum in (None, key[1])]
-        found = _worst_of_all(connection, conditions, keys)
-    rows = [_ccd_row(row, medians) for row in found]
+        images = _worst_of_all(connection, conditions, keys)
+    rows = [_ccd_row(image, medians) for image in images]
     if view.sort:
         column = view.sort.removeprefix("-")
         known = sorted((r for r in rows if r[column] is not None), key=operator.itemgetter(column))
         rows = [*(known[::-1] if view.sort[0] == "-" else known), *(r for r in rows if r[column] is None)]
     first = _first_row(view, len(rows))
     of = " worst" if len(rows) == N_WORST else ""
-    return TablePage(rows[first : first + PAGE_SIZE], len(rows), "No CCD image is left.", of)
+    return TablePage(rows[first : first + PAGE_SIZE], len(rows), "No matching CCD images.", of)
 
 
 def _worst_of_all(
     connection: sa.Connection, conditions: Sequence[sa.ColumnElement[bool]], ccds: Sequence[tuple[str, int]]
 ) -> list[Any]:
-    """Return the worst images of many CCDs: of each an index gives the worst first, as far as they are needed."""
-    each = (_worst_first(connection, conditions, band, ccdnum) for band, ccdnum in ccds)
-    return _rows_of(connection, list(islice(heapq.merge(*each, key=_badness), N_WORST)))
+    """Return the worst images of many CCDs by merging lists of each CCD's images, read lazily from an index."""
+    by_ccd = (_worst_first(connection, conditions, band, ccdnum) for band, ccdnum in ccds)
+    return _rows_of(connection, list(islice(heapq.merge(*by_ccd, key=_badness), N_WORST)))
 
 
 def _worst_first(
     connection: sa.Connection, conditions: Sequence[sa.ColumnElement[bool]], band: str, ccdnum: int
 ) -> Iterator[Any]:
-    """Yield the keys of the images of one CCD, worst first, read some at a time."""
+    """Yield the keys of the images of one CCD, worst first, read in batches."""
     query = sa.select(*_KEY, ccd_image.c.fraction_good_se).where(ccd_image.c.band == band, ccd_image.c.ccdnum == ccdnum)
     # the order of the index
     query = query.where(*conditions).order_by(ccd_image.c.fraction_good_se, ccd_image.c.expnum)
@@ -211,13 +211,13 @@ def _worst_first(
 
 
 def _rows_of(connection: sa.Connection, keys: Sequence[Any]) -> list[Any]:
-    """Return the rows of some CCD images, worst first."""
+    """Return the rows of CCD images, worst first."""
     if not keys:
         return []
-    # SQLite looks no tuples up in an index, but joins by it
-    columns = [sa.column(each.name, each.type) for each in _KEY]
+    # SQLite does not use an index for tuples in a list, but does for a join
+    columns = [sa.column(column.name, column.type) for column in _KEY]
     wanted = sa.values(*columns, name="wanted").data([tuple(key[: len(_KEY)]) for key in keys]).cte()
-    same = sa.and_(*(wanted.c[each.name] == each for each in _KEY))
+    same = sa.and_(*(wanted.c[column.name] == column for column in _KEY))
     query = sa.select(ccd_image).join_from(wanted, ccd_image, same)
     return sorted(connection.execute(query).all(), key=_badness)
 
@@ -245,9 +245,9 @@ def _n_images(connection: sa.Connection, band: str, nite: Span) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def _bounds(table: sa.TableClause, view: TableView) -> list[sa.ColumnElement[bool]]:
-    bounds = {"min": view.least, "max": view.greatest}
-    given: dict[str, Any] = {name: {view.column: value} for name, value in bounds.items() if value is not None}
+def _limits(table: sa.TableClause, view: TableView) -> list[sa.ColumnElement[bool]]:
+    limits = {"min": view.least, "max": view.greatest}
+    given: dict[str, Any] = {name: {view.column: value} for name, value in limits.items() if value is not None}
     return Filters(**given).conditions(table) if view.column else []
 
 
@@ -259,14 +259,11 @@ def _listed(
     sort: str,
     *key: str,
 ) -> "sa.Select[Any]":
-    """Return the query for the rows of a table: by what the view sorts them, else by `sort`, then by their key.
-
-    Nulls come last, either way.
-    """
+    """Return the query of a table, sorted by the view's column or by `sort`, then by the key; nulls come last."""
     sort = view.sort or sort
     column = table.c[sort.removeprefix("-")]
     order = [column.is_(None), column.desc() if sort.startswith("-") else column]
-    query = sa.select(*(table.c[each.name] for each in columns)).where(*conditions, *_bounds(table, view))
+    query = sa.select(*(table.c[each.name] for each in columns)).where(*conditions, *_limits(table, view))
     return query.order_by(*order, *(table.c[name] for name in key))
 
 
@@ -278,5 +275,5 @@ def _page(connection: sa.Connection, query: "sa.Select[Any]", view: TableView, w
 
 
 def _first_row(view: TableView, total: int) -> int:
-    """Return the number of the first row of the page that a view asks for, or of the last page there is."""
+    """Return the index of the first row of the view's page, or of the last page if that is beyond it."""
     return (min(view.page, max(1, -(-total // PAGE_SIZE))) - 1) * PAGE_SIZE

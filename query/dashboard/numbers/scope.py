@@ -1,4 +1,4 @@
-"""Which tiles a page is about, and where they are."""
+"""Tiles and bands that a page covers, and their positions."""
 
 import itertools
 from dataclasses import dataclass
@@ -19,23 +19,23 @@ __all__ = ["MOST_EPOCHS", "TileScope", "sampled_epochs", "scope_of", "tile_posit
 Floats = npt.NDArray[np.float64]
 
 MOST_EPOCHS = 150_000
-"""So many epochs may tiles hold whose CCD images are asked for: above it takes more than a second."""
+"""Maximum number of epochs of tiles whose CCD images are looked up; more would take longer than a second."""
 
 _NIGHT_KEY = ("band", "ccdnum", "nite")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TilePositions:
-    """Where the tiles of a catalogue are.
+    """Positions of the tiles of a catalogue.
 
     Parameters
     ----------
     names : ndarray of str, shape (n,)
-        In order.
+        Tile names, sorted.
     ra, dec : ndarray of float64, shape (n,)
         Centres, degrees.
     area : ndarray of float64, shape (n,)
-        Their unique regions, square degrees; NaN for a tile that has none.
+        Areas of the unique regions, square degrees; NaN for a tile without one.
     """
 
     names: npt.NDArray[np.str_]
@@ -46,14 +46,14 @@ class TilePositions:
 
 @dataclass(frozen=True, slots=True)
 class TileScope:
-    """Which tiles and bands.
+    """Tiles and bands that a page covers.
 
     Parameters
     ----------
     band : str
-        Empty for all.
+        Band; empty for all.
     names : tuple of str, optional
-        The tiles; None for all.
+        Tile names; None for all.
     """
 
     band: str = ""
@@ -61,29 +61,29 @@ class TileScope:
 
     @property
     def filters(self) -> dict[str, Any]:
-        """It as keywords of `goodpix.query.filters.Filters`."""
+        """The scope as keywords of `goodpix.query.filters.Filters`."""
         return {"band": self.band or None, "tilename": self.names}
 
     def conditions(self, table: sa.FromClause) -> list[sa.ColumnElement[bool]]:
-        """Return it as conditions over a table of tiles or epochs; values are parameters."""
+        """Return the scope as conditions on a table of tiles or epochs; values are bound parameters."""
         out: list[sa.ColumnElement[bool]] = [table.c.band == self.band] if self.band else []
         if self.names is not None:
             out.append(table.c.tilename.in_(self.names))
         return out
 
     def check_few(self, connection: sa.Connection) -> None:
-        """Refuse tiles whose CCD images are too many to be looked up one by one.
+        """Check that the CCD images of the selected tiles are few enough to look up.
 
         Raises
         ------
         UsageError
-            If it is about some tiles, and these hold more than `MOST_EPOCHS` epochs.
+            If tiles are selected and hold more than `MOST_EPOCHS` epochs.
         """
         if self.names is not None and self.n_epochs(connection) > MOST_EPOCHS:
             raise UsageError(f"the tiles hold more than {MOST_EPOCHS:,} epochs: choose fewer to see their CCD images")
 
     def in_tiles(self) -> list[sa.ColumnElement[bool]]:
-        """Return the condition that a row of ``ccd_image`` is of a CCD image that the tiles hold."""
+        """Return the conditions for rows of ``ccd_image`` that the selected tiles hold."""
         if self.names is None:
             return []
         key = ("expnum", "band", "ccdnum")
@@ -91,7 +91,7 @@ class TileScope:
         return [sa.tuple_(*(ccd_image.c[name] for name in key)).in_(held)]
 
     def nights(self) -> Any:
-        """Return the table ``ccd_night``, or where it is about some tiles the same sums over their CCD images."""
+        """Return the table ``ccd_night``, or the same sums over the CCD images of the selected tiles."""
         if self.names is None:
             return ccd_night
         key = [ccd_image.c[name] for name in _NIGHT_KEY]
@@ -100,39 +100,39 @@ class TileScope:
         return query.group_by(*key).subquery("nights_of_tiles")
 
     def exposures(self, connection: sa.Connection) -> list[int] | None:
-        """Return the exposures that the tiles hold a part of; None where it is about all."""
+        """Return the exposures that overlap the selected tiles; None for all tiles."""
         if self.names is None:
             return None
         query = sa.select(epoch.c.expnum).where(*self.conditions(epoch)).distinct().order_by(epoch.c.expnum)
         return list(connection.execute(query).scalars())
 
     def n_epochs(self, connection: sa.Connection) -> int:
-        """Return how many epochs there are."""
+        """Return the number of epochs in the scope."""
         query = sa.select(sa.func.coalesce(total(tile_summary.c.n_epochs), 0))
-        found: int = connection.execute(query.where(*self.conditions(tile_summary))).scalar_one()
-        return found
+        n_epochs: int = connection.execute(query.where(*self.conditions(tile_summary))).scalar_one()
+        return n_epochs
 
 
 def tile_positions(cache: CatalogueCache, since: float) -> TilePositions:
-    """Return where all tiles are."""
-    return cache.get("tile places", _read_positions, since=since)
+    """Return the positions of all tiles."""
+    return cache.get("tile positions", _read_positions, since=since)
 
 
 def scope_of(cache: CatalogueCache, view: View, since: float) -> TileScope:
-    """Return which tiles the filters of a view leave."""
+    """Return the tiles and bands that match the filters of a view."""
     if view.box is None and not view.tile:
         return TileScope(view.band)
-    places = tile_positions(cache, since)
-    wanted = np.char.find(np.char.upper(places.names), view.tile.upper()) >= 0
+    tiles = tile_positions(cache, since)
+    wanted = np.char.find(np.char.upper(tiles.names), view.tile.upper()) >= 0
     if view.box is not None:
-        wanted &= view.box.holds(places.ra, places.dec)
-    return TileScope(view.band, tuple(places.names[wanted].tolist()))
+        wanted &= view.box.holds(tiles.ra, tiles.dec)
+    return TileScope(view.band, tuple(tiles.names[wanted].tolist()))
 
 
 def _read_positions(connection: sa.Connection) -> TilePositions:
     wanted = [coadd.c[name] for name in ("ra_cent", "dec_cent", "uramin", "uramax", "udecmin", "udecmax")]
-    # the coadds of a tile in all bands have the same pixels
-    query = sa.select(coadd.c.tilename, *(sa.func.min(each) for each in wanted)).group_by(coadd.c.tilename)
+    # the coadds of a tile have the same pixel grid in all bands
+    query = sa.select(coadd.c.tilename, *(sa.func.min(column) for column in wanted)).group_by(coadd.c.tilename)
     rows = connection.execute(query.order_by(coadd.c.tilename)).all()
     values = np.array([row[1:] for row in rows], np.float64).reshape(-1, 6).T
     ra, dec, west, east, south, north = values
@@ -141,16 +141,16 @@ def _read_positions(connection: sa.Connection) -> TilePositions:
 
 
 def sampled_epochs(connection: sa.Connection, scope: TileScope, n_most: int) -> tuple[list[int], int]:
-    """Return the numbers of some epochs, evenly spread over those of some tiles, and how many these have.
+    """Return the ids of a sample of epochs, evenly spread over the scope, and the number of epochs in the scope.
 
     Parameters
     ----------
     connection : Connection
-        To the catalogue.
+        Connection to the catalogue.
     scope : TileScope
-        Which tiles and bands.
+        Tiles and bands.
     n_most : int
-        So many epochs at most; all where there are no more.
+        Maximum number of epochs in the sample.
     """
     query = sa.select(tile_summary.c.tilename, tile_summary.c.band, tile_summary.c.n_epochs)
     tiles = connection.execute(
@@ -164,12 +164,12 @@ def sampled_epochs(connection: sa.Connection, scope: TileScope, n_most: int) -> 
     ids: list[int] = []
     for number, chosen in itertools.groupby(zip(of_tile.tolist(), wanted.tolist(), strict=True), key=lambda p: p[0]):
         tile = tiles[number]
-        within = [each - int(ends[number]) + tile.n_epochs for _, each in chosen]
+        within = [index - int(ends[number]) + tile.n_epochs for _, index in chosen]
         in_tile = (
             sa.select(epoch.c.epoch_id)
             .where(epoch.c.tilename == tile.tilename, epoch.c.band == tile.band)
             .order_by(epoch.c.expnum, epoch.c.ccdnum)
         )
         found = connection.execute(in_tile.offset(within[0]).limit(within[-1] - within[0] + 1)).scalars().all()
-        ids += [found[each - within[0]] for each in within if each - within[0] < len(found)]
+        ids += [found[index - within[0]] for index in within if index - within[0] < len(found)]
     return ids, n_epochs

@@ -1,4 +1,4 @@
-"""The survey in numbers, and how they are spread."""
+"""Survey totals by band, their distribution over epochs or tiles, and the ingest history."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -24,17 +24,17 @@ _SUMS = ("n_epochs", "n_epochs_used", "n_pixels", "n_good_se", "n_good", "n_on_c
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """What there is of each band.
+    """Totals of the survey.
 
     Parameters
     ----------
     bands : sequence of mappings
-        By ``band``, ``n_tiles``, ``n_ccd_images`` and the columns of ``tile_summary``; sums over epochs. What
-        is None is not known.
+        For each band ``band``, ``n_tiles``, ``n_ccd_images`` and the columns of ``tile_summary``, summed over
+        epochs; None if unknown.
     total : mapping
-        The same of all bands.
+        The same over all bands.
     sky_area : float
-        Area of the tiles' unique regions in square degrees, each tile once; NaN where one has none.
+        Area of the tiles' unique regions in square degrees, each tile counted once; NaN if a tile has none.
     n_failures : int
         Recorded failures of the whole catalogue.
     """
@@ -47,18 +47,18 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Histograms:
-    """How many epochs, or tiles, have which share of good pixels.
+    """Histograms of the fraction of good pixels by band.
 
     Parameters
     ----------
     of : str
-        ``"epochs"`` or ``"tiles"``.
+        Objects counted: ``"epochs"`` or ``"tiles"``.
     edges : ndarray of float64, shape (n + 1,)
-        Of the bins.
+        Edges of the bins.
     counts : mapping of str to ndarray of int64, shape (n,)
-        By band.
+        Counts by band.
     n_null : int
-        How many have no share, because nothing of them is on the coadd.
+        Number of objects without pixels on the coadd.
     """
 
     of: str
@@ -68,45 +68,45 @@ class Histograms:
 
 
 def headline(connection: sa.Connection) -> str:
-    """Return in words what the catalogue is."""
+    """Return a sentence that summarises the catalogue."""
     n_tiles, first, last = connection.execute(
         sa.select(
             sa.func.count(sa.distinct(coadd.c.tilename)), sa.func.min(coadd.c.tilename), sa.func.max(coadd.c.tilename)
         )
     ).one()
     if not n_tiles:
-        return "The catalogue holds no tile yet: goodpix ingest fills it."
+        return "The catalogue is empty: fill it with goodpix ingest."
     key = (tile_summary.c.tilename, tile_summary.c.band)
     share = sa.cast(tile_summary.c.n_good, sa.Double) / sa.func.nullif(tile_summary.c.n_on_coadd, 0)
     least = connection.execute(sa.select(*key, share).where(share.is_not(None)).order_by(share, *key).limit(1)).first()
     tiles = f"{count(n_tiles)} tiles, from {first} to {last}." if n_tiles > 1 else f"One tile, {first}."
     if least is None:
         return tiles
-    return f"{tiles} The least good: {least[0]} in {least[1]}, {fraction(least[2])} of what is on the coadd."
+    return f"{tiles} Worst: {least[0]} in {least[1]}, with {fraction(least[2])} of pixels on the coadd good."
 
 
 def survey_numbers(cache: CatalogueCache, scope: TileScope, since: float) -> Numbers:
-    """Return the numbers of some tiles."""
+    """Return the totals of the tiles and bands in a scope."""
     bands, names, n_failures = cache.get(("numbers", scope), lambda c: _read_numbers(c, scope), since=since)
-    places = tile_positions(cache, since)
-    # a tile without a unique region has no area that could be added up
-    area = float(places.area[np.isin(places.names, names)].sum()) if names else 0.0
+    tiles = tile_positions(cache, since)
+    # NaN if a tile has no unique region
+    area = float(tiles.area[np.isin(tiles.names, names)].sum()) if names else 0.0
     whole = {name: _sum(row[name] for row in bands) for name in (*_SUMS, "n_ccd_images")} | {"n_tiles": len(names)}
     return Numbers(bands, whole, area, n_failures)
 
 
 def _read_numbers(connection: sa.Connection, scope: TileScope) -> tuple[list[dict[str, Any]], list[str], int]:
-    """Return the numbers by band, the names of the tiles, and how many failures there are of all."""
+    """Return the totals by band, the tile names, and the number of failures of the whole catalogue."""
     where, band, sums = scope.conditions(coadd), coadd.c.band, tile_summary.c
     same = sa.and_(sums.tilename == coadd.c.tilename, sums.band == band)
     by_band = (
         sa.select(band, sa.func.count().label("n_tiles"), *(total(sums[name], name) for name in _SUMS))
-        .outerjoin_from(coadd, tile_summary, same)  # of a tile none of whose epochs could be ingested there are no sums
+        .outerjoin_from(coadd, tile_summary, same)  # a tile without any ingested epoch has no sums
         .where(*where)
         .group_by(band)
     )
-    found = {row["band"]: dict(row) for row in connection.execute(by_band).mappings()}
-    bands = [found[each] for each in in_band_order(found)]
+    totals = {row["band"]: dict(row) for row in connection.execute(by_band).mappings()}
+    bands = [totals[name] for name in in_band_order(totals)]
     n_images = _n_ccd_images(connection, scope)
     for row in bands:
         row["n_ccd_images"] = None if n_images is None else n_images.get(row["band"], 0)
@@ -116,7 +116,7 @@ def _read_numbers(connection: sa.Connection, scope: TileScope) -> tuple[list[dic
 
 
 def histograms(connection: sa.Connection, scope: TileScope) -> Histograms:
-    """Return how `fraction_good_on_coadd` is spread by band: over epochs, or where those are many over tiles."""
+    """Return histograms of `fraction_good_on_coadd` by band, over epochs or, if those are many, over tiles."""
     few = scope.n_epochs(connection) <= _FEW_EPOCHS
     if few:
         query = sa.select(epoch.c.band, epoch.c.fraction_good_on_coadd)
@@ -126,12 +126,12 @@ def histograms(connection: sa.Connection, scope: TileScope) -> Histograms:
         query = sa.select(tile_summary.c.band, share).where(*scope.conditions(tile_summary))
     shares: dict[str, list[float]] = {}
     n_null = 0
-    for band, share_of_one in connection.execute(query):
+    for band, value in connection.execute(query):
         of_band = shares.setdefault(band, [])
-        if share_of_one is None:
+        if value is None:
             n_null += 1
         else:
-            of_band.append(share_of_one)
+            of_band.append(value)
     known = [share for of_band in shares.values() for share in of_band]
     low, high = (np.floor(20 * min(known)) / 20, np.ceil(20 * max(known)) / 20) if known else (0.0, 1.0)
     edges = np.linspace(low, max(high, low + 0.05), _BINS + 1)
@@ -140,7 +140,7 @@ def histograms(connection: sa.Connection, scope: TileScope) -> Histograms:
 
 
 def _n_ccd_images(connection: sa.Connection, scope: TileScope) -> dict[str, int] | None:
-    """Return how many CCD images there are by band; None where it would take long to say."""
+    """Return the number of CCD images by band; None if counting would take too long."""
     if scope.names is None:
         query = sa.select(ccd_median.c.band, total(ccd_median.c.n_ccd_images)).group_by(ccd_median.c.band)
     elif scope.n_epochs(connection) <= MOST_EPOCHS:
@@ -153,8 +153,8 @@ def _n_ccd_images(connection: sa.Connection, scope: TileScope) -> dict[str, int]
 
 
 def _sum(values: Iterable[float | None]) -> float | None:
-    """Return the sum of what is known; None where nothing is."""
-    known = [each for each in values if each is not None]
+    """Return the sum of the known values; None if there are none."""
+    known = [value for value in values if value is not None]
     return sum(known) if known else None
 
 
@@ -164,16 +164,16 @@ _KINDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Ingests:
-    """What the ingests did.
+    """History of the ingests.
 
     Parameters
     ----------
     growth : sequence of (str, int)
-        When runs started (UTC), and how many of the catalogue's epochs there were after each.
+        Start times of runs (UTC), and the cumulative number of the catalogue's epochs.
     runs : sequence of mappings
-        The last runs, newest first: the columns of ``ingest_run``.
+        The last runs, newest first, with the columns of ``ingest_run``.
     failures : sequence of (str, int)
-        The most frequent types of error, and how often.
+        The most frequent error types and their counts.
     """
 
     growth: Sequence[tuple[str, int]]
@@ -182,7 +182,7 @@ class Ingests:
 
 
 def ingests(connection: sa.Connection) -> Ingests:
-    """Return what the ingests did."""
+    """Return the history of the ingests."""
     made = (
         sa.select(ingest_run.c.started, total(tile_run.c.n_epochs))
         .join_from(tile_run, ingest_run, ingest_run.c.run_id == tile_run.c.run_id)

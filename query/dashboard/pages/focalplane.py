@@ -1,4 +1,4 @@
-"""The page that shows the CCDs where they are in the camera."""
+"""Focal plane page: CCDs and amplifiers at their positions in the camera."""
 
 import datetime
 from collections.abc import Callable, Hashable, Sequence
@@ -22,7 +22,7 @@ from ..look.table import PagedTable
 from ..numbers.ccdhistory import CcdHistory, ccd_history
 from ..numbers.rankings import CCD_COLUMNS, ccd_page
 from ..numbers.scope import TileScope, scope_of
-from ..session import Part, Section, Session
+from ..session import Section, Session, Update
 from ..url import View
 
 __all__ = ["FocalView"]
@@ -31,16 +31,16 @@ _FIRST = "fraction_good_se"
 _STATISTICS = (_FIRST, "fraction_se_seg", "fraction_se_weight", "fraction_se_bmask", "n_ccd_images")
 _HALF_FIELD = 1.13  # degrees
 _SIZE = 620
-_DARK = 0.55  # of the scale
+_DARK = 0.55  # fraction of the colour scale below which colours are dark
 
 
 class FocalView:
-    """The page.
+    """The focal plane page.
 
     Parameters
     ----------
     session : Session
-        Whose page it is.
+        Session of the page.
     """
 
     filters = ("band", "nite", "ccdnum", "tile", "box")
@@ -60,14 +60,14 @@ class FocalView:
         self._of_ccd.visible = False
 
     def sections(self) -> Sequence[Section]:
-        """Return its parts, still without data."""
+        """Return the sections of the page, still without data."""
         return (
             Section("plane", "CCDs on the sky", under(self._statistic, self._plane.plot, self._note), "half"),
             Section("history", "One CCD", under(self._history_note, self._of_ccd), "half"),
         )
 
-    def parts(self, view: View, since: float) -> Sequence[Part]:
-        """Return what it shows of a view, none of it read before a time of day."""
+    def updates(self, view: View, since: float) -> Sequence[Update]:
+        """Return the updates that show a view, with data read after `since`."""
         cache, statistic, ccdnum = self._session.cache, view.statistic or _FIRST, view.ccdnum
         filters = {"band": view.band or None, "nite": None if view.nite is None else str(view.nite)}
 
@@ -83,17 +83,17 @@ class FocalView:
         def halves(_: sa.Connection, scope: TileScope) -> Any:
             return ccd_halves(cache.listings, statistic, nights=scope.nights(), **filters)
 
-        plane = Part(lambda: of_tiles("halves", halves, statistic), lambda found: self._show_plane(view, found))
+        plane = Update(lambda: of_tiles("halves", halves, statistic), lambda frame: self._show_plane(view, frame))
         self._of_ccd.visible = ccdnum is not None
         if ccdnum is None:
             self._history_note.object = note("Click a CCD to see its history and its worst images.")
             return (plane,)
         shown = view.table("ccds")
-        history = Part(
+        history = Update(
             lambda: of_tiles("history", lambda c, scope: ccd_history(c, scope.nights(), ccdnum, **filters), ccdnum),
-            lambda found: self._show_history(ccdnum, found),
+            lambda data: self._show_history(ccdnum, data),
         )
-        images = Part(
+        images = Update(
             lambda: of_tiles("images", lambda c, scope: ccd_page(c, scope, view.nite, ccdnum, shown), ccdnum, shown),
             lambda page: self._table.show(CCD_COLUMNS, shown, page),
         )
@@ -103,15 +103,15 @@ class FocalView:
         statistic = view.statistic or _FIRST
         self._statistic.value = statistic
         self._plane.show(halves, statistic, view.ccdnum)
-        self._note.object = note(_plane_words(halves, statistic))
+        self._note.object = note(_describe_plane(halves, statistic))
 
-    def _show_history(self, ccdnum: int, found: CcdHistory) -> None:
-        known = FOCAL_PLANE.get(ccdnum)
-        name = f"CCD {ccdnum} ({known.detpos})" if known else f"CCD {ccdnum}"
-        nothing = "" if found.band else " There is no CCD image of it."
-        words = f"{name}: fraction_good_se of its amplifier halves by night, sums over sums; a filled, b open.{nothing}"
-        self._history_note.object = note(words) + band_legend(in_band_order(set(found.band)))
-        self._history.show(found)
+    def _show_history(self, ccdnum: int, history: CcdHistory) -> None:
+        ccd = FOCAL_PLANE.get(ccdnum)
+        name = f"CCD {ccdnum} ({ccd.detpos})" if ccd else f"CCD {ccdnum}"
+        empty = "" if history.band else " No CCD images."
+        text = f"{name}: fraction_good_se of its amplifier halves by night; a filled, b open.{empty}"
+        self._history_note.object = note(text) + band_legend(in_band_order(set(history.band)))
+        self._history.show(history)
 
     def _ask(self, **changes: Any) -> None:
         before = self._session.view
@@ -121,13 +121,13 @@ class FocalView:
 
 
 class _Plane:
-    """The amplifier halves, north up and east to the left."""
+    """Map of the amplifier halves, with north up and east to the left."""
 
     def __init__(self, chosen: Callable[[int], None]) -> None:
         self._chosen = chosen
         self.plot = new_figure(
-            "degrees east of the middle of the field",
-            "degrees north",
+            "degrees east of the field centre",
+            "degrees north of the field centre",
             name="plane-plot",
             height=_SIZE,
             tools="save",
@@ -167,13 +167,13 @@ class _Plane:
         self.plot.on_event(Tap, self._tap)
 
     def _write_names(self) -> ColumnDataSource:
-        """Write the number of each CCD on its middle."""
-        middles = [np.mean(ccd.corners(), axis=0) for ccd in FOCAL_PLANE.values()]
+        """Write the number of each CCD at its centre."""
+        centres = [np.mean(ccd.corners(), axis=0) for ccd in FOCAL_PLANE.values()]
         names = ColumnDataSource(
             {
-                "x": [m[0] for m in middles],
-                "y": [m[1] for m in middles],
-                "text": [str(each) for each in FOCAL_PLANE],
+                "x": [x for x, _ in centres],
+                "y": [y for _, y in centres],
+                "text": [str(ccdnum) for ccdnum in FOCAL_PLANE],
                 "colour": [TEXT_COLOUR] * len(FOCAL_PLANE),
             }
         )
@@ -190,11 +190,11 @@ class _Plane:
         return names
 
     def show(self, halves: Any, statistic: str, ccdnum: int | None) -> None:
-        """Show a number of each half."""
-        words = number if statistic.startswith("n_") else fraction
+        """Show a statistic of each half."""
+        format_value = number if statistic.startswith("n_") else fraction
         values = halves.value.to_numpy(np.float64)
         self._colours.update(**colour_range(values))
-        self._bar.formatter = NumeralTickFormatter(format="0,0" if words is number else PERCENT)
+        self._bar.formatter = NumeralTickFormatter(format="0,0" if format_value is number else PERCENT)
         known = np.isfinite(values)
         self._names.data = {**self._names.data, "colour": _readable(values, self._colours.low, self._colours.high)}
         for source, which in ((self._known, known), (self._empty, ~known)):
@@ -202,11 +202,11 @@ class _Plane:
             corners = [np.array(FOCAL_PLANE[row.ccdnum].corners(row.half)) for row in rows.itertuples()]
             outlier = rows.outlier.to_numpy(bool)
             source.data = {
-                "xs": [each[:, 0].tolist() for each in corners],
-                "ys": [each[:, 1].tolist() for each in corners],
+                "xs": [polygon[:, 0].tolist() for polygon in corners],
+                "ys": [polygon[:, 1].tolist() for polygon in corners],
                 "value": rows.value.to_numpy(np.float64),
                 "name": [f"CCD {row.ccdnum} ({row.detpos}), amplifier {row.half}" for row in rows.itertuples()],
-                "shown": [f"{statistic} {words(value)}" for value in rows.value.tolist()],
+                "shown": [f"{statistic} {format_value(value)}" for value in rows.value.tolist()],
                 "n": rows.n_ccd_images.to_numpy(np.int64),
                 "edge": np.where(outlier, OUTLIER_COLOUR, "#ffffff").tolist(),
                 "width": np.where(outlier, 3.0, 0.7),
@@ -226,7 +226,7 @@ class _Plane:
 
 
 class _History:
-    """The halves of one CCD by night."""
+    """Plot of the halves of one CCD by night."""
 
     def __init__(self) -> None:
         tooltips = [
@@ -262,34 +262,35 @@ class _History:
                 fill_alpha=0.5,
             )
 
-    def show(self, found: CcdHistory) -> None:
-        """Show a CCD."""
-        days = [datetime.datetime.strptime(str(nite), "%Y%m%d") for nite in found.nite.tolist()]
+    def show(self, history: CcdHistory) -> None:
+        """Show the history of a CCD."""
+        days = [datetime.datetime.strptime(str(nite), "%Y%m%d") for nite in history.nite.tolist()]
         for half, source in self._sources.items():
             source.data = {
                 "x": days,
-                "y": found.fraction[half],
-                "nite": found.nite,
-                "band": found.band,
+                "y": history.fraction[half],
+                "nite": history.nite,
+                "band": history.band,
                 "half": [half] * len(days),
-                "n": found.n_ccd_images,
-                "colour": [band_colour(band) for band in found.band],
+                "n": history.n_ccd_images,
+                "colour": [band_colour(band) for band in history.band],
             }
 
 
 def _readable(values: Any, low: float, high: float) -> list[str]:
-    """Return a colour for the number of each CCD that can be read on its halves, the low ones of which are dark."""
+    """Return a text colour for each CCD number that contrasts with its halves; low values are dark."""
     with np.errstate(invalid="ignore"):
         dark = (values.reshape(-1, len(HALVES)) - low) / (high - low) < _DARK
-    return ["#ffffff" if each else "#000000" for each in dark.all(axis=1)]
+    return ["#ffffff" if ccd_is_dark else "#000000" for ccd_is_dark in dark.all(axis=1)]
 
 
-def _plane_words(halves: Any, statistic: str) -> str:
-    how = "sum over nights" if statistic.startswith("n_") else "median over nights of sums over sums"
+def _describe_plane(halves: Any, statistic: str) -> str:
+    how = "sum over nights" if statistic.startswith("n_") else "median over nights"
     without = sorted(set(halves[halves.value.isna()].ccdnum))
     outliers = [f"{row.ccdnum}{row.half}" for row in halves[halves.outlier.astype(bool)].itertuples()]
-    parts = [f"{statistic} of each amplifier half: {how}; {count(halves.n_ccd_images.sum() / len(HALVES))} CCD images."]
+    n_images = count(halves.n_ccd_images.sum() / len(HALVES))
+    sentences = [f"{statistic} of each amplifier half: {how}; {n_images} CCD images."]
     if without:
-        parts.append(f"Hatched, without data: CCD {', '.join(map(str, without))}.")
-    parts.append(f"Outliers, framed: {', '.join(outliers)}." if outliers else "No outliers.")
-    return " ".join(parts)
+        sentences.append(f"Hatched (no data): CCD {', '.join(map(str, without))}.")
+    sentences.append(f"Outliers (framed): {', '.join(outliers)}." if outliers else "No outliers.")
+    return " ".join(sentences)

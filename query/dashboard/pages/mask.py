@@ -1,4 +1,4 @@
-"""The page that shows the mask of one epoch, pixel by pixel."""
+"""Mask page: the mask of one epoch, pixel by pixel."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -24,19 +24,19 @@ from ..mask.controls import EpochChoice, SelectionBox
 from ..mask.legend import ReasonLegend, counts_html, legend_items, pixel_html
 from ..mask.openmask import OpenMask, OpenMasks, epoch_of, epochs_in, python_lines
 from ..mask.viewer import FRAME_HEIGHT, FRAME_WIDTH, PixelView, Scene, ViewerCallbacks, inside
-from ..session import Part, Section, Session
+from ..session import Section, Session, Update
 from ..url import REASON_NAMES, Pixel, View
 
 __all__ = ["MaskView"]
 
-# Pixels on the screen for a pixel of the image, where single ones are to be seen.
+# Screen pixels per image pixel of the native zoom.
 _NATIVE = 5
 _IMAGE = "Image behind the mask"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Found:
-    """What the page shows."""
+class _Data:
+    """Data of the page."""
 
     key: MaskKey
     opened: OpenMask
@@ -47,21 +47,21 @@ class _Found:
 
 
 class MaskView:
-    """The page.
+    """The mask page.
 
     Parameters
     ----------
     session : Session
-        Whose page it is.
+        Session of the page.
     masks : OpenMasks
-        The masks that all sessions look at.
+        Cache of masks, shared by all sessions.
     """
 
     filters = ()
 
     def __init__(self, session: Session, masks: OpenMasks) -> None:
         self._session, self._masks = session, masks
-        self._found: _Found | None = None
+        self._data: _Data | None = None
         self._picture = PixelView(ViewerCallbacks(self._moved, self._pointed, self._tapped), session.in_background)
         self._choice = EpochChoice(self._choose, self._step)
         self._legend = ReasonLegend(sizing_mode="stretch_width")
@@ -70,7 +70,7 @@ class MaskView:
         self._counts, self._pixel, self._code = html_pane(), html_pane(), html_pane()
         self._image = pn.widgets.CheckBoxGroup(options=[_IMAGE], margin=(4, 0), stylesheets=[STYLE])
         self._image.param.watch(lambda event: self._change(image=_IMAGE in event.new), "value")
-        self._image_words = html_pane()
+        self._image_problem = html_pane()
         whole, native = (pn.widgets.Button(label=name, margin=(0, 8, 0, 0)) for name in ("Whole CCD", "Native pixels"))
         whole.on_click(lambda _: self._look_at(None))
         native.on_click(lambda _: self._look_at(self._native()))
@@ -78,15 +78,15 @@ class MaskView:
         self._downloads = pn.Row(margin=(6, 0))
 
     def sections(self) -> Sequence[Section]:
-        """Return its parts, still without data."""
+        """Return the sections of the page, still without data."""
         right = pn.Column(
-            title("Colours: the first reason that holds"),
+            title("Colours: first reason that applies"),
             self._legend,
             self._image,
-            self._image_words,
-            title("Pixel under the pointer; click to keep it"),
+            self._image_problem,
+            title("Pixel under the pointer (click to pin)"),
             self._pixel,
-            title("Selection: which pixels are good"),
+            title("Selection: definition of good"),
             self._selection.body,
             self._counts,
             title("The same in Python"),
@@ -102,14 +102,14 @@ class MaskView:
             Section("about", "", right, "picture"),
         )
 
-    def parts(self, view: View, since: float) -> Sequence[Part]:
-        """Return what it shows of a view, none of it read before a time of day."""
-        return (Part(lambda: self._read(view, since), lambda found: self._show(view, found)),)
+    def updates(self, view: View, since: float) -> Sequence[Update]:
+        """Return the update that shows a view, with data read after `since`."""
+        return (Update(lambda: self._read(view, since), lambda data: self._show(view, data)),)
 
-    def _read(self, view: View, since: float) -> _Found:
+    def _read(self, view: View, since: float) -> _Data:
         cache = self._session.cache
-        asked = (view.tile, view.band, view.expnum, view.ccdnum)
-        key = cache.get(("epoch of", asked), lambda c: epoch_of(c, view), since=since)
+        key_of_view = (view.tile, view.band, view.expnum, view.ccdnum)
+        key = cache.get(("epoch of", key_of_view), lambda c: epoch_of(c, view), since=since)
         epochs = cache.get(("epochs in", key.tilename), lambda c: epochs_in(c, key.tilename), since=since)
         opened = self._masks.open(key, view.selection)
         stored = self._masks.open(key, Selection())
@@ -119,32 +119,32 @@ class MaskView:
                 grey = self._masks.grey(opened.mask)
             except GoodpixError as error:
                 no_grey = f"The image cannot be shown: {error}"
-        return _Found(key, opened, stored, grey, no_grey, epochs)
+        return _Data(key, opened, stored, grey, no_grey, epochs)
 
-    def _show(self, view: View, found: _Found) -> None:
-        new_epoch = self._found is None or self._found.key != found.key
-        self._found = found
-        key = found.key
-        # the reader may have gone on within the same mask
+    def _show(self, view: View, data: _Data) -> None:
+        new_epoch = self._data is None or self._data.key != data.key
+        self._data = data
+        key = data.key
+        # the user may have moved on within the same mask
         window = view.window if new_epoch else self._session.view.window
         view = replace(view, tile=key.tilename, band=key.band, expnum=key.expnum, ccdnum=key.ccdnum, window=window)
         self._session.note(view)
-        self._choice.show(key, found.epochs)
-        shown = inside(view.window, found.opened.mask.shape)
+        self._choice.show(key, data.epochs)
+        shown = inside(view.window, data.opened.mask.shape)
         if new_epoch or view.window is None:
             self._picture.look_at(shown)
-        self._picture.draw(Scene(found.opened.criteria, reason_table(view.hide), found.grey, shown))
+        self._picture.draw(Scene(data.opened.criteria, reason_table(view.hide), data.grey, shown))
         self._picture.mark(view.pixel)
-        items = legend_items(found.opened, view.hide, over_image=found.grey is not None)
+        items = legend_items(data.opened, view.hide, over_image=data.grey is not None)
         self._legend.param.update(items=items, hidden_names=list(view.hide))
         self._image.value = [_IMAGE] if view.image else []
-        self._image_words.object = f"<p class='words'>{escape(found.no_grey)}</p>" if found.no_grey else ""
+        self._image_problem.object = f"<p class='words'>{escape(data.no_grey)}</p>" if data.no_grey else ""
         self._selection.show(view.selection)
-        self._counts.object = counts_html(found.stored, found.opened)
+        self._counts.object = counts_html(data.stored, data.opened)
         self._explain(view.pixel)
         url = self._session.cache.listings.shown_url
         self._code.object = f"<pre>{escape(python_lines(key, view.selection, url))}</pre>"
-        self._offer_downloads(found, view)
+        self._offer_downloads(data, view)
 
     def _change(self, **changes: Any) -> None:
         view = replace(self._session.view, **changes)
@@ -157,19 +157,19 @@ class MaskView:
     def _hide(self, names: Sequence[str]) -> None:
         self._change(hide=tuple(name for name in REASON_NAMES if name in names))
 
-    def _recut(self, wanted: Callable[[], Selection]) -> None:
-        self._session.try_to_go(lambda: replace(self._session.view, selection=wanted()))
+    def _recut(self, selection: Callable[[], Selection]) -> None:
+        self._session.try_to_go(lambda: replace(self._session.view, selection=selection()))
 
     def _look_at(self, window: Region | None) -> None:
         self._change(window=window)
-        if self._found is not None:
-            self._picture.look_at(inside(window, self._found.opened.mask.shape))
+        if self._data is not None:
+            self._picture.look_at(inside(window, self._data.opened.mask.shape))
 
     def _native(self) -> Region | None:
-        """Return a window about the middle of what is in sight, or the pixel that is kept, in which pixels are seen."""
-        if self._found is None:
+        """Return a window at native zoom, centred on the pinned pixel or on the visible part."""
+        if self._data is None:
             return None
-        view, (ny, nx) = self._session.view, self._found.opened.mask.shape
+        view, (ny, nx) = self._session.view, self._data.opened.mask.shape
         box = inside(view.window, (ny, nx))
         x, y = (view.pixel.x, view.pixel.y) if view.pixel else ((box.x0 + box.x1) // 2, (box.y0 + box.y1) // 2)
         width, height = FRAME_WIDTH // _NATIVE, FRAME_HEIGHT // _NATIVE
@@ -177,53 +177,54 @@ class MaskView:
         return Region(x0, min(x0 + width, nx), y0, min(y0 + height, ny))
 
     def _moved(self, window: Region) -> None:
-        if self._found is not None:
-            whole = inside(None, self._found.opened.mask.shape)
+        if self._data is not None:
+            whole = inside(None, self._data.opened.mask.shape)
             self._session.note(replace(self._session.view, window=None if window == whole else window))
 
     def _pointed(self, pixel: Pixel | None) -> None:
         self._explain(pixel or self._session.view.pixel)
 
     def _tapped(self, pixel: Pixel) -> None:
-        if self._found is not None and self._found.opened.explain(pixel) is not None:
+        if self._data is not None and self._data.opened.explain(pixel) is not None:
             self._session.note(replace(self._session.view, pixel=pixel))
             self._picture.mark(pixel)
             self._explain(pixel)
 
     def _explain(self, pixel: Pixel | None) -> None:
-        words = self._found.opened.explain(pixel) if self._found is not None and pixel is not None else None
-        self._pixel.object = pixel_html(words)
+        known = self._data.opened.explain(pixel) if self._data is not None and pixel is not None else None
+        self._pixel.object = pixel_html(known)
 
     def _step(self, by: int) -> None:
-        """Go to the next or the one before of the epochs that saw the middle of what is in sight."""
+        """Go to the next or previous epoch that covers the pinned pixel or the centre of the visible part."""
         view = self._session.view
-        if self._found is not None and view.expnum is not None and view.ccdnum is not None:
-            # that which is asked for, and may not have been read yet
+        if self._data is not None and view.expnum is not None and view.ccdnum is not None:
+            # the epoch of the view, which may not have been read yet
             key = MaskKey(view.tile, view.band, "epoch", view.expnum, view.ccdnum)
             self._session.in_background(
-                lambda: self._same_place(key, view), lambda found: self._go_along(key, found[0], found[1], by)
+                lambda: self._epochs_at_centre(key, view),
+                lambda result: self._go_to_epoch(key, result[0], result[1], by),
             )
 
-    def _same_place(self, key: MaskKey, view: View) -> tuple[Pixel, Sequence[Any]]:
-        """Return the middle of what is in sight of an epoch, and the epochs of the same tile that saw that place."""
+    def _epochs_at_centre(self, key: MaskKey, view: View) -> tuple[Pixel, Sequence[Any]]:
+        """Return the pinned pixel or the centre of the visible part, and the epochs of the tile that cover it."""
         opened = self._masks.open(key, view.selection)
-        centre = view.pixel or _middle(inside(view.window, opened.mask.shape))
-        words = opened.explain(centre)
-        if words is None:
+        centre = view.pixel or _centre(inside(view.window, opened.mask.shape))
+        known = opened.explain(centre)
+        if known is None:
             return centre, []
         source = self._session.cache.source
-        seen = epochs_at(source, words.ra, words.dec, reasons=False, tilename=key.tilename)
-        return centre, seen.to_dict("records")
+        epochs = epochs_at(source, known.ra, known.dec, reasons=False, tilename=key.tilename)
+        return centre, epochs.to_dict("records")
 
-    def _go_along(self, key: MaskKey, centre: Pixel, seen: Sequence[Any], by: int) -> None:
-        here = [number for number, row in enumerate(seen) if _key_of(row) == key]
-        if not here or len(seen) < 2:
-            self._choice.say("No other epoch of this tile saw this place.")
+    def _go_to_epoch(self, key: MaskKey, centre: Pixel, epochs: Sequence[Any], by: int) -> None:
+        current = [number for number, row in enumerate(epochs) if _key_of(row) == key]
+        if not current or len(epochs) < 2:
+            self._choice.say("No other epoch of this tile covers this position.")
             return
-        number = (here[0] + by) % len(seen)
-        row, view = seen[number], self._session.view
-        place = f"RA {row['ra']:.5f}, Dec {row['dec']:.5f}"
-        self._choice.say(f"{number + 1} of {len(seen)} epochs of this tile that saw {place}")
+        number = (current[0] + by) % len(epochs)
+        row, view = epochs[number], self._session.view
+        position = f"RA {row['ra']:.5f}, Dec {row['dec']:.5f}"
+        self._choice.say(f"{number + 1} of {len(epochs)} epochs of this tile that cover {position}")
         x, y, to = round(row["x"]), round(row["y"]), _key_of(row)
         self._change(
             band=to.band,
@@ -233,22 +234,22 @@ class MaskView:
             pixel=Pixel(x, y) if view.pixel else None,
         )
 
-    def _offer_downloads(self, found: _Found, view: View) -> None:
-        name = f"{found.key.tilename}_{found.key.band}_{found.key.expnum}_{found.key.ccdnum:02d}"
+    def _offer_downloads(self, data: _Data, view: View) -> None:
+        name = f"{data.key.tilename}_{data.key.band}_{data.key.expnum}_{data.key.ccdnum:02d}"
         reasons = reason_table(view.hide)
         self._downloads.objects = [
-            _download(f"{name}.png", "PNG", lambda: as_png(found.opened.criteria, reasons)),
-            _download(f"{name}.fits", "FITS", lambda: _as_fits(found.opened)),
+            _download(f"{name}.png", "PNG", lambda: as_png(data.opened.criteria, reasons)),
+            _download(f"{name}.fits", "FITS", lambda: _as_fits(data.opened)),
         ]
 
 
 def _shifted(window: Region, by_x: int, by_y: int) -> Region:
-    """Return a shifted window, less what lies below pixel 0, which an address cannot hold."""
+    """Return a shifted window, clipped at pixel 0 because a URL cannot hold negative pixels."""
     x0, x1, y0, y1 = window.x0 + by_x, window.x1 + by_x, window.y0 + by_y, window.y1 + by_y
     return Region(max(x0, 0), max(x1, 1), max(y0, 0), max(y1, 1))
 
 
-def _middle(box: Region) -> Pixel:
+def _centre(box: Region) -> Pixel:
     return Pixel((box.x0 + box.x1) // 2, (box.y0 + box.y1) // 2)
 
 

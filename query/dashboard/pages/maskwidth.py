@@ -1,4 +1,4 @@
-"""Whether the masks are wide enough, measured on the images of some epochs."""
+"""Mask width section of the overview, measured on the images of a sample of epochs."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -26,23 +26,23 @@ __all__ = ["WidthBox", "widths_of"]
 
 _PER_BAND = 4
 
-_WORDS = (
-    "Objects have wings beyond where they are detected. How bright are good pixels still when objects are grown by "
-    f"so many pixels? Measured on the images of {_PER_BAND} epochs a band, spread evenly over these tiles: about a "
-    "second for each."
+_INTRODUCTION = (
+    "Objects have wings beyond their detected outlines. The plot shows the residual brightness of good pixels after "
+    f"growing the masks of objects, measured on the images of {_PER_BAND} epochs per band, spread evenly over these "
+    "tiles. It takes about a second per epoch."
 )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Widths:
-    """What some epochs say.
+    """Mask widths of a sample of epochs.
 
     Parameters
     ----------
     found : MaskWidths
-        By band and radius; see `goodpix.Catalogue.mask_width`.
+        Residuals by band and radius; see `goodpix.Catalogue.mask_width`.
     n_epochs : mapping of str to int
-        By band, how many epochs they stand for.
+        Number of epochs by band from which the sample was drawn.
     """
 
     found: MaskWidths
@@ -50,21 +50,21 @@ class Widths:
 
 
 def widths_of(cache: CatalogueCache, scope: TileScope, since: float) -> Widths:
-    """Return what good pixels of some epochs have left, by the radius that objects are grown by.
+    """Return the residual of good pixels by the radius of growth, for a sample of epochs.
 
     Parameters
     ----------
     cache : CatalogueCache
         The catalogue.
     scope : TileScope
-        Which tiles and bands.
+        Tiles and bands.
     since : float
-        Seconds since 1970: which epochs stand for the others is not looked up earlier.
+        Oldest acceptable time of the sample, seconds since 1970.
     """
     bands = [scope.band] if scope.band else bands_of(cache, since)
 
     def sample(connection: sa.Connection) -> tuple[dict[str, int], tuple[tuple[int, str], ...]]:
-        """Return by band how many epochs there are, and of some of them numbers and fingerprints."""
+        """Return the number of epochs by band, and the ids and fingerprints of the sample."""
         n_epochs: dict[str, int] = {}
         ids: list[int] = []
         for band in in_band_order(bands):
@@ -72,15 +72,15 @@ def widths_of(cache: CatalogueCache, scope: TileScope, since: float) -> Widths:
             ids += of_band
         query = sa.select(epoch.c.epoch_id, epoch.c.fingerprint).where(epoch.c.epoch_id.in_(ids))
         rows = connection.execute(query.order_by(epoch.c.epoch_id))
-        return n_epochs, tuple((number, fingerprint) for number, fingerprint in rows)
+        return n_epochs, tuple((epoch_id, fingerprint) for epoch_id, fingerprint in rows)
 
     n_epochs, chosen = cache.get(("width sample", scope), sample, since=since)
 
     def measured(earliest: float) -> MaskWidths:
-        ids = [number for number, _ in chosen]
+        ids = [epoch_id for epoch_id, _ in chosen]
         return cache.get(("widths", chosen), lambda _: _measured(cache, ids), since=earliest)
 
-    # what was made of the same files is the same, however old, but a file that was not there may be by now
+    # results of the same fingerprints never expire, but a missing file may have appeared
     found = measured(0.0)
     if found.left_out:
         found = measured(since)
@@ -89,32 +89,32 @@ def widths_of(cache: CatalogueCache, scope: TileScope, since: float) -> Widths:
 
 def _measured(cache: CatalogueCache, ids: list[int]) -> MaskWidths:
     study = WidthStudy(cache.source)
-    return study.summed(_in_turns(study.counted({"where": epoch.c.epoch_id.in_(ids)}), cache))
+    return study.summed(_interruptible(study.counted({"where": epoch.c.epoch_id.in_(ids)}), cache))
 
 
-def _in_turns(counted: Iterator[Mapped], cache: CatalogueCache) -> Iterator[Mapped]:
-    """Yield the same, and between two epochs let others read files, or the server end."""
+def _interruptible(counted: Iterator[Mapped], cache: CatalogueCache) -> Iterator[Mapped]:
+    """Yield the same items, releasing the file lock between epochs and stopping when the server ends."""
     while not cache.closed:
         with cache.files:
-            each = next(counted, None)
-        if each is None:
+            mapped = next(counted, None)
+        if mapped is None:
             return
-        yield each
+        yield mapped
 
 
 class WidthBox:
-    """The plot, and the button that asks for it.
+    """The plot, and the button that starts the measurement.
 
     Parameters
     ----------
     ask : callable
-        Called when someone wants to see it.
+        Called when the user clicks the button.
     """
 
     def __init__(self, ask: Callable[[], None]) -> None:
         self._button = pn.widgets.Button(label="Measure", margin=(0, 8, 8, 0))
         self._button.on_click(lambda _: ask())
-        self._words = html_pane()
+        self._note = html_pane()
         self._plot = new_figure(
             "radius by which objects are grown (pixels)",
             "median residual / skysigma",
@@ -129,22 +129,22 @@ class WidthBox:
         self._plot.multi_line("xs", "ys", source=self._lines, line_color="colour", line_width=1.6)
         self._plot.scatter("radius", "median", source=self._points, color="colour", size=6)
         self._plot.segment("radius", "low", "radius", "high", source=self._points, color="colour")
-        self.body = under(html_pane(note(_WORDS)), self._button, self._words, self._plot)
+        self.body = under(html_pane(note(_INTRODUCTION)), self._button, self._note, self._plot)
 
     def ask(self, wanted: bool) -> None:
-        """Show that it is being measured, or could be."""
+        """Show that the measurement is running, or offer to start it."""
         self._button.visible = not wanted
         self._plot.visible = False
-        self._words.object = note("Measuring \u2026") if wanted else ""
+        self._note.object = note("Measuring \u2026") if wanted else ""
 
     def show(self, widths: Widths | None) -> None:
-        """Show what was measured; None where nobody has asked."""
+        """Show the result; None if nothing was measured."""
         if widths is None:
             return
         table = widths.found.table
         table = table[table["n"] > 0]
         bands = in_band_order(table["band"])
-        self._words.object = _words_of(widths, table) + band_legend(bands)
+        self._note.object = _notes(widths, table) + band_legend(bands)
         self._plot.visible = bool(bands)
         self._points.data = {
             "radius": table["radius"].tolist(),
@@ -153,29 +153,29 @@ class WidthBox:
             "high": (table["median"] + table["median_error"]).tolist(),
             "error": table["median_error"].tolist(),
             "band": table["band"].tolist(),
-            "colour": [band_colour(each) for each in table["band"]],
+            "colour": [band_colour(band) for band in table["band"]],
         }
-        of_bands = [table[table["band"] == band] for band in bands]
+        by_band = [table[table["band"] == band] for band in bands]
         self._lines.data = {
-            "xs": [each["radius"].tolist() for each in of_bands],
-            "ys": [each["median"].tolist() for each in of_bands],
+            "xs": [rows["radius"].tolist() for rows in by_band],
+            "ys": [rows["median"].tolist() for rows in by_band],
             "colour": [band_colour(band) for band in bands],
         }
 
 
-def _words_of(widths: Widths, table: "pd.DataFrame") -> str:
-    parts = []
+def _notes(widths: Widths, table: "pd.DataFrame") -> str:
+    bands = []
     for band in in_band_order(table["band"]):
         of_band = table[table["band"] == band]
         first, last = of_band.iloc[0], of_band.iloc[-1]
-        parts.append(
+        bands.append(
             f"{band}: {first['n_epochs']} of {count(widths.n_epochs[band])} epochs, "
-            f"{fraction(last['n'] / first['n'])} of good pixels left at {last['radius']:g}"
+            f"{fraction(last['n'] / first['n'])} of good pixels left at a radius of {last['radius']:g} pixels"
         )
-    said = note("Where it is flat the mask is wide enough. " + "; ".join(parts) + ".") if parts else ""
+    notes = note("The mask is wide enough where the curve is flat. " + "; ".join(bands) + ".") if bands else ""
     left_out = widths.found.left_out
     if left_out:
-        said += note(f"Left out: {len(left_out)}, first {left_out[0]}")
-    elif not parts:
-        said += note("There is no epoch.")
-    return said
+        notes += note(f"Left out: {len(left_out)}, the first {left_out[0]}")
+    elif not bands:
+        notes += note("No matching epochs.")
+    return notes

@@ -1,4 +1,4 @@
-"""The page that says how good the survey is, and what is wrong where."""
+"""Overview page: totals, histograms, losses by criterion and mask bit, worst tiles and images, failures."""
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
@@ -18,7 +18,7 @@ from ..numbers.bitcosts import BitCosts, bits_of
 from ..numbers.rankings import CCD_COLUMNS, FAILURE_COLUMNS, TILE_COLUMNS, ccd_page, failure_page, tile_page
 from ..numbers.scope import TileScope, scope_of
 from ..numbers.survey import Histograms, Ingests, Numbers, histograms, ingests, survey_numbers
-from ..session import Part, Section, Session
+from ..session import Section, Session, Update
 from ..url import TableView, View
 from .maskwidth import WidthBox, widths_of
 from .overviewplots import Bars, Growth, HistogramPlot
@@ -34,18 +34,19 @@ _TABLES: Mapping[str, Sequence[TableColumn]] = {
 }
 
 
-_COSTS_WORDS = (
-    "Light: pixels that fail it; dark: that fail it alone. Of all pixels; the coadd's, of those on the coadd."
+_COSTS_NOTE = (
+    "Light: pixels that fail the criterion; dark: pixels that fail no other criterion. Fractions are of all pixels, or "
+    "of the pixels on the coadd for coadd criteria."
 )
 
 
 class Overview:
-    """The page.
+    """The overview page.
 
     Parameters
     ----------
     session : Session
-        Whose page it is.
+        Session of the page.
     """
 
     filters = ("band", "tile", "nite", "ccdnum", "box")
@@ -62,38 +63,40 @@ class Overview:
             table.listen(partial(session.ask_table, name))
 
     def sections(self) -> Sequence[Section]:
-        """Return its parts, still without data."""
+        """Return the sections of the page, still without data."""
         tables = self._tables
         return (
             Section("numbers", "The survey in numbers", self._numbers),
             Section(
                 "histogram",
-                "Good share of what is on the coadd",
+                "Good fraction of pixels on the coadd",
                 under(self._histogram_note, self._histogram.plot),
                 "half",
             ),
             Section(
-                "costs", "What each criterion costs", under(html_pane(note(_COSTS_WORDS)), self._costs.plot), "half"
+                "costs", "Pixels lost to each criterion", under(html_pane(note(_COSTS_NOTE)), self._costs.plot), "half"
             ),
             Section("tiles", "Worst tiles", tables["tiles"], "half"),
             Section("ccds", "Worst CCD images", tables["ccds"], "half"),
-            Section("bits", "What each mask bit costs", under(self._bits_note, self._bits.plot), "half"),
+            Section("bits", "Pixels with each mask bit set", under(self._bits_note, self._bits.plot), "half"),
             Section("widths", "Is the mask wide enough?", self._widths.body, "half"),
             Section("ingest", "Ingest", under(self._growth.pane, self._ingests)),
             Section("failures", "Failures", tables["failures"]),
         )
 
-    def parts(self, view: View, since: float) -> Sequence[Part]:
-        """Return what it shows of a view, none of it read before a time of day."""
+    def updates(self, view: View, since: float) -> Sequence[Update]:
+        """Return the updates that show a view, with data read after `since`."""
         cache = self._session.cache
 
         def of_tiles(name: str, read: Callable[[sa.Connection, TileScope], Any], *more: Hashable) -> Any:
             scope = scope_of(cache, view, since)
             return cache.get((name, scope, *more), lambda connection: read(connection, scope), since=since)
 
-        def table(name: str, read: Callable[[sa.Connection, TileScope, TableView], TablePage], *more: Hashable) -> Part:
+        def table(
+            name: str, read: Callable[[sa.Connection, TileScope, TableView], TablePage], *more: Hashable
+        ) -> Update:
             shown = view.table(name)
-            return Part(
+            return Update(
                 lambda: of_tiles(name, lambda connection, scope: read(connection, scope, shown), shown, *more),
                 lambda page: self._tables[name].show(_TABLES[name], shown, page),
             )
@@ -103,19 +106,19 @@ class Overview:
 
         self._widths.ask(view.widths)
         return (
-            Part(
+            Update(
                 lambda: survey_numbers(cache, scope_of(cache, view, since), since),
-                lambda found: self._show_numbers(view, found),
+                lambda numbers: self._show_numbers(view, numbers),
             ),
             table("tiles", tile_page),
-            Part(lambda: of_tiles("histograms", histograms), self._show_histogram),
-            Part(
+            Update(lambda: of_tiles("histograms", histograms), self._show_histogram),
+            Update(
                 lambda: of_tiles("costs", lambda _, scope: criteria_costs(cache.listings, **scope.filters)),
                 lambda costs: self._costs.show(*_cost_bars(costs)),
             ),
-            Part(lambda: cache.get("ingests", ingests, since=since), self._show_ingests),
+            Update(lambda: cache.get("ingests", ingests, since=since), self._show_ingests),
             table("ccds", ccds, view.nite, view.ccdnum),
-            Part(
+            Update(
                 lambda: of_tiles(
                     "bits",
                     lambda c, scope: bits_of(cache.listings, c, scope, view.nite, view.ccdnum),
@@ -125,51 +128,52 @@ class Overview:
                 self._show_bits,
             ),
             table("failures", failure_page),
-            Part(
+            Update(
                 lambda: widths_of(cache, scope_of(cache, view, since), since) if view.widths else None,
                 self._widths.show,
             ),
         )
 
-    def _show_numbers(self, view: View, found: Numbers) -> None:
-        partly = view.nite is not None or view.ccdnum is not None
-        words = "Nights and CCDs choose among CCD images and mask bits below; all else is of tiles." if partly else ""
-        self._numbers.object = _numbers_html(found) + (note(words) if words else "")
+    def _show_numbers(self, view: View, numbers: Numbers) -> None:
+        filtered = view.nite is not None or view.ccdnum is not None
+        text = "The night and CCD filters apply only to the CCD images and mask bits below." if filtered else ""
+        self._numbers.object = _numbers_html(numbers) + (note(text) if text else "")
 
-    def _show_histogram(self, found: Histograms) -> None:
-        null = f" {count(found.n_null)} have nothing on the coadd." if found.n_null else ""
-        nothing = "" if found.counts else " There is none."
-        words = note(f"fraction_good_on_coadd of {found.of}, by band.{null}{nothing}")
-        self._histogram_note.object = words + band_legend(found.counts)
-        self._histogram.show(found)
+    def _show_histogram(self, histograms: Histograms) -> None:
+        null = f" {count(histograms.n_null)} have no pixels on the coadd." if histograms.n_null else ""
+        empty = "" if histograms.counts else " No data."
+        text = note(f"fraction_good_on_coadd of {histograms.of}, by band.{null}{empty}")
+        self._histogram_note.object = text + band_legend(histograms.counts)
+        self._histogram.show(histograms)
 
-    def _show_bits(self, found: BitCosts) -> None:
-        self._bits_note.object = note(found.words)
-        self._bits.show(*_bit_bars(found))
+    def _show_bits(self, costs: BitCosts) -> None:
+        self._bits_note.object = note(costs.words)
+        self._bits.show(*_bit_bars(costs))
 
-    def _show_ingests(self, found: Ingests) -> None:
-        self._growth.show(found)
-        self._ingests.object = _runs_html(found)
+    def _show_ingests(self, history: Ingests) -> None:
+        self._growth.show(history)
+        self._ingests.object = _runs_html(history)
 
 
 def _cost_bars(costs: Any) -> tuple[list[str], dict[str, Sequence[Any]]]:
-    """Return the bars of criteria, the costliest first: sums over all bands."""
+    """Return the bars of criteria, most costly first, summed over all bands."""
     summed = costs.groupby("criterion")[["n_fail", "n_only", "n_pixels"]].sum(min_count=1)
     shares = {
         name: tuple(
-            share(_plain(summed.at[name, part]), _plain(summed.at[name, "n_pixels"])) for part in ("n_fail", "n_only")
+            share(_plain(summed.at[name, column]), _plain(summed.at[name, "n_pixels"]))
+            for column in ("n_fail", "n_only")
         )
         for name in summed.index
     }
     names = sorted((name for name in shares if shares[name][0] is not None), key=lambda name: -(shares[name][0] or 0.0))
-    nothing = [np.nan] * len(names)
+    no_error = [np.nan] * len(names)
     return names, {
         "total": [shares[name][0] for name in names],
         "alone": [shares[name][1] for name in names],
         "colour": [CRITERION_COLOURS[Criterion[name]] for name in names],
-        "error": nothing,
-        "low": nothing,
-        "high": nothing,
+        "error": no_error,
+        "low": no_error,
+        "high": no_error,
     }
 
 
@@ -177,25 +181,25 @@ def _plain(value: Any) -> float | None:
     return None if value is None or value != value or str(value) == "<NA>" else float(value)
 
 
-def _bit_bars(found: BitCosts) -> tuple[list[str], dict[str, Sequence[Any]]]:
+def _bit_bars(costs: BitCosts) -> tuple[list[str], dict[str, Sequence[Any]]]:
     colours = {"se": CRITERION_COLOURS[Criterion.SE_BMASK], "coadd": CRITERION_COLOURS[Criterion.COADD_BMASK]}
-    bits = found.bits
-    return [f"{each.plane.upper()}:{each.name}" for each in bits], {
-        "total": [each.fraction for each in bits],
-        "colour": [colours[each.plane] for each in bits],
-        "error": [each.error for each in bits],
-        "low": [each.fraction - each.error for each in bits],
-        "high": [each.fraction + each.error for each in bits],
+    bits = costs.bits
+    return [f"{bit.plane.upper()}:{bit.name}" for bit in bits], {
+        "total": [bit.fraction for bit in bits],
+        "colour": [colours[bit.plane] for bit in bits],
+        "error": [bit.error for bit in bits],
+        "low": [bit.fraction - bit.error for bit in bits],
+        "high": [bit.fraction + bit.error for bit in bits],
     }
 
 
-def _numbers_html(found: Numbers) -> str:
-    """Return the survey in numbers, a row for each band."""
-    if not found.bands:
-        return "<p class='words'>No tile is left: the catalogue is empty, or the filters leave nothing.</p>"
-    rows = [_numbers_row(row["band"], row) for row in found.bands]
+def _numbers_html(numbers: Numbers) -> str:
+    """Return the totals as HTML, a row for each band."""
+    if not numbers.bands:
+        return "<p class='words'>No tiles: the catalogue is empty, or no tiles match the filters.</p>"
+    rows = [_numbers_row(row["band"], row) for row in numbers.bands]
     if len(rows) > 1:
-        rows.append(_numbers_row("all", found.total))
+        rows.append(_numbers_row("all", numbers.total))
     header = [
         "Band",
         "Good SE",
@@ -208,13 +212,13 @@ def _numbers_html(found: Numbers) -> str:
         "Good area, deg² x epochs",
     ]
     table = html_table(header, rows, numbers=[False, *[True] * 8], total=len(rows) > 1)
-    unused = found.total["n_epochs"] - found.total["n_epochs_used"]
+    unused = numbers.total["n_epochs"] - numbers.total["n_epochs_used"]
     facts = [
-        f"Unique sky area of the tiles: {number(found.sky_area)} square degrees."
-        if found.sky_area == found.sky_area
+        f"Unique sky area of the tiles: {number(numbers.sky_area)} square degrees."
+        if numbers.sky_area == numbers.sky_area
         else "",
-        f"{count(unused)} epochs have no SE segmentation map and are in no sum." if unused else "",
-        f"Failures on record: {count(found.n_failures)}.",
+        f"Epochs without an SE segmentation map, excluded from the sums: {count(unused)}." if unused else "",
+        f"Failures on record: {count(numbers.n_failures)}.",
     ]
     return f"{table}{note(' '.join(filter(None, facts)))}"
 
@@ -235,28 +239,28 @@ def _numbers_row(name: str, row: Mapping[str, Any]) -> list[str]:
 
 
 def _area(value: float | None) -> str:
-    """Return an area, of which a small one is not 0."""
+    """Return an area; small areas keep significant digits."""
     return count(value) if value is None or value >= _LARGE else number(value)
 
 
-def _runs_html(found: Ingests) -> str:
-    """Return the last runs, and what failed most."""
-    if not found.runs:
-        return note("The catalogue knows of no run: it was rebuilt from its masks.")
-    header = ["Run", "Started, UTC", "Outcome", "Tiles", "Epochs made", "Unchanged", "Failures"]
+def _runs_html(history: Ingests) -> str:
+    """Return the last runs and the most frequent errors as HTML."""
+    if not history.runs:
+        return note("No ingest runs on record: the database was rebuilt from the masks.")
+    header = ["Run", "Started (UTC)", "Outcome", "Tiles", "New epochs", "Unchanged", "Failures"]
     rows = [
         [
             row["run_id"],
             str(row["started"])[:19].replace("T", " "),
-            row["outcome"] or "runs, or died",
+            row["outcome"] or "running or died",
             count(row["n_tiles"]),
             count(row["n_epochs"]),
             count(row["n_unchanged"]),
             count(row["n_failures"]),
         ]
-        for row in found.runs
+        for row in history.runs
     ]
-    kinds = ", ".join(f"{count(n)} {name}" for name, n in found.failures)
+    kinds = ", ".join(f"{count(n)} {name}" for name, n in history.failures)
     return html_table(header, rows, numbers=[False] * 3 + [True] * 4) + (
         note(f"Failures on record: {kinds}.") if kinds else ""
     )

@@ -1,4 +1,4 @@
-"""The plots of the overview."""
+"""Plots of the overview page."""
 
 import datetime
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ __all__ = ["Bars", "Growth", "HistogramPlot"]
 
 
 class HistogramPlot:
-    """Shares by band, as steps."""
+    """Histograms of the good fraction by band, as steps."""
 
     def __init__(self) -> None:
         self.plot = new_figure(
@@ -29,41 +29,41 @@ class HistogramPlot:
         self.plot.y_range.start = 0
         self.plot.yaxis.formatter = SHORT_NUMBERS()
         self._source = ColumnDataSource({name: [] for name in ("left", "right", "n", "band", "colour")})
-        # the steps alone are seen; these are for the pointer
+        # invisible bars for the tooltips; only the steps are drawn
         self.plot.quad("left", "right", "n", 0, source=self._source, fill_alpha=0, line_color=None)
         self._steps = ColumnDataSource({"xs": [], "ys": [], "band": [], "colour": []})
         self.plot.multi_line("xs", "ys", source=self._steps, line_color="colour", line_width=1.6)
 
-    def show(self, found: Histograms) -> None:
+    def show(self, histograms: Histograms) -> None:
         """Show histograms."""
-        self.plot.visible = bool(found.counts)
-        edges = found.edges
+        self.plot.visible = bool(histograms.counts)
+        edges = histograms.edges
         self.plot.x_range.update(start=edges[0], end=edges[-1])
-        bands = list(found.counts)
-        self.plot.yaxis.axis_label = found.of
+        bands = list(histograms.counts)
+        self.plot.yaxis.axis_label = histograms.of
         self._source.data = {
             "left": np.tile(edges[:-1], len(bands)),
             "right": np.tile(edges[1:], len(bands)),
-            "n": np.concatenate([found.counts[band] for band in bands]) if bands else [],
+            "n": np.concatenate([histograms.counts[band] for band in bands]) if bands else [],
             "band": np.repeat(bands, edges.size - 1).tolist(),
             "colour": np.repeat([band_colour(band) for band in bands], edges.size - 1).tolist(),
         }
         xs = np.repeat(edges, 2)[1:-1].tolist()
         self._steps.data = {
             "xs": [xs] * len(bands),
-            "ys": [np.repeat(found.counts[band], 2).tolist() for band in bands],
+            "ys": [np.repeat(histograms.counts[band], 2).tolist() for band in bands],
             "band": bands,
             "colour": [band_colour(band) for band in bands],
         }
 
 
 class Bars:
-    """Fractions by name, as bars that lie.
+    """Horizontal bars of fractions by name.
 
     Parameters
     ----------
     layers : sequence of str
-        What each bar shows, the widest first: columns of the data.
+        Columns of the data drawn over each other, the longest bars first.
     """
 
     def __init__(self, layers: Sequence[str]) -> None:
@@ -90,7 +90,7 @@ class Bars:
         self.plot.segment(x0="low", x1="high", y0="name", y1="name", source=self._source, line_color="#222222")
 
     def show(self, names: Sequence[str], data: Mapping[str, Sequence[Any]]) -> None:
-        """Show bars, the first at the top."""
+        """Show bars, with the first at the top."""
         self.plot.visible = bool(names)
         self._names.factors = list(names)[::-1]
         self.plot.height = 70 + 26 * max(len(names), 4)
@@ -98,7 +98,7 @@ class Bars:
 
 
 class Growth:
-    """How many epochs there were after each run."""
+    """Number of epochs after each ingest run."""
 
     def __init__(self) -> None:
         self.plot = new_figure("", "epochs", height=170, x_axis_type="datetime", tooltips=[("epochs", "@n{0,0}")])
@@ -109,8 +109,8 @@ class Growth:
         self.plot.scatter("when", "n", source=self._source, size=5, color="#0072b2")
         self.pane = pn.pane.Bokeh(self.plot, sizing_mode="stretch_width", margin=0)
 
-    def show(self, found: Ingests) -> None:
-        """Show how it grew; one run is no growth."""
-        times = [datetime.datetime.fromisoformat(when) for when, _ in found.growth]
-        self._source.data = {"when": times, "n": [n for _, n in found.growth]}
+    def show(self, history: Ingests) -> None:
+        """Show the growth; hidden for a single run."""
+        times = [datetime.datetime.fromisoformat(when) for when, _ in history.growth]
+        self._source.data = {"when": times, "n": [n for _, n in history.growth]}
         self.pane.visible = len(times) > 1

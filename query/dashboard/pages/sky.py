@@ -1,4 +1,4 @@
-"""The page that shows tiles where they are on the sky."""
+"""Sky page: map of the tiles."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ from ..look.markup import html_pane, note, under
 from ..look.table import PagedTable, TablePage
 from ..numbers.rankings import TILE_COLUMNS, tile_page
 from ..numbers.scope import scope_of
-from ..session import Part, Section, Session
+from ..session import Section, Session, Update
 from ..url import SkyBox, View
 
 __all__ = [
@@ -47,7 +47,7 @@ _DEGREES = "return `${tick}°`"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Tiles:
-    """Tiles with a number each; the corners have the shape (n, 4)."""
+    """Tiles with the value of a statistic; the corners have shape (n, 4)."""
 
     names: Sequence[str]
     ra: npt.NDArray[np.float64]
@@ -57,12 +57,12 @@ class _Tiles:
 
 
 class SkyView:
-    """The page.
+    """The sky page.
 
     Parameters
     ----------
     session : Session
-        Whose page it is.
+        Session of the page.
     """
 
     filters = ("band", "tile", "box")
@@ -79,12 +79,12 @@ class SkyView:
         self._map = _Map(self._chosen)
 
     def sections(self) -> Sequence[Section]:
-        """Return its parts, still without data."""
+        """Return the sections of the page, still without data."""
         picture = under(self._statistic, self._map.plot, self._note)
         return (Section("sky", "Tiles", picture), Section("tiles", "Tiles, worst first", self._table))
 
-    def parts(self, view: View, since: float) -> Sequence[Part]:
-        """Return what it shows of a view, none of it read before a time of day."""
+    def updates(self, view: View, since: float) -> Sequence[Update]:
+        """Return the updates that show a view, with data read after `since`."""
         cache = self._session.cache
         shown = view.table("tiles")
 
@@ -93,8 +93,8 @@ class SkyView:
             return cache.get(("tiles", scope, shown), lambda c: tile_page(c, scope, shown), since=since)
 
         return (
-            Part(lambda: self._read_tiles(view, since), lambda found: self._show_tiles(view, found)),
-            Part(page, lambda found: self._table.show(TILE_COLUMNS, shown, found)),
+            Update(lambda: self._read_tiles(view, since), lambda tiles: self._show_tiles(view, tiles)),
+            Update(page, lambda rows: self._table.show(TILE_COLUMNS, shown, rows)),
         )
 
     def _read_tiles(self, view: View, since: float) -> _Tiles:
@@ -110,17 +110,17 @@ class SkyView:
         value = np.array(tiles.value, np.float64)
         return _Tiles(tiles.tilename.tolist(), _unwrapped(corners[0]), corners[1], value, meaning)
 
-    def _show_tiles(self, view: View, found: _Tiles) -> None:
+    def _show_tiles(self, view: View, tiles: _Tiles) -> None:
         statistic = view.statistic or _FIRST
         self._statistic.value = statistic
-        n_null = int(np.isnan(found.value).sum())
-        null = f" Grey: {count(n_null)} tiles without a value." if n_null else ""
+        n_null = int(np.isnan(tiles.value).sum())
+        null = f" Tiles without a value, in grey: {count(n_null)}." if n_null else ""
         text = (
-            f"{statistic}: {found.meaning}, over the bands that are shown. "
-            f"Select a box to see only its tiles, on every page.{null}"
+            f"{statistic}: {tiles.meaning}, over the selected bands. "
+            f"Drag a box to filter every page by the tiles in it.{null}"
         )
-        self._note.object = note(text if found.names else "No tile is left.")
-        self._map.show(found, statistic, view.box)
+        self._note.object = note(text if tiles.names else "No matching tiles.")
+        self._map.show(tiles, statistic, view.box)
 
     def _ask(self, **changes: Any) -> None:
         view = replace(self._session.view, **changes)
@@ -132,7 +132,7 @@ class SkyView:
 
 
 class _Map:
-    """The tiles, right ascension to the left."""
+    """Map of the tiles, with right ascension increasing to the left."""
 
     def __init__(self, chosen: Any) -> None:
         self._chosen = chosen
@@ -175,26 +175,26 @@ class _Map:
         self.plot.add_layout(self._bar, "right")
         self.plot.on_event(SelectionGeometry, self._select)
 
-    def show(self, found: _Tiles, statistic: str, box: SkyBox | None) -> None:
-        """Show tiles, those outside the box faintly."""
+    def show(self, tiles: _Tiles, statistic: str, box: SkyBox | None) -> None:
+        """Show tiles; those outside the box are faint."""
         ratio = statistic in RATIOS
-        words = fraction if ratio and statistic != "sky_rate" else number
+        format_value = fraction if ratio and statistic != "sky_rate" else number
         inside = (
-            np.ones(len(found.names), bool)
+            np.ones(len(tiles.names), bool)
             if box is None
-            else box.holds(found.ra.mean(axis=1) % 360.0, found.dec.mean(axis=1))
+            else box.holds(tiles.ra.mean(axis=1) % 360.0, tiles.dec.mean(axis=1))
         )
-        self._colours.update(**colour_range(found.value[inside]))
-        self._bar.formatter = NumeralTickFormatter(format=PERCENT if words is fraction else "0,0.[000]")
+        self._colours.update(**colour_range(tiles.value[inside]))
+        self._bar.formatter = NumeralTickFormatter(format=PERCENT if format_value is fraction else "0,0.[000]")
         self._tiles.data = {
-            "xs": found.ra.tolist(),
-            "ys": found.dec.tolist(),
-            "value": found.value,
-            "name": list(found.names),
-            "shown": [words(each) for each in found.value.tolist()],
+            "xs": tiles.ra.tolist(),
+            "ys": tiles.dec.tolist(),
+            "value": tiles.value,
+            "name": list(tiles.names),
+            "shown": [format_value(value) for value in tiles.value.tolist()],
             "alpha": np.where(inside, 1.0, 0.25),
         }
-        extent = [found.ra.max(), found.ra.min(), found.dec.min(), found.dec.max()] if found.names else []
+        extent = [tiles.ra.max(), tiles.ra.min(), tiles.dec.min(), tiles.dec.max()] if tiles.names else []
         if extent and extent != self._extent:
             self._extent = extent
             x_margin, y_margin = _MARGIN * (extent[0] - extent[1]), _MARGIN * (extent[3] - extent[2])
@@ -202,7 +202,7 @@ class _Map:
             south, north = extent[2] - y_margin, extent[3] + y_margin
             self.plot.x_range.update(start=west, end=east, reset_start=west, reset_end=east)
             self.plot.y_range.update(start=south, end=north, reset_start=south, reset_end=north)
-        self._box.data = _outline(box, found.ra)
+        self._box.data = _outline(box, tiles.ra)
 
     def _select(self, event: Any) -> None:
         at = event.geometry
@@ -213,7 +213,7 @@ class _Map:
 
 
 def _unwrapped(ra: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return right ascensions that do not jump, neither within a tile nor within the survey.
+    """Unwrap right ascensions so that they do not jump at RA = 0 within a tile or the survey.
 
     Parameters
     ----------
@@ -223,14 +223,14 @@ def _unwrapped(ra: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     Returns
     -------
     ndarray of float64, shape (n, 4)
-        The same directions, from the eastern end of the widest gap on; some may be below 0.
+        The same directions, increasing from the eastern end of the widest gap; some may be negative.
     """
     if not ra.size:
         return ra
     centres = np.sort(ra[:, 0] % 360.0)
     gaps = np.diff(centres, append=centres[0] + 360.0)
     first = centres[(int(np.argmax(gaps)) + 1) % centres.size]
-    # RA = 0 stays 0 where it is inside: what lies west of it is negative
+    # a survey across RA = 0 gets negative values to the west of it
     start = first - 360.0 if first > 180.0 else first
     begin = (ra[:, :1] - start) % 360.0 + start
     out: npt.NDArray[np.float64] = begin + (ra - ra[:, :1] + 180.0) % 360.0 - 180.0
@@ -238,7 +238,7 @@ def _unwrapped(ra: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _outline(box: SkyBox | None, ra: npt.NDArray[np.float64]) -> dict[str, list[float]]:
-    """Return the box where the map has it."""
+    """Return the outline of the box in the unwrapped right ascensions of the map."""
     if box is None or not ra.size:
         return {name: [] for name in ("left", "right", "bottom", "top")}
     width, middle = box.width, (ra.min() + ra.max()) / 2

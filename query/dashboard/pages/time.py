@@ -1,4 +1,4 @@
-"""The page that shows how the survey went from night to night."""
+"""Time page: statistics by night or exposure, and amplifiers by month."""
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
@@ -24,7 +24,7 @@ from ..look.table import PagedTable
 from ..numbers.ccdhistory import AmplifierMonths, amplifier_months
 from ..numbers.rankings import EXPOSURE_COLUMNS, exposure_page, n_exposures
 from ..numbers.scope import TileScope, scope_of
-from ..session import Part, Section, Session
+from ..session import Section, Session, Update
 from ..url import Span, View
 
 __all__ = ["TimeView"]
@@ -37,12 +37,12 @@ _MJD_0, _MS_0 = datetime(1858, 11, 17), datetime(1970, 1, 1)
 
 
 class TimeView:
-    """The page.
+    """The time page.
 
     Parameters
     ----------
     session : Session
-        Whose page it is.
+        Session of the page.
     """
 
     filters = ("band", "nite", "ccdnum", "tile", "box")
@@ -54,23 +54,24 @@ class TimeView:
         options = [each for each in statistics_of(VIEWS["exposure_quality"].table) if each not in _ALWAYS]
         self._statistic = pn.widgets.Select(label="Third plot", options=options, value=_FIRST, width=260, margin=(4, 0))
         self._statistic.param.watch(lambda event: self._ask(statistic=event.new), "value")
-        self._words = html_pane()
+        self._note = html_pane()
         first = _Series("good-plot", self._chosen)
         self._series = [first, *(_Series(name, self._chosen, like=first) for name in ("sky-rate-plot", "third-plot"))]
         self._months, self._table = _Months(), PagedTable.of_columns(EXPOSURE_COLUMNS)
         self._table.listen(partial(session.ask_table, "exposures"))
 
     def sections(self) -> Sequence[Section]:
-        """Return its parts, still without data."""
-        plots = [each.plot for each in self._series]
+        """Return the sections of the page, still without data."""
+        plots = [series.plot for series in self._series]
+        body = under(self._by, self._note, *plots[:2], self._statistic, plots[2])
         return (
-            Section("time", "Good share and sky", under(self._by, self._words, *plots[:2], self._statistic, plots[2])),
-            Section("amplifiers", "Amplifiers by month", under(html_pane(note(_MONTHS_WORDS)), self._months.plot)),
+            Section("time", "Good fraction and sky brightness", body),
+            Section("amplifiers", "Amplifiers by month", under(html_pane(note(_MONTHS_NOTE)), self._months.plot)),
             Section("exposures", "Worst exposures", self._table),
         )
 
-    def parts(self, view: View, since: float) -> Sequence[Part]:
-        """Return what it shows of a view, none of it read before a time of day."""
+    def updates(self, view: View, since: float) -> Sequence[Update]:
+        """Return the updates that show a view, with data read after `since`."""
         cache, statistic, shown = self._session.cache, view.statistic or _FIRST, view.table("exposures")
         if statistic in self._statistic.options:
             self._statistic.value = statistic
@@ -107,31 +108,31 @@ class TimeView:
             return get("exposures", lambda c, scope, of: exposure_page(c, of | _touching(c, scope), shown), shown)
 
         plots = [
-            Part(partial(series, name), partial(plot.show, name))
+            Update(partial(series, name), partial(plot.show, name))
             for name, plot in zip((*_ALWAYS, statistic), self._series, strict=True)
         ]
         return (
             *plots,
-            Part(n_points, lambda n: self._say(view, n)),
-            Part(months, self._months.show),
-            Part(page, lambda found: self._table.show(EXPOSURE_COLUMNS, shown, found)),
+            Update(n_points, lambda n: self._describe(view, n)),
+            Update(months, self._months.show),
+            Update(page, lambda rows: self._table.show(EXPOSURE_COLUMNS, shown, rows)),
         )
 
-    def _say(self, view: View, n: int) -> None:
-        """Say what the points are."""
+    def _describe(self, view: View, n: int) -> None:
+        """Describe the points."""
         if view.by != "exposure":
-            words = "Each point is a night and band: sums over sums. Select nights to see only them, on every page."
+            text = "Each point is one night in one band. Drag across nights to filter every page by them."
         elif n <= _MOST_EXPOSURES:
-            words = f"Each point is an exposure; {count(n)} of them. Select nights to see only them, on every page."
+            text = f"Each point is one of {count(n)} exposures. Drag across nights to filter every page by them."
         else:
-            words = (
-                f"{count(n)} exposures are too many to show each (up to {count(_MOST_EXPOSURES)}): choose nights or a "
-                "band. Each point is a night and band."
+            text = (
+                f"Each point is one night in one band: {count(n)} exposures are too many to show individually (the "
+                f"limit is {count(_MOST_EXPOSURES)}). Filter by night or band to see them."
             )
         if view.box is not None or view.tile:
-            words += " Of the exposures that the tiles hold a part of."
+            text += " Only exposures that overlap the tiles."
         bands = [view.band] if view.band else in_band_order(bands_of(self._session.cache, self._session.since))
-        self._words.object = note(words) + band_legend(bands)
+        self._note.object = note(text) + band_legend(bands)
 
     def _ask(self, **changes: Any) -> None:
         before = self._session.view
@@ -144,7 +145,7 @@ class TimeView:
 
 
 class _Series:
-    """A number over time, a colour for each band."""
+    """Plot of a statistic over time, coloured by band."""
 
     def __init__(self, name: str, chosen: Callable[[Span], None], like: "_Series | None" = None) -> None:
         self._chosen = chosen
@@ -183,7 +184,7 @@ class _Series:
         self.plot.on_event(SelectionGeometry, self._select)
 
     def show(self, name: str, frame: Any) -> None:
-        """Show a number."""
+        """Show a statistic."""
         ratio = name in RATIOS and name != "sky_rate"
         self.plot.yaxis.axis_label = _LABELS.get(name, name)
         self.plot.yaxis.formatter = NumeralTickFormatter(format=PERCENT if ratio else "0,0.[000]")
@@ -193,15 +194,15 @@ class _Series:
         dated, values = dated[known], values[known]
         by_exposure = "expnum" in dated.columns
         n_undated = int(frame.nite.isna().sum())
-        left_out = f"{count(n_undated)} without a night are left out" if n_undated else ""
-        self.plot.title.text = left_out if len(dated) else f"nothing to show{left_out and f': {left_out}'}"
+        left_out = f"not shown, without a night: {count(n_undated)}" if n_undated else ""
+        self.plot.title.text = left_out if len(dated) else f"no data{left_out and f'; {left_out}'}"
         self._source.data = {
             "x": [_when(row, by_exposure) for row in dated.itertuples()],
             "y": values,
             "nite": dated.nite.to_numpy(np.int64),
             "band": dated.band.tolist(),
-            "expnum": [str(each) for each in dated.expnum] if by_exposure else ["all"] * len(dated),
-            "shown": [f"{each:.2%}" if ratio else f"{each:.4g}" for each in values.tolist()],
+            "expnum": [str(expnum) for expnum in dated.expnum] if by_exposure else ["all"] * len(dated),
+            "shown": [f"{value:.2%}" if ratio else f"{value:.4g}" for value in values.tolist()],
             "n": dated.n_ccd_images.to_numpy(np.int64),
             "colour": [band_colour(band) for band in dated.band],
         }
@@ -209,7 +210,7 @@ class _Series:
     def _select(self, event: Any) -> None:
         at = event.geometry
         if event.final and at.get("x0") is not None and at["x0"] != at["x1"]:
-            left, right = (_MS_0 + timedelta(milliseconds=each) for each in sorted((at["x0"], at["x1"])))
+            left, right = (_MS_0 + timedelta(milliseconds=edge) for edge in sorted((at["x0"], at["x1"])))
             points = zip(self._source.data["x"], self._source.data["nite"], strict=True)
             inside = [int(nite) for when, nite in points if left <= when <= right]
             if inside:
@@ -217,7 +218,7 @@ class _Series:
 
 
 class _Months:
-    """Every amplifier half by month, less what was to be expected."""
+    """Map of every amplifier half by month, relative to the expected fraction."""
 
     def __init__(self) -> None:
         self._halves, self._of_month = FactorRange(), FactorRange()
@@ -225,7 +226,7 @@ class _Months:
             ("CCD and amplifier", "@half"),
             ("month", "@month"),
             ("good SE", f"@fraction{{{PERCENT}}}"),
-            ("less expected", f"@difference{{+{PERCENT}}}"),
+            ("minus expected", f"@difference{{+{PERCENT}}}"),
         ]
         self.plot = new_figure(
             "",
@@ -255,40 +256,40 @@ class _Months:
         bar = ColorBar(color_mapper=self._colours, width=12, padding=6, formatter=NumeralTickFormatter(format=PERCENT))
         self.plot.add_layout(bar, "right")
 
-    def show(self, found: AmplifierMonths) -> None:
-        """Show months, the last at the top."""
-        months = [f"{each // 100}-{each % 100:02d}" for each in found.months]
-        self._halves.factors, self._of_month.factors = found.halves, months
-        self.plot.title.text = "" if months else "nothing to show"
+    def show(self, history: AmplifierMonths) -> None:
+        """Show months, with the last at the top."""
+        months = [f"{month // 100}-{month % 100:02d}" for month in history.months]
+        self._halves.factors, self._of_month.factors = history.halves, months
+        self.plot.title.text = "" if months else "no data"
         self.plot.height = 60 + 13 * min(max(len(months), 10), 80)
-        known = np.isfinite(found.difference)
+        known = np.isfinite(history.difference)
         where = np.nonzero(known)
-        span = float(np.percentile(np.abs(found.difference[known]), 99)) if known.any() else 0.0
+        span = float(np.percentile(np.abs(history.difference[known]), 99)) if known.any() else 0.0
         self._colours.update(low=-(span or 1.0), high=span or 1.0)
         self._source.data = {
-            "half": [found.halves[k] for k in where[0].tolist()],
+            "half": [history.halves[k] for k in where[0].tolist()],
             "month": [months[k] for k in where[1].tolist()],
-            "fraction": found.fraction[known],
-            "difference": found.difference[known],
+            "fraction": history.fraction[known],
+            "difference": history.difference[known],
         }
 
 
 _POINT = ("nite", "band", "expnum", "shown", "n", "colour")
 _LABELS = {"sky_rate": "sky brightness / s"}
-_MONTHS_WORDS = (
-    "fraction_good_se of each amplifier half (CCD number, a or b) by month, less the half's own over all months, less "
-    "the median of the month over all halves: blue is worse than was to be expected, orange better, white no image."
+_MONTHS_NOTE = (
+    "fraction_good_se of each amplifier half (CCD number, a or b) by month, minus the half's value over all months, "
+    "minus the month's median over all halves. Blue: worse than expected; orange: better; white: no images."
 )
 
 
 def _touching(connection: sa.Connection, scope: TileScope) -> dict[str, Any]:
-    """Return the exposures that some tiles hold a part of, as a filter."""
+    """Return a filter for the exposures that overlap the selected tiles."""
     exposures = scope.exposures(connection)
     return {} if exposures is None else {"expnum": exposures}
 
 
 def _when(row: Any, by_exposure: bool) -> datetime:
-    """Return when an exposure began, where that is known; else the day of its night."""
+    """Return the start of an exposure, or the date of its night if the start is unknown."""
     if by_exposure and row.mjd_obs == row.mjd_obs and row.mjd_obs is not None:
         return _MJD_0 + timedelta(days=float(row.mjd_obs))
     return datetime.strptime(str(row.nite), "%Y%m%d")

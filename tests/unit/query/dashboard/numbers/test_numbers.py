@@ -84,7 +84,7 @@ def test_what_the_first_page_shows_is_read_ahead(made: Any) -> None:
     engine = cache.source.database.engine
     sa.event.listen(engine, "before_cursor_execute", note)
     session = Session(cache, {})
-    found = [part.read() for part in Overview(session).parts(session.view, session.since)]
+    found = [part.read() for part in Overview(session).updates(session.view, session.since)]
     sa.event.remove(engine, "before_cursor_execute", note)
     assert statements == []
     assert survey_numbers(cache, TileScope(), 0.0) in found
@@ -137,8 +137,8 @@ def test_the_headline_names_the_ends_and_the_least_good_tile(made: Any, ask: Ask
     }
     (tile, band), share = min(shares.items(), key=operator.itemgetter(1))
     assert ask(headline) == (
-        f"3 tiles, from {min(TILES)} to {max(TILES)}. The least good: {tile} in {band}, {share:.2%} of what is on the "
-        "coadd.".replace("%", " %")
+        f"3 tiles, from {min(TILES)} to {max(TILES)}. Worst: {tile} in {band}, with "
+        f"{share:.2%} of pixels on the coadd good.".replace("%", " %")
     )
 
 
@@ -202,7 +202,7 @@ def test_a_table_is_sorted_and_bounded_by_any_column(made: Any, ask: Ask) -> Non
     [
         (TableView("message"), "cannot be sorted by 'message'"),
         (TableView("-failed_at; DROP TABLE epoch"), "cannot be sorted by"),
-        (TableView(column="tilename"), "has no bounds of 'tilename'"),
+        (TableView(column="tilename"), "cannot be limited by 'tilename'"),
     ],
 )
 def test_a_column_that_is_none_of_the_table_is_refused(ask: Ask, view: TableView, says: str) -> None:
