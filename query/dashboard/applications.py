@@ -61,8 +61,8 @@ def _application(cache: CatalogueCache, path: str, make: Callable[[Session], Pag
             name: [value.decode(errors="replace") for value in values] for name, values in request.arguments.items()
         }
         # browsers send these headers when the user reloads a page
-        anew = "Cache-Control" in request.headers or "Pragma" in request.headers
-        session = Session(cache, arguments, anew=anew)
+        reload = "Cache-Control" in request.headers or "Pragma" in request.headers
+        session = Session(cache, arguments, reload=reload)
         return session.open(make(session), _frame(session, path))
 
     return application

@@ -110,15 +110,15 @@ class Session:
         The catalogue.
     arguments : mapping of str to sequence of str
         Query parameters of the page's URL.
-    anew : bool
+    reload : bool
         Whether the page is being reloaded, so that cached results must not be used.
     """
 
-    def __init__(self, cache: CatalogueCache, arguments: Mapping[str, Sequence[str]], *, anew: bool = False) -> None:
+    def __init__(self, cache: CatalogueCache, arguments: Mapping[str, Sequence[str]], *, reload: bool = False) -> None:
         url = UrlQuery.of(arguments)
         self.cache = cache
         self.view = url.view
-        self.since = time.time() - (0.0 if anew else _NEW_ENOUGH_S)
+        self.since = time.time() - (0.0 if reload else _NEW_ENOUGH_S)
         self._url_problems = url.problems
         self._problems: list[str] = []
         self._status = pn.pane.HTML("reading …", margin=0)
