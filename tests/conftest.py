@@ -80,7 +80,9 @@ def _compile_kernels() -> Callable[[], None]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the watchdog and the compilation of kernels, except in xdist workers."""
+    """Heed Ctrl-C; start the watchdog and the compilation of kernels, except in xdist workers."""
+    # a script that starts the tests with & has them and their commands ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput"):
         return
     config.add_cleanup(Watchdog().close)
