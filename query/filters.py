@@ -62,7 +62,7 @@ class Filters:
         UsageError
             If `min` or `max` is not a mapping.
         """
-        known = [each.name for each in fields(cls)]
+        known = [option.name for option in fields(cls)]
         for name in given:
             if name not in known:
                 raise UnknownNameError(f"unknown filter {name!r}{did_you_mean(name, known)}")
@@ -74,7 +74,7 @@ class Filters:
         Raises
         ------
         UnknownNameError
-            If the view does not have a column.
+            If the view lacks a column.
         UsageError
             If a value does not suit its column's type.
         """
@@ -102,7 +102,7 @@ _KEYS = ("tilename", "band", "expnum", "ccdnum", "nite")
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Bounds on columns that are not in the database.
+    """Bounds on computed columns, which are not in the database.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ class Bounds:
         return cls(**taken), rest
 
     def of_frame(self, frame: "pd.DataFrame") -> "pd.DataFrame":
-        """Return the rows within the bounds; nulls are outside all bounds."""
+        """Return the rows within the bounds; a null is outside any bounds."""
         for name, least in self.min.items():
             frame = frame[(frame[name] >= least).fillna(False).astype(bool)]
         for name, greatest in self.max.items():
@@ -158,10 +158,10 @@ def _matches(column: sa.ColumnElement[Any], wanted: Wanted) -> sa.ColumnElement[
     """Return the condition that a column equals one of the values or lies in one of the ranges."""
     # a numpy scalar is a single value, though not an int
     values = list(wanted) if isinstance(wanted, Iterable) and not isinstance(wanted, str) else [wanted]
-    exact = [each for each in values if not _is_range(each, column)]
-    terms = [_in_range(column, each) for each in values if _is_range(each, column)]
+    exact = [value for value in values if not _is_range(value, column)]
+    terms = [_in_range(column, value) for value in values if _is_range(value, column)]
     if exact or not terms:
-        terms.append(column.in_([_value(column, each) for each in exact]))
+        terms.append(column.in_([_value(column, value) for value in exact]))
     return sa.or_(*terms)
 
 
@@ -193,7 +193,7 @@ def _value(column: sa.ColumnElement[Any], value: object) -> Any:
     except ValueError:
         raise UsageError(f"{name} is {value!r}: expected a whole number, or a range A:B") from None
     if abs(number) >= 1 << 63:
-        raise UsageError(f"{name} is {number}: expected a number of 64 bits")
+        raise UsageError(f"{name} is {number}: expected a 64-bit integer")
     return sa.literal(number, sa.BigInteger)
 
 

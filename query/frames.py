@@ -14,27 +14,27 @@ __all__ = ["frame", "read_frame", "typed_frame"]
 
 
 def frame(columns: Iterable[sa.ColumnElement[Any]], rows: Iterable[Sequence[Any]]) -> "pd.DataFrame":
-    """Return rows as a data frame whose types are those of the SQL columns, empty or not.
+    """Return rows as a data frame with the types of the SQL columns, even if there are no rows.
 
-    Whole numbers and truth values stay what they are where some are null (pandas' ``Int64`` and
-    ``boolean``): a null never turns into a zero, nor a count into a float.
+    Integer and boolean columns keep their type if some values are null (pandas' ``Int64`` and ``boolean``): a null
+    never becomes a zero, nor a count a float.
     """
-    return typed_frame([Column(getattr(each, "name", ""), _kind(each), True, "") for each in columns], rows)
+    return typed_frame([Column(getattr(column, "name", ""), _kind(column), True, "") for column in columns], rows)
 
 
 def typed_frame(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> "pd.DataFrame":
-    """Return rows as a data frame whose types are those of the columns, empty or not; see `frame`."""
+    """Return rows as a data frame with the types of the columns; see `frame`."""
     import pandas as pd  # slow to import, and the command line starts without it
 
-    values = list(zip(*rows, strict=True)) or [()] * len(columns)
+    by_column = list(zip(*rows, strict=True)) or [()] * len(columns)
     series = {}
-    for column, each in zip(columns, values, strict=True):
-        series[column.name] = pd.Series(list(each), dtype=_dtype(column.kind, None in each))
+    for column, values in zip(columns, by_column, strict=True):
+        series[column.name] = pd.Series(list(values), dtype=_dtype(column.kind, None in values))
     return pd.DataFrame(series)
 
 
 def read_frame(engine: sa.Engine, query: "sa.Select[Any]") -> "pd.DataFrame":
-    """Return what a query finds; see `frame`."""
+    """Return the result of a query; see `frame`."""
     with engine.connect() as connection:
         return frame(query.selected_columns, connection.execute(query))
 

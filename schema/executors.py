@@ -41,7 +41,7 @@ class Spread(Protocol):
 
 
 class Window(Generic[Job, Result]):
-    """A sliding window of jobs that an executor has in hand.
+    """A sliding window of jobs submitted to an executor.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class Window(Generic[Job, Result]):
             for job in islice(self._left, self._n_ahead - len(self._pending)):
                 try:
                     self._pending[self._submit(job)] = job
-                except Exception as error:  # noqa: BLE001  # every executor has errors of its own; raised by `_end`
+                except Exception as error:  # noqa: BLE001  # each executor has its own exceptions; raised by `_end`
                     self._refused = error
                     return
 
@@ -187,7 +187,7 @@ class _Workers(Executor):
         return self._threads.submit(self._do, partial(function, *args, **kwargs))
 
     def _do(self, job: Callable[[], Result]) -> Result:
-        """Run a job in a worker; there is one, or room for one more, for each thread that calls this."""
+        """Run a job in an idle worker or, if there is none, in a new one: at most one worker per thread."""
         while True:
             try:
                 worker = self._idle.pop()
@@ -202,7 +202,7 @@ class _Workers(Executor):
                 return future.result()
             finally:
                 if isinstance(future.exception(), BrokenProcessPool):
-                    # end the thread that watches it now: when this process exits it would fail on closed pipes
+                    # end its watching thread now, which would fail on closed pipes when this process exits
                     worker.shutdown()
                 else:
                     self._idle.append(worker)
@@ -223,7 +223,7 @@ def process_pool(workers: int, preload: str | None = None) -> Iterator[Executor]
     workers : int
         Number of workers.
     preload : str, optional
-        A module that is imported once for all of them.
+        Module imported once for all workers.
 
     Notes
     -----
@@ -236,7 +236,7 @@ def process_pool(workers: int, preload: str | None = None) -> Iterator[Executor]
         # the import starts now, once for all workers, which are forked from it when they have a job
         context.set_forkserver_preload([preload])
     ensure_running()
-    # this end is closed by us, or by the system when this process ends
+    # workers end when this end is closed: by us, or by the system if this process is killed
     other_end, held = context.Pipe(duplex=False)
     # the server that forks workers may be older than this pool and have another environment
     here = (other_end, os.getcwd(), dict(os.environ))
@@ -244,7 +244,7 @@ def process_pool(workers: int, preload: str | None = None) -> Iterator[Executor]
     try:
         yield pool
     except BaseException:
-        # jobs that wait for a worker would start new ones
+        # waiting jobs would start new workers
         pool.shutdown(wait=False, cancel_futures=True)
         held.close()
         raise
@@ -257,7 +257,7 @@ def process_pool(workers: int, preload: str | None = None) -> Iterator[Executor]
 def begin(
     thread: ThreadPoolExecutor, function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
 ) -> Future[Result]:
-    """Run a job in a thread, and return when it has begun.
+    """Start a job in a thread, and return once it is running.
 
     Use this for a job that releases the GIL while the caller goes on to read a FITS file, which holds the GIL: a
     thread that had not begun would have to wait.

@@ -1,4 +1,4 @@
-"""The place of an image's files: path and extension of each plane."""
+"""Files of an image's planes: paths and extensions."""
 
 import json
 import os
@@ -17,16 +17,16 @@ Extension = str | int
 
 @dataclass(frozen=True, slots=True)
 class PlaneFile:
-    """The place of one plane.
+    """File and extension of one plane.
 
     Parameters
     ----------
     path : str
-        The file, as the info file has it: fingerprints depend on it.
+        Path as the info file has it, since fingerprints depend on it.
     ext : str or int
-        The extension; 0 for a SCAMP header, which has none.
+        EXTNAME or number of the extension; 0 for a SCAMP header, which has none.
     ingested : mapping of str to str
-        Values that the path's environment variables had in the ingest.
+        Values of the path's environment variables at ingest.
     """
 
     path: str
@@ -35,18 +35,18 @@ class PlaneFile:
 
     @property
     def place(self) -> str:
-        """The path to open: a variable that is not set now has the value of the ingest."""
+        """Path to open: a variable that is not set now keeps its value at ingest."""
         unset = {name: value for name, value in self.ingested.items() if name not in os.environ}
         return Template(self.path).safe_substitute(unset)
 
 
 def files_of_row(row: Mapping[str, Any]) -> dict[str, PlaneFile]:
-    """Return the place of each plane of a row's image, by the plane's name.
+    """Return the file of each plane of a row's image, by the plane's name.
 
     Parameters
     ----------
     row : mapping
-        Of an epoch or a coadd; see `goodpix.schema.database.with_variables`.
+        Row of an epoch or coadd; see `goodpix.schema.database.with_variables`.
     """
     ingested = row.get("variables", {})
     planes = json.loads(row["planes"]).items()
@@ -54,25 +54,25 @@ def files_of_row(row: Mapping[str, Any]) -> dict[str, PlaneFile]:
 
 
 def planes_column(files: Mapping[str, PlaneFile | None]) -> str:
-    """Return the column ``planes`` of a row: JSON, without the planes that there are not."""
+    """Return the value of the column ``planes``, as JSON without missing planes."""
     planes = {name: [file.path] if name == "head" else [file.path, file.ext] for name, file in files.items() if file}
     return json.dumps(planes, sort_keys=True)
 
 
 def expand(path: str) -> str:
-    """Return a path with its environment variables and ``~`` filled in, on the machine that opens it."""
+    """Return a path with its environment variables and ``~`` expanded."""
     return os.path.expanduser(os.path.expandvars(path))  # ~nobody stays as it is
 
 
 def variables(paths: Iterable[str]) -> list[str]:
-    """Return the names of the environment variables in paths, each once, in the order of appearance."""
+    """Return the names of the environment variables in paths, without duplicates, in order of appearance."""
     return list(dict.fromkeys(name for path in paths for name in re.findall(r"\$\{?(\w+)", path)))
 
 
 def file_state(path: str) -> tuple[int, int] | None:
-    """Return size and modification time (ns) of a file; None where there is none."""
+    """Return the size (bytes) and modification time (ns) of a file; None if there is no such file."""
     try:
-        found = Path(expand(path)).stat()
+        state = Path(expand(path)).stat()
     except (OSError, ValueError):
         return None
-    return found.st_size, found.st_mtime_ns
+    return state.st_size, state.st_mtime_ns

@@ -1,4 +1,4 @@
-"""The one reader of FITS planes and headers."""
+"""Reader of FITS planes and headers."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -25,14 +25,14 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Plane:
-    """One image-shaped extension of a FITS file that is open.
+    """One image extension of an open FITS file.
 
     Parameters
     ----------
     path : str
-        The file, as the info file has it.
+        Path as the info file has it.
     ext : str or int
-        The extension.
+        EXTNAME or number of the extension.
     shape : tuple of int
         (ny, nx).
     """
@@ -44,12 +44,12 @@ class Plane:
 
     @property
     def header(self) -> Mapping[str, Any]:
-        """Its header, read each time; keys in upper case.
+        """Header of the extension, read at each access; keys in upper case.
 
         Raises
         ------
         FitsFileError
-            If it cannot be read.
+            If the header cannot be read.
         """
         try:
             return _upper(self._hdu.read_header())
@@ -58,17 +58,17 @@ class Plane:
 
     @property
     def quantization(self) -> str | None:
-        """How a compressed float plane was quantised: ZQUANTIZ, None where the header has none."""
+        """Quantisation of a compressed float plane, from ZQUANTIZ; None if the header has no such keyword."""
         value = self.header.get("ZQUANTIZ")
         return None if value is None else str(value).strip()
 
     def read(self, rows: slice | None = None) -> npt.NDArray[Any]:
-        """Return the pixels, all or of some rows; shape (ny, nx), native byte order.
+        """Return the pixels of all or some rows, shape (ny, nx), in native byte order.
 
         Raises
         ------
         FitsFileError
-            If the data cannot be read: a truncated or damaged file.
+            If the data cannot be read because the file is truncated or damaged.
         """
         try:
             data = self._hdu.read() if rows is None else self._hdu[rows, :]
@@ -80,9 +80,9 @@ class Plane:
 
 
 class PlaneReader:
-    """Reads planes of FITS files, each of which is opened once; a context manager.
+    """Reader of planes that opens each FITS file once; a context manager.
 
-    One reader belongs to one thread: CFITSIO's handles must not be shared.
+    A reader belongs to one thread, since CFITSIO handles must not be shared.
     """
 
     def __init__(self) -> None:
@@ -98,14 +98,14 @@ class PlaneReader:
         self._stack.close()
 
     def plane(self, path: str, ext: Extension) -> Plane:
-        """Return a plane; its pixels are read later.
+        """Return a plane, whose pixels are read later.
 
         Parameters
         ----------
         path : str
-            The file; environment variables and ``~`` are filled in.
+            The file; environment variables and ``~`` are expanded.
         ext : str or int
-            EXTNAME, in any case, or number of the extension.
+            EXTNAME, in upper or lower case, or number of the extension.
 
         Raises
         ------
@@ -121,11 +121,11 @@ class PlaneReader:
             raise FitsFileError(f"{path}[{ext}]: cannot read the header ({_one_line(error)})") from error
         shape = tuple(int(n) for n in info.get("dims", ()))
         if len(shape) != 2 or 0 in shape:
-            raise PlaneError(f"{path}[{ext}]: its dimensions are {list(shape)}: expected an image, [ny, nx]")
+            raise PlaneError(f"{path}[{ext}]: dimensions are {list(shape)}: expected an image, [ny, nx]")
         return Plane(path, ext, (shape[0], shape[1]), hdu)
 
     def open(self, file: PlaneFile) -> Plane:
-        """Return the plane that is at a place; see `plane`."""
+        """Return the plane in a file; see `plane`."""
         return self.plane(file.place, file.ext)
 
     def primary_header(self, path: str) -> Mapping[str, Any]:
@@ -139,21 +139,21 @@ class PlaneReader:
         for number, name in enumerate(names):
             if number == ext if isinstance(ext, int) else name.strip().lower() == wanted:
                 return file[number]
-        found = ", ".join(name or str(number) for number, name in enumerate(names))
-        raise FitsFileError(f"{path}: no extension {ext!r} (the file has {found}; is it truncated?)")
+        present = ", ".join(name or str(number) for number, name in enumerate(names))
+        raise FitsFileError(f"{path}: no extension {ext!r} (the file has {present}; is it truncated?)")
 
     def _open(self, path: str) -> Any:
         if path not in self._files:
-            place = expand(path)
-            shown = path if place == path else f"{path} ({place})"
-            if Path(place).is_dir():
+            expanded = expand(path)
+            shown = path if expanded == path else f"{path} ({expanded})"
+            if Path(expanded).is_dir():
                 raise FitsFileError(f"{shown}: is a folder: expected a FITS file")
-            if not Path(place).exists():
-                unset = variables([place])
+            if not Path(expanded).exists():
+                unset = variables([expanded])
                 hint = f": is {unset[0]} set?" if unset else ""
                 raise FitsFileError(f"{shown}: no such file{hint}")
             try:
-                file = self._stack.enter_context(fitsio.FITS(place))
+                file = self._stack.enter_context(fitsio.FITS(expanded))
                 len(file)
             except (OSError, ValueError) as error:
                 raise FitsFileError(f"{shown}: not a FITS file, or truncated ({_one_line(error)})") from error
@@ -162,7 +162,7 @@ class PlaneReader:
 
 
 def check_weight(plane: Plane, *, allow_dithered: bool = False) -> str | None:
-    """Refuse a weight plane that has lost its exact zeros; return how it was quantised.
+    """Check that a weight plane has kept its exact zeros, and return its quantisation.
 
     Raises
     ------
@@ -173,13 +173,13 @@ def check_weight(plane: Plane, *, allow_dithered: bool = False) -> str | None:
     if quantization == "SUBTRACTIVE_DITHER_1" and not allow_dithered:
         raise DitheredWeightError(
             f"{plane.path}[{plane.ext}]: ZQUANTIZ is SUBTRACTIVE_DITHER_1, which loses the exact zeros of a "
-            "weight plane: expected SUBTRACTIVE_DITHER_2 (--allow-dithered-weights takes it all the same)"
+            "weight plane: expected SUBTRACTIVE_DITHER_2 (--allow-dithered-weights accepts it anyway)"
         )
     return quantization
 
 
 def check_integer(plane: Plane, pixels: npt.NDArray[Any], what: str) -> None:
-    """Refuse a plane that does not hold integers.
+    """Check that a plane contains integers.
 
     Raises
     ------
@@ -205,10 +205,10 @@ def read_scamp_head(path: str) -> Mapping[str, Any]:
 
 
 def _upper(header: Any) -> dict[str, Any]:
-    """Return a fitsio header as a dictionary; of a keyword that occurs twice the last value."""
+    """Return a fitsio header as a dictionary; the last value of a repeated keyword wins."""
     return {str(key).upper(): header[key] for key in header.keys() if key}  # noqa: SIM118  # iterating yields records
 
 
 def _one_line(error: Exception) -> str:
-    # CFITSIO's further lines are of earlier calls as well
+    # the lines after the first may come from earlier CFITSIO calls
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
