@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..schema.errors import UsageError
 
-__all__ = ["Failure", "IngestReport", "Stages"]
+__all__ = ["Failure", "IngestReport", "Stages", "counted"]
 
 # SI prefixes of numbers in the summary.
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -144,23 +144,24 @@ class IngestReport:
 
     def __str__(self) -> str:
         if not self.n_epochs and not self.n_failures and not self.n_dropped:
-            return f"{_counted(self.n_tiles, 'tile')}: nothing to do, {_counted(self.n_unchanged, 'epoch')} up to date"
-        parts = [f"{_counted(self.n_epochs, 'epoch')} made", f"{self.n_unchanged} up to date"]
+            return f"{counted(self.n_tiles, 'tile')}: nothing to do, {counted(self.n_unchanged, 'epoch')} up to date"
+        parts = [f"{counted(self.n_epochs, 'epoch')} made", f"{self.n_unchanged:,} up to date"]
         if self.n_dropped:
-            parts.append(f"{self.n_dropped} dropped")
+            parts.append(f"{self.n_dropped:,} dropped")
         if self.failures:
-            kinds = ", ".join(f"{n} {kind}" for kind, n in self.failures_by_type.items())
-            parts.append(f"{len(self.failures)} failed ({kinds})")
+            kinds = ", ".join(f"{n:,} {kind}" for kind, n in self.failures_by_type.items())
+            parts.append(f"{len(self.failures):,} failed ({kinds})")
         if self.n_failed_before:
-            parts.append(f"{self.n_failed_before} failed before and not tried again (use --retry-failed)")
-        text = f"{_counted(self.n_tiles, 'tile')}: {', '.join(parts)} in {self.seconds:.1f} s"
+            parts.append(f"{self.n_failed_before:,} failed before and not tried again (use --retry-failed)")
+        text = f"{counted(self.n_tiles, 'tile')}: {', '.join(parts)} in {self.seconds:.1f} s"
         if self.n_epochs:
             text += f"; {_short(self.pixels_per_second or 0)}pixels/s, {_short(self.n_bytes)}B of masks written"
         return text
 
 
-def _counted(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+def counted(n: int, noun: str) -> str:
+    """Return a number and its noun, such as ``1 epoch`` or ``2,000 epochs``."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def _short(number: float) -> str:

@@ -1,1 +1,1 @@
-"""The upkeep of a catalogue: it is verified, made again from its masks, swept and brought to newer tables."""
+"""Upkeep of a catalogue: verification, repair, rebuild, garbage collection and upgrade."""

@@ -1,4 +1,4 @@
-"""What can be wrong between the rows of a database, whatever their masks say."""
+"""Consistency checks among database rows, without their masks."""
 
 import itertools
 import statistics
@@ -10,17 +10,18 @@ import sqlalchemy as sa
 from ...schema import tables
 from ...schema.counts import SE_COUNTS
 from ...schema.summaries import SUMMARIES, Summary
+from ..report import counted
 from .report import Problem
 
 __all__ = ["check_ccd_images", "check_orphans", "check_summaries", "delete_orphans"]
 
-# Sums of doubles depend on the order in which they are taken.
+# Relative: sums of doubles depend on the order of summation.
 _TOLERANCE = 1e-9
 
-# Rows of one table that are told one by one.
+# Maximum number of rows of one table reported individually.
 _SHOWN = 20
 
-# Keys in one statement; each is two of SQLite's 32,766 values.
+# Keys per statement; each is two of the 32,766 values that SQLite accepts.
 _AT_A_TIME = 1000
 
 Keys = Mapping[str, Collection[tuple[Any, ...]]]
@@ -33,9 +34,9 @@ def check_ccd_images(connection: sa.Connection, chosen: Keys | None = None) -> l
     Parameters
     ----------
     connection : Connection
-        To the database.
+        Connection to the database.
     chosen : mapping, optional
-        Those to look at, expnum and ccdnum by band; by default all of them.
+        Images to check, (expnum, ccdnum) by band; by default all.
     """
     epoch = tables.epoch.c
     key = [epoch.band, epoch.expnum, epoch.ccdnum]
@@ -53,39 +54,39 @@ def check_ccd_images(connection: sa.Connection, chosen: Keys | None = None) -> l
         .order_by(*key)
     )
     problems = []
-    for part in _restricted(query.where, tables.epoch, ("expnum", "ccdnum"), chosen):
-        for row in connection.execute(part).mappings():
+    for batch in _restricted(query.where, tables.epoch, ("expnum", "ccdnum"), chosen):
+        for row in connection.execute(batch).mappings():
             counts = [
                 f"{name} {row[f'min_{name}']} to {row[f'max_{name}']}"
                 for name in SE_COUNTS
                 if row[f"min_{name}"] != row[f"max_{name}"]
             ]
             where = f"CCD image {row['expnum']}/{row['ccdnum']} (band {row['band']})"
-            message = f"its {row['n_tiles']} tiles differ in SE counts: {', '.join(counts)}"
+            message = f"SE counts differ between its {row['n_tiles']} tiles: {', '.join(counts)}"
             problems.append(Problem("tiles disagree", where, message))
     return problems
 
 
 def check_orphans(connection: sa.Connection) -> list[Problem]:
-    """Return how many rows hang on rows that are not there, which SQLite without its foreign keys allows."""
+    """Return the tables with rows of epochs or coadds that do not exist, possible in SQLite without foreign keys."""
     problems = []
-    for table, owner, lost in _orphans():
-        n = connection.execute(sa.select(sa.func.count()).select_from(table).where(lost)).scalar_one()
+    for table, owner, orphaned in _orphans():
+        n = connection.execute(sa.select(sa.func.count()).select_from(table).where(orphaned)).scalar_one()
         if n:
             what = "footprint" if table is tables.footprint else "bit counts"
-            message = f"{n} of its rows belong to no {owner.name} that there is"
+            message = f"{counted(n, 'row')} without an existing {owner.name}"
             problems.append(Problem(what, f"table {table.name}", message))
     return problems
 
 
 def delete_orphans(connection: sa.Connection) -> None:
-    """Delete the rows that hang on rows that are not there."""
-    for table, _, lost in _orphans():
-        connection.execute(table.delete().where(lost))
+    """Delete the rows of epochs and coadds that do not exist."""
+    for table, _, orphaned in _orphans():
+        connection.execute(table.delete().where(orphaned))
 
 
 def _orphans() -> Iterator[tuple[sa.Table, sa.Table, "sa.ColumnElement[bool]"]]:
-    """Yield tables whose rows hang on those of another, and the condition that one hangs on none."""
+    """Yield tables, the table that owns their rows, and the condition that the owner of a row does not exist."""
     for table in (tables.bit_count, tables.footprint):
         for owner in (tables.epoch, tables.coadd):
             number = f"{owner.name}_id"
@@ -97,14 +98,14 @@ def _orphans() -> Iterator[tuple[sa.Table, sa.Table, "sa.ColumnElement[bool]"]]:
 def check_summaries(
     connection: sa.Connection, tiles: Keys | None = None, ccd_images: Keys | None = None
 ) -> list[Problem]:
-    """Return the rows of summary tables that are not what they sum.
+    """Return the rows of summary tables that differ from the rows that they summarise.
 
     Parameters
     ----------
     connection : Connection
-        To the database.
+        Connection to the database.
     tiles, ccd_images : mapping, optional
-        What to look at, by band: tilenames, and expnum and ccdnum; by default everything.
+        Rows to check, (tilename,) and (expnum, ccdnum) by band; by default all.
     """
     problems: list[Problem] = []
     for summary in SUMMARIES:
@@ -125,9 +126,9 @@ def check_summaries(
 def _check(
     connection: sa.Connection, summary: Summary, names: Sequence[str] = (), chosen: Keys | None = None
 ) -> list[Problem]:
-    """Compare a summary table, or its rows of some keys, with the query that it holds the answer of."""
+    """Compare a summary table, or its rows with some keys, with the result of its query."""
     table = summary.table
-    # the nights of a CCD have no primary key, for one may be null
+    # tables by CCD and night have no primary key, since the night may be null
     key = [c.name for c in table.primary_key] or [n for n in ("band", "ccdnum", "nite", "bit") if n in table.c]
     problems: list[Problem] = []
     sides = zip(
@@ -138,62 +139,62 @@ def _check(
     for query, rows in sides:
         answer = query.subquery()
         expected = sa.select(*(c.label(name) for name, c in zip(table.c.keys(), answer.c, strict=True))).subquery()
-        found = rows.subquery()
-        same = sa.and_(*(found.c[name].is_not_distinct_from(expected.c[name]) for name in key))
-        missing = found.c.band.is_(None)
+        actual = rows.subquery()
+        same = sa.and_(*(actual.c[name].is_not_distinct_from(expected.c[name]) for name in key))
+        missing = actual.c.band.is_(None)
         others = [c.name for c in table.c if c.name not in key]
-        differs = [_differ(found.c[name], expected.c[name]) for name in others]
+        differs = [_differ(actual.c[name], expected.c[name]) for name in others]
         wrong = sa.select(*(expected.c[name] for name in key), missing.label("missing"))
-        wrong = wrong.select_from(expected.outerjoin(found, same)).where(sa.or_(missing, *differs))
+        wrong = wrong.select_from(expected.outerjoin(actual, same)).where(sa.or_(missing, *differs))
         for row in connection.execute(wrong).mappings():
-            message = "it is missing" if row["missing"] else "it is not what its rows come to"
+            message = "is missing" if row["missing"] else "differs from the rows that it summarises"
             problems.append(Problem("summary", _where(table, key, row), message))
-        more = sa.select(*(found.c[n] for n in key)).except_(sa.select(*(expected.c[n] for n in key)))
-        for row in connection.execute(more).mappings():
-            problems.append(Problem("summary", _where(table, key, row), "there is nothing that it sums"))
+        surplus = sa.select(*(actual.c[n] for n in key)).except_(sa.select(*(expected.c[n] for n in key)))
+        for row in connection.execute(surplus).mappings():
+            problems.append(Problem("summary", _where(table, key, row), "has no rows to summarise"))
     return _first(table, problems)
 
 
 def _check_medians(connection: sa.Connection) -> list[Problem]:
-    """Compare the table of medians with the fractions that they are of, a CCD at a time."""
+    """Compare the table of medians with the medians of the fractions, one CCD at a time."""
     table, image = tables.ccd_median, tables.ccd_image.c
-    told = {(row.band, row.ccdnum): row for row in connection.execute(sa.select(table))}
+    medians = {(row.band, row.ccdnum): row for row in connection.execute(sa.select(table))}
     query = sa.select(image.band, image.ccdnum, image.fraction_good_se).order_by(image.band, image.ccdnum)
     rows = connection.execute(query, execution_options={"yield_per": _AT_A_TIME})
     problems = []
     for (band, ccdnum), group in itertools.groupby(rows, key=lambda row: (row.band, row.ccdnum)):
         fractions = [row.fraction_good_se for row in group]
-        found = told.pop((band, ccdnum), None)
+        actual = medians.pop((band, ccdnum), None)
         expected = (len(fractions), statistics.median(fractions))
-        if found is None or (found.n_ccd_images, found.fraction_good_se) != expected:
+        if actual is None or (actual.n_ccd_images, actual.fraction_good_se) != expected:
             where = _where(table, ["band", "ccdnum"], {"band": band, "ccdnum": ccdnum})
-            problems.append(Problem("summary", where, "it is not the median of its CCD images"))
-    for band, ccdnum in told:
+            problems.append(Problem("summary", where, "is not the median of its CCD images"))
+    for band, ccdnum in medians:
         where = _where(table, ["band", "ccdnum"], {"band": band, "ccdnum": ccdnum})
-        problems.append(Problem("summary", where, "there is no CCD image that it is of"))
+        problems.append(Problem("summary", where, "has no CCD images"))
     return _first(table, problems)
 
 
-def _differ(found: "sa.ColumnElement[Any]", expected: "sa.ColumnElement[Any]") -> "sa.ColumnElement[bool]":
-    if not isinstance(found.type, sa.Double):
-        return found.is_distinct_from(expected)
-    far = sa.func.abs(found - expected) > _TOLERANCE * sa.func.abs(expected)
-    return sa.or_(found.is_(None) != expected.is_(None), far)
+def _differ(actual: "sa.ColumnElement[Any]", expected: "sa.ColumnElement[Any]") -> "sa.ColumnElement[bool]":
+    if not isinstance(actual.type, sa.Double):
+        return actual.is_distinct_from(expected)
+    far = sa.func.abs(actual - expected) > _TOLERANCE * sa.func.abs(expected)
+    return sa.or_(actual.is_(None) != expected.is_(None), far)
 
 
 def _restricted(
     query: "Callable[..., sa.Select[Any]]", table: sa.Table, names: Sequence[str], chosen: Keys | None
 ) -> "Iterator[sa.Select[Any]]":
-    """Yield the query of no conditions, or those of the keys that were chosen, some at a time."""
+    """Yield the query without conditions or, if keys were chosen, a query for each batch of keys."""
     if chosen is None:
         yield query()
         return
     columns = [table.c[name] for name in names]
     for band, keys in sorted(chosen.items()):
-        every = sorted(keys)
-        for start in range(0, len(every), _AT_A_TIME):
-            some = every[start : start + _AT_A_TIME]
-            yield query(table.c.band == band, sa.tuple_(*columns).in_(some))
+        in_order = sorted(keys)
+        for start in range(0, len(in_order), _AT_A_TIME):
+            batch = in_order[start : start + _AT_A_TIME]
+            yield query(table.c.band == band, sa.tuple_(*columns).in_(batch))
 
 
 def _where(table: sa.Table, key: Sequence[str], row: Any) -> str:
@@ -201,8 +202,8 @@ def _where(table: sa.Table, key: Sequence[str], row: Any) -> str:
 
 
 def _first(table: sa.Table, problems: list[Problem]) -> list[Problem]:
-    """Return some problems of a table, and how many more there are."""
+    """Return the first problems of a table and, if there are others, their number."""
     more = len(problems) - _SHOWN
     if more <= 0:
         return problems
-    return [*problems[:_SHOWN], Problem("summary", f"table {table.name}", f"{more} rows more are wrong")]
+    return [*problems[:_SHOWN], Problem("summary", f"table {table.name}", counted(more, "more problem"))]

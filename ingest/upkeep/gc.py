@@ -1,4 +1,4 @@
-"""The sweep of a masks root: files that nobody needs any more."""
+"""Garbage collection in a masks root."""
 
 import os
 import time
@@ -18,26 +18,26 @@ _DAY = 86_400.0
 
 
 def gc(db: str | os.PathLike[str] = "sqlite:///goodpix.db", *, delete: bool = False) -> GcReport:
-    """List the files of a masks root that no row names and that are older than a day.
+    """List or remove the files of a masks root that no row names and that are older than a day.
 
-    Those are the mask files of earlier generations, and temporary files of killed jobs. The highest generation
-    of a tile and band is never among them, be it named or not.
+    These are mask files of earlier generations and temporary files of killed jobs. The highest generation of a
+    tile and band is never among them, even if no row names it.
 
     Parameters
     ----------
     db : str or path
-        Database URL, or a SQLite file.
+        Database URL or SQLite file.
     delete : bool
-        Remove them.
+        Remove the files.
 
     Raises
     ------
     CatalogueError
-        If the catalogue cannot be used, its masks root is not its own, or a file cannot be removed.
+        If the catalogue cannot be used, the masks root belongs to another, or a file cannot be removed.
     """
     with open_for_reading(db) as database:
         _check_root(database)
-        # listed first: a file that is new since cannot be taken for one that no row names
+        # listed before the rows are read, so that a file written in between is not taken for one that no row names
         files = list(database.root.store.files())
         now = time.time()
         with database.engine.connect() as connection:
@@ -48,14 +48,14 @@ def gc(db: str | os.PathLike[str] = "sqlite:///goodpix.db", *, delete: bool = Fa
         if delete:
             for each in old:
                 _remove(database, each)
-    found = tuple(OldFile(each.name, each.n_bytes, (now - each.modified) / _DAY) for each in old)
-    return GcReport(found, len(unnamed) - len(old), delete)
+    files_found = tuple(OldFile(each.name, each.n_bytes, (now - each.modified) / _DAY) for each in old)
+    return GcReport(files_found, len(unnamed) - len(old), delete)
 
 
 def _check_root(database: Database) -> None:
     trouble = database.root.trouble(database.identity.uuid)
     if trouble is not None:
-        raise CatalogueError(f"masks root {database.root}: nothing is removed: {trouble}")
+        raise CatalogueError(f"masks root {database.root}: nothing removed: {trouble}")
 
 
 def _highest(files: list[FoundFile]) -> set[str]:

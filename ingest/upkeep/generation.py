@@ -1,4 +1,4 @@
-"""The mask file of a tile and band that a catalogue is made of, where its files are all there is."""
+"""Choice of the mask file from which the rows of a tile and band are rebuilt."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ __all__ = ["Choice", "TileFiles", "choose_file", "lost_mask"]
 
 @dataclass(frozen=True, slots=True)
 class TileFiles:
-    """All mask files of a tile and band, small enough to travel to a worker.
+    """All mask files of a tile and band, as sent to a worker process.
 
     Parameters
     ----------
     root : MasksRoot
-        Where they lie.
+        Masks root.
     tilename, band : str
-        Which.
+        Tile and band.
     files : sequence of FoundFile
-        Their names.
+        Mask files.
     """
 
     root: MasksRoot
@@ -33,20 +33,20 @@ class TileFiles:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The file that was chosen.
+    """The mask file chosen for a tile and band.
 
     Parameters
     ----------
     tilename, band : str
-        Of which.
+        Tile and band.
     file : CheckedFile or None
-        The newest that is whole; else the newest that has a coadd's mask, with what is whole of it.
+        The newest undamaged file; else the newest with a coadd's mask, of which only undamaged masks are used.
     generation : int
-        The highest there is, so that the next file's is higher than that of one that is damaged.
+        Highest generation of all files, damaged or not, which the next file must exceed.
     failures : tuple of Failure
-        Files, and masks of the chosen one, that could not be used.
+        Files, and masks of the chosen file, that could not be used.
     notes : tuple of str
-        What someone should know.
+        Remarks on files that are not failures.
     """
 
     tilename: str
@@ -58,11 +58,11 @@ class Choice:
 
 
 def choose_file(tile: TileFiles) -> Choice:
-    """Read the mask files of a tile and band, the newest first, until one is whole."""
+    """Read the mask files of a tile and band, newest first, until one is undamaged."""
     ranked = sorted(tile.files, key=lambda each: (_generation(each), each.modified, each.name), reverse=True)
     generation = _generation(ranked[0]) if ranked else 0
     notes = [
-        f"{other.name} and {ranked[0].name} are of one generation: the one written last is taken"
+        f"{other.name} and {ranked[0].name} have the same generation: the one written last is used"
         for other in ranked[1:]
         if _generation(other) == generation
     ]
@@ -83,16 +83,16 @@ def choose_file(tile: TileFiles) -> Choice:
 
 
 def lost_mask(root: MasksRoot, mask_file: str, tile: tuple[str, str], name: str, message: str) -> Failure:
-    """Return the failure that stands for a mask that cannot be read any more.
+    """Return the failure to record for a mask that can no longer be read.
 
     Parameters
     ----------
     root : MasksRoot
-        Of the catalogue.
+        Masks root of the catalogue.
     mask_file : str
-        Where the mask was; in the place of an info file, which no mask file names.
+        File that contained the mask; recorded as the path, since mask files do not name their info file.
     tile : tuple of str
-        The tilename and the band.
+        Tile name and band.
     name : str
         ``expnum/ccdnum`` or ``coadd``.
     message : str
@@ -100,7 +100,7 @@ def lost_mask(root: MasksRoot, mask_file: str, tile: tuple[str, str], name: str,
     """
     path = str(root.path(mask_file))
     expnum, slash, ccdnum = name.partition("/")
-    # without a fingerprint, so that the next ingest tries
+    # without a fingerprint, so that the next ingest retries it
     return Failure(
         key=f"{path}#{name}",
         path=path,
@@ -118,20 +118,20 @@ def _generation(file: FoundFile) -> int:
 
 
 def _failures_of(tile: TileFiles, chosen: CheckedFile) -> list[Failure]:
-    """Return what could not be used of a file of which the rest is."""
+    """Return the failures of the damaged masks in the chosen file."""
     return [
-        lost_mask(tile.root, chosen.name, (tile.tilename, tile.band), _name(chosen, row_group), trouble)
+        lost_mask(tile.root, chosen.name, (tile.tilename, tile.band), _mask_name(chosen, row_group), trouble)
         for row_group, trouble in chosen.troubles.items()
     ]
 
 
-def _name(file: CheckedFile, row_group: int) -> str:
-    (found,) = [each for each in file.masks if each.row_group == row_group]
-    return found.row.key.name if found.row else f"mask {row_group}"
+def _mask_name(file: CheckedFile, row_group: int) -> str:
+    (mask,) = [each for each in file.masks if each.row_group == row_group]
+    return mask.row.key.name if mask.row else f"mask {row_group}"
 
 
 def _lost_file(tile: TileFiles, lost: CheckedFile, chosen: CheckedFile | None) -> Failure:
-    """Return the failure of a file in whose place an older one is used, if there is one."""
-    why = lost.trouble or next(iter(lost.troubles.values()), "it has no mask of the coadd")
-    instead = f"in its place {chosen.name} is used" if chosen else "there is no other"
+    """Return the failure of an unusable file, with the older file that replaces it, if any."""
+    why = lost.trouble or next(iter(lost.troubles.values()), "it has no coadd mask")
+    instead = f"using {chosen.name} instead" if chosen else "there is no other file"
     return lost_mask(tile.root, lost.name, (tile.tilename, tile.band), "coadd", f"{why}; {instead}")

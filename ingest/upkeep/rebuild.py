@@ -1,4 +1,4 @@
-"""The database of a catalogue, made again from its masks root alone."""
+"""Rebuild of a catalogue's database from its masks root."""
 
 import logging
 import os
@@ -21,6 +21,7 @@ from ..database.maskrows import insert_masks
 from ..database.replace import new_database
 from ..database.summaries import fill_summaries
 from ..database.writer import record_failures
+from ..report import counted
 from .filecheck import rows_of, spread_over
 from .generation import Choice, TileFiles, choose_file
 from .report import RebuildReport
@@ -34,18 +35,18 @@ PathLike = str | os.PathLike[str]
 
 @dataclass(frozen=True, slots=True)
 class _Existing:
-    """What there is at a URL.
+    """The database that a rebuild replaces.
 
     Parameters
     ----------
     what : str
-        What it is, for a message.
+        Its state, for messages.
     empty : bool
         Whether it has no masks.
     identity : Identity or None
-        What the catalogue is; None where there is none that can be read.
+        Identity of the catalogue; None if there is no readable catalogue.
     masks_root : str or None
-        Its masks root.
+        Masks root of the catalogue.
     """
 
     what: str
@@ -55,14 +56,14 @@ class _Existing:
 
     @classmethod
     def at(cls, url: sa.URL) -> "_Existing":
-        """Return what there is at a URL.
+        """Return the state of the database at a URL.
 
         Raises
         ------
         CatalogueError
-            If a Postgres database cannot be used, or is not a catalogue.
+            If a Postgres database cannot be used or is not a catalogue.
         CatalogueVersionError
-            If it is a catalogue of a newer version.
+            If the catalogue is of a newer version.
         """
         text = url.render_as_string(hide_password=False)
         path = sqlite_path(url)
@@ -84,7 +85,7 @@ class _Existing:
     def _of(cls, database: Database) -> "_Existing":
         with database.engine.connect() as connection:
             n = connection.execute(sa.select(sa.func.count()).select_from(tables.coadd)).scalar_one()
-        what = f"has {n} tiles and bands" if n else "is empty"
+        what = f"has {counted(n, 'tile')}" if n else "is empty"
         return cls(what, n == 0, database.identity, str(database.root))
 
 
@@ -98,47 +99,47 @@ def rebuild(
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> RebuildReport:
-    """Make the database of a catalogue again from its mask files.
+    """Rebuild the database of a catalogue from its mask files.
 
-    Of each tile and band the file of the highest generation that is whole is taken. The new database is made
-    aside and takes the place of the old one at the end (on Postgres: in one transaction), all or nothing. What
-    mask files do not hold does not come back: the runs of the ingest, its failures, and the numbers of rows.
+    For each tile and band, the undamaged file of the highest generation is used. The new database is built
+    separately and replaces the old one at the end (on Postgres, in one transaction), all or nothing. Ingest runs,
+    recorded failures and row numbers are lost, since mask files do not contain them.
 
     Parameters
     ----------
     db : str or path
-        Database URL, or a SQLite file.
+        Database URL or SQLite file.
     masks : str or path, optional
-        Masks root: a folder, or a URL such as ``s3://bucket/prefix``. By default what the database remembers,
-        else ``goodpix-masks``.
+        Masks root: a folder, or a URL such as ``s3://bucket/prefix``. By default the root that the database
+        remembers, or else ``goodpix-masks``.
     force : bool
-        Replace a database that is not empty, or cannot be read.
+        Replace a database that is not empty or cannot be read.
     campaign, wcs_source : str, optional
-        What the catalogue is, where neither the masks root nor the old database says it.
+        Campaign and WCS source, needed if neither the masks root nor the old database records them.
     workers : int
-        Processes that read mask files side by side.
+        Number of processes that read mask files.
     progress : callable, optional
-        Called with the tiles and bands that are done, and all of them.
+        Called with the number of tiles and bands done and the total.
 
     Returns
     -------
     RebuildReport
-        What was made, and what could not be used; that is recorded in the table ``failure``, too.
+        Counts, and what could not be used, which is also recorded in the table ``failure``.
 
     Raises
     ------
     UsageError
-        If the database is not empty and `force` is not given, or it is not known what the catalogue is.
+        If the database is not empty and `force` is false, or if the campaign or WCS source is unknown.
     CatalogueError
-        If the root is not there or not this catalogue's, or the database cannot be written.
+        If the masks root does not exist or belongs to another catalogue, or the database cannot be written.
     """
     url = parse_url(db)
     old = _Existing.at(url)
     if not old.empty and not force:
-        raise UsageError(f"{shown(url)} {old.what}: --force replaces it")
+        raise UsageError(f"{shown(url)} {old.what}: use --force to replace it")
     root = MasksRoot.of(masks or old.masks_root or "goodpix-masks")
     if not root.store.exists():
-        raise CatalogueError(f"masks root {root}: it does not exist: --masks names another")
+        raise CatalogueError(f"masks root {root} does not exist: use --masks to name another")
     files = list(root.store.files())
     given = {"campaign": campaign, "wcs_source": wcs_source}
     identity = _identity(url, root, old, files, {name: value for name, value in given.items() if value is not None})
@@ -159,7 +160,7 @@ def rebuild(
 
 @dataclass(slots=True)
 class _Progress:
-    """What a rebuild has done so far."""
+    """Progress of a rebuild."""
 
     notes: list[str]
     n_tiles: int = 0
@@ -167,16 +168,17 @@ class _Progress:
     failures: list[str] = field(default_factory=list)
 
     def add(self, choice: Choice) -> None:
-        """Take a tile and band into account, and say what is not as it should be."""
+        """Count a tile and band, and log what could not be used of it."""
         self.notes += choice.notes
-        told = [f"{each.key.rpartition('#')[2]}: {each.message}" for each in choice.failures]
-        self.failures += [f"tile {choice.tilename}, band {choice.band}: {each}" for each in told]
-        for each in (*choice.notes, *told):
-            logger.warning("%s %s: %s", choice.tilename, choice.band, each)
+        messages = [f"{each.key.rpartition('#')[2]}: {each.message}" for each in choice.failures]
+        self.failures += [f"tile {choice.tilename}, band {choice.band}: {message}" for message in messages]
+        for message in (*choice.notes, *messages):
+            logger.warning("%s %s: %s", choice.tilename, choice.band, message)
         if choice.file is not None:
             self.n_tiles += 1
-            self.n_epochs += len(choice.file.usable) - 1
-            logger.info("%s %s: %d epochs", choice.tilename, choice.band, len(choice.file.usable) - 1)
+            n_epochs = len(choice.file.usable) - 1
+            self.n_epochs += n_epochs
+            logger.info("%s %s: %s", choice.tilename, choice.band, counted(n_epochs, "epoch"))
 
     @property
     def report(self) -> RebuildReport:
@@ -191,27 +193,26 @@ def _load(connection: sa.Connection, choice: Choice, bit_names: BitNames) -> Non
 
 
 def _tiles(root: MasksRoot, files: Iterable[FoundFile]) -> tuple[list[TileFiles], list[str]]:
-    """Return the mask files by tile and band, and a note on each file that only looks like one."""
-    found: dict[tuple[str, str], list[FoundFile]] = defaultdict(list)
+    """Return the mask files by tile and band, and a note on each other Parquet file."""
+    by_tile: dict[tuple[str, str], list[FoundFile]] = defaultdict(list)
     notes = []
-    for each in files:
-        said = each.mask_file
-        if said is not None:
-            found[said.tilename, said.band].append(each)
-        elif each.name.endswith(".parquet"):
-            notes.append(f"{each.name}: its name is not that of a mask file: it is passed over")
-    return [TileFiles(root, *key, of_tile) for key, of_tile in sorted(found.items())], notes
+    for file in files:
+        if file.mask_file is not None:
+            by_tile[file.mask_file.tilename, file.mask_file.band].append(file)
+        elif file.name.endswith(".parquet"):
+            notes.append(f"{file.name}: not named like a mask file: ignored")
+    return [TileFiles(root, *key, of_tile) for key, of_tile in sorted(by_tile.items())], notes
 
 
 def _identity(
     url: sa.URL, root: MasksRoot, old: _Existing, files: Iterable[FoundFile], given: Mapping[str, str]
 ) -> Identity:
-    """Return what the catalogue is, by its root, else by the old database, else as it was given."""
+    """Return the identity of the catalogue, by its masks root, else the old database, else the arguments."""
     owner, known = root.owner, old.identity
     if known is not None and not old.empty and owner not in (None, known.uuid):
         raise CatalogueError(
             f"masks root {root} belongs to catalogue {owner}, but {shown(url)} is catalogue {known.uuid}: "
-            "expected --db and --masks of one catalogue"
+            "expected --db and --masks of the same catalogue"
         )
     facts = root.facts
     if not facts and known is not None and owner in (None, known.uuid):
@@ -229,28 +230,27 @@ _OPTIONS = {"campaign": "--campaign", "wcs_source": "--wcs"}
 
 
 def _complete(facts: Mapping[str, str], given: Mapping[str, str], url: sa.URL, root: MasksRoot) -> dict[str, str]:
-    """Return the facts of a catalogue, with those that were given where they are not known."""
+    """Return the facts of a catalogue, with the arguments in place of unknown ones."""
     wcs_source = given.get("wcs_source", "image")
     if wcs_source not in ("image", "scamp"):
         raise UsageError(f"wcs_source is {wcs_source!r}: expected image or scamp")
     for name, value in given.items():
         if facts.get(name, value) != value:
-            raise UsageError(f"{name} is {value}, but the masks root {root} is of {facts[name]}")
+            raise UsageError(f"{name} is {value}, but masks root {root} has {facts[name]}")
     missing = [option for name, option in _OPTIONS.items() if name not in facts and name not in given]
     if missing:
         raise UsageError(
-            f"masks root {root} does not say what its catalogue is, nor does {shown(url)}: "
-            f"expected {' and '.join(missing)}"
+            f"neither masks root {root} nor {shown(url)} describes the catalogue: expected {' and '.join(missing)}"
         )
     return {**given, **facts}
 
 
 def _bit_names(root: MasksRoot, files: Iterable[FoundFile]) -> BitNames | None:
-    """Return the names of mask bits that mask files carry, which is the same in all of a catalogue."""
+    """Return the names of the mask bits, which are the same in all mask files of a catalogue."""
     for each in files:
         if each.mask_file is not None:
             try:
                 return MaskFile.open(root.path(each.name)).bit_names
             except MaskFileError:
-                continue  # it is recorded when its tile's turn comes
+                continue  # recorded as a failure when its tile is rebuilt
     return None

@@ -1,4 +1,4 @@
-"""The rows of a tile and band, put right by its mask files."""
+"""Repair of the rows of a tile and band from its mask files."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -23,18 +23,18 @@ __all__ = ["Damage", "repair_tile"]
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """What is wrong with a tile and band.
+    """Damage to a tile and band.
 
     Parameters
     ----------
     stored : StoredTile
-        Its rows.
+        The rows.
     file : CheckedFile
-        The file that they name.
-    found : Comparison
+        The mask file that they name.
+    found : TileComparison
         How they differ.
     files : sequence of FoundFile
-        All its mask files.
+        All mask files of the tile and band.
     """
 
     stored: StoredTile
@@ -44,23 +44,23 @@ class Damage:
 
 
 def repair_tile(database: WritableDatabase, damage: Damage) -> int | None:
-    """Write the rows of a tile and band again that differ from its masks, and record those whose mask is gone.
+    """Rewrite the rows of a tile and band that differ from its masks, and record lost masks as failures.
 
-    Where the coadd's own mask is gone, and with it the file, the rows come from the newest other file that is
-    whole, if there is one.
+    If the coadd's own mask is lost, the file is unusable: all rows then come from the newest undamaged other file,
+    if there is one.
 
     Parameters
     ----------
     database : WritableDatabase
         The catalogue.
     damage : Damage
-        What is wrong.
+        The damage.
 
     Returns
     -------
     int or None
-        How many masks are recorded as failures; None when an ingest is at work on the tile or has replaced its
-        rows meanwhile, and nothing was done.
+        Number of masks recorded as failures; None if nothing was done because an ingest has claimed the tile or
+        has replaced its rows meanwhile.
     """
     stored = damage.stored
     if not database.claims.take(stored.tilename, stored.band):
@@ -72,9 +72,9 @@ def repair_tile(database: WritableDatabase, damage: Damage) -> int | None:
 
 
 def _repair(database: Database, damage: Damage) -> int | None:
-    """Repair a tile that is claimed; return None when an ingest has replaced its rows before that."""
+    """Repair a claimed tile; return None if an ingest replaced its rows before that."""
     stored = damage.stored
-    # read before the database is locked, for it takes seconds
+    # read before the database is locked, since it takes seconds
     choice = choose_file(_others(database, damage)) if damage.found.tile_is_lost else None
     with database.engine.begin() as connection:
         lock_summaries(connection)
@@ -91,7 +91,7 @@ def _repair(database: Database, damage: Damage) -> int | None:
 
 
 def _others(database: Database, damage: Damage) -> TileFiles:
-    """Return the mask files of the tile, but for that which is lost unless no row names it."""
+    """Return the mask files of the tile, except the one that its rows name if that is unusable."""
     stored = damage.stored
     others = [each for each in damage.files if each.name != stored.mask_file or not damage.file.trouble]
     return TileFiles(database.root, stored.tilename, stored.band, others)
@@ -104,7 +104,7 @@ def _mask_file(connection: sa.Connection, stored: StoredTile) -> str:
 
 
 def _repair_rows(connection: sa.Connection, database: Database, damage: Damage) -> int:
-    """Put rows right by the file that they name; return how many masks are failures now."""
+    """Correct rows from the file that they name; return the number of masks recorded as failures."""
     stored, file, bit_names = damage.stored, damage.file, database.identity.bit_names
     usable = file.usable
     of_file = {"mask_file": file.name, "generation": max(stored.generation, file.generation)}
@@ -125,10 +125,10 @@ def _repair_rows(connection: sa.Connection, database: Database, damage: Damage) 
 
 
 def _replace_tile(connection: sa.Connection, database: Database, damage: Damage, choice: Choice) -> int:
-    """Put the rows of another file in the place of all that the tile has; return how many masks are failures now."""
+    """Replace all rows of the tile by those of another file; return the number of masks recorded as failures."""
     stored, file = damage.stored, choice.file
     usable = file.usable if file else {}
-    # a mask of the same inputs is the same mask, whichever file it lies in
+    # a mask with the same fingerprint is the same mask, whichever file it is in
     same = {
         name
         for name, mask in stored.masks.items()
@@ -149,7 +149,7 @@ def _replace_tile(connection: sa.Connection, database: Database, damage: Damage,
 def _instead(file: CheckedFile | None, name: str) -> str:
     if file is None or name not in file.usable:
         return "there is no other"
-    return f"in its place that of {file.name} is used"
+    return f"using the one in {file.name} instead"
 
 
 def _failure(database: Database, stored: StoredTile, name: str, message: str) -> Failure:

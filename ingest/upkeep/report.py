@@ -1,24 +1,26 @@
-"""What the upkeep of a catalogue reports."""
+"""Reports of catalogue upkeep."""
 
 from dataclasses import dataclass
 from pathlib import Path
+
+from ..report import counted
 
 __all__ = ["GcReport", "OldFile", "Problem", "RebuildReport", "UpgradeReport", "VerifyReport"]
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with a catalogue.
+    """A problem in a catalogue.
 
     Parameters
     ----------
     what : str
-        ``masks root``, ``mask file``, ``mask``, ``row``, ``bit counts``, ``footprint``, ``summary``,
+        Kind of problem: ``masks root``, ``mask file``, ``mask``, ``row``, ``bit counts``, ``footprint``, ``summary``,
         ``tiles disagree`` or ``image``.
     where : str
-        The mask, file or row.
+        Mask, file or row.
     message : str
-        What is wrong, in one line.
+        Description, in one line.
     """
 
     what: str
@@ -31,22 +33,22 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What a look at a whole catalogue found.
+    """Result of the check of a catalogue.
 
     Parameters
     ----------
     problems : tuple of Problem
-        What is wrong, and was not repaired.
+        Problems that remain.
     repaired : tuple of Problem
-        What was wrong, and is not any more; a mask that is gone is a recorded failure now.
+        Problems that were repaired; a lost mask is now a recorded failure.
     notes : tuple of str
-        What someone should know, and is no damage.
+        Remarks that are not problems.
     n_files, n_masks, n_images : int
-        Mask files and masks that were checked; masks that were derived again from the images.
+        Number of mask files and masks checked, and of masks derived again from the images.
     seed : int or None
-        What the random choice came from; None where nothing was left to chance.
+        Seed of the random sample; None if nothing was sampled.
     n_lost : int
-        Masks that a repair could not put right: they are failures, which the next ingest tries again.
+        Number of lost masks, recorded as failures, which the next ingest makes again.
     """
 
     problems: tuple[Problem, ...]
@@ -60,35 +62,35 @@ class VerifyReport:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong now."""
+        """Whether no problem remains."""
         return not self.problems
 
     def __str__(self) -> str:
-        checked = [f"{self.n_masks:,} masks in {self.n_files:,} files checked"]
+        checked = [f"{counted(self.n_masks, 'mask')} in {counted(self.n_files, 'file')} checked"]
         if self.n_images:
             checked.append(f"{self.n_images:,} derived again from the images")
         if self.seed is not None:
             checked.append(f"chosen with seed {self.seed}")
-        found = [f"{len(self.problems):,} problems" if self.problems else "nothing is wrong"]
+        results = [counted(len(self.problems), "problem") if self.problems else "nothing is wrong"]
         if self.n_lost:
-            found.insert(0, f"{self.n_lost:,} masks are lost until goodpix ingest makes them again")
+            results.insert(0, f"{counted(self.n_lost, 'mask')} lost until the next goodpix ingest")
         if self.repaired:
-            found.insert(0, f"{len(self.repaired):,} repaired")
-        return f"{', '.join(checked)}: {', '.join(found)}"
+            results.insert(0, f"{len(self.repaired):,} repaired")
+        return f"{', '.join(checked)}: {', '.join(results)}"
 
 
 @dataclass(frozen=True, slots=True)
 class RebuildReport:
-    """What a rebuild made.
+    """Result of a rebuild.
 
     Parameters
     ----------
     n_tiles, n_epochs : int
-        Tiles and bands, and epochs, that the database has now.
+        Number of tiles and bands, and of epochs, in the new database.
     failures : tuple of str
-        What could not be used of the mask files; recorded in the table ``failure``.
+        Mask files and masks that could not be used, also recorded in the table ``failure``.
     notes : tuple of str
-        What someone should know.
+        Remarks that are not failures.
     """
 
     n_tiles: int
@@ -97,22 +99,22 @@ class RebuildReport:
     notes: tuple[str, ...]
 
     def __str__(self) -> str:
-        lost = f", {len(self.failures)} masks or files could not be used" if self.failures else ""
-        return f"{self.n_epochs:,} epochs of {self.n_tiles:,} tiles and bands{lost}"
+        lost = f", {counted(len(self.failures), 'failure')}" if self.failures else ""
+        return f"{counted(self.n_epochs, 'epoch')} of {counted(self.n_tiles, 'tile')}{lost}"
 
 
 @dataclass(frozen=True, slots=True)
 class OldFile:
-    """A file below the masks root that nobody needs.
+    """A file in the masks root that is no longer needed.
 
     Parameters
     ----------
     name : str
-        Relative to the root.
+        Name of the file, relative to the root.
     n_bytes : int
-        Its size.
+        Size, bytes.
     days : float
-        Since it was written.
+        Age, days.
     """
 
     name: str
@@ -122,14 +124,14 @@ class OldFile:
 
 @dataclass(frozen=True, slots=True)
 class GcReport:
-    """What a sweep of the masks root found.
+    """Result of garbage collection in a masks root.
 
     Parameters
     ----------
     files : tuple of OldFile
-        Files that no row names, older than a day; temporary ones of killed jobs among them.
+        Files older than a day that no row names, including temporary files of killed jobs.
     n_kept : int
-        Files that no row names and that stay: too new, or of the highest generation.
+        Number of files that no row names but that are kept: too new, or of the highest generation.
     deleted : bool
         Whether the files were removed.
     """
@@ -140,26 +142,27 @@ class GcReport:
 
     @property
     def n_bytes(self) -> int:
-        """Size of the files together."""
+        """Total size of the files, bytes."""
         return sum(each.n_bytes for each in self.files)
 
     def __str__(self) -> str:
         done = "removed" if self.deleted else "that no row needs"
         kept = f"; {self.n_kept} kept, new or of the highest generation" if self.n_kept else ""
         cure = "" if self.deleted or not self.files else " (--delete removes them)"
-        return f"{len(self.files)} files {done}, {self.n_bytes:,} bytes{cure}{kept}"
+        return f"{counted(len(self.files), 'file')} {done}, {self.n_bytes:,} bytes{cure}{kept}"
 
 
 @dataclass(frozen=True, slots=True)
 class UpgradeReport:
-    """What an upgrade did.
+    """Result of an upgrade.
 
     Parameters
     ----------
     before, after : str
-        Revisions of the tables; equal where there was nothing to do.
+        Revisions of the tables; equal if there was nothing to do.
     backup : Path or None
-        The database as it was; None where nothing was done, and for Postgres, which has its own backups.
+        Copy of the database before the upgrade; None if nothing was done, and for Postgres, which has its own
+        backups.
     """
 
     before: str
@@ -168,6 +171,6 @@ class UpgradeReport:
 
     def __str__(self) -> str:
         if self.before == self.after:
-            return f"nothing more to do: the tables are of revision {self.after}, with all their views"
-        backup = f", the database as it was is {self.backup}" if self.backup else ""
+            return f"nothing more to do: tables at revision {self.after}, all views present"
+        backup = f", backup in {self.backup}" if self.backup else ""
         return f"revision {self.before} -> {self.after}{backup}"

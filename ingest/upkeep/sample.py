@@ -1,4 +1,4 @@
-"""Masks chosen at random."""
+"""Random samples of masks."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -19,34 +19,34 @@ _AT_A_TIME = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Masks that were chosen.
+    """A random sample of masks.
 
     Parameters
     ----------
     tiles : mapping
-        Numbers of their rows by kind, for each tile and band.
+        Row numbers by kind, for each tile and band.
     ccd_images : mapping
-        expnum and ccdnum of the epochs among them, by band.
+        Epochs of the sample, (expnum, ccdnum) by band.
     """
 
     tiles: Mapping[tuple[str, str], Mapping[str, list[int]]]
     ccd_images: Mapping[str, set[tuple[int, int]]]
 
     def of_tile(self, tilename: str, band: str) -> Mapping[str, list[int]]:
-        """Return the numbers of the rows of a tile and band, by kind."""
+        """Return the row numbers of a tile and band, by kind."""
         return self.tiles[tilename, band]
 
     @property
     def tiles_by_band(self) -> dict[str, set[tuple[str]]]:
-        """The tilenames by band."""
-        found: dict[str, set[tuple[str]]] = defaultdict(set)
+        """Tile names by band."""
+        by_band: dict[str, set[tuple[str]]] = defaultdict(set)
         for tilename, band in self.tiles:
-            found[band].add((tilename,))
-        return found
+            by_band[band].add((tilename,))
+        return by_band
 
 
 def sample_masks(connection: sa.Connection, n: int, seed: int) -> Sample:
-    """Choose n masks, of epochs or coadds; all of them where there are no more."""
+    """Choose n masks of epochs or coadds; all of them if there are no more."""
     epochs, coadds = (_numbers(connection, table) for table in (tables.epoch, tables.coadd))
     rng = np.random.default_rng(seed)
     picked = rng.permutation(epochs.size + coadds.size)[:n] if n else np.empty(0, np.int64)
@@ -61,7 +61,7 @@ def sample_masks(connection: sa.Connection, n: int, seed: int) -> Sample:
 
 
 def sample_epochs(connection: sa.Connection, n: int, seed: int) -> list[MaskKey]:
-    """Choose n epochs whose images could be read when last tried; all of them where there are no more."""
+    """Choose n epochs whose images could be read at the last attempt; all of them if there are no more."""
     if n == 0:
         return []
     numbers = _numbers(connection, tables.epoch, ~tables.epoch.c.stale)
@@ -75,7 +75,7 @@ def sample_epochs(connection: sa.Connection, n: int, seed: int) -> list[MaskKey]
 def _numbers(
     connection: sa.Connection, table: sa.Table, condition: "sa.ColumnElement[bool] | None" = None
 ) -> npt.NDArray[np.int64]:
-    """Return the numbers of rows, in order; a survey's fit into 64 MB."""
+    """Return the row numbers in ascending order; those of a survey take 64 MB."""
     number = table.c[f"{table.name}_id"]
     query = sa.select(number).order_by(number)
     if condition is not None:
@@ -85,10 +85,10 @@ def _numbers(
 
 
 def _rows(connection: sa.Connection, table: sa.Table, numbers: npt.NDArray[np.int64]) -> Iterator[Any]:
-    """Yield the keys of the rows of these numbers."""
+    """Yield the keys of the rows with these numbers."""
     number = table.c[f"{table.name}_id"]
     names = [name for name in ("tilename", "band", "expnum", "ccdnum") if name in table.c]
     for start in range(0, numbers.size, _AT_A_TIME):
-        some = numbers[start : start + _AT_A_TIME].tolist()
-        query = sa.select(number, *(table.c[name] for name in names)).where(number.in_(some)).order_by(number)
+        batch = numbers[start : start + _AT_A_TIME].tolist()
+        query = sa.select(number, *(table.c[name] for name in names)).where(number.in_(batch)).order_by(number)
         yield from connection.execute(query).mappings()

@@ -1,4 +1,4 @@
-"""The rows of a tile and band, compared with its mask file."""
+"""Comparison of the rows of a tile and band with its mask file."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -8,30 +8,31 @@ from ...schema.masks.maskfilename import MaskFileName
 from ...schema.rows import MaskKey
 from ...schema.wcs.footprint import EVERY_CELL
 from ..database.maskrows import bit_rows, mask_values
+from ..report import counted
 from .filecheck import CheckedFile, CheckedMask
 from .report import Problem
 from .tilerows import StoredMask, StoredTile
 
 __all__ = ["TileComparison", "compare_tile"]
 
-# Columns that differ, or numbers, of which a message names as many.
+# Maximum number of differences in one message.
 _SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
 class TileComparison:
-    """How the rows of a tile and band differ from its mask file.
+    """Differences between the rows of a tile and band and its mask file.
 
     Parameters
     ----------
     problems : tuple of Problem
-        What is wrong.
+        Problems found.
     notes : tuple of str
-        What is no damage.
+        Remarks that are not problems.
     differing : frozenset of str
-        Names of masks whose rows the file can put right.
+        Names of masks whose rows can be corrected from the file.
     lost : frozenset of str
-        Names of rows whose mask is gone.
+        Names of masks that are in the rows but no longer in the file.
     """
 
     problems: tuple[Problem, ...] = ()
@@ -41,23 +42,23 @@ class TileComparison:
 
     @property
     def tile_is_lost(self) -> bool:
-        """Whether the coadd's own mask is gone, without which no row of the tile can stay."""
+        """Whether the coadd's own mask is lost, without which no row of the tile can stay."""
         return "coadd" in self.lost
 
 
 def compare_tile(stored: StoredTile, file: CheckedFile, bit_names: BitNames, *, every: bool = True) -> TileComparison:
-    """Compare what the database has of a tile and band with its mask file.
+    """Compare the rows of a tile and band with its mask file.
 
     Parameters
     ----------
     stored : StoredTile
-        The rows, all or some.
+        All or some of the rows.
     file : CheckedFile
-        The file that they name.
+        The mask file that they name.
     bit_names : BitNames
-        The catalogue's.
+        Names of the catalogue's mask bits.
     every : bool
-        Whether both are complete, so that a mask without a row can be told.
+        Whether both are complete, so that a mask without a row is a problem.
     """
     where = f"tile {stored.tilename}, band {stored.band}"
     trouble = _unusable(stored, file)
@@ -68,7 +69,7 @@ def compare_tile(stored: StoredTile, file: CheckedFile, bit_names: BitNames, *, 
     differing: set[str] = set()
     lost: set[str] = set()
     if stored.generation < file.generation:
-        message = f"generation is {stored.generation}, that of its mask file is {file.generation}"
+        message = f"generation is {stored.generation}, but {file.generation} in the mask file"
         problems.append(Problem("row", f"coadd ({where})", message))
         differing.add("coadd")
     usable = file.usable
@@ -82,94 +83,95 @@ def compare_tile(stored: StoredTile, file: CheckedFile, bit_names: BitNames, *, 
             problems.append(Problem("mask", str(mask.key), _why_lost(mask, file)))
             lost.add(name)
     if every:
-        for name, found in usable.items():
+        for name, checked in usable.items():
             if name not in stored.masks:
-                message = f"the database has no row of it: mask {found.row_group} of {file.name}"
-                problems.append(Problem("row", str(_key(found)), message))
+                message = f"the database has no row for mask {checked.row_group} of {file.name}"
+                problems.append(Problem("row", str(_key(checked)), message))
                 differing.add(name)
-        notes += _nobodys(stored, file)
+        notes += _unnamed_damage(stored, file)
     return TileComparison(tuple(problems), tuple(notes), frozenset(differing), frozenset(lost))
 
 
 def _unusable(stored: StoredTile, file: CheckedFile) -> Problem | None:
-    """Return why nothing of a file can be used; None where it can."""
+    """Return the problem that makes the whole file unusable; None if there is none."""
     where = f"tile {stored.tilename}, band {stored.band}"
     if not stored.mask_file:
-        return Problem("row", f"coadd ({where})", f"the database has no row of it, but {len(stored.masks)} of epochs")
-    said = MaskFileName.of(stored.mask_file)
-    if said is not None and (said.tilename, said.band) != (stored.tilename, stored.band):
-        return Problem("row", f"coadd ({where})", f"its mask_file is of another: {stored.mask_file}")
+        n_epochs = counted(len(stored.masks), "epoch")
+        return Problem("row", f"coadd ({where})", f"the database has no row for it, but has {n_epochs} of the tile")
+    name = MaskFileName.of(stored.mask_file)
+    if name is not None and (name.tilename, name.band) != (stored.tilename, stored.band):
+        return Problem("row", f"coadd ({where})", f"mask_file belongs to another tile or band: {stored.mask_file}")
     if file.trouble is not None:
         return Problem("mask file", file.name, file.trouble)
     return None
 
 
-def _compare(stored: StoredMask, found: CheckedMask, bit_names: BitNames) -> list[Problem]:
-    """Return how the row of a mask differs from what its file says."""
-    row = found.row
-    assert row is not None  # it is a usable one
-    expected = mask_values(row, found.row_group)
+def _compare(stored: StoredMask, checked: CheckedMask, bit_names: BitNames) -> list[Problem]:
+    """Return the differences between the row of a mask and its file."""
+    row = checked.row
+    assert row is not None  # usable masks have one
+    expected = mask_values(row, checked.row_group)
     wrong = [
-        f"{name} is {_short(stored.values[name])}, its mask says {_short(value)}"
+        f"{name} is {_short(stored.values[name])}, but {_short(value)} in the mask file"
         for name, value in expected.items()
         if stored.values[name] != value
     ]
     problems = []
     if wrong:
-        problems.append(Problem("row", str(stored.key), _some(wrong, "columns")))
+        problems.append(Problem("row", str(stored.key), _first(wrong)))
     bits = bit_rows(row, bit_names)
     if bits != stored.bits:
         differ = sorted({key for key, _ in set(bits.items()) ^ set(stored.bits.items())})
         wrong = [
-            f"{plane} bit {bit} is {_of(stored.bits, (plane, bit))}, its mask says {_of(bits, (plane, bit))}"
+            f"{plane} bit {bit} is {_bit(stored.bits, (plane, bit))}, but {_bit(bits, (plane, bit))} in the mask file"
             for plane, bit in differ
         ]
-        problems.append(Problem("bit counts", str(stored.key), _some(wrong, "bits")))
+        problems.append(Problem("bit counts", str(stored.key), _first(wrong)))
     hpix = row.hpix if row.key.kind == "epoch" else {}
-    wrong = [f"HEALPix pixel {each} is missing" for each in sorted(hpix.keys() - stored.hpix.keys())]
-    wrong += [f"HEALPix pixel {each} is not its own" for each in sorted(stored.hpix.keys() - hpix.keys())]
+    wrong = [f"HEALPix pixel {pixel} is missing" for pixel in sorted(hpix.keys() - stored.hpix.keys())]
+    wrong += [f"HEALPix pixel {pixel} is not in the mask file" for pixel in sorted(stored.hpix.keys() - hpix.keys())]
     wrong += [
-        f"cells of HEALPix pixel {each} are {stored.hpix[each]}, its mask says {hpix[each]}"
-        for each in sorted(hpix.keys() & stored.hpix.keys())
-        # older tables do not know them
-        if stored.hpix[each] not in (hpix[each], EVERY_CELL)
+        f"cells of HEALPix pixel {pixel} are {stored.hpix[pixel]}, but {hpix[pixel]} in the mask file"
+        for pixel in sorted(hpix.keys() & stored.hpix.keys())
+        # rows of older revisions have no cells
+        if stored.hpix[pixel] not in (hpix[pixel], EVERY_CELL)
     ]
     if wrong:
-        problems.append(Problem("footprint", str(stored.key), _some(wrong, "pixels")))
+        problems.append(Problem("footprint", str(stored.key), _first(wrong)))
     return problems
 
 
 def _why_lost(mask: StoredMask, file: CheckedFile) -> str:
-    """Say why the mask of a row cannot be had."""
+    """Return why the mask of a row cannot be used."""
     row_group = mask.values["mask_row_group"]
     if row_group in file.troubles:
         return file.troubles[row_group]
     others = [each for each in file.masks if each.row_group == row_group]
-    there = f": mask {row_group} is {_key(others[0])}" if others else ""
-    return f"{file.name} has no mask of it{there}"
+    instead = f": mask {row_group} is {_key(others[0])}" if others else ""
+    return f"{file.name} does not contain it{instead}"
 
 
-def _nobodys(stored: StoredTile, file: CheckedFile) -> list[str]:
-    """Say which masks are damaged that no row names."""
+def _unnamed_damage(stored: StoredTile, file: CheckedFile) -> list[str]:
+    """Return notes on the damaged masks that no row names."""
     named: Collection[int] = {each.values["mask_row_group"] for each in stored.masks.values()}
     return [
-        f"{file.name}: mask {row_group} is damaged, and no row names it ({trouble})"
+        f"{file.name}: mask {row_group} is damaged, but no row names it ({trouble})"
         for row_group, trouble in file.troubles.items()
         if row_group not in named
     ]
 
 
-def _key(found: CheckedMask) -> MaskKey | None:
-    return found.row.key if found.row else None
+def _key(mask: CheckedMask) -> MaskKey | None:
+    return mask.row.key if mask.row else None
 
 
-def _of(bits: Mapping[tuple[str, int], tuple[str, int]], key: tuple[str, int]) -> str:
+def _bit(bits: Mapping[tuple[str, int], tuple[str, int]], key: tuple[str, int]) -> str:
     return "{} {}".format(*bits[key]) if key in bits else "0"
 
 
-def _some(wrong: list[str], what: str) -> str:
+def _first(wrong: list[str]) -> str:
     more = len(wrong) - _SHOWN
-    return "; ".join(wrong[:_SHOWN]) + (f"; and {more} {what} more" if more > 0 else "")
+    return "; ".join(wrong[:_SHOWN]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _short(value: object) -> str:

@@ -1,4 +1,4 @@
-"""The rows of one tile and band in the database."""
+"""Database rows of one tile and band."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -16,26 +16,26 @@ from .filecheck import CheckedMask
 
 __all__ = ["StoredMask", "StoredTile", "delete_rows", "read_tile", "update_mask"]
 
-# Values in one statement; SQLite takes 32,766.
+# Values per statement; SQLite accepts 32,766.
 _AT_A_TIME = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class StoredMask:
-    """The row of a mask, and what hangs on it.
+    """The row of a mask, with its bit counts and footprint.
 
     Parameters
     ----------
     key : MaskKey
-        What it is of.
+        Key of the mask.
     row_id : int
-        Its number in its table.
+        Primary key of the row.
     values : mapping
-        Its columns.
+        Values by column.
     bits : mapping
-        Rows of ``bit_count``: name and pixels by plane and bit.
+        Rows of ``bit_count``: name and number of pixels by (plane, bit).
     hpix : mapping of int to int
-        Rows of ``footprint``: the cells of each pixel; none for a coadd.
+        Rows of ``footprint``: cells by HEALPix pixel; empty for a coadd.
     """
 
     key: MaskKey
@@ -52,13 +52,13 @@ class StoredTile:
     Parameters
     ----------
     tilename, band : str
-        Which.
+        Tile and band.
     mask_file : str
-        The file that its masks lie in; empty where there is no coadd's row to say so.
+        Mask file that the coadd's row names; empty if there is no such row.
     generation : int
-        Of the coadd's row.
+        Generation in the coadd's row.
     masks : mapping
-        The rows by name, ``expnum/ccdnum`` or ``coadd``.
+        Rows by name, ``expnum/ccdnum`` or ``coadd``.
     """
 
     tilename: str
@@ -69,7 +69,7 @@ class StoredTile:
 
     @property
     def ccd_images(self) -> set[tuple[int, int]]:
-        """The epochs: expnum and ccdnum."""
+        """Epochs of the rows, as (expnum, ccdnum)."""
         keys = (each.key for each in self.masks.values())
         return {(key.expnum, key.ccdnum) for key in keys if key.expnum is not None and key.ccdnum is not None}
 
@@ -77,16 +77,16 @@ class StoredTile:
 def read_tile(
     connection: sa.Connection, tilename: str, band: str, chosen: Mapping[str, Collection[int]] | None = None
 ) -> StoredTile:
-    """Return what the database has of a tile and band.
+    """Read the rows of a tile and band.
 
     Parameters
     ----------
     connection : Connection
-        To the database.
+        Connection to the database.
     tilename, band : str
-        Which.
+        Tile and band.
     chosen : mapping, optional
-        Numbers of the rows that matter, by kind; by default all of them do.
+        Row numbers to read, by kind; by default all.
     """
     generation, mask_file = current_file(connection, tilename, band)
     masks: list[StoredMask] = []
@@ -129,20 +129,20 @@ def _masks(
 def _of_owners(
     connection: sa.Connection, query: "sa.Select[Any]", owner: "sa.Column[Any]", numbers: Sequence[int]
 ) -> list[sa.RowMapping]:
-    """Return the rows that hang on rows of these numbers."""
-    found: list[sa.RowMapping] = []
+    """Return the rows that belong to epochs or coadds with these row numbers."""
+    rows: list[sa.RowMapping] = []
     for start in range(0, len(numbers), _AT_A_TIME):
-        some = numbers[start : start + _AT_A_TIME]
-        found += connection.execute(query.where(owner.in_(some))).mappings().all()
-    return found
+        batch = numbers[start : start + _AT_A_TIME]
+        rows += connection.execute(query.where(owner.in_(batch))).mappings().all()
+    return rows
 
 
 def update_mask(
     connection: sa.Connection, row_id: int, mask: CheckedMask, of_file: dict[str, Any], bit_names: BitNames
 ) -> None:
-    """Write the row of a mask again, with what hangs on it; the run that made it stays."""
+    """Rewrite the row of a mask, its bit counts and footprint, but not the run that made it."""
     row = mask.row
-    assert row is not None  # nothing is wrong with the mask
+    assert row is not None  # undamaged masks have one
     kind, owner = row.key.kind, owner_of(row.key.kind)
     values = mask_values(row, mask.row_group) | (of_file if kind == "coadd" else {})
     table = table_of(kind)
@@ -155,7 +155,7 @@ def update_mask(
 
 
 def delete_rows(connection: sa.Connection, stored: StoredTile, names: Collection[str]) -> None:
-    """Delete the rows of some masks, epochs first; what hangs on them goes with them."""
+    """Delete the rows of some masks, epochs first, with their bit counts and footprints."""
     for kind in ("epoch", "coadd"):
         table, owner = table_of(kind), owner_of(kind)
         for name in names:

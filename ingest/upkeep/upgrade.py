@@ -1,4 +1,4 @@
-"""A catalogue's tables, brought to the newest revision, after a copy of the database."""
+"""Upgrade of a catalogue's tables, after a backup of the database."""
 
 import os
 import sqlite3
@@ -19,26 +19,26 @@ __all__ = ["upgrade"]
 
 
 def upgrade(db: str | os.PathLike[str] = "sqlite:///goodpix.db") -> UpgradeReport:
-    """Bring the tables of a catalogue to the newest revision, all or nothing; its masks stay as they are.
+    """Upgrade the tables of a catalogue to the newest revision, all or nothing; its masks are unchanged.
 
-    A SQLite database is copied to ``<db>.bak-<revision>`` first. Views that are lost are made again.
+    A SQLite database is first copied to ``<db>.bak-<revision>``. Missing views are created again.
 
     Parameters
     ----------
     db : str or path
-        Database URL, or a SQLite file.
+        Database URL or SQLite file.
 
     Returns
     -------
     UpgradeReport
-        What was done; nothing where the tables were new already.
+        Revisions before and after, and the backup.
 
     Raises
     ------
     CatalogueError
-        If there is no catalogue at the URL, or the copy cannot be written.
+        If there is no catalogue at the URL or the copy cannot be written.
     CatalogueVersionError
-        If it is of a version that this software does not know.
+        If the version of the catalogue is unknown to this software.
     """
     url = parse_url(db)
     done: list[UpgradeReport] = []
@@ -51,7 +51,7 @@ def upgrade(db: str | os.PathLike[str] = "sqlite:///goodpix.db") -> UpgradeRepor
 
 
 def _back_up(url: sa.URL, revision: str) -> Path | None:
-    """Copy a SQLite database, and return where to; nowhere for another."""
+    """Copy a SQLite database and return the path of the copy; None for other databases."""
     path = sqlite_path(url)
     if path is None:
         return None
@@ -63,18 +63,18 @@ def _back_up(url: sa.URL, revision: str) -> Path | None:
         try:
             with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(temporary)) as target:
                 source.backup(target)
-                # one plain file, whatever the writer of the original has beside it
+                # a single file, even if the original has a write-ahead log
                 target.execute("PRAGMA journal_mode = DELETE").fetchall()
             publish(temporary, final)
         finally:
             temporary.unlink(missing_ok=True)
     except (OSError, sqlite3.Error) as error:
-        raise CatalogueError(f"{path} cannot be copied to {final}, and stays as it is: {error}") from error
+        raise CatalogueError(f"{path} cannot be copied to {final} and is unchanged: {error}") from error
     return final
 
 
 def _free(path: Path, end: str) -> Path:
-    """Return a name that nothing has."""
+    """Return an unused file name."""
     wanted = path.with_name(path.name + end)
     number = 1
     while wanted.exists():

@@ -1,4 +1,4 @@
-"""A catalogue, checked: every row against its mask, and rows against each other."""
+"""Check of a catalogue: rows against their masks, and rows against each other."""
 
 import logging
 import os
@@ -17,6 +17,7 @@ from ...schema.store.protocol import FoundFile
 from ..database.opening import WritableDatabase, open_for_writing
 from ..database.summaries import fill_summaries, lock_summaries
 from ..direct import check_mask
+from ..report import counted
 from .crosschecks import check_ccd_images, check_orphans, check_summaries, delete_orphans
 from .filecheck import CheckedFile, FileJob, check_file, spread_over
 from .repair import Damage, repair_tile
@@ -31,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 PathLike = str | os.PathLike[str]
 
-# Files that no row names that are told one by one.
+# Maximum number of files that no row names listed individually.
 _SHOWN = 10
 
 
@@ -45,46 +46,46 @@ def verify(
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> VerifyReport:
-    """Check that a catalogue is whole.
+    """Check that a catalogue is complete and consistent.
 
-    Every row has its mask, whose checksum holds; the counts of the runs are those of the row; what each tile
-    counts of one CCD image is the same; the summary tables are what they sum.
+    Each row must have a mask with a valid checksum and the same counts. Tiles that share a CCD image must agree on
+    its SE counts. Summary tables must agree with the rows that they summarise.
 
     Parameters
     ----------
     db : str or path
-        Database URL, or a SQLite file.
+        Database URL or SQLite file.
     sample : int, optional
-        Check as many masks, chosen at random, and what they are part of; by default all of them.
+        Number of masks to check, chosen at random, with the sums that include them; by default all masks.
     images : int
-        Derive as many masks again from the FITS files, the direct way, and compare every pixel.
+        Number of masks to derive again from the FITS files, the direct way, and compare pixel by pixel.
     repair : bool
-        Write again the rows that differ from their masks; rows whose mask is gone become failures, which the
-        next ingest tries again.
+        Rewrite rows that differ from their masks. Rows whose mask is lost become failures, which the next ingest
+        retries.
     seed : int
-        Where the random choice comes from.
+        Seed of the random sample.
     workers : int
-        Processes that read mask files side by side.
+        Number of processes that read mask files.
     progress : callable, optional
-        Called with the tiles and bands that are done, and all of them.
+        Called with the number of tiles and bands done and the total.
 
     Returns
     -------
     VerifyReport
-        What is wrong, in its ``problems``.
+        Problems found, repairs and counts.
 
     Raises
     ------
     UsageError
-        If a number is negative, or a sample is to be repaired.
+        If a number is negative, or `repair` is given with `sample`.
     CatalogueError
-        If the catalogue cannot be used; with `repair`, if its masks root is not there.
+        If the catalogue cannot be used or, with `repair`, if its masks root does not exist.
     """
     for name, number in (("sample", sample), ("images", images)):
         if number is not None and number < 0:
             raise UsageError(f"{name} is {number}: expected 0 or more")
     if repair and sample is not None:
-        raise UsageError("a repair looks at every mask: expected no sample beside it")
+        raise UsageError("repair checks every mask: expected no sample with it")
     with _opened(db, repair) as database, spread_over(workers) as spread:
         check = _Check(database, database if isinstance(database, WritableDatabase) else None)
         mounted = check.root()
@@ -113,7 +114,7 @@ def verify(
 
 
 def _opened(db: PathLike, repair: bool) -> AbstractContextManager[Database]:
-    """Open a catalogue, for writing where it is to be repaired."""
+    """Open a catalogue, for writing if it is to be repaired."""
     if not repair:
         return open_for_reading(db)
     with open_for_reading(db) as database:
@@ -123,7 +124,7 @@ def _opened(db: PathLike, repair: bool) -> AbstractContextManager[Database]:
 
 @dataclass(slots=True)
 class _Check:
-    """A check under way."""
+    """A check in progress."""
 
     database: Database
     repaired_in: WritableDatabase | None
@@ -138,12 +139,12 @@ class _Check:
     named: set[str] = field(default_factory=set)
 
     def root(self) -> bool:
-        """Look at the masks root, and list its files; return whether it is there at all."""
+        """Check the masks root and list its files; return False if it is missing although there are rows."""
         root = self.database.root
         if not root.store.exists():
             if not self.tiles():
-                return True  # as an ingest leaves it that is killed at once; so with a root that has no marker
-            self.problems.append(Problem("masks root", str(root), f"it does not exist: {root.store.doubt}"))
+                return True  # an ingest killed at once leaves no root, or one without a marker
+            self.problems.append(Problem("masks root", str(root), f"does not exist: {root.store.doubt}"))
             return False
         try:
             unused = root.owner is None and not self.tiles()
@@ -152,26 +153,25 @@ class _Check:
             trouble = str(error)
         if trouble is not None:
             self.problems.append(Problem("masks root", str(root), trouble))
-        for each in root.store.files():
-            said = each.mask_file
-            if said is not None:
-                self.files[said.tilename, said.band].append(each)
-            elif each.name.endswith(".parquet"):
-                self.notes.append(f"{each.name}: its name is not that of a mask file")
+        for file in root.store.files():
+            if file.mask_file is not None:
+                self.files[file.mask_file.tilename, file.mask_file.band].append(file)
+            elif file.name.endswith(".parquet"):
+                self.notes.append(f"{file.name}: not named like a mask file")
         return True
 
     def tiles(self) -> list[tuple[str, str]]:
-        """Return every tile and band that has rows, coadds or not."""
+        """Return every tile and band that has rows, with or without a coadd."""
         with self.database.engine.connect() as connection:
-            found = {
+            tiles = {
                 (row.tilename, row.band)
                 for table in (tables.coadd, tables.epoch)
                 for row in connection.execute(sa.select(table.c.tilename, table.c.band).distinct())
             }
-        return sorted(found)
+        return sorted(tiles)
 
     def jobs(self, tiles: Iterable[tuple[str, str]], chosen: Sample | None) -> Iterator[FileJob]:
-        """Yield the file of each tile, whose rows wait for what is found in it."""
+        """Yield each tile's mask file to check, and queue the rows to compare with it."""
         for tilename, band in tiles:
             with self.database.engine.connect() as connection:
                 of_tile = None if chosen is None else chosen.of_tile(tilename, band)
@@ -181,14 +181,18 @@ class _Check:
             yield FileJob(self.database.root, stored.mask_file, None if chosen is None else frozenset(row_groups))
 
     def take(self, file: CheckedFile, *, every: bool) -> None:
-        """Compare a file with the rows that waited for it, and repair them if that is wanted."""
+        """Compare a checked file with the rows queued for it, and repair them if requested."""
         stored = self.waiting.popleft()
         self.n_files += 1
         self.n_masks += len(stored.masks)
         found = compare_tile(stored, file, self.database.identity.bit_names, every=every)
         self.notes += found.notes
         logger.info(
-            "%s %s: %d masks, %d problems", stored.tilename, stored.band, len(stored.masks), len(found.problems)
+            "%s %s: %s, %s",
+            stored.tilename,
+            stored.band,
+            counted(len(stored.masks), "mask"),
+            counted(len(found.problems), "problem"),
         )
         if found.problems and self.repaired_in:
             self._repair(self.repaired_in, Damage(stored, file, found, self.files[stored.tilename, stored.band]))
@@ -202,10 +206,12 @@ class _Check:
             self.repaired += damage.found.problems
             self.n_lost += n_lost
         else:
-            self.notes.append(f"tile {stored.tilename}, band {stored.band}: an ingest is at work on it: look again")
+            self.notes.append(
+                f"tile {stored.tilename}, band {stored.band}: an ingest is at work on it: check again later"
+            )
 
     def between_rows(self, chosen: Sample | None) -> None:
-        """Look at what rows must have in common."""
+        """Check rows against each other."""
         with self.database.engine.connect() as connection:
             has_summaries = sa.inspect(connection).has_table(tables.tile_summary.name)
             tiles, ccd_images = (chosen.tiles_by_band, chosen.ccd_images) if chosen else (None, None)
@@ -217,18 +223,18 @@ class _Check:
         self._mend(orphans, delete_orphans)
         self._mend(wrong, fill_summaries)
 
-    def _mend(self, found: list[Problem], mend: Callable[[sa.Connection], None]) -> None:
-        """Mend what is wrong between rows, if that is wanted."""
-        if found and self.repaired_in:
+    def _mend(self, problems: list[Problem], mend: Callable[[sa.Connection], None]) -> None:
+        """Repair inconsistencies between rows, if requested."""
+        if problems and self.repaired_in:
             with self.repaired_in.engine.begin() as connection:
                 lock_summaries(connection)
                 mend(connection)
-            self.repaired += found
+            self.repaired += problems
         else:
-            self.problems += found
+            self.problems += problems
 
     def image(self, db: PathLike, key: MaskKey) -> None:
-        """Derive the mask of an epoch again from the FITS files."""
+        """Derive the mask of an epoch again from the FITS files, and compare."""
         assert key.expnum is not None
         assert key.ccdnum is not None
         try:
@@ -247,9 +253,9 @@ class _Check:
         """Return notes on the mask files that no row names."""
         with self.database.engine.connect() as connection:
             named = set(connection.scalars(sa.select(tables.coadd.c.mask_file)))
-        every = [each for of_tile in self.files.values() for each in of_tile if each.name not in named]
-        notes = [f"{each.name}: no row names it ({each.n_bytes:,} bytes)" for each in every[:_SHOWN]]
-        if len(every) > _SHOWN:
-            n_bytes = sum(each.n_bytes for each in every)
-            notes.append(f"{len(every):,} files in all that no row names, {n_bytes:,} bytes: goodpix gc lists them")
+        unnamed = [file for of_tile in self.files.values() for file in of_tile if file.name not in named]
+        notes = [f"{file.name}: no row names it ({file.n_bytes:,} bytes)" for file in unnamed[:_SHOWN]]
+        if len(unnamed) > _SHOWN:
+            n_bytes = sum(file.n_bytes for file in unnamed)
+            notes.append(f"{len(unnamed):,} files in total that no row names, {n_bytes:,} bytes: goodpix gc lists them")
         return notes

@@ -104,7 +104,7 @@ def test_root_that_is_not_the_catalogues_is_refused(ingested_twice: Survey, text
     marker = ingested_twice.masks / "_goodpix.json"
     marker.unlink() if text is None else marker.write_text(text)
     with pytest.raises(
-        goodpix.GoodpixError, match=r"masks root .*: nothing is removed: (its _goodpix.json is missing|it belongs to)"
+        goodpix.GoodpixError, match=r"masks root .*: nothing removed: (its _goodpix.json is missing|it belongs to)"
     ):
         goodpix.gc(ingested_twice.database, delete=True)
     assert mask_path(ingested_twice).exists()
@@ -116,7 +116,7 @@ def test_command_lists_and_removes(ingested_twice: Survey, cli: Run) -> None:
     listed = cli("gc", "--db", ingested_twice.database)
     assert (listed.status, len(listed.out.splitlines())) == (0, 1)
     assert listed.out.split() == [f"{n_bytes:,}", "7", "d", f"r/{path.name}"]
-    assert listed.lines == [f"1 files that no row needs, {n_bytes:,} bytes (--delete removes them)"]
+    assert listed.lines == [f"1 file that no row needs, {n_bytes:,} bytes (--delete removes them)"]
     removed = cli("gc", "--delete", "--db", ingested_twice.database)
-    assert removed.lines == [f"1 files removed, {n_bytes:,} bytes"]
+    assert removed.lines == [f"1 file removed, {n_bytes:,} bytes"]
     assert not path.exists()

@@ -76,7 +76,7 @@ def test_older_whole_file_comes_in_for_a_damaged_one(stored: Survey) -> None:
     report = goodpix.rebuild(stored.database, stored.masks)
     (failure,) = report.failures
     assert "_g2_" in failure
-    assert f"in its place r/{mask_path(stored).name} is used" in failure
+    assert f"using r/{mask_path(stored).name} instead" in failure
     with stored.catalogue() as catalogue:
         (recorded,) = catalogue.failures().message
         assert recorded in failure
@@ -131,7 +131,7 @@ def test_of_two_files_of_one_generation_the_last_is_taken(stored: Survey) -> Non
     make_older(path)
     stored.database.unlink()
     (note,) = goodpix.rebuild(stored.database, stored.masks).notes
-    assert note == f"r/{path.name} and r/{other.name} are of one generation: the one written last is taken"
+    assert note == f"r/{path.name} and r/{other.name} have the same generation: the one written last is used"
 
 
 def test_other_files_are_passed_over(stored: Survey) -> None:
@@ -147,7 +147,7 @@ def test_other_files_are_passed_over(stored: Survey) -> None:
 
 def test_database_with_rows_is_refused(stored: Survey) -> None:
     before = stored.database.read_bytes()
-    with pytest.raises(goodpix.GoodpixError, match=r"has 2 tiles and bands: --force replaces it"):
+    with pytest.raises(goodpix.GoodpixError, match=r"has 2 tiles: use --force to replace it"):
         goodpix.rebuild(stored.database, stored.masks)
     assert stored.database.read_bytes() == before
 
@@ -174,7 +174,7 @@ def test_database_of_another_catalogue_is_never_replaced(stored: Survey, ingeste
     other = Survey(tmp_path / "other" / "survey")
     shutil.copytree(stored.folder, other.folder)
     other.ingest()
-    with pytest.raises(goodpix.GoodpixError, match=r"belongs to catalogue .* expected --db and --masks of one"):
+    with pytest.raises(goodpix.GoodpixError, match=r"belongs to catalogue .* expected --db and --masks of the same"):
         goodpix.rebuild(other.database, stored.masks, force=True)
 
 
@@ -234,7 +234,7 @@ def test_root_that_does_not_say_what_it_is_is_refused(stored: Survey) -> None:
 
 def test_campaign_of_a_root_that_says_another_is_refused(stored: Survey) -> None:
     stored.database.unlink()
-    with pytest.raises(goodpix.GoodpixError, match=r"campaign is other, but the masks root .* is of"):
+    with pytest.raises(goodpix.GoodpixError, match=r"campaign is other, but masks root .* has"):
         goodpix.rebuild(stored.database, stored.masks, campaign="other")
 
 
@@ -259,7 +259,7 @@ def test_frozen_catalogue_is_rebuilt_with_its_old_database(tmp_path: Path) -> No
 
 
 def test_missing_root_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(goodpix.GoodpixError, match="masks: it does not exist"):
+    with pytest.raises(goodpix.GoodpixError, match="masks does not exist"):
         goodpix.rebuild(tmp_path / "new.db", tmp_path / "masks")
     assert not (tmp_path / "new.db").exists()
 
@@ -282,7 +282,7 @@ def test_postgres_is_emptied_and_filled(stored: Survey, postgres_database: str) 
     expected = rows(str(stored.database))
     goodpix.rebuild(postgres_database, stored.masks)
     assert rows(postgres_database) == expected
-    with pytest.raises(goodpix.GoodpixError, match="has 2 tiles and bands: --force"):
+    with pytest.raises(goodpix.GoodpixError, match="has 2 tiles: use --force"):
         goodpix.rebuild(postgres_database, stored.masks)
     engine = sa.create_engine(postgres_database)
     with engine.begin() as connection:
@@ -313,7 +313,7 @@ def test_command_rebuilds(stored: Survey, cli: Run) -> None:
     stored.database.unlink()
     done = cli("rebuild", "--db", stored.database, "--masks", stored.masks)
     assert (done.status, done.out) == (0, "")
-    assert done.lines[-1] == "6 epochs of 2 tiles and bands"
+    assert done.lines[-1] == "6 epochs of 2 tiles"
     assert all_rows(stored.database) == before
 
 
@@ -323,6 +323,6 @@ def test_command_says_what_could_not_be_used(stored: Survey, cli: Run) -> None:
     assert done.status == 0
     assert SPEC.tilename in done.err
     assert done.lines[-2:] == [
-        "5 epochs of 2 tiles and bands, 1 masks or files could not be used",
+        "5 epochs of 2 tiles, 1 failure",
         f"list the failures: goodpix failures --db sqlite:///{stored.database}",
     ]

@@ -100,7 +100,7 @@ def test_newer_catalogue_is_refused(old: Path) -> None:
 def test_copy_that_cannot_be_written_stops_the_upgrade(old: Path) -> None:
     # a name too long for a file once its ending is there, though not for SQLite's own beside it
     long = old.rename(old.with_name("x" * 246))
-    with pytest.raises(goodpix.GoodpixError, match=r"cannot be copied .* stays as it is"):
+    with pytest.raises(goodpix.GoodpixError, match=r"cannot be copied .* is unchanged"):
         goodpix.upgrade(long)
     assert revision(long) == "0001"
 
@@ -169,11 +169,11 @@ def test_of_two_upgrades_at_once_one_has_nothing_to_do(survey: Survey, postgres_
 def test_command_upgrades_and_says_what_it_did(old: Path, cli: Run) -> None:
     done = cli("db", "upgrade", "--db", old)
     assert (done.status, done.out) == (0, "")
-    assert done.lines == [f"revision 0001 -> {REVISION}, the database as it was is {old}.bak-0001"]
+    assert done.lines == [f"revision 0001 -> {REVISION}, backup in {old}.bak-0001"]
     again = cli("db", "upgrade", "--db", old)
     assert (again.status, again.lines) == (
         0,
-        [f"nothing more to do: the tables are of revision {REVISION}, with all their views"],
+        [f"nothing more to do: tables at revision {REVISION}, all views present"],
     )
 
 

@@ -58,7 +58,7 @@ ROWS = {
         sql("UPDATE epoch SET mask_row_group = 1 WHERE band = 'r' AND mask_row_group = 2"),
         "row",
         "epoch",
-        "mask_row_group is 1, its mask says 2",
+        "mask_row_group is 1, but 2 in the mask file",
     ),
     "generation": Damage(sql("UPDATE coadd SET generation = 0 WHERE band = 'r'"), "row", "coadd", "generation is 0"),
     "epoch's row": Damage(
@@ -69,13 +69,13 @@ ROWS = {
         ),
         "row",
         "epoch",
-        "the database has no row of it",
+        "the database has no row for",
     ),
     "bit count": Damage(
         sql(f"DELETE FROM bit_count WHERE epoch_id = {FIRST} AND bit = 5 AND plane = 'se'"),
         "bit counts",
         "epoch",
-        "se bit 5 is 0, its mask says STAR",
+        "se bit 5 is 0, but STAR",
     ),
     "bit's name": Damage(
         sql("UPDATE bit_count SET name = 'COMET' WHERE coadd_id = (SELECT min(coadd_id) FROM bit_count)"),
@@ -85,37 +85,40 @@ ROWS = {
     ),
     "footprint": Damage(sql(f"DELETE FROM footprint WHERE epoch_id = {FIRST}"), "footprint", "epoch", "is missing"),
     "cells": Damage(
-        sql(f"UPDATE footprint SET cells = 3 WHERE epoch_id = {FIRST}"), "footprint", "epoch", "are 3, its mask says"
+        sql(f"UPDATE footprint SET cells = 3 WHERE epoch_id = {FIRST}"), "footprint", "epoch", "are 3, but"
     ),
     "another's footprint": Damage(
-        sql(f"INSERT INTO footprint (hpix, epoch_id) VALUES (7, {FIRST})"), "footprint", "epoch", "7 is not its own"
+        sql(f"INSERT INTO footprint (hpix, epoch_id) VALUES (7, {FIRST})"),
+        "footprint",
+        "epoch",
+        "7 is not in the mask file",
     ),
     "mask file of another band": Damage(
         sql("UPDATE coadd SET mask_file = (SELECT mask_file FROM coadd WHERE band = 'i') WHERE band = 'r'"),
         "row",
         "coadd",
-        "its mask_file is of another",
+        "mask_file belongs to another",
     ),
     "coadd's row": Damage(
         sql("DELETE FROM bit_count WHERE coadd_id IS NOT NULL", "DELETE FROM coadd"), "row", "coadd", "has no row"
     ),
     "tile summary": Damage(
-        sql("UPDATE tile_summary SET n_good = 0 WHERE band = 'r'"), "summary", "tile_summary", "not what its rows"
+        sql("UPDATE tile_summary SET n_good = 0 WHERE band = 'r'"), "summary", "tile_summary", "differs from the rows"
     ),
-    "area": Damage(sql("UPDATE tile_summary SET area_good = 0"), "summary", "tile_summary", "not what its rows"),
-    "CCD image": Damage(sql("DELETE FROM ccd_image WHERE band = 'r'"), "summary", "ccd_image", "it is missing"),
+    "area": Damage(sql("UPDATE tile_summary SET area_good = 0"), "summary", "tile_summary", "differs from the rows"),
+    "CCD image": Damage(sql("DELETE FROM ccd_image WHERE band = 'r'"), "summary", "ccd_image", "is missing"),
     "exposure": Damage(
         sql("UPDATE exposure_summary SET expnum = expnum + 5000 WHERE band = 'r'"),
         "summary",
         "exposure_summary",
-        "it is missing",
+        "is missing",
     ),
-    "night": Damage(sql("UPDATE ccd_night SET n_good_se = NULL"), "summary", "ccd_night", "not what its rows"),
+    "night": Damage(sql("UPDATE ccd_night SET n_good_se = NULL"), "summary", "ccd_night", "differs from the rows"),
     "bits of a night": Damage(
-        sql("UPDATE ccd_bit_night SET n_pixels = 7 WHERE bit = 0"), "summary", "ccd_bit_night", "not what its rows"
+        sql("UPDATE ccd_bit_night SET n_pixels = 7 WHERE bit = 0"), "summary", "ccd_bit_night", "differs from the rows"
     ),
     "median": Damage(sql("UPDATE ccd_median SET fraction_good_se = 2"), "summary", "ccd_median", "not the median"),
-    "tile's run": Damage(sql("UPDATE tile_run SET n_epochs = 99"), "summary", "tile_run", "not what its rows"),
+    "tile's run": Damage(sql("UPDATE tile_run SET n_epochs = 99"), "summary", "tile_run", "differs from the rows"),
 }
 """What can be wrong with rows, and put right by the masks."""
 
@@ -169,7 +172,7 @@ FILES: dict[str, tuple[Callable[[Survey], object], str]] = {
     "truncated": (truncate, "is damaged"),
     "empty": (lambda survey: mask_path(survey).write_bytes(b""), "is damaged"),
     "footer": (lambda survey: flip(mask_path(survey), -40), "is damaged"),
-    "swapped": (swap, "the file's name says another"),
+    "swapped": (swap, "the file name says tile"),
 }
 
 
@@ -190,7 +193,7 @@ def test_rows_whose_file_is_gone_become_failures(stored: Survey, name: str) -> N
     report = goodpix.verify(stored.database, repair=True)
     n_lost = 8 if name == "swapped" else 4  # with the file of the other band
     assert (report.ok, report.n_lost) == (True, n_lost)
-    assert str(report).endswith(f"{n_lost} masks are lost until goodpix ingest makes them again, nothing is wrong")
+    assert str(report).endswith(f"{n_lost} masks lost until the next goodpix ingest, nothing is wrong")
     with stored.catalogue() as catalogue:
         failures = catalogue.failures(band="r")
         assert catalogue.epochs(band="r").empty
@@ -272,7 +275,7 @@ def test_tiles_that_disagree_on_a_ccd_image_are_found(
 def test_rows_that_hang_on_nothing_are_found(stored: Survey) -> None:
     change(stored, "INSERT INTO footprint (hpix, epoch_id) VALUES (7, 12345)")
     (problem,) = goodpix.verify(stored.database).problems
-    assert str(problem) == "footprint: table footprint: 1 of its rows belong to no epoch that there is"
+    assert str(problem) == "footprint: table footprint: 1 row without an existing epoch"
     report = goodpix.verify(stored.database, repair=True)
     assert (report.ok, report.repaired) == (True, (problem,))
     assert goodpix.verify(stored.database).ok
@@ -284,7 +287,7 @@ def test_file_that_no_row_names_is_a_note(stored: Survey) -> None:
     report = goodpix.verify(stored.database)
     assert report.ok
     assert len(report.notes) == 2
-    assert "its name is not that of a mask file" in report.notes[0]
+    assert "not named like a mask file" in report.notes[0]
     assert "no row names it" in report.notes[1]
 
 
