@@ -1,4 +1,4 @@
-"""The tile job as executors do it: whatever goes wrong, there is a receipt."""
+"""Tile jobs as executors run them, with a receipt whatever goes wrong."""
 
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Executor, Future, wait
@@ -17,62 +17,64 @@ __all__ = ["attempt_alone", "attempt_apart", "attempt_tile", "side_by_side"]
 
 
 def attempt_tile(task: TileTask, spread: Spread = map, scratch: Path | None = None) -> Receipt:
-    """Do a tile; see `goodpix.ingest.tile.ingest_tile`.
+    """Run a tile job; see `goodpix.ingest.tile.ingest_tile`.
 
     Returns
     -------
     Receipt
-        If the mask file could not be written, one that says so: what an executor raises is then always
-        its own trouble and not the tile's.
+        If the mask file could not be written, it records that failure, so that an exception from an executor
+        is always the executor's own and never the tile's.
     """
     try:
         return ingest_tile(task, spread, scratch)
-    except Exception as error:  # noqa: BLE001  # the disk is full, say: the old masks hold, other tiles go on
+    except Exception as error:  # noqa: BLE001  # a full disk, for instance: the old masks remain, other tiles go on
         return _without_file(task, error, "no new mask file could be written")
 
 
 def side_by_side(tasks: Iterator[TileTask], executor: Executor, n_ahead: int) -> Window[TileTask, Receipt]:
-    """Have an executor do tiles, a few submitted at a time; one whose future has no receipt is lost.
+    """Submit tiles to an executor, a few at a time; a tile whose future has no receipt is lost.
 
-    The window raises `WorkerLostError` if the executor takes no more tiles.
+    The window raises `WorkerLostError` if the executor accepts no more tiles.
     """
     return Window(partial(_submit, executor), n_ahead, tasks)
 
 
 def attempt_alone(task: TileTask, executor: Executor) -> Receipt:
-    """Have an executor that has nothing else to do try a tile again.
+    """Retry a tile on an executor that has no other job.
 
     Raises
     ------
     WorkerLostError
-        If the executor takes no more tiles.
+        If the executor accepts no more tiles.
     """
     future = _submit(executor, task)
     wait([future])
     error = CancelledError("cancelled") if future.cancelled() else future.exception()
     if error is None:
         return future.result()
-    # every executor has errors of its own
+    # each executor has its own exceptions
     why = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    return _without_file(task, WorkerLostError(why), "its worker was lost, and once more when it did nothing else")
+    return _without_file(
+        task, WorkerLostError(why), "its worker died, and so did the next one, which ran this tile alone"
+    )
 
 
 def attempt_apart(task: TileTask, pool: Executor, spread: Spread, scratch: Path) -> Receipt:
-    """Try a tile again whose worker died, its epochs apart: one that kills its worker is then a failure by itself.
+    """Retry a tile whose worker died with one job per epoch, so that an epoch that kills its worker fails alone.
 
     Parameters
     ----------
     task : TileTask
         The tile.
     pool : concurrent.futures.Executor
-        A pool of processes, with nothing else to do.
+        A pool of processes that has no other job.
     spread : Spread
-        Over that pool.
+        A ``map`` over that pool.
     scratch : Path
         See `goodpix.ingest.tile.ingest_tile`.
     """
     try:
-        # this process is to read the coadd's headers: not before another has outlived it
+        # this process reads the coadd's headers only after a worker has survived it
         list(in_order(pool, 1)(_read_coadd, [task]))
     except WorkerLostError as error:
         return _without_file(task, error, "its coadd cannot be read")
@@ -80,7 +82,7 @@ def attempt_apart(task: TileTask, pool: Executor, spread: Spread, scratch: Path)
 
 
 def _read_coadd(task: TileTask) -> None:
-    # what is wrong with the coadd is found out where it matters
+    # errors in the coadd are reported when the tile is ingested
     with suppress(Exception):
         read_coadd(task.info, task.options)
 
@@ -90,8 +92,8 @@ def _submit(executor: Executor, task: TileTask) -> Future[Receipt]:
         return executor.submit(attempt_tile, task)
     except Exception as error:
         raise WorkerLostError(
-            f"the executor takes no more tiles ({type(error).__name__}: {' '.join(str(error).split())}): "
-            "what is done is stored, the same call goes on with the rest"
+            f"the executor accepts no more tiles ({type(error).__name__}: {' '.join(str(error).split())}): "
+            "finished tiles are stored, and the same call continues with the rest"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""The info file: the YAML that lists one tile and band's files."""
+"""Info files: YAML that lists the images of one tile and band."""
 
 import os
 from collections import Counter
@@ -19,7 +19,7 @@ PathLike = str | os.PathLike[str]
 
 SUFFIX = "_pizza_cutter_info.yaml"
 
-# Both become parts of file names: neither may leave the masks folder.
+# Tile and band become parts of file names, which must not leave the masks folder.
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9+_.-]*$", max_length=64)]
 _Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 _Path = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]+$")]
@@ -29,7 +29,7 @@ _Ext = Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=0)]
 
 
 class ImageInfo(BaseModel):
-    """What the entries of a coadd and of an epoch have in common."""
+    """Keys common to the entries of a coadd and of an epoch."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -51,19 +51,19 @@ class ImageInfo(BaseModel):
     filename: _Text | None = None
 
     def file(self, plane: str) -> PlaneFile | None:
-        """Return the place of a plane, or of the SCAMP header ``head``; None where the info file has none."""
+        """Return the file of a plane, or of the SCAMP header ``head``; None if the info file has none."""
         path = getattr(self, f"{plane}_path", None)
         return PlaneFile(path, getattr(self, f"{plane}_ext", 0)) if path else None
 
     @field_validator("magzp", "scale")
     @classmethod
     def _finite(cls, value: float | None) -> float | None:
-        # not a number is not a value: null in the row
+        # NaN and infinity become null in the row
         return value if value is not None and abs(value) < float("inf") else None
 
 
 class EpochInfo(ImageInfo):
-    """The entry of one single-epoch CCD image."""
+    """Entry of one single-epoch CCD image."""
 
     expnum: Annotated[int, Field(ge=0, lt=1 << 63)]
     ccdnum: Annotated[int, Field(ge=0, lt=1 << 15)]
@@ -73,12 +73,12 @@ class EpochInfo(ImageInfo):
 
     @property
     def name(self) -> str:
-        """The epoch in messages: ``expnum/ccdnum``."""
+        """Name of the epoch in messages: ``expnum/ccdnum``."""
         return f"{self.expnum}/{self.ccdnum}"
 
 
 class TileInfo(ImageInfo):
-    """What an info file says of one tile and band."""
+    """Content of the info file of one tile and band."""
 
     seg_path: _Path
     crossra0: _Text | None = None
@@ -91,7 +91,7 @@ class TileInfo(ImageInfo):
     @field_validator("src_info", mode="before")
     @classmethod
     def _inherit(cls, value: Any, info: ValidationInfo) -> Any:
-        """Fill in tile and band, which an entry may leave out."""
+        """Fill in the tile and band, which an entry may omit."""
         if not isinstance(value, list):
             return value
         tile = {key: info.data[key] for key in ("tilename", "band") if key in info.data}
@@ -99,7 +99,7 @@ class TileInfo(ImageInfo):
 
     @property
     def unique_limits(self) -> tuple[float, float, float, float] | None:
-        """West, east, south and north of the tile's unique region, degrees; None when the file has none."""
+        """Western, eastern, southern and northern limits of the tile's unique region, degrees; None if not given."""
         match (self.uramin, self.uramax, self.udecmin, self.udecmax):
             case (float(west), float(east), float(south), float(north)):
                 return west, east, south, north
@@ -108,23 +108,23 @@ class TileInfo(ImageInfo):
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One info file, read; or why it cannot be used."""
+    """An info file: its content, or the error that makes it unusable."""
 
     path: Path
     content: TileInfo | InfoFileError
 
 
 def read_inputs(given: Iterable[PathLike]) -> list[Input]:
-    """Return the info files of some paths, folders searched.
+    """Read the info files at some paths, searching folders.
 
     Raises
     ------
     UsageError
-        If a path does not exist, or there are none.
+        If a path does not exist or there is no path.
     """
     inputs = [_read(path) for path in _find_info_files([Path(each) for each in given])]
     if not inputs:
-        raise UsageError("no info files were given: expected at least one")
+        raise UsageError("no info files given: expected at least one")
     return inputs
 
 
@@ -136,57 +136,57 @@ def _read(path: Path) -> Input:
 
 
 def check_inputs(inputs: list[Input]) -> str:
-    """Return the campaign of all inputs, after checking that no two contradict each other."""
+    """Return the campaign of the inputs, after checking that no two contradict each other."""
     first = inputs[0].path
     tiles: dict[tuple[str, str], Path] = {}
-    for each in inputs:
-        if campaign_of(each.path) != campaign_of(first):
+    for file in inputs:
+        if campaign_of(file.path) != campaign_of(first):
             raise AmbiguousInputError(
-                f"{first} is of campaign {campaign_of(first)}, {each.path} of {campaign_of(each.path)}: "
-                "one catalogue is one campaign"
+                f"{first} belongs to campaign {campaign_of(first)}, {file.path} to {campaign_of(file.path)}: "
+                "expected one campaign per catalogue"
             )
-        if isinstance(each.content, TileInfo):
-            tile = (each.content.tilename, each.content.band)
+        if isinstance(file.content, TileInfo):
+            tile = (file.content.tilename, file.content.band)
             if tile in tiles:
                 raise AmbiguousInputError(
-                    f"{tiles[tile]} and {each.path} are both of tile {tile[0]}, band {tile[1]}: give one of them"
+                    f"{tiles[tile]} and {file.path} both list tile {tile[0]}, band {tile[1]}: give one of them"
                 )
-            tiles[tile] = each.path
+            tiles[tile] = file.path
     return campaign_of(first)
 
 
-def _find_info_files(places: list[Path]) -> list[Path]:
-    """Return the info files of a list of files and folders, in order, each once.
+def _find_info_files(paths: list[Path]) -> list[Path]:
+    """Return the info files in a list of files and folders, in order and without duplicates.
 
-    A folder is searched, with its subfolders, for names that end in ``_pizza_cutter_info.yaml``.
+    Folders and their subfolders are searched for names that end in ``_pizza_cutter_info.yaml``.
 
     Raises
     ------
     UsageError
-        If a place does not exist or a folder holds no info file.
+        If a path does not exist or a folder contains no info file.
     """
-    found: dict[Path, None] = {}
-    for place in places:
-        if place.is_dir():
-            inside = sorted(_info_files_below(place))
+    files: dict[Path, None] = {}
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(_info_files_below(path))
             if not inside:
-                raise UsageError(f"{place}: the folder holds no *{SUFFIX}")
-            found |= dict.fromkeys(inside)
-        elif place.exists():
-            found[Path(os.path.abspath(place))] = None
+                raise UsageError(f"{path}: the folder contains no *{SUFFIX}")
+            files |= dict.fromkeys(inside)
+        elif path.exists():
+            files[Path(os.path.abspath(path))] = None
         else:
-            raise UsageError(f"{place}: no such file or folder")
-    return list(found)
+            raise UsageError(f"{path}: no such file or folder")
+    return list(files)
 
 
 def _info_files_below(folder: Path) -> list[Path]:
-    """Return the info files of a folder and those below, through links but not in circles."""
-    found, seen = [], set()
-    for place, folders, names in os.walk(os.path.abspath(folder), followlinks=True):
-        seen.add(os.path.realpath(place))
-        folders[:] = [each for each in folders if os.path.realpath(Path(place, each)) not in seen]
-        found += [Path(place, name) for name in names if name.endswith(SUFFIX)]
-    return found
+    """Return the info files in a folder and its subfolders; follow links, but not in circles."""
+    files, seen = [], set()
+    for parent, folders, names in os.walk(os.path.abspath(folder), followlinks=True):
+        seen.add(os.path.realpath(parent))
+        folders[:] = [name for name in folders if os.path.realpath(Path(parent, name)) not in seen]
+        files += [Path(parent, name) for name in names if name.endswith(SUFFIX)]
+    return files
 
 
 def campaign_of(path: Path) -> str:
@@ -200,8 +200,8 @@ def read_info_file(path: Path) -> TileInfo:
     Raises
     ------
     InfoFileError
-        If it cannot be read, is not YAML or does not hold what it should; the message names the
-        file, the key, its value and what was expected.
+        If it cannot be read, is not YAML or has wrong content; the message names the file, the key, its value
+        and what was expected.
     """
     try:
         content = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
@@ -213,13 +213,13 @@ def read_info_file(path: Path) -> TileInfo:
     try:
         info = TileInfo.model_validate(content)
     except ValidationError as error:
-        raise InfoFileError(f"{path}: {_sentence(error)}") from error
+        raise InfoFileError(f"{path}: {_first_error(error)}") from error
     _check_entries(path, info)
     return info
 
 
 def _check_entries(path: Path, info: TileInfo) -> None:
-    """Check the epochs against the tile and against each other."""
+    """Check the epochs against the tile and for duplicates, and the limits of the unique region."""
     for number, entry in enumerate(info.src_info):
         for key in ("tilename", "band"):
             given, expected = getattr(entry, key), getattr(info, key)
@@ -234,8 +234,8 @@ def _check_entries(path: Path, info: TileInfo) -> None:
         raise InfoFileError(f"{path}: udecmin, udecmax are {limits}: expected -90 <= udecmin < udecmax <= 90")
 
 
-def _sentence(error: ValidationError) -> str:
-    """Return the first thing wrong, and how many more there are, in one line."""
+def _first_error(error: ValidationError) -> str:
+    """Return the first error and the number of others, in one line."""
     first, *others = error.errors()
     key = ".".join(str(part) for part in first["loc"] if part not in ("str", "int", "constrained-str"))
     text = f"{key}: {first['msg']}"

@@ -1,4 +1,4 @@
-"""The plan of a tile job: which masks to make, which to copy."""
+"""Plan of a tile job: which masks to make and which to copy."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -24,21 +24,21 @@ __all__ = [
 ]
 
 EpochKey = tuple[int, int]
-"""(expnum, ccdnum)"""
+"""Key of an epoch: (expnum, ccdnum)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What changes masks besides the inputs.
+    """Options that change masks.
 
     Parameters
     ----------
     wcs_source : str
-        ``"image"`` or ``"scamp"``: where an epoch's coordinates come from.
+        Header with an epoch's WCS: ``"image"`` or ``"scamp"``.
     allow_missing_se_seg : bool
-        Whether an epoch without a segmentation map is taken, with no pixel in an object.
+        Accept epochs without a segmentation map, as if no pixel were in an object.
     allow_dithered_weights : bool
-        Whether a weight plane that lost its exact zeros is taken as it is.
+        Accept weight planes that may have lost their exact zeros.
     """
 
     wcs_source: str = "image"
@@ -47,16 +47,16 @@ class Options:
 
 
 class Action(Enum):
-    """What to do about one mask."""
+    """What to do about a mask."""
 
     MAKE = "make"
     COPY = "copy"
-    SKIP = "skip"  # the same inputs have failed before
+    SKIP = "skip"  # the same inputs failed before
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A mask that the catalogue has already."""
+    """A mask in the catalogue."""
 
     row_group: int
     fingerprint: str
@@ -65,16 +65,16 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class KnownTile:
-    """The masks that the catalogue has of a tile and band.
+    """The catalogue's masks of one tile and band.
 
     Parameters
     ----------
     generation : int
-        Of their mask file; 0 where there is none.
+        Generation of the mask file; 0 if there is none.
     mask_file : str or None
-        That file, relative to the root.
+        Mask file, relative to the root.
     coadd, epochs : Known
-        The masks in it.
+        Masks in that file.
     """
 
     generation: int = 0
@@ -83,7 +83,7 @@ class KnownTile:
     epochs: Mapping[EpochKey, Known] = field(default_factory=dict)
 
     def without(self, name: str) -> "KnownTile":
-        """Return the same but for one mask: ``coadd`` or ``expnum/ccdnum``."""
+        """Return the masks without the one named: ``coadd`` or ``expnum/ccdnum``."""
         if name == "coadd":
             return replace(self, coadd=None)
         return replace(self, epochs={key: known for key, known in self.epochs.items() if f"{key[0]}/{key[1]}" != name})
@@ -91,28 +91,28 @@ class KnownTile:
 
 @dataclass(frozen=True, slots=True)
 class TileTask:
-    """What the tile job needs; small enough to travel to a worker.
+    """Input of a tile job, small enough to send to a worker.
 
     Parameters
     ----------
     info_path : str
         The info file.
     info : TileInfo
-        What it says.
+        Its content.
     root : MasksRoot
-        Where mask files go.
+        Masks root.
     options : Options
-        What changes masks besides the inputs.
+        Options that change masks.
     bit_names : BitNames
-        Recorded in the mask file.
+        Names of the mask bits, recorded in the mask file.
     known : KnownTile
-        The masks that the catalogue has.
+        The catalogue's masks.
     failed : mapping of str to str or None
-        Fingerprints of what failed before, by failure key.
+        Fingerprints of inputs that failed before, by failure key.
     force : bool
         Make every mask again.
     retry_failed : bool
-        Try what failed again, though nothing has changed.
+        Retry inputs that failed before, even if they are unchanged.
     """
 
     info_path: str
@@ -126,22 +126,22 @@ class TileTask:
     retry_failed: bool = False
 
     def failure_key(self, what: str) -> str:
-        """Return the key of a failure: info path # expnum/ccdnum or coadd."""
+        """Return the key of a failure, ``<info path>#coadd`` or ``<info path>#expnum/ccdnum``."""
         return f"{self.info_path}#{what}"
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What to do about one mask.
+    """One mask's step in the plan.
 
     Parameters
     ----------
     name : str
         ``coadd`` or ``expnum/ccdnum``.
     fingerprint : str
-        Of its inputs as they are now.
+        Fingerprint of its inputs as they are now.
     known : Known or None
-        The catalogue's mask of it.
+        The mask in the catalogue.
     action : Action
         What to do.
     """
@@ -153,7 +153,7 @@ class Step:
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether the catalogue's row stays as it is."""
+        """Whether the row in the catalogue stays as it is."""
         if self.action is Action.COPY:
             return self.known is not None and not self.known.stale
         return self.action is Action.SKIP and (self.known is None or self.known.stale)
@@ -161,16 +161,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a tile job is to do.
+    """Plan of a tile job.
 
     Parameters
     ----------
     coadd : Step
-        The coadd's own mask.
+        Step of the coadd's own mask.
     epochs : tuple of (EpochInfo, Step)
-        The epochs, in the info file's order.
+        Epochs and their steps, in the info file's order.
     dropped : tuple of (expnum, ccdnum)
-        Epochs of the catalogue that the info file no longer lists.
+        Epochs in the catalogue that the info file no longer lists.
     """
 
     coadd: Step
@@ -179,7 +179,7 @@ class Plan:
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether mask file and rows stay as they are."""
+        """Whether the mask file and its rows stay as they are."""
         return not self.dropped and all(step.changes_nothing for step in self.steps)
 
     @property
@@ -194,12 +194,12 @@ class Plan:
 
 
 def make_plan(task: TileTask) -> Plan:
-    """Return what is to be done of a tile.
+    """Return the plan of a tile job.
 
     Parameters
     ----------
     task : TileTask
-        The tile, and what the catalogue has of it.
+        The tile, and the catalogue's masks of it.
     """
     of_coadd = _coadd_fingerprint(task.info, task.options)
     epochs = []
@@ -216,10 +216,10 @@ def make_plan(task: TileTask) -> Plan:
 
 
 def _step(task: TileTask, name: str, inputs: str, known: Known | None) -> Step:
-    failed_alike = task.failed.get(task.failure_key(name)) == inputs
-    if failed_alike and not (task.force or task.retry_failed):
+    failed_unchanged = task.failed.get(task.failure_key(name)) == inputs
+    if failed_unchanged and not (task.force or task.retry_failed):
         action = Action.SKIP
-    elif known is not None and known.fingerprint == inputs and not (failed_alike or task.force):
+    elif known is not None and known.fingerprint == inputs and not (failed_unchanged or task.force):
         action = Action.COPY
     else:
         action = Action.MAKE
@@ -227,13 +227,13 @@ def _step(task: TileTask, name: str, inputs: str, known: Known | None) -> Step:
 
 
 def _coadd_fingerprint(info: TileInfo, options: Options) -> str:
-    """Return the fingerprint of a coadd: of its files, its info values and the options."""
+    """Return the fingerprint of a coadd's files, info file values and options."""
     return _digest(info, {"allow_dithered_weights": options.allow_dithered_weights})
 
 
 def epoch_fingerprint(entry: EpochInfo, options: Options, of_coadd: str) -> str:
-    """Return the fingerprint of an epoch; it changes with the coadd's, `of_coadd`."""
-    # an option that does not matter to the epoch is no reason to make it again
+    """Return the fingerprint of an epoch, which includes the coadd's, `of_coadd`."""
+    # an option that does not affect the epoch must not cause it to be made again
     of_options = asdict(options) | {"allow_missing_se_seg": options.allow_missing_se_seg and not entry.seg_path}
     return _digest(entry, of_options | {"coadd": of_coadd})
 

@@ -1,4 +1,4 @@
-"""What worker processes start with: imported once, by the server that forks them."""
+"""Modules that the server of worker processes imports once, before it forks them."""
 
 import numpy as np
 
@@ -7,5 +7,5 @@ from . import attempt
 
 __all__ = ["attempt"]
 
-# the first kernel that a process runs loads the compiler, which takes half a second
+# running a first kernel loads the compiler, which takes half a second
 encode(np.zeros((1, 1), np.int64))

@@ -1,4 +1,4 @@
-"""One run over many tiles."""
+"""Ingest run over many tiles."""
 
 import logging
 import os
@@ -20,45 +20,45 @@ from .database.writer import Writer
 from .images.sharedarray import scratch_folder
 from .infofile import Input, TileInfo
 from .plan import Options, TileTask
-from .report import Failure, IngestReport, Stages
+from .report import Failure, IngestReport, Stages, counted
 from .tile import Receipt
 
 __all__ = ["WINDOW", "Run"]
 
 logger = logging.getLogger(__name__)
 
-# Tiles submitted per worker: the next one waits where it will be done.
+# Tiles submitted per worker, so that a worker that finishes one has the next at hand.
 _AHEAD = 2
 
-# The same of an executor of which it is not known how many workers it has: enough for a cluster of a few hundred.
+# Tiles submitted to an executor whose number of workers is unknown: enough for a few hundred.
 WINDOW = 512
 
-# Seconds between two looks at tiles that other ingests have in hand, and between two words about it.
+# Seconds between attempts to claim tiles that other ingests hold, and between log lines about them.
 _PAUSE = 0.5
 _QUIET = 60.0
 
-# Seconds for which a run that is stopped goes on storing what is done.
+# Seconds for which an interrupted run goes on storing finished tiles.
 _GRACE = 5.0
 
-# How a run is stopped.
+# Exceptions that interrupt a run.
 _STOPS = (KeyboardInterrupt, SystemExit)
 
 
 class Run:
-    """One run over many tiles, which remembers how it went; a context manager, which records that.
+    """An ingest run over many tiles; a context manager that records the outcome.
 
     Parameters
     ----------
     inputs : list of Input
         The info files.
     url : str or path
-        The database.
+        Database URL or SQLite file.
     database : WritableDatabase
-        The same.
+        That database, open for writing.
     arguments : mapping
-        What the run was asked for, to be recorded.
+        Arguments of the run, to be recorded.
     options : Options
-        What changes masks besides the inputs.
+        Options that change masks.
     force, retry_failed : bool
         See `goodpix.ingest_tiles`.
     """
@@ -77,7 +77,7 @@ class Run:
         self._inputs, self._url = inputs, parse_url(url)
         self._database, self._writer, self._options = database, Writer(database, arguments), options
         self._force, self._retry_failed = force, retry_failed
-        # what others make while this run goes on need not be made again
+        # masks that other ingests make during this run need not be made again
         self._generations = self._writer.generations() if force else {}
         self._claims, self._quiet_until = database.claims, 0.0
         self._elsewhere: list[tuple[Path, TileInfo]] = []
@@ -100,7 +100,7 @@ class Run:
             raise
 
     def _record(self, outcome: str) -> None:
-        """Record how the run ended."""
+        """Record the counts and outcome of the run."""
         report, self._outcome = self.report(), outcome
         self._writer.finish(
             n_tiles=report.n_tiles,
@@ -111,19 +111,19 @@ class Run:
         )
 
     def tiles(self, n_workers: int, executor: Executor | None, pool: Executor | None) -> Iterator[None]:
-        """Do every tile, with an executor, a pool of processes or alone; yield whenever one is done.
+        """Ingest every tile, with an executor, a pool of processes or in this process; yield after each one.
 
         Raises
         ------
         WorkerLostError
-            If the executor takes no more tiles.
+            If the executor accepts no more tiles.
         """
         tiles: list[tuple[Path, TileInfo]] = []
-        for each in self._inputs:
-            if isinstance(each.content, TileInfo):
-                tiles.append((each.path, each.content))
+        for file in self._inputs:
+            if isinstance(file.content, TileInfo):
+                tiles.append((file.path, file.content))
             else:
-                self._info_failures.append(_info_failure(each.path, each.content, self._writer))
+                self._info_failures.append(_info_failure(file.path, file.content, self._writer))
                 yield
         while tiles:
             self._elsewhere = []
@@ -135,7 +135,7 @@ class Run:
     def _round(
         self, tiles: list[tuple[Path, TileInfo]], n_workers: int, executor: Executor | None, pool: Executor | None
     ) -> Iterator[None]:
-        """Do the tiles that no other ingest has in hand."""
+        """Ingest the tiles that no other ingest has claimed."""
         if executor is not None:
             yield from self._by_executor(tiles, executor, _AHEAD * n_workers if n_workers > 1 else WINDOW)
         elif pool is not None:
@@ -146,13 +146,13 @@ class Run:
     def _one_by_one(
         self, tiles: list[tuple[Path, TileInfo]], spread: Spread = map, scratch: Path | None = None
     ) -> Iterator[None]:
-        """Do the tiles here, one after the other."""
+        """Ingest the tiles in this process, one after the other."""
         for task in self._tasks(tiles):
             if self._take(attempt_tile(task, spread, scratch)):
                 yield
 
     def _by_executor(self, tiles: list[tuple[Path, TileInfo]], executor: Executor, n_ahead: int) -> Iterator[None]:
-        """Have an executor do the tiles; one that it lost is not to blame before it was lost alone."""
+        """Ingest the tiles with an executor; retry each lost one alone before it counts as a failure."""
         lost: list[TileTask] = []
         yield from self._side_by_side(tiles, executor, n_ahead, lost)
         for task in lost:
@@ -160,8 +160,8 @@ class Run:
                 yield
 
     def _by_pool(self, tiles: list[tuple[Path, TileInfo]], pool: Executor, n_workers: int) -> Iterator[None]:
-        """Have a pool of processes do the tiles, and the epochs of some."""
-        # those for which there are not tiles enough to keep every worker busy come last, spread out
+        """Ingest the tiles with a pool of processes, the last few with their epochs spread over the pool."""
+        # tiles too few to keep every worker busy come last
         n_whole = len(tiles) - len(tiles) % n_workers
         lost: list[TileTask] = []
         yield from self._side_by_side(tiles[:n_whole], pool, _AHEAD * n_workers, lost)
@@ -171,14 +171,14 @@ class Run:
                 yield from self._one_by_one([tile], spread, scratch)
         for task in lost:
             with scratch_folder() as scratch:
-                stored = self._take(attempt_apart(task, pool, spread, scratch))
-            if stored:
+                committed = self._take(attempt_apart(task, pool, spread, scratch))
+            if committed:
                 yield
 
     def _side_by_side(
         self, tiles: list[tuple[Path, TileInfo]], executor: Executor, n_ahead: int, lost: list[TileTask]
     ) -> Iterator[None]:
-        """Have an executor do the tiles, a few submitted at a time; take each as it is done, and list the lost."""
+        """Ingest the tiles with an executor, a few submitted at a time; append the lost ones to `lost`."""
         window = side_by_side(self._tasks(tiles), executor, n_ahead)
         try:
             for task, future in window.as_done():
@@ -196,38 +196,38 @@ class Run:
                     break
             raise
         for task in lost:
-            logger.warning("%s %s: its worker died: it is tried again", task.info.tilename, task.info.band)
+            logger.warning("%s %s: its worker died: retrying the tile", task.info.tilename, task.info.band)
 
     def _take(self, receipt: Receipt) -> bool:
-        """Load the receipt of a tile, or put the tile back if another ingest has stored it meanwhile."""
+        """Commit a tile's receipt; return False, and set the tile aside, if another ingest has stored it meanwhile."""
         started, stop = time.monotonic(), None
         try:
-            stored = self._writer.commit(receipt)
+            committed = self._writer.commit(receipt)
         except _STOPS as error:
-            # rolled back; the tile is done nevertheless
+            # rolled back, but the tile is finished
             stop = error
-            stored = self._writer.commit(receipt)
+            committed = self._writer.commit(receipt)
         self._claims.release(receipt.tilename, receipt.band)
         self._seconds_commit += time.monotonic() - started
-        if stored:
+        if committed:
             self._receipts.append(receipt)
             _log(receipt)
         else:
             tile = f"{receipt.tilename} {receipt.band}"
-            logger.warning("%s: another ingest has stored it meanwhile: it is looked at again", tile)
+            logger.warning("%s: another ingest has stored it meanwhile: checking it again", tile)
             self._elsewhere += [
-                (each.path, each.content)
-                for each in self._inputs
-                if str(each.path) == receipt.info_path and isinstance(each.content, TileInfo)
+                (file.path, file.content)
+                for file in self._inputs
+                if str(file.path) == receipt.info_path and isinstance(file.content, TileInfo)
             ]
         if stop is not None:
             raise stop
-        return stored
+        return committed
 
     def report(self, seconds: float = 0.0) -> IngestReport:
-        """Return what was done so far, and how it ended."""
-        given = {str(each.path): number for number, each in enumerate(self._inputs)}
-        receipts = sorted(self._receipts, key=lambda receipt: given[receipt.info_path])
+        """Return the report of the run so far, in the order of the inputs."""
+        order = {str(file.path): number for number, file in enumerate(self._inputs)}
+        receipts = sorted(self._receipts, key=lambda receipt: order[receipt.info_path])
         return IngestReport(
             n_tiles=len(receipts) + len(self._info_failures),
             n_epochs=sum(receipt.n_made for receipt in receipts),
@@ -252,7 +252,7 @@ class Run:
         )
 
     def _tasks(self, tiles: list[tuple[Path, TileInfo]]) -> Iterator[TileTask]:
-        """Claim each tile, and yield what is to be done of it; what another ingest has in hand is put aside."""
+        """Claim each tile and yield its task; set aside the tiles that other ingests have claimed."""
         for path, info in tiles:
             if self._claims.take(info.tilename, info.band):
                 yield self._task(path, info)
@@ -260,12 +260,12 @@ class Run:
                 self._elsewhere.append((path, info))
 
     def _wait(self) -> None:
-        """Wait a little for the other ingests that have all that is left in their hands."""
+        """Wait a little for the ingests that have claimed all remaining tiles."""
         _, info = self._elsewhere[0]
         if time.monotonic() > self._quiet_until:
-            n, holder = len(self._elsewhere), self._claims.holder(info.tilename, info.band)
+            n_tiles, holder = counted(len(self._elsewhere), "tile"), self._claims.holder(info.tilename, info.band)
             tile = f"{info.tilename} {info.band}"
-            logger.info("%d tiles are in the hands of others (%s: %s): waiting for them", n, tile, holder)
+            logger.info("waiting for %s claimed by other ingests (%s: %s)", n_tiles, tile, holder)
             self._quiet_until = time.monotonic() + _QUIET
         time.sleep(_PAUSE)
 
@@ -289,20 +289,20 @@ def _has_receipt(future: Future[Receipt]) -> bool:
 
 
 def _log(receipt: Receipt) -> None:
-    """Say what a tile job did."""
+    """Log the result of a tile job."""
     tile = f"{receipt.tilename} {receipt.band}"
     for failure in receipt.failures:
         logger.warning("%s: %s: %s", tile, failure.key.rpartition("#")[2], failure.message)
     logger.info(
-        "%s: %d epochs made, %d up to date, %d failed, %.1f s",
+        "%s: %s made, %d up to date, %d failed, %.1f s",
         tile,
-        receipt.n_made,
+        counted(receipt.n_made, "epoch"),
         receipt.n_unchanged,
         len(receipt.failures) + len(receipt.failed_before),
         receipt.seconds,
     )
     for expnum, ccdnum in receipt.dropped:
-        logger.warning("%s: epoch %d/%d is dropped: the info file no longer lists it", tile, expnum, ccdnum)
+        logger.warning("%s: epoch %d/%d dropped: the info file no longer lists it", tile, expnum, ccdnum)
 
 
 def _info_failure(path: Path, error: InfoFileError, writer: Writer) -> Failure:

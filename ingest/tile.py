@@ -1,4 +1,4 @@
-"""The tile job: from an info file to a mask file and a receipt."""
+"""Tile job: from an info file to a mask file and a receipt."""
 
 import errno
 import logging
@@ -29,7 +29,7 @@ _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 @dataclass(frozen=True, slots=True)
 class StoredRow:
-    """One row of a new mask file, and whether its mask was made now or copied."""
+    """A row of a new mask file, and whether its mask was made or copied."""
 
     row: MaskRow
     row_group: int
@@ -38,32 +38,32 @@ class StoredRow:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a tile job did.
+    """Result of a tile job.
 
     Parameters
     ----------
     info_path, tilename, band : str
-        Which tile.
+        Info file, tile and band.
     whole : bool
-        Whether the job came to the epochs: False when the coadd could not be used.
+        Whether the epochs were tried; False if the coadd could not be used.
     mask_file : str or None
-        The new mask file; None when the last one still holds.
+        New mask file; None if the previous one remains valid.
     generation : int
-        Of the mask file that the catalogue has then; 0 where there is none.
+        Generation of the tile's mask file after the job; 0 if there is none.
     rows : tuple of StoredRow
-        What it holds.
+        Rows of the new mask file.
     failures : tuple of Failure
-        What failed now.
+        Inputs that failed in this job.
     failed_before : tuple of str
-        Keys of what failed before and was not tried again.
+        Keys of inputs that failed before and were not retried.
     dropped : tuple of (expnum, ccdnum)
         Epochs that the info file no longer lists.
     n_unchanged : int
-        Epochs that were up to date.
+        Number of epochs that were up to date.
     n_bytes : int
-        Size of the new mask file.
+        Size of the new mask file, bytes.
     seconds, seconds_coadd : float
-        How long the job took, and reading the coadd of it.
+        Duration of the job, and of reading the coadd.
     """
 
     info_path: str
@@ -83,12 +83,12 @@ class Receipt:
 
     @property
     def n_made(self) -> int:
-        """Epochs whose masks were made."""
+        """Number of epochs whose masks were made."""
         return len(self._made)
 
     @property
     def n_pixels(self) -> int:
-        """Pixels of these masks."""
+        """Number of pixels in these masks."""
         return sum(row.nx * row.ny for row in self._made)
 
     @property
@@ -97,20 +97,20 @@ class Receipt:
 
 
 def ingest_tile(task: TileTask, spread: Spread = map, scratch: Path | None = None) -> Receipt:
-    """Make what is missing of a tile's masks, copy the rest, and write a new mask file if need be.
+    """Make the missing masks of a tile, copy the others, and write a new mask file if anything changed.
 
-    A failure of one epoch is in the receipt and stops nothing; one of the coadd stops the tile, whose
-    masks then stay as they are.
+    The failure of an epoch is recorded in the receipt and affects no other epoch. The failure of the coadd ends
+    the job, and the tile's masks stay as they are.
 
     Parameters
     ----------
     task : TileTask
-        What is to be done.
+        The tile.
     spread : Spread
-        How its epochs, and the parts of its coadd, are done: the built-in ``map``, one after the other,
-        or over worker processes. The mask file is the same.
+        Runs the epochs, and the parts of the coadd: the built-in ``map``, or one over worker processes. The
+        mask file is the same.
     scratch : Path, optional
-        A folder where worker processes find the coadd's flags.
+        Folder in which worker processes find the coadd's flags.
 
     Raises
     ------
@@ -130,7 +130,7 @@ def ingest_tile(task: TileTask, spread: Spread = map, scratch: Path | None = Non
 
 
 def _ingest(task: TileTask, previous: MaskFile | None, spread: Spread, scratch: Path | None) -> "Receipt | _LostMask":
-    """Do a tile; stop at the first mask that should be copied and cannot be."""
+    """Run a tile job; stop at the first mask that cannot be copied."""
     plan = make_plan(task)
     receipt = Receipt(
         task.info_path,
@@ -159,14 +159,14 @@ def _ingest(task: TileTask, previous: MaskFile | None, spread: Spread, scratch: 
             for entry, step in plan.epochs
             if step.action is Action.MAKE
         )
-        # worker processes begin with the epochs, and the coadd's own mask is made meanwhile
+        # worker processes start on the epochs while this one makes the coadd's own mask
         made = spread(_try_epoch, jobs)
         if plan.coadd.action is Action.MAKE:
             own = _try_own_mask(coadd, plan.coadd)
             if isinstance(own, _Trouble):
                 return _without_coadd(task, plan, receipt, own)
             of_coadd = own
-        # what the planes say of the coadd itself is as large as its flags
+        # frees the data of the coadd's own mask, which is as large as its flags
         del coadd
     return _write(task, plan, receipt, _Sources(previous, of_coadd, made))
 
@@ -179,7 +179,7 @@ def _without_coadd(task: TileTask, plan: Plan, receipt: Receipt, trouble: "_Trou
 
 @dataclass(frozen=True, slots=True)
 class _Sources:
-    """What the masks of a new file come from; those that are made come in the order of the plan's epochs."""
+    """Sources of the masks in a new file; `made` follows the order of the plan's epochs."""
 
     previous: MaskFile | None
     of_coadd: Mask | None
@@ -187,7 +187,7 @@ class _Sources:
 
 
 def _write(task: TileTask, plan: Plan, receipt: Receipt, sources: _Sources) -> "Receipt | _LostMask":
-    """Write every mask into a new file; keep it only if it differs from the last one."""
+    """Write every mask to a new file; keep it only if it differs from the previous one."""
     rows: list[StoredRow] = []
     failures: list[Failure] = []
     changed = task.force or bool(plan.dropped) or sources.of_coadd is not None
@@ -210,7 +210,7 @@ def _write(task: TileTask, plan: Plan, receipt: Receipt, sources: _Sources) -> "
                     add(made, made=True)
                     continue
                 failures.append(_failure(task, step, made, entry))
-            # the last good mask of a failed epoch stays, and says that it is not the newest
+            # a failed epoch keeps its last good mask, marked stale
             stale = step.action is not Action.COPY
             kept = _copy(task, sources.previous, step, stale=stale)
             if isinstance(kept, _LostMask):
@@ -234,14 +234,14 @@ def _write(task: TileTask, plan: Plan, receipt: Receipt, sources: _Sources) -> "
 
 @dataclass(frozen=True, slots=True)
 class _Trouble:
-    """Why a mask could not be made: an error as it travels between processes.
+    """Reason why a mask could not be made: an error that can be sent between processes.
 
     Parameters
     ----------
     error_type, message : str
-        The error, in one line.
+        Type of the error, and its message in one line.
     of_inputs : bool
-        Whether it comes again as long as the inputs are the same: that of a machine may not.
+        Whether the same inputs would fail again; a full disk, for instance, may not recur.
     """
 
     error_type: str
@@ -250,8 +250,8 @@ class _Trouble:
 
     @classmethod
     def of(cls, error: Exception) -> "_Trouble":
-        """Return the trouble of an error."""
-        logger.debug("the error in full", exc_info=error)
+        """Describe an exception."""
+        logger.debug("traceback", exc_info=error)
         message = " ".join(str(error).split()) or type(error).__name__
         of_machine = isinstance(error, WorkerLostError | MemoryError)
         of_machine |= isinstance(error, OSError) and error.errno in _NO_ROOM
@@ -260,7 +260,7 @@ class _Trouble:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _EpochJob:
-    """One epoch, as it travels to a worker process."""
+    """One epoch, as sent to a worker process."""
 
     entry: EpochInfo
     coadd: Coadd
@@ -269,7 +269,7 @@ class _EpochJob:
 
 
 def _try_epoch(job: _EpochJob) -> Mask | _Trouble:
-    """Return the mask of an epoch, or why there is none."""
+    """Return the mask of an epoch, or why it could not be made."""
     try:
         return _checked(make_epoch_mask(job.entry, job.coadd, job.options, job.fingerprint))
     except Exception as error:  # noqa: BLE001  # one bad epoch never ends a survey job
@@ -277,7 +277,7 @@ def _try_epoch(job: _EpochJob) -> Mask | _Trouble:
 
 
 def _next_made(made: Iterator[Mask | _Trouble]) -> Mask | _Trouble:
-    """Return the next mask of those that are made, or why there is none."""
+    """Return the next mask made, or why it could not be made."""
     try:
         return next(made)
     except WorkerLostError as error:
@@ -288,12 +288,12 @@ def _try_coadd(task: TileTask, spread: Spread, scratch: Path | None) -> ReadCoad
     """Return the coadd, or why it cannot be used."""
     try:
         return read_coadd(task.info, task.options, spread=spread, scratch=scratch)
-    except Exception as error:  # noqa: BLE001  # whatever a file does to its reader, the survey goes on
+    except Exception as error:  # noqa: BLE001  # one bad coadd never ends a survey job
         return _Trouble.of(error)
 
 
 def _try_own_mask(coadd: ReadCoadd, step: Step) -> Mask | _Trouble:
-    """Return the coadd's own mask, or why there is none."""
+    """Return the coadd's own mask, or why it could not be made."""
     try:
         return _checked(coadd.own_mask(step.fingerprint))
     except Exception as error:  # noqa: BLE001  # as above
@@ -301,31 +301,31 @@ def _try_own_mask(coadd: ReadCoadd, step: Step) -> Mask | _Trouble:
 
 
 def _checked(mask: Mask) -> Mask:
-    """Return a mask whose row can be written: a number that JSON does not have fails here, alone."""
+    """Return a mask after checking its row: a number that JSON cannot express fails here, for this mask alone."""
     _ = mask[0].record
     return mask
 
 
 @dataclass(frozen=True, slots=True)
 class _LostMask:
-    """The error by which a mask of the catalogue cannot be copied: it is unreadable, or another is in its place."""
+    """Why a mask of the catalogue cannot be copied: it is unreadable, or its row group holds another mask."""
 
     error: MaskFileError
 
 
 def _open_previous(task: TileTask) -> MaskFile | None:
-    """Return the catalogue's mask file of the tile; None where there is none that can be read."""
+    """Open the catalogue's mask file of the tile; return None if there is none or it cannot be read."""
     if task.known.mask_file is None:
         return None
     try:
         return MaskFile.open(task.root.path(task.known.mask_file))
     except MaskFileError as error:
-        logger.warning("%s %s: its masks are made again: %s", task.info.tilename, task.info.band, error)
+        logger.warning("%s %s: making all masks again: %s", task.info.tilename, task.info.band, error)
         return None
 
 
 def _without_lost(task: TileTask, previous: MaskFile) -> TileTask:
-    """Return the task as if the catalogue did not have the masks that cannot be copied."""
+    """Return the task without those known masks that cannot be copied."""
     for step in make_plan(task).steps:
         lost = _copy(task, previous, step)
         if isinstance(lost, _LostMask):
@@ -335,16 +335,18 @@ def _without_lost(task: TileTask, previous: MaskFile) -> TileTask:
 
 
 def _copy(task: TileTask, previous: MaskFile | None, step: Step, *, stale: bool = False) -> Mask | _LostMask | None:
-    """Return a mask of the last file; None where the catalogue has none."""
+    """Return a mask of the previous file; None if the catalogue has none."""
     if previous is None or step.known is None:
         return None
     try:
         row, runs = previous.row(step.known.row_group), previous.runs(step.known.row_group)
     except MaskFileError as error:
         return _LostMask(error)
-    said = (row.key.tilename, row.key.band, row.key.name, row.facts.fingerprint)
-    if said != (task.info.tilename, task.info.band, step.name, step.known.fingerprint):
-        return _LostMask(MaskFileError(f"{previous.path}: row {step.known.row_group} is another mask, of {row.key}"))
+    identity = (row.key.tilename, row.key.band, row.key.name, row.facts.fingerprint)
+    if identity != (task.info.tilename, task.info.band, step.name, step.known.fingerprint):
+        return _LostMask(
+            MaskFileError(f"{previous.path}: row group {step.known.row_group} holds another mask, of {row.key}")
+        )
     if isinstance(row.facts, EpochFacts):
         row = replace(row, facts=replace(row.facts, stale=stale))
     return row, runs

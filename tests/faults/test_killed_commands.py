@@ -117,7 +117,7 @@ def kill(scene: Scene, forks: Forks, workers: int, life: Life, moment: Moment) -
             # its workers hold the pipe open too, so this ends with the last of them
             said += err
         assert running.status in (0, -signal.SIGKILL), said
-        announced = [line.split()[1].rstrip(":") for line in said if "epochs made" in line and "tiles" not in line]
+        announced = [line.split()[1].rstrip(":") for line in said if " made, " in line and "tiles" not in line]
         if running.status and len(announced) == moment.n_stored:
             return announced
         delay /= 2  # it was faster than the measured command

@@ -180,7 +180,7 @@ def test_folder_without_info_files_exits_2(survey: Survey, cli: Run, tmp_path: P
     empty.mkdir()
     done = cli("ingest", empty, "--db", survey.database, "--masks", survey.masks)
     assert (done.status, len(done.lines)) == (2, 1)
-    assert re.search(r"the folder holds no \*_pizza_cutter_info\.yaml", done.err)
+    assert re.search(r"the folder contains no \*_pizza_cutter_info\.yaml", done.err)
 
 
 def test_folder_named_like_an_info_file_is_none(survey: Survey, cli: Run) -> None:
@@ -229,7 +229,7 @@ def test_only_bad_input_makes_a_catalogue_that_opens(survey: Survey) -> None:
 
 
 def test_ingest_of_no_path_is_refused(survey: Survey) -> None:
-    with pytest.raises(goodpix.GoodpixError, match="no info files were given"):
+    with pytest.raises(goodpix.GoodpixError, match="no info files given"):
         goodpix.ingest_tiles([], db=survey.database, masks=survey.masks)
 
 

@@ -133,11 +133,13 @@ def test_waiting_ingest_says_for_whom(survey: Survey, postgres_database: str, ca
         for band in SPEC.bands:
             assert other.claims.take(SPEC.tilename, band)
         own = thread.submit(survey.ingest, db=url)
-        until(lambda: "waiting for them" in caplog.text, "it says that it waits")
+        until(lambda: "waiting for 2 tiles" in caplog.text, "it says that it waits")
         for band in SPEC.bands:
             other.claims.release(SPEC.tilename, band)
         assert own.result().n_epochs == 6
-    assert re.search(rf"2 tiles are in the hands of others \({SPEC.tilename} i: goodpix, process \d+ on", caplog.text)
+    assert re.search(
+        rf"waiting for 2 tiles claimed by other ingests \({SPEC.tilename} i: goodpix, process \d+ on", caplog.text
+    )
 
 
 def after_the_first(act: Callable[[], object]) -> Callable[[int, int], None]:

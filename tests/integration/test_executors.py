@@ -48,7 +48,7 @@ def test_a_worker_that_is_killed_once_is_logged_and_loses_nothing(
     assert (report.failures, report.n_epochs, report.outcome) == ((), 6, "done")
     assert checksums(survey) == checksums(ingested)
     said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert said == ([f"{SPEC.tilename} r: its worker died: it is tried again"] if workers == 2 else [])
+    assert said == ([f"{SPEC.tilename} r: its worker died: retrying the tile"] if workers == 2 else [])
 
 
 def test_an_epoch_that_kills_every_worker_fails_alone_and_is_tried_again_by_the_next_run(
@@ -164,7 +164,7 @@ def test_an_executor_that_takes_no_more_ends_the_run_with_what_is_done(survey: S
             self.shutdown(wait=False)
             return future
 
-    with Closing(1) as executor, pytest.raises(WorkerLostError, match="the executor takes no more tiles"):
+    with Closing(1) as executor, pytest.raises(WorkerLostError, match="the executor accepts no more tiles"):
         survey.ingest(executor=executor)
     with survey.catalogue() as catalogue:
         assert len(catalogue.epochs()) == 3

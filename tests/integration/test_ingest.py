@@ -146,7 +146,7 @@ def test_dropped_epoch_is_reported(stored: Survey, caplog: pytest.LogCaptureFixt
         del info["src_info"][1]
     with caplog.at_level(logging.WARNING, "goodpix"):
         report = stored.ingest()
-    assert f"{SPEC.tilename} r: epoch {name} is dropped: the info file no longer lists it" in caplog.messages
+    assert f"{SPEC.tilename} r: epoch {name} dropped: the info file no longer lists it" in caplog.messages
     assert "1 dropped" in str(report)
 
 
@@ -222,7 +222,7 @@ def test_damaged_file_is_reported(stored: Survey, caplog: pytest.LogCaptureFixtu
     with caplog.at_level(logging.WARNING, "goodpix"):
         stored.ingest()
     (said,) = [text for text in caplog.messages if "is damaged" in text]
-    assert "made again" in said
+    assert "making all masks again" in said
 
 
 def test_database_in_a_folder_that_does_not_exist_is_refused(survey: Survey) -> None:
