@@ -17,6 +17,8 @@ __all__ = ["EpochInfo", "ImageInfo", "Input", "TileInfo", "check_inputs", "read_
 
 PathLike = str | os.PathLike[str]
 
+_PLANES = ("image", "weight", "bmask", "seg", "bkg", "head")
+
 SUFFIX = "_pizza_cutter_info.yaml"
 
 # Tile and band become parts of file names, which must not leave the masks folder.
@@ -54,6 +56,11 @@ class ImageInfo(BaseModel):
         """Return the file of a plane, or of the SCAMP header ``head``; None if the info file has none."""
         path = getattr(self, f"{plane}_path", None)
         return PlaneFile(path, getattr(self, f"{plane}_ext", 0)) if path else None
+
+    @property
+    def files(self) -> dict[str, PlaneFile]:
+        """Files of all planes, and of the SCAMP header, by name."""
+        return {name: file for name in _PLANES if (file := self.file(name))}
 
     @field_validator("magzp", "scale")
     @classmethod

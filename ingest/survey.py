@@ -161,10 +161,8 @@ def worth_starting(n_workers: int, inputs: list[Input]) -> int:
 
 
 def _used_variables(inputs: list[Input]) -> dict[str, str]:
-    """Return the environment variables that the inputs' paths use, folders among them as absolute paths."""
-    paths: list[str] = []
-    for each in inputs:
-        if isinstance(each.content, TileInfo):
-            paths += [each.content.image_path, each.content.src_info[0].image_path]
+    """Return the environment variables in the paths of the inputs' planes, folders among them as absolute paths."""
+    tiles = [file.content for file in inputs if isinstance(file.content, TileInfo)]
+    paths = (file.path for tile in tiles for entry in (tile, *tile.src_info) for file in entry.files.values())
     values = {name: os.environ[name] for name in variables(paths) if name in os.environ}
     return {name: os.path.abspath(value) if Path(value).is_dir() else value for name, value in values.items()}

@@ -20,8 +20,6 @@ __all__ = ["check_identity", "check_shapes", "exposure_facts", "image_facts"]
 
 Header = Mapping[str, Any]
 
-_PLANES = ("image", "weight", "bmask", "seg", "bkg", "head")
-
 # Hour UT at which the date of the observing night changes at Cerro Tololo, the site of DECam.
 _NIGHT_STARTS = 14
 
@@ -144,7 +142,7 @@ def image_facts(
     """Return the values of `ImageFacts` by name."""
     values: dict[str, Any] = {
         "wcs": json.dumps(dict(wcs.keywords), sort_keys=True),
-        "planes": planes_column({name: info.file(name) for name in _PLANES}),
+        "planes": planes_column(info.files),
         "ra_cent": place.ra_cent,
         "dec_cent": place.dec_cent,
         "weight_zquantiz": quantization,

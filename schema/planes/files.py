@@ -53,9 +53,9 @@ def files_of_row(row: Mapping[str, Any]) -> dict[str, PlaneFile]:
     return {name: PlaneFile(path, ext[0] if ext else 0, ingested) for name, (path, *ext) in planes}
 
 
-def planes_column(files: Mapping[str, PlaneFile | None]) -> str:
-    """Return the value of the column ``planes``, as JSON without missing planes."""
-    planes = {name: [file.path] if name == "head" else [file.path, file.ext] for name, file in files.items() if file}
+def planes_column(files: Mapping[str, PlaneFile]) -> str:
+    """Return the value of the column ``planes``, as JSON."""
+    planes = {name: [file.path] if name == "head" else [file.path, file.ext] for name, file in files.items()}
     return json.dumps(planes, sort_keys=True)
 
 

@@ -127,6 +127,16 @@ def test_variables_of_the_paths_are_remembered(stored: Survey, monkeypatch: pyte
     pd.testing.assert_frame_equal(found, expected)
 
 
+def test_variable_in_one_path_alone_is_remembered(stored: Survey, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = stored.path(1, "seg")
+    monkeypatch.setenv("SEG_DIR", str(path.parent))
+    stored.set_entry(1, {"seg_path": f"$SEG_DIR/{path.name}"})
+    assert stored.ingest().n_epochs == 1
+    monkeypatch.delenv("SEG_DIR")
+    with stored.catalogue() as catalogue:
+        assert catalogue.background()["problem"].isna().all()
+
+
 def test_image_of_another_shape_is_left_out(stored: Survey) -> None:
     rewrite(stored.path(0, "image"), {"sci": stored.plane(0, "image")[:100]})
     with stored.catalogue() as catalogue:

@@ -24,6 +24,7 @@ def test_place_of_a_plane_is_its_path_and_extension() -> None:
     assert entry.file("weight") == PlaneFile("weight.fits", 1)
     assert entry.file("head") == PlaneFile("head.fits")
     assert [entry.file(name) for name in ("seg", "bkg", "other")] == [None, None, None]
+    assert list(entry.files) == ["image", "weight", "bmask", "head"]
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), None])

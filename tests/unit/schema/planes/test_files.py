@@ -34,9 +34,9 @@ def test_variable_has_the_value_of_the_ingest_where_it_is_not_set(
 
 
 def test_column_keeps_the_places_of_planes() -> None:
-    files = {"image": PlaneFile("$A/i.fits", 1), "bkg": None, "head": PlaneFile("h.head")}
+    files = {"image": PlaneFile("$A/i.fits", 1), "head": PlaneFile("h.head")}
     column = planes_column(files)
     assert column == '{"head": ["h.head"], "image": ["$A/i.fits", 1]}'
     found = files_of_row({"planes": column, "variables": {"A": "/then"}})
     assert found == {"image": PlaneFile("$A/i.fits", 1, {"A": "/then"}), "head": PlaneFile("h.head", 0, {"A": "/then"})}
-    assert files_of_row({"planes": column}) == {name: file for name, file in files.items() if file}
+    assert files_of_row({"planes": column}) == files
