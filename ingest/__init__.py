@@ -1,1 +1,1 @@
-"""Fills a catalogue: from info files to masks and rows."""
+"""Ingest of info files: from planes to masks and rows."""

@@ -1,4 +1,4 @@
-"""Tile jobs as executors run them, with a receipt whatever goes wrong."""
+"""Tile jobs for executors; each returns a receipt, even after an error."""
 
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Executor, Future, wait

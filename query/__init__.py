@@ -1,1 +1,1 @@
-"""Gives masks and numbers back; never writes to a catalogue."""
+"""Read-only access to masks and statistics."""

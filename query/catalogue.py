@@ -8,9 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from ..schema.criteria import Selection
+from ..schema.criteria import BoundSelection, Selection
 from ..schema.errors import UsageError
-from ..schema.masks.boundselection import BoundSelection
 from ..schema.rows import MaskKey
 from .background.dataset import joined
 from .background.studies import SkyStudies

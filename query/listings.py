@@ -154,8 +154,9 @@ def _run_query(connection: sa.Connection, query: str, parameters: Mapping[str, A
     import pandas as pd  # slow to import
 
     if not _QUERY.match(query):
-        first = next(iter(query.split()), "nothing")
-        raise UsageError(f"the query starts with {first[:40]!r}: expected a single SELECT")
+        words = query.split()
+        begins = f"starts with {words[0][:40]!r}" if words else "is empty"
+        raise UsageError(f"the query {begins}: expected a single SELECT")
     refused = side_effects(connection, query)
     if refused:
         raise UsageError(f"the query may not call {', '.join(refused)}: expected functions without side effects")

@@ -6,9 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ..schema.criteria import Criterion
+from ..schema.criteria import BoundSelection, Criterion
 from ..schema.database import Database, open_for_reading
-from ..schema.masks.boundselection import BoundSelection
 from ..schema.rows import MaskKey
 from .filters import Filters
 from .masks.mask import Mask

@@ -1,1 +1,1 @@
-"""What goodpix stores, and the words for it."""
+"""Stored data and their vocabulary."""

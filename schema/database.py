@@ -98,7 +98,7 @@ _READABLE = ("0001", "0002", "0003", REVISION)
 _KEPT = "stored data are kept, and the same command resumes"
 _REBUILD = "goodpix rebuild --force --masks ROOT recreates the database (on Postgres, in another that is empty)"
 _CURES = {
-    **dict.fromkeys(("SQLITE_FULL", "53100"), f"{_KEPT} when there is room"),
+    **dict.fromkeys(("SQLITE_FULL", "53100"), f"{_KEPT} once disk space is free"),
     "SQLITE_IOERR": f"the disk fails or a quota is exceeded: {_KEPT} when that is fixed",
     **dict.fromkeys(("SQLITE_BUSY", "55P03"), f"another process holds it: {_KEPT} when that has ended"),
     "42P01": f"goodpix db upgrade recreates a lost view; if a table is lost, {_REBUILD}",

@@ -33,7 +33,7 @@ class Claims(Protocol):
         """Release a tile and band, once its results are stored."""
 
     def holder(self, tilename: str, band: str) -> str:
-        """Return who holds a tile and band, for a message."""
+        """Return the holder of a tile and band, for messages."""
 
 
 class WholeCatalogue:
@@ -76,7 +76,7 @@ class TileClaims:
         self._session.unlock(self._key(tilename, band))
 
     def holder(self, tilename: str, band: str) -> str:
-        """Return who holds a tile and band, for a message."""
+        """Return the holder of a tile and band, for messages."""
         return self._session.holders(self._key(tilename, band))
 
     def _key(self, tilename: str, band: str) -> int:

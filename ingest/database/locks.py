@@ -161,7 +161,7 @@ class LockSession:
             # the lock ended with the connection
 
     def holders(self, key: int) -> str:
-        """Return who holds a lock, for a message."""
+        """Return the holders of a lock, for messages."""
         return self._retry(lambda: _holders(self._connected(), key))
 
     def close(self) -> None:

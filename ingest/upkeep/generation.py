@@ -40,7 +40,7 @@ class Choice:
     tilename, band : str
         Tile and band.
     file : CheckedFile or None
-        The newest undamaged file; else the newest with a coadd's mask, of which only undamaged masks are used.
+        The newest undamaged file; else the newest with a coadd's mask; only its undamaged masks are used.
     generation : int
         Highest generation of all files, damaged or not, which the next file must exceed.
     failures : tuple of Failure

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ...schema.criteria import BoundSelection
 from ...schema.errors import GoodpixError, UsageError
-from ...schema.masks.boundselection import BoundSelection
 from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
 from ..masks.mask import Mask

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ...schema.criteria import Criterion, Selection
+from ...schema.criteria import BoundSelection, Criterion, Selection
 from ...schema.errors import FitsFileError, PlaneError, UsageError
 from ...schema.jit import kernel
-from ...schema.masks.boundselection import BoundSelection
 from ...schema.masks.dilation import squared_distance
 from ...schema.masks.rle import decode_good
 from ...schema.planes.reader import PlaneReader

@@ -12,10 +12,9 @@ import numpy.typing as npt
 
 from ...schema.amplifiers import Amplifiers, Region
 from ...schema.columns import values_of
-from ...schema.criteria import Selection
+from ...schema.criteria import BoundSelection, Selection
 from ...schema.errors import GoodpixError, UsageError
 from ...schema.executors import begin
-from ...schema.masks.boundselection import BoundSelection
 from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
 from ..masks.mask import Mask

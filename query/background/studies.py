@@ -6,8 +6,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...schema.criteria import Selection
-from ...schema.masks.boundselection import BoundSelection
+from ...schema.criteria import BoundSelection, Selection
 from ...schema.rows import MaskKey
 from ..source import Source
 from .dataset import SkyReport, extend_dataset

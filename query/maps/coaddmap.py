@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ...schema.criteria import Selection
+from ...schema.criteria import BoundSelection, Selection
 from ...schema.errors import UsageError
-from ...schema.masks.boundselection import BoundSelection
 from ...schema.wcs.nearestpixel import mark_nearest
 from ...schema.wcs.pixelmap import pixel_map
 from ..plots.tile import plot_counts

@@ -9,9 +9,8 @@ import hpgeom
 import numpy as np
 import numpy.typing as npt
 
-from ...schema.criteria import Selection
+from ...schema.criteria import BoundSelection, Selection
 from ...schema.errors import UsageError
-from ...schema.masks.boundselection import BoundSelection
 from ...schema.wcs.footprint import UniqueRegion
 from ..masks.mask import Mask
 from ..source import Source

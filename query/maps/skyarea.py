@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...schema.criteria import Selection
+from ...schema.criteria import BoundSelection, Selection
 from ...schema.errors import UsageError
-from ...schema.masks.boundselection import BoundSelection
 from ...schema.wcs.inversemap import inverse_map, mark_covered
 from ...schema.wcs.pixelgrid import solid_angles
 from ..masks.mask import Mask

@@ -11,14 +11,13 @@ import numpy.typing as npt
 
 from ...schema.amplifiers import Region
 from ...schema.bits import CRITERIA_BITS, DES_Y6, OWN_CUT, BitNames
-from ...schema.criteria import Selection
+from ...schema.criteria import AnySelection, BoundSelection, Selection
 from ...schema.errors import UsageError
 from ...schema.masks.applyselection import recut, recut_box
-from ...schema.masks.boundselection import AnySelection, BoundSelection
 from ...schema.masks.rle import Runs, decode, decode_good, encode
 from ...schema.masks.runalgebra import complement, crop, good_in_both, good_in_either, good_in_one
 from ...schema.rows import MaskKey
-from ...schema.wcs.pixelgrid import PixelGrid
+from ...schema.wcs.pixelgrid import PixelGrid, stored_grid
 from ...schema.wcs.solution import Wcs
 from ..plots.mask import plot_mask, thumbnail
 from ..shapes import Disc, Polygon
@@ -164,9 +163,7 @@ class Mask:
         UsageError
             If the mask is not from a catalogue.
         """
-        if self.row is None:
-            raise UsageError(f"{self.key} has no WCS: expected a mask from a catalogue")
-        return Wcs.from_json(self.row["wcs"])
+        return self.grid.wcs
 
     @property
     def position_offset(self) -> float:
@@ -176,7 +173,9 @@ class Mask:
     @property
     def grid(self) -> PixelGrid:
         """Pixels of the whole image on the sphere; raises like `wcs`."""
-        return PixelGrid(self.wcs, self.image_shape or self.shape, self.position_offset)
+        if self.row is None:
+            raise UsageError(f"{self.key} has no WCS: expected a mask from a catalogue")
+        return stored_grid(self.row["wcs"], self.image_shape or self.shape, self.position_offset)
 
     def good(self, selection: AnySelection = None) -> npt.NDArray[np.bool_]:
         """Return which pixels are good.

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ...schema.amplifiers import Amplifiers
 from ...schema.columns import columns, values_of
 from ...schema.counts import Counts, count
+from ...schema.criteria import BoundSelection
 from ...schema.errors import UsageError
-from ...schema.masks.boundselection import BoundSelection
 from .mask import Mask
 from .parallel import Mapped
 

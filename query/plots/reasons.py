@@ -107,7 +107,7 @@ REASONS = (
 
 
 def reason_table(hidden: Collection[str] = ()) -> npt.NDArray[np.uint8]:
-    """Return what is shown for each combination of criteria: 0 for good, else 1 + the index in `REASONS`.
+    """Return the code drawn for each combination of criteria: 0 for good, else 1 + the index in `REASONS`.
 
     Parameters
     ----------

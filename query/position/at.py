@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema import tables
-from ...schema.criteria import Selection
+from ...schema.criteria import BoundSelection, Selection
 from ...schema.errors import MaskFileMissingError, UsageError
-from ...schema.masks.boundselection import BoundSelection
 from ...schema.wcs.solution import ra_dec
 from ..filters import Filters
 from ..masks.reader import MaskPlace, MaskReader

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema.bits import BIT_SHIFT, CRITERIA_BITS, N_BITS, OWN_CUT, Criterion
-from ...schema.masks.boundselection import BoundSelection
+from ...schema.criteria import BoundSelection
 from ..masks.mask import Mask
 from ..masks.reader import MaskPlace, MaskReader
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from ..amplifiers import Region
 from ..bits import CRITERIA_BITS, OWN_CUT
-from .boundselection import BoundSelection
+from ..criteria import BoundSelection
 from .dilation import dilate
 from .rle import Runs, decode_good, encode, merge_runs
 from .runalgebra import crop

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from string import Template
 from typing import Any
 
 __all__ = ["Extension", "PlaneFile", "expand", "file_state", "files_of_row", "planes_column", "variables"]
@@ -37,7 +36,8 @@ class PlaneFile:
     def place(self) -> str:
         """Path to open: a variable that is not set now keeps its value at ingest."""
         unset = {name: value for name, value in self.ingested.items() if name not in os.environ}
-        return Template(self.path).safe_substitute(unset)
+        # $$ stays as it is: not string.Template
+        return re.sub(r"\$(\w+|\{\w+\})", lambda name: unset.get(name[1].strip("{}"), name[0]), self.path)
 
 
 def files_of_row(row: Mapping[str, Any]) -> dict[str, PlaneFile]:

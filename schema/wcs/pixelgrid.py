@@ -1,7 +1,7 @@
 """Pixels of an image on the sphere."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ from ..jit import kernel
 from .polynomials import Scaling, substitute
 from .solution import Wcs
 
-__all__ = ["PixelGrid", "solid_angles"]
+__all__ = ["PixelGrid", "solid_angles", "stored_grid"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -169,3 +169,9 @@ def _tangent_areas(origin: Floats, per_pixel: Floats, area: float, out: Floats) 
             xi, eta = xi0 + x * per_pixel[0, 0], eta0 + x * per_pixel[1, 0]
             squared = 1.0 + xi * xi + eta * eta
             out[row, x] = area / (squared * np.sqrt(squared))
+
+
+@lru_cache(maxsize=256)
+def stored_grid(wcs: str, shape: tuple[int, int], offset: float) -> PixelGrid:
+    """Return the grid of a catalogue's row, whose WCS is JSON; its coefficients are computed once."""
+    return PixelGrid(Wcs.from_json(wcs), shape, offset)

@@ -171,7 +171,7 @@ def test_disk_of_a_server_that_is_full_is_one_line(
         done = ingest(scene, forks)
         assert done.status == 2, done.err
         assert "No space left on device" in done.lines[-1]
-        assert "(stored data are kept, and the same command resumes when there is room)" in done.lines[-1]
+        assert "(stored data are kept, and the same command resumes once disk space is free)" in done.lines[-1]
         left = scene.contents()
         assert missing(before, left) == []
         assert scene.verify() == []

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pytest
 
 import goodpix
+from goodpix.schema.criteria import BoundSelection
 from goodpix.schema.errors import MaskNotFoundError, UsageError
-from goodpix.schema.masks.boundselection import BoundSelection
 from goodpix.schema.masks.dilation import dilate
 
 from .neighbours import NEIGHBOUR, SELECTIONS, ingest_neighbours, inside_region, make_neighbours, sky_of_pixels

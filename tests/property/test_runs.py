@@ -12,8 +12,7 @@ from goodpix.query.masks.mask import Mask
 from goodpix.schema.amplifiers import Amplifiers, Region
 from goodpix.schema.bits import Criterion, fold_bmask
 from goodpix.schema.counts import count
-from goodpix.schema.criteria import Selection
-from goodpix.schema.masks.boundselection import BoundSelection
+from goodpix.schema.criteria import BoundSelection, Selection
 from goodpix.schema.masks.rle import Runs, RunScan, decode, decode_good, encode, sort_starts
 from goodpix.schema.rows import MaskKey
 

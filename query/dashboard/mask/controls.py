@@ -7,8 +7,7 @@ from typing import Any
 import panel as pn
 
 from ....schema.bits import BitNames
-from ....schema.criteria import Criterion, Selection, SelectionWords
-from ....schema.masks.boundselection import BoundSelection
+from ....schema.criteria import BoundSelection, Criterion, Selection, SelectionWords
 from ....schema.rows import MaskKey
 from ..look.format import fraction
 from ..look.markup import STYLE, html_pane, under

@@ -11,9 +11,8 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from ....schema.bits import CRITERIA_BITS
-from ....schema.criteria import Selection, SelectionWords
+from ....schema.criteria import BoundSelection, Selection, SelectionWords
 from ....schema.errors import MaskNotFoundError
-from ....schema.masks.boundselection import BoundSelection
 from ....schema.rows import MaskKey
 from ....schema.tables import epoch, tile_summary
 from ...masks.mask import Mask

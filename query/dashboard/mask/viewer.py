@@ -1,4 +1,4 @@
-"""Picture of a mask with pan and zoom, of which only the visible part is sent to the browser."""
+"""Pan-and-zoom picture of a mask; only the visible part is sent to the browser."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

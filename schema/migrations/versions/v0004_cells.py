@@ -1,4 +1,4 @@
-"""Add to each pixel of a footprint which of its cells the image touches; of epochs that there are it is not known."""
+"""Add the cells of each footprint pixel that the image touches; unknown for existing epochs."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -40,3 +40,10 @@ def test_column_keeps_the_places_of_planes() -> None:
     found = files_of_row({"planes": column, "variables": {"A": "/then"}})
     assert found == {"image": PlaneFile("$A/i.fits", 1, {"A": "/then"}), "head": PlaneFile("h.head", 0, {"A": "/then"})}
     assert files_of_row({"planes": column}) == files
+
+
+def test_two_dollar_signs_stay_in_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MEDS_DIR", raising=False)
+    file = PlaneFile("/a$$b/$$/$MEDS_DIR/${MEDS_DIR}x/a.fits", ingested={"MEDS_DIR": "then"})
+    assert file.place == "/a$$b/$$/then/thenx/a.fits"
+    assert PlaneFile("/a$$b/a.fits").place == "/a$$b/a.fits"

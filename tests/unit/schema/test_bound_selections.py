@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from goodpix.schema.bits import DES_Y6, OWN_CUT, SE_CRITERIA, BitNames, Criterion
-from goodpix.schema.criteria import Selection
+from goodpix.schema.criteria import BoundSelection, Growth, Selection
 from goodpix.schema.errors import UnknownNameError, UsageError
-from goodpix.schema.masks.boundselection import BoundSelection, Growth
 
 EVERY = 0xFF
 
@@ -191,3 +190,16 @@ def test_bound_selection_travels_with_what_was_computed() -> None:
     assert (copy, copy.reject, copy.growths, copy.by_pixel) == (bound, bound.reject, bound.growths, False)
     flags = np.array([0, 1, 4 | 1 << 13, 4 | 1 << 8], np.int64)
     assert copy.criteria(flags).tolist() == bound.criteria(flags).tolist() == [0, 0, 0, 4]
+
+
+def test_selection_bound_to_the_names_of_another_catalogue_is_refused() -> None:
+    others = BitNames(se={"STAR": 16}, coadd={})
+    with pytest.raises(UsageError, match="bound to the bit names of another catalogue"):
+        BoundSelection.of(BoundSelection(Selection(), others), DES_Y6)
+
+
+def test_flags_can_be_judged_by_a_selection_itself() -> None:
+    flags = np.array([0, int(Criterion.SE_SEG), int(Criterion.COADD_SEG)], np.int64)
+    selection = Selection(ignore=["SE_SEG"])
+    assert selection.good(flags).tolist() == [True, True, False]
+    assert selection.criteria(flags).tolist() == [0, 0, int(Criterion.COADD_SEG)]
