@@ -14,7 +14,7 @@ from goodpix.schema.dialects import side_effects
 from goodpix.schema.errors import CatalogueError, UsageError
 from goodpix.schema.views import VIEWS
 
-from ...conftest import new_database
+from ..conftest import new_database
 
 CALLS = [
     "SELECT pg_read_file('/etc/hostname')",

@@ -54,7 +54,7 @@ def test_pixels_of_something_else_are_refused(key: MaskKey, path: Path) -> None:
 
 @pytest.mark.parametrize("row_group", [-1, len(MASKS)])
 def test_pixels_of_a_row_that_is_not_there_are_refused(row_group: int, path: Path) -> None:
-    with pytest.raises(MaskFileError, match="among its 4 masks"):
+    with pytest.raises(MaskFileError, match=f"there is no row {row_group} among its 4 masks"):
         MaskFile.open(path).flags_at(row_group, np.array([0]), MASKS[1][0].key)
 
 
