@@ -1,5 +1,7 @@
 """A catalogue with rows but no mask files, for tests that only read numbers."""
 
+import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -114,3 +116,17 @@ def _bits(counted: Mapping[str, Mapping[int, int]]) -> Iterable[Row]:
     for plane, of_plane in counted.items():
         for bit, n in of_plane.items():
             yield {"plane": plane, "bit": bit, "name": DES_Y6.name(plane, bit), "n_pixels": n}
+
+
+def grouped(rows: Iterable[Row], *names: str) -> dict[Any, list[Row]]:
+    """Return rows by the values of columns."""
+    out = defaultdict(list)
+    for row in rows:
+        out[tuple(row[name] for name in names)].append(row)
+    return out
+
+
+def ratio(rows: Iterable[Row], part: str, whole: str) -> float:
+    """Return the sum of a column over that of another, of rows in which both are known."""
+    known = [(row[part], row[whole]) for row in rows if row[part] is not None and row[whole] is not None]
+    return sum(each for each, _ in known) / sum(each for _, each in known) if known else math.nan

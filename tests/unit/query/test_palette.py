@@ -16,6 +16,7 @@ from goodpix.query.palette import (
     OWN_CUT_COLOUR,
     SEQUENTIAL,
     band_colour,
+    in_band_order,
 )
 from goodpix.schema.criteria import Criterion
 
@@ -96,3 +97,8 @@ def test_diverging_grows_darker_from_its_middle(sight: str) -> None:
     assert np.diff(lightness[: middle + 1]).min() > 2
     assert np.diff(lightness[middle:]).max() < -2
     assert np.linalg.norm(lab(DIVERGING[0], sight) - lab(DIVERGING[-1], sight)) > 15
+
+
+def test_bands_come_in_order_of_colour() -> None:
+    assert in_band_order(["Y", "VR", "g", "z", "g", "r"]) == ["g", "r", "z", "Y", "VR"]
+    assert band_colour("VR") not in BAND_COLOURS.values()

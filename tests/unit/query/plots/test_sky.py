@@ -1,0 +1,58 @@
+"""Tiles on the sky, as drawn."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+
+import goodpix
+from goodpix.query.palette import (
+    NO_DATA_COLOUR,
+)
+from goodpix.query.plots import plot_sky
+from goodpix.query.plots.style import HATCH
+
+from ....rowcatalogue import TILES
+from .conftest import colour_of, legend
+
+pytestmark = pytest.mark.slow  # drawing takes its time
+
+
+def outlines(axes: Axes) -> list[Any]:
+    """Return the polygons of tiles, in the order of tiles."""
+    (found,) = (each for each in axes.collections if isinstance(each, PolyCollection) and not each.get_hatch())
+    return [path.vertices for path in found.get_paths()]
+
+
+def test_right_ascension_grows_to_the_left_across_zero(cat: goodpix.Catalogue) -> None:
+    axes = plot_sky(cat, "n_epochs", band="r")
+    assert axes.xaxis_inverted()
+    assert not axes.yaxis_inverted()
+    polygons = dict(zip(sorted(TILES), outlines(axes), strict=True))
+    east, west, far = (polygons[name].mean(axis=0) for name in ("DES0001-3332", "DES2359-3332", "DES0124-3332"))
+    left, right = (axes.transData.transform(each)[0] for each in (east, west))
+    assert left < right
+    # side by side, and not 360 degrees apart
+    assert east[0] - west[0] == pytest.approx(0.6 * np.cos(np.radians(33.5)), abs=0.02)
+    assert far[0] - east[0] > 15
+
+
+def test_tiles_have_the_shape_of_their_corners(cat: goodpix.Catalogue) -> None:
+    for vertices in outlines(plot_sky(cat, "n_epochs", band="r")):
+        ring = np.asarray(vertices)
+        assert ring.shape == (5, 2)
+        x, y = ring[:-1].T
+        area = 0.5 * abs(float(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))))
+        assert area == pytest.approx(0.6 * np.cos(np.radians(33.5)) * 0.5, rel=0.01)
+
+
+def test_tiles_without_a_number_are_hatched(cat: goodpix.Catalogue) -> None:
+    # no epoch is in the third tile
+    axes = plot_sky(cat, band="r")
+    (none,) = (each for each in axes.collections if isinstance(each, PolyCollection) and each.get_hatch())
+    assert none.get_hatch() == HATCH
+    assert colour_of(none) == NO_DATA_COLOUR
+    assert len(none.get_paths()) == 1
+    assert legend(axes) == ["no data: 1"]
