@@ -11,7 +11,6 @@ from astropy.wcs import WCS
 
 import goodpix
 from goodpix.query.maps.coaddmap import EpochMap, epoch_map
-from goodpix.query.plots.tile import reduced
 from goodpix.query.source import open_source
 from goodpix.schema.errors import MaskNotFoundError, UnknownNameError, UsageError
 
@@ -158,15 +157,6 @@ def test_picture_names_its_selection(ingested: Survey) -> None:
 def test_picture_file_is_a_picture(ingested: Survey, tmp_path: Path) -> None:
     made(ingested).save(tmp_path / "map.PNG")
     assert (tmp_path / "map.PNG").read_bytes().startswith(b"\x89PNG")
-
-
-@pytest.mark.parametrize("step", [1, 2, 3, 7])
-def test_reduced_map_is_of_means(step: int) -> None:
-    image = np.random.default_rng(1).integers(0, 9, (12, 17)).astype(np.int16)
-    found = reduced(image, step)
-    for y, x in np.ndindex(found.shape):
-        part = image[y * step : (y + 1) * step, x * step : (x + 1) * step]
-        assert found[y, x] == pytest.approx(part.mean())
 
 
 def test_name_that_says_no_format_is_refused_before_anything_is_done(ingested: Survey, tmp_path: Path) -> None:
