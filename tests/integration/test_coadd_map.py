@@ -87,15 +87,6 @@ def test_positions_count_from_the_coadds_own_offset(stored: Survey) -> None:
     np.testing.assert_array_equal(made(stored, own).counts[:-2, :-2], usual[2:, 2:])
 
 
-def test_summary_has_a_row_per_number_of_epochs(ingested: Survey) -> None:
-    found = made(ingested)
-    summary = found.summary()
-    assert list(summary.columns) == ["n_good_epochs", "n_pixels", "fraction"]
-    assert list(summary.n_good_epochs) == list(range(int(found.counts.max()) + 1))
-    assert [int((found.counts == n).sum()) for n in summary.n_good_epochs] == list(summary.n_pixels)
-    assert summary.fraction.sum() == pytest.approx(1.0)
-
-
 @pytest.mark.parametrize(("tile", "band", "says"), [("DES9999+0000", "r", "no tile"), (TILE, "Y", "has bands i, r")])
 def test_unknown_tile_or_band_is_an_error(tile: str, band: str, says: str, ingested: Survey) -> None:
     with ingested.catalogue() as catalogue, pytest.raises(MaskNotFoundError, match=says):
@@ -126,25 +117,6 @@ def test_fits_file_has_the_numbers_and_the_coadds_wcs(ingested: Survey, tmp_path
     y, x = np.mgrid[0 : coadd["ny"], 0 : coadd["nx"]]
     sky = np.array(WCS(header).all_pix2world(x.ravel(), y.ravel(), 0))
     np.testing.assert_allclose(sky, sky_of_pixels(coadd).reshape(2, -1), rtol=0, atol=1e-10)
-
-
-def test_fits_file_counts_from_one_whatever_the_coadds_offset(stored: Survey, tmp_path: Path) -> None:
-    stored.set_entry(None, {"position_offset": 0})
-    stored.ingest()
-    made(stored).save(tmp_path / "map.fits")
-    with stored.catalogue() as catalogue:
-        coadd = catalogue.mask(TILE, "r").row
-    assert coadd is not None
-    sky = np.array(WCS(fits.getheader(tmp_path / "map.fits", 1)).all_pix2world([0.0], [0.0], 0))
-    np.testing.assert_allclose(sky[:, 0], sky_of_pixels(coadd)[:, 0, 0], rtol=0, atol=1e-10)
-
-
-def test_npz_file_has_the_numbers(ingested: Survey, tmp_path: Path) -> None:
-    found = made(ingested, SELECTIONS["border"])
-    found.save(tmp_path / "map.npz")
-    with np.load(tmp_path / "map.npz") as file:
-        np.testing.assert_array_equal(file["n_good_epochs"], found.counts)
-        assert (str(file["tilename"]), str(file["band"]), str(file["selection"])) == (TILE, "r", "border 7")
 
 
 def test_picture_names_its_selection(ingested: Survey) -> None:

@@ -197,12 +197,6 @@ def test_own_masks_combine_with_those_of_the_catalogue(ingested: Survey) -> None
         Mask.from_bool(outside) & Mask.from_bool(outside[1:])
 
 
-@pytest.mark.parametrize("array", [np.ones((3, 4)), np.ones(4, bool), np.ones((0, 4), bool)], ids=str)
-def test_array_that_is_no_mask_is_refused(array: Any) -> None:
-    with pytest.raises(UsageError, match="expected bool"):
-        Mask.from_bool(array)
-
-
 def test_any_condition_can_be_a_filter(ingested: Survey) -> None:
     import sqlalchemy as sa
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from goodpix.ingest.images.sharedarray import remove_leftovers, scratch_folder
+from goodpix.ingest.images.sharedarray import remove_leftovers
 
 from ..faults.commands import Command, Forks
 from ..waiting import until
@@ -117,21 +117,3 @@ def test_the_scratch_folder_of_a_killed_ingest_is_removed_by_the_next(
     monkeypatch.setattr("tempfile.tempdir", str(survey.folder.parent))
     remove_leftovers()
     assert not left.exists()
-
-
-def test_the_scratch_folder_of_a_running_ingest_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with scratch_folder() as folder:
-        old = time.time() - 3600
-        os.utime(folder, (old, old))
-        remove_leftovers()
-        assert folder.exists()
-
-
-def test_a_folder_that_is_not_ours_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    for name in ("goodpix-pg-x", "goodpix-scratch-young"):
-        (tmp_path / name).mkdir()
-    os.utime(tmp_path / "goodpix-pg-x", (0, 0))
-    remove_leftovers()
-    assert len(list(tmp_path.iterdir())) == 2

@@ -1,0 +1,43 @@
+"""Masks as tables, one row each, and runs as data frames."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from goodpix.query.masks.mask import Mask
+from goodpix.query.masks.tables import mask_frame, mask_table, run_frames, write_masks
+from goodpix.schema.maskfile import MASK_SCHEMA
+
+from ....rows import coadd_and_epochs
+
+MASKS = [Mask(row.key, runs) for row, runs in coadd_and_epochs(2)]
+
+
+def test_table_frame_and_file_have_the_same_rows(tmp_path: Path) -> None:
+    table, frame = mask_table(MASKS), mask_frame(MASKS)
+    assert write_masks(iter(MASKS), tmp_path / "masks.parquet") == len(MASKS)
+    assert pq.read_table(tmp_path / "masks.parquet").equals(table)
+    assert pq.ParquetFile(tmp_path / "masks.parquet").num_row_groups == len(MASKS)
+    assert list(frame.columns) == table.column_names
+    for row, mask in zip(table.to_pylist(), MASKS, strict=True):
+        assert (row["kind"], row["expnum"], row["nx"]) == (mask.key.kind, mask.key.expnum, mask.encoded.nx)
+        assert (row["lengths"], row["flags"]) == (mask.encoded.lengths.tolist(), mask.encoded.flags.tolist())
+
+
+def test_columns_are_those_of_mask_files() -> None:
+    for each in mask_table([]).schema:
+        kind = MASK_SCHEMA.field(each.name).type
+        assert each.type == kind or (each.name in ("lengths", "flags") and each.type.value_type == kind.value_type)
+
+
+def test_nothing_has_the_columns_all_the_same() -> None:
+    assert (mask_table([]).num_rows, len(mask_frame([]))) == (0, 0)
+    assert mask_table([]).column_names == list(mask_frame([]).columns)
+
+
+def test_runs_have_the_key_of_their_mask() -> None:
+    for frame, mask in zip(run_frames(MASKS), MASKS, strict=True):
+        assert frame["length"].sum() == mask.encoded.nx * mask.encoded.ny
+        assert list(frame.columns[:4]) == ["tilename", "band", "expnum", "ccdnum"]
+        assert {None if np.isnan(each) else each for each in frame["ccdnum"].astype(float)} == {mask.key.ccdnum}
