@@ -51,7 +51,6 @@ def connection() -> Iterator[sa.Connection]:
         ({"max": {"airmass": float("inf")}}, [1, 2, 4]),
         ({"where": (sa.column("airmass") < 1.2) | (sa.column("expnum") == 4)}, [1, 4]),
     ],
-    ids=str,
 )
 def test_rows_that_match_are_chosen(connection: sa.Connection, filters: dict[str, Any], expected: list[int]) -> None:
     query = sa.select(VIEW.c.expnum).where(*Filters.of(**filters).conditions(VIEW)).order_by(VIEW.c.expnum)
@@ -78,7 +77,6 @@ def test_values_are_bound_parameters() -> None:
         ({"where": "airmass < 1"}, "expected a SQLAlchemy expression"),
         ({"where": sa.column("fwhm") < 4}, "some_view has no column 'fwhm'"),
     ],
-    ids=str,
 )
 def test_filters_that_cannot_be_used_are_refused(filters: dict[str, Any], message: str) -> None:
     with pytest.raises((UsageError, UnknownNameError), match=re.escape(message)):
