@@ -40,7 +40,7 @@ def test_level_is_the_mean_of_epochs_with_its_error_and_scatter() -> None:
 
 
 def test_unit_is_null_where_epochs_differ_and_numbers_where_there_is_none() -> None:
-    differ = _summary("wide", MEASURE, "r", ROWS.assign(unit=["electrons", "adu", "adu", None]))
+    differ = _summary("wide", MEASURE, "r", ROWS.assign(unit=pd.Series(["electrons", "adu", "adu", None])))
     nothing = _summary("wide", MEASURE, "r", ROWS.iloc[3:])
     assert (differ["unit"], nothing["unit"]) == (None, None)
     assert nothing["n"] == 0

@@ -1,6 +1,7 @@
 """Radii, histograms and quantiles of a study of mask widths."""
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +19,8 @@ from goodpix.query.background.maskwidth import (
     _quantile,
 )
 from goodpix.schema.bits import Criterion
-from goodpix.schema.criteria import Selection
+from goodpix.schema.criteria import BoundSelection, Selection
 from goodpix.schema.errors import UsageError
-from goodpix.schema.masks.boundselection import BoundSelection
 
 
 def histogram(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
@@ -30,7 +30,8 @@ def histogram(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
 
 
 def test_radii_are_sorted_and_distinct() -> None:
-    assert _check_radii([3, 0, "1.5", 3.0]) == (0.0, 1.5, 3.0)
+    radii: list[Any] = [3, 0, "1.5", 3.0]
+    assert _check_radii(radii) == (0.0, 1.5, 3.0)
 
 
 @pytest.mark.parametrize("radii", [[], [-1], [math.nan], [1001], ["far"], 5])

@@ -31,8 +31,8 @@ def test_good_pixels_have_no_failing_criterion() -> None:
 def test_runs_are_split_at_column_ends() -> None:
     frame = MASK.cutout(1, 4, 0, 3).runs()
     image = np.full((3, 5), -1)
-    for run in frame.itertuples():
-        image[run.y : run.y + run.length, run.x] = run.flags
+    for x, y, length, flags in frame[["x", "y", "length", "flags"]].to_numpy():
+        image[y : y + length, x] = flags
     np.testing.assert_array_equal(image[:, 1:4], FLAGS[:, 1:])
     assert (image[:, [0, 4]] == -1).all()
     assert list(frame.columns) == ["x", "y", "length", "flags"]

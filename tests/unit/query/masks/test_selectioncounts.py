@@ -9,9 +9,8 @@ import pytest
 from goodpix.query.masks.mask import Mask
 from goodpix.query.masks.parallel import Mapped
 from goodpix.query.masks.selectioncounts import Recount, counts_of, recounted
-from goodpix.schema.criteria import Selection
+from goodpix.schema.criteria import BoundSelection, Selection
 from goodpix.schema.errors import UsageError
-from goodpix.schema.masks.boundselection import BoundSelection
 from goodpix.schema.masks.rle import decode
 from goodpix.schema.rows import MaskKey
 

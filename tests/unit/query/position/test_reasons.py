@@ -2,8 +2,7 @@
 
 from goodpix.query.position.reasons import Reasons
 from goodpix.schema.bits import DES_Y6, OWN_CUT, Criterion
-from goodpix.schema.criteria import Selection
-from goodpix.schema.masks.boundselection import BoundSelection
+from goodpix.schema.criteria import BoundSelection, Selection
 
 REASONS = Reasons(BoundSelection.of(Selection(), DES_Y6))
 
