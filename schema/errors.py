@@ -11,6 +11,7 @@ __all__ = [
     "CatalogueBusyError",
     "CatalogueError",
     "CatalogueVersionError",
+    "DamagedFileError",
     "DitheredWeightError",
     "FitsFileError",
     "GoodpixError",
@@ -24,6 +25,7 @@ __all__ = [
     "PlaneError",
     "StoreError",
     "UnknownNameError",
+    "UnsupportedFitsError",
     "UsageError",
     "WcsError",
     "WorkerLostError",
@@ -53,6 +55,14 @@ class InfoFileError(GoodpixError, ValueError):
 
 class FitsFileError(GoodpixError, OSError):
     """A FITS file or extension that is missing or cannot be read."""
+
+
+class DamagedFileError(FitsFileError):
+    """A FITS file whose bytes are not what its header, its checksum or its compression says."""
+
+
+class UnsupportedFitsError(FitsFileError):
+    """A FITS file in a form that goodpix does not read by itself."""
 
 
 class InputChangedError(GoodpixError, ValueError):

@@ -1,0 +1,226 @@
+"""RICE_1, the compression of most planes."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from ..jit import kernel
+from .tilearrays import OUTSIDE, check_arrays, tiles_inside
+
+__all__ = ["decode_rice"]
+
+
+Word = Any
+"""A word of 64 bits, in a kernel."""
+
+
+def _count_leading_zeros(typing_context: Any, word: Any) -> Any:  # noqa: ARG001
+    """Return how many leading bits of a word are 0: one instruction."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
+        return builder.ctlz(arguments[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(types.uint64), generate
+
+
+def _load_word(typing_context: Any, data: Any, at: Any) -> Any:  # noqa: ARG001
+    """Return eight bytes as a big-endian word: one instruction, which checks nothing."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        pointer = builder.gep(array.data, [arguments[1]])
+        word = builder.load(builder.bitcast(pointer, ir.IntType(64).as_pointer()), align=1)
+        return builder.bswap(word)
+
+    return types.uint64(data, types.int64), generate
+
+
+_leading_zeros: Any = intrinsic(_count_leading_zeros)
+_load: Any = intrinsic(_load_word)
+
+
+@kernel
+def _word(data: npt.NDArray[np.uint8], bit: int, stop: int) -> Word:
+    """Return the 57 or more bits that begin at a bit, at the top of a word; zeros from the end on.
+
+    Bytes from `stop` on are not touched.
+    """
+    at = bit >> 3
+    if at + 8 <= stop:
+        return _load(data, at) << np.uint64(bit & 7)
+    word = np.uint64(0)
+    for k in range(8):
+        word <<= np.uint64(8)
+        if at + k < stop:
+            word |= np.uint64(data[at + k])
+    return word << np.uint64(bit & 7)
+
+
+@kernel
+def _difference(code: Word) -> Any:
+    """Return the difference that a code of 32 bits stands for: 0, -1, 1, -2, 2, ..."""
+    low = np.uint32(code)
+    return np.int32(low >> np.uint32(1)) ^ -np.int32(low & np.uint32(1))
+
+
+@kernel
+def _code(word: Word, zeros: int, n_bits: int) -> Word:
+    """Return the code whose leading zeros, some, are at the top of a word."""
+    low = ((word << np.uint64(zeros & 63)) << np.uint64(1)) >> np.uint64(63 - n_bits) >> np.uint64(1)
+    return (np.uint64(zeros) << np.uint64(n_bits)) | low
+
+
+@kernel
+def _behind(word: Word, zeros: int, n_bits: int) -> Word:
+    """Return what of a word is behind such a code."""
+    # no shift by 64, which has no meaning: the caller sees by the number of zeros that the code is longer than the word
+    return (word << np.uint64(n_bits + 1)) << np.uint64(zeros & 63)
+
+
+@kernel
+def _block(
+    data: npt.NDArray[np.uint8], bit: int, stop: int, n_bits: int, last: Any, out: npt.NDArray[np.int32]
+) -> tuple[int, Any]:
+    """Decode a block of codes with some low bits each; return where it ends and the last pixel, or -1 and any."""
+    n, k = out.size, 0
+    while k < n:
+        word = _word(data, bit, stop)
+        if k + 4 <= n:
+            # four codes of one word, which hold if together they are no longer than it
+            z0 = _leading_zeros(word)
+            word1 = _behind(word, z0, n_bits)
+            z1 = _leading_zeros(word1)
+            word2 = _behind(word1, z1, n_bits)
+            z2 = _leading_zeros(word2)
+            word3 = _behind(word2, z2, n_bits)
+            z3 = _leading_zeros(word3)
+            length = z0 + z1 + z2 + z3 + 4 * (n_bits + 1)
+            if length <= 57:
+                bit += length
+                out[k] = last = np.int32(last + _difference(_code(word, z0, n_bits)))
+                out[k + 1] = last = np.int32(last + _difference(_code(word1, z1, n_bits)))
+                out[k + 2] = last = np.int32(last + _difference(_code(word2, z2, n_bits)))
+                out[k + 3] = last = np.int32(last + _difference(_code(word3, z3, n_bits)))
+                k += 4
+                continue
+        zeros = 0
+        while word == 0:  # 57 zeros or more, which a valid stream may hold
+            zeros += 57
+            bit += 57
+            if bit >> 3 >= stop:
+                return -1, last
+            word = _word(data, bit, stop)
+        z0 = _leading_zeros(word)
+        zeros += z0
+        bit += z0 + 1
+        word = _word(data, bit, stop)
+        code = (np.uint64(zeros) << np.uint64(n_bits)) | (word >> np.uint64(63 - n_bits) >> np.uint64(1))
+        bit += n_bits
+        out[k] = last = np.int32(last + _difference(code))
+        k += 1
+    return bit, last
+
+
+@kernel
+def _rice_tile(
+    data: npt.NDArray[np.uint8], start: int, stop: int, width: int, block: int, out: npt.NDArray[np.int32]
+) -> bool:
+    """Decode one tile; return whether its bytes hold all of its pixels."""
+    n_size = 3 if width == 1 else 4 if width == 2 else 5  # bits that say how many low bits a block's codes have
+    plain = 6 if width == 1 else 14 if width == 2 else 25
+    if stop - start < width:
+        return False
+    bit, k, n = 8 * start, 0, out.size
+    last: Any = np.int32(_word(data, bit, stop) >> np.uint64(64 - 8 * width))
+    bit += 8 * width
+    while k < n:
+        word = _word(data, bit, stop)
+        size: Any = np.int64(word >> np.uint64(64 - n_size)) - 1
+        end = min(k + block, n)
+        if size < 0:  # pixels that are equal, in as many blocks as the word says
+            n_blocks = _leading_zeros(word | np.uint64(127)) // n_size
+            bit += n_size * min(n_blocks, -(-(n - k) // block))
+            end = min(k + n_blocks * block, n)
+            for i in range(k, end):
+                out[i] = last
+        elif size == plain:
+            bit += n_size
+            if bit + 8 * width * (end - k) > 8 * stop:
+                return False
+            for i in range(k, end):
+                code = _word(data, bit, stop) >> np.uint64(64 - 8 * width)
+                bit += 8 * width
+                out[i] = last = np.int32(last + _difference(code))
+        else:
+            bit, last = _block(data, bit + n_size, stop, size, last, out[k:end])
+        if bit > 8 * stop or bit < 0:
+            return False
+        k = end
+    return True
+
+
+@kernel
+def _rice_tiles(
+    data: npt.NDArray[np.uint8],
+    starts: npt.NDArray[np.int64],
+    stops: npt.NDArray[np.int64],
+    places: npt.NDArray[np.int64],
+    width: int,
+    block: int,
+    out: npt.NDArray[np.int32],
+) -> int:
+    """Decode tiles; return which one cannot be, or -1."""
+    if not tiles_inside(data.size, starts, stops, places, out.size):
+        return OUTSIDE
+    for tile in range(starts.size):
+        pixels = out[places[tile] : places[tile + 1]]
+        if not _rice_tile(data, starts[tile], stops[tile], width, block, pixels):
+            return tile
+        if width == 1:
+            for k in range(pixels.size):
+                pixels[k] &= np.int32(255)
+        elif width == 2:
+            for k in range(pixels.size):
+                pixels[k] = np.int32(np.int16(pixels[k]))
+    return -1
+
+
+def decode_rice(
+    data: npt.NDArray[np.uint8],
+    starts: npt.NDArray[np.int64],
+    stops: npt.NDArray[np.int64],
+    places: npt.NDArray[np.int64],
+    out: npt.NDArray[np.int32],
+    *,
+    width: int,
+    block: int,
+) -> int:
+    """Decode tiles that were compressed by RICE_1.
+
+    Parameters
+    ----------
+    data : ndarray of uint8
+        Bytes that hold the tiles'.
+    starts, stops : ndarray of int64, shape (n_tiles,)
+        Where each tile's bytes begin and end; nothing outside is read.
+    places : ndarray of int64, shape (n_tiles + 1,)
+        Where each tile's pixels begin and end in `out`.
+    out : ndarray of int32
+        The pixels.
+    width : int
+        BYTEPIX: 1 (unsigned), 2 or 4 (signed).
+    block : int
+        BLOCKSIZE, pixels.
+
+    Returns
+    -------
+    int
+        The first tile that its bytes do not hold whole, or -1.
+    """
+    if width not in (1, 2, 4) or block < 1:
+        raise ValueError(f"BYTEPIX and BLOCKSIZE are {width} and {block}: expected 1, 2 or 4, and 1 or more")
+    return check_arrays(_rice_tiles(data, starts, stops, places, width, block, out))
