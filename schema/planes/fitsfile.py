@@ -1,0 +1,229 @@
+"""Files in FITS format, and where their units are."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DamagedFileError, FitsFileError, UnsupportedFitsError
+from .headers import BLOCK, Header, end_of
+
+__all__ = ["FitsFile", "Unit"]
+
+Bytes = npt.NDArray[np.uint8]
+
+# What is read at a time where only the first bytes of a header are certain to be wanted.
+_READ = 8 * BLOCK
+
+# Bytes of a header, and units of a file, beyond which a file is not worth the time: far more than any camera's.
+_LONGEST, _MOST = 1456 * BLOCK, 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One header and its data.
+
+    Parameters
+    ----------
+    header : Header
+        The header.
+    number : int
+        The unit's number in the file, from 0.
+    start, size : int
+        Where the data begin in the file, and how many bytes they have; all lie inside the file or nothing does.
+    """
+
+    header: Header
+    number: int
+    start: int
+    size: int
+
+    @property
+    def name(self) -> str:
+        """EXTNAME, else HDUNAME, without outer blanks."""
+        return self.header.text("EXTNAME") or self.header.text("HDUNAME")
+
+    @property
+    def padded(self) -> int:
+        """Size of the data in whole blocks, bytes."""
+        return -(-self.size // BLOCK) * BLOCK
+
+
+class FitsFile:
+    """A regular file in FITS format, open for reading; a context manager.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    shown : str, optional
+        Its name in messages.
+
+    Raises
+    ------
+    FitsFileError
+        If there is no such file, it is not a regular one, cannot be read, or is not in FITS format.
+    """
+
+    def __init__(self, path: str, shown: str = "") -> None:
+        self.path = shown or path
+        try:
+            # without O_NONBLOCK a named pipe would wait for somebody to write to it
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise FitsFileError(f"{self.path}: no such file") from None
+        except (OSError, ValueError) as error:
+            raise FitsFileError(f"{self.path}: cannot be opened ({error})") from error
+        try:
+            state = os.fstat(self._descriptor)
+            if not stat.S_ISREG(state.st_mode):
+                kind = "a folder" if stat.S_ISDIR(state.st_mode) else "not a regular file"
+                raise FitsFileError(f"{self.path}: is {kind}: expected a FITS file")
+            self.size = state.st_size
+            self._check_signature()
+        except FitsFileError:
+            self.close()
+            raise
+        self._units: list[Unit] = []
+
+    def __enter__(self) -> "FitsFile":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        with suppress(OSError):
+            os.close(self._descriptor)
+        self._descriptor = -1
+
+    def read(self, start: int, size: int) -> Bytes:
+        """Return bytes of the file.
+
+        Parameters
+        ----------
+        start, size : int
+            Where they begin, and how many; all lie inside the file.
+
+        Raises
+        ------
+        FitsFileError
+            If they cannot be read: the file has become shorter, or the disk has failed.
+        """
+        if start < 0 or size < 0 or start + size > self.size:
+            raise DamagedFileError(
+                f"{self.path}: bytes {start} to {start + size} are wanted of {self.size}: is the file truncated?"
+            )
+        out: Bytes = np.empty(size, np.uint8)
+        view, n = out.data, 0
+        try:
+            while n < size and (got := os.preadv(self._descriptor, [view[n:]], start + n)):
+                n += got
+        except OSError as error:
+            raise FitsFileError(f"{self.path}: cannot be read ({os.strerror(error.errno or errno.EIO)})") from error
+        if n < size:
+            raise DamagedFileError(f"{self.path}: ends at byte {start + n}: it was {self.size} bytes long")
+        return out
+
+    def units(self) -> Iterator[Unit]:
+        """Yield the units of the file in order; what was found before is not read again.
+
+        Raises
+        ------
+        DamagedFileError
+            If a header has no end, or data reach beyond the end of the file.
+        """
+        number = 0
+        while number < len(self._units) or self._find_next():
+            yield self._units[number]
+            number += 1
+
+    def unit(self, ext: str | int) -> Unit:
+        """Return a unit.
+
+        Parameters
+        ----------
+        ext : str or int
+            EXTNAME, in any case, or number.
+
+        Raises
+        ------
+        FitsFileError
+            If there is none such.
+        """
+        wanted = str(ext).strip().lower()
+        for unit in self.units():
+            if unit.number == ext if isinstance(ext, int) else unit.name.lower() == wanted:
+                return replace(unit, header=unit.header.at(f"{self.path}[{ext}]"))
+        found = ", ".join(each.name or str(each.number) for each in self._units)
+        raise FitsFileError(f"{self.path}: no extension {ext!r} (the file has {found}; is it truncated?)")
+
+    def _check_signature(self) -> None:
+        first = self.read(0, min(self.size, 30)).tobytes()
+        if first[:2] in (b"\x1f\x8b", b"BZ", b"\x1f\x9d"):
+            raise UnsupportedFitsError(f"{self.path}: the whole file is compressed: expected a FITS file")
+        if not first.startswith(b"SIMPLE  =") or first[9:].strip() not in (b"T", b"F"):
+            raise FitsFileError(f"{self.path}: not a FITS file, or truncated")
+
+    def _find_next(self) -> bool:
+        """Find one more unit; return whether there is one."""
+        last = self._units[-1] if self._units else None
+        start = last.start + last.padded if last else 0
+        if last and (start + BLOCK > self.size or self.read(start, 8).tobytes() != b"XTENSION"):
+            return False  # the standard allows other records behind the last unit
+        if len(self._units) == _MOST:
+            raise UnsupportedFitsError(f"{self.path}: has more than {_MOST} extensions")
+        number = len(self._units)
+        cards, data = self._cards(start, f"{self.path}[{number}]")
+        header = Header(cards, f"{self.path}[{number}]")
+        size = _data_size(header, extension=number > 0)
+        if data + size > self.size:
+            raise DamagedFileError(
+                f"{header.where}: its data end at byte {data + size} of {self.size}: is the file truncated?"
+            )
+        self._units.append(Unit(header, number, data, size))
+        return True
+
+    def _cards(self, start: int, where: str) -> tuple[bytes, int]:
+        """Return the cards of the header at a byte, and where its data begin."""
+        stop = min(self.size - BLOCK, start + _LONGEST)
+        found: list[bytes] = []
+        at = start
+        while at <= stop:
+            piece = self.read(at, min(_READ, (self.size - at) // BLOCK * BLOCK)).tobytes()
+            end = end_of(piece)
+            found.append(piece if end < 0 else piece[:end])
+            if end >= 0:
+                return b"".join(found), at + (end // BLOCK + 1) * BLOCK
+            at += len(piece)
+        raise DamagedFileError(f"{where}: its header has no END: is the file truncated?")
+
+
+def _data_size(header: Header, *, extension: bool) -> int:
+    """Return how many bytes of data a header announces; an extension's has to have all that says so."""
+    n_axes = header.integer("NAXIS")
+    if not 0 <= n_axes <= 999:
+        raise DamagedFileError(f"{header.where}: NAXIS is {n_axes}: expected 0 to 999")
+    axes = [header.integer(f"NAXIS{n}") for n in range(1, n_axes + 1)]
+    if axes and axes[0] == 0 and header.first("GROUPS") is True:
+        axes = axes[1:]  # random groups
+    bitpix = header.integer("BITPIX")
+    pcount = header.integer("PCOUNT", None if extension else 0)
+    gcount = header.integer("GCOUNT", None if extension else 1)
+    if bitpix not in (8, 16, 32, 64, -32, -64) or min([*axes, pcount, gcount], default=0) < 0:
+        raise DamagedFileError(
+            f"{header.where}: BITPIX, NAXISn, PCOUNT, GCOUNT are {bitpix}, {axes}, {pcount}, {gcount}: not an image"
+        )
+    n_elements = 1 if axes else 0
+    for axis in axes:
+        n_elements *= axis
+    return abs(bitpix) // 8 * gcount * (pcount + n_elements) if axes else 0

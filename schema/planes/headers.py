@@ -1,0 +1,144 @@
+"""FITS header cards."""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+
+from ..errors import DamagedFileError
+
+__all__ = ["BLOCK", "CARD", "Header", "Value"]
+
+BLOCK, CARD = 2880, 80
+"""Bytes of a FITS block, and of one card of a header."""
+
+Value = str | int | float | bool | None
+
+_COMMENTS = (b"COMMENT ", b"HISTORY ", b" " * 8)
+_END = b"END".ljust(CARD)
+_INTEGER = re.compile(r"[+-]?\d+\Z")
+_FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([EDed][+-]?\d+)?\Z")
+_TEXT = re.compile(r"'((?:[^']|'')*)'")
+
+
+class Header(Mapping[str, Value]):
+    """Keywords and values of one header; keys in upper case.
+
+    Of a keyword that occurs twice the mapping has the last value; `first` has the first, as CFITSIO.
+
+    Parameters
+    ----------
+    cards : bytes
+        The header's cards, without END.
+    where : str
+        Path and extension, for messages.
+
+    Notes
+    -----
+    A value is read when it is asked for: most never are.
+    """
+
+    def __init__(self, cards: bytes, where: str) -> None:
+        self._cards, self.where = cards, where
+
+    @cached_property
+    def _places(self) -> dict[str, list[int]]:
+        """Where the cards of each keyword begin."""
+        found: dict[str, list[int]] = {}
+        for start in range(0, len(self._cards), CARD):
+            name = self._cards[start : start + 8]
+            if self._cards[start + 8 : start + 10] == b"= " and name not in _COMMENTS:
+                found.setdefault(name.decode("latin-1").rstrip().upper(), []).append(start)
+            elif name == b"HIERARCH":
+                key, equals, _ = self._cards[start + 8 : start + CARD].partition(b"=")
+                if equals:
+                    found.setdefault(key.decode("latin-1").strip().upper(), []).append(start)
+        return found
+
+    def __getitem__(self, key: str) -> Value:
+        return self._value(self._places[key.upper()][-1])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def at(self, where: str) -> "Header":
+        """Return the same header under another name."""
+        return Header(self._cards, where)
+
+    def first(self, key: str) -> Value:
+        """Return the first value of a keyword; None where there is none."""
+        places = self._places.get(key)
+        return self._value(places[0]) if places else None
+
+    def integer(self, key: str, default: int | None = None) -> int:
+        """Return the first value of a keyword, an integer.
+
+        Raises
+        ------
+        DamagedFileError
+            If it is missing, without a default, or not an integer.
+        """
+        value = self.first(key)
+        if value is None and default is not None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise DamagedFileError(f"{self.where}: {key} is {value!r}: expected an integer")
+        return value
+
+    def number(self, key: str, default: float) -> float:
+        """Return the first value of a keyword, a number.
+
+        Raises
+        ------
+        DamagedFileError
+            If it is not a finite number.
+        """
+        value = self.first(key)
+        if value is None:
+            return float(default)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(float(value)) < float("inf"):
+            raise DamagedFileError(f"{self.where}: {key} is {value!r}: expected a number")
+        return float(value)
+
+    def text(self, key: str) -> str:
+        """Return the first value of a keyword as text, without outer blanks; empty where there is none."""
+        value = self.first(key)
+        return "" if value is None else str(value).strip()
+
+    def _value(self, start: int) -> Value:
+        card = self._cards[start : start + CARD].decode("latin-1")
+        field = card.partition("=")[2].strip()
+        if not field.startswith("'"):
+            return _parse(field.partition("/")[0].strip())
+        text = _text(field)
+        while text.endswith("&") and self._cards[start + CARD : start + CARD + 10] == b"CONTINUE  ":
+            start += CARD
+            more = self._cards[start + 10 : start + CARD].decode("latin-1").strip()
+            text = text[:-1] + _text(more)
+        return text
+
+
+def _text(field: str) -> str:
+    found = _TEXT.match(field)
+    # a lost closing quote: the rest of the card is the text
+    return (found[1] if found else field[1:]).replace("''", "'").rstrip()
+
+
+def _parse(field: str) -> Value:
+    if field in ("T", "F"):
+        return field == "T"
+    if _INTEGER.match(field):
+        return int(field)
+    if _FLOAT.match(field):
+        return float(field.upper().replace("D", "E"))
+    return field or None
+
+
+def end_of(blocks: bytes) -> int:
+    """Return where the END card is in blocks of a header; -1 where they have none."""
+    at = blocks.find(_END)
+    while at % CARD and at >= 0:  # the text of another card
+        at = blocks.find(_END, at + 1)
+    return at

@@ -1,0 +1,299 @@
+"""The pixels of images that are stored as tiles."""
+
+import zlib
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DamagedFileError, UnsupportedFitsError
+from .fitsfile import FitsFile, Unit
+from .plio import decode_plio
+from .quantized import Quantization, positive, restore
+from .rice import decode_rice
+from .scaling import Scaling, Want, answer
+from .tiles import Descriptors, TileTable
+
+__all__ = ["TiledPixels"]
+
+Index = npt.NDArray[np.int64]
+Pixels = npt.NDArray[Any]
+
+# Pixels done at a time: few enough to stay in the processor's cache.
+_CHUNK = 1 << 17
+
+# No pixel is stored as this: a tile without a blank value has it.
+_NO_BLANK = 1 << 62
+
+_ALL = (-(1 << 31), (1 << 31) - 1)
+"""The integers of 32 bits."""
+
+_KINDS = {"B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8"}
+
+
+class TiledPixels:
+    """The pixels of a compressed image.
+
+    Parameters
+    ----------
+    file : FitsFile
+        The file.
+    unit : Unit
+        The table that holds the image.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (ny, nx).
+    dtype : dtype
+        Of its pixels.
+
+    Raises
+    ------
+    DamagedFileError
+        If the header does not describe such a table.
+    UnsupportedFitsError
+        If it describes one that is not read here.
+    """
+
+    def __init__(self, file: FitsFile, unit: Unit) -> None:
+        self._file, self._table, header = file, TileTable(file, unit), unit.header
+        table = self._table
+        scale, zero = header.number("BSCALE", 1), header.number("BZERO", 0)
+        if table.codec == "PLIO_1" and zero == 32768:
+            zero = 0.0  # CFITSIO stores these unsigned integers as they are
+        self._scaling = Scaling.of(table.bitpix, scale, header.number("BZERO", 0), table.where)
+        if table.bitpix > 0:
+            if "ZSCALE" in table.columns or header.first("ZSCALE") is not None:
+                raise UnsupportedFitsError(f"{table.where}: its integers have a ZSCALE")
+            self._scaling = Scaling(self._scaling.dtype, scale, zero)
+        self.shape, self.dtype = table.shape, self._scaling.dtype
+        self._limits = self._scaling.limits if table.codec == "PLIO_1" else _ALL
+        self._quantization = None if table.dither is None else _quantization(table)
+        self._has_blank = self._quantization is not None and bool((self._quantization.blank != _NO_BLANK).any())
+        self._kept: tuple[int, Want, Pixels] | None = None
+        self._room: npt.NDArray[np.int32] = np.empty(0, np.int32)
+
+    def read(self, y0: int, y1: int, want: Want, make: Any) -> Pixels:
+        """Return what is asked of some rows; `make` makes the array for it once there is reason to."""
+        height = self._table.tile[0]
+        first, last = y0 // height, -(-y1 // height)
+        self._check_sizes(first, last)
+        out: Pixels = make()
+        step = max(1, _CHUNK // (height * self.shape[1]))
+        n_whole = last if y1 == self.shape[0] else y1 // height
+        band = first
+        while band < last:
+            # bands that are wanted whole, as many as stay in the cache; or one of which a part is wanted
+            whole = band * height >= y0 and min((band + 1) * height, self.shape[0]) <= y1
+            end = max(band + 1, min(band + step, n_whole)) if whole else band + 1
+            a, b = band * height, min(end * height, self.shape[0])
+            if whole:
+                self._bands(band, end, want, out[a - y0 : b - y0])
+            else:
+                rows = self._one_band(band, want, out.dtype)
+                out[max(a, y0) - y0 : min(b, y1) - y0] = rows[max(a, y0) - a : min(b, y1) - a]
+            band = end
+        if y1 == self.shape[0]:
+            self._kept = None
+        return out
+
+    def _check_sizes(self, first: int, last: int) -> None:
+        """Refuse tiles that have too few bytes for their pixels, before there is memory for those."""
+        table = self._table
+        n_x = table.grid[1]
+        tiles = np.arange(first * n_x, last * n_x)
+        n_bytes = np.sum([each.size[tiles] for each in table.data.values()], axis=0)
+        height = np.minimum(table.tile[0], table.shape[0] - tiles // n_x * table.tile[0])
+        width = np.minimum(table.tile[1], table.shape[1] - tiles % n_x * table.tile[1])
+        table.check_sizes(tiles, height * width, n_bytes)
+
+    def _one_band(self, band: int, want: Want, dtype: np.dtype[Any]) -> Pixels:
+        """Return all rows of a band, which is kept: its other rows are wanted next."""
+        if self._kept is None or self._kept[:2] != (band, want):
+            height = min(self._table.tile[0], self.shape[0] - band * self._table.tile[0])
+            rows: Pixels = np.empty((height, self.shape[1]), dtype)
+            self._bands(band, band + 1, want, rows)
+            self._kept = (band, want, rows)
+        return self._kept[2]
+
+    def _bands(self, first: int, last: int, want: Want, out: Pixels) -> None:
+        """Write what is asked of whole bands of tiles."""
+        n_x, (height, width) = self._table.grid[1], self._table.tile
+        tiles = np.arange(first * n_x, last * n_x)
+        if n_x == 1:
+            places = np.minimum(np.arange(tiles.size + 1) * height, out.shape[0]) * width
+            self._tiles(tiles, places, want, out.reshape(-1))
+            return
+        for band in range(first, last):
+            rows = out[(band - first) * height : (band - first + 1) * height]
+            sizes = np.diff(np.minimum(np.arange(n_x + 1) * width, self.shape[1]))
+            places = np.concatenate([[0], np.cumsum(sizes * rows.shape[0])])
+            flat: Pixels = np.empty(rows.size, out.dtype)
+            self._tiles(np.arange(band * n_x, (band + 1) * n_x), places, want, flat)
+            for k in range(n_x):
+                tile = flat[places[k] : places[k + 1]].reshape(rows.shape[0], sizes[k])
+                rows[:, k * width : k * width + sizes[k]] = tile
+
+    def _tiles(self, tiles: Index, places: Index, want: Want, out: Pixels) -> None:
+        """Write what is asked of tiles, one after the other; each has its places in `out`."""
+        packed = self._table.data["COMPRESSED_DATA"].size[tiles] > 0
+        if packed.any():
+            stored = self._decode(tiles, places, packed)
+            if self._quantization is None:
+                self._check_fit(self._scaling.write(stored, want, out, known=self._limits != _ALL), tiles)
+            else:
+                self._answer_quantized(stored, tiles, places, want, out)
+        for k in np.flatnonzero(~packed):
+            self._exact_tile(int(tiles[k]), want, out[places[k] : places[k + 1]])
+
+    def _answer_quantized(
+        self, stored: npt.NDArray[np.int32], tiles: Index, places: Index, want: Want, out: Pixels
+    ) -> None:
+        q = self._quantization
+        assert q is not None  # for the type checker
+        some = Quantization(q.scale[tiles], q.zero[tiles], q.seed[tiles], q.blank[tiles], q.dither)
+        if want is Want.POSITIVE:
+            positive(stored, places, some, self.dtype, out)
+        elif want is Want.VALUES:
+            restore(stored, places, some, out)
+        else:
+            pixels: npt.NDArray[np.floating[Any]] = np.empty(stored.size, self.dtype)
+            restore(stored, places, some, pixels)
+            answer(pixels, want, out)
+
+    def _decode(self, tiles: Index, places: Index, packed: npt.NDArray[np.bool_]) -> Pixels:
+        """Return the numbers that tiles hold; those of tiles that are not packed mean nothing."""
+        table, where = self._table, self._table.data["COMPRESSED_DATA"]
+        if table.codec in ("RICE_1", "PLIO_1"):
+            if self._room.size < places[-1]:
+                self._room = np.zeros(int(places[-1]), np.int32)
+            out = self._room[: places[-1]]
+            if not packed.all():  # their places are passed over
+                out[:] = 0
+            for part in _consecutive(np.flatnonzero(packed)):
+                data, starts = self._bytes(where, tiles[part])
+                to = (starts, starts + where.size[tiles[part]], places[part[0] : part[-1] + 2], out)
+                if table.codec == "PLIO_1":
+                    bad = decode_plio(data, *to, least=self._limits[0], most=self._limits[1])
+                else:
+                    bad = decode_rice(data, *to, width=table.width, block=table.block)
+                if bad >= 0:
+                    self._damaged(int(tiles[part[bad]]))
+            return out
+        number = np.int64 if table.bitpix == 64 else np.int32
+        values: Pixels = np.zeros(int(places[-1]), number if self._integers else self.dtype)
+        for k in np.flatnonzero(packed):
+            a, b = places[k], places[k + 1]
+            data, starts = self._bytes(where, tiles[k : k + 1])
+            found = self._unpack(data, int(tiles[k]), int(b - a))
+            values[a:b] = found
+        return values
+
+    @property
+    def _integers(self) -> bool:
+        """Whether the tiles hold integers: pixels, or what numbers were made."""
+        return self._table.bitpix > 0 or self._quantization is not None
+
+    def _unpack(self, data: npt.NDArray[np.uint8], tile: int, n_pixels: int) -> Pixels:
+        """Return the numbers of a tile of GZIP_1, GZIP_2 or NOCOMPRESS."""
+        codec = self._table.codec
+        plain = data if codec == "NOCOMPRESS" else self._inflate(data, tile, n_pixels)
+        width, rest = divmod(plain.size, n_pixels)
+        # integers may be wider or narrower than pixels
+        kinds = {1: "u1", 2: ">i2", 4: ">i4"} | ({8: ">i8"} if self._table.bitpix == 64 else {})
+        if not self._integers:
+            kinds = {self.dtype.itemsize: self.dtype.newbyteorder(">").str}
+        if rest or width not in kinds:
+            self._damaged(tile)
+        if codec == "GZIP_2":
+            plain = np.ascontiguousarray(plain.reshape(width, n_pixels).T).reshape(-1)
+        return plain.view(kinds[width])
+
+    def _inflate(self, data: npt.NDArray[np.uint8], tile: int, n_pixels: int) -> npt.NDArray[np.uint8]:
+        """Return what a gzip stream holds, which is no more than pixels can have."""
+        stream = zlib.decompressobj(wbits=31)
+        try:
+            out = stream.decompress(data.data, 8 * n_pixels + 1)
+        except zlib.error:
+            out = b""
+        if not stream.eof or not out:
+            self._damaged(tile)
+        return np.frombuffer(out, np.uint8)
+
+    def _exact_tile(self, tile: int, want: Want, out: Pixels) -> None:
+        """Write what is asked of a tile whose numbers were stored as they are, or by gzip without loss."""
+        table, places = self._table, self._table.data
+        plain, gzip = places.get("UNCOMPRESSED_DATA"), places.get("GZIP_COMPRESSED_DATA")
+        if plain is not None and plain.size[tile]:
+            kind = _KINDS.get(table.columns["UNCOMPRESSED_DATA"].elements, "")
+            data, _ = self._bytes(plain, np.array([tile]))
+            if not kind or data.size != out.size * np.dtype(kind).itemsize:
+                self._damaged(tile)
+            pixels = data.view(kind)
+        elif gzip is not None and gzip.size[tile] and table.bitpix < 0:
+            data, _ = self._bytes(gzip, np.array([tile]))
+            inflated = self._inflate(data, tile, out.size)
+            if inflated.size != out.size * self.dtype.itemsize:
+                self._damaged(tile)
+            pixels = inflated.view(self.dtype.newbyteorder(">"))
+        else:
+            raise DamagedFileError(f"{table.where}: tile {tile} has no data")
+        pixels = pixels.astype(pixels.dtype.newbyteorder("="))
+        if (pixels.dtype.kind == "f") != (table.bitpix < 0):
+            self._damaged(tile)
+        if table.bitpix > 0:
+            self._check_fit(self._scaling.write(pixels, want, out), np.array([tile]))
+            return
+        if self._has_blank:  # as in CFITSIO, which then takes what is infinite for NaN
+            pixels = np.where(np.isinf(pixels), np.nan, pixels)
+        answer(pixels.astype(self.dtype), want, out)
+
+    def _bytes(self, where: Descriptors, tiles: Index) -> tuple[npt.NDArray[np.uint8], Index]:
+        """Return bytes that hold those of tiles, and where each tile's begin in them."""
+        start, size = where.start[tiles], where.size[tiles]
+        first, last, total = int(start.min()), int((start + size).max()), int(size.sum())
+        if last - first <= 2 * total + (1 << 16):
+            return self._file.read(first, last - first), start - first
+        parts = [self._file.read(int(a), int(n)) for a, n in zip(start, size, strict=True)]
+        return np.concatenate(parts), np.cumsum(size) - size
+
+    def _check_fit(self, fits: bool, tiles: Index) -> None:
+        if not fits:
+            self._damaged(int(tiles[0]), f" to {int(tiles[-1])}" if tiles.size > 1 else "")
+
+    def _damaged(self, tile: int, more: str = "") -> NoReturn:
+        table = self._table
+        raise DamagedFileError(
+            f"{table.where}: tile {tile}{more} is damaged: not what {table.codec} makes of its pixels"
+        )
+
+
+def _consecutive(numbers: npt.NDArray[np.intp]) -> list[npt.NDArray[np.intp]]:
+    """Return numbers in groups without gaps."""
+    if numbers[-1] - numbers[0] == numbers.size - 1:
+        return [numbers]
+    return np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
+
+
+def _quantization(table: TileTable) -> Quantization:
+    """Return what the integers of a table's tiles mean, as CFITSIO has it."""
+    header, n = table.unit.header, table.grid[0] * table.grid[1]
+
+    def column(name: str, default: float) -> npt.NDArray[np.float64]:
+        values = table.values(name)
+        return np.full(n, header.number(name, default)) if values is None else values
+
+    scale, zero = column("ZSCALE", 1), column("ZZERO", 0)
+    bscale, bzero = header.number("BSCALE", 1), header.number("BZERO", 0)
+    if bscale != 1 or bzero != 0:
+        if "ZSCALE" in table.columns:
+            scale, zero = scale * bscale, zero * bscale + bzero
+        plain = (scale == 1) & (zero == 0)
+        scale, zero = np.where(plain, bscale, scale), np.where(plain, bzero, zero)
+    blank = column("ZBLANK", np.nan) if header.first("ZBLANK") is None else column("ZBLANK", 0)
+    first = header.integer("ZDITHER0", 1)
+    if first < 1:
+        raise DamagedFileError(f"{table.where}: ZDITHER0 is {first}: expected 1 or more")
+    whole = np.where(np.isnan(blank), float(_NO_BLANK), blank).astype(np.int64)
+    return Quantization(scale, zero, np.arange(n) + (first - 1) % 10000, whole, table.dither or 0)

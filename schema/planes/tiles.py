@@ -1,0 +1,261 @@
+"""Images that are stored as tiles, in a binary table."""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DamagedFileError, UnsupportedFitsError
+from .fitsfile import FitsFile, Unit
+from .headers import Header
+from .quantized import DITHERS
+
+__all__ = ["Column", "Descriptors", "TileTable"]
+
+_CODECS = {"RICE_ONE": "RICE_1"} | {name: name for name in ("RICE_1", "PLIO_1", "GZIP_1", "GZIP_2", "NOCOMPRESS")}
+
+# Bytes of an element, by its letter in TFORMn.
+_SIZES = {"L": 1, "X": 1, "B": 1, "A": 1, "I": 2, "J": 4, "K": 8, "E": 4, "D": 8, "C": 8, "M": 16, "P": 8, "Q": 16}
+_FORM = re.compile(r"(\d{0,9})([LXBIJKAEDCMPQ])([LXBIJKAEDCM]?)")
+
+_MOST_PER_BYTE = 4096
+"""Pixels of a tile for each byte that it has in the file. PLIO, the densest, makes 2048 at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the table.
+
+    Parameters
+    ----------
+    offset, width : int
+        Where it begins in a row, and how many bytes it has there.
+    kind : str
+        Letter of its elements in TFORMn; P and Q are descriptors.
+    elements : str
+        Letter of what the descriptors point to; empty for others.
+    """
+
+    offset: int
+    width: int
+    kind: str
+    elements: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Descriptors:
+    """Where the bytes of tiles are in the file; shape (n_tiles,) each."""
+
+    start: npt.NDArray[np.int64]
+    size: npt.NDArray[np.int64]
+
+
+class TileTable:
+    """A binary table that holds an image as tiles.
+
+    Parameters
+    ----------
+    file : FitsFile
+        The file.
+    unit : Unit
+        The table.
+
+    Attributes
+    ----------
+    shape, tile : tuple of int
+        (ny, nx) of the image, and of a tile; those at the upper edges may be smaller.
+    bitpix : int
+        BITPIX of the image.
+    codec : str
+        RICE_1, PLIO_1, GZIP_1, GZIP_2 or NOCOMPRESS.
+    width, block : int
+        BYTEPIX and BLOCKSIZE of RICE_1.
+    dither : int or None
+        How numbers were made integers (see `goodpix.schema.planes.quantized`); None where they were not.
+
+    Raises
+    ------
+    DamagedFileError
+        If the header does not describe such a table.
+    UnsupportedFitsError
+        If the tiles are compressed in a way that is not read here.
+    """
+
+    def __init__(self, file: FitsFile, unit: Unit) -> None:
+        self.file, self.unit, header = file, unit, unit.header
+        self.where = header.where
+        self.bitpix = header.integer("ZBITPIX")
+        if self.bitpix not in (8, 16, 32, 64, -32, -64):
+            raise DamagedFileError(f"{self.where}: ZBITPIX is {self.bitpix}: not of a FITS image")
+        axes = _axes(header)
+        self.shape = (axes[1], axes[0])
+        tile = [header.integer(f"ZTILE{n}", default) for n, default in ((1, axes[0]), (2, 1))]
+        if min(tile) < 1:
+            raise DamagedFileError(f"{self.where}: ZTILE1, ZTILE2 are {tile[0]}, {tile[1]}: expected 1 or more")
+        self.tile = (min(tile[1], axes[1]), min(tile[0], axes[0]))
+        name = header.text("ZCMPTYPE")
+        if name not in _CODECS:
+            raise UnsupportedFitsError(f"{self.where}: ZCMPTYPE is {name!r}: expected one of {', '.join(_CODECS)}")
+        self.codec = _CODECS[name]
+        self.width, self.block = _rice_parameters(header) if self.codec == "RICE_1" else (4, 32)
+        self.row_size = header.integer("NAXIS1")
+        n_rows, n_tiles = header.integer("NAXIS2"), self.grid[0] * self.grid[1]
+        if n_rows != n_tiles or self.row_size < 1:
+            raise DamagedFileError(
+                f"{self.where}: has {n_rows} rows of {self.row_size} bytes: expected {n_tiles} tiles"
+            )
+        self.columns = _columns(header, self.row_size)
+        self.dither = self._dither()
+        self.table_size = self.row_size * n_rows
+        self.heap = header.integer("THEAP", self.table_size)
+        if not self.table_size <= self.heap <= unit.size:
+            raise DamagedFileError(
+                f"{self.where}: THEAP is {self.heap}: expected {self.table_size} to {unit.size}, inside the data"
+            )
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """How many tiles there are along y and x."""
+        return -(-self.shape[0] // self.tile[0]), -(-self.shape[1] // self.tile[1])
+
+    def _dither(self) -> int | None:
+        header = self.unit.header
+        if self.bitpix > 0:
+            return None
+        scales = [name in self.columns or header.first(name) is not None for name in ("ZSCALE", "ZZERO")]
+        method = header.text("ZQUANTIZ") or "NO_DITHER"
+        lossless = self.codec in ("GZIP_1", "GZIP_2", "NOCOMPRESS")
+        if method == "NONE" or (lossless and not any(scales)):
+            if not lossless:
+                raise UnsupportedFitsError(f"{self.where}: ZCMPTYPE is {self.codec} of numbers that are not integers")
+            return None
+        if not all(scales):
+            raise DamagedFileError(f"{self.where}: lacks ZSCALE or ZZERO, by which integers were made of its numbers")
+        if method not in DITHERS:
+            raise UnsupportedFitsError(f"{self.where}: ZQUANTIZ is {method!r}: expected one of {', '.join(DITHERS)}")
+        return DITHERS[method]
+
+    @cached_property
+    def _rows(self) -> npt.NDArray[np.uint8]:
+        """The rows of the table, bytes."""
+        return self.file.read(self.unit.start, self.table_size).reshape(-1, self.row_size)
+
+    def values(self, name: str) -> npt.NDArray[np.float64] | None:
+        """Return a column of numbers, one for each tile; None where there is no such column.
+
+        Raises
+        ------
+        DamagedFileError
+            If the column holds something else.
+        """
+        column = self.columns.get(name)
+        if column is None:
+            return None
+        kinds = {"B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8"}
+        if column.kind not in kinds or column.width != _SIZES[column.kind]:
+            raise DamagedFileError(f"{self.where}: column {name} does not hold one number for each tile")
+        return self._field(column).view(kinds[column.kind])[:, 0].astype(np.float64)
+
+    @cached_property
+    def data(self) -> dict[str, Descriptors]:
+        """Where each tile's bytes are, by the name of the column.
+
+        Raises
+        ------
+        DamagedFileError
+            If a tile is outside the table's heap, or all together are larger than it is.
+        """
+        names = ("COMPRESSED_DATA", "GZIP_COMPRESSED_DATA", "UNCOMPRESSED_DATA")
+        found = {name: self._descriptors(name) for name in names if name in self.columns}
+        # tiles that share bytes could be many times as long as the file
+        if sum(float(each.size.sum(dtype=np.float64)) for each in found.values()) > self.unit.size - self.heap:
+            raise DamagedFileError(f"{self.where}: its tiles together are larger than what holds them")
+        return found
+
+    def _descriptors(self, name: str) -> Descriptors:
+        column = self.columns[name]
+        if column.kind not in ("P", "Q") or not column.elements:
+            raise DamagedFileError(f"{self.where}: column {name} does not hold arrays")
+        pairs = self._field(column).view(">i4" if column.kind == "P" else ">i8").astype(np.int64)
+        if not pairs.shape[1]:  # repeat count 0
+            pairs = np.zeros((len(pairs), 2), np.int64)
+        n, offset = pairs.T
+        room, size = self.unit.size - self.heap, _SIZES[column.elements]
+        bad = (n < 0) | (offset < 0) | (n > room // size)
+        bad |= (n > 0) & (offset > room - np.where(bad, 0, n) * size)
+        if bad.any():
+            tile = int(bad.argmax())
+            raise DamagedFileError(
+                f"{self.where}: tile {tile} of {name} is {n[tile]} elements at {offset[tile]}: outside of {room} bytes"
+            )
+        return Descriptors(np.where(n > 0, offset, 0) + self.unit.start + self.heap, n * size)
+
+    def _field(self, column: Column) -> npt.NDArray[np.uint8]:
+        return np.ascontiguousarray(self._rows[:, column.offset : column.offset + column.width])
+
+    def check_sizes(
+        self, tiles: npt.NDArray[np.int64], n_pixels: npt.NDArray[np.int64], n_bytes: npt.NDArray[np.int64]
+    ) -> None:
+        """Refuse tiles whose bytes cannot be all of their pixels.
+
+        Raises
+        ------
+        DamagedFileError
+            If one's cannot.
+        """
+        bad = n_pixels // _MOST_PER_BYTE > n_bytes
+        if bad.any():
+            k = int(bad.argmax())
+            raise DamagedFileError(f"{self.where}: tile {tiles[k]} has {n_bytes[k]} bytes for {n_pixels[k]} pixels")
+
+
+def _axes(header: Header) -> tuple[int, int]:
+    """Return ZNAXIS1 and ZNAXIS2."""
+    axes = (header.integer("ZNAXIS1"), header.integer("ZNAXIS2"))
+    if not all(0 < n < 1 << 31 for n in axes):
+        raise DamagedFileError(f"{header.where}: ZNAXIS1, ZNAXIS2 are {axes[0]}, {axes[1]}: expected 1 to 2147483647")
+    return axes
+
+
+def _rice_parameters(header: Header) -> tuple[int, int]:
+    """Return BYTEPIX and BLOCKSIZE."""
+    found = {"BYTEPIX": 4, "BLOCKSIZE": 32}
+    for n in range(1, 10):
+        name = header.text(f"ZNAME{n}") or {1: "BLOCKSIZE", 2: "BYTEPIX"}.get(n, "")
+        if name in found:
+            found[name] = header.integer(f"ZVAL{n}", found[name])
+        elif name and name != "NOISEBIT":  # of very old files
+            raise UnsupportedFitsError(f"{header.where}: ZNAME{n} is {name!r}: expected {' or '.join(found)}")
+    width, block = found.values()
+    if width not in (1, 2, 4) or not 1 <= block < 1 << 31:
+        raise UnsupportedFitsError(
+            f"{header.where}: BYTEPIX and BLOCKSIZE are {width} and {block}: expected 1, 2 or 4, and 1 or more"
+        )
+    return width, block
+
+
+def _columns(header: Header, row_size: int) -> dict[str, Column]:
+    """Return the columns of the table by name, in upper case; of a name that occurs twice the first."""
+    found: dict[str, Column] = {}
+    offset = 0
+    n_columns = header.integer("TFIELDS")
+    if not 0 <= n_columns <= 999:
+        raise DamagedFileError(f"{header.where}: TFIELDS is {n_columns}: expected 0 to 999")
+    for n in range(1, n_columns + 1):
+        form = _FORM.match(header.text(f"TFORM{n}").upper())
+        if not form:
+            raise DamagedFileError(f"{header.where}: TFORM{n} is {header.text(f'TFORM{n}')!r}: not a column's")
+        repeat = int(form[1] or 1)
+        kind, elements = form[2], form[3] if form[2] in "PQ" else ""
+        if kind in "PQ" and repeat > 1:
+            raise DamagedFileError(f"{header.where}: TFORM{n} has {repeat} descriptors: expected 0 or 1")
+        width = -(-repeat // 8) if kind == "X" else repeat * _SIZES[kind]
+        found.setdefault(header.text(f"TTYPE{n}").upper(), Column(offset, width, kind, elements))
+        offset += width
+    if offset != row_size:
+        raise DamagedFileError(f"{header.where}: its columns have {offset} bytes a row, and NAXIS1 is {row_size}")
+    if "COMPRESSED_DATA" not in found:
+        raise DamagedFileError(f"{header.where}: has no column COMPRESSED_DATA")
+    return found
