@@ -8,7 +8,7 @@ from .fitsfile import FitsFile, Unit
 __all__ = ["check_datasum", "compute_datasum"]
 
 # Bytes read at a time; whole words.
-_READ = 1 << 20
+_READ = 1 << 17
 
 _MODULUS = (1 << 32) - 1
 

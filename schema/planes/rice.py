@@ -70,8 +70,9 @@ def _difference(code: Word) -> Any:
 @kernel
 def _code(word: Word, zeros: int, n_bits: int) -> Word:
     """Return the code whose leading zeros, some, are at the top of a word."""
-    low = ((word << np.uint64(zeros & 63)) << np.uint64(1)) >> np.uint64(63 - n_bits) >> np.uint64(1)
-    return (np.uint64(zeros) << np.uint64(n_bits)) | low
+    # the bit that ends the zeros is at the top, the low bits are behind it
+    low = (word << np.uint64(zeros & 63)) >> np.uint64(63 - n_bits)
+    return (np.uint64(zeros) << np.uint64(n_bits)) + low - (np.uint64(1) << np.uint64(n_bits))
 
 
 @kernel
@@ -101,10 +102,10 @@ def _block(
             length = z0 + z1 + z2 + z3 + 4 * (n_bits + 1)
             if length <= 57:
                 bit += length
-                out[k] = last = np.int32(last + _difference(_code(word, z0, n_bits)))
-                out[k + 1] = last = np.int32(last + _difference(_code(word1, z1, n_bits)))
-                out[k + 2] = last = np.int32(last + _difference(_code(word2, z2, n_bits)))
-                out[k + 3] = last = np.int32(last + _difference(_code(word3, z3, n_bits)))
+                out[np.uint64(k)] = last = np.int32(last + _difference(_code(word, z0, n_bits)))
+                out[np.uint64(k + 1)] = last = np.int32(last + _difference(_code(word1, z1, n_bits)))
+                out[np.uint64(k + 2)] = last = np.int32(last + _difference(_code(word2, z2, n_bits)))
+                out[np.uint64(k + 3)] = last = np.int32(last + _difference(_code(word3, z3, n_bits)))
                 k += 4
                 continue
         zeros = 0
@@ -120,7 +121,7 @@ def _block(
         word = _word(data, bit, stop)
         code = (np.uint64(zeros) << np.uint64(n_bits)) | (word >> np.uint64(63 - n_bits) >> np.uint64(1))
         bit += n_bits
-        out[k] = last = np.int32(last + _difference(code))
+        out[np.uint64(k)] = last = np.int32(last + _difference(code))
         k += 1
     return bit, last
 

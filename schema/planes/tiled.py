@@ -1,6 +1,7 @@
 """The pixels of images that are stored as tiles."""
 
 import zlib
+from functools import cached_property
 from typing import Any, NoReturn
 
 import numpy as np
@@ -144,7 +145,7 @@ class TiledPixels:
                 self._check_fit(self._scaling.write(stored, want, out, known=self._limits != _ALL), tiles)
             else:
                 self._answer_quantized(stored, tiles, places, want, out)
-        for k in np.flatnonzero(~packed):
+        for k in [] if packed.all() else np.flatnonzero(~packed):
             self._exact_tile(int(tiles[k]), want, out[places[k] : places[k + 1]])
 
     def _answer_quantized(
@@ -181,13 +182,14 @@ class TiledPixels:
                 if bad >= 0:
                     self._damaged(int(tiles[part[bad]]))
             return out
-        number = np.int64 if table.bitpix == 64 else np.int32
-        values: Pixels = np.zeros(int(places[-1]), number if self._integers else self.dtype)
-        for k in np.flatnonzero(packed):
-            a, b = places[k], places[k + 1]
-            data, starts = self._bytes(where, tiles[k : k + 1])
-            found = self._unpack(data, int(tiles[k]), int(b - a))
-            values[a:b] = found
+        number = np.dtype("i8" if table.bitpix == 64 else "i4") if self._integers else self.dtype
+        values: Pixels = np.zeros(int(places[-1]), number)
+        chosen, begins = tiles[packed], places.tolist()
+        data, starts = self._bytes(where, chosen)
+        for k, tile, a, n in zip(
+            np.flatnonzero(packed), chosen.tolist(), starts.tolist(), where.size[chosen].tolist(), strict=True
+        ):
+            values[begins[k] : begins[k + 1]] = self._unpack(data[a : a + n], tile, begins[k + 1] - begins[k])
         return values
 
     @property
@@ -195,20 +197,24 @@ class TiledPixels:
         """Whether the tiles hold integers: pixels, or what numbers were made."""
         return self._table.bitpix > 0 or self._quantization is not None
 
+    @cached_property
+    def _widths(self) -> dict[int, np.dtype[Any]]:
+        """The types that numbers of tiles may have, by their bytes: integers may be wider or narrower than pixels."""
+        if not self._integers:
+            return {self.dtype.itemsize: self.dtype.newbyteorder(">")}
+        kinds = ["u1", ">i2", ">i4", ">i8"] if self._table.bitpix == 64 else ["u1", ">i2", ">i4"]
+        return {np.dtype(kind).itemsize: np.dtype(kind) for kind in kinds}
+
     def _unpack(self, data: npt.NDArray[np.uint8], tile: int, n_pixels: int) -> Pixels:
         """Return the numbers of a tile of GZIP_1, GZIP_2 or NOCOMPRESS."""
         codec = self._table.codec
         plain = data if codec == "NOCOMPRESS" else self._inflate(data, tile, n_pixels)
         width, rest = divmod(plain.size, n_pixels)
-        # integers may be wider or narrower than pixels
-        kinds = {1: "u1", 2: ">i2", 4: ">i4"} | ({8: ">i8"} if self._table.bitpix == 64 else {})
-        if not self._integers:
-            kinds = {self.dtype.itemsize: self.dtype.newbyteorder(">").str}
-        if rest or width not in kinds:
+        if rest or width not in self._widths:
             self._damaged(tile)
         if codec == "GZIP_2":
             plain = np.ascontiguousarray(plain.reshape(width, n_pixels).T).reshape(-1)
-        return plain.view(kinds[width])
+        return plain.view(self._widths[width])
 
     def _inflate(self, data: npt.NDArray[np.uint8], tile: int, n_pixels: int) -> npt.NDArray[np.uint8]:
         """Return what a gzip stream holds, which is no more than pixels can have."""

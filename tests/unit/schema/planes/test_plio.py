@@ -74,7 +74,7 @@ words = st.one_of(
 )
 
 
-@settings(max_examples=500)
+@settings(max_examples=100)
 @given(instructions=st.lists(words, max_size=30), n=st.integers(1, 200))
 def test_instructions_are_what_the_twin_makes_of_them(instructions: list[int], n: int) -> None:
     data = packed(*instructions)
@@ -82,7 +82,7 @@ def test_instructions_are_what_the_twin_makes_of_them(instructions: list[int], n
         assert decode(data, n, *limits) == decode_twin(data, n, *limits)
 
 
-@settings(max_examples=500)
+@settings(max_examples=100)
 @given(data=st.binary(max_size=60), n=st.integers(1, 200))
 def test_any_bytes_are_what_the_twin_makes_of_them(data: bytes, n: int) -> None:
     assert decode(data, n) == decode_twin(data, n, -(1 << 31), (1 << 31) - 1)

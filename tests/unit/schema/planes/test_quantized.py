@@ -68,7 +68,7 @@ def tiles(draw: st.DrawFn) -> tuple[Pixels, float, float, int, int]:
 
 @pytest.mark.parametrize("dither", DITHERS.values())
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(tile=tiles())
 def test_positive_is_what_the_restored_pixels_say(
     tile: tuple[Pixels, float, float, int, int], dtype: str, dither: int

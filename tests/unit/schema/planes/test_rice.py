@@ -109,7 +109,7 @@ def test_what_was_encoded_comes_back(pixels: Pixels, width: int, block: int) -> 
 
 
 @pytest.mark.parametrize("width", KINDS)
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(data=st.binary(max_size=80), n=st.integers(1, 200), block=st.integers(1, 70))
 def test_any_bytes_are_what_the_twin_makes_of_them(data: bytes, n: int, width: int, block: int) -> None:
     found, twin = decode(data, n, width, block), decode_twin(data, n, width, block)
