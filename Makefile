@@ -39,8 +39,8 @@ test-quick: $(VENV)/dev-installed ## Run the tests that need no server, browser 
 	$(PYTEST) --numprocesses $$(nproc) -m 'not server and not slow' tests/unit tests/property tests/integration/test_known_tiles.py $(ARGS)
 
 .PHONY: stress
-stress: $(VENV)/dev-installed ## Run the fault tests with 50 kills instead of 10: some minutes (ARGS: pytest options)
-	GOODPIX_TEST_KILLS=50 $(PYTEST) --timeout 3600 tests/faults $(ARGS)
+stress: $(VENV)/dev-installed ## Run the fault tests with 50 kills and 20,000 damaged files of each codec instead of 10 and 1,000: some minutes (ARGS: pytest options)
+	GOODPIX_TEST_KILLS=50 GOODPIX_TEST_MUTATIONS=20000 $(PYTEST) --timeout 3600 tests/faults $(ARGS)
 
 .PHONY: bench
 bench: $(VENV)/dev-installed ## Benchmark against the peers on full-size tiles: a quarter of an hour (ARGS: options)
