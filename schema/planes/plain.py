@@ -1,5 +1,6 @@
 """Images that are stored as they are."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ class PlainPixels:
         self.shape = (header.integer("NAXIS2"), header.integer("NAXIS1"))
         self.dtype = self._scaling.dtype
 
-    def read(self, y0: int, y1: int, want: Want, make: Any) -> npt.NDArray[Any]:
+    def read(self, y0: int, y1: int, want: Want, make: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any]:
         """Return what is asked of some rows; `make` makes the array for it."""
         nx = self.shape[1]
         row, step = nx * self._stored.itemsize, max(1, _CHUNK // nx)

@@ -1,6 +1,7 @@
 """The pixels of images that are stored as tiles."""
 
 import zlib
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, NoReturn
 
@@ -70,12 +71,18 @@ class TiledPixels:
             self._scaling = Scaling(self._scaling.dtype, scale, zero)
         self.shape, self.dtype = table.shape, self._scaling.dtype
         self._limits = self._scaling.limits if table.codec == "PLIO_1" else _ALL
-        self._quantization = None if table.dither is None else _quantization(table)
-        self._has_blank = self._quantization is not None and bool((self._quantization.blank != _NO_BLANK).any())
         self._kept: tuple[int, Want, Pixels] | None = None
         self._room: npt.NDArray[np.int32] = np.empty(0, np.int32)
 
-    def read(self, y0: int, y1: int, want: Want, make: Any) -> Pixels:
+    @cached_property
+    def _quantization(self) -> Quantization | None:
+        return None if self._table.dither is None else _quantization(self._table)
+
+    @cached_property
+    def _has_blank(self) -> bool:
+        return self._quantization is not None and bool((self._quantization.blank != _NO_BLANK).any())
+
+    def read(self, y0: int, y1: int, want: Want, make: Callable[[], Pixels]) -> Pixels:
         """Return what is asked of some rows; `make` makes the array for it once there is reason to."""
         height = self._table.tile[0]
         first, last = y0 // height, -(-y1 // height)
@@ -195,7 +202,7 @@ class TiledPixels:
     @property
     def _integers(self) -> bool:
         """Whether the tiles hold integers: pixels, or what numbers were made."""
-        return self._table.bitpix > 0 or self._quantization is not None
+        return self._table.bitpix > 0 or self._table.dither is not None
 
     @cached_property
     def _widths(self) -> dict[int, np.dtype[Any]]:
@@ -301,5 +308,5 @@ def _quantization(table: TileTable) -> Quantization:
     first = header.integer("ZDITHER0", 1)
     if first < 1:
         raise DamagedFileError(f"{table.where}: ZDITHER0 is {first}: expected 1 or more")
-    whole = np.where(np.isnan(blank), float(_NO_BLANK), blank).astype(np.int64)
+    whole = np.where(np.abs(blank) <= -_ALL[0], blank, float(_NO_BLANK)).astype(np.int64)
     return Quantization(scale, zero, np.arange(n) + (first - 1) % 10000, whole, table.dither or 0)

@@ -20,8 +20,9 @@ _CODECS = {"RICE_ONE": "RICE_1"} | {name: name for name in ("RICE_1", "PLIO_1", 
 _SIZES = {"L": 1, "X": 1, "B": 1, "A": 1, "I": 2, "J": 4, "K": 8, "E": 4, "D": 8, "C": 8, "M": 16, "P": 8, "Q": 16}
 _FORM = re.compile(r"(\d{0,9})([LXBIJKAEDCMPQ])([LXBIJKAEDCM]?)")
 
-_MOST_PER_BYTE = 4096
-"""Pixels of a tile for each byte that it has in the file. PLIO, the densest, makes 2048 at most."""
+# Pixels of a tile for each byte that it has in the file, at most: those of PLIO_1, the densest. And of any tile,
+# far more than a camera has, as they are in memory at once.
+_MOST_PER_BYTE, _MOST_PIXELS = 2048, 1 << 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,8 @@ class TileTable:
         if min(tile) < 1:
             raise DamagedFileError(f"{self.where}: ZTILE1, ZTILE2 are {tile[0]}, {tile[1]}: expected 1 or more")
         self.tile = (min(tile[1], axes[1]), min(tile[0], axes[0]))
+        if self.tile[0] * self.tile[1] > _MOST_PIXELS:
+            raise UnsupportedFitsError(f"{self.where}: a tile has {self.tile[0]} x {self.tile[1]} pixels: too many")
         name = header.text("ZCMPTYPE")
         if name not in _CODECS:
             raise UnsupportedFitsError(f"{self.where}: ZCMPTYPE is {name!r}: expected one of {', '.join(_CODECS)}")

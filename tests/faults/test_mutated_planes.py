@@ -116,15 +116,16 @@ def planes(codec: str, folder: Path) -> Iterator[bytes]:
 
 
 def mutate(rng: np.random.Generator, data: bytes) -> bytes:
-    """Change some bytes of the second unit, of its header or of its table and what is behind; or cut the file short."""
+    """Change some bytes of the primary header, the next, the table or what is behind; or cut the file short."""
     out = bytearray(data)
     header = range(2880, data.index(b"END".ljust(80), 2880))
     start = -(-header.stop // 2880) * 2880
-    region = [header, range(start, min(start + 300, len(out))), range(start, len(out))][rng.integers(0, 3)]
+    regions = [header, header, range(800), range(start, min(start + 300, len(out)))] + 2 * [range(start, len(out))]
+    region = regions[rng.integers(0, len(regions))]
     for _ in range(rng.integers(1, 4)):
         at = int(rng.integers(region.start, region.stop))
-        if region is header:  # a value rather than a comment, and a digit rather than another letter
-            at = 2880 + (at - 2880) // 80 * 80 + int(rng.choice([0, 3, 11, 18, 22, 27, 28, 29]))
+        if at < start:  # a value rather than a comment, and a digit rather than another letter
+            at = at // 80 * 80 + int(rng.choice([0, 3, 11, 18, 22, 27, 28, 29]))
             out[at] = int(rng.choice(np.frombuffer(b"0123456789- TF'QPIJ.E", np.uint8)))
         elif rng.random() < 0.5:
             out[at] ^= 1 << int(rng.integers(0, 8))
