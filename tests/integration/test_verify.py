@@ -291,32 +291,6 @@ def test_file_that_no_row_names_is_a_note(stored: Survey) -> None:
     assert "no row names it" in report.notes[1]
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (None, "_goodpix.json is missing"),
-        ("{", "cannot read its"),
-        ('{"format_version": 1, "uuid": "x"}', "belongs to"),
-    ],
-)
-def test_marker_of_the_masks_root_is_checked(stored: Survey, text: str | None, message: str) -> None:
-    marker = stored.masks / "_goodpix.json"
-    marker.unlink() if text is None else marker.write_text(text)
-    (problem,) = goodpix.verify(stored.database).problems
-    assert problem.what == "masks root"
-    assert message in problem.message
-
-
-def test_missing_root_is_one_problem_and_never_repaired(stored: Survey) -> None:
-    before = all_rows(stored.database)
-    stored.masks.rename(stored.masks.with_name("unmounted"))
-    (problem,) = goodpix.verify(stored.database).problems
-    assert "is the disk mounted" in problem.message
-    with pytest.raises(goodpix.GoodpixError, match="is the disk mounted"):
-        goodpix.verify(stored.database, repair=True)
-    assert all_rows(stored.database) == before
-
-
 def test_sample_looks_at_so_many_masks(ingested: Survey) -> None:
     report = goodpix.verify(ingested.database, sample=3)
     assert (report.ok, report.n_masks, report.seed) == (True, 3, 1)

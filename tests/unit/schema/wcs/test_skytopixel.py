@@ -13,10 +13,10 @@ from astropy.wcs import WCS
 from goodpix.schema.wcs.skytopixel import WcsStack
 from goodpix.schema.wcs.solution import Wcs, unit_vectors
 
-Cards = dict[str, Any]
+from .headers import PIXEL, Cards, no_cd, tan
+
 Floats = npt.NDArray[np.float64]
 
-PIXEL = 0.263 / 3600
 DECAM: list[Cards] = [
     entry["wcs"]
     for entry in json.loads(
@@ -27,26 +27,6 @@ TPV = DECAM[3]
 
 # pixels
 NEAR = 1e-6
-
-
-def tan(ra: float = 30.0, dec: float = -40.0, projection: str = "TAN", **more: Any) -> Cards:
-    cards: Cards = {
-        "CTYPE1": f"RA---{projection}",
-        "CTYPE2": f"DEC--{projection}",
-        "CRVAL1": ra,
-        "CRVAL2": dec,
-        "CRPIX1": 1000.5,
-        "CRPIX2": 2000.25,
-        "CD1_1": -PIXEL,
-        "CD1_2": 0.01 * PIXEL,
-        "CD2_1": 0.02 * PIXEL,
-        "CD2_2": 1.1 * PIXEL,
-    }
-    return cards | more
-
-
-def no_cd(**more: Any) -> Cards:
-    return {key: value for key, value in tan(**more).items() if not key.startswith("CD") or key.startswith("CDELT")}
 
 
 def moved(ra: float, dec: float, **more: Any) -> Cards:
