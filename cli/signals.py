@@ -19,7 +19,7 @@ __all__ = ["stoppable"]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 # Seconds after which an interrupted command is killed if it is still running.
-_PATIENCE = 9.0
+_TIMEOUT = 9.0
 
 # Seconds after which an exception that was lost is raised again.
 _AGAIN = 0.1
@@ -121,7 +121,7 @@ class _Stop:
         with os.fdopen(wakeup, "rb", buffering=0) as signals:
             while (received := signals.read(1)) and received[0] not in _SIGNALS:
                 pass
-            number, deadline = int.from_bytes(received), time.monotonic() + _PATIENCE
+            number, deadline = int.from_bytes(received), time.monotonic() + _TIMEOUT
             while not self._over.wait(_AGAIN):
                 if time.monotonic() > deadline:
                     self._kill(number)

@@ -22,7 +22,7 @@ from ..schema.database import open_for_reading, with_variables
 from ..schema.errors import MaskNotFoundError
 from ..schema.maskfile import MaskFile
 from ..schema.masks.rle import decode
-from ..schema.planes.files import files_of_row
+from ..schema.planes.imagefiles import files_of_row
 from ..schema.planes.reader import PlaneReader, read_scamp_head
 from ..schema.rows import MaskKey
 from ..schema.wcs.solution import Wcs, unit_vectors
@@ -130,7 +130,7 @@ def _read_side(row: Mapping[str, Any], wcs_source: str) -> Side:
     with PlaneReader() as reader:
         header = reader.open(files["image"]).header
         if wcs_source == "scamp":
-            header = read_scamp_head(files["head"].place)
+            header = read_scamp_head(files["head"].path_now)
         weight, bmask = reader.open(files["weight"]), reader.open(files["bmask"])
         seg = reader.open(files["seg"]) if "seg" in files else None
         flags = np.empty(bmask.shape, np.int64)

@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from ..schema.errors import AmbiguousInputError, InfoFileError, UsageError
-from ..schema.planes.files import PlaneFile
+from ..schema.planes.imagefiles import PlaneFile
 
 __all__ = ["EpochInfo", "ImageInfo", "Input", "TileInfo", "check_inputs", "read_info_file", "read_inputs"]
 

@@ -6,7 +6,7 @@ from enum import Enum
 
 from ..schema.bits import BitNames
 from ..schema.fingerprint import FINGERPRINTED, fingerprint
-from ..schema.planes.files import file_state
+from ..schema.planes.imagefiles import file_state
 from ..schema.store.masksroot import MasksRoot
 from .infofile import EpochInfo, ImageInfo, TileInfo
 

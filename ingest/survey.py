@@ -11,7 +11,7 @@ from pathlib import Path
 from ..schema.bits import DES_Y6, BitNames
 from ..schema.errors import UsageError
 from ..schema.executors import process_pool, usable_cores
-from ..schema.planes.files import file_state, variables
+from ..schema.planes.imagefiles import file_state, variables
 from .images.sharedarray import remove_leftovers
 from .infofile import Input, TileInfo, check_inputs, read_inputs
 from .plan import Options

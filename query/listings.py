@@ -13,8 +13,8 @@ from ..schema.dialects import side_effects
 from ..schema.errors import CatalogueError, UsageError
 from ..schema.store.masksroot import FORMAT_VERSION
 from ..schema.views import VIEWS
+from .dataframes import read_frame
 from .filters import Filters
-from .frames import read_frame
 
 if TYPE_CHECKING:
     import pandas as pd

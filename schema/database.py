@@ -260,7 +260,7 @@ def cells_of_footprints(connection: sa.Connection) -> "sa.ColumnElement[int]":
 def with_variables(connection: sa.Connection, rows: Sequence[sa.RowMapping]) -> list[dict[str, Any]]:
     """Return rows of masks with ``variables``: the values that the environment variables of their paths had at ingest.
 
-    See `goodpix.schema.planes.files.files_of_row`.
+    See `goodpix.schema.planes.imagefiles.files_of_row`.
     """
     run = ingest_run.c
     query = sa.select(run.run_id, run.arguments).where(run.run_id.in_({row["run_id"] for row in rows}))

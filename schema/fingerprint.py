@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .planes.files import files_of_row
+from .planes.imagefiles import files_of_row
 
 __all__ = ["FINGERPRINTED", "MASK_RULE_VERSION", "fingerprint", "is_fingerprint"]
 
@@ -32,7 +32,7 @@ def fingerprint(
     Parameters
     ----------
     files : mapping of str to object
-        State of each file from `goodpix.schema.planes.files.file_state`, by its path in the info file.
+        State of each file from `goodpix.schema.planes.imagefiles.file_state`, by its path in the info file.
     values : mapping of str to object
         The info file's entry for the image.
     options : mapping of str to object

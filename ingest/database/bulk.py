@@ -53,8 +53,8 @@ def insert_rows(connection: sa.Connection, table: sa.Table, rows: Sequence[Row])
     # itemgetter of a single name returns the value itself
     values = map(itemgetter(*names), rows) if len(names) > 1 else ((row[names[0]],) for row in rows)
     if connection.dialect.name == "sqlite":
-        places = ", ".join("?" * len(names))
-        connection.exec_driver_sql(f"INSERT INTO {into} VALUES ({places})", list(values))
+        placeholders = ", ".join("?" * len(names))
+        connection.exec_driver_sql(f"INSERT INTO {into} VALUES ({placeholders})", list(values))
     else:
         _copy(connection, f"COPY {into} FROM STDIN", values)
 

@@ -122,8 +122,10 @@ def network_filesystem(folder: Path) -> str | None:
     best, found = "", ""
     target = str(folder.resolve())
     for line in mounts:
-        place, kind = line.split()[1:3]
-        place = place.replace("\\040", " ")
-        if (target == place or target.startswith(place.rstrip("/") + "/")) and len(place) >= len(best):
-            best, found = place, kind
+        mount_point, kind = line.split()[1:3]
+        mount_point = mount_point.replace("\\040", " ")
+        if (target == mount_point or target.startswith(mount_point.rstrip("/") + "/")) and len(mount_point) >= len(
+            best
+        ):
+            best, found = mount_point, kind
     return found if found in _NETWORK else None

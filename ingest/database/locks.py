@@ -25,7 +25,7 @@ __all__ = ["LockSession", "holding", "key_of", "lock_transaction"]
 
 logger = logging.getLogger(__name__)
 
-_UNSAID = "another process"
+_UNKNOWN_HOLDER = "another process"
 
 
 @contextmanager
@@ -97,14 +97,14 @@ def _is_at(descriptor: int, path: Path) -> bool:
 
 def _holder(descriptor: int) -> str:
     try:
-        said = json.loads(os.pread(descriptor, 1000, 0))
-        return f"process {said['process']} on {said['host']} since {said['since']}"
+        holder = json.loads(os.pread(descriptor, 1000, 0))
+        return f"process {holder['process']} on {holder['host']} since {holder['since']}"
     except (OSError, ValueError, TypeError, KeyError):
-        return _UNSAID  # it has not written its name yet
+        return _UNKNOWN_HOLDER  # it has not written its name yet
 
 
 # Seconds for which a transaction waits for a lock, and between two attempts.
-_PATIENCE = 30.0
+_TIMEOUT = 30.0
 _PAUSE = 0.2
 
 # Server settings for this connection: it may be idle for as long as a tile takes, and if this machine vanishes, the
@@ -213,7 +213,7 @@ def lock_transaction(connection: sa.Connection, key: int, what: str) -> None:
     CatalogueBusyError
         If others still hold it after a while; the message names them.
     """
-    until = time.monotonic() + _PATIENCE
+    until = time.monotonic() + _TIMEOUT
     lock = sa.select(sa.func.pg_try_advisory_xact_lock(key))
     while not connection.execute(lock).scalar_one():
         if time.monotonic() > until:

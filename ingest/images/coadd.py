@@ -65,19 +65,19 @@ class ReadCoadd:
     def own_mask(self, fingerprint: str) -> tuple[MaskRow, Runs]:
         """Return the coadd's own mask and its row, given the fingerprint of its inputs."""
         info, own = self.info, self.coded.own_runs()
-        place = footprint(self.grid)
+        covered = footprint(self.grid)
         unique = (own.n_unique, own.n_good_unique) if self.coded.flags.has_region else None
-        counts, bits = count_coadd(own.runs, pixel_area=place.pixel_area, unique=unique)
+        counts, bits = count_coadd(own.runs, pixel_area=covered.pixel_area, unique=unique)
         facts = CoaddFacts(
             crossra0=info.crossra0,
             uramin=info.uramin,
             uramax=info.uramax,
             udecmin=info.udecmin,
             udecmax=info.udecmax,
-            **image_facts(info, self.grid.wcs, place, fingerprint=fingerprint, quantization=self.quantization),
+            **image_facts(info, self.grid.wcs, covered, fingerprint=fingerprint, quantization=self.quantization),
         )
         key = MaskKey(info.tilename, info.band, "coadd", None, None)
-        row = MaskRow(key, own.runs.nx, own.runs.ny, own.runs.checksum, counts, facts, nonzero_bits(bits), place.hpix)
+        row = MaskRow(key, own.runs.nx, own.runs.ny, own.runs.checksum, counts, facts, nonzero_bits(bits), covered.hpix)
         return row, own.runs
 
 

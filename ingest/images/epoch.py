@@ -13,7 +13,7 @@ from ...schema.columns import values_of
 from ...schema.counts import count
 from ...schema.errors import FitsFileError, GoodpixError
 from ...schema.masks.rle import Runs
-from ...schema.planes.files import expand
+from ...schema.planes.imagefiles import expand
 from ...schema.planes.reader import Plane, PlaneReader, check_weight, read_scamp_head
 from ...schema.rows import EpochFacts, MaskKey, MaskRow, nonzero_bits
 from ...schema.wcs.footprint import footprint
@@ -54,13 +54,13 @@ def make_epoch_mask(entry: EpochInfo, coadd: Coadd, options: Options, fingerprin
         mapping = pixel_map(grid, coadd.grid)
         flagged = flag_epoch(planes.blocks(), image.shape, mapping, coadd.flags)
     runs = flagged.runs
-    place = footprint(grid)
+    covered = footprint(grid)
     exposure = exposure_facts(header, primary)
     seg_used = planes.seg is not None
     counts, bits = count(
         runs,
         amplifiers=Amplifiers.of(exposure.dataseca, exposure.datasecb, image.shape),
-        pixel_area=place.pixel_area,
+        pixel_area=covered.pixel_area,
         unique=(flagged.n_unique, flagged.n_good_unique) if coadd.flags.has_region else None,
         se_seg_used=seg_used,
     )
@@ -69,10 +69,10 @@ def make_epoch_mask(entry: EpochInfo, coadd: Coadd, options: Options, fingerprin
         se_seg_used=seg_used,
         stale=False,
         **values_of(exposure),
-        **image_facts(entry, grid.wcs, place, fingerprint=fingerprint, quantization=quantization),
+        **image_facts(entry, grid.wcs, covered, fingerprint=fingerprint, quantization=quantization),
     )
     key = MaskKey(entry.tilename, entry.band, "epoch", entry.expnum, entry.ccdnum)
-    row = MaskRow(key, runs.nx, runs.ny, runs.checksum, counts, facts, nonzero_bits(bits), place.hpix)
+    row = MaskRow(key, runs.nx, runs.ny, runs.checksum, counts, facts, nonzero_bits(bits), covered.hpix)
     return row, runs
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ...schema.errors import HeaderMismatchError, PlaneError
-from ...schema.planes.files import planes_column
+from ...schema.planes.imagefiles import planes_column
 from ...schema.planes.reader import Plane
 from ...schema.rows import ImageFacts
 from ...schema.wcs.footprint import Footprint
@@ -137,18 +137,18 @@ def _nite(value: object, date_obs: str | None) -> int | None:
 
 
 def image_facts(
-    info: ImageInfo, wcs: Wcs, place: Footprint, *, fingerprint: str, quantization: str | None
+    info: ImageInfo, wcs: Wcs, footprint: Footprint, *, fingerprint: str, quantization: str | None
 ) -> dict[str, Any]:
     """Return the values of `ImageFacts` by name."""
     values: dict[str, Any] = {
         "wcs": json.dumps(dict(wcs.keywords), sort_keys=True),
         "planes": planes_column(info.files),
-        "ra_cent": place.ra_cent,
-        "dec_cent": place.dec_cent,
+        "ra_cent": footprint.ra_cent,
+        "dec_cent": footprint.dec_cent,
         "weight_zquantiz": quantization,
         "fingerprint": fingerprint,
     }
-    for number, (ra, dec) in enumerate(zip(place.ra, place.dec, strict=True), start=1):
+    for number, (ra, dec) in enumerate(zip(footprint.ra, footprint.dec, strict=True), start=1):
         values |= {f"rac{number}": ra, f"decc{number}": dec}
     as_given = [each.name for each in fields(ImageFacts) if each.name not in values]
     return values | {name: getattr(info, name) for name in as_given}

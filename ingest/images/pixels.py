@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ...schema.bits import BIT_SHIFT, OTHER_BIT
 from ...schema.jit import kernel
-from ...schema.planes.files import PlaneFile
+from ...schema.planes.imagefiles import PlaneFile
 from ...schema.planes.reader import Plane, PlaneReader, check_integer
 from ..infofile import ImageInfo
 

@@ -23,7 +23,7 @@ from ..database.summaries import fill_summaries
 from ..database.writer import record_failures
 from ..report import counted
 from .filecheck import rows_of, spread_over
-from .generation import Choice, TileFiles, choose_file
+from .maskfilechoice import Choice, TileFiles, choose_file
 from .report import RebuildReport
 
 __all__ = ["rebuild"]

@@ -14,7 +14,7 @@ from ..database.summaries import lock_summaries, refresh_summaries
 from ..database.writer import record_failures
 from ..report import Failure
 from .filecheck import CheckedFile, CheckedMask, rows_of
-from .generation import Choice, TileFiles, choose_file, lost_mask
+from .maskfilechoice import Choice, TileFiles, choose_file, lost_mask
 from .tilecheck import TileComparison
 from .tilerows import StoredTile, delete_rows, update_mask
 

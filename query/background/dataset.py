@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from ...schema.errors import AmbiguousInputError, UsageError
 from ...schema.store.folder import publish
-from ..masks.reader import MaskPlace, find_masks
+from ..masks.reader import MaskLocation, find_masks
 from ..source import Source
 from .skyrow import KEY, SKY_SCHEMA
 from .statistics import Measure, Row, measure_epochs
@@ -175,10 +175,10 @@ def extend_dataset(
     **filters: Any,
 ) -> SkyReport:
     """Measure the epochs missing from a dataset and add them; see `goodpix.Catalogue.extend_background`."""
-    places = find_masks(source.database, "epoch", filters)
+    locations = find_masks(source.database, "epoch", filters)
     dataset = SkyDataset(folder)
     dataset.claim(_definition(source, measure))
-    missing = _MissingEpochs(places, dataset.fingerprints())
+    missing = _MissingEpochs(locations, dataset.fingerprints())
     measured = measure_epochs(source, measure, missing, executor=executor, workers=workers)
     with closing(_Buffer(dataset)) as buffer:
         for rows in measured:
@@ -211,16 +211,16 @@ def _definition(source: Source, measure: Measure) -> dict[str, object]:
 class _MissingEpochs:
     """Iteration over the epochs missing from a dataset, with a count of those present."""
 
-    def __init__(self, places: Iterator[MaskPlace], known: npt.NDArray[np.bytes_]) -> None:
-        self._places, self._known = places, known
+    def __init__(self, locations: Iterator[MaskLocation], known: npt.NDArray[np.bytes_]) -> None:
+        self._locations, self._known = locations, known
         self.n_known = 0
 
-    def __iter__(self) -> Iterator[MaskPlace]:
-        for place in self._places:
-            if self._has(_short(place.row["fingerprint"])):
+    def __iter__(self) -> Iterator[MaskLocation]:
+        for location in self._locations:
+            if self._has(_short(location.row["fingerprint"])):
                 self.n_known += 1
             else:
-                yield place
+                yield location
 
     def _has(self, short: bytes) -> bool:
         index = int(np.searchsorted(self._known, np.bytes_(short)))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ...schema.errors import FitsFileError, InfoFileError, InputChangedError, PlaneError, UsageError
 from ...schema.fingerprint import FINGERPRINTED, is_fingerprint
-from ...schema.planes.files import PlaneFile, file_state, files_of_row
+from ...schema.planes.imagefiles import PlaneFile, file_state, files_of_row
 from ...schema.planes.reader import Plane, PlaneReader
 from ..masks.mask import Mask
 from ..source import Source
@@ -113,7 +113,7 @@ class EpochFiles:
 
     def _check(self, mask: Mask, files: dict[str, PlaneFile]) -> None:
         row = mask.row or {}
-        states = {files[name].path: file_state(files[name].place) for name in FINGERPRINTED if name in files}
+        states = {files[name].path: file_state(files[name].path_now) for name in FINGERPRINTED if name in files}
         if not is_fingerprint(row["fingerprint"], row, states, wcs_source=self.wcs_source):
             raise InputChangedError(
                 f"{mask.key}: files have changed since the ingest, such as {row['image_path']}: "

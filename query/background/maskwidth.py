@@ -135,8 +135,8 @@ class WidthStudy:
         self, filters: Mapping[str, Any], *, executor: Executor | None = None, workers: int = 1
     ) -> Iterator[Mapped]:
         """Yield the histograms of each epoch as it completes, or its error."""
-        places = find_masks(self._source.database, "epoch", filters)
-        return map_masks(self._count, places, self._source.database, executor=executor, workers=workers)
+        locations = find_masks(self._source.database, "epoch", filters)
+        return map_masks(self._count, locations, self._source.database, executor=executor, workers=workers)
 
     def summed(self, counted: Iterable[Mapped]) -> MaskWidths:
         """Sum the histograms of epochs and return their statistics."""

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from ...schema.columns import Column, column, columns
 from ...schema.errors import UnknownNameError, UsageError
-from ..frames import typed_frame
+from ..dataframes import typed_frame
 
 if TYPE_CHECKING:
     import pandas as pd

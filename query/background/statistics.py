@@ -19,7 +19,7 @@ from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
 from ..masks.mask import Mask
 from ..masks.parallel import map_masks
-from ..masks.reader import MaskPlace, find_masks
+from ..masks.reader import MaskLocation, find_masks
 from ..source import Source
 from .boxstatistics import SCALED, GoodPixels
 from .epochplanes import EpochFiles, GoodRows, calibration_of, floats, unit_of
@@ -219,13 +219,13 @@ def make_measure(
 def measure_epochs(
     source: Source,
     measure: Measure,
-    places: Iterable[MaskPlace],
+    locations: Iterable[MaskLocation],
     *,
     executor: Executor | None = None,
     workers: int = 1,
 ) -> Iterator[list[Row]]:
     """Yield the rows of each epoch as it completes, and log a warning for each unusable epoch."""
-    for mapped in map_masks(measure, places, source.database, executor=executor, workers=workers):
+    for mapped in map_masks(measure, locations, source.database, executor=executor, workers=workers):
         rows: list[Row] = mapped.value if mapped.error is None else [measure.problem(mapped.key, mapped.error)]
         if rows[0]["problem"] is not None:
             logger.warning("%s: %s", mapped.key, rows[0]["problem"])
@@ -236,6 +236,6 @@ def sky_statistics(
     source: Source, measure: Measure, *, executor: Executor | None, workers: int, **filters: Any
 ) -> "pd.DataFrame":
     """Return sky statistics of epochs over their good pixels; see `goodpix.Catalogue.background`."""
-    places = find_masks(source.database, "epoch", filters)
-    epochs = measure_epochs(source, measure, places, executor=executor, workers=workers)
+    locations = find_masks(source.database, "epoch", filters)
+    epochs = measure_epochs(source, measure, locations, executor=executor, workers=workers)
     return sky_frame(in_order(row for rows in epochs for row in rows), measure.statistics)

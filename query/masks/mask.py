@@ -13,7 +13,7 @@ from ...schema.amplifiers import Region
 from ...schema.bits import CRITERIA_BITS, DES_Y6, OWN_CUT, BitNames
 from ...schema.criteria import AnySelection, BoundSelection, Selection
 from ...schema.errors import UsageError
-from ...schema.masks.applyselection import recut, recut_box
+from ...schema.masks.applyselection import apply_selection, apply_selection_to_box
 from ...schema.masks.rle import Runs, decode, decode_good, encode
 from ...schema.masks.runalgebra import complement, crop, good_in_both, good_in_either, good_in_one
 from ...schema.rows import MaskKey
@@ -242,8 +242,10 @@ class Mask:
         """
         bound = BoundSelection.of(selection, self.bit_names)
         if self.whole is None:
-            return replace(self, encoded=recut(self.encoded, bound, place=self.place, image_shape=self.image_shape))
-        return replace(self, encoded=recut_box(self.whole, bound, self.place), whole=None)
+            return replace(
+                self, encoded=apply_selection(self.encoded, bound, region=self.place, image_shape=self.image_shape)
+            )
+        return replace(self, encoded=apply_selection_to_box(self.whole, bound, self.place), whole=None)
 
     def runs(self) -> "pd.DataFrame":
         """Return the runs, split at column ends.

@@ -14,7 +14,7 @@ from ...schema.executors import Window, process_pool
 from ...schema.rows import MaskKey
 from ...schema.store.masksroot import MasksRoot
 from .mask import Mask
-from .reader import MaskPlace, MaskReader, read_mask
+from .reader import MaskLocation, MaskReader, read_mask
 
 __all__ = ["Mapped", "map_masks"]
 
@@ -50,13 +50,13 @@ class _Batch:
 
     root: MasksRoot
     bit_names: BitNames
-    places: tuple[MaskPlace, ...]
+    locations: tuple[MaskLocation, ...]
     function: Callable[[Mask], Any]
 
 
 def map_masks(
     function: Callable[[Mask], Any],
-    places: Iterable[MaskPlace],
+    locations: Iterable[MaskLocation],
     database: Database,
     *,
     executor: Executor | None = None,
@@ -73,10 +73,10 @@ def map_masks(
         reader = MaskReader(root, bit_names)
         stack.callback(reader.close)
         if executor is None and workers == 1:
-            results = (_apply(function, reader, place) for place in places)
+            results = (_apply(function, reader, location) for location in locations)
         else:
             pool = executor or stack.enter_context(process_pool(workers))
-            remaining = iter(places)
+            remaining = iter(locations)
             chunks = iter(lambda: tuple(islice(remaining, _BATCH)), ())
             results = _as_completed(pool, (_Batch(root, bit_names, chunk, function) for chunk in chunks))
         for result in stack.enter_context(closing(results)):
@@ -86,42 +86,42 @@ def map_masks(
                 yield from _apply_to_newer(function, reader, database, result)
 
 
-def _as_completed(pool: Executor, batches: Iterator[_Batch]) -> Generator[Mapped | MaskPlace, None, None]:
+def _as_completed(pool: Executor, batches: Iterator[_Batch]) -> Generator[Mapped | MaskLocation, None, None]:
     window = Window(lambda batch: pool.submit(_apply_to_all, batch), _AHEAD, batches)
     try:
         for batch, future in window.as_done():
             error = future.exception()
-            yield from future.result() if error is None else (_failed(place, error) for place in batch.places)
+            yield from future.result() if error is None else (_failed(location, error) for location in batch.locations)
     finally:
         window.close()
 
 
-def _apply_to_all(batch: _Batch) -> list[Mapped | MaskPlace]:
+def _apply_to_all(batch: _Batch) -> list[Mapped | MaskLocation]:
     reader = MaskReader(batch.root, batch.bit_names)
-    return [_apply(batch.function, reader, place) for place in batch.places]
+    return [_apply(batch.function, reader, location) for location in batch.locations]
 
 
-def _apply(function: Callable[[Mask], Any], reader: MaskReader, place: MaskPlace) -> Mapped | MaskPlace:
-    """Return the result for a mask, or the `MaskPlace` if its file is missing, as after a replacement."""
+def _apply(function: Callable[[Mask], Any], reader: MaskReader, location: MaskLocation) -> Mapped | MaskLocation:
+    """Return the result for a mask, or the `MaskLocation` if its file is missing, as after a replacement."""
     try:
-        return Mapped(place.key, function(reader.read(place)))
+        return Mapped(location.key, function(reader.read(location)))
     except MaskFileMissingError:
-        return place
+        return location
     except Exception as error:  # noqa: BLE001  # one bad mask must not stop the others
-        return _failed(place, error)
+        return _failed(location, error)
 
 
 def _apply_to_newer(
-    function: Callable[[Mask], Any], reader: MaskReader, database: Database, place: MaskPlace
+    function: Callable[[Mask], Any], reader: MaskReader, database: Database, location: MaskLocation
 ) -> Iterator[Mapped]:
     """Yield the result for a mask whose file was missing; nothing if an ingest has removed the mask since."""
     try:
-        yield Mapped(place.key, function(read_mask(database, reader, place.key)))
+        yield Mapped(location.key, function(read_mask(database, reader, location.key)))
     except MaskNotFoundError:
         return
     except Exception as error:  # noqa: BLE001  # as above
-        yield _failed(place, error)
+        yield _failed(location, error)
 
 
-def _failed(place: MaskPlace, error: BaseException) -> Mapped:
-    return Mapped(place.key, error=f"{type(error).__name__}: {' '.join(str(error).split())}")
+def _failed(location: MaskLocation, error: BaseException) -> Mapped:
+    return Mapped(location.key, error=f"{type(error).__name__}: {' '.join(str(error).split())}")

@@ -19,14 +19,14 @@ from ...schema.store.masksroot import MasksRoot
 from ..filters import Filters
 from .mask import Mask
 
-__all__ = ["MaskPlace", "MaskReader", "find_mask", "find_masks", "read_mask", "read_masks"]
+__all__ = ["MaskLocation", "MaskReader", "find_mask", "find_masks", "read_mask", "read_masks"]
 
 # Number of mask files kept open.
 _FILES_OPEN = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class MaskPlace:
+class MaskLocation:
     """Location of a mask.
 
     Parameters
@@ -41,7 +41,7 @@ class MaskPlace:
     row: Mapping[str, Any]
 
     @classmethod
-    def of(cls, kind: str, row: Mapping[str, Any]) -> "MaskPlace":
+    def of(cls, kind: str, row: Mapping[str, Any]) -> "MaskLocation":
         """Return the location given by a row."""
         return cls(MaskKey(row["tilename"], row["band"], kind, row.get("expnum"), row.get("ccdnum")), row)
 
@@ -62,7 +62,7 @@ class MaskReader:
         # opening a file takes as long as reading a mask, and mask files never change
         self._open = lru_cache(maxsize=_FILES_OPEN)(lambda mask_file: MaskFile.open(root.path(mask_file)))
 
-    def read(self, place: MaskPlace) -> Mask:
+    def read(self, location: MaskLocation) -> Mask:
         """Return a mask.
 
         Raises
@@ -70,19 +70,21 @@ class MaskReader:
         MaskFileError
             If its mask file is missing or damaged.
         """
-        file = self._open(place.row["mask_file"])
-        return Mask(place.key, file.runs(place.row["mask_row_group"], place.key), self._bit_names, row=place.row)
+        file = self._open(location.row["mask_file"])
+        return Mask(
+            location.key, file.runs(location.row["mask_row_group"], location.key), self._bit_names, row=location.row
+        )
 
-    def flags_at(self, place: MaskPlace, pixels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def flags_at(self, location: MaskLocation, pixels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return the flags of some pixels of a mask; see `MaskFile.flags_at`."""
-        return self._open(place.row["mask_file"]).flags_at(place.row["mask_row_group"], pixels, place.key)
+        return self._open(location.row["mask_file"]).flags_at(location.row["mask_row_group"], pixels, location.key)
 
     def close(self) -> None:
         """Release the open files."""
         self._open.cache_clear()
 
 
-def find_mask(database: Database, key: MaskKey) -> MaskPlace:
+def find_mask(database: Database, key: MaskKey) -> MaskLocation:
     """Locate a mask.
 
     Raises
@@ -97,36 +99,36 @@ def find_mask(database: Database, key: MaskKey) -> MaskPlace:
         if not rows:
             raise MaskNotFoundError(f"the catalogue has no mask of {key}{_instead(connection, key)}")
         (row,) = with_variables(connection, rows)
-    return MaskPlace.of(key.kind, row)
+    return MaskLocation.of(key.kind, row)
 
 
 def read_mask(database: Database, reader: MaskReader, key: MaskKey) -> Mask:
     """Read a mask, or its replacement if an ingest replaces it and a sweep removes its file in the meantime."""
-    place = find_mask(database, key)
+    location = find_mask(database, key)
     while True:
         try:
-            return reader.read(place)
+            return reader.read(location)
         except MaskFileMissingError:
             newer = find_mask(database, key)
-            if newer.row["mask_file"] == place.row["mask_file"]:
+            if newer.row["mask_file"] == location.row["mask_file"]:
                 raise
-            place = newer
+            location = newer
 
 
-def read_masks(database: Database, reader: MaskReader, places: Iterable[MaskPlace]) -> Iterator[Mask]:
+def read_masks(database: Database, reader: MaskReader, locations: Iterable[MaskLocation]) -> Iterator[Mask]:
     """Yield masks; one whose file has gone is read as it is now, or skipped if it is no longer in the catalogue."""
-    for place in places:
+    for location in locations:
         try:
-            mask = reader.read(place)
+            mask = reader.read(location)
         except MaskFileMissingError:
             try:
-                mask = read_mask(database, reader, place.key)
+                mask = read_mask(database, reader, location.key)
             except MaskNotFoundError:
                 continue
         yield mask
 
 
-def find_masks(database: Database, kind: str, filters: Mapping[str, Any]) -> Iterator[MaskPlace]:
+def find_masks(database: Database, kind: str, filters: Mapping[str, Any]) -> Iterator[MaskLocation]:
     """Locate masks, file by file and in file order.
 
     Parameters
@@ -151,10 +153,12 @@ def find_masks(database: Database, kind: str, filters: Mapping[str, Any]) -> Ite
     rows = _rows(kind).where(
         table.c.tilename == sa.bindparam("of_tile"), table.c.band == sa.bindparam("of_band"), *conditions
     )
-    return _places(database, kind, tiles.order_by(*tiles.selected_columns), rows.order_by(table.c.mask_row_group))
+    return _locations(database, kind, tiles.order_by(*tiles.selected_columns), rows.order_by(table.c.mask_row_group))
 
 
-def _places(database: Database, kind: str, tiles: "sa.Select[Any]", rows: "sa.Select[Any]") -> Iterator[MaskPlace]:
+def _locations(
+    database: Database, kind: str, tiles: "sa.Select[Any]", rows: "sa.Select[Any]"
+) -> Iterator[MaskLocation]:
     # tile by tile, because a survey's rows would need too much memory and too long a transaction
     with database.engine.connect() as connection:
         tiles_and_bands = connection.execute(tiles).all()
@@ -163,7 +167,7 @@ def _places(database: Database, kind: str, tiles: "sa.Select[Any]", rows: "sa.Se
             found_rows = connection.execute(rows, {"of_tile": tilename, "of_band": band}).mappings().all()
             of_tile = with_variables(connection, found_rows)
         for row in of_tile:
-            yield MaskPlace.of(kind, row)
+            yield MaskLocation.of(kind, row)
 
 
 _KEYS = {"coadd": ("tilename", "band"), "epoch": ("tilename", "band", "expnum", "ccdnum")}

@@ -18,14 +18,14 @@ Floats = npt.NDArray[np.float64]
 _STEP = 16
 
 
-def pixels_inside(grid: PixelGrid, place: Region, shapes: Iterable[Shape]) -> npt.NDArray[np.bool_]:
+def pixels_inside(grid: PixelGrid, region: Region, shapes: Iterable[Shape]) -> npt.NDArray[np.bool_]:
     """Return which pixels have their centre in a shape.
 
     Parameters
     ----------
     grid : PixelGrid
         The image.
-    place : Region
+    region : Region
         Box of pixels to consider.
     shapes : iterable of Shape
         The shapes.
@@ -33,15 +33,15 @@ def pixels_inside(grid: PixelGrid, place: Region, shapes: Iterable[Shape]) -> np
     Returns
     -------
     ndarray of bool, shape (ny, nx)
-        True in a shape; for the pixels of `place`.
+        True in a shape; for the pixels of `region`.
     """
-    coarse = _Coarse.of(grid, place)
-    out: npt.NDArray[np.bool_] = np.zeros((place.y1 - place.y0, place.x1 - place.x0), np.bool_)
+    coarse = _Coarse.of(grid, region)
+    out: npt.NDArray[np.bool_] = np.zeros((region.y1 - region.y0, region.x1 - region.x0), np.bool_)
     for shape in shapes:
         box = coarse.around(shape.near(coarse.vectors, coarse.reach))
         if box is not None:
             inside = shape.contains(grid.box(box))
-            out[box.y0 - place.y0 : box.y1 - place.y0, box.x0 - place.x0 : box.x1 - place.x0] |= inside
+            out[box.y0 - region.y0 : box.y1 - region.y0, box.x0 - region.x0 : box.x1 - region.x0] |= inside
     return out
 
 
@@ -53,20 +53,20 @@ class _Coarse:
     y: npt.NDArray[np.int64]
     vectors: Floats
     reach: float
-    place: Region
+    region: Region
 
     @classmethod
-    def of(cls, grid: PixelGrid, place: Region) -> "_Coarse":
+    def of(cls, grid: PixelGrid, region: Region) -> "_Coarse":
         x, y = (
             np.unique(np.append(np.arange(first, last, _STEP), last - 1))
-            for first, last in ((place.x0, place.x1), (place.y0, place.y1))
+            for first, last in ((region.x0, region.x1), (region.y0, region.y1))
         )
         down, across = (each.ravel().astype(np.float64) for each in np.meshgrid(y, x, indexing="ij"))
         vectors = grid.vectors(across, down).reshape(3, y.size, x.size)
         sides = [np.sqrt((np.diff(vectors, axis=axis) ** 2).sum(axis=0)).max(initial=0.0) for axis in (1, 2)]
         # no pixel is farther from the nearest grid position than both sides of a cell, with a margin for curvature
         reach = 1.5 * float(sum(sides))
-        return cls(x, y, vectors, reach, place)
+        return cls(x, y, vectors, reach, region)
 
     def around(self, near: npt.NDArray[np.bool_]) -> Region | None:
         """Return the box of pixels around the positions that are near a shape, or None."""
@@ -74,8 +74,8 @@ class _Coarse:
         if not rows.size:
             return None
         return Region(
-            max(self.place.x0, int(self.x[columns[0]]) - _STEP),
-            min(self.place.x1, int(self.x[columns[-1]]) + _STEP + 1),
-            max(self.place.y0, int(self.y[rows[0]]) - _STEP),
-            min(self.place.y1, int(self.y[rows[-1]]) + _STEP + 1),
+            max(self.region.x0, int(self.x[columns[0]]) - _STEP),
+            min(self.region.x1, int(self.x[columns[-1]]) + _STEP + 1),
+            max(self.region.y0, int(self.y[rows[0]]) - _STEP),
+            min(self.region.y1, int(self.y[rows[-1]]) + _STEP + 1),
         )

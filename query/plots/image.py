@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema.errors import PlaneError, UsageError
-from ...schema.planes.files import files_of_row
+from ...schema.planes.imagefiles import files_of_row
 from ...schema.planes.reader import PlaneReader
 from ..summary.statistic import mad_std
 from .reasons import MaskLike

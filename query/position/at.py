@@ -11,7 +11,7 @@ from ...schema.criteria import BoundSelection, Selection
 from ...schema.errors import MaskFileMissingError, UsageError
 from ...schema.wcs.solution import ra_dec
 from ..filters import Filters
-from ..masks.reader import MaskPlace, MaskReader
+from ..masks.reader import MaskLocation, MaskReader
 from ..shapes import Disc, Polygon, sky_vectors
 from ..source import Source
 from .reasons import Reasons
@@ -111,7 +111,7 @@ def _epoch_columns(sightings: Sightings) -> Columns:
 def _reason_columns(sightings: Sightings, reasons: Reasons, reader: MaskReader) -> Columns:
     """Return why the pixels at the positions are bad; None where a position is off the image."""
     on_image = np.flatnonzero(sightings.on_image)
-    masks = _mask_places(sightings[on_image])
+    masks = _mask_locations(sightings[on_image])
     x, y = np.floor(sightings.position[:, on_image] + 0.5).astype(np.int64)
     pixels = reasons.at(reader, masks, x, y)
     flags = pixels.flags.tolist()
@@ -131,15 +131,15 @@ def _reason_columns(sightings: Sightings, reasons: Reasons, reader: MaskReader) 
     return with_nulls
 
 
-def _mask_places(sightings: Sightings) -> list[MaskPlace]:
+def _mask_locations(sightings: Sightings) -> list[MaskLocation]:
     """Return the location of each epoch's mask; one object per epoch."""
     names = ("tilename", "band", "expnum", "ccdnum", "ny", "mask_file", "mask_row_group")
     epoch_ids = sightings.epochs["epoch_id"].tolist()
     columns = [sightings.epochs[name].tolist() for name in names]
-    by_epoch: dict[int, MaskPlace] = {}
+    by_epoch: dict[int, MaskLocation] = {}
     for epoch_id, *values in zip(epoch_ids, *columns, strict=True):
         if epoch_id not in by_epoch:
-            by_epoch[epoch_id] = MaskPlace.of("epoch", dict(zip(names, values, strict=True)))
+            by_epoch[epoch_id] = MaskLocation.of("epoch", dict(zip(names, values, strict=True)))
     return [by_epoch[epoch_id] for epoch_id in epoch_ids]
 
 
@@ -149,7 +149,7 @@ _BOOLEANS = ("on_image", "on_coadd", "good")
 
 
 def _frame(columns: Columns) -> "pd.DataFrame":
-    """Return columns as a data frame with the dtypes of `goodpix.query.frames.frame`."""
+    """Return columns as a data frame with the dtypes of `goodpix.query.dataframes.frame`."""
     import pandas as pd  # slow to import, and the command line starts without it
 
     def array(name: str, values: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from ...schema.bits import BIT_SHIFT, CRITERIA_BITS, N_BITS, OWN_CUT, Criterion
 from ...schema.criteria import BoundSelection
 from ..masks.mask import Mask
-from ..masks.reader import MaskPlace, MaskReader
+from ..masks.reader import MaskLocation, MaskReader
 
 __all__ = ["Reasons"]
 
@@ -44,14 +44,14 @@ class Reasons:
 
     selection: BoundSelection
 
-    def at(self, reader: MaskReader, places: Sequence[MaskPlace], x: Ints, y: Ints) -> PixelReasons:
+    def at(self, reader: MaskReader, locations: Sequence[MaskLocation], x: Ints, y: Ints) -> PixelReasons:
         """Return the flags and failing criteria of single pixels.
 
         Parameters
         ----------
         reader : MaskReader
             Reader of the masks; each mask is read once, in file order.
-        places : sequence of MaskPlace, length n
+        locations : sequence of MaskLocation, length n
             Mask of each pixel. Pixels of the same mask share one object.
         x, y : ndarray of int64, shape (n,)
             Zero-based pixels, on the image.
@@ -61,15 +61,15 @@ class Reasons:
         MaskFileError
             If a mask file is missing or damaged.
         """
-        by_mask: dict[MaskPlace, list[int]] = {}
-        for number, place in enumerate(places):
-            by_mask.setdefault(place, []).append(number)
-        flags, failing = np.zeros((2, len(places)), np.int64)
-        for place in sorted(by_mask, key=lambda each: _file_order(each.row)):
-            of_mask = by_mask[place]
-            flags[of_mask] = reader.flags_at(place, x[of_mask] * int(place.row["ny"]) + y[of_mask])
+        by_mask: dict[MaskLocation, list[int]] = {}
+        for number, location in enumerate(locations):
+            by_mask.setdefault(location, []).append(number)
+        flags, failing = np.zeros((2, len(locations)), np.int64)
+        for location in sorted(by_mask, key=lambda each: _file_order(each.row)):
+            of_mask = by_mask[location]
+            flags[of_mask] = reader.flags_at(location, x[of_mask] * int(location.row["ny"]) + y[of_mask])
             if not self.selection.by_pixel:
-                mask = reader.read(place)
+                mask = reader.read(location)
                 failing[of_mask] = [self._with_neighbours(mask, int(x[k]), int(y[k])) for k in of_mask]
         if self.selection.by_pixel:
             failing = self.selection.criteria(flags).astype(np.int64)

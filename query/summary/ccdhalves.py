@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from ...schema.dialects import total
 from ...schema.errors import UsageError
 from ...schema.tables import ccd_bit_night, ccd_night
+from ..dataframes import read_frame
 from ..filters import Filters
 from ..focalplane import FOCAL_PLANE, HALVES
-from ..frames import read_frame
 from ..listings import Listings
 from .statistic import RATIOS, Statistic, check_tables, outliers
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ...schema.errors import UsageError
 from ...schema.tables import bit_count, ccd_bit_night, ccd_night, coadd
-from ..frames import read_frame
+from ..dataframes import read_frame
 from .statistic import check_tables
 
 if TYPE_CHECKING:

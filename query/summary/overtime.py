@@ -8,8 +8,8 @@ from ...schema.dialects import total
 from ...schema.errors import UsageError
 from ...schema.tables import ccd_night
 from ...schema.views import VIEWS
+from ..dataframes import read_frame
 from ..filters import Filters
-from ..frames import read_frame
 from ..listings import Listings
 from .statistic import Statistic, check_tables, statistics_of
 

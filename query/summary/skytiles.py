@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from ...schema.views import VIEWS
+from ..dataframes import read_frame
 from ..filters import Filters
-from ..frames import read_frame
 from ..listings import Listings
 from .statistic import Statistic
 

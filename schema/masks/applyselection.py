@@ -12,14 +12,14 @@ from .dilation import dilate
 from .rle import Runs, decode_good, encode, merge_runs
 from .runalgebra import crop
 
-__all__ = ["recut", "recut_box"]
+__all__ = ["apply_selection", "apply_selection_to_box"]
 
 
-def recut(
+def apply_selection(
     runs: Runs,
     selection: BoundSelection,
     *,
-    place: Region | None = None,
+    region: Region | None = None,
     image_shape: tuple[int, int] | None = None,
 ) -> Runs:
     """Return runs whose criteria are those that fail under a selection.
@@ -32,12 +32,12 @@ def recut(
         Runs of an image, or of a box cut out of it.
     selection : BoundSelection
         Selection to apply.
-    place : Region, optional
+    region : Region, optional
         The box in the image; the whole image by default.
     image_shape : tuple of int, optional
         (ny, nx) of the image that the box belongs to.
     """
-    place, whole = place or Region(0, runs.nx, 0, runs.ny), image_shape or (runs.ny, runs.nx)
+    region, whole = region or Region(0, runs.nx, 0, runs.ny), image_shape or (runs.ny, runs.nx)
     criteria = selection.criteria(runs.flags).astype(np.int64)
     flags = (runs.flags & ~np.int64(CRITERIA_BITS)) | criteria
     if selection.by_pixel:
@@ -46,12 +46,14 @@ def recut(
     for growth in selection.growths:
         grown = dilate(~decode_good(runs, growth.bits), growth.radius)
         image |= grown * np.int64(growth.criterion)
-    _cut_border(image, selection.selection.border, place, whole)
+    _cut_border(image, selection.selection.border, region, whole)
     return encode(image)
 
 
-def recut_box(runs: Runs, selection: BoundSelection, box: Region) -> Runs:
-    """Apply a selection to a box of an image without working on the rest; the result is that of `recut`, cropped.
+def apply_selection_to_box(runs: Runs, selection: BoundSelection, box: Region) -> Runs:
+    """Apply a selection to a box of an image without working on the rest.
+
+    The result is that of `apply_selection`, cropped to the box.
 
     Parameters
     ----------
@@ -67,13 +69,13 @@ def recut_box(runs: Runs, selection: BoundSelection, box: Region) -> Runs:
     wide = Region(
         max(0, box.x0 - reach), min(runs.nx, box.x1 + reach), max(0, box.y0 - reach), min(runs.ny, box.y1 + reach)
     )
-    margined = recut(crop(runs, wide), selection, place=wide, image_shape=(runs.ny, runs.nx))
+    margined = apply_selection(crop(runs, wide), selection, region=wide, image_shape=(runs.ny, runs.nx))
     return crop(margined, Region(box.x0 - wide.x0, box.x1 - wide.x0, box.y0 - wide.y0, box.y1 - wide.y0))
 
 
-def _cut_border(image: npt.NDArray[np.int64], border: int, place: Region, whole: tuple[int, int]) -> None:
+def _cut_border(image: npt.NDArray[np.int64], border: int, region: Region, whole: tuple[int, int]) -> None:
     """Flag pixels less than `border` pixels from an edge of the whole image."""
     ny, nx = whole
-    x, y = np.arange(place.x0, place.x1), np.arange(place.y0, place.y1)
+    x, y = np.arange(region.x0, region.x1), np.arange(region.y0, region.y1)
     image[:, (x < border) | (x >= nx - border)] |= OWN_CUT
     image[(y < border) | (y >= ny - border)] |= OWN_CUT

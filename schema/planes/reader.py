@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DitheredWeightError, FitsFileError, PlaneError
-from .files import Extension, PlaneFile, expand, variables
+from .imagefiles import Extension, PlaneFile, expand, variables
 
 __all__ = [
     "Plane",
@@ -126,7 +126,7 @@ class PlaneReader:
 
     def open(self, file: PlaneFile) -> Plane:
         """Return the plane in a file; see `plane`."""
-        return self.plane(file.place, file.ext)
+        return self.plane(file.path_now, file.ext)
 
     def primary_header(self, path: str) -> Mapping[str, Any]:
         """Return the header of a file's primary HDU; keys in upper case."""

@@ -79,7 +79,7 @@ class Order:
         # SIGINT is ignored if a shell runs the tests in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
         # a busy machine may need longer to end a command than users should wait; test_signals states the deadline
-        signals._PATIENCE = 120.0
+        signals._TIMEOUT = 120.0
         for descriptor, path in ((1, self.out), (2, self.err)):
             os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), descriptor)
         if self.largest_file:

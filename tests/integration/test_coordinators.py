@@ -248,7 +248,7 @@ def test_second_ingest_into_sqlite_exits_2_and_names_the_first(survey: Survey, c
 def test_postgres_is_not_rebuilt_under_an_ingest(
     survey: Survey, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("goodpix.ingest.database.locks._PATIENCE", 0.0)
+    monkeypatch.setattr("goodpix.ingest.database.locks._TIMEOUT", 0.0)
 
     def rebuild() -> None:
         with pytest.raises(CatalogueBusyError, match="is being written by goodpix, process"):

@@ -149,7 +149,7 @@ def test_ingest_makes_a_catalogue_but_never_upgrades_one(survey: Survey, databas
 def test_catalogue_that_is_written_is_not_upgraded(
     survey: Survey, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("goodpix.ingest.database.locks._PATIENCE", 0.0)
+    monkeypatch.setattr("goodpix.ingest.database.locks._TIMEOUT", 0.0)
     with open_for_writing(database_url, masks=survey.masks, campaign="x", wcs_source="image"):
         downgrade(database_url)
         with pytest.raises(CatalogueBusyError, match=r"is being written by .*process"):

@@ -19,7 +19,7 @@ from goodpix.ingest.images.pixels import PlaneFiles, PlaneRows, fold_row
 from goodpix.ingest.images.sharedarray import SharedArray
 from goodpix.schema.errors import PlaneError
 from goodpix.schema.masks.rle import decode
-from goodpix.schema.planes.files import PlaneFile
+from goodpix.schema.planes.imagefiles import PlaneFile
 from goodpix.schema.wcs.footprint import UniqueRegion
 from goodpix.schema.wcs.pixelgrid import PixelGrid
 from goodpix.schema.wcs.pixelmap import PixelMap, RationalMap, WcslibMap, pixel_map

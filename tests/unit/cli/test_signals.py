@@ -94,7 +94,7 @@ def at_the_end():
     Dying()
     print("done")
 
-signals._PATIENCE, signals._AGAIN = {patience}, {again}
+signals._TIMEOUT, signals._AGAIN = {patience}, {again}
 with signals.stoppable("stopped: so it is"):
     {case}()
 """

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from goodpix.ingest.infofile import EpochInfo, campaign_of, read_inputs
-from goodpix.schema.planes.files import PlaneFile
+from goodpix.schema.planes.imagefiles import PlaneFile
 
 ENTRY: dict[str, Any] = {
     "tilename": "T",

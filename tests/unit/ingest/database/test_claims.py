@@ -250,7 +250,7 @@ def test_claims_of_catalogues_side_by_side_do_not_meet(postgres_database: str, t
 def test_catalogue_is_locked_for_oneself_after_all_writers_are_gone(
     postgres: Write, postgres_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(locks, "_PATIENCE", 0.0)
+    monkeypatch.setattr(locks, "_TIMEOUT", 0.0)
     url = parse_url(postgres_database)
     with postgres() as one, one.engine.begin() as connection:
         with pytest.raises(CatalogueBusyError, match=rf"is being written by goodpix, process {os.getpid()} on"):

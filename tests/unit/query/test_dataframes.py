@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from goodpix.query.frames import frame
+from goodpix.query.dataframes import frame
 
 COLUMNS = [
     sa.Column("count", sa.BigInteger),

@@ -33,7 +33,7 @@ class PlaneFile:
     ingested: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def place(self) -> str:
+    def path_now(self) -> str:
         """Path to open: a variable that is not set now keeps its value at ingest."""
         unset = {name: value for name, value in self.ingested.items() if name not in os.environ}
         # $$ stays as it is: not string.Template

@@ -2,7 +2,7 @@
 
 import pytest
 
-from goodpix.schema.planes.files import PlaneFile, expand, files_of_row, planes_column, variables
+from goodpix.schema.planes.imagefiles import PlaneFile, expand, files_of_row, planes_column, variables
 
 
 def test_environment_and_home_are_filled_in(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,7 +30,7 @@ def test_variable_has_the_value_of_the_ingest_where_it_is_not_set(
     if now is not None:
         monkeypatch.setenv("MEDS_DIR", now)
     file = PlaneFile("$MEDS_DIR/$OTHER/a.fits", "sci", {"MEDS_DIR": "/then"})
-    assert (file.place, file.path) == (place, "$MEDS_DIR/$OTHER/a.fits")
+    assert (file.path_now, file.path) == (place, "$MEDS_DIR/$OTHER/a.fits")
 
 
 def test_column_keeps_the_places_of_planes() -> None:
@@ -45,5 +45,5 @@ def test_column_keeps_the_places_of_planes() -> None:
 def test_two_dollar_signs_stay_in_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MEDS_DIR", raising=False)
     file = PlaneFile("/a$$b/$$/$MEDS_DIR/${MEDS_DIR}x/a.fits", ingested={"MEDS_DIR": "then"})
-    assert file.place == "/a$$b/$$/then/thenx/a.fits"
-    assert PlaneFile("/a$$b/a.fits").place == "/a$$b/a.fits"
+    assert file.path_now == "/a$$b/$$/then/thenx/a.fits"
+    assert PlaneFile("/a$$b/a.fits").path_now == "/a$$b/a.fits"
