@@ -17,6 +17,7 @@ import resource
 import signal
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.forkserver import _forkserver
@@ -138,7 +139,10 @@ def _spawn(path: bytes, args: Sequence[Any], passfds: Sequence[int]) -> int:
     program = args[-1]
     if "multiprocessing.forkserver" not in program:
         return _spawn_program(path, args, passfds)
-    process = os.fork()
+    with warnings.catch_warnings():
+        # Python 3.12 and newer warn that the command has threads; its standard error must stay what users see
+        warnings.simplefilter("ignore", DeprecationWarning)
+        process = os.fork()
     if process == 0:
         for descriptor in map(int, os.listdir("/proc/self/fd")):
             if descriptor > 2 and descriptor not in passfds:
