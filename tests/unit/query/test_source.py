@@ -105,3 +105,4 @@ def test_a_closed_source_has_no_file_open(writing: WritableDatabase, mask_file: 
     mask_file.unlink()
     with pytest.raises(MaskFileMissingError, match=mask_file.name):
         opened.mask(MASKS[1][0].key)
+    opened.database.engine.dispose()  # that question has connected again
