@@ -83,7 +83,7 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         workers: int = 1,
         **filters: Any,
     ) -> "pd.DataFrame":
-        """Return one row per epoch: the view ``epoch_quality``.
+        """Return one row per epoch: the view ``epoch_quality``; see `tiles`.
 
         Parameters
         ----------
@@ -95,18 +95,7 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         workers : int
             Number of processes that read the masks if no executor is given.
         **filters
-            See `goodpix.query.filters.Filters`. `min` and `max` apply to the selection's counts, `where` to
-            stored values.
-
-        Returns
-        -------
-        DataFrame
-            All columns of the view; no rows if nothing matches.
-
-        Raises
-        ------
-        UnknownNameError
-            If a filter or column does not exist.
+            See `tiles`. `min` and `max` apply to the selection's counts, `where` to stored values.
 
         Examples
         --------
@@ -258,7 +247,19 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         """Return the mask of a whole CCD image, combined from all tiles that contain it.
 
         Each pixel takes its flags from the tile whose unique region contains it, or else from the first tile (by name)
-        that covers it. Pixels that no tile covers are `OFF_COADD`. The tilename joins those of all tiles by ``+``.
+        that covers it. Pixels that no tile covers are `OFF_COADD`.
+
+        Parameters
+        ----------
+        band : str
+            Filter band.
+        expnum, ccdnum : int
+            Exposure number and CCD number.
+
+        Returns
+        -------
+        Mask
+            Its key's tilename joins those of all tiles by ``+``.
 
         Raises
         ------

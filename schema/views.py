@@ -128,14 +128,14 @@ VIEWS = {
         View(
             "tile_quality",
             _tile_quality(),
-            "one tile and band: sums over its epochs, and its coadd",
+            "one tile and band: sums over its epochs, plus its coadd",
             computed={
                 **{name: str(tile_summary.c[name].comment) for name in _TILE_NUMBERS},
-                **{label: f"{coadd.c[name].comment}; of the coadd's own mask" for label, name in _COADD_COUNTS.items()},
+                **{label: f"{coadd.c[name].comment}; coadd's own mask" for label, name in _COADD_COUNTS.items()},
                 **_FRACTIONS,
             },
         ),
-        View("ccd_quality", _ccd_quality(), "one CCD image, however many tiles hold it", ("tiles_disagree",)),
+        View("ccd_quality", _ccd_quality(), "one CCD image, in whatever number of tiles", ("tiles_disagree",)),
         View("exposure_quality", _exposure_quality(), "one exposure: sums over its CCD images", computed=_FRACTIONS),
         View("bit_quality", _bit_quality(), "one mask bit of one plane of one epoch"),
     )

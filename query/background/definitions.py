@@ -26,9 +26,9 @@ DEFINITION_COLUMNS = {
     "scatter": "standard deviation of plane_level from epoch to epoch; null for a single epoch",
     "noise_ratio": "median of noise_ratio over the epochs",
     "unit": "unit of the levels; null if epochs differ or the unit is unknown",
-    "calibrated": "whether values are scaled to a zero point of 30 by the info file's scale",
-    "bkg_subtracted": "whether the residual background map of bkg_path was subtracted",
-    "selection": "the definition of good",
+    "calibrated": "true if values are scaled to a zero point of 30 by the info file's scale",
+    "bkg_subtracted": "true if the residual background map (bkg_path) was subtracted",
+    "selection": "definition of good",
 }
 """Columns of the table that `compare_definitions` returns, with their meaning."""
 

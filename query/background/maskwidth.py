@@ -40,8 +40,8 @@ WIDTH_COLUMNS = {
     "median": "median over the good pixels of image / skysigma, or of (image - background) / skysigma",
     "median_error": "standard error of the median, assuming independent pixels",
     "scatter": "half the distance from the 16th to the 84th percentile",
-    "bkg_subtracted": "whether the residual background map of bkg_path was subtracted",
-    "selection": "the definition of good before growing",
+    "bkg_subtracted": "true if the residual background map (bkg_path) was subtracted",
+    "selection": "definition of good before growing",
 }
 """Columns of the table that `goodpix.Catalogue.mask_width` returns, with their meaning."""
 

@@ -28,17 +28,17 @@ class SkyRow:
     """
 
     tilename: str = column("coadd tile, such as DES0124-3332")
-    band: str = column("filter band, as the info file has it")
+    band: str = column("filter band, as given in the info file")
     expnum: int = column("exposure number")
     ccdnum: int = column("CCD number")
     amplifier: str | None = column("amplifier half, A or B; null for a box or the whole CCD", None)
-    x0: int | None = column("first column", None)
-    x1: int | None = column("column after the last", None)
-    y0: int | None = column("first row", None)
-    y1: int | None = column("row after the last", None)
-    n_pixels: int | None = column("all pixels of the region", None)
-    n: int | None = column("good pixels with a finite value, over which the statistics are computed", None)
-    n_not_finite: int | None = column("good pixels with a NaN or infinite value, left out", None)
+    x0: int | None = column("first column of the region", None)
+    x1: int | None = column("column after the last of the region", None)
+    y0: int | None = column("first row of the region", None)
+    y1: int | None = column("row after the last of the region", None)
+    n_pixels: int | None = column("pixels in the region", None)
+    n: int | None = column("good pixels with a finite value, used for the statistics", None)
+    n_not_finite: int | None = column("good pixels with a NaN or infinite value, not used", None)
     mean: float | None = column("mean", None)
     std: float | None = column("standard deviation", None)
     median: float | None = column("median", None)
@@ -73,17 +73,17 @@ class SkyRow:
         "correlation of adjacent pixels along y, after subtraction of the first-pass plane", None
     )
     unit: str | None = column("unit of the values: bunit, or zero point 30 if calibrated; null if unknown", None)
-    calibrated: bool = column("whether values are scaled to a zero point of 30 by the info file's scale")
-    skybrite: float | None = column("sky brightness that the survey subtracted from the image, in bunit", None)
+    calibrated: bool = column("true if values are scaled to a zero point of 30 by the info file's scale")
+    skybrite: float | None = column("sky level that the survey subtracted from the image, in bunit", None)
     skysigma: float | None = column("sky noise from the image header, in bunit", None)
-    bunit: str | None = column("unit of the image's pixels from its header", None)
-    bkg_subtracted: bool = column("whether the residual background map of bkg_path was subtracted")
+    bunit: str | None = column("unit of the pixel values from the image header", None)
+    bkg_subtracted: bool = column("true if the residual background map (bkg_path) was subtracted")
     se_seg_used: bool | None = column(
-        "whether the epoch has an SE segmentation map; if not, its objects are not masked", None
+        "true if the epoch has an SE segmentation map; otherwise its objects are not masked", None
     )
-    selection: str = column("the definition of good")
-    fingerprint: str | None = column("sha256 of the inputs of the mask, as in the catalogue", None)
-    problem: str | None = column("why there are no statistics, or a warning; null if all is well", None)
+    selection: str = column("definition of good")
+    fingerprint: str | None = column("SHA-256 of the mask's inputs, as in the catalogue", None)
+    problem: str | None = column("reason for missing statistics, or a warning; null if none", None)
 
 
 STATISTICS: Mapping[str, tuple[str, ...]] = {

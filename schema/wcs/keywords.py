@@ -35,25 +35,7 @@ _UNITS = {"arcmin": 1 / 60, "arcsec": 1 / 3600, "mas": 1 / 3.6e6, "rad": math.de
 
 
 def wcs_cards(header: Mapping[str, Any], source: str) -> dict[str, Card]:
-    """Return the WCS keywords of a header.
-
-    Right ascension becomes the first axis, and CTYPE upper case. If PV terms describe a distortion, the projection
-    becomes TPV, whatever its name in the header, with explicit linear terms. Otherwise, terms that do not apply to the
-    projection are dropped, as in astropy.
-
-    Parameters
-    ----------
-    header : mapping
-        FITS header; keys in either case.
-    source : str
-        Origin of the header, for messages.
-
-    Raises
-    ------
-    WcsError
-        If the header is not celestial (RA and DEC), lacks CTYPE, CRVAL, CRPIX or a CD matrix, contains a number that
-        is not finite, has a singular CD matrix, or uses an unsupported keyword.
-    """
+    """Return the validated WCS keywords of a header; see `goodpix.schema.wcs.solution.Wcs.from_header`."""
     cards: dict[str, Card] = {}
     for name in header:
         key, value = str(name).upper(), header[name]

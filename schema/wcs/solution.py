@@ -37,7 +37,11 @@ class Wcs:
 
     @classmethod
     def from_header(cls, header: Mapping[str, Any], source: str) -> "Wcs":
-        """Extract and validate the WCS keywords of a header; see `goodpix.schema.wcs.keywords.wcs_cards`.
+        """Return the WCS solution of a header, validated and normalised.
+
+        Right ascension becomes the first axis, and CTYPE upper case. If PV terms describe a distortion, the
+        projection becomes TPV, whatever its name in the header, with explicit linear terms. Otherwise, terms that do
+        not apply to the projection are dropped, as in astropy.
 
         Parameters
         ----------
@@ -49,7 +53,8 @@ class Wcs:
         Raises
         ------
         WcsError
-            If the header has no usable celestial coordinates.
+            If the header is not celestial (RA and DEC), lacks CTYPE, CRVAL, CRPIX or a CD matrix, contains a number
+            that is not finite, has a singular CD matrix, uses an unsupported keyword, or is refused by wcslib.
         """
         self = cls(MappingProxyType(wcs_cards(header, source)))
         if not self.polynomial:
@@ -83,7 +88,7 @@ class Wcs:
 
     @cached_property
     def cd(self) -> Floats:
-        """CD matrix, CUNIT per pixel; shape (2, 2). Computed from CDELT and PC if there is no CD."""
+        """CD matrix, CUNIT per pixel; shape (2, 2); see `goodpix.schema.wcs.keywords.cd_matrix`."""
         return _read_only(cd_matrix(self.keywords))
 
     @cached_property

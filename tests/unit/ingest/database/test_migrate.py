@@ -26,6 +26,8 @@ from goodpix.schema.wcs.footprint import EVERY_CELL
 
 from ....rows import coadd_and_epochs
 
+TABLES = list(tables.metadata.tables)
+
 
 @pytest.fixture(scope="module")
 def connection(module_database_url: str) -> Iterator[sa.Connection]:
@@ -117,6 +119,33 @@ def test_rows_outlive_a_downgrade_and_an_upgrade(connection: sa.Connection) -> N
     assert differences(connection) == []
     for table in reversed(tables.metadata.sorted_tables):
         connection.execute(table.delete())
+
+
+def comments(connection: sa.Connection) -> dict[str, str | None]:
+    """Return the comment of each column."""
+    found = sa.inspect(connection)
+    return {f"{name}.{column['name']}": column["comment"] for name in TABLES for column in found.get_columns(name)}
+
+
+@pytest.mark.engine("postgres")  # SQLite stores no comments
+def test_tables_differ_from_the_code_if_a_comment_does(connection: sa.Connection) -> None:
+    with connection.begin_nested() as changed:
+        connection.execute(sa.text("COMMENT ON COLUMN epoch.stale IS 'other'"))
+        assert len(differences(connection)) == 1
+        changed.rollback()
+
+
+@pytest.mark.engine("postgres")
+def test_downgrade_restores_the_comments(connection: sa.Connection) -> None:
+    newest = comments(connection)
+    migrate(connection, "0004")
+    downgraded = comments(connection)
+    migrate(connection, "base")
+    migrate(connection, "0004")
+    assert comments(connection) == downgraded
+    assert downgraded != newest
+    migrate(connection)
+    assert comments(connection) == newest
 
 
 def test_migrating_twice_changes_nothing(connection: sa.Connection) -> None:
