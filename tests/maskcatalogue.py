@@ -7,6 +7,7 @@ Every coadd and CCD image has the same tangent point, so that the coadd pixel ne
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -158,7 +159,7 @@ def _mask(made: MaskCatalogue, epoch: Epoch, step: int) -> tuple[MaskRow, Runs]:
         nite=20150100 + key.expnum,
         skysigma=2.0,
         bunit="electrons",
-        fingerprint=f"{key.expnum:064x}" if key.tilename == EAST else "f" * 64,
+        fingerprint=sha256(str(key).encode()).hexdigest(),
     )
     return _placed(row, grid_of((epoch.first[0] + step, epoch.first[1]), SHAPE)), runs
 
