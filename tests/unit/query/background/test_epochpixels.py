@@ -55,6 +55,7 @@ def test_calibrated_values_are_scaled_and_weights_by_the_inverse_square(source: 
     plain, scaled = read(source, weight=True)[1], read(source, weight=True, calibrated=True)[1]
     np.testing.assert_allclose(scaled.values, plain.values * scale, rtol=1e-6)
     assert plain.weight is not None
+    assert scaled.weight is not None
     np.testing.assert_allclose(scaled.weight, plain.weight / scale**2, rtol=1e-6)
     np.testing.assert_array_equal(read(source, "weight", calibrated=True)[1].values, scaled.weight)
     assert (scaled.unit, read(source, "weight", calibrated=True)[1].unit) == ("zero point 30", None)
@@ -64,7 +65,9 @@ def test_positions_are_those_of_the_pixel_centres(source: Source) -> None:
     each = read(source, sky=True)[2]
     grid = grid_of(EPOCHS[each.key].first, (40, 30))
     ra, dec = grid.sky(each.x.astype(float), each.y.astype(float))
-    np.testing.assert_allclose([each.ra, each.dec], [ra, dec], rtol=0, atol=1e-11)
+    assert each.ra is not None
+    assert each.dec is not None
+    np.testing.assert_allclose(np.array([each.ra, each.dec]), np.array([ra, dec]), rtol=0, atol=1e-11)
     assert each.to_pandas().columns.tolist() == ["x", "y", "value", "ra", "dec"]
 
 

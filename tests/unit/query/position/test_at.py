@@ -26,7 +26,8 @@ def sky(x: Any, y: Any) -> tuple[Any, Any]:
 @pytest.mark.parametrize("band", ["r", "i"])
 def test_epochs_are_those_whose_image_has_the_pixel(source: Source, band: str) -> None:
     y, x = (each.ravel() for each in np.mgrid[-3:55:7, -8:62:9])
-    found = epochs_at(source, *sky(x, y), tilename=EAST, band=band)
+    # within the pixel, and not at its centre
+    found = epochs_at(source, *sky(x + 0.4, y - 0.4), tilename=EAST, band=band)
     expected = []
     for position, (at_x, at_y) in enumerate(zip(x.tolist(), y.tolist(), strict=True)):
         for key, epoch in EPOCHS.items():
@@ -34,7 +35,8 @@ def test_epochs_are_those_whose_image_has_the_pixel(source: Source, band: str) -
             inside = 0 <= own_x < SHAPE[1] and 0 <= own_y < SHAPE[0]
             if (key.tilename, key.band) == (EAST, band) and inside:
                 on_coadd = 0 <= at_x < COADD_SHAPE[1] and 0 <= at_y < COADD_SHAPE[0]
-                expected.append((position, key.expnum, own_x, own_y, on_coadd, int(epoch.flags[own_y, own_x])))
+                flags = int(epoch.flags[own_y, own_x])
+                expected.append((position, key.expnum, own_x + 0.4, own_y - 0.4, on_coadd, flags))
     shown = found[["position", "expnum", "x", "y", "on_coadd", "flags"]].round(4)
     assert [tuple(row) for row in shown.itertuples(index=False)] == expected != []
 
@@ -102,4 +104,5 @@ def test_arguments_that_contradict_each_other_are_refused(source: Source, given:
 
 def test_no_position_is_no_row(source: Source) -> None:
     found = epochs_at(source, np.empty(0), np.empty(0))
-    assert (len(found), found["position"].dtype) == (0, np.int64)
+    assert found.empty
+    assert found["position"].dtype == np.int64
