@@ -25,7 +25,7 @@ _FILTERS = {
 }
 
 # southern rows of the focal plane: number in DETPOS of the first CCD of the row, by its ccdnum
-_SOUTH_ROWS = {1: 29, 4: 25, 8: 20, 14: 14, 19: 8, 25: 1}
+_SOUTH_ROWS = {1: 29, 4: 25, 8: 20, 13: 14, 19: 8, 25: 1}
 _LAST_SOUTH = 31
 
 

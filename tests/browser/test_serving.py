@@ -1,7 +1,6 @@
 """How the dashboard is served: to whom, and until when."""
 
 import http.client
-import re
 import shutil
 import signal
 import socket
@@ -18,9 +17,6 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import goodpix
-from goodpix.query.dashboard.server import DashboardServer
-from goodpix.query.source import open_source
-from goodpix.schema.errors import UsageError
 
 from .conftest import PROXY, Serve
 from .dashboard import Dashboard, open_page
@@ -106,23 +102,6 @@ def test_only_pages_of_known_names_may_open_a_web_socket(run: Run, origin: str, 
 def test_ctrl_c_ends_it(run: Run) -> None:
     assert run.code == 130
     assert "Traceback" not in run.after
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ("", "basic auth: the password is empty"),
-        ("nowhere.json", "basic auth: cannot read nowhere.json: "),
-        ("list.json", 'basic auth: list.json: expected {"user": "password", ...}'),
-    ],
-)
-def test_a_password_that_is_none_is_refused(
-    demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, said: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("list.json").write_text('["someone"]')
-    with open_source(demo / "goodpix.db") as source, pytest.raises(UsageError, match=re.escape(said)):
-        DashboardServer(source, basic_auth=given)
 
 
 def test_a_port_that_is_taken_is_one_line(demo: Path) -> None:

@@ -7,13 +7,9 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
-import typer.main
-
-from goodpix.cli import app
 
 from .conftest import Run
 from .survey import FIRST, SPEC, TABLES, Done, Survey
@@ -312,39 +308,3 @@ def test_wrong_words_exit_2(arguments: list[str], cli: Run) -> None:
 
 def test_exposure_that_is_not_a_number_exits_2(db: list[str], cli: Run) -> None:
     assert cli("check", SPEC.tilename, "r", "many", "1", *db).status == 2
-
-
-# Help.
-
-
-def commands(group: Any = None, *path: str) -> list[tuple[str, Any]]:
-    """Return every command of the command line by its words."""
-    found = group or typer.main.get_command(app)
-    inside = getattr(found, "commands", {})
-    return [
-        (" ".join(path), found),
-        *(each for name, command in inside.items() for each in commands(command, *path, name)),
-    ]
-
-
-@pytest.mark.parametrize(("words", "command"), [pytest.param(*each, id=each[0] or "goodpix") for each in commands()])
-def test_every_command_and_option_has_a_help_text(words: str, command: Any) -> None:
-    assert (command.help or "").strip()
-    silent = [each.name for each in command.params if each.name != "help" and not getattr(each, "help", "")]
-    assert silent == []
-
-
-@pytest.mark.parametrize("words", [each[0] for each in commands()])
-def test_help_exits_0(words: str, cli: Run) -> None:
-    done = cli(*words.split(), "--help")
-    assert (done.status, done.err) == (0, "")
-    assert "Usage: goodpix" in done.out
-
-
-def test_every_command_of_this_version_is_there() -> None:
-    expected = {"demo", "ingest", *TABLES, "mask", "check", "sql", "db", "db info"}
-    assert expected <= {words for words, _ in commands()}
-
-
-def test_version_is_the_packages(cli: Run) -> None:
-    assert cli("--version").out.startswith("goodpix 0.")

@@ -9,7 +9,6 @@ import pytest
 
 from goodpix.demo import run_demo
 from goodpix.ingest.synthetic import SMALL
-from goodpix.schema.errors import UsageError
 
 from .conftest import Run
 from .survey import SPEC, Survey
@@ -39,12 +38,6 @@ def test_demo_of_the_same_tile_makes_nothing_again(tmp_path: Path) -> None:
     assert (again.report.n_epochs, again.report.n_unchanged) == (0, 2)
 
 
-def test_demo_refuses_a_folder_with_another_tile(tmp_path: Path) -> None:
-    run_demo(tmp_path, ONE_BAND)
-    with pytest.raises(UsageError, match="holds a different tile: expected an empty folder or the same tile"):
-        run_demo(tmp_path, replace(ONE_BAND, n_epochs=3))
-
-
 def test_demo_that_was_interrupted_is_made_whole(tmp_path: Path) -> None:
     made = run_demo(tmp_path, ONE_BAND)
     (made.survey / "tile.json").unlink()
@@ -65,16 +58,3 @@ def test_demo_whose_epochs_fail_says_where_to_look_and_exits_1(n_left: int, surv
     assert done.lines[-2].startswith(f"2 tiles: {made}, 0 up to date, {len(images) - n_left} failed")
     assert done.lines[-1].startswith(f"list the failures: goodpix failures --db {folder / 'goodpix.db'}")
     assert (folder / "mask.png").exists() == ("mask.png" in done.out) == bool(n_left)
-
-
-def test_epochs_without_full_exits_2_in_one_line(cli: Run, tmp_path: Path) -> None:
-    done = cli("demo", tmp_path / "demo", "--epochs", "4")
-    assert (done.status, done.lines) == (
-        2,
-        ["goodpix: --epochs 4 applies to the full-size tile only: expected --full as well"],
-    )
-    assert not (tmp_path / "demo").exists()
-
-
-def test_full_size_tile_needs_an_epoch(cli: Run, tmp_path: Path) -> None:
-    assert cli("demo", tmp_path / "demo", "--full", "--epochs", "0").status == 2

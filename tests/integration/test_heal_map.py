@@ -106,23 +106,6 @@ def test_epoch_without_segmentation_stays_out_unless_se_seg_is_ignored(stored: S
         assert catalogue.healsparse_map(expnum=name, selection=goodpix.Selection(ignore=["SE_SEG"])).n_valid > 0
 
 
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        ({"statistic": "median"}, "statistic is 'median': expected fraction or n_epochs"),
-        ({"nside": 1000}, "nside is 1000: expected a power of 2"),
-        ({"nside": 0}, "nside is 0: expected a power of 2"),
-        ({"nside": 4096.0}, "nside is 4096.0: expected a power of 2"),
-        ({"nside": 1 << 30}, "expected a power of 2, up to"),
-        ({"nside_coverage": 33}, "nside_coverage is 33: expected a power of 2"),
-        ({"nside": 16}, "nside_coverage is 32: expected nside, 16, or less"),
-    ],
-)
-def test_what_cannot_be_made_is_an_error(options: dict[str, Any], says: str, ingested: Survey) -> None:
-    with ingested.catalogue() as catalogue, pytest.raises(UsageError, match=says):
-        catalogue.healsparse_map(**options)
-
-
 def test_unknown_filter_is_an_error(ingested: Survey) -> None:
     with ingested.catalogue() as catalogue, pytest.raises(UnknownNameError, match="unknown filter 'nsides'"):
         catalogue.healsparse_map(nsides=32)

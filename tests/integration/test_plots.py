@@ -12,7 +12,7 @@ from matplotlib.image import AxesImage
 import goodpix
 from goodpix.query.plots import REASONS, plot_mask, plot_tile, reason_image
 from goodpix.query.plots.image import grey_levels, image_behind
-from goodpix.schema.errors import PlaneError, UsageError
+from goodpix.schema.errors import PlaneError
 
 from ..pictures import within_its_figure
 from .survey import SPEC, Survey
@@ -114,14 +114,6 @@ def test_image_of_another_size_is_not_shown(mask: goodpix.Mask, survey: Survey) 
     with pytest.raises(PlaneError, match="is 9 x 7: its mask is"):
         image_behind(mask)
     assert "no image" in plot_mask(mask, over="image").get_title(loc="left")
-
-
-def test_mask_of_ones_own_has_no_image() -> None:
-    own = goodpix.Mask.from_bool(np.ones((4, 5), np.bool_))
-    with pytest.raises(UsageError, match="has no image"):
-        plot_mask(own, over="image")
-    with pytest.raises(UsageError, match="over is 'stars': expected 'image'"):
-        plot_mask(own, over="stars")
 
 
 def test_tile_shows_its_map_of_good_epochs(ingested: Survey, tmp_path: Path) -> None:

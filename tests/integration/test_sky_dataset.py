@@ -22,7 +22,7 @@ import goodpix
 from goodpix.query.background import dataset as module
 from goodpix.query.background.dataset import SkyDataset
 from goodpix.query.background.skyrow import KEY, SKY_SCHEMA
-from goodpix.schema.errors import AmbiguousInputError, UsageError
+from goodpix.schema.errors import AmbiguousInputError
 
 from ..waiting import DEADLINE, Allowance
 from .conftest import Run
@@ -191,33 +191,6 @@ def test_numbers_of_another_catalogue_are_refused(ingested: Survey, survey: Surv
     survey.ingest()
     with survey.catalogue() as catalogue, pytest.raises(AmbiguousInputError, match="catalogue is"):
         catalogue.extend_background(tmp_path / "sky")
-
-
-def test_folder_of_something_else_is_left_alone(ingested: Survey, tmp_path: Path) -> None:
-    (tmp_path / "mine.txt").write_text("mine")
-    (tmp_path / "file").mkdir()
-    with ingested.catalogue() as catalogue:
-        with pytest.raises(UsageError, match="holds other files"):
-            catalogue.extend_background(tmp_path)
-        with pytest.raises(UsageError, match="cannot be used as a sky dataset"):
-            catalogue.extend_background(tmp_path / "mine.txt" / "sky")
-        with pytest.raises(UsageError, match="not a sky dataset"):
-            catalogue.with_background(tmp_path / "file")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "mine.txt"]
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [("{", "cannot be read"), ("[]", "another format"), ('{"format_version": 2}', "another format")],
-)
-def test_folder_that_cannot_be_understood_is_refused(
-    ingested: Survey, tmp_path: Path, content: str, message: str
-) -> None:
-    (tmp_path / "_goodpix-sky.json").write_text(content)
-    with ingested.catalogue() as catalogue:
-        for ask in (catalogue.extend_background, catalogue.with_background):
-            with pytest.raises(UsageError, match=message):
-                ask(tmp_path)
 
 
 # Stopped.

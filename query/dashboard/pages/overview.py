@@ -1,5 +1,6 @@
 """Overview page: totals, histograms, losses by criterion and mask bit, worst tiles and images, failures."""
 
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -157,7 +158,7 @@ class Overview:
 
 def _cost_bars(costs: Any) -> tuple[list[str], dict[str, Sequence[Any]]]:
     """Return the bars of criteria, most costly first, summed over all bands."""
-    summed = costs.groupby("criterion")[["n_fail", "n_only", "n_pixels"]].sum(min_count=1)
+    summed = costs.groupby("criterion")[["n_fail", "n_only", "n_pixels"]].sum(min_count=1).astype("float64")
     shares = {
         name: tuple(
             share(_plain(summed.at[name, column]), _plain(summed.at[name, "n_pixels"]))
@@ -177,8 +178,8 @@ def _cost_bars(costs: Any) -> tuple[list[str], dict[str, Sequence[Any]]]:
     }
 
 
-def _plain(value: Any) -> float | None:
-    return None if value is None or value != value or str(value) == "<NA>" else float(value)
+def _plain(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
 
 
 def _bit_bars(costs: BitCosts) -> tuple[list[str], dict[str, Sequence[Any]]]:
@@ -212,7 +213,8 @@ def _numbers_html(numbers: Numbers) -> str:
         "Good area, deg² x epochs",
     ]
     table = html_table(header, rows, numbers=[False, *[True] * 8], total=len(rows) > 1)
-    unused = numbers.total["n_epochs"] - numbers.total["n_epochs_used"]
+    # unknown if no epoch was ingested
+    unused = (numbers.total["n_epochs"] or 0) - (numbers.total["n_epochs_used"] or 0)
     facts = [
         f"Unique sky area of the tiles: {number(numbers.sky_area)} square degrees."
         if numbers.sky_area == numbers.sky_area

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from goodpix.query.source import Source, open_source
 from goodpix.schema import tables
 
 from ...conftest import new_database
+from ...maskcatalogue import MaskCatalogue
 from ...rowcatalogue import TILES, Row, make_catalogue
 
 
@@ -48,6 +50,13 @@ def row_catalogue(request: pytest.FixtureRequest) -> RowCatalogue:
     """The catalogue in either database engine."""
     made: RowCatalogue = request.getfixturevalue(f"{request.param}_rows")
     return made
+
+
+@pytest.fixture(scope="module")
+def source(mask_catalogue: MaskCatalogue) -> Iterator[Source]:
+    """The catalogue of a few masks, open for reading."""
+    with open_source(mask_catalogue.url) as opened:
+        yield opened
 
 
 def _made(url: str, folder: Path) -> RowCatalogue:

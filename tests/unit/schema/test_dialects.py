@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from goodpix.ingest.database.engine import network_filesystem
 from goodpix.ingest.database.opening import open_for_writing
 from goodpix.query.catalogue import Catalogue
 from goodpix.schema import tables
@@ -271,10 +270,6 @@ def test_path_of_a_sqlite_file_is_absolute(tmp_path: Path, monkeypatch: pytest.M
     assert sqlite_path(sa.make_url("sqlite:///a.db")) == tmp_path / "a.db"
 
 
-def test_folder_of_the_tests_is_local(tmp_path: Path) -> None:
-    assert network_filesystem(tmp_path) is None
-
-
 def test_plans_of_an_empty_catalogue_are_those_of_a_whole_survey(sqlite_reading: Database) -> None:
     query = (
         "EXPLAIN QUERY PLAN SELECT c.expnum FROM ccd_median AS m JOIN ccd_quality AS c ON c.band = m.band "
@@ -290,11 +285,6 @@ def test_ccd_images_whose_tiles_disagree_are_found_without_a_look_at_the_others(
     with sqlite_reading.engine.connect() as connection:
         (plan,) = (row[3] for row in connection.exec_driver_sql(query))
     assert "ix_ccd_image_disagree" in plan
-
-
-def test_new_sqlite_database_has_pages_for_several_epochs(sqlite_folder: Path) -> None:
-    with closing(sqlite3.connect(sqlite_folder / "catalogue.db")) as connection:
-        assert connection.execute("PRAGMA page_size").fetchone() == (16384,)
 
 
 def test_reader_leaves_a_log_in_use_alone(tmp_path: Path) -> None:

@@ -3,7 +3,8 @@
 import gc
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ import pytest
 from goodpix.schema.bits import DES_Y6
 from goodpix.schema.errors import MaskFileError
 from goodpix.schema.maskfile import MASK_SCHEMA, MaskFile, MaskFileWriter
-from goodpix.schema.masks.rle import Runs
-from goodpix.schema.rows import MaskRow
+from goodpix.schema.masks.rle import Runs, decode
+from goodpix.schema.rows import MaskKey, MaskRow
 from goodpix.schema.store.masksroot import FORMAT_VERSION, MasksRoot
 
 from ...rows import BAND, TILE, coadd_and_epochs, epoch_row, folder_of, some_runs, write_masks
@@ -223,8 +224,11 @@ def test_folder_is_not_a_mask_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("row_group", [-1, 4, 1000])
 def test_row_that_is_not_there_is_refused(written: Path, row_group: int) -> None:
-    with pytest.raises(MaskFileError, match=f"there is no row {row_group} among its 4 masks"):
-        MaskFile.open(written).runs(row_group)
+    file, message = MaskFile.open(written), f"there is no row {row_group} among its 4 masks"
+    with pytest.raises(MaskFileError, match=message):
+        file.runs(row_group)
+    with pytest.raises(MaskFileError, match=message):
+        file.flags_at(row_group, np.array([0]), MASKS[1][0].key)
 
 
 def rewritten(path: Path, change: Callable[[pa.Table], pa.Table], **metadata: str) -> Path:
@@ -313,51 +317,83 @@ def test_truncated_file_is_refused(path: Path, numerator: int) -> None:
         contents(path)
 
 
-def holds_or_is_refused(path: Path, data: bytes, whole: list[tuple[MaskRow, bytes, bytes]]) -> bool:
-    """Tell whether a damaged file is either refused, by our own error, or read as the whole one."""
+def misread(path: Path, damaged: Iterable[bytes]) -> int:
+    """Return how many of some damaged contents are neither refused, by our own error, nor read as the whole file."""
+    data, whole = path.read_bytes(), contents(path)
+    n = 0
+    for content in damaged:
+        path.write_bytes(content)
+        with suppress(MaskFileError):
+            n += contents(path) != whole
     path.write_bytes(data)
-    try:
-        found = contents(path)
-    except MaskFileError:
-        return True
-    return found == whole
+    return n
+
+
+def with_flipped(data: bytes, offset: int, bits: int) -> bytes:
+    return data[:offset] + bytes([data[offset] ^ bits]) + data[offset + 1 :]
 
 
 @pytest.mark.parametrize("part", range(4))
 def test_flipped_bit_is_never_another_mask(short: Path, part: int) -> None:
-    data, whole = short.read_bytes(), contents(short)
-    wrong = []
-    for offset in np.random.default_rng(part).integers(0, len(data), 25).tolist():
-        damaged = bytearray(data)
-        damaged[offset] ^= 1 << offset % 8
-        if not holds_or_is_refused(short, bytes(damaged), whole):
-            wrong.append(offset)
-    short.write_bytes(data)
-    assert wrong == []
+    data = short.read_bytes()
+    offsets = np.random.default_rng(part).integers(0, len(data), 25).tolist()
+    assert misread(short, (with_flipped(data, each, 1 << each % 8) for each in offsets)) == 0
 
 
 @pytest.mark.parametrize("part", range(2))
 def test_flipped_bit_in_the_footer_is_our_error(short: Path, part: int) -> None:
-    data, whole = short.read_bytes(), contents(short)
+    data = short.read_bytes()
     footer = int.from_bytes(data[-8:-4], "little") + 8
-    wrong = []
-    for offset in np.random.default_rng(part).integers(len(data) - footer, len(data), 25).tolist():
-        damaged = bytearray(data)
-        damaged[offset] ^= 0x80
-        if not holds_or_is_refused(short, bytes(damaged), whole):
-            wrong.append(offset)
-    short.write_bytes(data)
-    assert wrong == []
+    offsets = np.random.default_rng(part).integers(len(data) - footer, len(data), 25).tolist()
+    assert misread(short, (with_flipped(data, each, 0x80) for each in offsets)) == 0
 
 
 @pytest.mark.parametrize("part", range(2))
 def test_swapped_bytes_are_never_another_mask(short: Path, part: int) -> None:
-    data, whole = short.read_bytes(), contents(short)
-    wrong = []
+    data = short.read_bytes()
+    damaged = []
     for one, other in np.random.default_rng(part).integers(0, len(data), (25, 2)).tolist():
-        damaged = bytearray(data)
-        damaged[one], damaged[other] = damaged[other], damaged[one]
-        if not holds_or_is_refused(short, bytes(damaged), whole):
-            wrong.append((one, other))
-    short.write_bytes(data)
-    assert wrong == []
+        swapped_bytes = bytearray(data)
+        swapped_bytes[one], swapped_bytes[other] = data[other], data[one]
+        damaged.append(bytes(swapped_bytes))
+    assert misread(short, damaged) == 0
+
+
+@pytest.mark.parametrize("row_group", range(len(MASKS)))
+def test_pixels_in_any_order_and_number_have_the_flags_of_the_image(row_group: int, path: Path) -> None:
+    row, runs = MASKS[row_group]
+    flags = decode(runs)
+    pixels = np.random.default_rng(1).integers(0, runs.nx * runs.ny, 3 * runs.nx * runs.ny)
+    found = MaskFile.open(path).flags_at(row_group, pixels, row.key)
+    np.testing.assert_array_equal(found, flags[pixels % runs.ny, pixels // runs.ny])
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        MaskKey(TILE, "i", "epoch", 492768, 12),
+        MaskKey(TILE, "r", "epoch", 492768, 11),
+        MaskKey("DES0000+0000", "i", "epoch", 492768, 11),
+        MaskKey(TILE, "i", "coadd", None, None),
+    ],
+    ids=str,
+)
+def test_pixels_of_something_else_are_refused(key: MaskKey, path: Path) -> None:
+    with pytest.raises(MaskFileError, match=r"row 1 is epoch 492768/11 .* expected"):
+        MaskFile.open(path).flags_at(1, np.array([0]), key)
+
+
+def test_pixels_of_a_damaged_file_are_refused_or_right(path: Path) -> None:
+    row, runs = MASKS[2]
+    flags, pixels = np.repeat(runs.flags, runs.lengths), np.arange(0, runs.nx * runs.ny, 11)
+    content, refused = path.read_bytes(), 0
+    file = MaskFile.open(path)
+    for where in range(4, len(content) - 8, 97):
+        path.write_bytes(with_flipped(content, where, 0x41))
+        try:
+            found = file.flags_at(2, pixels, row.key)
+        except MaskFileError:
+            refused += 1
+        else:
+            np.testing.assert_array_equal(found, flags[pixels])
+    assert refused > 3

@@ -1,11 +1,6 @@
 """Facts about who may write, and for how long."""
 
-import json
 import os
-import re
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
@@ -16,10 +11,10 @@ import sqlalchemy as sa
 
 from goodpix.ingest.database import locks
 from goodpix.ingest.database.claims import lock_catalogue
-from goodpix.ingest.database.locks import holding, key_of
+from goodpix.ingest.database.locks import key_of
 from goodpix.ingest.database.opening import WritableDatabase, open_for_writing
 from goodpix.schema.database import open_for_reading, parse_url
-from goodpix.schema.errors import CatalogueBusyError, CatalogueError
+from goodpix.schema.errors import CatalogueBusyError
 
 Write = Callable[[], AbstractContextManager[WritableDatabase]]
 
@@ -40,93 +35,6 @@ def sqlite(tmp_path: Path) -> Write:
 def postgres(postgres_database: str, tmp_path: Path) -> Write:
     """Opens a catalogue on Postgres for writing."""
     return writing(postgres_database, tmp_path / "masks")
-
-
-# A file that is held.
-
-
-def test_held_file_names_its_holder(tmp_path: Path) -> None:
-    path = tmp_path / "held"
-    with holding(path, "it"):
-        said = json.loads(path.read_text())
-        assert said["process"] == os.getpid()
-        with (
-            pytest.raises(
-                CatalogueBusyError, match=rf"by process {os.getpid()} on .* since {re.escape(said['since'])}"
-            ),
-            holding(path, "it"),
-        ):
-            pass
-    assert not path.exists()
-
-
-def test_refused_holder_leaves_the_file_as_it_is(tmp_path: Path) -> None:
-    path = tmp_path / "held"
-    with holding(path, "it"):
-        before = path.read_bytes()
-        for _ in range(2):
-            with pytest.raises(CatalogueBusyError, match="try again"), holding(path, "it"):
-                pass
-        assert path.read_bytes() == before
-
-
-def test_file_is_let_go_when_the_block_fails(tmp_path: Path) -> None:
-    for _ in range(2):
-        with pytest.raises(ZeroDivisionError, match="division"), holding(tmp_path / "held", "it"):
-            _ = 1 // 0
-
-
-HOLDER = """
-import sys, pathlib, time
-from goodpix.ingest.database.locks import holding
-with holding(pathlib.Path(sys.argv[1]), "it"):
-    print("held", flush=True)
-    time.sleep(600)
-"""
-
-
-def test_file_of_a_killed_holder_is_free(tmp_path: Path) -> None:
-    path = tmp_path / "held"
-    with subprocess.Popen([sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-        with pytest.raises(CatalogueBusyError, match=f"process {holder.pid} on"), holding(path, "it"):
-            pass
-        holder.send_signal(signal.SIGKILL)
-        holder.wait()
-    assert path.exists()
-    with holding(path, "it"):
-        assert json.loads(path.read_text())["process"] == os.getpid()
-
-
-def test_only_one_of_many_holds_a_file(tmp_path: Path) -> None:
-    """Though each removes it in the end."""
-    path, inside, most = tmp_path / "held", [0], [0]
-    turns: list[int] = []
-
-    def take(number: int) -> None:
-        while turns.count(number) < 20:
-            try:
-                with holding(path, "it"):
-                    inside[0] += 1
-                    threading.Event().wait(0.001)  # long enough for another to come in, if it could
-                    most[0] = max(most[0], inside[0])
-                    turns.append(number)
-                    inside[0] -= 1
-            except CatalogueBusyError:
-                continue
-
-    threads = [threading.Thread(target=take, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert (len(turns), most[0]) == (80, 1)
-
-
-def test_file_where_nothing_may_be_made_is_an_error_that_names_it(tmp_path: Path) -> None:
-    with pytest.raises(CatalogueError, match=r"it cannot be written: .*/none/held: No such file"):
-        holding(tmp_path / "none" / "held", "it").__enter__()
 
 
 # SQLite: one writer.
@@ -152,14 +60,6 @@ def test_second_name_of_a_sqlite_file_is_no_way_round(sqlite: Write, tmp_path: P
 
 
 # Postgres: many, each with its tiles.
-
-
-def test_numbers_of_locks_are_of_64_bits_and_signed() -> None:
-    keys = {key_of("uuid", str(number), "i") for number in range(1000)}
-    assert len(keys) == 1000
-    assert min(keys) < 0 < max(keys)
-    assert all(-(2**63) <= key < 2**63 for key in keys)
-    assert key_of("a", "bc") != key_of("ab", "c")
 
 
 def test_tile_is_one_writers_until_it_is_released(postgres: Write) -> None:

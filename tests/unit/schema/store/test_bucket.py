@@ -8,11 +8,11 @@ import fsspec
 import numpy as np
 import pytest
 
-from goodpix.schema.errors import MaskFileError, StoreError
+from goodpix.schema.errors import MaskFileError
 from goodpix.schema.maskfile import MaskFile
 from goodpix.schema.store.bucket import ObjectStore
 from goodpix.schema.store.masksroot import MasksRoot
-from goodpix.schema.store.object import StoredObject, telling
+from goodpix.schema.store.object import StoredObject
 
 from ....rows import coadd_and_epochs, folder_of, write_masks
 
@@ -106,20 +106,3 @@ def test_missing_object_is_told(store: ObjectStore) -> None:
 def test_store_travels_to_a_worker(store: ObjectStore) -> None:
     root = MasksRoot(store)
     assert pickle.loads(pickle.dumps(root)) == root
-
-
-@pytest.mark.parametrize(
-    ("error", "text"),
-    [
-        (RuntimeError("what\n  is this"), "RuntimeError: what is this"),
-        (PermissionError(13, "Access Denied"), "Access Denied"),
-        (PermissionError("Access Denied"), "Access Denied"),
-        (OSError('no way to "http://me:secret@proxy:1/"'), 'no way to "http://***@proxy:1/"'),
-        (TimeoutError(), "TimeoutError: "),
-    ],
-)
-def test_error_of_a_store_is_one_line_without_a_password(error: Exception, text: str) -> None:
-    with pytest.raises(StoreError) as told, telling(URL):
-        raise error
-    assert str(told.value) == f"{URL}: {text}"
-    assert str(pickle.loads(pickle.dumps(told.value))) == str(told.value)

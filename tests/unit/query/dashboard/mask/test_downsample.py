@@ -1,32 +1,15 @@
 """What a screen shows of a mask: exact pixel by pixel, honest where pixels are joined, and never too large."""
 
-import io
-
 import numpy as np
-import numpy.typing as npt
 import pytest
-from PIL import Image
 
-from goodpix.query.dashboard.mask.colours import as_png, grey_codes, palette
-from goodpix.query.dashboard.mask.downsample import FULL, LEVELS, MOST_CELLS, cell_size, downsample
-from goodpix.query.dashboard.url import REASON_NAMES
+from goodpix.query.dashboard.mask.colours import palette
+from goodpix.query.dashboard.mask.downsample import LEVELS, MOST_CELLS, cell_size, downsample
 from goodpix.query.palette import GOOD_COLOUR
 from goodpix.query.plots.reasons import REASONS, reason_table
 from goodpix.schema.amplifiers import Region
 
-Bytes = npt.NDArray[np.uint8]
-
-
-def some_criteria(ny: int, nx: int) -> Bytes:
-    """Return criteria as a mask has them, column-major; two thirds are good."""
-    rng = np.random.default_rng(5)
-    criteria = np.where(rng.random((nx, ny)) < 2 / 3, 0, rng.integers(0, 256, (nx, ny))).astype(np.uint8)
-    return criteria.T
-
-
-def plain_colour(criteria: int) -> str:
-    """Return what a pixel is shown in: the colour of the first reason that holds."""
-    return next((reason.colour for reason in REASONS if criteria & int(reason.bit)), GOOD_COLOUR)
+from .conftest import plain_colour, some_criteria
 
 
 def test_native_pixels_have_exactly_the_colour_of_their_first_reason() -> None:
@@ -88,13 +71,6 @@ def test_cells_stay_what_they_are_when_the_box_moves() -> None:
     assert np.array_equal(*both)
 
 
-def test_a_hidden_reason_gives_way_to_the_next() -> None:
-    both = int(REASONS[2].bit) | int(REASONS[4].bit)
-    assert reason_table()[both] == 3
-    assert reason_table([REASON_NAMES[2]])[both] == 5
-    assert not reason_table(REASON_NAMES).any()
-
-
 def test_over_an_image_good_pixels_are_its_greys_and_bad_ones_are_tinted() -> None:
     criteria = some_criteria(60, 40)
     grey = np.random.default_rng(1).integers(0, LEVELS, (40, 60)).astype(np.uint8).T
@@ -104,33 +80,3 @@ def test_over_an_image_good_pixels_are_its_greys_and_bad_ones_are_tinted() -> No
     bad = reasons > 0
     assert np.array_equal((found.codes[bad].astype(int) - LEVELS) // 16, reasons[bad].astype(int) - 1)
     assert np.array_equal((found.codes[bad].astype(int) - LEVELS) % 16, grey[bad] // 8)
-
-
-def test_palettes_have_a_colour_for_each_code() -> None:
-    plain, tinted = palette(over_image=False), palette(over_image=True)
-    assert len(plain) == len(tinted) == 256
-    assert set(plain[:LEVELS]) == {GOOD_COLOUR}
-    assert [plain[LEVELS + 16 * k + FULL] for k in range(8)] == [reason.colour for reason in REASONS]
-    assert len(set(tinted[:LEVELS])) > 100
-
-
-def test_over_an_image_no_reason_is_grey() -> None:
-    channels = np.array([[int(each[k : k + 2], 16) for k in (1, 3, 5)] for each in palette(over_image=True)])
-    assert np.ptp(channels[:LEVELS], axis=1).max() == 0
-    assert np.ptp(channels[LEVELS:], axis=1).min() > 40
-
-
-def test_greys_go_from_black_to_white_and_what_is_no_number_is_between() -> None:
-    image = np.array([[-1e9, 0.0, 5.0], [10.0, 1e9, np.nan]], np.float32)
-    levels = grey_codes(image, 0.0, 10.0)
-    assert levels.tolist() == [[0, 0, (LEVELS - 1) // 2], [LEVELS - 1, LEVELS - 1, LEVELS // 2]]
-    tinted = palette(over_image=True)
-    assert (tinted[0], tinted[LEVELS - 1]) == ("#000000", "#ffffff")
-
-
-def test_the_png_has_a_pixel_for_each_the_first_row_at_the_bottom() -> None:
-    criteria = some_criteria(30, 20)
-    with Image.open(io.BytesIO(as_png(criteria, reason_table()))) as picture:
-        pixels = np.asarray(picture.convert("RGB"))
-    shown = [[f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in row] for row in pixels[::-1].tolist()]
-    assert shown == [[plain_colour(each) for each in row] for row in criteria.tolist()]

@@ -1,0 +1,86 @@
+"""The program: its commands, their help, and how errors end it."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import typer.main
+from typer.testing import CliRunner
+
+from goodpix.cli.app import app, main
+from goodpix.schema.errors import UsageError
+
+
+def commands(group: Any = None, *path: str) -> list[tuple[str, Any]]:
+    """Return every command of the command line by its words."""
+    found = group or typer.main.get_command(app)
+    inside = getattr(found, "commands", {})
+    return [
+        (" ".join(path), found),
+        *(each for name, command in inside.items() for each in commands(command, *path, name)),
+    ]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
+    """Run the program with a command that raises an error."""
+    monkeypatch.setattr(app, "registered_commands", [*app.registered_commands])
+    monkeypatch.setattr(sys, "argv", ["goodpix", "fail"])
+
+    def failing(error: BaseException) -> None:
+        @app.command()
+        def fail() -> None:
+            raise error
+
+        main()
+
+    return failing
+
+
+@pytest.mark.parametrize(("words", "command"), [pytest.param(*each, id=each[0] or "goodpix") for each in commands()])
+def test_every_command_and_option_has_a_help_text(words: str, command: Any) -> None:
+    assert (command.help or "").strip()
+    silent = [each.name for each in command.params if each.name != "help" and not getattr(each, "help", "")]
+    assert silent == []
+
+
+@pytest.mark.parametrize("words", [each[0] for each in commands()])
+def test_help_exits_0(words: str) -> None:
+    done = CliRunner().invoke(app, [*words.split(), "--help"], prog_name="goodpix")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert f"Usage: goodpix {words}".strip() in done.stdout
+
+
+def test_every_command_of_this_version_is_there() -> None:
+    tables = {"epochs", "tiles", "ccds", "exposures", "bits", "failures"}
+    others = {"demo", "ingest", "at", "mask", "check", "map", "sky", "sql", "verify", "rebuild", "gc", "dashboard"}
+    assert {words for words, _ in commands()} == {"", *tables, *others, "db", "db info", "db upgrade"}
+
+
+def test_version_is_the_packages() -> None:
+    assert CliRunner().invoke(app, ["--version"]).stdout.startswith("goodpix 0.")
+
+
+def test_error_is_one_line_and_exits_2(
+    run: Callable[[BaseException], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match=r"^2$"):
+        run(UsageError("box is 0: expected rows and columns"))
+    assert capsys.readouterr() == ("", "goodpix: box is 0: expected rows and columns\n")
+
+
+@pytest.mark.parametrize(
+    ("library", "extra"), [("matplotlib.figure", "plot"), ("psycopg", "postgres"), ("bokeh.models", "dashboard")]
+)
+def test_library_that_is_not_installed_is_named_with_its_extra(
+    library: str, extra: str, run: Callable[[BaseException], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match=r"^2$"):
+        run(ModuleNotFoundError(f"No module named {library!r}", name=library))
+    assert capsys.readouterr().err == f"goodpix: {library} is not installed: pip install 'goodpix[{extra}]'\n"
+
+
+def test_module_of_no_extra_is_a_bug_and_shown_as_one(run: Callable[[BaseException], None]) -> None:
+    with pytest.raises(ModuleNotFoundError, match=r"goodpix\.nothing"):
+        run(ModuleNotFoundError("No module named 'goodpix.nothing'", name="goodpix.nothing"))

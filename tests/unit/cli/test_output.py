@@ -1,0 +1,120 @@
+"""Answers as text and files, and what is said beside them."""
+
+import io
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from goodpix.cli.options import Format
+from goodpix.cli.output import answer, db_option, render_table, say, show_progress, write_output
+from goodpix.schema.errors import UsageError
+
+from ...maskcatalogue import MaskCatalogue
+
+ROWS = pd.DataFrame(
+    {
+        "band": pd.array(["r", None], dtype="str"),
+        "n_good": pd.array([12_345_678, None], dtype="Int64"),
+        "fraction": [0.123456789, np.nan],
+    }
+)
+
+
+def cells(text: str) -> list[list[str]]:
+    return [line.split() for line in text.splitlines()]
+
+
+def test_table_has_a_dash_for_what_is_missing_and_six_digits() -> None:
+    assert cells(render_table(ROWS, "sql")) == [
+        ["band", "n_good", "fraction"],
+        ["r", "12345678", "0.123457"],
+        ["-", "-", "-"],
+    ]
+
+
+def test_table_without_rows_is_its_heading() -> None:
+    assert render_table(ROWS[:0], "sql") == "band  n_good  fraction"
+
+
+def test_wide_answer_shows_its_leading_columns_in_their_order() -> None:
+    wide = pd.DataFrame({"campaign": ["c"], "message": ["gone"], "failed_at": ["then"], "failure_key": ["info#1"]})
+    assert cells(render_table(wide, "failures")) == [
+        ["failure_key", "message", "failed_at"],
+        ["info#1", "gone", "then"],
+    ]
+    assert cells(render_table(wide, "sql"))[0] == wide.columns.tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "format_"),
+    [("rows.csv", "csv"), ("rows.JSON", "json"), ("rows.parquet", "parquet"), ("rows.txt", "table")],
+)
+def test_file_has_the_format_of_its_ending(
+    name: str, format_: str, mask_catalogue: MaskCatalogue, tmp_path: Path
+) -> None:
+    answer("sql", mask_catalogue.url, lambda _: ROWS, None, tmp_path / name)
+    content = (tmp_path / name).read_bytes()
+    expected = {
+        "csv": b"band,n_good,fraction\nr,12345678,0.123456789\n,,\n",
+        "table": (render_table(ROWS, "sql") + "\n").encode(),
+    }
+    if format_ == "parquet":
+        pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(content)), ROWS, check_dtype=False)
+    elif format_ == "json":
+        numbers = {"band": "r", "n_good": 12_345_678, "fraction": 0.123456789}
+        assert json.loads(content) == [numbers, dict.fromkeys(numbers)]
+    else:
+        assert content == expected[format_]
+
+
+def test_format_that_is_asked_for_comes_before_the_ending(mask_catalogue: MaskCatalogue, tmp_path: Path) -> None:
+    answer("sql", mask_catalogue.url, lambda _: ROWS, Format.json, tmp_path / "rows.csv")
+    assert len(json.loads((tmp_path / "rows.csv").read_text())) == 2
+
+
+def test_answer_that_a_format_cannot_hold_is_refused(mask_catalogue: MaskCatalogue, tmp_path: Path) -> None:
+    twice = pd.DataFrame([[1, 2]], columns=["n", "n"])
+    with pytest.raises(UsageError, match=r"the answer cannot be written as parquet: .*n"):
+        answer("sql", mask_catalogue.url, lambda _: twice, None, tmp_path / "rows.parquet")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_written_file_is_reported_on_standard_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_output(lambda: (tmp_path / "a").write_text("x"), tmp_path / "a")
+    assert capsys.readouterr() == ("", f"wrote {tmp_path / 'a'}\n")
+
+
+def test_file_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "nowhere" / "a"
+    with pytest.raises(UsageError, match=f"{path}: cannot be written .*No such file"):
+        write_output(lambda: path.write_text("x"), path)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_option_for_the_same_catalogue_is_empty_where_it_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GOODPIX_DB", raising=False)
+    assert db_option("sqlite:///goodpix.db") == ""
+    assert db_option("other.db") == " --db sqlite:///other.db"
+    monkeypatch.setenv("GOODPIX_DB", "other.db")
+    assert db_option("other.db") == ""
+    assert db_option("sqlite:///goodpix.db") == " --db sqlite:///goodpix.db"
+
+
+def test_option_for_the_same_catalogue_hides_its_password() -> None:
+    assert "secret" not in db_option("postgresql://user:secret@host/db")
+
+
+def test_progress_without_a_terminal_is_a_line_per_tile_and_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    package = logging.getLogger("goodpix")
+    before, level = list(package.handlers), package.level
+    with show_progress() as advance:
+        advance(1, 2)
+        logging.getLogger("goodpix.ingest").info("tile %s", "A")
+    package.setLevel(level)
+    say("done")
+    assert capsys.readouterr() == ("", "tile A\ndone\n")
+    assert package.handlers == before

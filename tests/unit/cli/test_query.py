@@ -1,0 +1,125 @@
+"""Commands that read a catalogue answer what Python returns."""
+
+import io
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner, Result
+
+import goodpix
+from goodpix.cli.app import app
+from goodpix.cli.query import LISTINGS
+from goodpix.schema.errors import UsageError
+from goodpix.schema.rows import MaskKey
+
+from ...maskcatalogue import EAST, EPOCHS, SHAPE, WEST, MaskCatalogue
+
+FLAGS = EPOCHS[MaskKey(EAST, "r", "epoch", 1, 11)].flags
+
+
+@pytest.fixture
+def run(mask_catalogue: MaskCatalogue, monkeypatch: pytest.MonkeyPatch) -> "Run":
+    """The command line, with the catalogue of the environment."""
+    monkeypatch.setenv("GOODPIX_DB", mask_catalogue.url)
+    return Run()
+
+
+class Run:
+    """Run a command; an error of goodpix is raised."""
+
+    def __call__(self, *arguments: str) -> Result:
+        done = CliRunner().invoke(app, arguments)
+        if done.exception is not None and not isinstance(done.exception, SystemExit):
+            raise done.exception
+        return done
+
+
+@pytest.mark.parametrize("name", LISTINGS)
+def test_every_listing_is_the_method_of_its_name(name: str, run: Run, mask_catalogue: MaskCatalogue) -> None:
+    with goodpix.Catalogue(mask_catalogue.url) as catalogue:
+        expected = getattr(catalogue, name)(band="i")
+    done = run(name, "--band", "i", "--format", "json") if name != "failures" else run(name, "--format", "json")
+    assert done.exit_code == 0
+    assert len(json.loads(done.stdout)) == len(expected)
+    assert bool(len(expected)) == (name != "failures")
+
+
+def test_epochs_by_the_default_definition_say_nothing_else(run: Run) -> None:
+    done = run("epochs", "--format", "csv")
+    assert (done.exit_code, done.stderr) == (0, "")
+    found = pd.read_csv(io.StringIO(done.stdout)).n_good.tolist()
+    assert found == [np.count_nonzero(epoch.flags == 0) for epoch in EPOCHS.values()]
+
+
+def test_epochs_by_a_selection_name_it_and_count_its_pixels(run: Run) -> None:
+    done = run("epochs", "--format", "csv", "--border", "3")
+    assert (done.exit_code, done.stderr) == (0, "selection: border 3\n")
+    found = pd.read_csv(io.StringIO(done.stdout)).n_good.tolist()
+    assert found == [np.count_nonzero(epoch.flags[3:-3, 3:-3] == 0) for epoch in EPOCHS.values()]
+
+
+@pytest.mark.parametrize(
+    ("options", "words", "good"),
+    [
+        ([], "default", FLAGS == 0),
+        (["--ignore", "SE_SEG"], "ignore SE_SEG", FLAGS & 0xFE == 0),
+        (["--border", "5"], "border 5", (FLAGS == 0) & np.pad(np.ones((30, 20), bool), 5)),
+    ],
+)
+def test_mask_counts_good_pixels(options: list[str], words: str, good: "np.ndarray[Any, Any]", run: Run) -> None:
+    last = run("mask", EAST, "r", "1", "11", *options).stdout.splitlines()[-1]
+    assert last == f"good pixels ({words}): {np.count_nonzero(good):,} of {good.size:,}"
+
+
+def test_mask_without_an_exposure_is_the_coadds(run: Run) -> None:
+    assert run("mask", EAST, "r").stdout.startswith(f"<Mask of coadd (tile {EAST}, band r), 60 x 50")
+
+
+def test_exposure_without_a_ccd_is_refused(run: Run) -> None:
+    with pytest.raises(UsageError, match="give both expnum and ccdnum, or neither"):
+        run("mask", EAST, "r", "1")
+
+
+def test_map_is_a_histogram_of_the_coadds_pixels(run: Run) -> None:
+    depth = sum(epoch.on_coadd(epoch.flags == 0).astype(int) for key, epoch in EPOCHS.items() if key.band == "i")
+    heading, *rows = (line.split() for line in run("map", EAST, "i").stdout.splitlines())
+    assert heading == ["n_good_epochs", "n_pixels", "fraction"]
+    assert [int(row[1]) for row in rows] == np.bincount(np.ravel(depth)).tolist()
+
+
+def test_map_of_an_unknown_format_is_refused_before_anything_is_read(run: Run) -> None:
+    with pytest.raises(UsageError, match=r"map\.jpg: expected a name that ends in"):
+        run("map", "no tile", "i", "-o", "map.jpg")
+
+
+def test_answer_of_sql_is_its_rows(run: Run) -> None:
+    done = run("sql", "SELECT band, count(*) AS n FROM epoch GROUP BY band ORDER BY band", "--format", "csv")
+    assert done.stdout == "band,n\ni,1\nr,3\n"
+
+
+def test_info_has_a_line_for_each_fact(run: Run, mask_catalogue: MaskCatalogue) -> None:
+    lines = [line.split(maxsplit=1) for line in run("db", "info").stdout.splitlines()]
+    with goodpix.Catalogue(mask_catalogue.url) as catalogue:
+        assert dict(lines) == {name: str(value) for name, value in catalogue.info().items()}
+
+
+def test_position_may_be_negative_and_of_any_turn(run: Run) -> None:
+    found = [
+        pd.read_csv(io.StringIO(run("at", ra, "-40", "--format", "csv", "--unique").stdout)) for ra in ("30", "-330")
+    ]
+    assert found[0].drop(columns="ra").equals(found[1].drop(columns="ra"))
+    assert found[0][["tilename", "expnum"]].to_numpy().tolist() == [[WEST, 1], [EAST, 3]]
+    assert found[0].x.between(0, SHAPE[1]).all()
+
+
+def test_position_without_reasons_has_no_flags(run: Run) -> None:
+    heading = run("at", "30", "-40", "--no-reasons", "--format", "csv").stdout.splitlines()[0].split(",")
+    assert not {"good", "flags", "criteria", "se_bits", "coadd_bits"} & set(heading)
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "any"])
+def test_port_that_is_none_is_refused(port: str, run: Run) -> None:
+    assert run("dashboard", "--port", port).exit_code == 2

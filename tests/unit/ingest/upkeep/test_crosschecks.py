@@ -1,0 +1,174 @@
+"""Facts about checks of rows against each other."""
+
+from dataclasses import replace
+
+import pytest
+import sqlalchemy as sa
+
+from goodpix.ingest.database.summaries import fill_summaries
+from goodpix.ingest.database.writer import Writer
+from goodpix.ingest.upkeep import crosschecks
+from goodpix.ingest.upkeep.crosschecks import check_ccd_images, check_orphans, check_summaries, delete_orphans
+from goodpix.ingest.upkeep.report import Problem
+
+from ....rows import BAND, TILE
+from ..conftest import Mask, SmallCatalogue, receipt
+
+OTHER = "DES0000+0000"
+FIRST = (492768, 11)
+
+
+@pytest.fixture
+def neighbours(catalogue: SmallCatalogue, masks: list[Mask]) -> SmallCatalogue:
+    """A catalogue of two tiles with the same CCD images."""
+    copies = [(replace(row, key=replace(row.key, tilename=OTHER)), runs) for row, runs in masks]
+    with catalogue.writing() as database:
+        Writer(database, {}).commit(receipt("i/other.parquet", copies, tilename=OTHER))
+    return catalogue
+
+
+def summary_problems(catalogue: SmallCatalogue) -> list[str]:
+    with catalogue.connected() as connection:
+        return [str(each) for each in check_summaries(connection)]
+
+
+def test_tiles_that_agree_are_no_problem(neighbours: SmallCatalogue) -> None:
+    with neighbours.connected() as connection:
+        assert check_ccd_images(connection) == []
+        assert check_summaries(connection) == []
+        assert check_orphans(connection) == []
+
+
+def test_tiles_that_disagree_on_a_ccd_image_are_named(neighbours: SmallCatalogue) -> None:
+    neighbours.change(
+        f"UPDATE epoch SET n_good_se = 5, n_se_seg = 7 WHERE tilename = '{OTHER}' AND expnum = {FIRST[0]}",
+        f"UPDATE epoch SET n_good_se = 3, n_se_seg = 7 WHERE tilename = '{TILE}' AND expnum = {FIRST[0]}",
+        # counts on the coadd differ from tile to tile
+        f"UPDATE epoch SET n_good = 1 WHERE tilename = '{OTHER}'",
+    )
+    with neighbours.connected() as connection:
+        assert check_ccd_images(connection) == [
+            Problem(
+                "tiles disagree",
+                "CCD image 492768/11 (band i)",
+                "SE counts differ between its 2 tiles: n_good_se 3 to 5",
+            )
+        ]
+        assert len(check_ccd_images(connection, {BAND: {FIRST, (1, 1)}})) == 1
+        assert check_ccd_images(connection, {BAND: {(492769, 12)}}) == []
+        assert check_ccd_images(connection, {}) == []
+
+
+def test_tile_without_an_se_segmentation_map_disagrees_with_none(neighbours: SmallCatalogue) -> None:
+    neighbours.change(f"UPDATE epoch SET n_good_se = 5, se_seg_used = 0 WHERE tilename = '{OTHER}'")
+    with neighbours.connected() as connection:
+        assert check_ccd_images(connection) == []
+
+
+def test_rows_without_an_owner_are_counted_and_deleted(catalogue: SmallCatalogue) -> None:
+    before = catalogue.count("bit_count"), catalogue.count("footprint")
+    catalogue.change(
+        "INSERT INTO footprint (hpix, epoch_id) VALUES (7, 999), (8, 999)",
+        "INSERT INTO bit_count (epoch_id, plane, bit, name, n_pixels) VALUES (999, 'se', 0, 'BPM', 1)",
+        "INSERT INTO bit_count (coadd_id, plane, bit, name, n_pixels) VALUES (999, 'coadd', 0, 'NO_DATA', 1)",
+    )
+    with catalogue.connected() as connection:
+        assert [str(each) for each in check_orphans(connection)] == [
+            "bit counts: table bit_count: 1 row without an existing epoch",
+            "bit counts: table bit_count: 1 row without an existing coadd",
+            "footprint: table footprint: 2 rows without an existing epoch",
+        ]
+    with catalogue.writing() as database, database.engine.begin() as connection:
+        delete_orphans(connection)
+    assert (catalogue.count("bit_count"), catalogue.count("footprint")) == before
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        (
+            "UPDATE tile_summary SET n_good = n_good + 1",
+            "table tile_summary, tilename DES0124-3332, band i: differs from the rows that it summarises",
+        ),
+        (
+            "UPDATE tile_summary SET area_good = area_good * 1.00001",
+            "table tile_summary, tilename DES0124-3332, band i: differs from the rows that it summarises",
+        ),
+        (
+            "UPDATE tile_summary SET area_good = NULL",
+            "table tile_summary, tilename DES0124-3332, band i: differs from the rows that it summarises",
+        ),
+        ("DELETE FROM tile_run", "table tile_run, tilename DES0124-3332, band i, run_id 1: is missing"),
+        (
+            f"DELETE FROM ccd_night WHERE ccdnum = {FIRST[1]}",
+            "table ccd_night, band i, ccdnum 11, nite 20151106: is missing",
+        ),
+        (
+            "INSERT INTO tile_run (tilename, band, run_id, n_epochs) VALUES ('DES0124-3332', 'i', 7, 1)",
+            "table tile_run, tilename DES0124-3332, band i, run_id 7: has no rows to summarise",
+        ),
+        (
+            f"UPDATE ccd_median SET fraction_good_se = 0.5 WHERE ccdnum = {FIRST[1]}",
+            "table ccd_median, band i, ccdnum 11: is not the median of its CCD images",
+        ),
+        (
+            f"DELETE FROM ccd_median WHERE ccdnum = {FIRST[1]}",
+            "table ccd_median, band i, ccdnum 11: is not the median of its CCD images",
+        ),
+        (
+            "INSERT INTO ccd_median (band, ccdnum, n_ccd_images, fraction_good_se) VALUES ('r', 1, 1, 0.5)",
+            "table ccd_median, band r, ccdnum 1: has no CCD images",
+        ),
+    ],
+)
+def test_wrong_row_of_a_summary_is_named(catalogue: SmallCatalogue, statement: str, problem: str) -> None:
+    catalogue.change(statement)
+    assert summary_problems(catalogue) == [f"summary: {problem}"]
+
+
+def test_last_digit_of_a_sum_of_doubles_is_no_difference(catalogue: SmallCatalogue) -> None:
+    catalogue.change("UPDATE tile_summary SET area_good = area_good * (1 + 1e-12)")
+    assert summary_problems(catalogue) == []
+
+
+def test_null_night_is_found_like_any_other(catalogue: SmallCatalogue) -> None:
+    catalogue.change(
+        "UPDATE epoch SET nite = NULL WHERE ccdnum = 11", "UPDATE ccd_image SET nite = NULL WHERE ccdnum = 11"
+    )
+    found = summary_problems(catalogue)
+    assert "summary: table ccd_night, band i, ccdnum 11, nite None: is missing" in found
+    assert "summary: table ccd_night, band i, ccdnum 11, nite 20151106: has no rows to summarise" in found
+
+
+def test_null_night_is_equal_to_itself(catalogue: SmallCatalogue) -> None:
+    catalogue.change("UPDATE epoch SET nite = NULL")
+    with catalogue.writing() as database, database.engine.begin() as connection:
+        fill_summaries(connection)
+    assert summary_problems(catalogue) == []
+
+
+def test_many_problems_of_a_table_are_counted(catalogue: SmallCatalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crosschecks, "_SHOWN", 1)
+    catalogue.change("DELETE FROM exposure_summary")
+    found = [each for each in summary_problems(catalogue) if "exposure_summary" in each]
+    assert found == [
+        "summary: table exposure_summary, expnum 492768, band i: is missing",
+        "summary: table exposure_summary: 2 more problems",
+    ]
+
+
+def chosen_problems(connection: sa.Connection, tilename: str, ccd_image: tuple[int, int]) -> set[str]:
+    found = check_summaries(connection, {BAND: {(tilename,)}}, {BAND: {ccd_image}})
+    return {each.where.split(",")[0].removeprefix("table ") for each in found}
+
+
+def test_chosen_rows_alone_are_checked(catalogue: SmallCatalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crosschecks, "_AT_A_TIME", 1)
+    tables = ("tile_summary", "ccd_image", "exposure_summary", "ccd_night", "ccd_median")
+    catalogue.change(*(f"DELETE FROM {table}" for table in tables[2:]), "UPDATE tile_summary SET n_good = 0")
+    catalogue.change("UPDATE ccd_image SET n_tiles = 9 WHERE ccdnum = 11")
+    with catalogue.connected() as connection:
+        # medians take every CCD image
+        assert chosen_problems(connection, TILE, FIRST) == set(tables[:4])
+        assert chosen_problems(connection, OTHER, (1, 1)) == set()
+        assert chosen_problems(connection, OTHER, (492769, 12)) == {"exposure_summary", "ccd_night"}

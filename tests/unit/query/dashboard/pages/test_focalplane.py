@@ -1,0 +1,118 @@
+"""The focal plane page, without a browser."""
+
+import statistics
+from collections import Counter
+
+import numpy as np
+import pytest
+from bokeh.events import Tap
+
+from goodpix.query.dashboard.cache import CatalogueCache
+from goodpix.query.dashboard.look.table import PagedTable
+from goodpix.query.dashboard.pages.focalplane import FocalView, _readable
+from goodpix.query.focalplane import FOCAL_PLANE
+from goodpix.query.palette import OUTLIER_COLOUR
+
+from .....rowcatalogue import DARK, SICK, grouped
+from ...conftest import RowCatalogue
+from ..conftest import OpenPage, data_of
+
+EMPTY, KNOWN, CHOSEN = 0, 1, 2
+
+
+@pytest.fixture(scope="module")
+def opened(rows_cache: CatalogueCache) -> OpenPage[FocalView]:
+    return OpenPage(rows_cache, FocalView)
+
+
+def test_every_half_is_drawn_once_and_the_dark_ones_apart(opened: OpenPage[FocalView]) -> None:
+    plane = opened.figure("plane-plot")
+    empty, known = data_of(plane, EMPTY), data_of(plane, KNOWN)
+    detpos = FOCAL_PLANE[DARK].detpos
+    assert empty["name"] == [f"CCD {DARK} ({detpos}), amplifier {half}" for half in "ab"]
+    assert len(known["name"]) == len({*known["name"], *empty["name"]}) - 2 == 122
+    assert f"Hatched (no data): CCD {DARK}." in opened.text
+    for name, xs, ys in zip(known["name"], known["xs"], known["ys"], strict=True):
+        ccd = FOCAL_PLANE[int(name.split()[1])]
+        np.testing.assert_allclose(np.array([xs, ys]).T, ccd.corners(name[-1]))
+
+
+def test_halves_have_the_median_over_nights_of_their_fraction(
+    rows_cache: CatalogueCache, sqlite_rows: RowCatalogue
+) -> None:
+    opened = OpenPage(rows_cache, FocalView, "band=r")
+    known = data_of(opened.figure("plane-plot"), KNOWN)
+    found = dict(zip(known["name"], known["value"], strict=True))
+    for ccdnum, half in ((1, "a"), (30, "b")):
+        images = [row for row in sqlite_rows.ccd_images if (row["ccdnum"], row["band"]) == (ccdnum, "r")]
+        nights = grouped(images, "nite").values()
+        good, whole = (
+            [sum(row[f"{name}_amp_{half}"] for row in night) for night in nights] for name in ("n_good_se", "n_pixels")
+        )
+        name = f"CCD {ccdnum} ({FOCAL_PLANE[ccdnum].detpos}), amplifier {half}"
+        assert found[name] == pytest.approx(statistics.median(np.divide(good, whole)))
+
+
+def test_outlier_is_framed_and_named(opened: OpenPage[FocalView]) -> None:
+    known = data_of(opened.figure("plane-plot"), KNOWN)
+    framed = [name for name, edge in zip(known["name"], known["edge"], strict=True) if edge == OUTLIER_COLOUR]
+    assert framed == [f"CCD {SICK[0]} ({FOCAL_PLANE[SICK[0]].detpos}), amplifier {SICK[1]}"]
+    assert f"Outliers (framed): {SICK[0]}{SICK[1]}." in opened.text
+
+
+def test_counts_are_numbers_and_not_percentages(rows_cache: CatalogueCache, sqlite_rows: RowCatalogue) -> None:
+    opened = OpenPage(rows_cache, FocalView, "statistic=n_ccd_images")
+    known = data_of(opened.figure("plane-plot"), KNOWN)
+    counts = Counter(row["ccdnum"] for row in sqlite_rows.ccd_images)
+    first = known["name"].index(f"CCD 1 ({FOCAL_PLANE[1].detpos}), amplifier a")
+    assert (known["value"][first], known["shown"][first]) == (counts[1], f"n_ccd_images {counts[1]}")
+    assert "sum over nights" in opened.text
+    assert opened.widget("Colour").value == "n_ccd_images"
+
+
+def test_statistic_that_is_chosen_is_in_the_view(rows_cache: CatalogueCache) -> None:
+    opened = OpenPage(rows_cache, FocalView)
+    assert "SE:OTHER" in opened.widget("Colour").options
+    opened.do(lambda: setattr(opened.widget("Colour"), "value", "SE:STAR"))
+    assert opened.session.view.statistic == "SE:STAR"
+    assert "SE:STAR of each amplifier half" in opened.text
+
+
+def test_click_on_a_ccd_shows_its_history_and_its_images(rows_cache: CatalogueCache, sqlite_rows: RowCatalogue) -> None:
+    opened = OpenPage(rows_cache, FocalView)
+    assert "Click a CCD" in opened.text
+    ccd, plane = FOCAL_PLANE[12], opened.figure("plane-plot")
+    opened.do(lambda: plane._trigger_event(Tap(plane, x=ccd.east, y=ccd.north)))
+    assert opened.session.view.ccdnum == 12
+    assert f"CCD 12 ({ccd.detpos}): fraction_good_se of its amplifier halves" in opened.text
+    images = [row for row in sqlite_rows.ccd_images if row["ccdnum"] == 12]
+    dated = grouped([row for row in images if row["nite"] is not None], "nite", "band")
+    for number, half in enumerate("ab"):
+        drawn = data_of(opened.figure("history-plot"), number)
+        assert list(zip(drawn["nite"], drawn["band"], strict=True)) == sorted(dated)
+        assert drawn["y"] == pytest.approx(
+            [
+                sum(row[f"n_good_se_amp_{half}"] for row in dated[key])
+                / sum(row[f"n_pixels_amp_{half}"] for row in dated[key])
+                for key in sorted(dated)
+            ]
+        )
+    (table,) = opened.parts(PagedTable)
+    assert table.total == len(images)
+    assert len(data_of(plane, CHOSEN)["xs"]) == 1
+
+
+def test_click_between_the_ccds_chooses_none(opened: OpenPage[FocalView]) -> None:
+    plane = opened.figure("plane-plot")
+    opened.do(lambda: plane._trigger_event(Tap(plane, x=1.1, y=1.1)))
+    assert opened.session.view.ccdnum is None
+
+
+def test_statistic_that_is_none_is_said(rows_cache: CatalogueCache) -> None:
+    opened = OpenPage(rows_cache, FocalView, "statistic=fraction_god_se")
+    assert "has no statistic &#x27;fraction_god_se&#x27;, did you mean" in opened.problems
+
+
+def test_numbers_of_dark_ccds_are_white_and_of_unknown_ones_black() -> None:
+    values = np.array([0.0, 0.1, 0.0, 1.0, 1.0, 1.0, np.nan, np.nan])
+    assert _readable(values, 0.0, 1.0) == ["#ffffff", "#000000", "#000000", "#000000"]

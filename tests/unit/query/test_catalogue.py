@@ -1,0 +1,104 @@
+"""A catalogue of four epochs in Python: what its methods return and refuse."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from goodpix.query.catalogue import Catalogue
+from goodpix.query.masks.mask import Mask
+from goodpix.schema.criteria import Selection
+from goodpix.schema.errors import CatalogueError, UnknownNameError, UsageError
+
+from ...maskcatalogue import EAST, EPOCHS, WEST, MaskCatalogue
+
+GOOD = [np.count_nonzero(epoch.flags == 0) for epoch in EPOCHS.values()]
+
+
+@pytest.fixture(scope="module")
+def cat(mask_catalogue: MaskCatalogue) -> Iterator[Catalogue]:
+    with Catalogue(mask_catalogue.url) as opened:
+        yield opened
+
+
+def test_path_and_url_are_the_same_catalogue(cat: Catalogue, mask_catalogue: MaskCatalogue) -> None:
+    with Catalogue(mask_catalogue.folder / "goodpix.db") as by_path:
+        assert by_path.info() == cat.info()
+
+
+def test_where_there_is_no_catalogue_nothing_is_made(tmp_path: Path) -> None:
+    with pytest.raises(CatalogueError, match="no catalogue at"):
+        Catalogue(tmp_path / "none.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_epochs_have_the_counts_of_their_pixels(cat: Catalogue) -> None:
+    assert cat.epochs()["n_good"].tolist() == GOOD
+    assert cat.epochs(band="i")["n_good"].tolist() == GOOD[1:2]
+
+
+def test_epochs_by_a_selection_have_its_counts_and_its_words(cat: Catalogue) -> None:
+    found = cat.epochs(selection=Selection(ignore=["SE_SEG"], border=4))
+    inner = [epoch.flags[4:-4, 4:-4] & 0xFE for epoch in EPOCHS.values()]
+    assert found["n_good"].tolist() == [np.count_nonzero(each == 0) for each in inner]
+    assert set(found["selection"]) == {"ignore SE_SEG, border 4"}
+
+
+def test_bounds_are_about_the_counts_of_the_selection(cat: Catalogue) -> None:
+    selection = Selection(border=4)
+    every = cat.epochs(selection=selection)["n_good"].tolist()
+    limit = sorted(every)[1]
+    assert sorted(every) != sorted(GOOD)
+    found = cat.epochs(selection=selection, min={"n_good": limit})["n_good"].tolist()
+    assert found == [n for n in every if n >= limit]
+
+
+def test_coadds_own_mask_is_that_without_an_exposure(cat: Catalogue) -> None:
+    assert (cat.mask(EAST, "r").key.kind, cat.mask(EAST, "r", 1, 11).key.kind) == ("coadd", "epoch")
+
+
+@pytest.mark.parametrize("key", [{"expnum": 1}, {"ccdnum": 11}])
+def test_half_a_key_is_refused(cat: Catalogue, key: dict[str, int]) -> None:
+    with pytest.raises(UsageError, match="give both expnum and ccdnum, or neither for the coadd's own mask"):
+        cat.mask(EAST, "r", **key)
+
+
+def test_function_is_applied_to_every_mask_of_a_kind(cat: Catalogue) -> None:
+    assert [each.value for each in cat.map(Mask.count)] == GOOD
+    assert [each.key.tilename for each in cat.map(Mask.count, kind="coadd")] == [WEST, EAST, EAST]
+
+
+def test_runs_in_every_form_are_those_of_the_masks(cat: Catalogue, tmp_path: Path) -> None:
+    frame, table = cat.to_pandas(band="r"), cat.to_arrow(band="r")
+    assert cat.to_parquet(tmp_path / "masks.parquet", band="r") == len(frame) == table.num_rows == 3
+    for lengths, flags, mask in zip(frame["lengths"], frame["flags"], cat.masks(band="r"), strict=True):
+        np.testing.assert_array_equal(np.repeat(flags, lengths), mask.flags().T.ravel())
+    assert pd.read_parquet(tmp_path / "masks.parquet")["expnum"].tolist() == frame["expnum"].tolist()
+    assert sum(runs["length"].sum() for runs in cat.runs(band="r")) == 3 * 1200
+
+
+def test_whole_ccd_is_of_all_its_tiles(cat: Catalogue) -> None:
+    assert cat.ccd_mask("r", 1, 11).key.tilename == f"{WEST}+{EAST}"
+
+
+def test_epochs_stand_beside_the_sky_in_a_folder(cat: Catalogue, tmp_path: Path) -> None:
+    cat.extend_background(tmp_path, statistics="mean", allow_changed=True, band="i")
+    found = cat.with_background(tmp_path)
+    assert found["n"].fillna(-1).tolist() == [-1, GOOD[1], -1, -1]
+    assert found["n_good"].tolist() == GOOD
+
+
+@pytest.mark.parametrize("ask", [Catalogue.epochs, Catalogue.masks, Catalogue.to_pandas, Catalogue.sky_area])
+def test_unknown_filter_is_refused_everywhere(cat: Catalogue, ask: Callable[..., Any]) -> None:
+    with pytest.raises(UnknownNameError, match="unknown filter 'bandd', did you mean 'band'"):
+        ask(cat, bandd="r")
+
+
+def test_closed_catalogue_leaves_its_folder_as_it_was(mask_catalogue: MaskCatalogue) -> None:
+    before = sorted(mask_catalogue.folder.iterdir())
+    with Catalogue(mask_catalogue.url) as opened:
+        opened.epochs()
+    assert sorted(mask_catalogue.folder.iterdir()) == before

@@ -1,0 +1,111 @@
+"""Tables and views as data frames, and queries in SQL."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from goodpix.query.listings import Listings
+from goodpix.query.source import open_source
+from goodpix.schema.errors import UnknownNameError, UsageError
+
+from ...rowcatalogue import BANDS, TILES
+from .conftest import RowCatalogue
+
+
+@pytest.fixture(scope="module")
+def listings(row_catalogue: RowCatalogue) -> Iterator[Listings]:
+    with open_source(row_catalogue.url) as opened:
+        yield Listings(opened.database)
+
+
+def test_info_counts_rows_and_shows_no_password(listings: Listings, row_catalogue: RowCatalogue) -> None:
+    found = listings.info()
+    counts = {"coadds": len(TILES) * len(BANDS), "epochs": len(row_catalogue.rows), "failures": 13}
+    assert {name: found[name] for name in counts} == counts
+    assert (found["campaign"], found["wcs_source"]) == ("test", "image")
+    password = re.search(r":([^:@/]+)@", row_catalogue.url)
+    assert password is None or password[1] not in str(found["database"])
+
+
+def test_listings_have_a_row_for_each_thing(listings: Listings, row_catalogue: RowCatalogue) -> None:
+    images = row_catalogue.ccd_images
+    assert len(listings.tiles()) == len(TILES) * len(BANDS)
+    assert len(listings.ccds()) == len(images)
+    assert len(listings.exposures()) == len({row["expnum"] for row in images})
+    assert len(listings.failures()) == 13
+
+
+def test_rows_are_sorted_by_their_key(listings: Listings) -> None:
+    for frame, key in (
+        (listings.tiles(), ["tilename", "band"]),
+        (listings.ccds(), ["band", "expnum", "ccdnum"]),
+        (listings.bits(expnum=1000, ccdnum=[1, 3]), ["tilename", "band", "expnum", "ccdnum", "plane", "bit"]),
+    ):
+        assert len(frame) > 2
+        assert frame.sort_values(key, ignore_index=True).equals(frame)
+
+
+def test_filters_choose_rows(listings: Listings, row_catalogue: RowCatalogue) -> None:
+    found = listings.ccds(band="r", ccdnum="3:5", nite=20150101)
+    wanted = [
+        (row["expnum"], row["ccdnum"])
+        for row in row_catalogue.ccd_images
+        if row["band"] == "r" and 3 <= row["ccdnum"] <= 5 and row["nite"] == 20150101
+    ]
+    assert list(zip(found.expnum, found.ccdnum, strict=True)) == sorted(wanted) != []
+
+
+def test_nothing_that_matches_has_the_columns_all_the_same(listings: Listings) -> None:
+    none = listings.tiles(band="Q")
+    assert none.empty
+    assert none.columns.tolist() == listings.tiles().columns.tolist()
+
+
+def test_filter_that_a_view_does_not_have_is_refused(listings: Listings) -> None:
+    with pytest.raises(UsageError, match="tile_quality cannot be filtered by expnum"):
+        listings.tiles(expnum=5)
+    with pytest.raises(UnknownNameError, match="failure has no column 'tries'"):
+        listings.failures(min={"tries": 2})
+
+
+@pytest.mark.parametrize(
+    ("query", "parameters", "expected"),
+    [
+        ("SELECT 1 AS a, 'x' AS b", None, [(1, "x")]),
+        ("  -- of one's own\n /* and\n another */ select 2 AS a;", None, [(2,)]),
+        ("WITH few AS (SELECT 3 AS a) SELECT a + 1 AS a FROM few", None, [(4,)]),
+        ("VALUES (5)", None, [(5,)]),
+        ("SELECT ':x' AS a, '12:30' AS b", None, [(":x", "12:30")]),
+        ("SELECT count(*) AS n FROM epoch WHERE ccdnum = :ccdnum AND band = :band", {"ccdnum": 1, "band": "r"}, [(4,)]),
+        ("SELECT CAST(:n AS INTEGER) AS n", {"n": np.int64(7)}, [(7,)]),
+        ("SELECT band FROM epoch WHERE 1 = 0", None, []),
+    ],
+)
+def test_query_is_answered_with_its_rows(
+    listings: Listings, query: str, parameters: dict[str, Any] | None, expected: list[tuple[Any, ...]]
+) -> None:
+    found = listings.sql(query, parameters)
+    assert list(found.itertuples(index=False, name=None)) == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("", "the query is empty: expected a single SELECT"),
+        ("-- nothing", "the query starts with '--': expected a single SELECT"),
+        ("DELETE FROM epoch", "the query starts with 'DELETE': expected a single SELECT"),
+        ("selection", "the query starts with 'selection'"),
+        ("SELECT nothing FROM epoch", "the query cannot be run: .*nothing"),
+        ("SELECT 1; SELECT 2", "the query cannot be run"),
+        ("WITH a AS (SELECT 1) DELETE FROM epoch", "the query cannot be run"),
+        ("SELECT :x AS a", "the query cannot be run"),
+    ],
+)
+def test_query_that_is_none_is_refused_in_one_line(listings: Listings, query: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message) as refused:
+        listings.sql(query)
+    assert "\n" not in str(refused.value)
+    assert "sqlalche.me" not in str(refused.value)
