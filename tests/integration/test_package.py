@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from ..watchdog import VARIABLE
+
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("cli", "ingest", "query", "schema")
 NOT_SOURCE = (".git", ".venv", ".hypothesis", ".*_cache", "__pycache__", "*.egg-info", "build", "dist", "goodpix-*")
@@ -35,9 +37,9 @@ pytestmark = pytest.mark.slow
 
 
 def run(*command: str | Path, cwd: Path, **settings: str) -> str:
-    """Run a command as a user would: nothing of this checkout or of pytest in its environment."""
+    """Run a command as a user would: nothing of this checkout or of pytest in its environment but the run's marker."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("GOODPIX_", "PYTEST_", "PYTHON"))}
-    environment |= settings
+    environment |= {VARIABLE: os.environ[VARIABLE]} | settings
     done = subprocess.run(
         command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )

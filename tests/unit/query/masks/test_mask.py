@@ -69,10 +69,15 @@ def test_masks_of_different_images_do_not_combine() -> None:
             _ = a | b
 
 
-@pytest.mark.parametrize("good", [FLAGS, np.zeros(3, np.bool_), np.zeros((0, 3), np.bool_), np.zeros((4, 3), np.bool_)])
+@pytest.mark.parametrize("good", [FLAGS, np.zeros(3, np.bool_), np.zeros((0, 3), np.bool_)])
 def test_array_that_is_no_mask_is_refused(good: Any) -> None:
-    with pytest.raises(UsageError, match=r"array has .* expected"):
-        Mask.from_bool(good, like=MASK)
+    with pytest.raises(UsageError, match=r"array has dtype .* expected bool, shape \(ny, nx\)"):
+        Mask.from_bool(good)
+
+
+def test_array_of_another_shape_than_the_mask_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"array has shape \(4, 3\): expected .*, that of the mask"):
+        Mask.from_bool(np.zeros((4, 3), np.bool_), like=MASK)
 
 
 def test_mask_without_a_row_has_no_wcs() -> None:
