@@ -220,7 +220,9 @@ def _code_rows(chunk: _Chunk) -> _Coded:
             if n_codes > table.size:
                 return _Coded(rows, table, None)
             scan.done(some.stop - y, n_starts)
-    return _Coded(rows, table[:n_codes], scan.starts())
+    # copies of what the scan has found, and not of the room that it has for more
+    found = scan.starts()
+    return _Coded(rows, table[:n_codes], Starts(found.starts.copy(), found.codes.copy()))
 
 
 def _inside_region(chunk: _Chunk, rows: slice) -> npt.NDArray[np.bool_]:
