@@ -4,6 +4,7 @@ CFITSIO takes a path for a program: brackets, ``!``, ``+2`` and ``scheme://`` ac
 of a descriptor that is open on a regular file, and never the survey's own text.
 """
 
+import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,9 @@ from .tiles import TileTable
 __all__ = ["CfitsioPlane", "CfitsioReader", "HcompressPixels"]
 
 Pixels = npt.NDArray[Any]
+
+# What HCOMPRESS writes first of a tile: the number of rows and of columns.
+_STREAM = struct.Struct(">2sii")
 
 # A name of no file.
 _NOWHERE = "/dev/fd/-"
@@ -87,15 +91,27 @@ class HcompressPixels:
         (ny, nx).
     dtype : dtype
         Of its pixels.
+
+    Raises
+    ------
+    DamagedFileError
+        If a tile has no bytes, or says that it is of another size, which CFITSIO trusts: it hangs or dies of them.
     """
 
     def __init__(self, table: TileTable) -> None:
         header = table.unit.header
         self._table, self.shape = table, table.shape
         self.dtype = Scaling.of(table.bitpix, header.number("BSCALE", 1), header.number("BZERO", 0), table.where).dtype
-        n_bytes = table.data["COMPRESSED_DATA"].size
-        if not n_bytes.all():
-            raise DamagedFileError(f"{table.where}: tile {int(n_bytes.argmin())} has no data")
+        places, (height, width) = table.data, table.tile
+        n_bytes = np.sum([each.size for each in places.values()], axis=0)
+        for tile in range(n_bytes.size):
+            y, x = divmod(tile, table.grid[1])
+            size = min(height, self.shape[0] - y * height), min(width, self.shape[1] - x * width)
+            if not n_bytes[tile]:
+                raise DamagedFileError(f"{table.where}: tile {tile} has no data")
+            where = places["COMPRESSED_DATA"]
+            if where.size[tile] and not _is_stream(table.file, int(where.start[tile]), int(where.size[tile]), size):
+                raise DamagedFileError(f"{table.where}: tile {tile} is damaged: not {size[0]} x {size[1]} pixels")
 
     def read(self, y0: int, y1: int, want: Want, make: Callable[[], Pixels]) -> Pixels:
         """Return what is asked of some rows; `make` makes the array for it."""
@@ -107,6 +123,14 @@ class HcompressPixels:
         out = make()
         answer(pixels, want, out)
         return out
+
+
+def _is_stream(file: FitsFile, start: int, n_bytes: int, size: tuple[int, int]) -> bool:
+    """Tell whether bytes begin as HCOMPRESS writes those of a tile of a size."""
+    if n_bytes < _STREAM.size:
+        return False
+    magic, *found = _STREAM.unpack(file.read(start, _STREAM.size).tobytes())
+    return magic == b"\xdd\x99" and tuple(found) == size
 
 
 @dataclass(frozen=True, slots=True)
