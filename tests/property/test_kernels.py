@@ -281,11 +281,9 @@ def test_flags_in_a_file_are_those_in_memory(tmp_path: Path) -> None:
         assert np.array_equal(each.flags, plain.flags)
 
 
-# Searching for a word is linear in the number of different values in its part: three parts take a third of the time.
 @pytest.mark.parametrize(("n_sorts", "refused"), [(65519, False), (65600, True)])
 @settings(max_examples=1)
 @given(tangent_planes((2200, 30), distorted=False))
-@pytest.mark.slow
 def test_coadd_of_more_sorts_than_codes_is_refused(n_sorts: int, refused: bool, wcs: Any) -> None:
     planes = many_sorts(n_sorts, (2200, 30))
     if refused:
