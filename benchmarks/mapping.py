@@ -6,18 +6,18 @@ compared at every pixel.
 
 from collections.abc import Iterator
 
-import fitsio
 import numpy as np
 import numpy.typing as npt
 
 from goodpix.ingest.images.coadd import read_coadd
 from goodpix.ingest.images.coaddflags import CoaddFlags
 from goodpix.ingest.images.flagging import flag_epoch
-from goodpix.ingest.images.pixels import BLOCK, PlaneRows
+from goodpix.ingest.images.pixels import BLOCK, PlaneFiles, PlaneRows
 from goodpix.ingest.images.sharedarray import SharedArray
 from goodpix.ingest.plan import Options
 from goodpix.schema.bits import BIT_SHIFT, Criterion
 from goodpix.schema.masks.rle import decode
+from goodpix.schema.planes.reader import PlaneReader
 from goodpix.schema.wcs.pixelgrid import PixelGrid
 from goodpix.schema.wcs.pixelmap import PixelMap, pixel_map
 from goodpix.schema.wcs.solution import Wcs
@@ -25,7 +25,7 @@ from goodpix.schema.wcs.solution import Wcs
 from .bench import Bench
 from .directway import Positions, by_esutil, by_wcslib, read_header
 from .measure import Contender, Goal, GoalKind, Measured, Result, check, race
-from .tiles import Tile, planes_of
+from .tiles import Tile
 
 __all__ = ["run"]
 
@@ -42,8 +42,10 @@ def _of_tile(bench: Bench, tile: Tile) -> list[Result]:
     epoch = info.src_info[0]
     coadd = read_coadd(info, Options()).for_epochs
     headers = read_header(epoch), read_header(info)
-    planes = PlaneRows.of(*(fitsio.read(path, ext=ext) for path, ext in planes_of(epoch)))
-    shape = planes.bmask.shape
+    with PlaneReader() as reader:
+        opened = PlaneFiles.of(epoch).planes(reader)
+        shape = opened.bmask.shape
+        planes = opened.read(slice(0, shape[0]))
 
     def mapping() -> PixelMap:
         one, other = Wcs.from_header(headers[0], epoch.image_path), Wcs.from_header(headers[1], info.image_path)
@@ -71,7 +73,8 @@ def _of_tile(bench: Bench, tile: Tile) -> list[Result]:
 def _blocks(planes: PlaneRows) -> Iterator[PlaneRows]:
     """Yield rows in blocks, as when a file is read."""
     for y in range(0, planes.bmask.shape[0], BLOCK):
-        yield PlaneRows.of(*(plane[y : y + BLOCK] for plane in planes))
+        rows = slice(y, y + BLOCK)
+        yield PlaneRows(planes.positive[rows], planes.bmask[rows], planes.in_object[rows])
 
 
 def _check_nearest(found: PixelMap, coadd_shape: tuple[int, int], name: str, positions: Positions) -> None:
@@ -83,8 +86,7 @@ def _check_nearest(found: PixelMap, coadd_shape: tuple[int, int], name: str, pos
     for axis, size, expected in (("x", nx, x), ("y", ny, y)):
         numbers = np.arange(1, size + 1)
         numbered = _numbered(coadd_shape, numbers if axis == "x" else numbers[:, np.newaxis], size)
-        good = np.zeros(x.shape, np.uint8)
-        block = PlaneRows.of(np.ones(x.shape, np.float32), good, good)
+        block = PlaneRows(np.ones(x.shape, np.bool_), np.zeros(x.shape, np.uint8), np.zeros(x.shape, np.bool_))
         flags = decode(flag_epoch([block], (x.shape[0], x.shape[1]), found, numbered).runs)
         differs = ((flags >> BIT_SHIFT["coadd"]) != np.where(inside, expected + 1, 0)) & ~tied
         check(not differs.any(), f"{name}: nearest {axis} differs at {differs.sum()} pixels")

@@ -27,11 +27,11 @@ _OURS, _READ = "goodpix, what the cuts need", "fitsio.read of the planes"
 # Rows read at a time, as an ingest does.
 _ROWS = 512
 
-Rows = Callable[[OpenPlane, int, int], npt.NDArray[Any]]
+Rows = Callable[[OpenPlane, slice], npt.NDArray[Any]]
 Asked = tuple[Plane, Rows]
 
 _POSITIVE: Rows = OpenPlane.positive
-_VALUES: Rows = OpenPlane.rows
+_VALUES: Rows = OpenPlane.read
 _NONZERO: Rows = OpenPlane.nonzero
 _DITHER_2 = {"qlevel": 16, "qmethod": "SUBTRACTIVE_DITHER_2"}
 
@@ -82,9 +82,9 @@ def _read(path: str, ext: str | int, rows: Rows) -> bool:
     """Read a plane some rows at a time; return whether it has a DATASUM, which then agrees."""
     with FitsFile(path) as file:
         plane = open_plane(file, ext)
-        checked = plane.check_datasum()
+        checked = plane.datasum().check()
         for y in range(0, plane.shape[0], _ROWS):
-            rows(plane, y, min(y + _ROWS, plane.shape[0]))
+            rows(plane, slice(y, min(y + _ROWS, plane.shape[0])))
     return checked
 
 
@@ -97,4 +97,6 @@ def _check_equal(path: str, ext: str | int, rows: Rows) -> None:
         expected = pixels != 0
     with FitsFile(path) as file:
         plane = open_plane(file, ext)
-        check(np.array_equal(rows(plane, 0, plane.shape[0]), expected), f"{path}[{ext}]: fitsio reads other pixels")
+        check(
+            np.array_equal(rows(plane, slice(0, plane.shape[0])), expected), f"{path}[{ext}]: fitsio reads other pixels"
+        )

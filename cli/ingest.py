@@ -79,6 +79,9 @@ def ingest(
     allow_dithered_weights: Annotated[
         bool, typer.Option("--allow-dithered-weights", help="Accept weights that may have lost their zeros.")
     ] = False,
+    allow_damaged: Annotated[
+        bool, typer.Option("--allow-damaged", help="Accept planes whose data do not agree with their DATASUM.")
+    ] = False,
     dask: Annotated[
         str | None,
         typer.Option("--dask", metavar="ADDRESS", help="Address or scheduler file of a Dask cluster to ingest on."),
@@ -109,6 +112,7 @@ def ingest(
             retry_failed=retry_failed,
             allow_missing_se_seg=allow_missing_se_seg,
             allow_dithered_weights=allow_dithered_weights,
+            allow_damaged=allow_damaged,
             progress=advance,
             report=report,
         )

@@ -1,8 +1,8 @@
 """Direct derivation of one mask, the reference against which stored masks are checked.
 
 Maps every pixel with ``esutil.wcsutil.WCS`` (``image2sky``, then ``sky2image``), or with wcslib if esutil
-does not support a term of the header, and applies the criteria with numpy. Slow; of the fast way it
-shares only the reading of files.
+does not support a term of the header, and applies the criteria with numpy. The planes are read with fitsio.
+Slow; of the fast way it shares neither.
 """
 
 import itertools
@@ -22,8 +22,9 @@ from ..schema.database import open_for_reading, with_variables
 from ..schema.errors import MaskNotFoundError
 from ..schema.maskfile import MaskFile
 from ..schema.masks.rle import decode
+from ..schema.planes.cfitsio import CfitsioReader
 from ..schema.planes.imagefiles import files_of_row
-from ..schema.planes.reader import PlaneReader, read_scamp_head
+from ..schema.planes.reader import read_scamp_head
 from ..schema.rows import MaskKey
 from ..schema.wcs.solution import Wcs, unit_vectors
 
@@ -127,7 +128,7 @@ class Side:
 def _read_side(row: Mapping[str, Any], wcs_source: str) -> Side:
     """Read the planes and the header of the image in a database row."""
     files = files_of_row(row)
-    with PlaneReader() as reader:
+    with CfitsioReader() as reader:
         header = reader.open(files["image"]).header
         if wcs_source == "scamp":
             header = read_scamp_head(files["head"].path_now)

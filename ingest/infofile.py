@@ -12,12 +12,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from ..schema.errors import AmbiguousInputError, InfoFileError, UsageError
 from ..schema.planes.imagefiles import PlaneFile
+from ..schema.planes.regularfile import read_regular, why_not
 
 __all__ = ["EpochInfo", "ImageInfo", "Input", "TileInfo", "check_inputs", "read_info_file", "read_inputs"]
 
 PathLike = str | os.PathLike[str]
 
 _PLANES = ("image", "weight", "bmask", "seg", "bkg", "head")
+
+# Of an info file; one of 250 epochs has half a million.
+_MOST_BYTES = 1 << 25
 
 SUFFIX = "_pizza_cutter_info.yaml"
 
@@ -207,12 +211,16 @@ def read_info_file(path: Path) -> TileInfo:
     Raises
     ------
     InfoFileError
-        If it cannot be read, is not YAML or has wrong content; the message names the file, the key, its value
-        and what was expected.
+        If it is not a regular file, cannot be read, is not YAML or has wrong content; the message names the file,
+        the key, its value and what was expected.
     """
     try:
-        content = yaml.load(path.read_bytes(), Loader=yaml.CSafeLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError) as error:
+        text = read_regular(os.fspath(path), _MOST_BYTES)
+    except (OSError, ValueError) as error:
+        raise InfoFileError(f"{path}: {why_not(error, os.fspath(path))}: expected an info file") from error
+    try:
+        content = yaml.load(text, Loader=yaml.CSafeLoader)
+    except (UnicodeDecodeError, yaml.YAMLError, ValueError) as error:
         raise InfoFileError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         what = "is empty" if content is None else f"holds a {type(content).__name__}"

@@ -39,11 +39,19 @@ class Options:
         Accept epochs without a segmentation map, as if no pixel were in an object.
     allow_dithered_weights : bool
         Accept weight planes that may have lost their exact zeros.
+    allow_damaged : bool
+        Accept planes whose data do not agree with their DATASUM.
     """
 
     wcs_source: str = "image"
     allow_missing_se_seg: bool = False
     allow_dithered_weights: bool = False
+    allow_damaged: bool = False
+
+    @property
+    def fingerprinted(self) -> dict[str, object]:
+        """Options by name, as they enter fingerprints: `allow_damaged` only if it is set, since 0.1.0 had none."""
+        return {name: value for name, value in asdict(self).items() if name != "allow_damaged" or value}
 
 
 class Action(Enum):
@@ -228,13 +236,14 @@ def _step(task: TileTask, name: str, inputs: str, known: Known | None) -> Step:
 
 def _coadd_fingerprint(info: TileInfo, options: Options) -> str:
     """Return the fingerprint of a coadd's files, info file values and options."""
-    return _digest(info, {"allow_dithered_weights": options.allow_dithered_weights})
+    names = ("allow_dithered_weights", "allow_damaged")
+    return _digest(info, {name: value for name, value in options.fingerprinted.items() if name in names})
 
 
 def epoch_fingerprint(entry: EpochInfo, options: Options, of_coadd: str) -> str:
     """Return the fingerprint of an epoch, which includes the coadd's, `of_coadd`."""
     # an option that does not affect the epoch must not cause it to be made again
-    of_options = asdict(options) | {"allow_missing_se_seg": options.allow_missing_se_seg and not entry.seg_path}
+    of_options = options.fingerprinted | {"allow_missing_se_seg": options.allow_missing_se_seg and not entry.seg_path}
     return _digest(entry, of_options | {"coadd": of_coadd})
 
 

@@ -38,6 +38,7 @@ def ingest_tiles(
     retry_failed: bool = False,
     allow_missing_se_seg: bool = False,
     allow_dithered_weights: bool = False,
+    allow_damaged: bool = False,
     bit_names: BitNames = DES_Y6,
     progress: Progress | None = None,
     report: PathLike | None = None,
@@ -73,6 +74,8 @@ def ingest_tiles(
         Accept epochs without a segmentation map.
     allow_dithered_weights : bool
         Accept weight planes that may have lost their exact zeros.
+    allow_damaged : bool
+        Accept planes whose data do not agree with the DATASUM in their header.
     bit_names : BitNames
         Names of the survey's mask bits, recorded when the catalogue is created.
     progress : callable, optional
@@ -105,7 +108,7 @@ def ingest_tiles(
     given = [info_paths] if isinstance(info_paths, str | os.PathLike) else list(info_paths)
     inputs = read_inputs(given)
     campaign = check_inputs(inputs)
-    options = Options(wcs_source, allow_missing_se_seg, allow_dithered_weights)
+    options = Options(wcs_source, allow_missing_se_seg, allow_dithered_weights, allow_damaged)
     arguments = asdict(options) | {
         "inputs": [str(each) for each in given],
         "masks": None if masks is None else str(masks),

@@ -26,7 +26,7 @@ from typing import Generic, ParamSpec, Protocol, TypeVar
 
 from .errors import WorkerLostError
 
-__all__ = ["Spread", "Window", "begin", "in_order", "process_pool", "usable_cores"]
+__all__ = ["Spread", "Window", "in_order", "process_pool", "usable_cores"]
 
 Arguments = ParamSpec("Arguments")
 Job = TypeVar("Job")
@@ -252,25 +252,6 @@ def process_pool(workers: int, preload: str | None = None) -> Iterator[Executor]
         pool.shutdown(cancel_futures=True)
         held.close()
         other_end.close()
-
-
-def begin(
-    thread: ThreadPoolExecutor, function: Callable[Arguments, Result], *args: Arguments.args, **kwargs: Arguments.kwargs
-) -> Future[Result]:
-    """Start a job in a thread, and return once it is running.
-
-    Use this for a job that releases the GIL while the caller goes on to read a FITS file, which holds the GIL: a
-    thread that had not begun would have to wait.
-    """
-    begun = threading.Event()
-
-    def do() -> Result:
-        begun.set()
-        return function(*args, **kwargs)
-
-    future = thread.submit(do)
-    begun.wait()
-    return future
 
 
 def usable_cores() -> int:

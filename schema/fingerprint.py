@@ -66,8 +66,9 @@ def is_fingerprint(found: str, row: Mapping[str, Any], files: Mapping[str, objec
     fixed: dict[str, object] = {"wcs_source": wcs_source, "coadd": row["coadd_fingerprint"]}
     for values in _values(row):
         fixed["allow_missing_se_seg"] = not values["seg_path"]
-        for rule, dithered in itertools.product(range(MASK_RULE_VERSION, 0, -1), (False, True)):
-            if fingerprint(files, values, fixed | {"allow_dithered_weights": dithered}, rule) == found:
+        for rule, dithered, damaged in itertools.product(range(MASK_RULE_VERSION, 0, -1), (False, True), (False, True)):
+            options = fixed | {"allow_dithered_weights": dithered} | ({"allow_damaged": True} if damaged else {})
+            if fingerprint(files, values, options, rule) == found:
                 return True
     return False
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from ...schema.counts import count_coadd
 from ...schema.executors import Spread
 from ...schema.masks.rle import Runs
-from ...schema.planes.reader import PlaneReader, check_weight
+from ...schema.planes.reader import FileRead, PlaneReader, check_weight
 from ...schema.rows import CoaddFacts, MaskKey, MaskRow, nonzero_bits
 from ...schema.wcs.footprint import UniqueRegion, footprint
 from ...schema.wcs.pixelgrid import PixelGrid
@@ -50,12 +50,15 @@ class ReadCoadd:
         Its coded flags.
     quantization : str or None
         ZQUANTIZ of its weight plane.
+    files : tuple of FileRead
+        What was read of its files.
     """
 
     info: TileInfo
     grid: PixelGrid
     coded: CodedCoadd
     quantization: str | None
+    files: tuple[FileRead, ...]
 
     @property
     def for_epochs(self) -> Coadd:
@@ -111,6 +114,9 @@ def read_coadd(info: TileInfo, options: Options, *, spread: Spread = map, scratc
         check_shapes({**planes.named(), "image": image}, f"coadd (tile {info.tilename}, band {info.band})")
         quantization = check_weight(planes.weight, allow_dithered=options.allow_dithered_weights)
         grid = PixelGrid(wcs, planes.bmask.shape, info.position_offset)
+        # here, and not once more for each part that is read
+        planes.check(reader, allow_damaged=options.allow_damaged)
+        read = reader.files()
     unique = UniqueRegion(*info.unique_limits) if info.unique_limits else None
     coded = code_coadd(files, grid, unique=unique, spread=spread, scratch=scratch)
-    return ReadCoadd(info, grid, coded, quantization)
+    return ReadCoadd(info, grid, coded, quantization, read)

@@ -199,13 +199,18 @@ _COMMON = [
 ]
 
 
+_FIRST = 1 + len(_COMMON)
+"""The first code whose word is not a common one."""
+
+
 def _code_rows(chunk: _Chunk) -> _Coded:
     """Code a block of coadd rows."""
     rows = chunk.rows
     out = chunk.codes.array
     table = np.zeros(np.iinfo(out.dtype).max + 1, np.uint32)
-    n_codes = 1 + len(_COMMON)
+    n_codes = _FIRST
     table[:n_codes] = [_BORDER, *_COMMON]
+    order = np.zeros(table.size, np.uint16)
     scan = RunScan(chunk.grid.shape, out.dtype, rows.start)
     with PlaneReader() as reader:
         planes = chunk.planes.planes(reader)
@@ -215,12 +220,14 @@ def _code_rows(chunk: _Chunk) -> _Coded:
             inside = _inside_region(chunk, some)
             to = out[some.start + 1 : some.stop + 1]
             n_codes, n_starts = _code_block(
-                block, inside, table, n_codes, to, y, scan.room(some.stop - y), scan.n_starts
+                block, inside, table, order, n_codes, to, y, scan.room(some.stop - y), scan.n_starts
             )
             if n_codes > table.size:
                 return _Coded(rows, table, None)
             scan.done(some.stop - y, n_starts)
-    return _Coded(rows, table[:n_codes], scan.starts())
+    # copies of what the scan has found, and not of the room that it has for more
+    found = scan.starts()
+    return _Coded(rows, table[:n_codes], Starts(found.starts.copy(), found.codes.copy()))
 
 
 def _inside_region(chunk: _Chunk, rows: slice) -> npt.NDArray[np.bool_]:
@@ -230,10 +237,39 @@ def _inside_region(chunk: _Chunk, rows: slice) -> npt.NDArray[np.bool_]:
 
 
 @kernel
+def _code_of(word: np.uint32, table: npt.NDArray[np.uint32], order: npt.NDArray[np.uint16], n_codes: int) -> int:
+    """Return the code of a word; a new one, `n_codes`, is added to the table if that has room.
+
+    From `_FIRST` on `order` has the codes in the order of their words: among tens of thousands of words, in the mask
+    of no survey, a search one by one would take hours.
+    """
+    code = 1
+    while code < _FIRST and table[code] != word:
+        code += 1
+    if code < _FIRST:
+        return code
+    low, high = _FIRST, n_codes
+    while low < high:
+        middle = (low + high) // 2
+        if table[order[middle]] < word:
+            low = middle + 1
+        else:
+            high = middle
+    if low < n_codes and table[order[low]] == word:
+        return int(order[low])
+    if n_codes < table.size:
+        for k in range(n_codes, low, -1):
+            order[k] = order[k - 1]
+        order[low], table[n_codes] = n_codes, word
+    return n_codes
+
+
+@kernel
 def _code_block(
     block: PlaneRows,
     inside: npt.NDArray[np.bool_],
     table: npt.NDArray[np.uint32],
+    order: npt.NDArray[np.uint16],
     n_codes: int,
     out: npt.NDArray[np.unsignedinteger[Any]],
     y0: int,
@@ -256,13 +292,10 @@ def _code_block(
             word = words[x]
             if word != last:
                 # adjacent pixels are mostly equal, so the search is rare
-                code = 1
-                while code < n_codes and table[code] != word:
-                    code += 1
+                code = _code_of(word, table, order, n_codes)
                 if code == n_codes:
                     if n_codes == table.size:
                         return n_codes + 1, n
-                    table[n_codes] = word
                     n_codes += 1
                 last = word
             line[x] = code

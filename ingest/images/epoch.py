@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,9 @@ from ...schema.columns import values_of
 from ...schema.counts import count
 from ...schema.errors import FitsFileError, GoodpixError
 from ...schema.masks.rle import Runs
-from ...schema.planes.imagefiles import expand
-from ...schema.planes.reader import Plane, PlaneReader, check_weight, read_scamp_head
+from ...schema.planes.imagefiles import file_state
+from ...schema.planes.plane import Plane
+from ...schema.planes.reader import PlaneReader, check_weight, read_scamp_head
 from ...schema.rows import EpochFacts, MaskKey, MaskRow, nonzero_bits
 from ...schema.wcs.footprint import footprint
 from ...schema.wcs.pixelgrid import PixelGrid
@@ -52,6 +52,7 @@ def make_epoch_mask(entry: EpochInfo, coadd: Coadd, options: Options, fingerprin
         quantization = check_weight(planes.weight, allow_dithered=options.allow_dithered_weights)
         grid = PixelGrid(_wcs(entry, header, options), image.shape, entry.position_offset)
         mapping = pixel_map(grid, coadd.grid)
+        planes.check(reader, allow_damaged=options.allow_damaged)
         flagged = flag_epoch(planes.blocks(), image.shape, mapping, coadd.flags)
     runs = flagged.runs
     covered = footprint(grid)
@@ -104,7 +105,7 @@ def _wcs_delta(
 
     `grid` has the solution in use. None if there is no SCAMP header, or if no position is in front of the coadd.
     """
-    if not entry.head_path or not Path(expand(entry.head_path)).exists():
+    if not entry.head_path or file_state(entry.head_path) is None:
         return None
     try:
         other = _wcs(entry, header, replace(options, wcs_source="scamp" if options.wcs_source == "image" else "image"))

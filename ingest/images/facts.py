@@ -10,7 +10,7 @@ from typing import Any
 
 from ...schema.errors import HeaderMismatchError, PlaneError
 from ...schema.planes.imagefiles import planes_column
-from ...schema.planes.reader import Plane
+from ...schema.planes.plane import Plane
 from ...schema.rows import ImageFacts
 from ...schema.wcs.footprint import Footprint
 from ...schema.wcs.solution import Wcs

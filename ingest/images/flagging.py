@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ...schema.executors import begin
 from ...schema.jit import kernel
 from ...schema.masks.rle import RunScan, ScanBuffers, merge_runs, scan_row, sort_starts
 from ...schema.wcs.nearestpixel import nearest_pixels
@@ -60,10 +59,10 @@ def flag_epoch(
             to = (codes, shift, y, scan.room(n_rows), scan.n_starts)
             if isinstance(pixel_map, RationalMap) and pixel_map.cubic:
                 t, s = pixel_map.scaling.scaled(np.arange(shape[1], dtype=float), np.arange(y, y + n_rows, dtype=float))
-                under_way = begin(thread, _flag_rational, block, pixel_map.coefficients, t, s, *to)
+                under_way = thread.submit(_flag_rational, block, pixel_map.coefficients, t, s, *to)
             else:
                 ix, iy = nearest_pixels(pixel_map, slice(y, y + n_rows), shape[1], coadd.shape)
-                under_way = begin(thread, _flag_placed, block, ix, iy, *to)
+                under_way = thread.submit(_flag_placed, block, ix, iy, *to)
         if under_way is not None:
             scan.done(n_rows, under_way.result())
     lengths, words = sort_starts(shape, scan.starts())

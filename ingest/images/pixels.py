@@ -10,7 +10,8 @@ import numpy.typing as npt
 from ...schema.bits import BIT_SHIFT, OTHER_BIT
 from ...schema.jit import kernel
 from ...schema.planes.imagefiles import PlaneFile
-from ...schema.planes.reader import Plane, PlaneReader, check_integer
+from ...schema.planes.plane import Plane
+from ...schema.planes.reader import PlaneReader, check_integer
 from ..infofile import ImageInfo
 
 __all__ = ["BLOCK", "PlaneFiles", "PlaneRows", "Planes", "fold_row"]
@@ -20,25 +21,14 @@ BLOCK = 512
 
 
 class PlaneRows(NamedTuple):
-    """A block of rows of the three planes, in the types that kernels take; made by `of`."""
+    """What the cuts need of a block of rows of the three planes; shape (n, nx) each."""
 
-    weight: npt.NDArray[np.floating[Any]]
-    """Inverse variance, float32 or float64; shape (n, nx)."""
+    positive: npt.NDArray[np.bool_]
+    """Whether the weight is positive and finite."""
     bmask: npt.NDArray[np.unsignedinteger[Any]]
-    """Mask bits."""
-    seg: npt.NDArray[np.unsignedinteger[Any]]
-    """Segmentation map."""
-
-    @classmethod
-    def of(cls, weight: npt.NDArray[Any], bmask: npt.NDArray[Any], seg: npt.NDArray[Any]) -> "PlaneRows":
-        """Convert planes of any type.
-
-        Weights other than float32 become float64, in which integers keep their sign and zeros. Masks are
-        viewed as unsigned integers of the same width, because a sign bit is a mask bit.
-        """
-        if weight.dtype not in (np.float32, np.float64):
-            weight = weight.astype(np.float64)
-        return cls(weight, bmask.view(f"u{bmask.dtype.itemsize}"), seg.view(f"u{seg.dtype.itemsize}"))
+    """Mask bits, of the plane's own width."""
+    in_object: npt.NDArray[np.bool_]
+    """Whether the segmentation map is not 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +57,16 @@ class Planes:
         ------
         FitsFileError
             If the rows cannot be read.
-        PlaneError
-            If bmask or seg is not an integer plane.
         """
         bmask = self.bmask.read(rows)
-        check_integer(self.bmask, bmask, "bmask")
-        if self.seg is None:
-            seg = np.zeros(bmask.shape, np.uint8)
-        else:
-            seg = self.seg.read(rows)
-            check_integer(self.seg, seg, "seg")
-        return PlaneRows.of(self.weight.read(rows), bmask, seg)
+        in_object = np.zeros(bmask.shape, np.bool_) if self.seg is None else self.seg.nonzero(rows)
+        # unsigned, because a sign bit is a mask bit
+        return PlaneRows(self.weight.positive(rows), bmask.view(f"u{bmask.dtype.itemsize}"), in_object)
+
+    def check(self, reader: PlaneReader, *, allow_damaged: bool) -> None:
+        """Compare the data of the planes with their DATASUM; see `PlaneReader.check`."""
+        for plane in self.named().values():
+            reader.check(plane, allow_damaged=allow_damaged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +91,14 @@ class PlaneFiles:
         FitsFileError
             If a file or an extension is missing or cannot be read.
         PlaneError
-            If an extension is not a two-dimensional image.
+            If an extension is not a two-dimensional image, or bmask or seg is not an integer plane.
         """
         seg = None if self.seg is None else reader.open(self.seg)
-        return Planes(reader.open(self.weight), reader.open(self.bmask), seg)
+        planes = Planes(reader.open(self.weight), reader.open(self.bmask), seg)
+        for name, plane in planes.named().items():
+            if name != "weight":
+                check_integer(plane, name)
+        return planes
 
 
 _LOW = np.uint64((1 << OTHER_BIT) - 1)
@@ -116,7 +109,7 @@ _OTHER, _SHIFT = np.uint64(OTHER_BIT), np.uint32(BIT_SHIFT["se"])
 def fold_row(block: PlaneRows, row: int, x0: int, out: npt.NDArray[np.unsignedinteger[Any]]) -> None:
     """Write the single-epoch flags of each pixel of a row to the low 32 bits of a word.
 
-    Bit 0 is set where seg is not 0, bit 1 where the weight is not finite and positive, bit 2 where bmask is
+    Bit 0 is set where a pixel is in an object, bit 1 where its weight is not positive, bit 2 where bmask is
     not 0; bits 8 to 31 are those of bmask, folded as by `goodpix.schema.bits.fold_bmask`.
 
     Parameters
@@ -129,10 +122,9 @@ def fold_row(block: PlaneRows, row: int, x0: int, out: npt.NDArray[np.unsignedin
         The words.
     """
     x1 = x0 + out.size
-    weight, bmask, seg = block.weight[row, x0:x1], block.bmask[row, x0:x1], block.seg[row, x0:x1]
+    positive, bmask, in_object = block.positive[row, x0:x1], block.bmask[row, x0:x1], block.in_object[row, x0:x1]
     for x in range(out.size):
         value = np.uint64(bmask[x])
         bits = np.uint32(value & _LOW) | (np.uint32((value >> _OTHER) != 0) << np.uint32(OTHER_BIT))
-        bad_weight = not ((weight[x] > 0) & (weight[x] < np.inf))  # NaN is neither
         word = (bits << _SHIFT) | (np.uint32(value != 0) << np.uint32(2))
-        out[x] = word | (np.uint32(bad_weight) << np.uint32(1)) | np.uint32(seg[x] != 0)
+        out[x] = word | (np.uint32(not positive[x]) << np.uint32(1)) | np.uint32(in_object[x])

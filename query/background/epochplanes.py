@@ -10,7 +10,8 @@ import numpy.typing as npt
 from ...schema.errors import FitsFileError, InfoFileError, InputChangedError, PlaneError, UsageError
 from ...schema.fingerprint import FINGERPRINTED, is_fingerprint
 from ...schema.planes.imagefiles import PlaneFile, file_state, files_of_row
-from ...schema.planes.reader import Plane, PlaneReader
+from ...schema.planes.plane import Plane
+from ...schema.planes.reader import PlaneReader
 from ..masks.mask import Mask
 from ..source import Source
 
@@ -159,8 +160,18 @@ class EpochPlanes:
 
     def read(self, name: str, rows: GoodRows, *, subtract_background: bool = False) -> Pixels:
         """Read the rows of a plane that hold good pixels, optionally background-subtracted; see `GoodRows.read`."""
-        pixels = rows.read(self.plane(name))
-        return pixels - rows.read(self.plane("bkg")) if subtract_background else pixels
+        pixels = rows.read(self._checked(name))
+        return pixels - rows.read(self._checked("bkg")) if subtract_background else pixels
+
+    def read_whole(self, name: str) -> Pixels:
+        """Read all rows of a plane."""
+        return self._checked(name).read()
+
+    def _checked(self, name: str) -> Plane:
+        """Return a plane whose data agree with their DATASUM, or of an epoch that was ingested in spite of it."""
+        plane = self.plane(name)
+        self.reader.check(plane, allow_damaged=bool((self.mask.row or {}).get("damaged_taken")))
+        return plane
 
 
 _ZERO_POINT = 30.0

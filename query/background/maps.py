@@ -138,9 +138,9 @@ def background_map(
     survey, why_not = None, None
     with PlaneReader() as reader:
         planes = files.planes(mask, reader)
-        image = floats(planes.plane("image").read())
+        image = floats(planes.read_whole("image"))
         try:
-            survey = floats(planes.plane("bkg").read())
+            survey = floats(planes.read_whole("bkg"))
         except FitsFileError as error:
             why_not = str(error).removeprefix(f"{mask.key}: ")
     good = mask.good(bound)

@@ -14,7 +14,6 @@ from ...schema.amplifiers import Amplifiers, Region
 from ...schema.columns import values_of
 from ...schema.criteria import BoundSelection, Selection
 from ...schema.errors import GoodpixError, UsageError
-from ...schema.executors import begin
 from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
 from ..masks.mask import Mask
@@ -154,7 +153,7 @@ class Measure:
             pixels = GoodPixels(image, good[rows.start : rows.stop], rows.start)
             buffer = _buffer(image.dtype, int(np.count_nonzero(pixels.good)) + 1)
             values = pixels.values([measured.region for measured in regions], buffer)
-            sorting = begin(thread, _sort, values)  # numpy releases the GIL while sorting
+            sorting = thread.submit(_sort, values)  # numpy releases the GIL while sorting
             weight = floats(planes.read("weight", rows)) if "noise" in self.statistics else None
             sorting.result()
         facts = self._facts(mask.key, mask) | {"bkg_subtracted": self.subtract_background}

@@ -48,6 +48,7 @@ def image_behind(mask: MaskLike) -> npt.NDArray[np.float32]:
             raise PlaneError(
                 f"{plane.path}[{plane.ext}] is {plane.shape[1]} x {plane.shape[0]}: its mask is {shape[1]} x {shape[0]}"
             )
+        reader.check(plane, allow_damaged=bool(mask.row.get("damaged_taken")))
         rows = plane.read(slice(region.y0, region.y1))
     return np.ascontiguousarray(rows[:, region.x0 : region.x1], np.float32)
 

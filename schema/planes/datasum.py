@@ -1,16 +1,88 @@
 """The checksum of a unit's data."""
 
+from dataclasses import dataclass
+
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import DamagedFileError
+from ..jit import kernel
 from .fitsfile import FitsFile, Unit
 
-__all__ = ["check_datasum", "compute_datasum"]
+__all__ = ["DataSum", "compute_datasum"]
 
 # Bytes read at a time; whole words.
-_READ = 1 << 17
+_READ = 1 << 18
 
 _MODULUS = (1 << 32) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class DataSum:
+    """The sum of a unit's data, and what the header says it is.
+
+    Parameters
+    ----------
+    where : str
+        Path and extension, for messages.
+    computed : int
+        See `compute_datasum`.
+    stored : str
+        DATASUM; empty where there is none, or it is blank.
+
+    Notes
+    -----
+    CHECKSUM is not looked at, as headers are edited afterwards everywhere; ZDATASUM is of the image before it
+    was compressed.
+    """
+
+    where: str
+    computed: int
+    stored: str
+
+    @classmethod
+    def of(cls, file: FitsFile, unit: Unit) -> "DataSum":
+        """Sum the data of a unit.
+
+        Raises
+        ------
+        FitsFileError
+            If the data cannot be read.
+        """
+        return cls(unit.header.where, compute_datasum(file, unit), unit.header.text("DATASUM"))
+
+    @property
+    def is_damaged(self) -> bool:
+        """Whether there is a DATASUM, and the data do not agree with it."""
+        is_number = self.stored.isascii() and self.stored.isdigit()
+        return bool(self.stored) and not (is_number and int(self.stored) % _MODULUS == self.computed)
+
+    def check(self) -> bool:
+        """Return whether there is a DATASUM.
+
+        Raises
+        ------
+        DamagedFileError
+            If the data do not agree with it, or it is not a number.
+        """
+        if self.is_damaged:
+            raise DamagedFileError(
+                f"{self.where}: the data are damaged: their sum is {self.computed}, and DATASUM says {self.stored} "
+                "(--allow-damaged accepts them anyway)"
+            )
+        return bool(self.stored)
+
+
+@kernel
+def _sum_words(words: npt.NDArray[np.uint32]) -> int:
+    """Return the sum of big-endian words that were taken for little-endian ones."""
+    total = np.uint64(0)
+    for k in range(words.size):
+        word = words[k]  # each of these steps is 64 bits wide unless it is told not to be
+        low = np.uint32(word >> np.uint32(24)) | np.uint32(np.uint32(word >> np.uint32(8)) & np.uint32(0xFF00))
+        high = np.uint32(np.uint32(word << np.uint32(8)) & np.uint32(0xFF0000)) | np.uint32(word << np.uint32(24))
+        total += np.uint64(np.uint32(low) | np.uint32(high))
+    return int(total)
 
 
 def compute_datasum(file: FitsFile, unit: Unit) -> int:
@@ -27,32 +99,6 @@ def compute_datasum(file: FitsFile, unit: Unit) -> int:
         data = file.read(start, min(_READ, stop - start))
         if data.size % 4:
             data = np.pad(data, (0, -data.size % 4))
-        total += int(data.view(">u4").sum(dtype=np.uint64))
+        total += int(_sum_words(data.view("<u4")))
         start += _READ
     return total % _MODULUS
-
-
-def check_datasum(file: FitsFile, unit: Unit) -> bool:
-    """Compare a unit's data with its DATASUM; return whether it has one.
-
-    Raises
-    ------
-    DamagedFileError
-        If they do not agree, or DATASUM is not a number.
-    FitsFileError
-        If the data cannot be read.
-
-    Notes
-    -----
-    CHECKSUM is not looked at, as headers are edited afterwards everywhere; ZDATASUM is of the image before it
-    was compressed.
-    """
-    stored = unit.header.text("DATASUM")
-    if not stored:
-        return False
-    found = compute_datasum(file, unit)
-    if not (stored.isascii() and stored.isdigit()) or int(stored) % _MODULUS != found:
-        raise DamagedFileError(
-            f"{unit.header.where}: the data are damaged: their sum is {found}, and DATASUM says {stored}"
-        )
-    return True

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ import numpy.typing as npt
 
 from ..errors import DamagedFileError, FitsFileError, UnsupportedFitsError
 from .headers import BLOCK, Header, end_of
+from .regularfile import open_regular, open_unzipped, why_not
 
 __all__ = ["FitsFile", "Unit"]
 
@@ -20,6 +20,12 @@ Bytes = npt.NDArray[np.uint8]
 
 # What is read at a time where only the first bytes of a header are certain to be wanted.
 _READ = 8 * BLOCK
+
+# Bytes of data read at a time, between which signals are heeded: a second's of a slow disk.
+_AT_ONCE = 1 << 25
+
+# How files begin that are compressed as a whole.
+_GZIP, _OTHERS = b"\x1f\x8b", {b"BZ": "bzip2", b"\x1f\x9d": "compress", b"PK": "zip"}
 
 # Bytes of a header, and units of a file, beyond which a file is not worth the time: far more than any camera's.
 _LONGEST, _MOST = 1456 * BLOCK, 4096
@@ -35,12 +41,15 @@ class Unit:
         The header.
     number : int
         The unit's number in the file, from 0.
+    begin : int
+        Where the header begins in the file.
     start, size : int
         Where the data begin in the file, and how many bytes they have; all lie inside the file or nothing does.
     """
 
     header: Header
     number: int
+    begin: int
     start: int
     size: int
 
@@ -61,9 +70,18 @@ class FitsFile:
     Parameters
     ----------
     path : str
-        The file.
+        The file; one that is compressed by gzip as a whole is unzipped into a file without a name.
     shown : str, optional
         Its name in messages.
+
+    Attributes
+    ----------
+    path : str
+        Its name in messages.
+    size : int
+        Its bytes.
+    descriptor : int
+        Of the open file.
 
     Raises
     ------
@@ -73,21 +91,15 @@ class FitsFile:
 
     def __init__(self, path: str, shown: str = "") -> None:
         self.path = shown or path
+        place = path if self.path == path else f"{self.path} ({path})"
         try:
-            # without O_NONBLOCK a named pipe would wait for somebody to write to it
-            self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            raise FitsFileError(f"{self.path}: no such file") from None
+            self.descriptor = open_regular(path)
         except (OSError, ValueError) as error:
-            raise FitsFileError(f"{self.path}: cannot be opened ({error})") from error
+            why = why_not(error, path)
+            raise FitsFileError(f"{place}: {why}{': expected a FITS file' * why.startswith('is ')}") from None
         try:
-            state = os.fstat(self._descriptor)
-            if not stat.S_ISREG(state.st_mode):
-                kind = "a folder" if stat.S_ISDIR(state.st_mode) else "not a regular file"
-                raise FitsFileError(f"{self.path}: is {kind}: expected a FITS file")
-            self.size = state.st_size
-            self._check_signature()
-        except FitsFileError:
+            self._open(place)
+        except BaseException:
             self.close()
             raise
         self._units: list[Unit] = []
@@ -103,8 +115,8 @@ class FitsFile:
     def close(self) -> None:
         """Close the file."""
         with suppress(OSError):
-            os.close(self._descriptor)
-        self._descriptor = -1
+            os.close(self.descriptor)
+        self.descriptor = -1
 
     def read(self, start: int, size: int) -> Bytes:
         """Return bytes of the file.
@@ -126,7 +138,7 @@ class FitsFile:
         out: Bytes = np.empty(size, np.uint8)
         view, n = out.data, 0
         try:
-            while n < size and (got := os.preadv(self._descriptor, [view[n:]], start + n)):
+            while n < size and (got := os.preadv(self.descriptor, [view[n : n + _AT_ONCE]], start + n)):
                 n += got
         except OSError as error:
             raise FitsFileError(f"{self.path}: cannot be read ({os.strerror(error.errno or errno.EIO)})") from error
@@ -167,12 +179,30 @@ class FitsFile:
         found = ", ".join(each.name or str(each.number) for each in self._units)
         raise FitsFileError(f"{self.path}: no extension {ext!r} (the file has {found}; is it truncated?)")
 
-    def _check_signature(self) -> None:
-        first = self.read(0, min(self.size, 30)).tobytes()
-        if first[:2] in (b"\x1f\x8b", b"BZ", b"\x1f\x9d"):
-            raise UnsupportedFitsError(f"{self.path}: the whole file is compressed: expected a FITS file")
+    def header_bytes(self, unit: Unit) -> bytes:
+        """Return the blocks of a unit's header as they are in the file."""
+        return self.read(unit.begin, unit.start - unit.begin).tobytes()
+
+    def _open(self, place: str) -> None:
+        """Unzip the file if it is compressed, and check that it is in FITS format."""
+        try:
+            first = os.pread(self.descriptor, 30, 0)
+            if first.startswith(_GZIP):
+                zipped, self.descriptor = self.descriptor, open_unzipped(self.descriptor)
+                os.close(zipped)
+                first = os.pread(self.descriptor, 30, 0)
+            self.size = os.fstat(self.descriptor).st_size
+        except ValueError as error:
+            raise DamagedFileError(f"{place}: {error}: is the file truncated?") from None
+        except OSError as error:
+            unreadable = FitsFileError(f"{place}: cannot be read ({error.strerror or error})")
+            unreadable.errno = error.errno  # a full disk is not the file's fault
+            raise unreadable from error
+        for begin, name in _OTHERS.items():
+            if first.startswith(begin):
+                raise UnsupportedFitsError(f"{place}: the whole file is compressed by {name}: expected a FITS file")
         if not first.startswith(b"SIMPLE  =") or first[9:].strip() not in (b"T", b"F"):
-            raise FitsFileError(f"{self.path}: not a FITS file, or truncated")
+            raise FitsFileError(f"{place}: not a FITS file, or truncated")
 
     def _find_next(self) -> bool:
         """Find one more unit; return whether there is one."""
@@ -190,7 +220,7 @@ class FitsFile:
             raise DamagedFileError(
                 f"{header.where}: its data end at byte {data + size} of {self.size}: is the file truncated?"
             )
-        self._units.append(Unit(header, number, data, size))
+        self._units.append(Unit(header, number, start, data, size))
         return True
 
     def _cards(self, start: int, where: str) -> tuple[bytes, int]:

@@ -6,7 +6,7 @@ from functools import cached_property
 
 from ..errors import DamagedFileError
 
-__all__ = ["BLOCK", "CARD", "Header", "Value"]
+__all__ = ["BLOCK", "CARD", "Header", "Value", "end_of", "text_header"]
 
 BLOCK, CARD = 2880, 80
 """Bytes of a FITS block, and of one card of a header."""
@@ -17,6 +17,7 @@ _COMMENTS = (b"COMMENT ", b"HISTORY ", b" " * 8)
 _END = b"END".ljust(CARD)
 _INTEGER = re.compile(r"[+-]?\d+\Z")
 _FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([EDed][+-]?\d+)?\Z")
+_ASSIGNMENT = re.compile(r"([A-Za-z0-9_-]{1,8}) *= ?(.*)")
 _TEXT = re.compile(r"'((?:[^']|'')*)'")
 
 
@@ -142,3 +143,25 @@ def end_of(blocks: bytes) -> int:
     while at % CARD and at >= 0:  # the text of another card
         at = blocks.find(_END, at + 1)
     return at
+
+
+def text_header(content: bytes, where: str) -> Header:
+    """Return the header that lines of text are; of several, each with its END, one that has the cards of all.
+
+    Raises
+    ------
+    ValueError
+        If they are not text, or one is too long for a card.
+    """
+    if re.search(rb"[\x00-\x08\x0e-\x1f]", content):
+        raise ValueError("it is not text")
+    cards = []
+    for line in content.decode("latin-1").split("\n"):
+        found = _ASSIGNMENT.match(line.strip())
+        if not found:
+            continue  # END, HISTORY and COMMENT
+        card = f"{found[1]:<8}= {found[2]}"
+        if len(card) > CARD:
+            raise ValueError(f"{found[1]} is longer than {CARD} letters")
+        cards.append(card.ljust(CARD))
+    return Header("".join(cards).encode("latin-1"), where)

@@ -6,12 +6,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DamagedFileError, PlaneError
-from .datasum import check_datasum
+from .cfitsio import HcompressPixels
+from .datasum import DataSum
 from .fitsfile import FitsFile, Unit
 from .headers import Header
 from .plain import PlainPixels
 from .scaling import Want
 from .tiled import TiledPixels
+from .tiles import TileTable
 
 __all__ = ["Plane", "open_plane"]
 
@@ -32,6 +34,8 @@ class Plane:
 
     Attributes
     ----------
+    path : str
+        The file's name in messages.
     shape : tuple of int
         (ny, nx).
     dtype : dtype
@@ -46,8 +50,7 @@ class Plane:
     """
 
     def __init__(self, file: FitsFile, unit: Unit, ext: str | int) -> None:
-        self.path, self.ext = file.path, ext
-        self._file, self._unit = file, unit
+        self.path, self.ext, self.unit, self._file = file.path, ext, unit, file
         header = unit.header
         kind = header.text("XTENSION") if unit.number else "IMAGE"
         tiled = kind == "BINTABLE" and header.first("ZIMAGE") is True
@@ -59,30 +62,30 @@ class Plane:
         counts = (0 if tiled else header.integer("PCOUNT", 0), header.integer("GCOUNT", 1))
         if counts != (0, 1):
             raise DamagedFileError(f"{header.where}: PCOUNT, GCOUNT are {counts[0]}, {counts[1]}: not an image's")
-        self._pixels = TiledPixels(file, unit) if tiled else PlainPixels(file, unit)
+        self._pixels = _pixels(file, unit, tiled=tiled)
         self.shape, self.dtype = self._pixels.shape, self._pixels.dtype
 
     @property
     def header(self) -> Header:
         """Its header."""
-        return self._unit.header
+        return self.unit.header
 
     @property
     def quantization(self) -> str | None:
         """How a compressed float plane was quantised: ZQUANTIZ, None where the header has none."""
         return self.header.text("ZQUANTIZ") or None
 
-    def rows(self, y0: int = 0, y1: int | None = None) -> npt.NDArray[Any]:
-        """Return the pixels of some rows, or of all.
+    def read(self, rows: slice | None = None) -> npt.NDArray[Any]:
+        """Return the pixels of some consecutive rows, or of all.
 
         Parameters
         ----------
-        y0, y1 : int
-            The first row, and the one behind the last.
+        rows : slice, optional
+            The rows, of step 1.
 
         Returns
         -------
-        ndarray, shape (y1 - y0, nx)
+        ndarray, shape (n_rows, nx)
             Values of `dtype`, as ``fitsio.read`` gives them.
 
         Raises
@@ -92,34 +95,42 @@ class Plane:
         FitsFileError
             If they cannot be read.
         """
-        return self._read(y0, y1, Want.VALUES, self.dtype)
+        return self._read(rows, Want.VALUES, self.dtype)
 
-    def positive(self, y0: int = 0, y1: int | None = None) -> Booleans:
-        """Return which pixels of some rows are positive and finite; see `rows`."""
-        return self._read(y0, y1, Want.POSITIVE, np.dtype(bool))
+    def positive(self, rows: slice | None = None) -> Booleans:
+        """Return which pixels of some rows are positive and finite; see `read`."""
+        return self._read(rows, Want.POSITIVE, np.dtype(bool))
 
-    def nonzero(self, y0: int = 0, y1: int | None = None) -> Booleans:
-        """Return which pixels of some rows are not 0, as NaN is not; see `rows`."""
-        return self._read(y0, y1, Want.NONZERO, np.dtype(bool))
+    def nonzero(self, rows: slice | None = None) -> Booleans:
+        """Return which pixels of some rows are not 0, as NaN is not; see `read`."""
+        return self._read(rows, Want.NONZERO, np.dtype(bool))
 
-    def check_datasum(self) -> bool:
-        """Compare the data with their DATASUM; return whether there is one.
+    def datasum(self) -> DataSum:
+        """Return the sum of its data, and what the header says it is.
 
         Raises
         ------
-        DamagedFileError
-            If they do not agree.
+        FitsFileError
+            If they cannot be read.
         """
-        return check_datasum(self._file, self._unit)
+        return DataSum.of(self._file, self.unit)
 
-    def _read(self, y0: int, y1: int | None, want: Want, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    def _read(self, rows: slice | None, want: Want, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
         ny, nx = self.shape
-        y1 = ny if y1 is None else y1
+        y0, y1 = (0, ny) if rows is None else (rows.start, rows.stop)
         if not 0 <= y0 <= y1 <= ny:
             raise ValueError(f"rows {y0} to {y1} are wanted of {ny}")
         if y0 == y1:
             return np.empty((0, nx), dtype)
         return self._pixels.read(y0, y1, want, lambda: np.empty((y1 - y0, nx), dtype))
+
+
+def _pixels(file: FitsFile, unit: Unit, *, tiled: bool) -> PlainPixels | TiledPixels | HcompressPixels:
+    """Return the reader of an image's pixels."""
+    if not tiled:
+        return PlainPixels(file, unit)
+    table = TileTable(file, unit)
+    return HcompressPixels(table) if table.codec == "HCOMPRESS_1" else TiledPixels(table)
 
 
 def open_plane(file: FitsFile, ext: str | int) -> Plane:

@@ -1,92 +1,65 @@
 """Reader of FITS planes and headers."""
 
+import hashlib
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
-from typing import Any
-
-import fitsio
-import numpy as np
-import numpy.typing as npt
 
 from ..errors import DitheredWeightError, FitsFileError, PlaneError
-from .imagefiles import Extension, PlaneFile, expand, variables
+from .datasum import DataSum
+from .fitsfile import FitsFile, Unit
+from .headers import Header, text_header
+from .imagefiles import Extension, PlaneFile, expand
+from .plane import Plane, open_plane
+from .regularfile import read_regular, why_not
 
-__all__ = [
-    "Plane",
-    "PlaneReader",
-    "check_integer",
-    "check_weight",
-    "read_scamp_head",
-]
+__all__ = ["FileRead", "PlaneReader", "check_integer", "check_weight", "read_scamp_head"]
+
+# Bytes of a SCAMP header; those of all CCDs of an exposure have half a megabyte.
+_MOST_HEAD = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
-class Plane:
-    """One image extension of an open FITS file.
+class FileRead:
+    """What was read of one file.
 
     Parameters
     ----------
     path : str
         Path as the info file has it.
-    ext : str or int
-        EXTNAME or number of the extension.
-    shape : tuple of int
-        (ny, nx).
+    header_sha256 : str
+        SHA-256 of the header blocks of the primary unit and of all units that were opened, in their order in
+        the file.
+    datasums : mapping of int to int
+        Sums of the data that were checked, as computed, by the unit's number.
+    is_checked : bool
+        Whether all of these units have a DATASUM.
+    is_damaged : bool
+        Whether one does not agree with its DATASUM, and was taken all the same.
     """
 
     path: str
-    ext: Extension
-    shape: tuple[int, int]
-    _hdu: Any = field(repr=False)
+    header_sha256: str
+    datasums: Mapping[int, int]
+    is_checked: bool
+    is_damaged: bool
 
-    @property
-    def header(self) -> Mapping[str, Any]:
-        """Header of the extension, read at each access; keys in upper case.
 
-        Raises
-        ------
-        FitsFileError
-            If the header cannot be read.
-        """
-        try:
-            return _upper(self._hdu.read_header())
-        except (OSError, ValueError) as error:
-            raise FitsFileError(f"{self.path}[{self.ext}]: cannot read the header ({_one_line(error)})") from error
+@dataclass(slots=True)
+class _Opened:
+    """A file, the units that were opened, and the sums of those that were checked, by number."""
 
-    @property
-    def quantization(self) -> str | None:
-        """Quantisation of a compressed float plane, from ZQUANTIZ; None if the header has no such keyword."""
-        value = self.header.get("ZQUANTIZ")
-        return None if value is None else str(value).strip()
-
-    def read(self, rows: slice | None = None) -> npt.NDArray[Any]:
-        """Return the pixels of all or some rows, shape (ny, nx), in native byte order.
-
-        Raises
-        ------
-        FitsFileError
-            If the data cannot be read because the file is truncated or damaged.
-        """
-        try:
-            data = self._hdu.read() if rows is None else self._hdu[rows, :]
-        except (OSError, ValueError) as error:
-            raise FitsFileError(
-                f"{self.path}[{self.ext}]: cannot read the data, is the file truncated? ({_one_line(error)})"
-            ) from error
-        return np.asarray(data)
+    file: FitsFile
+    units: dict[int, Unit] = field(default_factory=dict)
+    sums: dict[int, DataSum] = field(default_factory=dict)
 
 
 class PlaneReader:
-    """Reader of planes that opens each FITS file once; a context manager.
-
-    A reader belongs to one thread, since CFITSIO handles must not be shared.
-    """
+    """Reader of planes that opens each FITS file once; a context manager."""
 
     def __init__(self) -> None:
-        self._files: dict[str, Any] = {}
+        self._files: dict[str, _Opened] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> "PlaneReader":
@@ -114,51 +87,75 @@ class PlaneReader:
         PlaneError
             If the extension is not a two-dimensional image.
         """
-        hdu = self._hdu(path, ext)
-        try:
-            info = hdu.get_info()
-        except (OSError, ValueError) as error:
-            raise FitsFileError(f"{path}[{ext}]: cannot read the header ({_one_line(error)})") from error
-        shape = tuple(int(n) for n in info.get("dims", ()))
-        if len(shape) != 2 or 0 in shape:
-            raise PlaneError(f"{path}[{ext}]: dimensions are {list(shape)}: expected an image, [ny, nx]")
-        return Plane(path, ext, (shape[0], shape[1]), hdu)
+        opened = self._open(path)
+        plane = open_plane(opened.file, ext)
+        opened.units[plane.unit.number] = plane.unit
+        return plane
 
     def open(self, file: PlaneFile) -> Plane:
         """Return the plane in a file; see `plane`."""
         return self.plane(file.path_now, file.ext)
 
-    def primary_header(self, path: str) -> Mapping[str, Any]:
-        """Return the header of a file's primary HDU; keys in upper case."""
-        return _upper(self._open(path)[0].read_header())
+    def primary_header(self, path: str) -> Header:
+        """Return the header of a file's primary unit.
 
-    def _hdu(self, path: str, ext: Extension) -> Any:
-        file = self._open(path)
-        names = [hdu.get_extname() for hdu in file]
-        wanted = str(ext).strip().lower()
-        for number, name in enumerate(names):
-            if number == ext if isinstance(ext, int) else name.strip().lower() == wanted:
-                return file[number]
-        present = ", ".join(name or str(number) for number, name in enumerate(names))
-        raise FitsFileError(f"{path}: no extension {ext!r} (the file has {present}; is it truncated?)")
+        Raises
+        ------
+        FitsFileError
+            If the file is missing or cannot be read.
+        """
+        return self._open(path).file.unit(0).header
 
-    def _open(self, path: str) -> Any:
+    def check(self, plane: Plane, *, allow_damaged: bool = False) -> None:
+        """Compare the data of a plane of this reader with their DATASUM, if they have one.
+
+        Parameters
+        ----------
+        plane : Plane
+            The plane, before its pixels are read.
+        allow_damaged : bool
+            Whether data that do not agree are taken.
+
+        Raises
+        ------
+        DamagedFileError
+            If they do not agree, unless damaged data are allowed.
+        FitsFileError
+            If they cannot be read.
+        """
+        sums, number = self._files[plane.path].sums, plane.unit.number
+        if number not in sums:
+            sums[number] = plane.datasum()
+        if not allow_damaged:
+            sums[number].check()
+
+    def files(self) -> tuple[FileRead, ...]:
+        """Return what was read so far, by file in the order of their opening.
+
+        Raises
+        ------
+        FitsFileError
+            If a header cannot be read again.
+        """
+        return tuple(_file_read(path, opened) for path, opened in self._files.items())
+
+    def _open(self, path: str) -> _Opened:
         if path not in self._files:
-            expanded = expand(path)
-            shown = path if expanded == path else f"{path} ({expanded})"
-            if Path(expanded).is_dir():
-                raise FitsFileError(f"{shown}: is a folder: expected a FITS file")
-            if not Path(expanded).exists():
-                unset = variables([expanded])
-                hint = f": is {unset[0]} set?" if unset else ""
-                raise FitsFileError(f"{shown}: no such file{hint}")
-            try:
-                file = self._stack.enter_context(fitsio.FITS(expanded))
-                len(file)
-            except (OSError, ValueError) as error:
-                raise FitsFileError(f"{shown}: not a FITS file, or truncated ({_one_line(error)})") from error
-            self._files[path] = file
+            self._files[path] = _Opened(self._stack.enter_context(FitsFile(expand(path), path)))
         return self._files[path]
+
+
+def _file_read(path: str, opened: _Opened) -> FileRead:
+    digest, file, sums = hashlib.sha256(), opened.file, opened.sums
+    for _, unit in sorted({0: file.unit(0), **opened.units}.items()):
+        digest.update(file.header_bytes(unit))
+    return FileRead(
+        path=path,
+        header_sha256=digest.hexdigest(),
+        datasums={number: each.computed for number, each in sorted(sums.items())},
+        is_checked=all(each.stored for each in sums.values()),
+        is_damaged=any(each.is_damaged for each in sums.values()),
+    )
 
 
 def check_weight(plane: Plane, *, allow_dithered: bool = False) -> str | None:
@@ -178,37 +175,32 @@ def check_weight(plane: Plane, *, allow_dithered: bool = False) -> str | None:
     return quantization
 
 
-def check_integer(plane: Plane, pixels: npt.NDArray[Any], what: str) -> None:
+def check_integer(plane: Plane, what: str) -> None:
     """Check that a plane contains integers.
 
     Raises
     ------
     PlaneError
-        If the pixels are of another type.
+        If its pixels are of another type.
     """
-    if pixels.dtype.kind not in "iu":
-        raise PlaneError(f"{plane.path}[{plane.ext}]: {what} is {pixels.dtype}: expected integers")
+    if plane.dtype.kind not in "iu":
+        raise PlaneError(f"{plane.path}[{plane.ext}]: {what} is {plane.dtype}: expected integers")
 
 
-def read_scamp_head(path: str) -> Mapping[str, Any]:
-    """Return the header of a SCAMP ``.head`` file; keys in upper case.
+def read_scamp_head(path: str) -> Header:
+    """Return the header of a SCAMP ``.head`` file.
 
     Raises
     ------
     FitsFileError
-        If the file is missing or cannot be read.
+        If the file is missing, is not a regular one, or cannot be read.
     """
+    expanded = expand(path)
     try:
-        return _upper(fitsio.read_scamp_head(expand(path)))
-    except (OSError, ValueError, IndexError, AttributeError) as error:
-        raise FitsFileError(f"{path}: cannot read this SCAMP header ({_one_line(error)})") from error
-
-
-def _upper(header: Any) -> dict[str, Any]:
-    """Return a fitsio header as a dictionary; the last value of a repeated keyword wins."""
-    return {str(key).upper(): header[key] for key in header.keys() if key}  # noqa: SIM118  # iterating yields records
-
-
-def _one_line(error: Exception) -> str:
-    # the lines after the first may come from earlier CFITSIO calls
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        content = read_regular(expanded, _MOST_HEAD)
+    except (OSError, ValueError) as error:
+        raise FitsFileError(f"{path}: cannot read this SCAMP header ({why_not(error, expanded)})") from None
+    try:
+        return text_header(content, path)
+    except ValueError as error:
+        raise FitsFileError(f"{path}: cannot read this SCAMP header ({error})") from None

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DamagedFileError, UnsupportedFitsError
-from .fitsfile import FitsFile, Unit
 from .plio import decode_plio
 from .quantized import Quantization, positive, restore
 from .rice import decode_rice
@@ -23,6 +22,9 @@ Pixels = npt.NDArray[Any]
 
 # Pixels done at a time: few enough to stay in the processor's cache.
 _CHUNK = 1 << 17
+
+# Bytes unzipped at a time; few tiles have as many.
+_AT_ONCE = 1 << 25
 
 # No pixel is stored as this: a tile without a blank value has it.
 _NO_BLANK = 1 << 62
@@ -38,9 +40,7 @@ class TiledPixels:
 
     Parameters
     ----------
-    file : FitsFile
-        The file.
-    unit : Unit
+    table : TileTable
         The table that holds the image.
 
     Attributes
@@ -53,14 +53,13 @@ class TiledPixels:
     Raises
     ------
     DamagedFileError
-        If the header does not describe such a table.
+        If the header contradicts itself.
     UnsupportedFitsError
-        If it describes one that is not read here.
+        If it describes an image that is not read here.
     """
 
-    def __init__(self, file: FitsFile, unit: Unit) -> None:
-        self._file, self._table, header = file, TileTable(file, unit), unit.header
-        table = self._table
+    def __init__(self, table: TileTable) -> None:
+        self._table, self._file, header = table, table.file, table.unit.header
         scale, zero = header.number("BSCALE", 1), header.number("BZERO", 0)
         if table.codec == "PLIO_1" and zero == 32768:
             zero = 0.0  # CFITSIO stores these unsigned integers as they are
@@ -225,14 +224,20 @@ class TiledPixels:
 
     def _inflate(self, data: npt.NDArray[np.uint8], tile: int, n_pixels: int) -> npt.NDArray[np.uint8]:
         """Return what a gzip stream holds, which is no more than pixels can have."""
-        stream = zlib.decompressobj(wbits=31)
+        stream, left = zlib.decompressobj(wbits=31), 8 * n_pixels + 1
+        found: list[bytes] = []
+        rest: bytes | memoryview = data.data
         try:
-            out = stream.decompress(data.data, 8 * n_pixels + 1)
+            while left > 0 and not stream.eof:  # signals are heeded between large pieces
+                found.append(stream.decompress(rest, min(left, _AT_ONCE)))
+                if not found[-1]:
+                    break
+                left, rest = left - len(found[-1]), stream.unconsumed_tail
         except zlib.error:
-            out = b""
-        if not stream.eof or not out:
+            found = []
+        if not stream.eof or not any(found):
             self._damaged(tile)
-        return np.frombuffer(out, np.uint8)
+        return np.frombuffer(found[0] if len(found) == 1 else b"".join(found), np.uint8)
 
     def _exact_tile(self, tile: int, want: Want, out: Pixels) -> None:
         """Write what is asked of a tile whose numbers were stored as they are, or by gzip without loss."""

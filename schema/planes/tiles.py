@@ -14,7 +14,9 @@ from .quantized import DITHERS
 
 __all__ = ["Column", "Descriptors", "TileTable"]
 
-_CODECS = {"RICE_ONE": "RICE_1"} | {name: name for name in ("RICE_1", "PLIO_1", "GZIP_1", "GZIP_2", "NOCOMPRESS")}
+_CODECS = {"RICE_ONE": "RICE_1"} | {
+    name: name for name in ("RICE_1", "PLIO_1", "GZIP_1", "GZIP_2", "NOCOMPRESS", "HCOMPRESS_1")
+}
 
 # Bytes of an element, by its letter in TFORMn.
 _SIZES = {"L": 1, "X": 1, "B": 1, "A": 1, "I": 2, "J": 4, "K": 8, "E": 4, "D": 8, "C": 8, "M": 16, "P": 8, "Q": 16}
@@ -70,7 +72,7 @@ class TileTable:
     bitpix : int
         BITPIX of the image.
     codec : str
-        RICE_1, PLIO_1, GZIP_1, GZIP_2 or NOCOMPRESS.
+        RICE_1, PLIO_1, GZIP_1, GZIP_2, NOCOMPRESS or HCOMPRESS_1.
     width, block : int
         BYTEPIX and BLOCKSIZE of RICE_1.
     dither : int or None

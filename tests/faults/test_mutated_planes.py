@@ -139,8 +139,8 @@ def answers(path: Path) -> Pixels | None:
     try:
         with FitsFile(str(path)) as file:
             plane = open_plane(file, 1)
-            pixels = plane.rows()
-            positive, rows = plane.positive(), plane.rows(plane.shape[0] // 2)
+            pixels = plane.read()
+            positive, rows = plane.positive(), plane.read(slice(plane.shape[0] // 2, plane.shape[0]))
     except (FitsFileError, PlaneError) as error:
         if str(path) not in str(error):
             raise

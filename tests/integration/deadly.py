@@ -1,9 +1,7 @@
-"""A file whose readers are killed."""
+"""A file that is read for hours, and whose readers are killed."""
 
-import errno
 import os
 import re
-import select
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -13,92 +11,105 @@ from pathlib import Path
 from ..waiting import until
 from .survey import Survey
 
-__all__ = ["DeadlyFile", "deadly_head", "dying_workers"]
+__all__ = ["DeadlyFile", "deadly_seg", "dying_workers", "make_endless", "readers"]
 
 _PAUSE = 0.03
 
+# Bytes of nothing, which take no place on the disk and most of an hour to sum.
+_ENDLESS = 1 << 43
+
+
+def make_endless(path: Path, shape: tuple[int, int]) -> None:
+    """Write a FITS file whose only plane, SCI, is in order but for a sum that takes for ever to compute."""
+    primary = {"SIMPLE": "T", "BITPIX": 8, "NAXIS": 0}
+    plane = {
+        "XTENSION": "'BINTABLE'",
+        "BITPIX": 8,
+        "NAXIS": 2,
+        "NAXIS1": 8,
+        "NAXIS2": shape[0],
+        "PCOUNT": _ENDLESS,
+        "GCOUNT": 1,
+        "TFIELDS": 1,
+        "TTYPE1": "'COMPRESSED_DATA'",
+        "TFORM1": "'1PB(0)'",
+        "ZIMAGE": "T",
+        "ZCMPTYPE": "'GZIP_1'",
+        "ZBITPIX": 32,
+        "ZNAXIS": 2,
+        "ZNAXIS1": shape[1],
+        "ZNAXIS2": shape[0],
+        "EXTNAME": "'SCI'",
+    }
+    with path.open("wb") as file:
+        for header in (primary, plane):
+            cards = "".join(f"{key:<8}= {value}".ljust(80) for key, value in header.items()) + "END"
+            file.write(cards.ljust(2880).encode())
+        file.truncate(2 * 2880 + 8 * shape[0] + _ENDLESS)
+
+
+def readers(path: Path) -> list[int]:
+    """Return the processes that have a file open to read it."""
+    found = []
+    for process in filter(str.isdecimal, os.listdir("/proc")):
+        for link in _links(Path("/proc", process, "fd")):
+            with suppress(OSError):  # that process is gone
+                if link.readlink() == path and not _access(link) & (os.O_WRONLY | os.O_RDWR):
+                    found.append(int(process))
+    return found
+
 
 class DeadlyFile:
-    """A named pipe. Whoever reads it waits there, and is killed, up to a number of times; then there is no such file.
+    """A file whose readers are killed, up to a number of times; then the good one is in its place again.
 
     Parameters
     ----------
     path : Path
-        Where.
+        A FITS file with a plane SCI, in whose place it is.
+    shape : tuple of int
+        Of that plane.
     n_kills : int
-        How many readers are killed; 0 means that they wait for ever.
+        How many readers are killed; 0 means that they read for ever.
     """
 
-    def __init__(self, path: Path, n_kills: int) -> None:
+    def __init__(self, path: Path, shape: tuple[int, int], n_kills: int) -> None:
         self.path, self._left = path, n_kills
         self.killed: list[int] = []
         self._over = threading.Event()
-        os.mkfifo(path)
-
-    def readers(self) -> list[int]:
-        """Return the processes that have the file open to read it."""
-        found = []
-        for process in filter(str.isdecimal, os.listdir("/proc")):
-            for link in _links(Path("/proc", process, "fd")):
-                with suppress(OSError):  # that process is gone
-                    if link.readlink() == self.path and not _access(link) & (os.O_WRONLY | os.O_RDWR):
-                        found.append(int(process))
-        return found
+        self._good = path.rename(path.with_suffix(".good"))
+        make_endless(path, shape)
 
     def kill_readers(self) -> None:
         """Kill one reader after the other until all that are to be killed are, or the test is over."""
-        while (end := self._other_end()) is None:
-            if self._over.wait(_PAUSE):
-                return
-        try:
-            # held open, whoever comes and goes: a reader would find the end of the file without it
-            while self._left and not self._over.wait(_PAUSE):
-                for reader in self.readers()[: self._left] if _has_reader(end) else ():
-                    os.kill(reader, signal.SIGKILL)
-                    self.killed.append(reader)
-                    self._left -= 1
-                    until(lambda each=reader: each not in self.readers(), "the reader dies")  # type: ignore[misc]
-                    if not self._left:
-                        self.path.unlink()
-        finally:
-            os.close(end)
+        while self._left and not self._over.wait(_PAUSE):
+            for reader in set(readers(self.path)):
+                self._left -= 1
+                if not self._left:
+                    self.mend()  # before somebody else reads it
+                os.kill(reader, signal.SIGKILL)
+                self.killed.append(reader)
+                until(lambda each=reader: each not in readers(self.path), "the reader dies")  # type: ignore[misc]
+                if not self._left:
+                    return
 
     @contextmanager
     def held_open(self) -> Iterator[None]:
-        """Wait for a reader, and hold the other end open: it waits for content that does not come."""
-        end = os.open(self.path, os.O_WRONLY)  # which takes a reader
-        try:
-            yield
-        finally:
-            os.close(end)
+        """Wait for a reader."""
+        until(lambda: self.is_read, "the file is read")
+        yield
 
     @property
     def is_read(self) -> bool:
-        """Whether some process has the file open; one that is about to finds it empty unless it is held open."""
-        end = self._other_end()
-        if end is not None:
-            os.close(end)
-        return end is not None
+        """Whether some process has the file open."""
+        return bool(readers(self.path))
 
-    def _other_end(self) -> int | None:
-        """Open the other end; None where nobody has the file open, or is about to."""
-        try:
-            return os.open(self.path, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError as error:
-            if error.errno != errno.ENXIO:
-                raise
-            return None
+    def mend(self) -> None:
+        """Put the good file in its place again."""
+        self._good.replace(self.path)
 
     def close(self) -> None:
         """Kill nobody any more."""
         self._over.set()
-
-
-def _has_reader(end: int) -> bool:
-    """Tell whether somebody has the other end of a pipe open."""
-    poll = select.poll()
-    poll.register(end, 0)
-    return not poll.poll(0)
 
 
 def _links(folder: Path) -> list[Path]:
@@ -110,17 +121,15 @@ def _links(folder: Path) -> list[Path]:
 
 def _access(link: Path) -> int:
     """Return the flags with which a file was opened."""
-    # not ours to count: the end that we hold open, and have twice while a process of ours is being started
     (flags,) = re.findall(r"^flags:\s+(\d+)$", (link.parents[1] / "fdinfo" / link.name).read_text(), re.MULTILINE)
     return int(flags, 8)
 
 
 @contextmanager
-def deadly_head(survey: Survey, number: int, n_kills: int, band: str = "r") -> Iterator[DeadlyFile]:
-    """Make the SCAMP header of an epoch a deadly file."""
-    path = survey.folder / f"deadly-{band}-{number}.ohead"
-    survey.set_entry(number, {"head_path": f"$MEDS_DIR/{path.name}"}, band)
-    file = DeadlyFile(path, n_kills)
+def deadly_seg(survey: Survey, number: int | None, n_kills: int, band: str = "r") -> Iterator[DeadlyFile]:
+    """Make the segmentation map of an epoch, or of the coadd, a deadly file."""
+    ny, nx = survey.plane(number, "seg", band).shape
+    file = DeadlyFile(survey.path(number, "seg", band), (ny, nx), n_kills)
     thread = threading.Thread(target=file.kill_readers)
     if n_kills:
         thread.start()

@@ -170,8 +170,7 @@ class NumberedTile:
 
 def good_epoch(found: PixelMap, coadd: NumberedTile, shape: tuple[int, int] = CCD) -> Ints:
     """Return the flags of an image of good pixels: those of the nearest coadd pixels."""
-    clean = np.zeros(shape, np.uint8)
-    block = PlaneRows.of(np.ones(shape, np.float32), clean, clean)
+    block = PlaneRows(np.ones(shape, np.bool_), np.zeros(shape, np.uint8), np.zeros(shape, np.bool_))
     return decode(flag_epoch([block], shape, found, coadd.flags).runs)
 
 

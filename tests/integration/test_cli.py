@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from .conftest import Run
+from .deadly import deadly_seg
 from .survey import FIRST, SPEC, TABLES, Done, Survey
 
 FORMATS = ["table", "csv", "json", "parquet"]
@@ -99,16 +100,14 @@ def test_closed_standard_output_is_no_traceback(ingested: Survey, db: list[str],
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, {130}), (signal.SIGTERM, {143, -15})])
 def test_interrupted_ingest_says_so_by_its_status(number: int, status: set[int], survey: Survey) -> None:
-    path = survey.info_path()
-    path.unlink()
-    os.mkfifo(path)
-    command = [sys.executable, "-m", "goodpix", "ingest", str(path), "--db", str(survey.database)]
+    command = [sys.executable, "-m", "goodpix", "ingest", str(survey.info_path()), "--db", str(survey.database)]
     with (
+        deadly_seg(survey, 0, n_kills=0) as file,
         subprocess.Popen(
             command, cwd=survey.folder.parent, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         ) as running,
-        path.open("wb"),
-    ):  # opens as soon as the ingest reads
+        file.held_open(),
+    ):
         running.send_signal(number)
         _, said = running.communicate()
     assert running.returncode in status

@@ -19,7 +19,7 @@ from goodpix.cli.ingest import dask_executor
 from goodpix.schema.errors import UsageError
 
 from .conftest import Run
-from .deadly import deadly_head
+from .deadly import deadly_seg
 from .objects import Bucket
 from .survey import Survey
 
@@ -108,7 +108,7 @@ def test_workers_write_to_an_object_store(
 
 
 def test_a_worker_that_is_killed_mid_tile_loses_nothing(survey: Survey, executor: Executor, ingested: Survey) -> None:
-    with deadly_head(survey, 1, n_kills=1) as file:
+    with deadly_seg(survey, 1, n_kills=1) as file:
         report = survey.ingest(executor=executor)
     assert len(file.killed) == 1
     assert (report.failures, report.n_epochs) == ((), 6)
@@ -116,7 +116,7 @@ def test_a_worker_that_is_killed_mid_tile_loses_nothing(survey: Survey, executor
 
 
 def test_a_tile_that_kills_every_worker_takes_no_other_with_it(survey: Survey, executor: Executor) -> None:
-    with deadly_head(survey, 1, FOR_EVER) as file:
+    with deadly_seg(survey, 1, FOR_EVER) as file:
         report = survey.ingest(executor=executor)
     assert len(set(file.killed)) == 2
     (failure,) = report.failures
@@ -144,7 +144,7 @@ def test_a_stopped_ingest_drops_what_the_cluster_has_not_done(
     places = ["--db", str(survey.database), "--masks", str(survey.masks)]
     command = [sys.executable, "-c", program, "ingest", str(survey.folder), *places]
     with (
-        deadly_head(survey, 1, n_kills=0) as file,
+        deadly_seg(survey, 1, n_kills=0) as file,
         subprocess.Popen(
             [*command, "--dask", cluster.scheduler_address], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
         ) as running,
@@ -154,7 +154,7 @@ def test_a_stopped_ingest_drops_what_the_cluster_has_not_done(
         with file.held_open():
             running.send_signal(signal.SIGTERM)
             _, said = running.communicate()
-            file.path.unlink()
+            file.mend()
     assert (running.returncode, "Traceback" in said) == (143, False), said
     with survey.catalogue() as catalogue:
         assert set(catalogue.epochs().band) == {"i"}

@@ -1,7 +1,6 @@
 """Workers that die: what was innocent is made, what kills again is a failure."""
 
 import logging
-import os
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -13,7 +12,7 @@ import pytest
 from goodpix.ingest import survey as survey_module
 from goodpix.schema.errors import WorkerLostError
 
-from .deadly import deadly_head, dying_workers
+from .deadly import deadly_seg, dying_workers
 from .survey import SPEC, Survey
 
 # So many deaths come to an end only by the test's.
@@ -42,7 +41,7 @@ def checksums(survey: Survey) -> dict[str, str]:
 def test_a_worker_that_is_killed_once_is_logged_and_loses_nothing(
     survey: Survey, ingested: Survey, workers: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with deadly_head(survey, 1, n_kills=1) as file:
+    with deadly_seg(survey, 1, n_kills=1) as file:
         report = survey.ingest(workers=workers)
     assert len(file.killed) == 1
     assert (report.failures, report.n_epochs, report.outcome) == ((), 6, "done")
@@ -55,7 +54,7 @@ def test_an_epoch_that_kills_every_worker_fails_alone_and_is_tried_again_by_the_
     survey: Survey, ingested: Survey, workers: int
 ) -> None:
     """That was perhaps the machine's fault: no --retry-failed is asked for."""
-    with deadly_head(survey, 1, n_kills=FOR_EVER) as file:
+    with deadly_seg(survey, 1, n_kills=FOR_EVER) as file:
         report = survey.ingest(workers=workers)
     assert len(set(file.killed)) == (3 if workers == 2 else 2)
     (failure,) = report.failures
@@ -64,7 +63,7 @@ def test_an_epoch_that_kills_every_worker_fails_alone_and_is_tried_again_by_the_
     found, expected = checksums(survey), checksums(ingested)
     assert len(found) == len(expected) - 1
     assert found.items() <= expected.items()
-    file.path.unlink()
+    file.mend()
     again = survey.ingest()
     assert (again.failures, again.n_epochs, again.n_unchanged) == ((), 1, 5)
     with survey.catalogue() as catalogue:
@@ -72,7 +71,7 @@ def test_an_epoch_that_kills_every_worker_fails_alone_and_is_tried_again_by_the_
 
 
 def test_epochs_of_both_tiles_that_kill_fail_alone(survey: Survey, workers: int) -> None:
-    with deadly_head(survey, 0, FOR_EVER), deadly_head(survey, 2, FOR_EVER, band="i"):
+    with deadly_seg(survey, 0, FOR_EVER), deadly_seg(survey, 2, FOR_EVER, band="i"):
         report = survey.ingest(workers=workers)
     assert {failure.key.rpartition("#")[2] for failure in report.failures} == {survey.name(0), survey.name(2, "i")}
     assert report.n_epochs == 4
@@ -80,10 +79,10 @@ def test_epochs_of_both_tiles_that_kill_fail_alone(survey: Survey, workers: int)
 
 def test_a_coadd_that_kills_every_worker_fails_alone(survey: Survey) -> None:
     """Nor does it matter that a worker dies which has nothing to do."""
-    path = survey.path(None, "seg")
-    path.unlink()
-    os.mkfifo(path)  # who opens it waits for ever
-    with dying_workers(lambda: stored_bands(survey) == {"i"}) as killed:
+    with (
+        deadly_seg(survey, None, n_kills=0),  # who reads it does so for ever
+        dying_workers(lambda: stored_bands(survey) == {"i"}) as killed,
+    ):
         report = survey.ingest(workers=2)
     assert len(set(killed)) >= 3
     (failure,) = report.failures

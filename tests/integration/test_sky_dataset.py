@@ -1,13 +1,10 @@
 """Sky statistics of a survey: a folder of Parquet files that grows, whatever stops it, and joins the catalogue."""
 
-import errno
 import json
-import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,8 +21,9 @@ from goodpix.query.background.dataset import SkyDataset
 from goodpix.query.background.skyrow import KEY, SKY_SCHEMA
 from goodpix.schema.errors import AmbiguousInputError
 
-from ..waiting import DEADLINE, Allowance
+from ..waiting import until
 from .conftest import Run
+from .deadly import make_endless, readers
 from .survey import SPEC, Survey
 
 N_EPOCHS = len(SPEC.bands) * SPEC.n_epochs
@@ -203,46 +201,24 @@ def sky_command(survey: Survey, folder: Path) -> Sequence[str]:
     return ["sky", "--db", str(survey.database), "--dataset", str(folder)]
 
 
-def open_to_write(pipe: Path) -> int | None:
-    """Return the writing end of a pipe that somebody waits at; None where nobody does."""
-    try:
-        return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-    except OSError as error:
-        if error.errno != errno.ENXIO:
-            raise
-        return None
-
-
-def stop_at_pipe(pipe: Path, process: "subprocess.Popen[str]") -> None:
-    """Send SIGTERM to a process when it reads a pipe, and have it find nothing there until it has ended."""
-    allowance, is_sent = Allowance(DEADLINE), False
-    while process.poll() is None:
-        assert allowance.left() > 0, f"{pipe} is {'' if is_sent else 'not '}read"
-        writing = open_to_write(pipe)
-        if writing is not None:
-            if not is_sent:
-                process.send_signal(signal.SIGTERM)
-                is_sent = True
-            os.close(writing)
-        time.sleep(0.01)
-
-
 def test_stopped_by_a_signal_it_keeps_what_it_has_and_goes_on(stored: Survey, tmp_path: Path, cli: Run) -> None:
-    # the last epoch's image is a pipe, at which the command waits for ever
+    # the last epoch's image is one that the command reads for ever
     image, folder = stored.path(2, "image"), tmp_path / "sky"
+    ny, nx = stored.plane(2, "image").shape
     aside = image.rename(image.with_suffix(".aside"))
-    os.mkfifo(image)
-    with subprocess.Popen([*GOODPIX, *sky_command(stored, folder)], text=True, stderr=PIPE, stdout=PIPE) as process:
+    make_endless(image, (ny, nx))
+    command = [*GOODPIX, *sky_command(stored, folder), "--allow-changed"]
+    with subprocess.Popen(command, text=True, stderr=PIPE, stdout=PIPE) as process:
         try:
-            stop_at_pipe(image, process)
+            until(lambda: readers(image), "the image is read")
+            process.send_signal(signal.SIGTERM)
             out, err = process.communicate()
         finally:
             process.kill()
     assert (process.returncode, out) == (143, ""), err
     assert "stopped: finished work is stored" in err
     assert len(SkyDataset(folder).read()) == N_EPOCHS - 1
-    image.unlink()
-    aside.rename(image)
+    aside.replace(image)
     done = cli(*sky_command(stored, folder))
     assert done.status == 0, done.err
     assert f"epochs: 1 measured, {N_EPOCHS - 1} already present, 0 unusable" in done.err

@@ -14,7 +14,7 @@ from goodpix.ingest.images.sharedarray import remove_leftovers
 
 from ..faults.commands import Command, Forks
 from ..waiting import until
-from .deadly import DeadlyFile, deadly_head
+from .deadly import DeadlyFile, deadly_seg
 from .survey import Survey
 
 pytestmark = pytest.mark.slow
@@ -29,7 +29,7 @@ def ingest_that_waits(forks: Forks, survey: Survey, workers: int) -> Iterator[tu
     """Run an ingest that has done the first tile, and then waits for a file of the second."""
     places = ["--db", survey.database, "--masks", survey.masks, "--workers", workers, "--report", report_path(survey)]
     environment = {"MEDS_DIR": survey.folder, "TMPDIR": survey.folder.parent}
-    with deadly_head(survey, 1, n_kills=0) as file:
+    with deadly_seg(survey, 1, n_kills=0) as file:
         running = forks.start("ingest", survey.folder, *places, environment=environment)
         try:
             running.until_said("i: 3 epochs made")
@@ -62,7 +62,7 @@ def test_a_stopped_ingest_stores_what_is_done_and_says_so(
     with ingest_that_waits(forks, survey, workers) as (running, file):
         os.kill(running.process, number)
         done = running.end()
-        until(lambda: not file.is_read, "its workers end, though the file is still held open")
+        until(lambda: not file.is_read, "its workers end, and do not read on")
     assert done.status == status, done.err
     assert "stopped: finished work is stored" in done.err
     assert "unfinished work was killed" not in done.err
@@ -73,7 +73,7 @@ def test_a_stopped_ingest_stores_what_is_done_and_says_so(
         assert catalogue.failures().empty
     report = json.loads(report_path(survey).read_text())
     assert (report["outcome"], report["n_tiles"], report["n_epochs"]) == ("interrupted", 1, 3)
-    file.path.unlink()
+    file.mend()
     assert survey.ingest().n_epochs == 3
     assert outcomes(survey) == ["interrupted", "done"]
     assert checksums(survey) == checksums(ingested)
@@ -98,9 +98,9 @@ def test_a_killed_ingest_takes_its_workers_along_and_is_completed(
 ) -> None:
     with ingest_that_waits(forks, survey, workers) as (running, file):
         running.kill()
-        until(lambda: not file.is_read, "its workers end, though the file is still held open")
+        until(lambda: not file.is_read, "its workers end, and do not read on")
     assert outcomes(survey) == [None]
-    file.path.unlink()
+    file.mend()
     assert survey.ingest().n_epochs == 3
     assert outcomes(survey) == [None, "done"]
     assert checksums(survey) == checksums(ingested)

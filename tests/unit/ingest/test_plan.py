@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from goodpix.ingest.infofile import TileInfo
-from goodpix.ingest.plan import Action, Known, KnownTile, Options, Step, TileTask, make_plan
+from goodpix.ingest.plan import Action, Known, KnownTile, Options, Step, TileTask, epoch_fingerprint, make_plan
 from goodpix.schema.bits import DES_Y6
+from goodpix.schema.fingerprint import fingerprint
 from goodpix.schema.store.masksroot import MasksRoot
 
 PLANES = ("image", "weight", "bmask", "seg")
@@ -83,3 +84,15 @@ def test_option_that_does_not_matter_to_an_epoch_makes_nothing_again(task: TileT
     assert actions(with_seg)[1] is COPY
     dithered = TileTask("info", INFO, task.root, Options(allow_dithered_weights=True), DES_Y6, known)
     assert actions(dithered)[1] is MAKE
+
+
+def test_damaged_data_that_are_not_allowed_leave_fingerprints_as_they_were(task: TileTask) -> None:
+    entry = INFO.src_info[0]
+    options = {"wcs_source": "image", "allow_missing_se_seg": False, "allow_dithered_weights": False, "coadd": "c"}
+    assert epoch_fingerprint(entry, Options(), "c") == fingerprint({"none.fits": None}, entry.model_dump(), options)
+
+
+def test_damaged_data_that_are_allowed_make_every_mask_again(task: TileTask) -> None:
+    allowed = with_known(task)
+    allowed = TileTask("info", INFO, task.root, Options(allow_damaged=True), DES_Y6, allowed.known)
+    assert actions(allowed) == [MAKE, MAKE, MAKE]

@@ -3,9 +3,8 @@
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 
 from goodpix.ingest.images.sharedarray import SharedArray, scratch_folder
-from goodpix.schema.executors import Window, begin, in_order, process_pool, usable_cores
+from goodpix.schema.executors import Window, in_order, process_pool, usable_cores
 
 from ...waiting import until
 
@@ -106,15 +105,6 @@ def test_workers_are_where_their_pool_was_made(tmp_path: Path, monkeypatch: pyte
             value = pool.submit(os.getenv, "GOODPIX_TEST_PLACE").result()
         assert found[0] != os.getpid()
         assert (found[1], value) == (os.fspath(tmp_path / name), name)
-
-
-def test_a_job_that_was_begun_is_under_way() -> None:
-    over = threading.Event()
-    with ThreadPoolExecutor(1) as thread:
-        job = begin(thread, over.wait)
-        assert job.running()
-        over.set()
-        assert job.result()
 
 
 def wait_until_gone(process: int) -> None:

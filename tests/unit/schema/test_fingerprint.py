@@ -68,10 +68,12 @@ def test_fingerprint_of_every_entry_is_known_again(left_out: tuple[str, ...], gi
     values = {name: value for name, value in (GIVEN | given).items() if name not in left_out}
     empty: dict[str, Any] = {name: "" for name in left_out if name.endswith("_path")}
     for entry in (EpochInfo(**values), EpochInfo(**values, **empty)):
-        for wcs_source, seg, dithered in itertools.product(("image", "scamp"), (False, True), (False, True)):
+        for wcs_source, seg, dithered, damaged in itertools.product(
+            ("image", "scamp"), (False, True), (False, True), (False, True)
+        ):
             if not (entry.seg_path or seg):
                 continue  # such an epoch is not made
-            found = epoch_fingerprint(entry, Options(wcs_source, seg, dithered), "c" * 64)
+            found = epoch_fingerprint(entry, Options(wcs_source, seg, dithered, damaged), "c" * 64)
             row, files = row_of(entry), states(entry)
             assert is_fingerprint(found, row, files, wcs_source=wcs_source)
             assert not is_fingerprint(found, row, files, wcs_source="other")

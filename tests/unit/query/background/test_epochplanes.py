@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from goodpix.query.background.epochplanes import GoodRows
-from goodpix.schema.planes.reader import Plane
+from goodpix.schema.planes.plane import Plane
 
 PIXELS = np.arange(60.0).reshape(12, 5)
 

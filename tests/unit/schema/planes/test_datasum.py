@@ -26,7 +26,7 @@ def path(tmp_path: Path) -> Path:
 
 def check(path: Path, ext: int) -> bool:
     with FitsFile(str(path)) as file:
-        return open_plane(file, ext).check_datasum()
+        return open_plane(file, ext).datasum().check()
 
 
 @pytest.mark.parametrize("ext", [0, 1])

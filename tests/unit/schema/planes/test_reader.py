@@ -1,16 +1,19 @@
 """Facts about the reader of FITS planes."""
 
-from collections.abc import Iterator
+import hashlib
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import fitsio
 import numpy as np
 import pytest
+from astropy.io import fits
 
-from goodpix.schema.errors import DitheredWeightError, FitsFileError, PlaneError
-from goodpix.schema.planes.reader import Plane, PlaneReader, check_integer, check_weight, read_scamp_head
+from goodpix.schema.errors import DamagedFileError, DitheredWeightError, FitsFileError, PlaneError
+from goodpix.schema.planes.plane import Plane
+from goodpix.schema.planes.reader import FileRead, PlaneReader, check_integer, check_weight, read_scamp_head
 
 SHAPE = (12, 7)
 
@@ -105,37 +108,48 @@ def test_plane_that_is_not_packed_has_no_quantization(reader: PlaneReader, path:
     assert reader.plane(path, "sci").quantization is None
 
 
-def weight(method: str | None) -> Plane:
-    header = {} if method is None else {"ZQUANTIZ": method}
-    return Plane("a.fits", "wgt", SHAPE, SimpleNamespace(read_header=lambda: header))
+@pytest.fixture
+def weight(reader: PlaneReader, tmp_path: Path) -> Callable[[str | None], Plane]:
+    """A function that makes a plane whose ZQUANTIZ is given."""
+
+    def make(method: str | None) -> Plane:
+        unit = fits.ImageHDU(np.ones(SHAPE, "f4"), name="wgt")
+        if method is not None:
+            unit.header["ZQUANTIZ"] = method
+        fits.HDUList([fits.PrimaryHDU(), unit]).writeto(tmp_path / "a.fits")
+        return reader.plane(str(tmp_path / "a.fits"), "wgt")
+
+    return make
 
 
 @pytest.mark.parametrize("method", ["SUBTRACTIVE_DITHER_2", "NO_DITHER", "NONE", None])
-def test_weight_that_keeps_its_zeros_is_taken(method: str | None) -> None:
+def test_weight_that_keeps_its_zeros_is_taken(weight: Callable[[str | None], Plane], method: str | None) -> None:
     assert check_weight(weight(method)) == method
 
 
-def test_weight_that_lost_its_zeros_is_refused() -> None:
+def test_weight_that_lost_its_zeros_is_refused(weight: Callable[[str | None], Plane]) -> None:
     with pytest.raises(
         DitheredWeightError, match=r"a\.fits\[wgt\]: ZQUANTIZ is SUBTRACTIVE_DITHER_1.*--allow-dithered"
     ):
         check_weight(weight("SUBTRACTIVE_DITHER_1"))
 
 
-def test_weight_that_lost_its_zeros_may_be_allowed() -> None:
+def test_weight_that_lost_its_zeros_may_be_allowed(weight: Callable[[str | None], Plane]) -> None:
     taken = check_weight(weight("SUBTRACTIVE_DITHER_1"), allow_dithered=True)
     assert taken == "SUBTRACTIVE_DITHER_1"
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
-def test_mask_of_floats_is_refused(reader: PlaneReader, path: str, dtype: str) -> None:
-    with pytest.raises(PlaneError, match=r"image\.fits\[msk\]: bmask is float\d\d: expected integers"):
-        check_integer(reader.plane(path, "msk"), np.zeros(3, dtype), "bmask")
+def test_mask_of_floats_is_refused(reader: PlaneReader, tmp_path: Path, dtype: str) -> None:
+    fitsio.write(str(tmp_path / "a.fits"), np.zeros(SHAPE, dtype), extname="msk")
+    with pytest.raises(PlaneError, match=r"a\.fits\[msk\]: bmask is float\d\d: expected integers"):
+        check_integer(reader.plane(str(tmp_path / "a.fits"), "msk"), "bmask")
 
 
 @pytest.mark.parametrize("dtype", ["u1", "i2", "u2", "i4", "i8"])
-def test_mask_of_integers_is_taken(reader: PlaneReader, path: str, dtype: str) -> None:
-    check_integer(reader.plane(path, "msk"), np.zeros(3, dtype), "bmask")
+def test_mask_of_integers_is_taken(reader: PlaneReader, tmp_path: Path, dtype: str) -> None:
+    fitsio.write(str(tmp_path / "a.fits"), np.zeros(SHAPE, dtype), extname="msk")
+    check_integer(reader.plane(str(tmp_path / "a.fits"), "msk"), "bmask")
 
 
 def test_missing_extension_names_those_there_are(reader: PlaneReader, path: str) -> None:
@@ -217,6 +231,109 @@ def test_scamp_header_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.head").write_bytes(b"\xff\xfe\x00" * 50)
     with pytest.raises(FitsFileError, match=r"a\.head"):
         read_scamp_head(str(tmp_path / "a.head"))
+
+
+@pytest.mark.parametrize(
+    "content", [b"KEY=20.5\n", b"KEY     =  2.05D1 / degrees\n", b"HISTORY caf\xe9\nKEY     = 20.5\r\nEND\n"]
+)
+def test_scamp_header_of_another_hand_is_read(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.head").write_bytes(content)
+    assert read_scamp_head(str(tmp_path / "a.head"))["KEY"] == 20.5
+
+
+def test_scamp_header_with_a_card_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.head").write_text(f"CRVAL1  = {'1' * 71}\n")
+    with pytest.raises(FitsFileError, match="CRVAL1 is longer than 80 letters"):
+        read_scamp_head(str(tmp_path / "a.head"))
+
+
+def test_scamp_header_of_too_many_bytes_is_refused(tmp_path: Path) -> None:
+    with (tmp_path / "a.head").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(FitsFileError, match=r"a\.head: cannot read this SCAMP header \(has more than 4194304 bytes"):
+        read_scamp_head(str(tmp_path / "a.head"))
+
+
+@pytest.mark.parametrize(("name", "says"), [("pipe", "is not a regular file"), ("folder", "is a folder")])
+def test_scamp_header_that_is_no_regular_file_is_refused(tmp_path: Path, name: str, says: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(FitsFileError, match=rf"{name}: cannot read this SCAMP header \({says}\)"):
+        read_scamp_head(str(tmp_path / name))
+
+
+def test_pipe_is_no_file(reader: PlaneReader, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.fits")
+    with pytest.raises(FitsFileError, match=r"a\.fits: is not a regular file: expected a FITS file"):
+        reader.plane(str(tmp_path / "a.fits"), 0)
+
+
+def damaged(path: str, ext: str) -> str:
+    """Give the planes of a file a DATASUM, flip a bit of one, and return its sum as computed and as stored."""
+    with fitsio.FITS(path, "rw") as file:
+        for name in ("sci", "msk"):
+            file[name].write_checksum()
+        stored = str(file[ext].read_header()["DATASUM"]).strip()
+        start = file[ext].get_offsets()["data_start"]
+    content = bytearray(Path(path).read_bytes())
+    content[start + 3] ^= 1
+    Path(path).write_bytes(content)
+    return stored
+
+
+def test_damaged_data_are_refused_by_both_sums(reader: PlaneReader, path: str) -> None:
+    stored = damaged(path, "sci")
+    says = rf"image\.fits\[sci\]: the data are damaged: their sum is {int(stored) ^ 1}, and DATASUM says {stored} \("
+    with pytest.raises(DamagedFileError, match=says):
+        reader.check(reader.plane(path, "sci"))
+
+
+def test_data_beside_damaged_ones_are_taken(reader: PlaneReader, path: str) -> None:
+    damaged(path, "sci")
+    reader.check(reader.plane(path, "msk"))
+    (found,) = reader.files()
+    assert (found.is_checked, found.is_damaged) == (True, False)
+
+
+def test_damaged_data_are_taken_when_allowed(reader: PlaneReader, path: str) -> None:
+    stored = damaged(path, "sci")
+    reader.check(reader.plane(path, "sci"), allow_damaged=True)
+    (found,) = reader.files()
+    assert (found.datasums, found.is_damaged) == ({1: int(stored) ^ 1}, True)
+
+
+def test_data_without_a_sum_are_taken_and_not_checked(reader: PlaneReader, path: str) -> None:
+    reader.check(reader.plane(path, "msk"))
+    (found,) = reader.files()
+    assert (found.is_checked, found.is_damaged) == (False, False)
+
+
+def test_files_that_were_read_are_told_by_their_headers_and_sums(
+    reader: PlaneReader, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setenv("MEDS_DIR", str(Path(path).parent))
+    reader.check(reader.plane("$MEDS_DIR/image.fits", "msk"))
+    reader.plane("$MEDS_DIR/image.fits", "sci")
+    content = Path(path).read_bytes()
+    with fitsio.FITS(path) as file:
+        offsets = [file[number].get_offsets() for number in range(3)]
+    headers = b"".join(content[each["header_start"] : each["data_start"]] for each in offsets)
+    data = content[offsets[2]["data_start"] : offsets[2]["data_end"]]
+    expected = int(np.frombuffer(data, ">u4").sum(dtype=np.uint64)) % ((1 << 32) - 1)
+    assert reader.files() == (
+        FileRead("$MEDS_DIR/image.fits", hashlib.sha256(headers).hexdigest(), {2: expected}, False, False),
+    )
+
+
+@pytest.mark.parametrize("name", ["image.fits[1]", "!image.fits", "image.fits+1", "(out)", " image.fits", "mem:"])
+def test_path_that_is_a_program_to_cfitsio_is_a_plain_name(reader: PlaneReader, path: str, name: str) -> None:
+    plain = Path(path).rename(Path(path).with_name(name))
+    assert reader.plane(str(plain), "msk").shape == SHAPE
+
+
+def test_address_is_no_file(reader: PlaneReader) -> None:
+    with pytest.raises(FitsFileError, match=r"^http://localhost:1/a\.fits: no such file"):
+        reader.plane("http://localhost:1/a.fits", 0)
 
 
 def test_variable_that_is_not_set_is_named(reader: PlaneReader, monkeypatch: pytest.MonkeyPatch) -> None:

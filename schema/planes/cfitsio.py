@@ -1,0 +1,209 @@
+"""The only door to CFITSIO, for files of a survey.
+
+CFITSIO takes a path for a program: brackets, ``!``, ``+2`` and ``scheme://`` act. It is therefore given the number
+of a descriptor that is open on a regular file, and never the survey's own text.
+"""
+
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+import fitsio
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DamagedFileError, FitsFileError, PlaneError
+from .fitsfile import FitsFile
+from .imagefiles import Extension, PlaneFile, expand
+from .scaling import Scaling, Want, answer
+from .tiles import TileTable
+
+__all__ = ["CfitsioPlane", "CfitsioReader", "HcompressPixels"]
+
+Pixels = npt.NDArray[Any]
+
+# What HCOMPRESS writes first of a tile: the number of rows and of columns.
+_STREAM = struct.Struct(">2sii")
+
+# A name of no file.
+_NOWHERE = "/dev/fd/-"
+
+# Failed calls that empty the error stack, at most: it holds 25 lines, of which each takes a dozen or more.
+_MOST_CALLS = 8
+
+
+@contextmanager
+def _opened(descriptor: int, shown: str) -> Iterator[Any]:
+    """Open the file of a descriptor, which stays open until afterwards: CFITSIO shares handles of equal names."""
+    _clear_errors()
+    try:
+        with _errors_of(shown):
+            file = fitsio.FITS(f"/dev/fd/{descriptor}")
+        try:
+            yield file
+        finally:
+            file.close()
+    finally:
+        _clear_errors()
+
+
+@contextmanager
+def _errors_of(shown: str) -> Iterator[None]:
+    """Name the file in errors of fitsio; lines behind their first may be of earlier calls."""
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError) as error:
+        line = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise FitsFileError(f"{shown}: CFITSIO cannot read it: is it truncated? ({line})") from error
+
+
+def _clear_errors() -> None:
+    """Empty CFITSIO's error stack, of which each process has one.
+
+    Notes
+    -----
+    fitsio has no call for it. But a call that fails takes the oldest lines, as many as its message has room for,
+    so calls that are known to fail take them all.
+    """
+    for _ in range(_MOST_CALLS):
+        try:
+            fitsio.FITS(_NOWHERE)
+        except OSError as error:
+            first_line = (str(error).splitlines() or ["", ""])[1:2]
+            if first_line and first_line[0].startswith("failed to find or open"):
+                return  # its own
+
+
+class HcompressPixels:
+    """The pixels of an image that is compressed by HCOMPRESS, which CFITSIO reads.
+
+    Parameters
+    ----------
+    table : TileTable
+        The table that holds the image, whose sizes and descriptors are found to be those of such a table.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (ny, nx).
+    dtype : dtype
+        Of its pixels.
+
+    Raises
+    ------
+    DamagedFileError
+        If a tile has no bytes, or says that it is of another size, which CFITSIO trusts: it hangs or dies of them.
+    """
+
+    def __init__(self, table: TileTable) -> None:
+        header = table.unit.header
+        self._table, self.shape = table, table.shape
+        self.dtype = Scaling.of(table.bitpix, header.number("BSCALE", 1), header.number("BZERO", 0), table.where).dtype
+        places, (height, width) = table.data, table.tile
+        n_bytes = np.sum([each.size for each in places.values()], axis=0)
+        for tile in range(n_bytes.size):
+            y, x = divmod(tile, table.grid[1])
+            size = min(height, self.shape[0] - y * height), min(width, self.shape[1] - x * width)
+            if not n_bytes[tile]:
+                raise DamagedFileError(f"{table.where}: tile {tile} has no data")
+            where = places["COMPRESSED_DATA"]
+            if where.size[tile] and not _is_stream(table.file, int(where.start[tile]), int(where.size[tile]), size):
+                raise DamagedFileError(f"{table.where}: tile {tile} is damaged: not {size[0]} x {size[1]} pixels")
+
+    def read(self, y0: int, y1: int, want: Want, make: Callable[[], Pixels]) -> Pixels:
+        """Return what is asked of some rows; `make` makes the array for it."""
+        where = self._table.where
+        with _opened(self._table.file.descriptor, where) as file, _errors_of(where):
+            pixels = np.asarray(file[self._table.unit.number][y0:y1, :])
+        if pixels.dtype.newbyteorder("=") != self.dtype or pixels.shape != (y1 - y0, self.shape[1]):
+            raise DamagedFileError(f"{where}: CFITSIO reads {pixels.dtype} where {self.dtype} is expected")
+        out = make()
+        answer(pixels, want, out)
+        return out
+
+
+def _is_stream(file: FitsFile, start: int, n_bytes: int, size: tuple[int, int]) -> bool:
+    """Tell whether bytes begin as HCOMPRESS writes those of a tile of a size."""
+    if n_bytes < _STREAM.size:
+        return False
+    magic, *found = _STREAM.unpack(file.read(start, _STREAM.size).tobytes())
+    return magic == b"\xdd\x99" and tuple(found) == size
+
+
+@dataclass(frozen=True, slots=True)
+class CfitsioPlane:
+    """One image extension of a FITS file, as fitsio reads it.
+
+    Parameters
+    ----------
+    path : str
+        Path as the info file has it.
+    ext : str or int
+        EXTNAME or number of the extension.
+    shape : tuple of int
+        (ny, nx).
+    """
+
+    path: str
+    ext: Extension
+    shape: tuple[int, int]
+    _hdu: Any = field(repr=False)
+
+    @property
+    def header(self) -> Mapping[str, Any]:
+        """Header of the extension; keys in upper case, and the last value of one that occurs twice."""
+        with _errors_of(f"{self.path}[{self.ext}]"):
+            header = self._hdu.read_header()
+        return {str(key).upper(): header[key] for key in header.keys() if key}  # noqa: SIM118  # iterating yields records
+
+    def read(self, rows: slice) -> Pixels:
+        """Return the pixels of some rows, shape (n_rows, nx)."""
+        with _errors_of(f"{self.path}[{self.ext}]"):
+            return np.asarray(self._hdu[rows, :])
+
+
+class CfitsioReader:
+    """Reader of planes by fitsio, which opens each FITS file once; a context manager, for one thread."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, Any] = {}
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "CfitsioReader":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def open(self, file: PlaneFile) -> CfitsioPlane:
+        """Return a plane, whose pixels are read later.
+
+        Raises
+        ------
+        FitsFileError
+            If the file or the extension is missing or cannot be read.
+        PlaneError
+            If the extension is not a two-dimensional image.
+        """
+        hdu = self._hdu(file.path_now, file.ext)
+        with _errors_of(f"{file.path}[{file.ext}]"):
+            shape = tuple(int(n) for n in hdu.get_info().get("dims", ()))
+        if len(shape) != 2 or 0 in shape:
+            raise PlaneError(f"{file.path}[{file.ext}]: dimensions are {list(shape)}: expected an image, [ny, nx]")
+        return CfitsioPlane(file.path, file.ext, (shape[0], shape[1]), hdu)
+
+    def _hdu(self, path: str, ext: Extension) -> Any:
+        if path not in self._files:
+            regular = self._stack.enter_context(FitsFile(expand(path), path))
+            self._files[path] = self._stack.enter_context(_opened(regular.descriptor, path))
+        file, wanted = self._files[path], str(ext).strip().lower()
+        with _errors_of(path):
+            for number, hdu in enumerate(file):
+                if number == ext if isinstance(ext, int) else hdu.get_extname().strip().lower() == wanted:
+                    return hdu
+        raise FitsFileError(f"{path}: no extension {ext!r}")
