@@ -9,6 +9,10 @@ import fitsio
 import numpy as np
 import pytest
 
+from goodpix.ingest.images.coadd import read_coadd
+from goodpix.ingest.infofile import read_info_file
+from goodpix.ingest.plan import Options
+
 from .conftest import Run
 from .survey import Survey, epochs, failures, records, rewrite, same
 
@@ -165,6 +169,15 @@ def test_damaged_data_are_taken_when_allowed(
     assert survey.check(BAD).equal
     with survey.catalogue() as catalogue:  # whose fingerprints are known again
         assert catalogue.background(band="i").problem.isna().all()
+
+
+def test_a_coadd_tells_what_was_read_of_its_files(survey: Survey) -> None:
+    damage(survey.path(None, "image"), "wgt")
+    info = read_info_file(survey.info_path())
+    image, seg = read_coadd(info, Options(allow_damaged=True)).files
+    assert (image.path, image.is_checked, image.is_damaged) == (info.image_path, True, True)
+    assert (seg.path, seg.is_checked, seg.is_damaged) == (info.seg_path, False, False)
+    assert (len(image.datasums), len(seg.datasums)) == (2, 1)
 
 
 def test_data_without_a_sum_are_taken_as_they_are(survey: Survey, ingested: Survey) -> None:
