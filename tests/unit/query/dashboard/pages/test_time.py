@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import numpy as np
+import panel as pn
 import pytest
 from bokeh.events import SelectionGeometry
 
@@ -41,7 +42,7 @@ def test_points_are_nights_with_the_ratio_of_their_sums(opened: OpenPage[TimeVie
 
 def test_points_are_exposures_when_asked_for(rows_cache: CatalogueCache, sqlite_rows: RowCatalogue) -> None:
     opened = OpenPage(rows_cache, TimeView)
-    opened.do(lambda: setattr(opened.parts(time.pn.widgets.RadioButtonGroup)[0], "value", "by exposure"))
+    opened.do(lambda: setattr(opened.parts(pn.widgets.RadioButtonGroup)[0], "value", "by exposure"))
     assert opened.session.view.by == "exposure"
     drawn = data_of(opened.figure("good-plot"))
     dated = grouped([row for row in sqlite_rows.ccd_images if row["nite"] is not None], "expnum")
