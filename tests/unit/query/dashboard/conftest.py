@@ -16,6 +16,7 @@ from panel.io.state import set_curdoc
 from goodpix.query.dashboard.cache import CatalogueCache
 from goodpix.query.dashboard.numbers.scope import TileScope
 from goodpix.query.dashboard.session import Page, Session
+from goodpix.query.dashboard.url import UrlQuery
 from goodpix.query.source import Source, open_source
 
 from ....rowcatalogue import TILES, Row
@@ -61,6 +62,11 @@ class OpenPage(Generic[_Page]):
         self._waiting: list[Callable[[], None]] = []
         self.document.on_change(self._note)
         self.do(lambda: self.session.open(self.page, {}))
+        self._bodies = [pn.panel(section.body) for section in self.page.sections()]
+
+    def show(self, query: str) -> None:
+        """Show the view of an address, as a link does; a page is slow to make."""
+        self.do(lambda: self.session.go(UrlQuery.of(parse_qs(query)).view))
 
     def do(self, act: Callable[[], object]) -> None:
         """Act as a user does, and wait until the page shows what it then has to."""
@@ -89,7 +95,7 @@ class OpenPage(Generic[_Page]):
 
     def parts(self, kind: type) -> list[Any]:
         """Return the parts of the page that are of a kind."""
-        return [part for section in self.page.sections() for part in _tree(section.body, kind)]
+        return [part for body in self._bodies for part in body.select(kind)]
 
     def widget(self, label: str) -> Any:
         """Return the widget with a label."""
@@ -103,10 +109,6 @@ class OpenPage(Generic[_Page]):
     def text(self) -> str:
         """The text of the page, as HTML."""
         return "\n".join(str(each.object) for each in self.parts(pn.pane.HTML))
-
-
-def _tree(part: Any, kind: type) -> list[Any]:
-    return list(pn.panel(part).select(kind))
 
 
 def data_of(plot: Any, number: int = 0) -> dict[str, list[Any]]:

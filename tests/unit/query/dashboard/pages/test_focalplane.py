@@ -21,8 +21,14 @@ EMPTY, KNOWN, CHOSEN = 0, 1, 2
 
 
 @pytest.fixture(scope="module")
-def opened(rows_cache: CatalogueCache) -> OpenPage[FocalView]:
+def page(rows_cache: CatalogueCache) -> OpenPage[FocalView]:
     return OpenPage(rows_cache, FocalView)
+
+
+@pytest.fixture
+def opened(page: OpenPage[FocalView]) -> OpenPage[FocalView]:
+    page.show("")
+    return page
 
 
 def test_every_half_is_drawn_once_and_the_dark_ones_apart(opened: OpenPage[FocalView]) -> None:
@@ -38,9 +44,9 @@ def test_every_half_is_drawn_once_and_the_dark_ones_apart(opened: OpenPage[Focal
 
 
 def test_halves_have_the_median_over_nights_of_their_fraction(
-    rows_cache: CatalogueCache, sqlite_rows: RowCatalogue
+    opened: OpenPage[FocalView], sqlite_rows: RowCatalogue
 ) -> None:
-    opened = OpenPage(rows_cache, FocalView, "band=r")
+    opened.show("band=r")
     known = data_of(opened.figure("plane-plot"), KNOWN)
     found = dict(zip(known["name"], known["value"], strict=True))
     for ccdnum, half in ((1, "a"), (30, "b")):
@@ -60,8 +66,8 @@ def test_outlier_is_framed_and_named(opened: OpenPage[FocalView]) -> None:
     assert f"Outliers (framed): {SICK[0]}{SICK[1]}." in opened.text
 
 
-def test_counts_are_numbers_and_not_percentages(rows_cache: CatalogueCache, sqlite_rows: RowCatalogue) -> None:
-    opened = OpenPage(rows_cache, FocalView, "statistic=n_ccd_images")
+def test_counts_are_numbers_and_not_percentages(opened: OpenPage[FocalView], sqlite_rows: RowCatalogue) -> None:
+    opened.show("statistic=n_ccd_images")
     known = data_of(opened.figure("plane-plot"), KNOWN)
     counts = Counter(row["ccdnum"] for row in sqlite_rows.ccd_images)
     first = known["name"].index(f"CCD 1 ({FOCAL_PLANE[1].detpos}), amplifier a")
@@ -70,16 +76,16 @@ def test_counts_are_numbers_and_not_percentages(rows_cache: CatalogueCache, sqli
     assert opened.widget("Colour").value == "n_ccd_images"
 
 
-def test_statistic_that_is_chosen_is_in_the_view(rows_cache: CatalogueCache) -> None:
-    opened = OpenPage(rows_cache, FocalView)
+def test_statistic_that_is_chosen_is_in_the_view(opened: OpenPage[FocalView]) -> None:
     assert "SE:OTHER" in opened.widget("Colour").options
     opened.do(lambda: setattr(opened.widget("Colour"), "value", "SE:STAR"))
     assert opened.session.view.statistic == "SE:STAR"
     assert "SE:STAR of each amplifier half" in opened.text
 
 
-def test_click_on_a_ccd_shows_its_history_and_its_images(rows_cache: CatalogueCache, sqlite_rows: RowCatalogue) -> None:
-    opened = OpenPage(rows_cache, FocalView)
+def test_click_on_a_ccd_shows_its_history_and_its_images(
+    opened: OpenPage[FocalView], sqlite_rows: RowCatalogue
+) -> None:
     assert "Click a CCD" in opened.text
     ccd, plane = FOCAL_PLANE[12], opened.figure("plane-plot")
     opened.do(lambda: plane._trigger_event(Tap(plane, x=ccd.east, y=ccd.north)))
@@ -108,8 +114,8 @@ def test_click_between_the_ccds_chooses_none(opened: OpenPage[FocalView]) -> Non
     assert opened.session.view.ccdnum is None
 
 
-def test_statistic_that_is_none_is_said(rows_cache: CatalogueCache) -> None:
-    opened = OpenPage(rows_cache, FocalView, "statistic=fraction_god_se")
+def test_statistic_that_is_none_is_said(opened: OpenPage[FocalView]) -> None:
+    opened.show("statistic=fraction_god_se")
     assert "has no statistic &#x27;fraction_god_se&#x27;, did you mean" in opened.problems
 
 

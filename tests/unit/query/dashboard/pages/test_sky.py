@@ -20,8 +20,14 @@ FIRST, SECOND, THIRD = TILES  # at RA 0.2, 359.6 and 21 degrees
 
 
 @pytest.fixture(scope="module")
-def opened(rows_cache: CatalogueCache) -> OpenPage[SkyView]:
-    return OpenPage(rows_cache, SkyView, "statistic=n_epochs")
+def page(rows_cache: CatalogueCache) -> OpenPage[SkyView]:
+    return OpenPage(rows_cache, SkyView)
+
+
+@pytest.fixture
+def opened(page: OpenPage[SkyView]) -> OpenPage[SkyView]:
+    page.show("statistic=n_epochs")
+    return page
 
 
 def corners(*centres: float, width: float = 0.6) -> npt.NDArray[np.float64]:
@@ -47,8 +53,8 @@ def test_neighbours_across_zero_are_beside_each_other(opened: OpenPage[SkyView])
     assert plot.x_range.start > middle[THIRD] > middle[SECOND] > plot.x_range.end
 
 
-def test_tiles_without_a_value_are_counted(rows_cache: CatalogueCache) -> None:
-    opened = OpenPage(rows_cache, SkyView)
+def test_tiles_without_a_value_are_counted(opened: OpenPage[SkyView]) -> None:
+    opened.show("")
     drawn = data_of(opened.figure("sky-plot"))
     values = dict(zip(drawn["name"], drawn["value"], strict=True))
     assert np.isnan(values[THIRD])
@@ -57,8 +63,8 @@ def test_tiles_without_a_value_are_counted(rows_cache: CatalogueCache) -> None:
     assert (shown[THIRD], shown[FIRST]) == ("—", f"{values[FIRST]:.2%}".replace("%", " %"))
 
 
-def test_box_that_is_dragged_filters_the_table_and_fades_the_others(rows_cache: CatalogueCache) -> None:
-    opened = OpenPage(rows_cache, SkyView)
+def test_box_that_is_dragged_filters_the_table_and_fades_the_others(opened: OpenPage[SkyView]) -> None:
+    opened.show("")
     plot = opened.figure("sky-plot")
     geometry = {"type": "rect", "x0": 0.5, "x1": -0.9, "y0": -34.0, "y1": -33.0}
     opened.do(lambda: plot._trigger_event(SelectionGeometry(plot, geometry=geometry, final=True)))
@@ -84,8 +90,8 @@ def test_what_is_no_box_filters_nothing(opened: OpenPage[SkyView], geometry: dic
     assert opened.session.view.box is None
 
 
-def test_nothing_that_matches_is_said(rows_cache: CatalogueCache) -> None:
-    opened = OpenPage(rows_cache, SkyView, "tile=nowhere")
+def test_nothing_that_matches_is_said(opened: OpenPage[SkyView]) -> None:
+    opened.show("tile=nowhere")
     assert "No matching tiles." in opened.text
     assert data_of(opened.figure("sky-plot"))["xs"] == []
     assert opened.problems == ""
@@ -122,7 +128,8 @@ def test_no_tiles_stay_none() -> None:
 )
 def test_outline_of_a_box_lies_where_the_tiles_are_drawn(box: SkyBox, left: float, right: float) -> None:
     found = _outline(box, _unwrapped(corners(350.0, 0.0, 10.0)))
-    assert (found["left"], found["right"]) == (pytest.approx([left]), pytest.approx([right]))
+    assert found["left"] == pytest.approx([left])
+    assert found["right"] == pytest.approx([right])
     assert (found["bottom"], found["top"]) == ([-5.0], [5.0])
 
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import numpy as np
+import panel as pn
 import pytest
 from bokeh.events import SelectionGeometry
 
@@ -20,8 +21,14 @@ from ..conftest import OpenPage, data_of
 
 
 @pytest.fixture(scope="module")
-def opened(rows_cache: CatalogueCache) -> OpenPage[TimeView]:
+def page(rows_cache: CatalogueCache) -> OpenPage[TimeView]:
     return OpenPage(rows_cache, TimeView)
+
+
+@pytest.fixture
+def opened(page: OpenPage[TimeView]) -> OpenPage[TimeView]:
+    page.show("")
+    return page
 
 
 def day(nite: int) -> datetime:
@@ -39,9 +46,8 @@ def test_points_are_nights_with_the_ratio_of_their_sums(opened: OpenPage[TimeVie
     assert opened.figure("good-plot").title.text == f"not shown, without a night: {n_undated}"
 
 
-def test_points_are_exposures_when_asked_for(rows_cache: CatalogueCache, sqlite_rows: RowCatalogue) -> None:
-    opened = OpenPage(rows_cache, TimeView)
-    opened.do(lambda: setattr(opened.parts(time.pn.widgets.RadioButtonGroup)[0], "value", "by exposure"))
+def test_points_are_exposures_when_asked_for(opened: OpenPage[TimeView], sqlite_rows: RowCatalogue) -> None:
+    opened.do(lambda: setattr(opened.parts(pn.widgets.RadioButtonGroup)[0], "value", "by exposure"))
     assert opened.session.view.by == "exposure"
     drawn = data_of(opened.figure("good-plot"))
     dated = grouped([row for row in sqlite_rows.ccd_images if row["nite"] is not None], "expnum")
@@ -52,15 +58,14 @@ def test_points_are_exposures_when_asked_for(rows_cache: CatalogueCache, sqlite_
     assert table.total == n_exposures
 
 
-def test_too_many_exposures_are_shown_by_night(rows_cache: CatalogueCache, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_exposures_are_shown_by_night(opened: OpenPage[TimeView], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "_MOST_EXPOSURES", 3)
-    opened = OpenPage(rows_cache, TimeView, "by=exposure&ccdnum=7")
+    opened.show("by=exposure&ccdnum=7")
     assert set(data_of(opened.figure("good-plot"))["expnum"]) == {"all"}
     assert "8 exposures are too many to show individually (the limit is 3)" in opened.text
 
 
-def test_third_plot_is_of_the_statistic_that_is_chosen(rows_cache: CatalogueCache) -> None:
-    opened = OpenPage(rows_cache, TimeView)
+def test_third_plot_is_of_the_statistic_that_is_chosen(opened: OpenPage[TimeView]) -> None:
     assert opened.figure("third-plot").yaxis.axis_label == "fraction_se_bmask"
     choice = opened.widget("Third plot")
     assert not {"fraction_good_se", "sky_rate"} & set(choice.options)
@@ -77,8 +82,7 @@ def test_sky_rate_is_a_number_and_not_a_fraction(opened: OpenPage[TimeView]) -> 
     assert all(text.endswith("%") for text in data_of(opened.figure("good-plot"))["shown"])
 
 
-def test_nights_that_are_dragged_over_are_chosen(rows_cache: CatalogueCache) -> None:
-    opened = OpenPage(rows_cache, TimeView)
+def test_nights_that_are_dragged_over_are_chosen(opened: OpenPage[TimeView]) -> None:
     plot = opened.figure("good-plot")
     edges = [
         (day(nite) + timedelta(hours=hours)).replace(tzinfo=UTC).timestamp() * 1000
@@ -97,8 +101,8 @@ def test_drag_over_no_point_chooses_nothing(opened: OpenPage[TimeView]) -> None:
     assert opened.session.view.nite is None
 
 
-def test_where_nothing_matches_every_plot_says_so(rows_cache: CatalogueCache) -> None:
-    opened = OpenPage(rows_cache, TimeView, "tile=nowhere")
+def test_where_nothing_matches_every_plot_says_so(opened: OpenPage[TimeView]) -> None:
+    opened.show("tile=nowhere")
     for name in ("good-plot", "sky-rate-plot", "third-plot", "months-plot"):
         assert opened.figure(name).title.text == "no data"
     assert "Only exposures that overlap the tiles." in opened.text
