@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 
 from ..schema.bits import BitNames
-from ..schema.fingerprint import FINGERPRINTED, fingerprint
+from ..schema.inputs.fingerprint import FINGERPRINTED, fingerprint
 from ..schema.planes.imagefiles import file_state
 from ..schema.store.masksroot import MasksRoot
 from .infofile import EpochInfo, ImageInfo, TileInfo

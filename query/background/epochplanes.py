@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema.errors import FitsFileError, InfoFileError, InputChangedError, PlaneError, UsageError
-from ...schema.fingerprint import FINGERPRINTED, is_fingerprint
+from ...schema.inputs.fingerprint import FINGERPRINTED, is_fingerprint
 from ...schema.planes.imagefiles import PlaneFile, file_state, files_of_row
 from ...schema.planes.reader import Plane, PlaneReader
 from ..masks.mask import Mask

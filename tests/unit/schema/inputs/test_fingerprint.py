@@ -9,7 +9,7 @@ import pytest
 
 from goodpix.ingest.infofile import EpochInfo
 from goodpix.ingest.plan import Options, epoch_fingerprint
-from goodpix.schema.fingerprint import is_fingerprint
+from goodpix.schema.inputs.fingerprint import is_fingerprint
 from goodpix.schema.planes.imagefiles import file_state
 
 GIVEN: dict[str, Any] = {

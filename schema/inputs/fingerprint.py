@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .planes.imagefiles import files_of_row
+from ..planes.imagefiles import files_of_row
 
 __all__ = ["FINGERPRINTED", "MASK_RULE_VERSION", "fingerprint", "is_fingerprint"]
 
