@@ -244,6 +244,35 @@ def test_unknown_format_version_is_refused(path: Path, version: str) -> None:
         MaskFile.open(path)
 
 
+def test_file_says_what_its_masks_are_of(path: Path) -> None:
+    file = MaskFile.open(path)
+    assert (file.profile, file.segmentation) == ("des", "file")
+
+
+def test_file_of_format_1_is_read_without(path: Path) -> None:
+    rewritten(path, lambda table: table, **{"goodpix.format_version": "1", "goodpix.profile": ""})
+    file = MaskFile.open(path)
+    assert (file.profile, len(list(file.rows()))) == (None, 4)
+
+
+def test_marker_is_raised_before_a_file_is_there(tmp_path: Path) -> None:
+    root = MasksRoot.of(tmp_path)
+    (tmp_path / "_goodpix.json").write_text('{"format_version": 1, "uuid": "one"}')
+    with MaskFileWriter(root, TILE, BAND, 1, DES_Y6) as writer:
+        writer.add(*coadd_and_epochs(0)[0])
+        assert '"format_version": 1' in (tmp_path / "_goodpix.json").read_text()
+        writer.finish()
+    assert f'"format_version": {FORMAT_VERSION}' in (tmp_path / "_goodpix.json").read_text()
+
+
+def test_unwritten_file_leaves_the_marker(tmp_path: Path) -> None:
+    root = MasksRoot.of(tmp_path)
+    (tmp_path / "_goodpix.json").write_text('{"format_version": 1, "uuid": "one"}')
+    with MaskFileWriter(root, TILE, BAND, 1, DES_Y6) as writer:
+        writer.add(*coadd_and_epochs(0)[0])
+    assert '"format_version": 1' in (tmp_path / "_goodpix.json").read_text()
+
+
 def test_parquet_file_of_something_else_is_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": [1]}), tmp_path / "a.parquet")
     with pytest.raises(MaskFileError, match="format version none, expected 2 or older"):
@@ -361,32 +390,3 @@ def test_swapped_bytes_are_never_another_mask(short: Path, part: int) -> None:
             wrong.append((one, other))
     short.write_bytes(data)
     assert wrong == []
-
-
-def test_file_says_what_its_masks_are_of(path: Path) -> None:
-    file = MaskFile.open(path)
-    assert (file.profile, file.segmentation) == ("des", "file")
-
-
-def test_file_of_format_1_is_read_without(path: Path) -> None:
-    rewritten(path, lambda table: table, **{"goodpix.format_version": "1", "goodpix.profile": ""})
-    file = MaskFile.open(path)
-    assert (file.profile, len(list(file.rows()))) == (None, 4)
-
-
-def test_marker_is_raised_before_a_file_is_there(tmp_path: Path) -> None:
-    root = MasksRoot.of(tmp_path)
-    (tmp_path / "_goodpix.json").write_text('{"format_version": 1, "uuid": "one"}')
-    with MaskFileWriter(root, TILE, BAND, 1, DES_Y6) as writer:
-        writer.add(*coadd_and_epochs(0)[0])
-        assert '"format_version": 1' in (tmp_path / "_goodpix.json").read_text()
-        writer.finish()
-    assert f'"format_version": {FORMAT_VERSION}' in (tmp_path / "_goodpix.json").read_text()
-
-
-def test_unwritten_file_leaves_the_marker(tmp_path: Path) -> None:
-    root = MasksRoot.of(tmp_path)
-    (tmp_path / "_goodpix.json").write_text('{"format_version": 1, "uuid": "one"}')
-    with MaskFileWriter(root, TILE, BAND, 1, DES_Y6) as writer:
-        writer.add(*coadd_and_epochs(0)[0])
-    assert '"format_version": 1' in (tmp_path / "_goodpix.json").read_text()
