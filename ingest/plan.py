@@ -5,10 +5,11 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 
 from ..schema.bits import BitNames
-from ..schema.fingerprint import FINGERPRINTED, fingerprint
-from ..schema.planes.imagefiles import file_state
+from ..schema.inputs.fingerprint import fingerprint
+from ..schema.inputs.recordedfiles import State, files_column, recorded_files
 from ..schema.store.masksroot import MasksRoot
 from .infofile import EpochInfo, ImageInfo, TileInfo
+from .inputs import compare_files, file_states
 
 __all__ = [
     "Action",
@@ -21,6 +22,7 @@ __all__ = [
     "TileTask",
     "epoch_fingerprint",
     "make_plan",
+    "se_fingerprint",
 ]
 
 EpochKey = tuple[int, int]
@@ -64,11 +66,12 @@ class Action(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A mask in the catalogue."""
+    """A mask in the catalogue; `files` is the column of that name, None in format 1."""
 
     row_group: int
     fingerprint: str
     stale: bool = False
+    files: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,23 +150,31 @@ class Step:
     name : str
         ``coadd`` or ``expnum/ccdnum``.
     fingerprint : str
-        Fingerprint of its inputs as they are now.
+        Fingerprint of its inputs as they are now; that of a mask to copy stays, even if its files were copied.
     known : Known or None
         The mask in the catalogue.
     action : Action
         What to do.
+    files : str or None
+        For a mask to copy, its column ``files``, with the present modification times.
     """
 
     name: str
     fingerprint: str
     known: Known | None
     action: Action
+    files: str | None = None
+
+    @property
+    def changes_files(self) -> bool:
+        """Whether the column ``files`` of a mask to copy has other modification times now."""
+        return self.files is not None and self.known is not None and self.files != self.known.files
 
     @property
     def changes_nothing(self) -> bool:
         """Whether the row in the catalogue stays as it is."""
         if self.action is Action.COPY:
-            return self.known is not None and not self.known.stale
+            return self.known is not None and not self.known.stale and not self.changes_files
         return self.action is Action.SKIP and (self.known is None or self.known.stale)
 
 
@@ -209,45 +220,100 @@ def make_plan(task: TileTask) -> Plan:
     task : TileTask
         The tile, and the catalogue's masks of it.
     """
-    of_coadd = _coadd_fingerprint(task.info, task.options)
+    known = task.known
+    coadd = _step(task, "coadd", task.info, _coadd_options(task.options), known.coadd)
     epochs = []
     for entry in task.info.src_info:
-        of_epoch = epoch_fingerprint(entry, task.options, of_coadd)
-        step = _step(task, entry.name, of_epoch, task.known.epochs.get((entry.expnum, entry.ccdnum)))
-        epochs.append((entry, step))
+        of_epoch = known.epochs.get((entry.expnum, entry.ccdnum))
+        options = _epoch_options(entry, task.options, coadd.fingerprint)
+        epochs.append((entry, _step(task, entry.name, entry, options, of_epoch)))
     listed = {(entry.expnum, entry.ccdnum) for entry in task.info.src_info}
-    return Plan(
-        coadd=_step(task, "coadd", of_coadd, task.known.coadd),
-        epochs=tuple(epochs),
-        dropped=tuple(sorted(set(task.known.epochs) - listed)),
-    )
+    return Plan(coadd, tuple(epochs), dropped=tuple(sorted(set(known.epochs) - listed)))
 
 
-def _step(task: TileTask, name: str, inputs: str, known: Known | None) -> Step:
+def _step(task: TileTask, name: str, info: ImageInfo, options: dict[str, object], known: Known | None) -> Step:
+    states = file_states(info)
+    inputs = _digest(info, states, options)
     failed_unchanged = task.failed.get(task.failure_key(name)) == inputs
     if failed_unchanged and not (task.force or task.retry_failed):
-        action = Action.SKIP
-    elif known is not None and known.fingerprint == inputs and not (failed_unchanged or task.force):
-        action = Action.COPY
-    else:
-        action = Action.MAKE
-    return Step(name, inputs, known, action)
+        return Step(name, inputs, known, Action.SKIP)
+    if known is not None and not (failed_unchanged or task.force):
+        if known.files is None:
+            if known.fingerprint == inputs:
+                return Step(name, inputs, known, Action.COPY)
+        elif (files := _files_if_unchanged(info, states, options, known.fingerprint, known.files)) is not None:
+            return Step(name, known.fingerprint, known, Action.COPY, files)
+    return Step(name, inputs, known, Action.MAKE)
 
 
-def _coadd_fingerprint(info: TileInfo, options: Options) -> str:
-    """Return the fingerprint of a coadd's files, info file values and options."""
+def _files_if_unchanged(
+    info: ImageInfo, states: Mapping[str, State], options: dict[str, object], known: str, files: str
+) -> str | None:
+    """Return the column ``files`` with the present modification times; None if the inputs of a mask have changed.
+
+    Parameters
+    ----------
+    info : ImageInfo
+        The info file's entry for the image.
+    states : mapping of str to State
+        Present states of its files.
+    options : dict
+        Options that affect the mask.
+    known, files : str
+        Fingerprint and column ``files`` of the mask.
+    """
+    recorded = recorded_files(files)
+    # files of the same size may have been copied; they are read only if nothing else has changed
+    supposed = {
+        path: recorded[path].fingerprinted if path in recorded and state and state[0] == recorded[path].size else state
+        for path, state in states.items()
+    }
+    if _digest(info, supposed, options) != known:
+        return None
+    now = compare_files(info, recorded, states)
+    if now is None:
+        return None
+    return files if now == recorded else files_column(now)
+
+
+def _coadd_options(options: Options) -> dict[str, object]:
+    """Return the options that affect a coadd's own mask."""
     names = ("allow_dithered_weights", "allow_damaged")
-    return _digest(info, {name: value for name, value in options.fingerprinted.items() if name in names})
+    return {name: value for name, value in options.fingerprinted.items() if name in names}
+
+
+def _epoch_options(entry: EpochInfo, options: Options, of_coadd: str) -> dict[str, object]:
+    """Return the options that affect an epoch's mask, and its coadd's fingerprint."""
+    # an option that does not affect the epoch must not cause it to be made again
+    return options.fingerprinted | {
+        "allow_missing_se_seg": options.allow_missing_se_seg and not entry.seg_path,
+        "coadd": of_coadd,
+    }
 
 
 def epoch_fingerprint(entry: EpochInfo, options: Options, of_coadd: str) -> str:
-    """Return the fingerprint of an epoch, which includes the coadd's, `of_coadd`."""
-    # an option that does not affect the epoch must not cause it to be made again
-    of_options = options.fingerprinted | {"allow_missing_se_seg": options.allow_missing_se_seg and not entry.seg_path}
-    return _digest(entry, of_options | {"coadd": of_coadd})
+    """Return the fingerprint of an epoch as its files are now, which includes the coadd's, `of_coadd`."""
+    return _digest(entry, file_states(entry), _epoch_options(entry, options, of_coadd))
 
 
-def _digest(info: ImageInfo, options: dict[str, object]) -> str:
-    paths = [file.path for file in map(info.file, FINGERPRINTED) if file]
-    values = info.model_dump(exclude={"src_info"})
-    return fingerprint({path: file_state(path) for path in paths}, values, options)
+def se_fingerprint(entry: EpochInfo, options: Options, states: Mapping[str, State]) -> str:
+    """Return the fingerprint of an epoch's single-epoch inputs, equal in all tiles that contain the CCD image.
+
+    Parameters
+    ----------
+    entry : EpochInfo
+        The info file's entry; its tilename and SCAMP header are the tile's.
+    options : Options
+        Options that affect masks; the WCS source does not affect single-epoch planes.
+    states : mapping of str to State
+        States of the epoch's files, by path.
+    """
+    of_planes = {path: state for path, state in states.items() if path != entry.head_path}
+    of_options = _epoch_options(entry, options, "")
+    for name in ("wcs_source", "coadd"):
+        del of_options[name]
+    return fingerprint(of_planes, entry.model_dump(exclude={"tilename", "head_path"}), of_options)
+
+
+def _digest(info: ImageInfo, states: Mapping[str, State], options: Mapping[str, object]) -> str:
+    return fingerprint(states, info.model_dump(exclude={"src_info"}), options)

@@ -191,6 +191,7 @@ def _write(task: TileTask, plan: Plan, receipt: Receipt, sources: _Sources) -> "
     rows: list[StoredRow] = []
     failures: list[Failure] = []
     changed = task.force or bool(plan.dropped) or sources.of_coadd is not None
+    changed |= any(step.changes_files for step in plan.steps)
     generation = task.known.generation + 1
     with MaskFileWriter(task.root, receipt.tilename, receipt.band, generation, task.bit_names) as writer:
 
@@ -347,9 +348,10 @@ def _copy(task: TileTask, previous: MaskFile | None, step: Step, *, stale: bool 
         return _LostMask(
             MaskFileError(f"{previous.path}: row group {step.known.row_group} holds another mask, of {row.key}")
         )
-    if isinstance(row.facts, EpochFacts):
-        row = replace(row, facts=replace(row.facts, stale=stale))
-    return row, runs
+    facts = row.facts if step.files is None else replace(row.facts, files=step.files)
+    if isinstance(facts, EpochFacts):
+        facts = replace(facts, stale=stale)
+    return replace(row, facts=facts), runs
 
 
 def _failure(task: TileTask, step: Step, trouble: _Trouble, entry: EpochInfo | None) -> Failure:

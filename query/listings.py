@@ -8,10 +8,9 @@ import numpy as np
 import sqlalchemy as sa
 
 from ..schema import tables
-from ..schema.database import Database, shown
+from ..schema.database import Database, as_stored, shown
 from ..schema.dialects import side_effects
 from ..schema.errors import CatalogueError, UsageError
-from ..schema.store.masksroot import FORMAT_VERSION
 from ..schema.views import VIEWS
 from .dataframes import read_frame
 from .filters import Filters
@@ -62,7 +61,7 @@ class Listings:
             "database": self.shown_url,
             "masks": str(self._database.root),
             "uuid": identity.uuid,
-            "format_version": FORMAT_VERSION,
+            "format_version": identity.format_version,
             "campaign": identity.campaign,
             "wcs_source": identity.wcs_source,
             **n_rows,
@@ -139,7 +138,9 @@ def view_frame(database: Database, name: str, filters: Mapping[str, Any]) -> "pd
     """Return the rows of a view that match filters, sorted by its key."""
     view = VIEWS[name].table
     key = [c for c in view.c if c.name in ("tilename", "band", "expnum", "ccdnum", "plane", "bit")]
-    query = sa.select(view).where(*Filters.of(**filters).conditions(view)).order_by(*key)
+    with database.engine.connect() as connection:
+        selected = as_stored(connection, view, VIEWS[name].select.selected_columns)
+    query = sa.select(*selected).where(*Filters.of(**filters).conditions(view)).order_by(*key)
     return read_frame(database.engine, query)
 
 

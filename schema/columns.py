@@ -22,17 +22,20 @@ class Column:
         Whether it may be null, which never means zero.
     doc : str
         Meaning, with the unit.
+    since : str
+        Revision of the database that added it; empty for the first.
     """
 
     name: str
     kind: type
     nullable: bool
     doc: str
+    since: str = ""
 
 
-def column(doc: str, default: Any = MISSING) -> Any:
+def column(doc: str, default: Any = MISSING, *, since: str = "") -> Any:
     """Return a dataclass field for a column, with its meaning."""
-    return field(default=default, metadata={"doc": doc})
+    return field(default=default, metadata={"doc": doc, "since": since})
 
 
 def columns(row: type) -> tuple[Column, ...]:
@@ -43,7 +46,7 @@ def columns(row: type) -> tuple[Column, ...]:
         kind, nullable = hints[each.name], False
         if isinstance(kind, types.UnionType):
             kind, nullable = typing.get_args(kind)[0], True
-        out.append(Column(each.name, kind, nullable, each.metadata["doc"]))
+        out.append(Column(each.name, kind, nullable, each.metadata["doc"], each.metadata["since"]))
     return tuple(out)
 
 

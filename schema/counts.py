@@ -11,10 +11,17 @@ from .columns import column
 from .jit import kernel
 from .masks.rle import Runs
 
-__all__ = ["SE_COUNTS", "BitCounts", "Counts", "count", "count_coadd"]
+__all__ = ["COADD_COUNTS", "SE_COUNTS", "BitCounts", "Counts", "count", "count_coadd"]
 
 SE_COUNTS = ("n_pixels", "n_good_se", "n_se_seg", "n_se_weight", "n_se_bmask")
 """Counts that are about the single-epoch image alone: every tile that holds a CCD image has the same."""
+
+COADD_COUNTS = (
+    *("n_on_coadd", "n_good_coadd"),
+    *("n_coadd_seg", "n_coadd_weight", "n_coadd_bmask"),
+    *("only_coadd_seg", "only_coadd_weight", "only_coadd_bmask"),
+)
+"""Counts about the coadd that only a catalogue without coadds lacks."""
 
 _ARCMIN2 = 1 / 3600.0
 
@@ -25,23 +32,23 @@ class Counts:
 
     n_pixels: int = column("pixels in the image")
     n_good: int = column("good background pixels, which fail no criterion")
-    n_on_coadd: int = column("pixels that fall on the coadd")
+    n_on_coadd: int | None = column("pixels that fall on the coadd")
     n_good_se: int | None = column("pixels that pass all three SE criteria, regardless of the coadd")
-    n_good_coadd: int = column("pixels on the coadd that pass all three coadd criteria")
+    n_good_coadd: int | None = column("pixels on the coadd that pass all three coadd criteria")
     n_se_seg: int | None = column("pixels in an object detected in the SE image")
     n_se_weight: int | None = column("pixels with an SE weight that is zero, negative or not finite")
     n_se_bmask: int | None = column("pixels with any SE mask bit set")
     n_off_coadd: int | None = column("pixels that fall outside the coadd")
-    n_coadd_seg: int = column("pixels in an object detected on the coadd")
-    n_coadd_weight: int = column("pixels with a coadd weight that is zero, negative or not finite")
-    n_coadd_bmask: int = column("pixels with any coadd mask bit set")
+    n_coadd_seg: int | None = column("pixels in an object detected on the coadd")
+    n_coadd_weight: int | None = column("pixels with a coadd weight that is zero, negative or not finite")
+    n_coadd_bmask: int | None = column("pixels with any coadd mask bit set")
     only_se_seg: int | None = column("pixels that fail only SE_SEG")
     only_se_weight: int | None = column("pixels that fail only SE_WEIGHT")
     only_se_bmask: int | None = column("pixels that fail only SE_BMASK")
     only_off_coadd: int | None = column("pixels that fail only OFF_COADD")
-    only_coadd_seg: int = column("pixels that fail only COADD_SEG")
-    only_coadd_weight: int = column("pixels that fail only COADD_WEIGHT")
-    only_coadd_bmask: int = column("pixels that fail only COADD_BMASK")
+    only_coadd_seg: int | None = column("pixels that fail only COADD_SEG")
+    only_coadd_weight: int | None = column("pixels that fail only COADD_WEIGHT")
+    only_coadd_bmask: int | None = column("pixels that fail only COADD_BMASK")
     n_good_se_amp_a: int | None = column("n_good_se in amplifier half A")
     n_good_se_amp_b: int | None = column("n_good_se in amplifier half B")
     n_pixels_amp_a: int | None = column("pixels in amplifier half A: DATASECA, or x < nx / 2 by default")

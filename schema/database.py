@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,14 +14,14 @@ from .bits import BitNames
 from .dialects import driver_text, reader, sqlite_path
 from .errors import CatalogueError, CatalogueVersionError, UsageError
 from .store.masksroot import FORMAT_VERSION, MasksRoot
-from .tables import catalogue, footprint, ingest_run
-from .wcs.footprint import EVERY_CELL, NSIDE
+from .tables import catalogue, ingest_run
+from .wcs.footprint import NSIDE
 
 __all__ = [
     "REVISION",
     "Database",
     "Identity",
-    "cells_of_footprints",
+    "as_stored",
     "is_catalogue",
     "is_empty",
     "open_for_reading",
@@ -88,10 +88,10 @@ def shown(url: sa.URL) -> str:
     return url.update_query_dict(dict.fromkeys(secret, "***")).render_as_string(hide_password=True)
 
 
-REVISION = "0005"
+REVISION = "0006"
 """The newest migration, whose tables this software writes."""
 
-_READABLE = ("0001", "0002", "0003", "0004", REVISION)
+_READABLE = ("0001", "0002", "0003", "0004", "0005", REVISION)
 """Revisions whose tables and views this software reads."""
 
 # Cures by the error codes of SQLite and Postgres.
@@ -115,6 +115,7 @@ class Identity:
     campaign: str
     wcs_source: str
     bit_names: BitNames
+    format_version: int = FORMAT_VERSION
 
     @property
     def row(self) -> dict[str, object]:
@@ -122,7 +123,7 @@ class Identity:
         return {
             "catalogue_id": 1,
             "uuid": self.uuid,
-            "format_version": FORMAT_VERSION,
+            "format_version": self.format_version,
             "masks_root": self.masks_root,
             "campaign": self.campaign,
             "wcs_source": self.wcs_source,
@@ -242,6 +243,7 @@ def read_identity(engine: sa.Engine, url: sa.URL, revisions: Collection[str]) ->
         campaign=row["campaign"],
         wcs_source=row["wcs_source"],
         bit_names=bit_names,
+        format_version=row["format_version"],
     )
 
 
@@ -250,11 +252,29 @@ def recorded_revision(connection: sa.Connection) -> str | None:
     return connection.execute(sa.text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def cells_of_footprints(connection: sa.Connection) -> "sa.ColumnElement[int]":
-    """Return the column ``cells`` of the table footprint, or a constant before revision 0004, which added it."""
-    if str(recorded_revision(connection)) < "0004":
-        return sa.literal(EVERY_CELL, sa.BigInteger).label(footprint.c.cells.name)
-    return footprint.c.cells
+def as_stored(
+    connection: sa.Connection,
+    selectable: sa.FromClause,
+    described: "Iterable[sa.ColumnElement[Any]] | None" = None,
+) -> "list[sa.ColumnElement[Any]]":
+    """Return the columns of a table or view; a constant, usually null, for each that the catalogue's revision lacks.
+
+    Parameters
+    ----------
+    connection : Connection
+        Connection to the database.
+    selectable : FromClause
+        The table or view.
+    described : iterable of ColumnElement, optional
+        The columns of tables behind those of a view, in the same order.
+    """
+    revision = str(recorded_revision(connection))
+    given = list(selectable.c)
+    infos = [getattr(each, "info", {}) for each in described or given]
+    return [
+        each if info.get("since", "") <= revision else sa.literal(info.get("before"), each.type).label(each.name)
+        for each, info in zip(given, infos, strict=True)
+    ]
 
 
 def with_variables(connection: sa.Connection, rows: Sequence[sa.RowMapping]) -> list[dict[str, Any]]:

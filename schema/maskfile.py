@@ -21,8 +21,8 @@ from .counts import Counts
 from .errors import MalformedRunsError, MaskFileError, MaskFileMissingError, StoreError
 from .masks.maskfilename import MaskFileName, generation_of
 from .masks.rle import Runs
-from .rows import MaskKey, MaskRow
-from .store.masksroot import FORMAT_VERSION, MasksRoot
+from .rows import DES_PROFILE, SEG_FROM_FILE, MaskKey, MaskRow
+from .store.masksroot import FORMAT_VERSION, READABLE_FORMATS, MasksRoot
 from .store.parquet import open_parquet
 from .store.protocol import Place
 
@@ -60,6 +60,10 @@ class MaskFileWriter:
         Number of files written for this tile and band so far, including this one.
     bit_names : BitNames
         The survey's mask bits, recorded in the file.
+    profile : str
+        Profile of the images, recorded in the file.
+    segmentation : str
+        Source of the segmentation maps, recorded in the file.
 
     Attributes
     ----------
@@ -67,13 +71,26 @@ class MaskFileWriter:
         Size of the finished file.
     """
 
-    def __init__(self, root: MasksRoot, tilename: str, band: str, generation: int, bit_names: BitNames) -> None:
+    def __init__(
+        self,
+        root: MasksRoot,
+        tilename: str,
+        band: str,
+        generation: int,
+        bit_names: BitNames,
+        *,
+        profile: str = DES_PROFILE,
+        segmentation: str = SEG_FROM_FILE,
+    ) -> None:
+        self._root = root
         self._name = MaskFileName(tilename, band, generation)
         software = version("goodpix")
         metadata = {
             "goodpix.format_version": str(FORMAT_VERSION),
             "goodpix.order": _ORDER,
             "goodpix.generation": str(generation),
+            "goodpix.profile": profile,
+            "goodpix.segmentation": segmentation,
             "goodpix.bits": json.dumps({"se": dict(bit_names.se), "coadd": dict(bit_names.coadd)}),
             "goodpix.version": software,
         }
@@ -126,6 +143,7 @@ class MaskFileWriter:
         self._writer.close()
         self.n_bytes = self._draft.file.tell()
         name = self._name.with_hash(self._digest.hexdigest())
+        self._root.raise_version()
         self._draft.publish(name)
         return name
 
@@ -170,10 +188,13 @@ class MaskFile:
             raise
         except (OSError, ValueError, pa.ArrowException) as error:
             raise _unreadable(path, error) from error
-        if format_version != str(FORMAT_VERSION):
-            raise MaskFileError(f"mask file {path}: format version {format_version}, expected {FORMAT_VERSION}")
+        if format_version not in map(str, READABLE_FORMATS):
+            raise MaskFileError(
+                f"mask file {path}: format version {format_version}, expected {FORMAT_VERSION} or older: "
+                "use the version of goodpix that wrote it"
+            )
         if not same_columns:
-            raise MaskFileError(f"mask file {path}: its columns are not those of format {FORMAT_VERSION}")
+            raise MaskFileError(f"mask file {path}: its columns are not those of format {format_version}")
         opened = cls(path, parquet)
         named_generation = generation_of(str(path))
         if named_generation not in (None, opened.generation):
@@ -204,6 +225,16 @@ class MaskFile:
             return BitNames(bits["se"], bits["coadd"])
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise MaskFileError(_damaged(self.path, error)) from error
+
+    @property
+    def profile(self) -> str | None:
+        """Profile of the images, from the file's metadata; None in format 1."""
+        return self._metadata("profile") or None
+
+    @property
+    def segmentation(self) -> str | None:
+        """Source of the segmentation maps, from the file's metadata; None in format 1."""
+        return self._metadata("segmentation") or None
 
     def _metadata(self, name: str) -> str:
         """Return a value of the footer's metadata; empty if absent."""

@@ -7,11 +7,29 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from .columns import column, columns, values_of
-from .counts import BitCounts, Counts
+from .counts import COADD_COUNTS, BitCounts, Counts
 from .errors import UsageError
 from .wcs.footprint import EVERY_CELL
 
-__all__ = ["CoaddFacts", "EpochFacts", "ImageFacts", "MaskKey", "MaskRow", "nonzero_bits"]
+__all__ = [
+    "DES_PROFILE",
+    "SEG_FROM_FILE",
+    "SEG_NONE",
+    "CoaddFacts",
+    "EpochFacts",
+    "ImageFacts",
+    "MaskKey",
+    "MaskRow",
+    "nonzero_bits",
+]
+
+DES_PROFILE = "des"
+"""Profile of the Dark Energy Survey's images."""
+
+SEG_FROM_FILE, SEG_NONE = "file", "none"
+"""Values of ``segmentation``: the map of the survey's file, or no map."""
+
+_REVISION = "0006"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +99,21 @@ class ImageFacts:
     position_offset: float = column("offset of WCS pixel coordinates from zero-based ones, pixels")
     weight_zquantiz: str | None = column("quantization method of the weight plane (ZQUANTIZ); null if absent")
     fingerprint: str = column("SHA-256 of the mask's inputs")
+    files: str | None = column(
+        "size, mtime and digests of each input file by path, JSON; null for masks of format 1", None, since=_REVISION
+    )
+    planes_checked: bool | None = column(
+        "true if all planes agreed with their DATASUM; null for masks of format 1", None, since=_REVISION
+    )
+    damaged_taken: bool | None = column(
+        "true if planes that disagree with their DATASUM were used; null for masks of format 1", None, since=_REVISION
+    )
+    profile: str | None = column(
+        "profile of the images, such as des; null for masks of format 1", None, since=_REVISION
+    )
+    segmentation: str | None = column(
+        "source of the segmentation map, file or none; null for masks of format 1", None, since=_REVISION
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +137,9 @@ class EpochFacts(ImageFacts):
     datasecb: str | None = column("pixel section of amplifier B (DATASECB)")
     se_seg_used: bool = column("true if the epoch has an SE segmentation map; aggregates exclude epochs without one")
     stale: bool = column("true if the inputs can no longer be read; mask and row are from the last successful ingest")
+    se_fingerprint: str | None = column(
+        "SHA-256 of the SE inputs, equal in all tiles with the image; null for masks of format 1", None, since=_REVISION
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +154,7 @@ class CoaddFacts(ImageFacts):
 
 
 _COUNTS = [each.name for each in columns(Counts)]
-_NULL_FOR_COADDS = {each.name for each in columns(Counts) if each.nullable}
+_NULL_FOR_COADDS = {each.name for each in columns(Counts) if each.nullable} - {*COADD_COUNTS}
 # for epochs without an SE segmentation map, without a unique region, or wholly off the coadd
 _NULL_FOR_EPOCHS = {
     "n_se_seg",
@@ -128,6 +164,9 @@ _NULL_FOR_EPOCHS = {
     "area_good_unique",
     "fraction_good_on_coadd",
 }
+_NULL_WITHOUT_COADD = _NULL_FOR_EPOCHS | {*COADD_COUNTS, "n_off_coadd", "only_off_coadd"}
+# masks of format 1 have no profile: all are of DES
+_PROFILES_WITH_COADD = (None, DES_PROFILE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +221,8 @@ class MaskRow:
         hpix = [int(each) for each in record.pop("hpix")]
         # older files have no cells
         cells = [int(each) for each in record.pop("cells", [EVERY_CELL] * len(hpix))]
-        facts = EpochFacts(**record) if values["kind"] == "epoch" else CoaddFacts(**record)
-        may_be_null = _NULL_FOR_EPOCHS if isinstance(facts, EpochFacts) else _NULL_FOR_COADDS
+        facts = _facts(EpochFacts if values["kind"] == "epoch" else CoaddFacts, record)
+        may_be_null = _nullable_counts(facts)
         for name in _COUNTS:
             if values[name] is None and name not in may_be_null:
                 raise ValueError(f"{name} is null")
@@ -197,6 +236,23 @@ class MaskRow:
             bits=bits,
             hpix=dict(zip(hpix, cells, strict=True)),
         )
+
+
+def _facts(kind: type[EpochFacts] | type[CoaddFacts], record: Mapping[str, Any]) -> EpochFacts | CoaddFacts:
+    """Return the facts of a record: null where another version has no such entry; its own entries are ignored."""
+    facts = columns(kind)
+    missing = [each.name for each in facts if not each.nullable and record.get(each.name) is None]
+    if missing:
+        raise ValueError(f"{missing[0]} is missing from the record")
+    values: dict[str, Any] = {each.name: record.get(each.name) for each in facts}
+    return kind(**values)
+
+
+def _nullable_counts(facts: EpochFacts | CoaddFacts) -> set[str]:
+    """Return the names of the counts that may be null beside these facts."""
+    if isinstance(facts, CoaddFacts):
+        return _NULL_FOR_COADDS
+    return _NULL_FOR_EPOCHS if facts.profile in _PROFILES_WITH_COADD else _NULL_WITHOUT_COADD
 
 
 def nonzero_bits(counts: BitCounts) -> dict[str, dict[int, int]]:

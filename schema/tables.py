@@ -55,11 +55,17 @@ _TYPES: dict[type, type[sa.types.TypeEngine[Any]]] = {
 
 
 def _sql(each: Column) -> "sa.Column[object]":
-    return sa.Column(each.name, _TYPES[each.kind](), nullable=each.nullable, comment=each.doc)
+    info = {"since": each.since}
+    return sa.Column(each.name, _TYPES[each.kind](), nullable=each.nullable, comment=each.doc, info=info)
 
 
 def _of(row: type) -> list["sa.Column[object]"]:
-    return [_sql(each) for each in columns(row)]
+    return [_sql(each) for each in columns(row) if not each.since]
+
+
+def _added_to(row: type) -> list["sa.Column[object]"]:
+    """Return the columns added later, which are the last of a table: an upgrade cannot insert them elsewhere."""
+    return [_sql(each) for each in columns(row) if each.since]
 
 
 def _tile_key() -> list["sa.Column[object]"]:
@@ -120,6 +126,7 @@ coadd = sa.Table(
     sa.Column(
         "run_id", _Id, sa.ForeignKey("ingest_run.run_id"), nullable=True, comment="ingest run; null after a rebuild"
     ),
+    *_added_to(CoaddFacts),
     sa.UniqueConstraint("tilename", "band"),
 )
 
@@ -137,6 +144,7 @@ epoch = sa.Table(
     sa.Column(
         "run_id", _Id, sa.ForeignKey("ingest_run.run_id"), nullable=True, comment="ingest run; null after a rebuild"
     ),
+    *_added_to(EpochFacts),
     sa.UniqueConstraint("tilename", "band", "expnum", "ccdnum"),
     sa.ForeignKeyConstraint(["tilename", "band"], ["coadd.tilename", "coadd.band"]),
     sa.Index("ix_epoch_ccd", "band", "expnum", "ccdnum"),
@@ -180,6 +188,7 @@ footprint = sa.Table(
         nullable=False,
         server_default=str(EVERY_CELL),
         comment="bit k: image overlaps HEALPix pixel 64 * hpix + k of 8 times the nside; -1 if all bits or unknown",
+        info={"since": "0004", "before": EVERY_CELL},
     ),
     sqlite_with_rowid=False,
 )

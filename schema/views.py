@@ -41,8 +41,6 @@ class View:
         Its query.
     doc : str
         Meaning of a row.
-    booleans : tuple of str
-        Its boolean columns, which SQLite returns as numbers.
     computed : mapping of str to str
         Meanings of its computed columns, which have no column of a table behind them.
     """
@@ -50,7 +48,6 @@ class View:
     name: str
     select: "sa.Select[tuple[object, ...]]"
     doc: str
-    booleans: tuple[str, ...] = ()
     computed: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -75,7 +72,7 @@ def _ratio(part: "sa.ColumnElement[Any]", whole: "sa.ColumnElement[Any]", name: 
 
 
 def _epoch_quality() -> "sa.Select[tuple[object, ...]]":
-    hidden = {"epoch_id", "mask_row_group", "wcs", "planes"}
+    hidden = {"epoch_id", "mask_row_group", "wcs", "planes", "files"}
     shown = [c for c in epoch.c if c.name not in hidden]
     return sa.select(*shown, coadd.c.generation).join(
         coadd, sa.and_(coadd.c.tilename == epoch.c.tilename, coadd.c.band == epoch.c.band)
@@ -84,7 +81,7 @@ def _epoch_quality() -> "sa.Select[tuple[object, ...]]":
 
 def _tile_quality() -> "sa.Select[tuple[object, ...]]":
     of_epochs = tile_summary.c
-    facts = [coadd.c[name] for name in names(CoaddFacts) if name not in ("wcs", "planes")]
+    facts = [coadd.c[name] for name in names(CoaddFacts) if name not in ("wcs", "planes", "files")]
     sums = [c for c in of_epochs if c.name not in ("tilename", "band", *_TILE_NUMBERS, *_AREAS)]
     return sa.select(
         coadd.c.tilename,
@@ -124,7 +121,7 @@ def _bit_quality() -> "sa.Select[tuple[object, ...]]":
 VIEWS = {
     view.name: view
     for view in (
-        View("epoch_quality", _epoch_quality(), "one epoch", ("se_seg_used", "stale")),
+        View("epoch_quality", _epoch_quality(), "one epoch"),
         View(
             "tile_quality",
             _tile_quality(),
@@ -135,7 +132,7 @@ VIEWS = {
                 **_FRACTIONS,
             },
         ),
-        View("ccd_quality", _ccd_quality(), "one CCD image, in whatever number of tiles", ("tiles_disagree",)),
+        View("ccd_quality", _ccd_quality(), "one CCD image, in whatever number of tiles"),
         View("exposure_quality", _exposure_quality(), "one exposure: sums over its CCD images", computed=_FRACTIONS),
         View("bit_quality", _bit_quality(), "one mask bit of one plane of one epoch"),
     )

@@ -154,22 +154,24 @@ class Writer:
 def _known(connection: sa.Connection, info: TileInfo) -> KnownTile:
     coadd, epoch = tables.coadd.c, tables.epoch.c
     found = connection.execute(
-        sa.select(coadd.generation, coadd.mask_file, coadd.mask_row_group, coadd.fingerprint).where(
+        sa.select(coadd.generation, coadd.mask_file, coadd.mask_row_group, coadd.fingerprint, coadd.files).where(
             coadd.tilename == info.tilename, coadd.band == info.band
         )
     ).one_or_none()
     if found is None:
         return KnownTile()
     rows = connection.execute(
-        sa.select(epoch.expnum, epoch.ccdnum, epoch.mask_row_group, epoch.fingerprint, epoch.stale).where(
+        sa.select(epoch.expnum, epoch.ccdnum, epoch.mask_row_group, epoch.fingerprint, epoch.stale, epoch.files).where(
             epoch.tilename == info.tilename, epoch.band == info.band
         )
     )
     return KnownTile(
         generation=found.generation,
         mask_file=found.mask_file,
-        coadd=Known(found.mask_row_group, found.fingerprint),
-        epochs={(row.expnum, row.ccdnum): Known(row.mask_row_group, row.fingerprint, row.stale) for row in rows},
+        coadd=Known(found.mask_row_group, found.fingerprint, files=found.files),
+        epochs={
+            (row.expnum, row.ccdnum): Known(row.mask_row_group, row.fingerprint, row.stale, row.files) for row in rows
+        },
     )
 
 

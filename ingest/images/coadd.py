@@ -6,12 +6,13 @@ from pathlib import Path
 from ...schema.counts import count_coadd
 from ...schema.executors import Spread
 from ...schema.masks.rle import Runs
-from ...schema.planes.reader import FileRead, PlaneReader, check_weight
-from ...schema.rows import CoaddFacts, MaskKey, MaskRow, nonzero_bits
+from ...schema.planes.reader import PlaneReader, check_weight
+from ...schema.rows import SEG_FROM_FILE, CoaddFacts, MaskKey, MaskRow, nonzero_bits
 from ...schema.wcs.footprint import UniqueRegion, footprint
 from ...schema.wcs.pixelgrid import PixelGrid
 from ...schema.wcs.solution import Wcs
 from ..infofile import TileInfo
+from ..inputs import InputFiles, file_states, record_files
 from ..plan import Options
 from .coaddflags import CoaddFlags, CodedCoadd, code_coadd
 from .facts import check_identity, check_shapes, image_facts
@@ -50,15 +51,15 @@ class ReadCoadd:
         Its coded flags.
     quantization : str or None
         ZQUANTIZ of its weight plane.
-    files : tuple of FileRead
-        What was read of its files.
+    inputs : InputFiles
+        Its files.
     """
 
     info: TileInfo
     grid: PixelGrid
     coded: CodedCoadd
     quantization: str | None
-    files: tuple[FileRead, ...]
+    inputs: InputFiles
 
     @property
     def for_epochs(self) -> Coadd:
@@ -77,7 +78,14 @@ class ReadCoadd:
             uramax=info.uramax,
             udecmin=info.udecmin,
             udecmax=info.udecmax,
-            **image_facts(info, self.grid.wcs, covered, fingerprint=fingerprint, quantization=self.quantization),
+            **image_facts(
+                info,
+                self.grid.wcs,
+                covered,
+                fingerprint=fingerprint,
+                quantization=self.quantization,
+                inputs=self.inputs.facts(SEG_FROM_FILE),
+            ),
         )
         key = MaskKey(info.tilename, info.band, "coadd", None, None)
         row = MaskRow(key, own.runs.nx, own.runs.ny, own.runs.checksum, counts, facts, nonzero_bits(bits), covered.hpix)
@@ -103,7 +111,7 @@ def read_coadd(info: TileInfo, options: Options, *, spread: Spread = map, scratc
     GoodpixError
         If a file, a plane or the header cannot be used.
     """
-    files = PlaneFiles.of(info)
+    files, states = PlaneFiles.of(info), file_states(info)
     with PlaneReader() as reader:
         image = reader.plane(info.image_path, info.image_ext)
         header, primary = image.header, reader.primary_header(info.image_path)
@@ -116,7 +124,7 @@ def read_coadd(info: TileInfo, options: Options, *, spread: Spread = map, scratc
         grid = PixelGrid(wcs, planes.bmask.shape, info.position_offset)
         # here, and not once more for each part that is read
         planes.check(reader, allow_damaged=options.allow_damaged)
-        read = reader.files()
+        inputs = record_files(states, reader.opened)
     unique = UniqueRegion(*info.unique_limits) if info.unique_limits else None
     coded = code_coadd(files, grid, unique=unique, spread=spread, scratch=scratch)
-    return ReadCoadd(info, grid, coded, quantization, read)
+    return ReadCoadd(info, grid, coded, quantization, inputs)

@@ -15,13 +15,14 @@ from ...schema.masks.rle import Runs
 from ...schema.planes.imagefiles import file_state
 from ...schema.planes.plane import Plane
 from ...schema.planes.reader import PlaneReader, check_weight, read_scamp_head
-from ...schema.rows import EpochFacts, MaskKey, MaskRow, nonzero_bits
+from ...schema.rows import SEG_FROM_FILE, SEG_NONE, EpochFacts, MaskKey, MaskRow, nonzero_bits
 from ...schema.wcs.footprint import footprint
 from ...schema.wcs.pixelgrid import PixelGrid
 from ...schema.wcs.pixelmap import pixel_map
 from ...schema.wcs.solution import Wcs
 from ..infofile import EpochInfo
-from ..plan import Options
+from ..inputs import file_states, record_files
+from ..plan import Options, se_fingerprint
 from .coadd import Coadd
 from .facts import check_identity, check_shapes, exposure_facts, image_facts
 from .flagging import flag_epoch
@@ -43,6 +44,7 @@ def make_epoch_mask(entry: EpochInfo, coadd: Coadd, options: Options, fingerprin
     GoodpixError
         If a file, a plane or the header cannot be used.
     """
+    states = file_states(entry)
     with PlaneReader() as reader:
         image = reader.plane(entry.image_path, entry.image_ext)
         header, primary = image.header, reader.primary_header(entry.image_path)
@@ -53,6 +55,7 @@ def make_epoch_mask(entry: EpochInfo, coadd: Coadd, options: Options, fingerprin
         grid = PixelGrid(_wcs(entry, header, options), image.shape, entry.position_offset)
         mapping = pixel_map(grid, coadd.grid)
         planes.check(reader, allow_damaged=options.allow_damaged)
+        inputs = record_files(states, reader.opened)
         flagged = flag_epoch(planes.blocks(), image.shape, mapping, coadd.flags)
     runs = flagged.runs
     covered = footprint(grid)
@@ -69,8 +72,16 @@ def make_epoch_mask(entry: EpochInfo, coadd: Coadd, options: Options, fingerprin
         wcs_delta_pix=_wcs_delta(entry, header, grid, coadd.grid, options),
         se_seg_used=seg_used,
         stale=False,
+        se_fingerprint=se_fingerprint(entry, options, inputs.states),
         **values_of(exposure),
-        **image_facts(entry, grid.wcs, covered, fingerprint=fingerprint, quantization=quantization),
+        **image_facts(
+            entry,
+            grid.wcs,
+            covered,
+            fingerprint=fingerprint,
+            quantization=quantization,
+            inputs=inputs.facts(SEG_FROM_FILE if seg_used else SEG_NONE),
+        ),
     )
     key = MaskKey(entry.tilename, entry.band, "epoch", entry.expnum, entry.ccdnum)
     row = MaskRow(key, runs.nx, runs.ny, runs.checksum, counts, facts, nonzero_bits(bits), covered.hpix)

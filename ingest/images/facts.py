@@ -137,9 +137,15 @@ def _nite(value: object, date_obs: str | None) -> int | None:
 
 
 def image_facts(
-    info: ImageInfo, wcs: Wcs, footprint: Footprint, *, fingerprint: str, quantization: str | None
+    info: ImageInfo,
+    wcs: Wcs,
+    footprint: Footprint,
+    *,
+    fingerprint: str,
+    quantization: str | None,
+    inputs: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return the values of `ImageFacts` by name."""
+    """Return the values of `ImageFacts` by name; `inputs` has those about the input files."""
     values: dict[str, Any] = {
         "wcs": json.dumps(dict(wcs.keywords), sort_keys=True),
         "planes": planes_column(info.files),
@@ -147,6 +153,7 @@ def image_facts(
         "dec_cent": footprint.dec_cent,
         "weight_zquantiz": quantization,
         "fingerprint": fingerprint,
+        **inputs,
     }
     for number, (ra, dec) in enumerate(zip(footprint.ra, footprint.dec, strict=True), start=1):
         values |= {f"rac{number}": ra, f"decc{number}": dec}

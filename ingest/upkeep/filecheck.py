@@ -167,7 +167,7 @@ def _wrong_counts(row: MaskRow, runs: Runs) -> str | None:
     n_unique, n_good_unique = row.counts.n_unique, row.counts.n_good_unique
     if n_unique is not None and n_good_unique is not None:
         n_possible = min(row.counts.n_good, n_unique)
-        if not (0 <= n_unique <= row.counts.n_on_coadd and 0 <= n_good_unique <= n_possible):
+        if not (0 <= n_unique <= (row.counts.n_on_coadd or 0) and 0 <= n_good_unique <= n_possible):
             wrong.append(f"n_unique is {n_unique}, n_good_unique {n_good_unique}: impossible with the other counts")
     return "; ".join(wrong[:3]) or None
 

@@ -222,7 +222,8 @@ def _identity(
         uuid=owner or (known.uuid if known else str(uuid.uuid4())),
         masks_root=remembered_root(url, root),
         bit_names=_bit_names(root, files) or (known.bit_names if known else DES_Y6),
-        **facts,
+        campaign=facts["campaign"],
+        wcs_source=facts["wcs_source"],
     )
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from ...schema import tables
 from ...schema.bits import BitNames
-from ...schema.database import cells_of_footprints
+from ...schema.database import as_stored
 from ...schema.rows import MaskKey
 from ..database.maskrows import current_file, insert_belongings, mask_values, owner_of, table_of
 from .filecheck import CheckedMask
@@ -100,7 +100,7 @@ def _masks(
     connection: sa.Connection, kind: str, tilename: str, band: str, ids: Collection[int] | None
 ) -> list[StoredMask]:
     table, owner = table_of(kind), owner_of(kind)
-    query = sa.select(table).where(table.c.tilename == tilename, table.c.band == band)
+    query = sa.select(*as_stored(connection, table)).where(table.c.tilename == tilename, table.c.band == band)
     if ids is not None:
         query = query.where(table.c[owner].in_(list(ids)))
     rows = connection.execute(query.order_by(table.c.mask_row_group, table.c[owner])).mappings().all()
@@ -111,7 +111,7 @@ def _masks(
     for each in _of_owners(connection, sa.select(bit), bit.c[owner], numbers):
         bits[each[owner]][each["plane"], each["bit"]] = (each["name"], each["n_pixels"])
     if kind == "epoch":
-        footprints = sa.select(touched.c.epoch_id, touched.c.hpix, cells_of_footprints(connection))
+        footprints = sa.select(*as_stored(connection, touched))
         for each in _of_owners(connection, footprints, touched.c.epoch_id, numbers):
             hpix[each["epoch_id"]][each["hpix"]] = each["cells"]
     return [

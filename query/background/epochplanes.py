@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema.errors import FitsFileError, InfoFileError, InputChangedError, PlaneError, UsageError
-from ...schema.fingerprint import FINGERPRINTED, is_fingerprint
+from ...schema.inputs.fingerprint import FINGERPRINTED, inputs_unchanged
 from ...schema.planes.imagefiles import PlaneFile, file_state, files_of_row
 from ...schema.planes.plane import Plane
 from ...schema.planes.reader import PlaneReader
@@ -115,7 +115,7 @@ class EpochFiles:
     def _check(self, mask: Mask, files: dict[str, PlaneFile]) -> None:
         row = mask.row or {}
         states = {files[name].path: file_state(files[name].path_now) for name in FINGERPRINTED if name in files}
-        if not is_fingerprint(row["fingerprint"], row, states, wcs_source=self.wcs_source):
+        if not inputs_unchanged(row, states, wcs_source=self.wcs_source):
             raise InputChangedError(
                 f"{mask.key}: files have changed since the ingest, such as {row['image_path']}: "
                 "goodpix ingest remakes the mask, --allow-changed (allow_changed=True) uses the files as they are"

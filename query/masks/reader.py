@@ -1,6 +1,6 @@
 """Finding masks in a catalogue and reading them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ...schema import tables
 from ...schema.bits import BitNames
-from ...schema.database import Database, with_variables
+from ...schema.database import Database, as_stored, with_variables
 from ...schema.errors import MaskFileMissingError, MaskNotFoundError, UsageError
 from ...schema.maskfile import MaskFile
 from ...schema.rows import MaskKey
@@ -95,7 +95,7 @@ def find_mask(database: Database, key: MaskKey) -> MaskLocation:
     table = tables.coadd if key.kind == "coadd" else tables.epoch
     wanted = [table.c[name] == getattr(key, name) for name in _KEYS[key.kind]]
     with database.engine.connect() as connection:
-        rows = connection.execute(_rows(key.kind).where(*wanted)).mappings().all()
+        rows = connection.execute(_rows(connection, key.kind).where(*wanted)).mappings().all()
         if not rows:
             raise MaskNotFoundError(f"the catalogue has no mask of {key}{_instead(connection, key)}")
         (row,) = with_variables(connection, rows)
@@ -149,37 +149,36 @@ def find_masks(database: Database, kind: str, filters: Mapping[str, Any]) -> Ite
         raise UsageError(f"kind is {kind!r}: expected epoch or coadd")
     table = tables.coadd if kind == "coadd" else tables.epoch
     conditions = Filters.of(**filters).conditions(table)
-    tiles = sa.select(table.c.tilename, table.c.band).where(*conditions).distinct()
-    rows = _rows(kind).where(
-        table.c.tilename == sa.bindparam("of_tile"), table.c.band == sa.bindparam("of_band"), *conditions
-    )
-    return _locations(database, kind, tiles.order_by(*tiles.selected_columns), rows.order_by(table.c.mask_row_group))
+    return _locations(database, kind, conditions)
 
 
-def _locations(
-    database: Database, kind: str, tiles: "sa.Select[Any]", rows: "sa.Select[Any]"
-) -> Iterator[MaskLocation]:
+def _locations(database: Database, kind: str, conditions: "Sequence[sa.ColumnElement[bool]]") -> Iterator[MaskLocation]:
     # tile by tile, because a survey's rows would need too much memory and too long a transaction
+    table = tables.coadd if kind == "coadd" else tables.epoch
+    tiles = sa.select(table.c.tilename, table.c.band).where(*conditions).distinct()
     with database.engine.connect() as connection:
-        tiles_and_bands = connection.execute(tiles).all()
+        tiles_and_bands = connection.execute(tiles.order_by(*tiles.selected_columns)).all()
+        rows = _rows(connection, kind)
+    of_tile = [table.c.tilename == sa.bindparam("of_tile"), table.c.band == sa.bindparam("of_band")]
+    rows = rows.where(*of_tile, *conditions).order_by(table.c.mask_row_group)
     for tilename, band in tiles_and_bands:
         with database.engine.connect() as connection:
             found_rows = connection.execute(rows, {"of_tile": tilename, "of_band": band}).mappings().all()
-            of_tile = with_variables(connection, found_rows)
-        for row in of_tile:
+            located = with_variables(connection, found_rows)
+        for row in located:
             yield MaskLocation.of(kind, row)
 
 
 _KEYS = {"coadd": ("tilename", "band"), "epoch": ("tilename", "band", "expnum", "ccdnum")}
 
 
-def _rows(kind: str) -> "sa.Select[Any]":
+def _rows(connection: sa.Connection, kind: str) -> "sa.Select[Any]":
     coadd, epoch = tables.coadd, tables.epoch
     if kind == "coadd":
-        return sa.select(coadd)
+        return sa.select(*as_stored(connection, coadd))
     same_tile = sa.and_(coadd.c.tilename == epoch.c.tilename, coadd.c.band == epoch.c.band)
     of_coadd = (coadd.c.mask_file, coadd.c.fingerprint.label("coadd_fingerprint"))
-    return sa.select(epoch, *of_coadd).join_from(epoch, coadd, same_tile)
+    return sa.select(*as_stored(connection, epoch), *of_coadd).join_from(epoch, coadd, same_tile)
 
 
 def _instead(connection: sa.Connection, key: MaskKey) -> str:

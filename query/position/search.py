@@ -9,7 +9,7 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from ...schema import tables
-from ...schema.database import cells_of_footprints
+from ...schema.database import as_stored
 from ...schema.wcs.footprint import NSIDE, UniqueRegion
 from ...schema.wcs.skytopixel import WcsStack
 from .images import SkyImages
@@ -38,7 +38,7 @@ def _candidates(connection: sa.Connection) -> "sa.Select[Any]":
     """Return the query for epochs whose footprint contains any of the pixels ``hpix``, and their cells."""
     footprint = tables.footprint.c
     wanted = footprint.hpix.in_(sa.bindparam("hpix", expanding=True))
-    return sa.select(footprint.hpix, footprint.epoch_id, cells_of_footprints(connection)).where(wanted)
+    return sa.select(*as_stored(connection, tables.footprint)).where(wanted)
 
 
 def _epochs() -> "sa.Select[Any]":

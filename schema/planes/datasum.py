@@ -9,7 +9,7 @@ from ..errors import DamagedFileError
 from ..jit import kernel
 from .fitsfile import FitsFile, Unit
 
-__all__ = ["DataSum", "compute_datasum"]
+__all__ = ["DataSum", "compute_datasum", "stated_datasum"]
 
 # Bytes read at a time; whole words.
 _READ = 1 << 18
@@ -54,8 +54,7 @@ class DataSum:
     @property
     def is_damaged(self) -> bool:
         """Whether there is a DATASUM, and the data do not agree with it."""
-        is_number = self.stored.isascii() and self.stored.isdigit()
-        return bool(self.stored) and not (is_number and int(self.stored) % _MODULUS == self.computed)
+        return _number(self.stored) not in (None, self.computed)
 
     def check(self) -> bool:
         """Return whether there is a DATASUM.
@@ -71,6 +70,17 @@ class DataSum:
                 "(--allow-damaged accepts them anyway)"
             )
         return bool(self.stored)
+
+
+def stated_datasum(unit: Unit) -> int | None:
+    """Return the DATASUM of a unit's header; None if it has none, -1 if that is not a number."""
+    return _number(unit.header.text("DATASUM"))
+
+
+def _number(text: str) -> int | None:
+    if not text:
+        return None
+    return int(text) % _MODULUS if text.isascii() and text.isdigit() else -1
 
 
 @kernel

@@ -1,6 +1,5 @@
 """Reader of FITS planes and headers."""
 
-import hashlib
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -14,41 +13,25 @@ from .imagefiles import Extension, PlaneFile, expand
 from .plane import Plane, open_plane
 from .regularfile import read_regular, why_not
 
-__all__ = ["FileRead", "PlaneReader", "check_integer", "check_weight", "read_scamp_head"]
+__all__ = ["OpenedFile", "PlaneReader", "check_integer", "check_weight", "read_scamp_head"]
 
 # Bytes of a SCAMP header; those of all CCDs of an exposure have half a megabyte.
 _MOST_HEAD = 1 << 22
 
 
-@dataclass(frozen=True, slots=True)
-class FileRead:
-    """What was read of one file.
+@dataclass(slots=True)
+class OpenedFile:
+    """A file that a reader has open.
 
     Parameters
     ----------
-    path : str
-        Path as the info file has it.
-    header_sha256 : str
-        SHA-256 of the header blocks of the primary unit and of all units that were opened, in their order in
-        the file.
-    datasums : mapping of int to int
-        Sums of the data that were checked, as computed, by the unit's number.
-    is_checked : bool
-        Whether all of these units have a DATASUM.
-    is_damaged : bool
-        Whether one does not agree with its DATASUM, and was taken all the same.
+    file : FitsFile
+        The file.
+    units : dict of int to Unit
+        Units that were opened, by number.
+    sums : dict of int to DataSum
+        Sums of the units that were checked.
     """
-
-    path: str
-    header_sha256: str
-    datasums: Mapping[int, int]
-    is_checked: bool
-    is_damaged: bool
-
-
-@dataclass(slots=True)
-class _Opened:
-    """A file, the units that were opened, and the sums of those that were checked, by number."""
 
     file: FitsFile
     units: dict[int, Unit] = field(default_factory=dict)
@@ -59,7 +42,7 @@ class PlaneReader:
     """Reader of planes that opens each FITS file once; a context manager."""
 
     def __init__(self) -> None:
-        self._files: dict[str, _Opened] = {}
+        self._files: dict[str, OpenedFile] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> "PlaneReader":
@@ -129,33 +112,15 @@ class PlaneReader:
         if not allow_damaged:
             sums[number].check()
 
-    def files(self) -> tuple[FileRead, ...]:
-        """Return what was read so far, by file in the order of their opening.
+    @property
+    def opened(self) -> Mapping[str, OpenedFile]:
+        """Files that are open, by path as given."""
+        return self._files
 
-        Raises
-        ------
-        FitsFileError
-            If a header cannot be read again.
-        """
-        return tuple(_file_read(path, opened) for path, opened in self._files.items())
-
-    def _open(self, path: str) -> _Opened:
+    def _open(self, path: str) -> OpenedFile:
         if path not in self._files:
-            self._files[path] = _Opened(self._stack.enter_context(FitsFile(expand(path), path)))
+            self._files[path] = OpenedFile(self._stack.enter_context(FitsFile(expand(path), path)))
         return self._files[path]
-
-
-def _file_read(path: str, opened: _Opened) -> FileRead:
-    digest, file, sums = hashlib.sha256(), opened.file, opened.sums
-    for _, unit in sorted({0: file.unit(0), **opened.units}.items()):
-        digest.update(file.header_bytes(unit))
-    return FileRead(
-        path=path,
-        header_sha256=digest.hexdigest(),
-        datasums={number: each.computed for number, each in sorted(sums.items())},
-        is_checked=all(each.stored for each in sums.values()),
-        is_damaged=any(each.is_damaged for each in sums.values()),
-    )
 
 
 def check_weight(plane: Plane, *, allow_dithered: bool = False) -> str | None:

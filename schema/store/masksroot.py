@@ -6,20 +6,25 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import CatalogueError, CatalogueVersionError, StoreError, UsageError
 from .bucket import ObjectStore
 from .folder import LocalFolder
 from .protocol import Place, Store
 
-__all__ = ["FORMAT_VERSION", "MasksRoot"]
+__all__ = ["FORMAT_VERSION", "READABLE_FORMATS", "MasksRoot"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Version of the stored files and tables; raised whenever older software would misread them."""
+
+READABLE_FORMATS = (1, FORMAT_VERSION)
+"""Versions that this software reads, side by side in one root."""
 
 # The underscore hides it from readers that treat a folder as a Parquet dataset.
 _MARKER = "_goodpix.json"
 _FACTS = ("campaign", "wcs_source")
+_VERSION = "format_version"
 
 _LOCAL = re.compile(r"(file|local)://(?=/)")
 
@@ -83,7 +88,8 @@ class MasksRoot:
         CatalogueVersionError
             If the marker has another format version.
         """
-        return self._marked().get("uuid")
+        owner: str | None = self._marked().get("uuid")
+        return owner
 
     @property
     def facts(self) -> dict[str, str]:
@@ -132,15 +138,14 @@ class MasksRoot:
         marked = self._marked()
         if not marked and not new:
             raise CatalogueError(f"masks root {self}: {self.trouble(uuid)}")
-        text = json.dumps({"format_version": FORMAT_VERSION, "uuid": uuid, **(facts or {})}, indent=1) + "\n"
         try:
             if not marked:
                 # of two catalogues that find it unmarked at once, one marks it and the other reads that marker
-                self.store.create(_MARKER, text.encode())
+                self.store.create(_MARKER, _content({_VERSION: FORMAT_VERSION, "uuid": uuid, **(facts or {})}))
                 marked = self._marked()
             owner = marked.get("uuid")
             if owner == uuid and facts and facts != _facts(marked):
-                self.store.write(_MARKER, text.encode())
+                self.store.write(_MARKER, _content({_VERSION: marked[_VERSION], "uuid": uuid, **facts}))
         except CatalogueError:
             raise
         except StoreError as error:
@@ -153,26 +158,45 @@ class MasksRoot:
                 "give this catalogue a root of its own with --masks"
             )
 
-    def _marked(self) -> dict[str, str]:
+    def raise_version(self) -> None:
+        """Raise the marker's format version to that of the files written now, so that older software refuses the root.
+
+        Raises
+        ------
+        CatalogueError
+            If the root's marker cannot be read.
+        OSError
+            If it cannot be written.
+        """
+        marked = self._marked()
+        if marked and marked[_VERSION] != FORMAT_VERSION:
+            self.store.write(_MARKER, _content(marked | {_VERSION: FORMAT_VERSION}))
+
+    def _marked(self) -> dict[str, Any]:
         """Return the content of the marker; empty if there is none."""
         try:
             content = self.store.read(_MARKER)
             if content is None:
                 return {}
             marker = json.loads(content)
-            version = marker.pop("format_version")
-            marked = {"uuid": str(marker["uuid"])} | {name: str(marker[name]) for name in _FACTS if name in marker}
+            version = marker.pop(_VERSION)
+            marked = {_VERSION: version, "uuid": str(marker["uuid"])}
+            marked |= {name: str(marker[name]) for name in _FACTS if name in marker}
         except StoreError as error:
             raise CatalogueError(f"masks root {error}") from error
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise CatalogueError(f"masks root {self}: cannot read its {_MARKER} ({error})") from error
-        if version != FORMAT_VERSION:
+        if version not in READABLE_FORMATS:
             raise CatalogueVersionError(
-                f"masks root {self}: format version {version}, expected {FORMAT_VERSION}: "
+                f"masks root {self}: format version {version}, expected {FORMAT_VERSION} or older: "
                 "use the version of goodpix that wrote it"
             )
         return marked
 
 
-def _facts(marked: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in marked.items() if name != "uuid"}
+def _content(marked: Mapping[str, Any]) -> bytes:
+    return (json.dumps(marked, indent=1) + "\n").encode()
+
+
+def _facts(marked: Mapping[str, Any]) -> dict[str, str]:
+    return {name: marked[name] for name in _FACTS if name in marked}

@@ -1,6 +1,7 @@
 """A small synthetic survey on disk that a test may break, and the catalogue made of it."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -25,6 +26,7 @@ __all__ = [
     "Pixels",
     "Survey",
     "break_card",
+    "change_comment",
     "change_image",
     "epochs",
     "failures",
@@ -205,6 +207,15 @@ def break_card(path: Path, extname: str, keyword: str, card: str | None) -> None
             path.write_bytes(bytes(content))
             return
     raise LookupError(f"{path}[{extname}] has no {keyword}")
+
+
+def change_comment(path: Path) -> None:
+    """Change a letter of the first comment or HISTORY in a header, and nothing that is read of the file."""
+    content = bytearray(path.read_bytes())
+    comment = re.search(rb" / \w|HISTORY +\w", content)
+    assert comment is not None
+    content[comment.end() - 1] ^= ord("a") ^ ord("A")
+    path.write_bytes(content)
 
 
 def change_image(survey: Survey, number: int = 0, band: str = "r") -> None:

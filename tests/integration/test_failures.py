@@ -1,6 +1,5 @@
 """Epochs and coadds that cannot be read, and what becomes of their masks."""
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 
 import goodpix
 
-from .survey import Survey, change_image, epochs, failures, records, stale
+from .survey import Survey, change_comment, change_image, epochs, failures, records, stale
 
 # An epoch that cannot be read any more.
 
@@ -50,7 +49,7 @@ def test_lost_epoch_recovers_when_the_file_is_back(lost: Survey) -> None:
 
 def test_lost_epoch_recovers_when_another_file_is_there(lost: Survey) -> None:
     put_back(lost)
-    os.utime(lost.path(2, "seg"), ns=(1, 1))
+    change_comment(lost.path(2, "seg"))
     assert lost.ingest().n_epochs == 1
     assert (stale(lost), len(failures(lost))) == ([], 0)
 

@@ -48,3 +48,21 @@ def test_rows_of_a_catalogue_of_version_1_count_what_its_masks_hold(frozen: Path
 def test_views_of_a_catalogue_of_version_1_answer(frozen: Path, view: str) -> None:
     with goodpix.Catalogue(frozen) as catalogue:
         assert getattr(catalogue, view)().empty == (view == "failures")
+
+
+def test_columns_added_since_are_null(frozen: Path) -> None:
+    with goodpix.Catalogue(frozen) as catalogue:
+        assert catalogue.epochs()[["planes_checked", "profile", "se_fingerprint"]].isna().all(axis=None)
+        assert [mask.row["files"] for mask in catalogue.masks() if mask.row] == [None] * 6
+        assert catalogue.info()["format_version"] == 1
+
+
+def test_catalogue_of_version_1_is_verified_without_an_upgrade(frozen: Path) -> None:
+    report = goodpix.verify(frozen)
+    assert (report.ok, report.n_masks) == (True, 8)
+
+
+def test_catalogue_of_version_1_answers_about_positions(frozen: Path) -> None:
+    with goodpix.Catalogue(frozen) as catalogue:
+        row = catalogue.epochs().iloc[0]
+        assert len(catalogue.at(row.ra_cent, row.dec_cent)) > 0

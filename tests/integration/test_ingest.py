@@ -12,7 +12,7 @@ import pytest
 
 import goodpix
 
-from .survey import SPEC, Survey, change_image, epochs, rows, the_file
+from .survey import SPEC, Survey, change_comment, change_image, epochs, rows, the_file
 
 # Twice is once.
 
@@ -100,7 +100,7 @@ def test_copied_rows_keep_the_run_that_made_them(stored: Survey) -> None:
 def test_what_an_epoch_is_made_from_makes_it_again(stored: Survey) -> None:
     # of each epoch one thing changes
     for number, plane in ((0, "image"), (1, "seg"), (2, "head")):
-        os.utime(stored.path(number, plane), ns=(1, 1))
+        change_comment(stored.path(number, plane))
     entries: list[dict[str, object]] = [{"head_path": ...}, {"magzp": 30.5}, {"image_flags": 3}]
     for number, entry in enumerate(entries):
         stored.set_entry(number, entry, "i")
@@ -111,7 +111,7 @@ def test_what_an_epoch_is_made_from_makes_it_again(stored: Survey) -> None:
 
 @pytest.mark.parametrize("plane", ["image", "seg"])
 def test_changed_coadd_makes_all_its_epochs_again(plane: str, stored: Survey) -> None:
-    os.utime(stored.path(None, plane), ns=(1, 1))
+    change_comment(stored.path(None, plane))
     report = stored.ingest()
     assert (report.n_epochs, report.n_unchanged) == (3, 3)
 

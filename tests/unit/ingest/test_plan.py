@@ -5,10 +5,21 @@ from typing import Any
 
 import pytest
 
-from goodpix.ingest.infofile import TileInfo
-from goodpix.ingest.plan import Action, Known, KnownTile, Options, Step, TileTask, epoch_fingerprint, make_plan
+from goodpix.ingest.infofile import EpochInfo, TileInfo
+from goodpix.ingest.plan import (
+    Action,
+    Known,
+    KnownTile,
+    Options,
+    Step,
+    TileTask,
+    epoch_fingerprint,
+    make_plan,
+    se_fingerprint,
+)
 from goodpix.schema.bits import DES_Y6
-from goodpix.schema.fingerprint import fingerprint
+from goodpix.schema.inputs.fingerprint import fingerprint
+from goodpix.schema.inputs.recordedfiles import State
 from goodpix.schema.store.masksroot import MasksRoot
 
 PLANES = ("image", "weight", "bmask", "seg")
@@ -96,3 +107,34 @@ def test_damaged_data_that_are_allowed_make_every_mask_again(task: TileTask) -> 
     allowed = with_known(task)
     allowed = TileTask("info", INFO, task.root, Options(allow_damaged=True), DES_Y6, allowed.known)
     assert actions(allowed) == [MAKE, MAKE, MAKE]
+
+
+@pytest.mark.parametrize(("files", "changes"), [("a", False), ("b", True), (None, False)])
+def test_mask_to_copy_changes_where_its_files_have_new_times(files: str | None, changes: bool) -> None:
+    step = Step("1/2", "a", Known(1, "a", files="a"), COPY, files)
+    assert (step.changes_files, step.changes_nothing) == (changes, not changes)
+
+
+def test_single_epoch_fingerprint_is_the_same_in_all_tiles() -> None:
+    entry = EpochInfo.model_validate({"tilename": "T", "band": "r", **EPOCHS[0], "head_path": "T.ohead"})
+    other = entry.model_copy(update={"tilename": "U", "head_path": "U.ohead"})
+    states = {"none.fits": (1, 2), "T.ohead": (3, 4), "U.ohead": (5, 6)}
+    found = se_fingerprint(entry, Options(), {name: states[name] for name in ("none.fits", "T.ohead")})
+    assert se_fingerprint(other, Options("scamp"), {name: states[name] for name in ("none.fits", "U.ohead")}) == found
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "state"),
+    [
+        ({"magzp": 30.5}, Options(), (1, 2)),
+        ({}, Options(allow_dithered_weights=True), (1, 2)),
+        ({}, Options(), (1, 3)),
+    ],
+    ids=["entry", "option", "file"],
+)
+def test_single_epoch_fingerprint_is_of_all_that_makes_the_planes(
+    change: dict[str, Any], options: Options, state: State
+) -> None:
+    entry = EpochInfo.model_validate({"tilename": "T", "band": "r", **EPOCHS[0]})
+    found = se_fingerprint(entry.model_copy(update=change), options, {"none.fits": state})
+    assert found != se_fingerprint(entry, Options(), {"none.fits": (1, 2)})

@@ -86,6 +86,7 @@ def test_fractions_are_of_all_pixels() -> None:
 
 def test_fraction_on_coadd_is_of_pixels_on_the_coadd() -> None:
     counts = counted()[0]
+    assert counts.n_on_coadd
     assert counts.fraction_good_on_coadd == counts.n_good / counts.n_on_coadd
 
 

@@ -241,22 +241,51 @@ def rewritten(path: Path, change: Callable[[pa.Table], pa.Table], **metadata: st
     return path
 
 
-@pytest.mark.parametrize("version", ["0", "2", "99", "one", ""])
+@pytest.mark.parametrize("version", ["0", "3", "99", "one", ""])
 def test_unknown_format_version_is_refused(path: Path, version: str) -> None:
     rewritten(path, lambda table: table, **{"goodpix.format_version": version})
-    with pytest.raises(MaskFileError, match=f"format version {version}, expected 1"):
+    with pytest.raises(MaskFileError, match=f"format version {version}, expected 2 or older"):
         MaskFile.open(path)
+
+
+def test_file_says_what_its_masks_are_of(path: Path) -> None:
+    file = MaskFile.open(path)
+    assert (file.profile, file.segmentation) == ("des", "file")
+
+
+def test_file_of_format_1_is_read_without(path: Path) -> None:
+    rewritten(path, lambda table: table, **{"goodpix.format_version": "1", "goodpix.profile": ""})
+    file = MaskFile.open(path)
+    assert (file.profile, len(list(file.rows()))) == (None, 4)
+
+
+def test_marker_is_raised_before_a_file_is_there(tmp_path: Path) -> None:
+    root = MasksRoot.of(tmp_path)
+    (tmp_path / "_goodpix.json").write_text('{"format_version": 1, "uuid": "one"}')
+    with MaskFileWriter(root, TILE, BAND, 1, DES_Y6) as writer:
+        writer.add(*coadd_and_epochs(0)[0])
+        assert '"format_version": 1' in (tmp_path / "_goodpix.json").read_text()
+        writer.finish()
+    assert f'"format_version": {FORMAT_VERSION}' in (tmp_path / "_goodpix.json").read_text()
+
+
+def test_unwritten_file_leaves_the_marker(tmp_path: Path) -> None:
+    root = MasksRoot.of(tmp_path)
+    (tmp_path / "_goodpix.json").write_text('{"format_version": 1, "uuid": "one"}')
+    with MaskFileWriter(root, TILE, BAND, 1, DES_Y6) as writer:
+        writer.add(*coadd_and_epochs(0)[0])
+    assert '"format_version": 1' in (tmp_path / "_goodpix.json").read_text()
 
 
 def test_parquet_file_of_something_else_is_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": [1]}), tmp_path / "a.parquet")
-    with pytest.raises(MaskFileError, match="format version none, expected 1"):
+    with pytest.raises(MaskFileError, match="format version none, expected 2 or older"):
         MaskFile.open(tmp_path / "a.parquet")
 
 
 def test_missing_column_is_refused(path: Path) -> None:
     rewritten(path, lambda table: table.drop_columns(["n_good"]))
-    with pytest.raises(MaskFileError, match="its columns are not those of format 1"):
+    with pytest.raises(MaskFileError, match="its columns are not those of format 2"):
         MaskFile.open(path)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from goodpix.schema.counts import BitCounts
+from goodpix.schema.counts import COADD_COUNTS, BitCounts
 from goodpix.schema.errors import UsageError
 from goodpix.schema.rows import MaskKey, MaskRow, nonzero_bits
 
@@ -91,3 +91,48 @@ def test_key_that_no_column_can_hold_is_refused(expnum: int, ccdnum: int, what: 
 def test_key_of_numpys_integers_has_pythons() -> None:
     key = MaskKey("T", "r", "epoch", np.int64(211000), np.int16(12))  # type: ignore[arg-type]  # numpy's are not int
     assert (type(key.expnum), type(key.ccdnum)) == (int, int)
+
+
+def with_record(row: MaskRow, change: dict[str, Any], *without: str) -> dict[str, Any]:
+    """Return the values of a row whose record has other entries."""
+    record = json.loads(row.record) | change
+    return stored(row) | {"record": json.dumps({name: value for name, value in record.items() if name not in without})}
+
+
+@pytest.mark.parametrize("kind", ["epoch", "coadd"])
+def test_unknown_entry_of_a_record_is_passed_over(kind: str) -> None:
+    assert MaskRow.from_values(with_record(ROWS[kind], {"colour": "blue"})) == ROWS[kind]
+
+
+@pytest.mark.parametrize("name", ["files", "planes_checked", "damaged_taken", "profile", "segmentation", "airmass"])
+def test_missing_entry_of_a_record_is_null(name: str) -> None:
+    row = epoch_row(RUNS, unique=(9, 4), airmass=None)
+    assert MaskRow.from_values(with_record(row, {}, name)) == row
+
+
+@pytest.mark.parametrize("name", ["wcs", "fingerprint", "se_seg_used"])
+def test_missing_entry_that_every_record_has_is_an_error(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} is missing from the record"):
+        MaskRow.from_values(with_record(ROWS["epoch"], {}, name))
+
+
+@pytest.mark.parametrize("profile", [None, "des"])
+@pytest.mark.parametrize("kind", ["epoch", "coadd"])
+@pytest.mark.parametrize("name", COADD_COUNTS)
+def test_counts_about_the_coadd_are_never_null_where_there_are_coadds(
+    name: str, kind: str, profile: str | None
+) -> None:
+    with pytest.raises(ValueError, match=f"{name} is null"):
+        MaskRow.from_values(with_record(ROWS[kind], {"profile": profile}) | {name: None})
+
+
+@pytest.mark.parametrize("name", [*COADD_COUNTS, "n_off_coadd", "only_off_coadd", "fraction_good_on_coadd"])
+def test_counts_about_the_coadd_are_null_in_a_profile_without(name: str) -> None:
+    row = MaskRow.from_values(with_record(ROWS["epoch"], {"profile": "other"}) | {name: None})
+    assert getattr(row.counts, name) is None
+
+
+@pytest.mark.parametrize("name", ["n_pixels", "n_good", "n_good_se", "n_se_weight", "fraction_good"])
+def test_counts_of_the_image_are_null_in_no_profile(name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} is null"):
+        MaskRow.from_values(with_record(ROWS["epoch"], {"profile": "other"}) | {name: None})

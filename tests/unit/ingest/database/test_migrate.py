@@ -19,7 +19,9 @@ from goodpix.ingest.database.writer import record_failures
 from goodpix.ingest.report import Failure
 from goodpix.schema import tables
 from goodpix.schema.bits import DES_Y6
-from goodpix.schema.database import REVISION
+from goodpix.schema.counts import COADD_COUNTS
+from goodpix.schema.database import REVISION, Identity, as_stored
+from goodpix.schema.store.masksroot import FORMAT_VERSION
 from goodpix.schema.summaries import SUMMARIES
 from goodpix.schema.views import VIEWS
 from goodpix.schema.wcs.footprint import EVERY_CELL
@@ -94,7 +96,7 @@ def test_downgrade_removes_every_table_and_an_upgrade_makes_them_again(connectio
 def rows(connection: sa.Connection) -> dict[str, list[str]]:
     """Return every row of every table there is, of footprints without what the older ones do not know."""
     names = sorted(set(sa.inspect(connection).get_table_names()) - {"alembic_version"})
-    queries = {name: sa.select(tables.metadata.tables[name]) for name in names}
+    queries = {name: sa.select(*as_stored(connection, tables.metadata.tables[name])) for name in names}
     queries["footprint"] = sa.select(tables.footprint.c.hpix, tables.footprint.c.epoch_id)
     return {name: sorted(map(str, connection.execute(query).all())) for name, query in queries.items()}
 
@@ -177,3 +179,44 @@ def test_sqlite_keeps_footprints_in_order_of_their_key(connection: sa.Connection
 
 def test_script_for_new_migrations_is_there() -> None:
     assert (Path(next(iter(goodpix.schema.migrations.__path__))) / "script.py.mako").is_file()
+
+
+def nullable(connection: sa.Connection, table: str) -> set[str]:
+    return {column["name"] for column in sa.inspect(connection).get_columns(table) if column["nullable"]}
+
+
+@pytest.mark.parametrize("table", ["epoch", "coadd"])
+def test_counts_about_the_coadd_may_be_null_since_0006(connection: sa.Connection, table: str) -> None:
+    assert nullable(connection, table) >= {*COADD_COUNTS}
+    migrate(connection, "0005")
+    assert not nullable(connection, table) & {*COADD_COUNTS}
+    migrate(connection)
+    assert nullable(connection, table) >= {*COADD_COUNTS}
+
+
+def test_null_count_is_stored_after_an_upgrade(connection: sa.Connection) -> None:
+    migrate(connection, "0005")
+    migrate(connection)
+    masks = [(row, number) for number, (row, _) in enumerate(coadd_and_epochs(1))]
+    insert_masks(connection, masks, {"mask_file": "i/a.parquet", "generation": 1}, DES_Y6)
+    connection.execute(tables.epoch.update().values(dict.fromkeys(COADD_COUNTS)))
+    assert connection.execute(sa.select(tables.epoch.c.n_on_coadd)).scalars().all() == [None]
+    for table in reversed(tables.metadata.sorted_tables):
+        connection.execute(table.delete())
+
+
+def test_upgrade_raises_the_format_version(connection: sa.Connection) -> None:
+    identity = Identity("u", "masks", "y6", "image", DES_Y6)
+    connection.execute(tables.catalogue.insert().values(identity.row))
+    version = sa.select(tables.catalogue.c.format_version)
+    migrate(connection, "0005")
+    assert connection.execute(version).scalar_one() == 1
+    migrate(connection)
+    assert connection.execute(version).scalar_one() == FORMAT_VERSION
+    connection.execute(tables.catalogue.delete())
+
+
+@pytest.mark.engine("sqlite")
+def test_sqlite_finds_its_tables_sound_after_an_upgrade(connection: sa.Connection) -> None:
+    assert connection.exec_driver_sql("PRAGMA integrity_check").scalars().all() == ["ok"]
+    assert connection.exec_driver_sql("PRAGMA writable_schema").scalar_one() == 0

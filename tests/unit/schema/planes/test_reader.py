@@ -1,6 +1,5 @@
 """Facts about the reader of FITS planes."""
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from astropy.io import fits
 
 from goodpix.schema.errors import DamagedFileError, DitheredWeightError, FitsFileError, PlaneError
 from goodpix.schema.planes.plane import Plane
-from goodpix.schema.planes.reader import FileRead, PlaneReader, check_integer, check_weight, read_scamp_head
+from goodpix.schema.planes.reader import PlaneReader, check_integer, check_weight, read_scamp_head
 
 SHAPE = (12, 7)
 
@@ -291,38 +290,36 @@ def test_damaged_data_are_refused_by_both_sums(reader: PlaneReader, path: str) -
 def test_data_beside_damaged_ones_are_taken(reader: PlaneReader, path: str) -> None:
     damaged(path, "sci")
     reader.check(reader.plane(path, "msk"))
-    (found,) = reader.files()
-    assert (found.is_checked, found.is_damaged) == (True, False)
+    (found,) = reader.opened[path].sums.values()
+    assert (bool(found.stored), found.is_damaged) == (True, False)
 
 
 def test_damaged_data_are_taken_when_allowed(reader: PlaneReader, path: str) -> None:
     stored = damaged(path, "sci")
     reader.check(reader.plane(path, "sci"), allow_damaged=True)
-    (found,) = reader.files()
-    assert (found.datasums, found.is_damaged) == ({1: int(stored) ^ 1}, True)
+    (found,) = reader.opened[path].sums.values()
+    assert (found.computed, found.is_damaged) == (int(stored) ^ 1, True)
 
 
 def test_data_without_a_sum_are_taken_and_not_checked(reader: PlaneReader, path: str) -> None:
     reader.check(reader.plane(path, "msk"))
-    (found,) = reader.files()
-    assert (found.is_checked, found.is_damaged) == (False, False)
+    (found,) = reader.opened[path].sums.values()
+    assert (found.stored, found.is_damaged) == ("", False)
 
 
-def test_files_that_were_read_are_told_by_their_headers_and_sums(
+def test_open_files_have_the_units_that_were_opened_and_the_sums_that_were_checked(
     reader: PlaneReader, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.setenv("MEDS_DIR", str(Path(path).parent))
     reader.check(reader.plane("$MEDS_DIR/image.fits", "msk"))
     reader.plane("$MEDS_DIR/image.fits", "sci")
-    content = Path(path).read_bytes()
     with fitsio.FITS(path) as file:
-        offsets = [file[number].get_offsets() for number in range(3)]
-    headers = b"".join(content[each["header_start"] : each["data_start"]] for each in offsets)
-    data = content[offsets[2]["data_start"] : offsets[2]["data_end"]]
+        offsets = file[2].get_offsets()
+    data = Path(path).read_bytes()[offsets["data_start"] : offsets["data_end"]]
     expected = int(np.frombuffer(data, ">u4").sum(dtype=np.uint64)) % ((1 << 32) - 1)
-    assert reader.files() == (
-        FileRead("$MEDS_DIR/image.fits", hashlib.sha256(headers).hexdigest(), {2: expected}, False, False),
-    )
+    ((name, opened),) = reader.opened.items()
+    assert (name, sorted(opened.units)) == ("$MEDS_DIR/image.fits", [1, 2])
+    assert {number: each.computed for number, each in opened.sums.items()} == {2: expected}
 
 
 @pytest.mark.parametrize("name", ["image.fits[1]", "!image.fits", "image.fits+1", "(out)", " image.fits", "mem:"])

@@ -68,7 +68,7 @@ def test_of_two_catalogues_that_claim_it_at_once_one_has_it(root: MasksRoot, mon
 @pytest.mark.parametrize("version", [FORMAT_VERSION + 1, 0, None, "1"])
 def test_root_of_another_format_is_refused(root: MasksRoot, marker: Path, version: object) -> None:
     marker.write_text(json.dumps({"format_version": version, "uuid": "one"}))
-    with pytest.raises(CatalogueVersionError, match=f"format version {version}, expected {FORMAT_VERSION}"):
+    with pytest.raises(CatalogueVersionError, match=f"format version {version}, expected {FORMAT_VERSION} or older"):
         root.claim("one")
 
 
@@ -133,3 +133,41 @@ def test_url_with_a_secret_is_refused_and_not_repeated(url: str) -> None:
     with pytest.raises(UsageError, match="expected a URL without") as refused:
         MasksRoot.of(url)
     assert "secret" not in str(refused.value)
+
+
+@pytest.fixture
+def old_marker(marker: Path) -> Path:
+    """The marker of a root of format 1."""
+    marker.write_text(json.dumps({"format_version": 1, "uuid": "one", "campaign": "y6", "wcs_source": "image"}))
+    return marker
+
+
+def version_of(marker: Path) -> object:
+    return json.loads(marker.read_text())["format_version"]
+
+
+def test_root_of_format_1_is_claimed_as_it_is(root: MasksRoot, old_marker: Path) -> None:
+    root.claim("one", facts={"campaign": "y6", "wcs_source": "image"})
+    assert version_of(old_marker) == 1
+
+
+def test_root_of_format_1_stays_so_with_new_facts(root: MasksRoot, old_marker: Path) -> None:
+    root.claim("one", facts={"campaign": "y7", "wcs_source": "image"})
+    assert (version_of(old_marker), root.facts["campaign"]) == (1, "y7")
+
+
+def test_raising_the_version_changes_nothing_else(root: MasksRoot, old_marker: Path) -> None:
+    before = json.loads(old_marker.read_text())
+    root.raise_version()
+    assert json.loads(old_marker.read_text()) == before | {"format_version": FORMAT_VERSION}
+
+
+def test_version_of_a_new_root_is_not_raised(root: MasksRoot, marker: Path) -> None:
+    before = marker.stat()
+    root.raise_version()
+    assert marker.stat() == before
+
+
+def test_root_without_a_marker_gets_none(root: MasksRoot, folder: Path) -> None:
+    root.raise_version()
+    assert not folder.exists()

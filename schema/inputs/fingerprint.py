@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .planes.imagefiles import files_of_row
+from ..planes.imagefiles import files_of_row
+from .recordedfiles import recorded_files
 
-__all__ = ["FINGERPRINTED", "MASK_RULE_VERSION", "fingerprint", "is_fingerprint"]
+__all__ = ["FINGERPRINTED", "MASK_RULE_VERSION", "fingerprint", "inputs_unchanged", "matches_unrecorded_inputs"]
 
 MASK_RULE_VERSION = 1
 """Version of the mask making; raised whenever the same inputs can give other pixels."""
@@ -44,31 +45,37 @@ def fingerprint(
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
-def is_fingerprint(found: str, row: Mapping[str, Any], files: Mapping[str, object], *, wcs_source: str) -> bool:
-    """Tell whether a fingerprint matches an epoch and the state of its files.
+def inputs_unchanged(row: Mapping[str, Any], files: Mapping[str, object], *, wcs_source: str) -> bool:
+    """Tell whether the files of an epoch are those from which its mask was made.
 
     Parameters
     ----------
-    found : str
-        Fingerprint to check.
     row : mapping
         The epoch's row, with its coadd's fingerprint as ``coadd_fingerprint``.
     files : mapping of str to object
-        See `fingerprint`; for those of the `FINGERPRINTED` planes that the row has.
+        Present states; see `fingerprint`. For those of the `FINGERPRINTED` planes that the row has.
     wcs_source : str
         WCS source of the catalogue.
+    """
+    if row["files"] is None:
+        return matches_unrecorded_inputs(row, files, wcs_source=wcs_source)
+    recorded = recorded_files(row["files"])
+    return all(state == (recorded[path].state if path in recorded else None) for path, state in files.items())
+
+
+def matches_unrecorded_inputs(row: Mapping[str, Any], files: Mapping[str, object], *, wcs_source: str) -> bool:
+    """Tell whether the fingerprint of an epoch of format 1 matches its row and files; see `inputs_unchanged`.
 
     Notes
     -----
-    The row does not record whether a key was absent from the info file, empty or equal to the default,
-    nor the options of the run, so all possibilities are tried.
+    Format 1 records neither the states of the files, nor whether a key was absent from the info file, empty or
+    equal to the default, nor the options of the run, so all possibilities are tried.
     """
     fixed: dict[str, object] = {"wcs_source": wcs_source, "coadd": row["coadd_fingerprint"]}
     for values in _values(row):
         fixed["allow_missing_se_seg"] = not values["seg_path"]
-        for rule, dithered, damaged in itertools.product(range(MASK_RULE_VERSION, 0, -1), (False, True), (False, True)):
-            options = fixed | {"allow_dithered_weights": dithered} | ({"allow_damaged": True} if damaged else {})
-            if fingerprint(files, values, options, rule) == found:
+        for rule, dithered in itertools.product(range(MASK_RULE_VERSION, 0, -1), (False, True)):
+            if fingerprint(files, values, fixed | {"allow_dithered_weights": dithered}, rule) == row["fingerprint"]:
                 return True
     return False
 

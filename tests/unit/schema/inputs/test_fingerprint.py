@@ -1,4 +1,4 @@
-"""A fingerprint is known again by the row of its epoch."""
+"""Changes of files since the ingest are noticed, also where the row does not record their states."""
 
 import itertools
 import json
@@ -9,7 +9,7 @@ import pytest
 
 from goodpix.ingest.infofile import EpochInfo
 from goodpix.ingest.plan import Options, epoch_fingerprint
-from goodpix.schema.fingerprint import is_fingerprint
+from goodpix.schema.inputs.fingerprint import inputs_unchanged, matches_unrecorded_inputs
 from goodpix.schema.planes.imagefiles import file_state
 
 GIVEN: dict[str, Any] = {
@@ -30,8 +30,8 @@ GIVEN: dict[str, Any] = {
 LEFT_OUT = ("seg_path", "bkg_path", "head_path", "magzp", "scale", "image_flags", "pfw_attempt_id", "filename")
 
 
-def row_of(entry: EpochInfo) -> dict[str, Any]:
-    """Return what a catalogue's row keeps of an entry of an info file."""
+def row_of(entry: EpochInfo, fingerprint: str) -> dict[str, Any]:
+    """Return what a catalogue's row of format 1 keeps of an entry of an info file."""
     planes = {
         name: [getattr(entry, f"{name}_path"), getattr(entry, f"{name}_ext")]
         for name in ("image", "weight", "bmask", "seg", "bkg")
@@ -40,7 +40,7 @@ def row_of(entry: EpochInfo) -> dict[str, Any]:
     if entry.head_path:
         planes["head"] = [entry.head_path]
     row = entry.model_dump() | {"planes": json.dumps(planes), "coadd_fingerprint": "c" * 64}
-    return row | {"position_offset": float(entry.position_offset)}
+    return row | {"position_offset": float(entry.position_offset), "fingerprint": fingerprint, "files": None}
 
 
 def states(entry: EpochInfo) -> dict[str, object]:
@@ -68,15 +68,13 @@ def test_fingerprint_of_every_entry_is_known_again(left_out: tuple[str, ...], gi
     values = {name: value for name, value in (GIVEN | given).items() if name not in left_out}
     empty: dict[str, Any] = {name: "" for name in left_out if name.endswith("_path")}
     for entry in (EpochInfo(**values), EpochInfo(**values, **empty)):
-        for wcs_source, seg, dithered, damaged in itertools.product(
-            ("image", "scamp"), (False, True), (False, True), (False, True)
-        ):
+        for wcs_source, seg, dithered in itertools.product(("image", "scamp"), (False, True), (False, True)):
             if not (entry.seg_path or seg):
                 continue  # such an epoch is not made
-            found = epoch_fingerprint(entry, Options(wcs_source, seg, dithered, damaged), "c" * 64)
-            row, files = row_of(entry), states(entry)
-            assert is_fingerprint(found, row, files, wcs_source=wcs_source)
-            assert not is_fingerprint(found, row, files, wcs_source="other")
+            found = epoch_fingerprint(entry, Options(wcs_source, seg, dithered), "c" * 64)
+            row, files = row_of(entry, found), states(entry)
+            assert matches_unrecorded_inputs(row, files, wcs_source=wcs_source)
+            assert not matches_unrecorded_inputs(row, files, wcs_source="other")
 
 
 @pytest.mark.parametrize("name", ["image", "weight", "bmask", "seg", "head"])
@@ -84,9 +82,9 @@ def test_file_that_changed_or_is_gone_has_another(name: str) -> None:
     entry = EpochInfo(**GIVEN)
     found = epoch_fingerprint(entry, Options(), "c" * 64)
     Path(f"{name}.fits").write_text("longer than before")
-    assert not is_fingerprint(found, row_of(entry), states(entry), wcs_source="image")
+    assert not inputs_unchanged(row_of(entry, found), states(entry), wcs_source="image")
     Path(f"{name}.fits").unlink()
-    assert not is_fingerprint(found, row_of(entry), states(entry), wcs_source="image")
+    assert not inputs_unchanged(row_of(entry, found), states(entry), wcs_source="image")
 
 
 @pytest.mark.parametrize(
@@ -97,11 +95,11 @@ def test_file_that_changed_or_is_gone_has_another(name: str) -> None:
 def test_row_of_another_ingest_has_another(change: dict[str, Any]) -> None:
     entry = EpochInfo(**GIVEN)
     found = epoch_fingerprint(entry, Options(), "c" * 64)
-    assert not is_fingerprint(found, row_of(entry) | change, states(entry), wcs_source="image")
+    assert not inputs_unchanged(row_of(entry, found) | change, states(entry), wcs_source="image")
 
 
 def test_background_is_no_part_of_it() -> None:
     entry = EpochInfo(**GIVEN)
     found = epoch_fingerprint(entry, Options(), "c" * 64)
     Path("bkg.fits").unlink()
-    assert is_fingerprint(found, row_of(entry), states(entry), wcs_source="image")
+    assert inputs_unchanged(row_of(entry, found), states(entry), wcs_source="image")

@@ -1,0 +1,137 @@
+"""Input files of a mask: recorded when it is made, compared before it is made again."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..schema.errors import FitsFileError, PlaneError
+from ..schema.inputs.filedigest import FileDigest, digest_file, digest_opened
+from ..schema.inputs.fingerprint import FINGERPRINTED
+from ..schema.inputs.recordedfiles import RecordedFile, State, files_column
+from ..schema.planes.imagefiles import Extension, file_state
+from ..schema.planes.reader import OpenedFile
+from ..schema.rows import DES_PROFILE
+from .infofile import ImageInfo
+
+__all__ = ["InputFiles", "compare_files", "file_states", "record_files"]
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class InputFiles:
+    """The input files of one mask, with their digests.
+
+    Parameters
+    ----------
+    files : mapping of str to RecordedFile
+        Existing files by path as written in the info file.
+    checked : bool
+        Whether the data of all planes agree with a DATASUM.
+    damaged : bool
+        Whether the data of any plane disagree with its DATASUM.
+    """
+
+    files: Mapping[str, RecordedFile]
+    checked: bool
+    damaged: bool
+
+    @property
+    def states(self) -> dict[str, State]:
+        """State of each file, by path."""
+        return {path: file.state for path, file in self.files.items()}
+
+    def facts(self, segmentation: str) -> dict[str, Any]:
+        """Return the facts of a mask made from these files and from this source of segmentation maps, by name."""
+        return {
+            "files": files_column(self.files),
+            "planes_checked": self.checked,
+            "damaged_taken": self.damaged,
+            "profile": DES_PROFILE,
+            "segmentation": segmentation,
+        }
+
+
+def record_files(states: Mapping[str, State], opened: Mapping[str, OpenedFile]) -> InputFiles:
+    """Return the input files of an image with their digests.
+
+    Parameters
+    ----------
+    states : mapping of str to State
+        State of each file before it was read; see `file_states`.
+    opened : mapping of str to OpenedFile
+        FITS files as read, by path; a SCAMP header is not one of them, and has no digest if it cannot be read.
+    """
+    files: dict[str, RecordedFile] = {}
+    digests: list[FileDigest] = []
+    for path, state in states.items():
+        if state is None:
+            continue
+        digest = digest_opened(opened[path]) if path in opened else _digest(path, [])
+        if digest is None:
+            files[path] = RecordedFile(*state)
+        else:
+            digests.append(digest)
+            files[path] = RecordedFile(*state, digest.headers, digest.datasums)
+    return InputFiles(
+        files,
+        checked=all(digest.checked for digest in digests),
+        damaged=any(digest.damaged for digest in digests),
+    )
+
+
+def file_states(info: ImageInfo) -> dict[str, State]:
+    """Return the present state of each input file of an image, by path."""
+    return {path: file_state(path) for path in _units_by_path(info)}
+
+
+def compare_files(
+    info: ImageInfo, recorded: Mapping[str, RecordedFile], states: Mapping[str, State]
+) -> dict[str, RecordedFile] | None:
+    """Return the recorded files with their present modification times; None if the contents of any have changed.
+
+    Only files whose modification time differs are read.
+
+    Parameters
+    ----------
+    info : ImageInfo
+        The info file's entry for the image.
+    recorded : mapping of str to RecordedFile
+        Files from which the mask was made, by path.
+    states : mapping of str to State
+        Present states; see `file_states`.
+    """
+    units = _units_by_path(info)
+    now = dict(recorded)
+    for path, file in recorded.items():
+        state = states.get(path)
+        if state == file.state:
+            continue
+        if state is None or state[0] != file.size or path not in units:
+            return None
+        found = _digest(path, units[path])
+        if found is None or not file.matches(found):
+            return None
+        now[path] = file.at(state[1])
+    return now
+
+
+def _units_by_path(info: ImageInfo) -> dict[str, list[Extension]]:
+    """Return the extensions of each file that enters the fingerprint; a SCAMP header has none."""
+    units: dict[str, list[Extension]] = {}
+    for name in FINGERPRINTED:
+        file = info.file(name)
+        if file is not None:
+            of_path = units.setdefault(file.path, [])
+            if name != "head":
+                of_path.append(file.ext)
+    return units
+
+
+def _digest(path: str, units: Iterable[Extension]) -> FileDigest | None:
+    try:
+        return digest_file(path, units)
+    except (FitsFileError, PlaneError) as error:
+        logger.debug("no digest: %s", error)
+        return None

@@ -1,0 +1,1 @@
+"""Input files of masks: how their changes are noticed."""
