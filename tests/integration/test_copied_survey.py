@@ -163,6 +163,14 @@ def test_planes_with_checksums_are_checked(checked: Survey) -> None:
         assert catalogue.tiles().planes_checked.all()
 
 
+def test_damaged_planes_that_were_used_are_named(checked: Survey) -> None:
+    change_byte(checked.path(0, "weight"), "wgt")
+    checked.ingest(allow_damaged=True, force=True)
+    found = {row.expnum: (row.planes_checked, row.damaged_taken) for row in records(epochs(checked))}
+    assert found.pop(checked.epoch(0)["expnum"]) == (False, True)
+    assert set(found.values()) == {(True, False)}
+
+
 def test_planes_without_checksums_are_not_checked(ingested: Survey) -> None:
     found = epochs(ingested)
     assert not found.planes_checked.any()
