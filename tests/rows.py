@@ -10,7 +10,7 @@ import numpy.typing as npt
 from goodpix.schema.amplifiers import Amplifiers
 from goodpix.schema.bits import DES_Y6
 from goodpix.schema.counts import count, count_coadd
-from goodpix.schema.maskfile import MaskFileWriter
+from goodpix.schema.maskfile import MaskFile, MaskFileWriter
 from goodpix.schema.masks.rle import Runs, encode
 from goodpix.schema.rows import CoaddFacts, EpochFacts, MaskKey, MaskRow, nonzero_bits
 from goodpix.schema.store.masksroot import MasksRoot
@@ -97,6 +97,13 @@ def write_masks(
         for row, runs in masks:
             writer.add(row, runs)
         return writer.finish()
+
+
+def contents_of(path: Path) -> list[tuple[MaskRow, bytes, bytes]]:
+    """Return all that a reader gets out of a mask file: rows, and the bytes of lengths and flags."""
+    file = MaskFile.open(path)
+    masks = [(file.row(k), file.runs(k, file.row(k).key)) for k in range(len(file))]
+    return [(row, runs.lengths.tobytes(), runs.flags.tobytes()) for row, runs in masks]
 
 
 def folder_of(root: MasksRoot) -> Path:
