@@ -123,23 +123,27 @@ def test_mask_of_another_shape_is_equal_nowhere() -> None:
     assert found == Comparison(180, 0, ("the image has shape (16, 12), the mask (15, 12)",))
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Path:
-    """A catalogue of the tile."""
-    make_images(tmp_path)
-    url = tmp_path / "goodpix.db"
-    with open_for_writing(url, masks=tmp_path / "masks", campaign="test", wcs_source="image") as database:
-        Writer(database, {}).commit(ingest_tile(task_of(tmp_path)))
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A catalogue of the tile; a test that changes an image puts it back."""
+    folder = tmp_path_factory.mktemp("catalogue")
+    make_images(folder)
+    url = folder / "goodpix.db"
+    with open_for_writing(url, masks=folder / "masks", campaign="test", wcs_source="image") as database:
+        Writer(database, {}).commit(ingest_tile(task_of(folder)))
     return url
 
 
 def test_stored_mask_is_checked_against_its_files(database: Path) -> None:
     assert all(check_mask(database, TILE, BAND, expnum, 2).equal for expnum in SHIFTS)
-    write_image(database.with_name("1.fits"), some_planes(SHAPE, 9), cards(x=SHIFTS[1][0], y=SHIFTS[1][1]))
+    path = database.with_name("1.fits")
+    before = path.read_bytes()
+    write_image(path, some_planes(SHAPE, 9), cards(x=SHIFTS[1][0], y=SHIFTS[1][1]))
     assert not check_mask(database, TILE, BAND, 1, 2).equal
-    database.with_name("1.fits").unlink()
+    path.unlink()
     with pytest.raises(FitsFileError, match=r"1\.fits: no such file"):
         check_mask(database, TILE, BAND, 1, 2)
+    path.write_bytes(before)
 
 
 def test_mask_that_is_not_there_is_named(database: Path) -> None:

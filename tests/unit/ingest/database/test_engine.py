@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from goodpix.ingest.database.engine import finish_writing, guide_planner, network_filesystem, writer
-from goodpix.ingest.database.migrate import migrate
+from goodpix.schema.tables import metadata
 
 
 @pytest.fixture
@@ -87,8 +87,7 @@ def test_finishing_makes_no_database(engine: sa.Engine, url: sa.URL, tmp_path: P
 
 def test_planner_has_statistics_of_existing_tables_and_indexes(engine: sa.Engine) -> None:
     with engine.begin() as connection:
-        migrate(connection)
-        connection.exec_driver_sql("DELETE FROM sqlite_stat1")
+        metadata.create_all(connection)
         guide_planner(connection)
         statistics = connection.exec_driver_sql("SELECT tbl, idx, stat FROM sqlite_stat1").all()
         columns = {

@@ -50,7 +50,9 @@ def test_rebuilt_rows_are_those_that_the_ingest_wrote(catalogue: SmallCatalogue)
 def test_database_with_rows_is_replaced_by_force_alone(catalogue: SmallCatalogue) -> None:
     with pytest.raises(UsageError, match=r"goodpix\.db has 1 tile: use --force to replace it"):
         rebuild(catalogue.path)
-    assert rebuild(catalogue.path, force=True).n_epochs == 3
+    calls: list[tuple[int, int]] = []
+    assert rebuild(catalogue.path, force=True, progress=lambda *call: calls.append(call)).n_epochs == 3
+    assert calls == [(1, 1)]
 
 
 def test_database_that_cannot_be_read_is_replaced_by_force_alone(catalogue: SmallCatalogue) -> None:
@@ -130,12 +132,6 @@ def test_what_cannot_be_used_is_recorded_and_reported(catalogue: SmallCatalogue,
     assert failure.endswith(f"; using {older} instead")
     assert report.notes == ("i/copy.parquet: not named like a mask file: ignored",)
     assert (catalogue.count("failure"), read(catalogue).generation) == (1, 2)
-
-
-def test_progress_counts_tiles(catalogue: SmallCatalogue) -> None:
-    calls: list[tuple[int, int]] = []
-    rebuild(catalogue.path, force=True, progress=lambda *call: calls.append(call))
-    assert calls == [(1, 1)]
 
 
 def test_marker_of_an_old_root_gains_its_facts(catalogue: SmallCatalogue) -> None:
