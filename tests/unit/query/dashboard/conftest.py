@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qs
 
@@ -28,6 +28,9 @@ EAST = TileScope(names=(TILES[0],))
 Ask = Callable[[Callable[[sa.Connection], Any]], Any]
 
 _Page = TypeVar("_Page", bound=Page)
+
+# the thread of the tests may have an event loop of its own: that of the browser
+_LOOP = ThreadPoolExecutor(1)
 
 
 class CallingThread(Executor):
@@ -70,7 +73,7 @@ class OpenPage(Generic[_Page]):
 
     def do(self, act: Callable[[], object]) -> None:
         """Act as a user does, and wait until the page shows what it then has to."""
-        asyncio.run(self._do(act))
+        _LOOP.submit(asyncio.run, self._do(act)).result()
 
     async def _do(self, act: Callable[[], object]) -> None:
         with set_curdoc(self.document):
