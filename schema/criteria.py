@@ -3,8 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,7 @@ __all__ = ["AnySelection", "BoundSelection", "Criterion", "Growth", "Selection",
 _BMASK_CRITERION = {"se": Criterion.SE_BMASK, "coadd": Criterion.COADD_BMASK}
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Selection:
     """A definition of good pixels other than the default.
 
@@ -74,9 +73,9 @@ class Selection:
                 if not isinstance(bit, str):
                     bit_of_value(bit, f"ignore_bits {plane}")
             bits[plane.upper()] = bits.get(plane.upper(), ()) + of_plane
-        object.__setattr__(self, "ignore_bits", MappingProxyType(bits))
+        object.__setattr__(self, "ignore_bits", _FrozenDict(bits))
         grow = dict(_checked_growth(name, radius) for name, radius in self.grow.items())
-        object.__setattr__(self, "grow", MappingProxyType(grow))
+        object.__setattr__(self, "grow", _FrozenDict(grow))
         border: Any = self.border
         if isinstance(border, bool) or not isinstance(border, int | np.integer) or border < 0:
             raise UsageError(f"border is {self.border!r}: expected a number of pixels, 0 or more")
@@ -105,22 +104,24 @@ class Selection:
         """Return the criteria that fail for each of the flags, leaving `grow` and `border` aside; same shape."""
         return BoundSelection(self, bit_names).criteria(flags)
 
-    def _given(self) -> tuple[Sequence[str | Criterion], dict[str, Sequence[str | int]], dict[str, float], int]:
-        return self.ignore, dict(self.ignore_bits), dict(self.grow), self.border
-
-    def __reduce__(self) -> tuple[type["Selection"], tuple[object, ...]]:
-        # a mapping proxy cannot be pickled, and selections are sent to worker processes
-        return Selection, self._given()
-
-    def __repr__(self) -> str:
-        return "Selection(ignore={!r}, ignore_bits={!r}, grow={!r}, border={!r})".format(*self._given())
-
     def __str__(self) -> str:
         terms = [f"ignore {criterion.name}" for criterion in self.ignore if isinstance(criterion, Criterion)]
         terms += [f"ignore {plane}:{name}" for plane, names in self.ignore_bits.items() for name in names]
         terms += [f"grow {name} by {radius:g}" for name, radius in self.grow.items()]
         terms += [f"border {self.border}"] if self.border else []
         return ", ".join(terms) or "default"
+
+
+class _FrozenDict(dict[Any, Any]):
+    """A dictionary that cannot be changed, since the selection that holds it can be a key."""
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("a Selection cannot be changed: make another, as by dataclasses.replace")
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[type[Self], tuple[dict[Any, Any]]]:
+        return type(self), (dict(self),)
 
 
 @dataclass(frozen=True, slots=True)

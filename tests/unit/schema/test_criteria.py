@@ -1,6 +1,10 @@
 """Facts about selections, as given and as bound to the names of mask bits."""
 
+import copy
+import dataclasses
+import json
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -160,7 +164,7 @@ def test_words_say_all_of_a_selection() -> None:
 
 @pytest.mark.parametrize("mapping", [WIDE.ignore_bits, WIDE.grow])
 def test_mappings_of_a_selection_cannot_be_changed(mapping: Any) -> None:
-    with pytest.raises(TypeError, match="does not support item assignment"):
+    with pytest.raises(TypeError, match="a Selection cannot be changed"):
         mapping["SE"] = ()
 
 
@@ -366,3 +370,18 @@ def test_flags_can_be_judged_by_a_selection_itself() -> None:
     selection = Selection(ignore=["SE_SEG"])
     assert selection.good(flags).tolist() == [True, True, False]
     assert selection.criteria(flags).tolist() == [0, 0, int(Criterion.COADD_SEG)]
+
+
+def test_selection_is_plain_data_to_json_and_dataclasses() -> None:
+    selection = Selection(ignore_bits={"SE": ["STAR", 2048]}, grow={"SE_SEG": 3})
+    assert dataclasses.asdict(selection)["grow"] == {"SE_SEG": 3.0}
+    assert json.loads(json.dumps(selection.ignore_bits)) == {"SE": ["STAR", 2048]}
+    assert pickle.loads(pickle.dumps(selection)) == copy.deepcopy(selection) == selection
+
+
+@pytest.mark.parametrize("change", [lambda grow: grow.update(SE_SEG=4), lambda grow: grow.pop("SE_SEG")])
+def test_dictionaries_of_a_selection_cannot_be_changed(change: Callable[[Any], object]) -> None:
+    selection = Selection(grow={"SE_SEG": 3})
+    with pytest.raises(TypeError, match="a Selection cannot be changed: make another"):
+        change(selection.grow)
+    assert selection == Selection(grow={"SE_SEG": 3})
