@@ -52,8 +52,8 @@ def _of_tile(bench: Bench, tile: Tile, folder: Path) -> list[Result]:
     _check_equal(epoch, found.answers[_OURS], *found.answers[_DIRECT])
     measured = Measured("ingest_epoch", tile.label, "s", found.times)
     return [
-        measured.row(_OURS, peer=_READ, goal=Goal(GoalKind.TIMES, 1.25)),
-        measured.row(_OURS, peer=_DIRECT, goal=Goal(GoalKind.FASTER, 25)),
+        measured.row(_OURS, peer=_READ, goal=Goal(GoalKind.TIMES, 0.55)),
+        measured.row(_OURS, peer=_DIRECT, goal=Goal(GoalKind.FASTER, 50)),
         measured.row(_READ),
         measured.row(_DIRECT),
     ]

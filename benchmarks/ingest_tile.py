@@ -14,7 +14,7 @@ from .tiles import Tile
 __all__ = ["run"]
 
 _ONE, _DEFAULT, _READ = "goodpix ingest --workers 1", "goodpix ingest", "fitsio.read of all planes"
-_GOAL = Goal(GoalKind.TIMES, 1.5, stretch=1.25)
+_GOAL = Goal(GoalKind.TIMES, 0.85)
 
 
 def run(bench: Bench) -> list[Result]:

@@ -13,7 +13,7 @@ from .tiles import Tile
 
 __all__ = ["run"]
 
-_LIMIT = Goal(GoalKind.AT_MOST, 800)
+_LIMIT = Goal(GoalKind.AT_MOST, 600)
 _FLAT = Goal(GoalKind.TIMES, 1.1)
 _NUMBERS = (1, 2, 4)
 

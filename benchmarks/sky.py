@@ -23,7 +23,7 @@ __all__ = ["run"]
 
 _FRAME, _DATASET = "Catalogue.background", "Catalogue.extend_background"
 _READ = "fitsio.read of image and weight"
-_GOAL = Goal(GoalKind.TIMES, 1.3)
+_GOAL = Goal(GoalKind.TIMES, 0.8)
 
 
 def run(bench: Bench) -> list[Result]:

@@ -40,7 +40,7 @@ def run(bench: Bench) -> list[Result]:
     return [
         measured.row(_HELP, peer=_PASS, goal=Goal(GoalKind.AT_MOST, 0.3)),
         measured.row(_IMPORT, peer=_PASS, goal=Goal(GoalKind.AT_MOST, 0.1)),
-        measured.row(_INGEST, peer=_IMPORTS, goal=Goal(GoalKind.AT_MOST, 3)),
+        measured.row(_INGEST, peer=_IMPORTS, goal=Goal(GoalKind.AT_MOST, 1.2)),
         measured.row(_PASS),
         measured.row(_IMPORTS),
     ]

@@ -40,17 +40,17 @@ CONTENDERS = {
 }
 
 GOALS = {
-    "ingest_epoch": ["<= 1.25 x", ">= 25 x faster"],
-    "ingest_tile": ["<= 1.5 x, stretch 1.25 x"] * 2,
+    "ingest_epoch": ["<= 0.55 x", ">= 50 x faster"],
+    "ingest_tile": ["<= 0.85 x"] * 2,
     "planes": ["<= 0.3 x", "<= 0.35 x"],
     "mapping": [">= 100 x faster"],
     "workers": [">= 1.7 x faster"] * 2,
-    "memory": ["<= 800 MB"] * 3 + ["<= 1.1 x"],
+    "memory": ["<= 600 MB"] * 3 + ["<= 1.1 x"],
     "mask_size": ["<= 0.55 x", "< 1 x", "<= 1.1 x"],
     "fetch": [">= 8 x faster"] * 2,
     "selection": ["<= 0.3 s"],
-    "sky": ["<= 1.3 x"] * 2,
-    "startup": ["<= 0.3 s", "<= 0.1 s", "<= 3 s"],
+    "sky": ["<= 0.8 x"] * 2,
+    "startup": ["<= 0.3 s", "<= 0.1 s", "<= 1.2 s"],
 }
 
 
