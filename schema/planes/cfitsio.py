@@ -61,7 +61,7 @@ def _errors_of(shown: str) -> Iterator[None]:
 
 
 def _clear_errors() -> None:
-    """Empty CFITSIO's error stack, which is one per process.
+    """Empty CFITSIO's error stack, which the whole process shares.
 
     Notes
     -----

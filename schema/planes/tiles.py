@@ -81,7 +81,7 @@ class TileTable:
     Raises
     ------
     DamagedFileError
-        If the header does not describe such a table.
+        If the header does not describe a tile-compressed image.
     UnsupportedFitsError
         If the compression of the tiles is not supported.
     """
