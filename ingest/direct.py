@@ -62,11 +62,11 @@ class Comparison:
 
     @property
     def equal(self) -> bool:
-        """Whether the flags are equal at every pixel."""
+        """True if the flags are equal at every pixel."""
         return self.n_equal == self.n_pixels
 
     def __str__(self) -> str:
-        text = f"equal to the direct way at {self.n_equal:,} of {self.n_pixels:,} pixels"
+        text = f"{self.n_equal:,} of {self.n_pixels:,} pixels agree with the mask computed directly"
         return "\n".join([text, *self.examples])
 
 
