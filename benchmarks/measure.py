@@ -109,12 +109,12 @@ class Result:
 
     @property
     def reached(self) -> bool | None:
-        """Whether the goal is reached; None if there is none."""
+        """True if the goal is reached; None if there is none."""
         return None if self.goal is None else self.goal.reached(self.median, self.ratio)
 
     @property
     def stretch_reached(self) -> bool | None:
-        """Whether the goal's stretch is reached; None if there is none."""
+        """True if the goal's stretch is reached; None if there is none."""
         if self.goal is None or self.goal.stretch is None:
             return None
         return self.goal.reached(self.median, self.ratio, stretch=True)

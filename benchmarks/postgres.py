@@ -94,7 +94,7 @@ class Server:
 
     @property
     def is_running(self) -> bool:
-        """Whether the postmaster is alive."""
+        """True if the postmaster is alive."""
         file = self.data / "postmaster.pid"
         return file.exists() and _is_alive(int(file.read_text().split()[0]))
 

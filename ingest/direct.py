@@ -62,7 +62,7 @@ class Comparison:
 
     @property
     def equal(self) -> bool:
-        """Whether the flags are equal at every pixel."""
+        """True if the flags are equal at every pixel."""
         return self.n_equal == self.n_pixels
 
     def __str__(self) -> str:

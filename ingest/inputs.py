@@ -1,4 +1,4 @@
-"""Input files of a mask: recorded when it is made, compared before it is made again."""
+"""Recording and comparison of the input files of masks."""
 
 import logging
 from collections.abc import Iterable, Mapping
@@ -21,16 +21,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class InputFiles:
-    """The input files of one mask, with their digests.
+    """Input files of a mask, with their digests.
 
     Parameters
     ----------
     files : mapping of str to RecordedFile
         Existing files by path as written in the info file.
     checked : bool
-        Whether the data of all planes agree with a DATASUM.
+        True if the data of all planes match a DATASUM.
     damaged : bool
-        Whether the data of any plane disagree with its DATASUM.
+        True if the data of any plane do not match its DATASUM.
     """
 
     files: Mapping[str, RecordedFile]
@@ -43,7 +43,7 @@ class InputFiles:
         return {path: file.state for path, file in self.files.items()}
 
     def facts(self, segmentation: str) -> dict[str, Any]:
-        """Return the facts of a mask made from these files and from this source of segmentation maps, by name."""
+        """Return the columns of a mask that describe its input files and its source of segmentation maps."""
         return {
             "files": files_column(self.files),
             "planes_checked": self.checked,
@@ -61,7 +61,7 @@ def record_files(states: Mapping[str, State], opened: Mapping[str, OpenedFile]) 
     states : mapping of str to State
         State of each file before it was read; see `file_states`.
     opened : mapping of str to OpenedFile
-        FITS files as read, by path; a SCAMP header is not one of them, and has no digest if it cannot be read.
+        FITS files opened by the reader, by path. SCAMP headers are read here; an unreadable one has no digest.
     """
     files: dict[str, RecordedFile] = {}
     digests: list[FileDigest] = []
@@ -89,7 +89,7 @@ def file_states(info: ImageInfo) -> dict[str, State]:
 def compare_files(
     info: ImageInfo, recorded: Mapping[str, RecordedFile], states: Mapping[str, State]
 ) -> dict[str, RecordedFile] | None:
-    """Return the recorded files with their present modification times; None if the contents of any have changed.
+    """Return the recorded files with their present modification times; None if the contents of one have changed.
 
     Only files whose modification time differs are read.
 
@@ -118,7 +118,7 @@ def compare_files(
 
 
 def _units_by_path(info: ImageInfo) -> dict[str, list[Extension]]:
-    """Return the extensions of each file that enters the fingerprint; a SCAMP header has none."""
+    """Return the extensions of each file in the fingerprint, by path; a SCAMP header has none."""
     units: dict[str, list[Extension]] = {}
     for name in FINGERPRINTED:
         file = info.file(name)

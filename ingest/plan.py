@@ -57,7 +57,7 @@ class Options:
 
 
 class Action(Enum):
-    """What to do about a mask."""
+    """Treatment of a mask by a tile job."""
 
     MAKE = "make"
     COPY = "copy"
@@ -167,12 +167,12 @@ class Step:
 
     @property
     def changes_files(self) -> bool:
-        """Whether the column ``files`` of a mask to copy has other modification times now."""
+        """True if the modification times in the column ``files`` of a mask to copy have changed."""
         return self.files is not None and self.known is not None and self.files != self.known.files
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether the row in the catalogue stays as it is."""
+        """True if the row in the catalogue stays unchanged."""
         if self.action is Action.COPY:
             return self.known is not None and not self.known.stale and not self.changes_files
         return self.action is Action.SKIP and (self.known is None or self.known.stale)
@@ -198,7 +198,7 @@ class Plan:
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether the mask file and its rows stay as they are."""
+        """True if the mask file and its rows stay unchanged."""
         return not self.dropped and all(step.changes_nothing for step in self.steps)
 
     @property
@@ -208,7 +208,7 @@ class Plan:
 
     @property
     def needs_coadd(self) -> bool:
-        """Whether the coadd's planes must be read."""
+        """True if the coadd's planes must be read."""
         return any(step.action is Action.MAKE for step in self.steps)
 
 

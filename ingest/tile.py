@@ -309,7 +309,7 @@ def _checked(mask: Mask) -> Mask:
 
 @dataclass(frozen=True, slots=True)
 class _LostMask:
-    """Why a mask of the catalogue cannot be copied: it is unreadable, or its row group holds another mask."""
+    """Mask of the catalogue that cannot be copied: it is unreadable, or its row group contains another mask."""
 
     error: MaskFileError
 

@@ -72,7 +72,7 @@ class Ccd:
 
     @property
     def a_is_high(self) -> bool:
-        """Whether amplifier A reads the half at large x of the image."""
+        """True if amplifier A reads the half at large x of the image."""
         return self.x < 0
 
     def corners(self, half: str | None = None) -> tuple[tuple[float, float], ...]:

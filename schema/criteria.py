@@ -94,7 +94,7 @@ class Selection:
 
     @property
     def by_pixel(self) -> bool:
-        """Whether a pixel's own flags decide; with `grow` or `border` its position matters as well."""
+        """True if a pixel's own flags decide; with `grow` or `border` its position matters as well."""
         return not self.border and not any(self.grow.values())
 
     def good(self, flags: npt.NDArray[np.int64], bit_names: BitNames = DES_Y6) -> npt.NDArray[np.bool_]:
@@ -187,7 +187,7 @@ class BoundSelection:
 
     @property
     def by_pixel(self) -> bool:
-        """Whether a pixel's own flags decide; with `grow` or `border` its position matters as well."""
+        """True if a pixel's own flags decide; with `grow` or `border` its position matters as well."""
         return self.selection.by_pixel
 
     def _growth(self, name: str, radius: float, left: dict[Criterion, int]) -> Growth:

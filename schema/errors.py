@@ -58,7 +58,7 @@ class FitsFileError(GoodpixError, OSError):
 
 
 class DamagedFileError(FitsFileError):
-    """A FITS file whose bytes are not what its header, its checksum or its compression says."""
+    """A FITS file whose data contradict its header, checksum or compression format."""
 
 
 class UnsupportedFitsError(FitsFileError):

@@ -21,14 +21,14 @@ BLOCK = 512
 
 
 class PlaneRows(NamedTuple):
-    """What the cuts need of a block of rows of the three planes; shape (n, nx) each."""
+    """Quantities that the cuts need of a block of rows; shape (n, nx) each."""
 
     positive: npt.NDArray[np.bool_]
-    """Whether the weight is positive and finite."""
+    """True where the weight is positive and finite."""
     bmask: npt.NDArray[np.unsignedinteger[Any]]
     """Mask bits, of the plane's own width."""
     in_object: npt.NDArray[np.bool_]
-    """Whether the segmentation map is not 0."""
+    """True where the segmentation map is not 0."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,7 @@ class CheckedFile:
 
     @property
     def whole(self) -> bool:
-        """Whether nothing is wrong and the coadd's mask is present, without which no epoch can be stored."""
+        """True if nothing is wrong and the coadd's mask is present, without which no epoch can be stored."""
         return not self.trouble and "coadd" in self.usable and all(each.trouble is None for each in self.masks)
 
     @property
@@ -93,7 +93,7 @@ class CheckedFile:
 
     @property
     def troubles(self) -> dict[int, str]:
-        """What is wrong with damaged masks, by row group."""
+        """Errors of damaged masks, by row group."""
         return {each.row_group: each.trouble for each in self.masks if each.trouble is not None}
 
 

@@ -62,7 +62,7 @@ class VerifyReport:
 
     @property
     def ok(self) -> bool:
-        """Whether no problem remains."""
+        """True if no problem remains."""
         return not self.problems
 
     def __str__(self) -> str:

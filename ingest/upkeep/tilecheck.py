@@ -42,7 +42,7 @@ class TileComparison:
 
     @property
     def tile_is_lost(self) -> bool:
-        """Whether the coadd's own mask is lost, without which no row of the tile can stay."""
+        """True if the coadd's own mask is lost, without which no row of the tile can stay."""
         return "coadd" in self.lost
 
 

@@ -1,1 +1,1 @@
-"""Input files of masks: how their changes are noticed."""
+"""Detection of changes in the input files of masks."""

@@ -1,4 +1,4 @@
-"""Digests of the parts of a FITS file that masks are made from."""
+"""Digests of FITS files that masks are made from."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -12,27 +12,26 @@ from ..planes.regularfile import read_regular, why_not
 
 __all__ = ["FileDigest", "digest_file", "digest_opened"]
 
-# Bytes of a file that is not FITS, such as a SCAMP header, beyond which it is not read.
+# Maximum bytes of a digested file that is not FITS, such as a SCAMP header.
 _LARGEST_TEXT = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
 class FileDigest:
-    """Digest of some units of a FITS file.
+    """Digest of units of a FITS file.
 
     Parameters
     ----------
     headers : str
-        SHA-256 of the header blocks of the primary unit and of the given ones; of a file that is not FITS, of
-        all its bytes.
+        SHA-256 of the header blocks of the primary unit and the given units; of the entire file if it is not FITS.
     datasums : mapping of int to int
-        Ones'-complement sum of the data on disk, by number of the unit.
+        Ones'-complement sum of the data on disk, by unit number.
     stated : mapping of int to int
-        DATASUM in the header of the units that have one; -1 if it is not a number.
+        DATASUM of the units that have one, by unit number; -1 if it is not a number.
     checked : bool
-        Whether the data of every unit that is a plane of the mask agree with a DATASUM.
+        True if the data of every plane of the mask in this file match a DATASUM.
     damaged : bool
-        Whether the data of any such unit disagree with its DATASUM.
+        True if the data of any plane of the mask in this file do not match its DATASUM.
     """
 
     headers: str
@@ -43,14 +42,14 @@ class FileDigest:
 
 
 def digest_file(path: str, units: Iterable[Extension]) -> FileDigest:
-    """Return the digest of units of a FITS file, or of a text file if none is given.
+    """Compute the digest of units of a FITS file, or of a text file if no units are given.
 
     Parameters
     ----------
     path : str
-        The file; environment variables and ``~`` are expanded.
+        Path of the file; environment variables and ``~`` are expanded.
     units : iterable of str or int
-        EXTNAME or number of each unit; its data are summed.
+        EXTNAME or number of each unit; all their data are summed.
 
     Raises
     ------
@@ -69,10 +68,10 @@ def digest_file(path: str, units: Iterable[Extension]) -> FileDigest:
 
 
 def digest_opened(opened: OpenedFile) -> FileDigest:
-    """Return the digest of the units of a file that a reader has opened.
+    """Compute the digest of the units of a file opened by a reader.
 
-    Units that it has not checked are summed if their header has no DATASUM, because nothing else can prove later
-    that their data are the same.
+    Units that the reader has not checked are summed if they have no DATASUM, because nothing else can later prove
+    that their data are unchanged.
 
     Raises
     ------

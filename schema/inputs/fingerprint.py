@@ -1,4 +1,4 @@
-"""Fingerprints of a mask's inputs, which reveal whether its files have changed."""
+"""Fingerprints of the inputs of masks."""
 
 import hashlib
 import itertools
@@ -12,7 +12,7 @@ from .recordedfiles import recorded_files
 __all__ = ["FINGERPRINTED", "MASK_RULE_VERSION", "fingerprint", "inputs_unchanged", "matches_unrecorded_inputs"]
 
 MASK_RULE_VERSION = 1
-"""Version of the mask making; raised whenever the same inputs can give other pixels."""
+"""Version of the rules that make masks; raised whenever the same inputs can give other pixels."""
 
 FINGERPRINTED = ("image", "weight", "bmask", "seg", "head")
 """Planes of an epoch whose files enter its fingerprint."""
@@ -39,21 +39,21 @@ def fingerprint(
     options : mapping of str to object
         Options that affect masks.
     rule : int
-        Version of the mask making; see `MASK_RULE_VERSION`.
+        Version of the rules that make masks; see `MASK_RULE_VERSION`.
     """
     inputs = {"files": files, "info": values, "options": options, "rule": rule}
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
 def inputs_unchanged(row: Mapping[str, Any], files: Mapping[str, object], *, wcs_source: str) -> bool:
-    """Tell whether the files of an epoch are those from which its mask was made.
+    """Return True if the files of an epoch have not changed since its mask was made.
 
     Parameters
     ----------
     row : mapping
         The epoch's row, with its coadd's fingerprint as ``coadd_fingerprint``.
     files : mapping of str to object
-        Present states; see `fingerprint`. For those of the `FINGERPRINTED` planes that the row has.
+        Present state of each file of the row's `FINGERPRINTED` planes; see `fingerprint`.
     wcs_source : str
         WCS source of the catalogue.
     """
@@ -64,12 +64,12 @@ def inputs_unchanged(row: Mapping[str, Any], files: Mapping[str, object], *, wcs
 
 
 def matches_unrecorded_inputs(row: Mapping[str, Any], files: Mapping[str, object], *, wcs_source: str) -> bool:
-    """Tell whether the fingerprint of an epoch of format 1 matches its row and files; see `inputs_unchanged`.
+    """Return True if the fingerprint of an epoch of format 1 matches its row and files; see `inputs_unchanged`.
 
     Notes
     -----
-    Format 1 records neither the states of the files, nor whether a key was absent from the info file, empty or
-    equal to the default, nor the options of the run, so all possibilities are tried.
+    Format 1 does not record the states of the files, the options of the run, or whether a key of the info file was
+    absent, empty or equal to the default, so all possibilities are tried.
     """
     fixed: dict[str, object] = {"wcs_source": wcs_source, "coadd": row["coadd_fingerprint"]}
     for values in _values(row):

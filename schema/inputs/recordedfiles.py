@@ -1,4 +1,4 @@
-"""Input files of a mask as the catalogue records them: the column ``files``."""
+"""Records of a mask's input files in the column ``files``."""
 
 import json
 from collections.abc import Mapping
@@ -15,18 +15,18 @@ State = tuple[int, int] | None
 
 @dataclass(frozen=True, slots=True)
 class RecordedFile:
-    """One input file at the time when its mask was made or last compared.
+    """State of an input file when its mask was made or last compared.
 
     Parameters
     ----------
     size, mtime_ns : int
         Size (bytes) and modification time (ns).
     headers : str or None
-        See `goodpix.schema.inputs.filedigest.FileDigest`; None if the file could not be digested.
+        Digest of the headers (see `goodpix.schema.inputs.filedigest.FileDigest`); None if it could not be computed.
     datasums : mapping of int to int
-        Sum of the data by number of the unit.
+        Sum of the data, by unit number.
     fingerprint_mtime_ns : int, optional
-        Modification time in the mask's fingerprint, if the file has been copied since without a change.
+        Modification time in the mask's fingerprint, if the unchanged file has been copied since.
     """
 
     size: int
@@ -42,31 +42,31 @@ class RecordedFile:
 
     @property
     def fingerprinted(self) -> State:
-        """Size and modification time as they enter the mask's fingerprint."""
+        """Size and modification time used in the mask's fingerprint."""
         return self.size, self.mtime_ns if self.fingerprint_mtime_ns is None else self.fingerprint_mtime_ns
 
     def matches(self, found: FileDigest) -> bool:
-        """Tell whether a file has the same contents, given the digest of all units of its planes.
+        """Return True if a file has the same contents, given the digest of all units of its planes.
 
-        A unit whose data were not summed has to agree with the DATASUM of its header, which is the same header.
+        Data without a recorded sum must match the DATASUM in the header, which is unchanged.
         """
         return self.headers == found.headers and all(
             total == self.datasums.get(number, found.stated.get(number)) for number, total in found.datasums.items()
         )
 
     def at(self, mtime_ns: int) -> "RecordedFile":
-        """Return the same file with a new modification time; the one in the fingerprint stays."""
+        """Return the file with a new modification time; the one in the fingerprint is kept."""
         original = self.mtime_ns if self.fingerprint_mtime_ns is None else self.fingerprint_mtime_ns
         return replace(self, mtime_ns=mtime_ns, fingerprint_mtime_ns=None if original == mtime_ns else original)
 
 
 def files_column(files: Mapping[str, RecordedFile]) -> str:
-    """Return the value of the column ``files``, JSON by path as written in the info file."""
+    """Return the value of the column ``files``: JSON, by path as written in the info file."""
     return json.dumps({path: _values(file) for path, file in files.items()}, sort_keys=True, separators=(",", ":"))
 
 
 def recorded_files(text: str) -> dict[str, RecordedFile]:
-    """Return the files of a value of the column ``files``, by path; unknown entries are ignored."""
+    """Parse a value of the column ``files``; return its files by path, ignoring unknown entries."""
     return {
         path: RecordedFile(
             size=values["size"],

@@ -1,1 +1,1 @@
-"""The planes of an image, in FITS files."""
+"""Planes of images in FITS files."""

@@ -1,7 +1,7 @@
-"""The only door to CFITSIO, for files of a survey.
+"""Access to a survey's files through CFITSIO.
 
-CFITSIO takes a path for a program: brackets, ``!``, ``+2`` and ``scheme://`` act. It is therefore given the number
-of a descriptor that is open on a regular file, and never the survey's own text.
+CFITSIO interprets paths: brackets, ``!``, ``+2`` and ``scheme://`` have effects. It is therefore given the number of a
+descriptor that is open on a regular file, never a path from the survey.
 """
 
 import struct
@@ -25,19 +25,19 @@ __all__ = ["CfitsioPlane", "CfitsioReader", "HcompressPixels"]
 
 Pixels = npt.NDArray[Any]
 
-# What HCOMPRESS writes first of a tile: the number of rows and of columns.
+# Start of an HCOMPRESS stream: magic number, number of rows, number of columns.
 _STREAM = struct.Struct(">2sii")
 
-# A name of no file.
+# Path that never exists.
 _NOWHERE = "/dev/fd/-"
 
-# Failed calls that empty the error stack, at most: it holds 25 lines, of which each takes a dozen or more.
+# Maximum number of failed calls that empty the error stack: it holds 25 lines, and each call removes at least 12.
 _MOST_CALLS = 8
 
 
 @contextmanager
 def _opened(descriptor: int, shown: str) -> Iterator[Any]:
-    """Open the file of a descriptor, which stays open until afterwards: CFITSIO shares handles of equal names."""
+    """Open a descriptor's file, which must stay open until the end: CFITSIO shares the handles of equal names."""
     _clear_errors()
     try:
         with _errors_of(shown):
@@ -52,7 +52,7 @@ def _opened(descriptor: int, shown: str) -> Iterator[Any]:
 
 @contextmanager
 def _errors_of(shown: str) -> Iterator[None]:
-    """Name the file in errors of fitsio; lines behind their first may be of earlier calls."""
+    """Add the file's name to errors of fitsio; lines after the first may come from earlier calls."""
     try:
         yield
     except (OSError, ValueError, RuntimeError) as error:
@@ -61,12 +61,12 @@ def _errors_of(shown: str) -> Iterator[None]:
 
 
 def _clear_errors() -> None:
-    """Empty CFITSIO's error stack, of which each process has one.
+    """Empty CFITSIO's error stack, which the whole process shares.
 
     Notes
     -----
-    fitsio has no call for it. But a call that fails takes the oldest lines, as many as its message has room for,
-    so calls that are known to fail take them all.
+    fitsio offers no function for this, but a failing call removes the oldest lines, as many as fit in its message.
+    A few calls that are certain to fail therefore empty the stack.
     """
     for _ in range(_MOST_CALLS):
         try:
@@ -74,28 +74,28 @@ def _clear_errors() -> None:
         except OSError as error:
             first_line = (str(error).splitlines() or ["", ""])[1:2]
             if first_line and first_line[0].startswith("failed to find or open"):
-                return  # its own
+                return  # the message of this call itself
 
 
 class HcompressPixels:
-    """The pixels of an image that is compressed by HCOMPRESS, which CFITSIO reads.
+    """Pixels of an image compressed by HCOMPRESS, read by CFITSIO.
 
     Parameters
     ----------
     table : TileTable
-        The table that holds the image, whose sizes and descriptors are found to be those of such a table.
+        Table that contains the image; its sizes and descriptors have been checked.
 
     Attributes
     ----------
     shape : tuple of int
         (ny, nx).
     dtype : dtype
-        Of its pixels.
+        Data type of the pixels.
 
     Raises
     ------
     DamagedFileError
-        If a tile has no bytes, or says that it is of another size, which CFITSIO trusts: it hangs or dies of them.
+        If a tile has no bytes or states another size: CFITSIO trusts both, and would hang or crash.
     """
 
     def __init__(self, table: TileTable) -> None:
@@ -114,7 +114,7 @@ class HcompressPixels:
                 raise DamagedFileError(f"{table.where}: tile {tile} is damaged: not {size[0]} x {size[1]} pixels")
 
     def read(self, y0: int, y1: int, want: Want, make: Callable[[], Pixels]) -> Pixels:
-        """Return what is asked of some rows; `make` makes the array for it."""
+        """Return the wanted quantity for a range of rows; `make` allocates the array."""
         where = self._table.where
         with _opened(self._table.file.descriptor, where) as file, _errors_of(where):
             pixels = np.asarray(file[self._table.unit.number][y0:y1, :])
@@ -126,7 +126,7 @@ class HcompressPixels:
 
 
 def _is_stream(file: FitsFile, start: int, n_bytes: int, size: tuple[int, int]) -> bool:
-    """Tell whether bytes begin as HCOMPRESS writes those of a tile of a size."""
+    """Return True if the bytes start like an HCOMPRESS stream of a tile of this size."""
     if n_bytes < _STREAM.size:
         return False
     magic, *found = _STREAM.unpack(file.read(start, _STREAM.size).tobytes())
@@ -135,12 +135,12 @@ def _is_stream(file: FitsFile, start: int, n_bytes: int, size: tuple[int, int]) 
 
 @dataclass(frozen=True, slots=True)
 class CfitsioPlane:
-    """One image extension of a FITS file, as fitsio reads it.
+    """Image extension of a FITS file, read by fitsio.
 
     Parameters
     ----------
     path : str
-        Path as the info file has it.
+        Path as written in the info file.
     ext : str or int
         EXTNAME or number of the extension.
     shape : tuple of int
@@ -154,19 +154,19 @@ class CfitsioPlane:
 
     @property
     def header(self) -> Mapping[str, Any]:
-        """Header of the extension; keys in upper case, and the last value of one that occurs twice."""
+        """Header of the extension; keys in upper case, with the last value of a repeated keyword."""
         with _errors_of(f"{self.path}[{self.ext}]"):
             header = self._hdu.read_header()
         return {str(key).upper(): header[key] for key in header.keys() if key}  # noqa: SIM118  # iterating yields records
 
     def read(self, rows: slice) -> Pixels:
-        """Return the pixels of some rows, shape (n_rows, nx)."""
+        """Return the pixels of a range of rows, shape (n_rows, nx)."""
         with _errors_of(f"{self.path}[{self.ext}]"):
             return np.asarray(self._hdu[rows, :])
 
 
 class CfitsioReader:
-    """Reader of planes by fitsio, which opens each FITS file once; a context manager, for one thread."""
+    """Reader of planes that uses fitsio and opens each FITS file once; a context manager, for a single thread."""
 
     def __init__(self) -> None:
         self._files: dict[str, Any] = {}
@@ -181,7 +181,7 @@ class CfitsioReader:
         self._stack.close()
 
     def open(self, file: PlaneFile) -> CfitsioPlane:
-        """Return a plane, whose pixels are read later.
+        """Return a plane without reading its pixels.
 
         Raises
         ------

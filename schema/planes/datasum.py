@@ -1,4 +1,4 @@
-"""The checksum of a unit's data."""
+"""Checksum of the data of a FITS unit."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from .fitsfile import FitsFile, Unit
 
 __all__ = ["DataSum", "compute_datasum", "stated_datasum"]
 
-# Bytes read at a time; whole words.
+# Bytes per read; a multiple of the word size.
 _READ = 1 << 18
 
 _MODULUS = (1 << 32) - 1
@@ -19,21 +19,20 @@ _MODULUS = (1 << 32) - 1
 
 @dataclass(frozen=True, slots=True)
 class DataSum:
-    """The sum of a unit's data, and what the header says it is.
+    """Computed and stated checksum of a unit's data.
 
     Parameters
     ----------
     where : str
         Path and extension, for messages.
     computed : int
-        See `compute_datasum`.
+        Sum of the data; see `compute_datasum`.
     stored : str
-        DATASUM; empty where there is none, or it is blank.
+        DATASUM in the header; empty if it is absent or blank.
 
     Notes
     -----
-    CHECKSUM is not looked at, as headers are edited afterwards everywhere; ZDATASUM is of the image before it
-    was compressed.
+    CHECKSUM is ignored, because headers are often edited later; ZDATASUM belongs to the image before compression.
     """
 
     where: str
@@ -42,7 +41,7 @@ class DataSum:
 
     @classmethod
     def of(cls, file: FitsFile, unit: Unit) -> "DataSum":
-        """Sum the data of a unit.
+        """Compute the sum of a unit's data.
 
         Raises
         ------
@@ -53,16 +52,16 @@ class DataSum:
 
     @property
     def is_damaged(self) -> bool:
-        """Whether there is a DATASUM, and the data do not agree with it."""
+        """True if the header has a DATASUM that the data do not match."""
         return _number(self.stored) not in (None, self.computed)
 
     def check(self) -> bool:
-        """Return whether there is a DATASUM.
+        """Check the data against DATASUM; return False if the header has none.
 
         Raises
         ------
         DamagedFileError
-            If the data do not agree with it, or it is not a number.
+            If the data do not match it, or it is not a number.
         """
         if self.is_damaged:
             raise DamagedFileError(
@@ -73,7 +72,7 @@ class DataSum:
 
 
 def stated_datasum(unit: Unit) -> int | None:
-    """Return the DATASUM of a unit's header; None if it has none, -1 if that is not a number."""
+    """Return DATASUM from a unit's header; None if it is absent, -1 if it is not a number."""
     return _number(unit.header.text("DATASUM"))
 
 
@@ -85,10 +84,10 @@ def _number(text: str) -> int | None:
 
 @kernel
 def _sum_words(words: npt.NDArray[np.uint32]) -> int:
-    """Return the sum of big-endian words that were taken for little-endian ones."""
+    """Return the sum of big-endian words in an array of little-endian type."""
     total = np.uint64(0)
     for k in range(words.size):
-        word = words[k]  # each of these steps is 64 bits wide unless it is told not to be
+        word = words[k]  # without the casts, numba would compute every step in 64 bits
         low = np.uint32(word >> np.uint32(24)) | np.uint32(np.uint32(word >> np.uint32(8)) & np.uint32(0xFF00))
         high = np.uint32(np.uint32(word << np.uint32(8)) & np.uint32(0xFF0000)) | np.uint32(word << np.uint32(24))
         total += np.uint64(np.uint32(low) | np.uint32(high))
@@ -96,14 +95,14 @@ def _sum_words(words: npt.NDArray[np.uint32]) -> int:
 
 
 def compute_datasum(file: FitsFile, unit: Unit) -> int:
-    """Return the ones'-complement sum of a unit's data as they are on disk, modulo 2**32 - 1.
+    """Compute the ones'-complement sum of a unit's data on disk, modulo 2**32 - 1.
 
     Raises
     ------
     FitsFileError
         If the data cannot be read.
     """
-    # the last block may be cut short: what is missing is zeros
+    # the last block may be truncated: its missing bytes count as zeros
     start, stop, total = unit.start, min(unit.start + unit.padded, file.size), 0
     while start < stop:
         data = file.read(start, min(_READ, stop - start))

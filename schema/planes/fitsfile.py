@@ -1,4 +1,4 @@
-"""Files in FITS format, and where their units are."""
+"""FITS files and their units."""
 
 import errno
 import os
@@ -18,33 +18,33 @@ __all__ = ["FitsFile", "Unit"]
 
 Bytes = npt.NDArray[np.uint8]
 
-# What is read at a time where only the first bytes of a header are certain to be wanted.
+# Bytes per read of a header, whose length is unknown.
 _READ = 8 * BLOCK
 
-# Bytes of data read at a time, between which signals are heeded: a second's of a slow disk.
+# Bytes per read of data: a second on a slow disk. Signals are handled between reads.
 _AT_ONCE = 1 << 25
 
-# How files begin that are compressed as a whole.
+# First bytes of files that are compressed as a whole.
 _GZIP, _OTHERS = b"\x1f\x8b", {b"BZ": "bzip2", b"\x1f\x9d": "compress", b"PK": "zip"}
 
-# Bytes of a header, and units of a file, beyond which a file is not worth the time: far more than any camera's.
+# Maximum bytes of a header and units of a file: far more than any camera needs, few enough to read quickly.
 _LONGEST, _MOST = 1456 * BLOCK, 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One header and its data.
+    """Header of a FITS unit and position of its data.
 
     Parameters
     ----------
     header : Header
-        The header.
+        Header of the unit.
     number : int
-        The unit's number in the file, from 0.
+        Number of the unit in the file, from 0.
     begin : int
-        Where the header begins in the file.
+        Byte offset of the header in the file.
     start, size : int
-        Where the data begin in the file, and how many bytes they have; all lie inside the file or nothing does.
+        Byte offset of the data in the file, and their number of bytes; the data lie entirely inside the file.
     """
 
     header: Header
@@ -55,38 +55,38 @@ class Unit:
 
     @property
     def name(self) -> str:
-        """EXTNAME, else HDUNAME, without outer blanks."""
+        """EXTNAME, or else HDUNAME, without outer blanks."""
         return self.header.text("EXTNAME") or self.header.text("HDUNAME")
 
     @property
     def padded(self) -> int:
-        """Size of the data in whole blocks, bytes."""
+        """Size of the data rounded up to whole blocks, bytes."""
         return -(-self.size // BLOCK) * BLOCK
 
 
 class FitsFile:
-    """A regular file in FITS format, open for reading; a context manager.
+    """Regular file in FITS format, open for reading; a context manager.
 
     Parameters
     ----------
     path : str
-        The file; one that is compressed by gzip as a whole is unzipped into a file without a name.
+        Path of the file; a gzip-compressed file is decompressed into an unnamed temporary file.
     shown : str, optional
-        Its name in messages.
+        Name of the file in messages.
 
     Attributes
     ----------
     path : str
-        Its name in messages.
+        Name of the file in messages.
     size : int
-        Its bytes.
+        Size of the file, bytes.
     descriptor : int
-        Of the open file.
+        Descriptor of the open file.
 
     Raises
     ------
     FitsFileError
-        If there is no such file, it is not a regular one, cannot be read, or is not in FITS format.
+        If the file is missing, is not a regular file, cannot be read, or is not in FITS format.
     """
 
     def __init__(self, path: str, shown: str = "") -> None:
@@ -119,17 +119,17 @@ class FitsFile:
         self.descriptor = -1
 
     def read(self, start: int, size: int) -> Bytes:
-        """Return bytes of the file.
+        """Return a range of bytes of the file.
 
         Parameters
         ----------
         start, size : int
-            Where they begin, and how many; all lie inside the file.
+            Byte offset and number of bytes.
 
         Raises
         ------
         FitsFileError
-            If they cannot be read: the file has become shorter, or the disk has failed.
+            If the range is not inside the file, or cannot be read.
         """
         if start < 0 or size < 0 or start + size > self.size:
             raise DamagedFileError(
@@ -147,12 +147,12 @@ class FitsFile:
         return out
 
     def units(self) -> Iterator[Unit]:
-        """Yield the units of the file in order; what was found before is not read again.
+        """Yield the units of the file in order; headers are read only once.
 
         Raises
         ------
         DamagedFileError
-            If a header has no end, or data reach beyond the end of the file.
+            If a header has no END, or data extend beyond the end of the file.
         """
         number = 0
         while number < len(self._units) or self._find_next():
@@ -165,12 +165,12 @@ class FitsFile:
         Parameters
         ----------
         ext : str or int
-            EXTNAME, in any case, or number.
+            EXTNAME, in upper or lower case, or number.
 
         Raises
         ------
         FitsFileError
-            If there is none such.
+            If the file has no such unit.
         """
         wanted = str(ext).strip().lower()
         for unit in self.units():
@@ -180,11 +180,11 @@ class FitsFile:
         raise FitsFileError(f"{self.path}: no extension {ext!r} (the file has {found}; is it truncated?)")
 
     def header_bytes(self, unit: Unit) -> bytes:
-        """Return the blocks of a unit's header as they are in the file."""
+        """Return the header blocks of a unit, unchanged."""
         return self.read(unit.begin, unit.start - unit.begin).tobytes()
 
     def _open(self, place: str) -> None:
-        """Unzip the file if it is compressed, and check that it is in FITS format."""
+        """Decompress the file if necessary and check that it is in FITS format."""
         try:
             first = os.pread(self.descriptor, 30, 0)
             if first.startswith(_GZIP):
@@ -205,11 +205,11 @@ class FitsFile:
             raise FitsFileError(f"{place}: not a FITS file, or truncated")
 
     def _find_next(self) -> bool:
-        """Find one more unit; return whether there is one."""
+        """Find the next unit; return False at the end of the file."""
         last = self._units[-1] if self._units else None
         start = last.start + last.padded if last else 0
         if last and (start + BLOCK > self.size or self.read(start, 8).tobytes() != b"XTENSION"):
-            return False  # the standard allows other records behind the last unit
+            return False  # the standard allows other records after the last unit
         if len(self._units) == _MOST:
             raise UnsupportedFitsError(f"{self.path}: has more than {_MOST} extensions")
         number = len(self._units)
@@ -224,7 +224,7 @@ class FitsFile:
         return True
 
     def _cards(self, start: int, where: str) -> tuple[bytes, int]:
-        """Return the cards of the header at a byte, and where its data begin."""
+        """Return the cards of the header at a byte offset, and the byte offset of its data."""
         stop = min(self.size - BLOCK, start + _LONGEST)
         found: list[bytes] = []
         at = start
@@ -239,7 +239,7 @@ class FitsFile:
 
 
 def _data_size(header: Header, *, extension: bool) -> int:
-    """Return how many bytes of data a header announces; an extension's has to have all that says so."""
+    """Return the number of data bytes stated by a header; an extension must have every size keyword."""
     n_axes = header.integer("NAXIS")
     if not 0 <= n_axes <= 999:
         raise DamagedFileError(f"{header.where}: NAXIS is {n_axes}: expected 0 to 999")

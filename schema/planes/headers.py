@@ -9,7 +9,7 @@ from ..errors import DamagedFileError
 __all__ = ["BLOCK", "CARD", "Header", "Value", "end_of", "text_header"]
 
 BLOCK, CARD = 2880, 80
-"""Bytes of a FITS block, and of one card of a header."""
+"""Bytes per FITS block and per header card."""
 
 Value = str | int | float | bool | None
 
@@ -22,20 +22,20 @@ _TEXT = re.compile(r"'((?:[^']|'')*)'")
 
 
 class Header(Mapping[str, Value]):
-    """Keywords and values of one header; keys in upper case.
+    """Keywords and values of a FITS header; keys in upper case.
 
-    Of a keyword that occurs twice the mapping has the last value; `first` has the first, as CFITSIO.
+    For a repeated keyword the mapping returns the last value, `first` returns the first, as CFITSIO does.
 
     Parameters
     ----------
     cards : bytes
-        The header's cards, without END.
+        Cards of the header, without END.
     where : str
         Path and extension, for messages.
 
     Notes
     -----
-    A value is read when it is asked for: most never are.
+    Values are parsed on access, because most are never used.
     """
 
     def __init__(self, cards: bytes, where: str) -> None:
@@ -43,7 +43,7 @@ class Header(Mapping[str, Value]):
 
     @cached_property
     def _places(self) -> dict[str, list[int]]:
-        """Where the cards of each keyword begin."""
+        """Byte offsets of the cards of each keyword."""
         found: dict[str, list[int]] = {}
         for start in range(0, len(self._cards), CARD):
             name = self._cards[start : start + 8]
@@ -65,21 +65,21 @@ class Header(Mapping[str, Value]):
         return len(self._places)
 
     def at(self, where: str) -> "Header":
-        """Return the same header under another name."""
+        """Return the same header with another name for messages."""
         return Header(self._cards, where)
 
     def first(self, key: str) -> Value:
-        """Return the first value of a keyword; None where there is none."""
+        """Return the first value of a keyword; None if it is absent."""
         places = self._places.get(key)
         return self._value(places[0]) if places else None
 
     def integer(self, key: str, default: int | None = None) -> int:
-        """Return the first value of a keyword, an integer.
+        """Return the first value of a keyword as an integer.
 
         Raises
         ------
         DamagedFileError
-            If it is missing, without a default, or not an integer.
+            If the value is not an integer, or is absent and there is no default.
         """
         value = self.first(key)
         if value is None and default is not None:
@@ -89,12 +89,12 @@ class Header(Mapping[str, Value]):
         return value
 
     def number(self, key: str, default: float) -> float:
-        """Return the first value of a keyword, a number.
+        """Return the first value of a keyword as a number.
 
         Raises
         ------
         DamagedFileError
-            If it is not a finite number.
+            If the value is not a finite number.
         """
         value = self.first(key)
         if value is None:
@@ -104,7 +104,7 @@ class Header(Mapping[str, Value]):
         return float(value)
 
     def text(self, key: str) -> str:
-        """Return the first value of a keyword as text, without outer blanks; empty where there is none."""
+        """Return the first value of a keyword as text without outer blanks; empty if it is absent."""
         value = self.first(key)
         return "" if value is None else str(value).strip()
 
@@ -123,7 +123,7 @@ class Header(Mapping[str, Value]):
 
 def _text(field: str) -> str:
     found = _TEXT.match(field)
-    # a lost closing quote: the rest of the card is the text
+    # without a closing quote, the text extends to the end of the card
     return (found[1] if found else field[1:]).replace("''", "'").rstrip()
 
 
@@ -138,20 +138,20 @@ def _parse(field: str) -> Value:
 
 
 def end_of(blocks: bytes) -> int:
-    """Return where the END card is in blocks of a header; -1 where they have none."""
+    """Return the byte offset of the END card in header blocks; -1 if there is none."""
     at = blocks.find(_END)
-    while at % CARD and at >= 0:  # the text of another card
+    while at % CARD and at >= 0:  # END inside the text of another card
         at = blocks.find(_END, at + 1)
     return at
 
 
 def text_header(content: bytes, where: str) -> Header:
-    """Return the header that lines of text are; of several, each with its END, one that has the cards of all.
+    """Parse a header from lines of text; several headers, each with its END, are combined.
 
     Raises
     ------
     ValueError
-        If they are not text, or one is too long for a card.
+        If the content is not text, or a line is too long for a card.
     """
     if re.search(rb"[\x00-\x08\x0e-\x1f]", content):
         raise ValueError("it is not text")
@@ -159,7 +159,7 @@ def text_header(content: bytes, where: str) -> Header:
     for line in content.decode("latin-1").split("\n"):
         found = _ASSIGNMENT.match(line.strip())
         if not found:
-            continue  # END, HISTORY and COMMENT
+            continue  # END, HISTORY or COMMENT
         card = f"{found[1]:<8}= {found[2]}"
         if len(card) > CARD:
             raise ValueError(f"{found[1]} is longer than {CARD} letters")

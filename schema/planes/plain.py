@@ -1,4 +1,4 @@
-"""Images that are stored as they are."""
+"""Pixels of uncompressed images."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,26 +13,26 @@ __all__ = ["PlainPixels"]
 
 _STORED = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 
-# Pixels done at a time: few enough to stay in the processor's cache.
+# Pixels per step: few enough to stay in the processor's cache.
 _CHUNK = 1 << 17
 
 
 class PlainPixels:
-    """The pixels of an image that is not compressed.
+    """Pixels of an uncompressed image.
 
     Parameters
     ----------
     file : FitsFile
-        The file.
+        File that contains the image.
     unit : Unit
-        The image, of two axes.
+        Unit of the image, which has two axes.
 
     Attributes
     ----------
     shape : tuple of int
         (ny, nx).
     dtype : dtype
-        Of its pixels.
+        Data type of the pixels.
     """
 
     def __init__(self, file: FitsFile, unit: Unit) -> None:
@@ -44,7 +44,7 @@ class PlainPixels:
         self.dtype = self._scaling.dtype
 
     def read(self, y0: int, y1: int, want: Want, make: Callable[[], npt.NDArray[Any]]) -> npt.NDArray[Any]:
-        """Return what is asked of some rows; `make` makes the array for it."""
+        """Return the wanted quantity for a range of rows; `make` allocates the array."""
         nx = self.shape[1]
         row, step = nx * self._stored.itemsize, max(1, _CHUNK // nx)
         out: npt.NDArray[Any] = make()

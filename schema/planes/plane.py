@@ -21,32 +21,32 @@ Booleans = npt.NDArray[np.bool_]
 
 
 class Plane:
-    """One image-shaped extension of a FITS file that is open.
+    """Image extension of an open FITS file.
 
     Parameters
     ----------
     file : FitsFile
-        The file, open as long as pixels are read.
+        File that contains the plane; it must stay open while pixels are read.
     unit : Unit
-        The extension.
+        Unit of the extension.
     ext : str or int
-        Its name or number, as it was asked for.
+        EXTNAME or number of the extension, as requested.
 
     Attributes
     ----------
     path : str
-        The file's name in messages.
+        Name of the file in messages.
     shape : tuple of int
         (ny, nx).
     dtype : dtype
-        Of the pixels.
+        Data type of the pixels.
 
     Raises
     ------
     PlaneError
-        If it is not a two-dimensional image.
+        If the extension is not a two-dimensional image.
     FitsFileError
-        If its header contradicts itself, or it is stored in a way that is not read here.
+        If its header is inconsistent, or its format is not supported.
     """
 
     def __init__(self, file: FitsFile, unit: Unit, ext: str | int) -> None:
@@ -67,51 +67,51 @@ class Plane:
 
     @property
     def header(self) -> Header:
-        """Its header."""
+        """Header of the extension."""
         return self.unit.header
 
     @property
     def quantization(self) -> str | None:
-        """How a compressed float plane was quantised: ZQUANTIZ, None where the header has none."""
+        """Quantisation method of a compressed float plane, from ZQUANTIZ; None if the keyword is absent."""
         return self.header.text("ZQUANTIZ") or None
 
     def read(self, rows: slice | None = None) -> npt.NDArray[Any]:
-        """Return the pixels of some consecutive rows, or of all.
+        """Return the pixels of a range of rows.
 
         Parameters
         ----------
         rows : slice, optional
-            The rows, of step 1.
+            Range of rows with step 1; all rows by default.
 
         Returns
         -------
         ndarray, shape (n_rows, nx)
-            Values of `dtype`, as ``fitsio.read`` gives them.
+            Values of type `dtype`, equal to those of ``fitsio.read``.
 
         Raises
         ------
         DamagedFileError
-            If the bytes in the file are not the pixels of such an image.
+            If the data do not match the header.
         FitsFileError
-            If they cannot be read.
+            If the data cannot be read.
         """
         return self._read(rows, Want.VALUES, self.dtype)
 
     def positive(self, rows: slice | None = None) -> Booleans:
-        """Return which pixels of some rows are positive and finite; see `read`."""
+        """Return True for the pixels that are positive and finite; see `read`."""
         return self._read(rows, Want.POSITIVE, np.dtype(bool))
 
     def nonzero(self, rows: slice | None = None) -> Booleans:
-        """Return which pixels of some rows are not 0, as NaN is not; see `read`."""
+        """Return True for the pixels that are not 0, NaN included; see `read`."""
         return self._read(rows, Want.NONZERO, np.dtype(bool))
 
     def datasum(self) -> DataSum:
-        """Return the sum of its data, and what the header says it is.
+        """Return the computed and the stated checksum of the data.
 
         Raises
         ------
         FitsFileError
-            If they cannot be read.
+            If the data cannot be read.
         """
         return DataSum.of(self._file, self.unit)
 
@@ -126,7 +126,7 @@ class Plane:
 
 
 def _pixels(file: FitsFile, unit: Unit, *, tiled: bool) -> PlainPixels | TiledPixels | HcompressPixels:
-    """Return the reader of an image's pixels."""
+    """Return the reader for the pixels of an image."""
     if not tiled:
         return PlainPixels(file, unit)
     table = TileTable(file, unit)
@@ -134,20 +134,20 @@ def _pixels(file: FitsFile, unit: Unit, *, tiled: bool) -> PlainPixels | TiledPi
 
 
 def open_plane(file: FitsFile, ext: str | int) -> Plane:
-    """Return a plane of a file; its pixels are read later.
+    """Return a plane of a file without reading its pixels.
 
     Parameters
     ----------
     file : FitsFile
-        The file.
+        Open file.
     ext : str or int
-        EXTNAME, in any case, or number of the extension.
+        EXTNAME, in upper or lower case, or number of the extension.
 
     Raises
     ------
     PlaneError
         If the extension is not a two-dimensional image.
     FitsFileError
-        If it is missing, its header contradicts itself, or it is stored in a way that is not read here.
+        If the extension is missing, its header is inconsistent, or its format is not supported.
     """
     return Plane(file, file.unit(ext), ext)

@@ -1,4 +1,4 @@
-"""PLIO_1, the compression of masks."""
+"""PLIO_1 decompression, used for masks."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ __all__ = ["decode_plio"]
 
 @kernel
 def _short(data: npt.NDArray[np.uint8], at: int) -> int:
-    """Return the 16-bit word at a byte, signed."""
+    """Return the signed 16-bit word at a byte offset."""
     return int(np.int16((np.int32(data[at]) << 8) | np.int32(data[at + 1])))
 
 
@@ -19,7 +19,7 @@ def _short(data: npt.NDArray[np.uint8], at: int) -> int:
 def _plio_tile(
     data: npt.NDArray[np.uint8], start: int, stop: int, least: int, most: int, out: npt.NDArray[np.int32]
 ) -> bool:
-    """Decode one tile, a list of instructions of 16 bits; return whether it is one, of values that are allowed."""
+    """Decode one tile from its 16-bit instructions; return False if they or their values are invalid."""
     n_words = (stop - start) // 2
     if n_words < 3:
         return False
@@ -40,11 +40,11 @@ def _plio_tile(
             return False
         code, number = word >> 12, word & 4095
         k += 1
-        if code == 1:  # a value of its own, in two words
+        if code == 1:  # new value, in two words
             if k < n:
                 value = (_short(data, start + 2 * k) << 12) + number
             k += 1
-        elif code == 0 or code == 4 or code == 5:  # zeros; values; zeros and one value
+        elif code == 0 or code == 4 or code == 5:  # a run of zeros; of the value; of zeros that ends with the value
             end = min(x + number, nx)
             if code != 0 and not least <= value <= most:
                 return False
@@ -52,7 +52,7 @@ def _plio_tile(
             if code == 5 and end == x + number and number > 0:
                 out[end - 1] = np.int32(value)
             x = end
-        else:  # a step of the value: 2 and 6 up, 3 and 7 down; 6 and 7 are one pixel too
+        else:  # change of the value: 2 and 6 raise it, 3 and 7 lower it; 6 and 7 also write one pixel
             value += number if code == 2 or code == 6 else -number
             if code >= 6:
                 if not least <= value <= most:
@@ -73,7 +73,7 @@ def _plio_tiles(
     most: int,
     out: npt.NDArray[np.int32],
 ) -> int:
-    """Decode tiles; return which one cannot be, or -1."""
+    """Decode tiles; return the index of the first invalid one, or -1."""
     if not tiles_inside(data.size, starts, stops, places, out.size):
         return OUTSIDE
     for tile in range(starts.size):
@@ -92,25 +92,25 @@ def decode_plio(
     least: int = -(1 << 31),
     most: int = (1 << 31) - 1,
 ) -> int:
-    """Decode tiles that were compressed by PLIO_1.
+    """Decode tiles compressed by PLIO_1.
 
     Parameters
     ----------
     data : ndarray of uint8
-        Bytes that hold the tiles'.
+        Buffer that contains the compressed tiles.
     starts, stops : ndarray of int64, shape (n_tiles,)
-        Where each tile's bytes begin and end; nothing outside is read.
+        Start and end of each tile in `data`; nothing outside them is read.
     places : ndarray of int64, shape (n_tiles + 1,)
-        Where each tile's pixels begin and end in `out`.
+        Boundaries of the tiles' pixels in `out`.
     out : ndarray of int32
-        The pixels.
+        Output array of the pixels.
     least, most : int
-        Values that a pixel may have besides 0.
+        Range of pixel values allowed besides 0.
 
     Returns
     -------
     int
-        The first tile whose bytes are not a list of PLIO's instructions, or make another value; -1 for none.
+        Index of the first tile with invalid PLIO instructions or a value out of range; -1 if there is none.
 
     Notes
     -----

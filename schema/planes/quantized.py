@@ -1,4 +1,4 @@
-"""Floating-point pixels that were stored as integers."""
+"""Floating-point pixels stored as quantised integers."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -17,9 +17,9 @@ Places = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.float64]
 
 DITHERS = {"NO_DITHER": 0, "SUBTRACTIVE_DITHER_1": 1, "SUBTRACTIVE_DITHER_2": 2}
-"""Methods, by ZQUANTIZ."""
+"""Number of each dithering method, by its name in ZQUANTIZ."""
 
-# What an exact zero is stored as with SUBTRACTIVE_DITHER_2.
+# Integer that stands for an exact zero with SUBTRACTIVE_DITHER_2.
 _ZERO = -2147483646
 
 _N_RANDOM = 10000
@@ -28,18 +28,18 @@ _LOWEST, _HIGHEST = -(1 << 31), (1 << 31) - 1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Quantization:
-    """What some tiles' integers mean.
+    """Quantisation parameters of tiles.
 
     Parameters
     ----------
     scale, zero : ndarray of float64, shape (n_tiles,)
-        A pixel is ``scale * integer + zero``, and a random part of a step with a dither.
+        A pixel is ``scale * integer + zero``; with dithering, plus a random part of `scale`, -0.5 to 0.5.
     seed : ndarray of int64, shape (n_tiles,)
-        Where in the random sequence each tile begins: its row's number from 0, plus ZDITHER0, less 1.
+        Start of each tile in the random sequence: its row number from 0, plus ZDITHER0, minus 1.
     blank : ndarray of int64, shape (n_tiles,)
-        The integer that stands for NaN; one that no pixel can have where there is none.
+        Integer that stands for NaN; without one, a value that no pixel can have.
     dither : int
-        See `DITHERS`.
+        Dithering method, a value of `DITHERS`.
     """
 
     scale: Numbers
@@ -70,7 +70,7 @@ def _restore_tile(
     randoms: npt.NDArray[np.float32],
     out: npt.NDArray[np.floating[Any]],
 ) -> None:
-    """Write the pixels of one tile, as CFITSIO computes them."""
+    """Compute the pixels of one tile, as CFITSIO does."""
     if dither == 0:
         for k in range(values.size):
             out[k] = np.nan if values[k] == blank else values[k] * scale + zero
@@ -95,7 +95,7 @@ def _restore_tile(
 def _inside(
     n_values: int, places: Places, scale: Numbers, zero: Numbers, seed: Places, blank: Places, n_out: int
 ) -> bool:
-    """Return whether tiles lie inside their arrays and have a seed."""
+    """Return True if all tiles lie inside their arrays and have valid seeds."""
     n = places.size - 1
     inside = scale.size == n and zero.size == n and seed.size == n and blank.size == n
     for tile in range(seed.size):
@@ -115,7 +115,7 @@ def _restore_tiles(
     randoms: npt.NDArray[np.float32],
     out: npt.NDArray[np.floating[Any]],
 ) -> int:
-    """Write the pixels of tiles; return `OUTSIDE` where they have no room."""
+    """Compute the pixels of tiles; return `OUTSIDE` if a tile is not inside its array."""
     if not _inside(values.size, places, scale, zero, seed, blank, out.size):
         return OUTSIDE
     for tile in range(scale.size):
@@ -126,9 +126,9 @@ def _restore_tiles(
 
 @kernel
 def _compare(values: Pixels, low: Any, high: Any, special: Any, zero: Any, out: npt.NDArray[np.bool_]) -> bool:
-    """Write which integers are `high` or more; return whether others are `low` or more, two values apart.
+    """Flag integers of at least `high`; return True if any lies from `low` to `high`, special values apart.
 
-    All numbers are int32, or the comparisons are slow.
+    All arguments are int32, because mixed types make the comparisons slow.
     """
     doubtful = False
     for k in range(values.size):
@@ -151,7 +151,7 @@ def _positive_tiles(
     pixel: npt.NDArray[np.floating[Any]],
     out: npt.NDArray[np.bool_],
 ) -> int:
-    """Write which pixels of tiles are positive and finite; return `OUTSIDE` where they have no room.
+    """Flag positive finite pixels of tiles; return `OUTSIDE` if a tile is not inside its array.
 
     `pixel` is any array of the pixels' type.
     """
@@ -160,14 +160,14 @@ def _positive_tiles(
     for tile in range(scale.size):
         a, b = places[tile], places[tile + 1]
         boundary = -zero[tile] / scale[tile]
-        # far from the limits of any type, with integers about 0 that differ by less than rounding can
+        # scale far from the limits of float32; boundary so small that rounding errors are far below one integer
         plain = (scale[tile] > 1e-30) & (scale[tile] < 1e26) & (np.abs(boundary) < 1e10)
         if plain:
             low, high = int(np.floor(boundary)) - 1, int(np.ceil(boundary)) + 2
             if dither == 2:
                 high = max(high, _ZERO + 1)
             if (blank[tile] < high or blank[tile] > _HIGHEST) and _LOWEST < high <= _HIGHEST:
-                # a value of `high` is no further from `low` nor is it below it: it stands for one that is not there
+                # `high` stands for a special value that is absent: it excludes nothing, as only values below it count
                 special = blank[tile] if _LOWEST <= blank[tile] < high else high
                 nought = _ZERO if dither == 2 else high
                 if not _compare(
@@ -188,18 +188,18 @@ def _positive_tiles(
 
 
 def restore(values: Pixels, places: Places, quantization: Quantization, out: npt.NDArray[np.floating[Any]]) -> None:
-    """Write the floating-point pixels of tiles.
+    """Compute the floating-point pixels of tiles.
 
     Parameters
     ----------
     values : ndarray of int32
-        The integers, one tile after the other.
+        Stored integers, one tile after the other.
     places : ndarray of int64, shape (n_tiles + 1,)
-        Where each tile's begin and end.
+        Boundaries of the tiles in `values` and `out`.
     quantization : Quantization
-        What they mean.
+        Quantisation parameters of the tiles.
     out : ndarray of float32 or float64
-        The pixels, in the same places.
+        Output array of the pixels.
     """
     q = quantization
     check_arrays(_restore_tiles(values, places, q.scale, q.zero, q.seed, q.blank, q.dither, _randoms(), out))
@@ -208,24 +208,24 @@ def restore(values: Pixels, places: Places, quantization: Quantization, out: npt
 def positive(
     values: Pixels, places: Places, quantization: Quantization, dtype: np.dtype[Any], out: npt.NDArray[np.bool_]
 ) -> None:
-    """Write which pixels are positive and finite: those that `restore` would make so.
+    """Flag positive finite pixels, without computing most pixels.
 
     Parameters
     ----------
     values : ndarray of int32
-        The integers, one tile after the other.
+        Stored integers, one tile after the other.
     places : ndarray of int64, shape (n_tiles + 1,)
-        Where each tile's begin and end.
+        Boundaries of the tiles in `values` and `out`.
     quantization : Quantization
-        What they mean.
+        Quantisation parameters of the tiles.
     dtype : dtype
-        Of the pixels that are asked about: float32 or float64.
+        Data type of the pixels: float32 or float64.
     out : ndarray of bool
-        The answers, in the same places.
+        Output array: True for the pixels that `restore` would make positive and finite.
 
     Notes
     -----
-    Only where an integer lies within two steps of the boundary are a tile's pixels computed.
+    The pixels of a tile are computed only if one of its integers lies within two steps of the boundary.
     """
     q = quantization
     tiles = (values, places, q.scale, q.zero, q.seed, q.blank, q.dither)

@@ -15,22 +15,22 @@ from .regularfile import read_regular, why_not
 
 __all__ = ["OpenedFile", "PlaneReader", "check_integer", "check_weight", "read_scamp_head"]
 
-# Bytes of a SCAMP header; those of all CCDs of an exposure have half a megabyte.
+# Maximum bytes of a SCAMP header file; one with all CCDs of an exposure has half a megabyte.
 _MOST_HEAD = 1 << 22
 
 
 @dataclass(slots=True)
 class OpenedFile:
-    """A file that a reader has open.
+    """File opened by a reader.
 
     Parameters
     ----------
     file : FitsFile
-        The file.
+        Open file.
     units : dict of int to Unit
         Units that were opened, by number.
     sums : dict of int to DataSum
-        Sums of the units that were checked.
+        Checksums of the units that were checked, by number.
     """
 
     file: FitsFile
@@ -54,12 +54,12 @@ class PlaneReader:
         self._stack.close()
 
     def plane(self, path: str, ext: Extension) -> Plane:
-        """Return a plane, whose pixels are read later.
+        """Return a plane without reading its pixels.
 
         Parameters
         ----------
         path : str
-            The file; environment variables and ``~`` are expanded.
+            Path of the file; environment variables and ``~`` are expanded.
         ext : str or int
             EXTNAME, in upper or lower case, or number of the extension.
 
@@ -76,7 +76,7 @@ class PlaneReader:
         return plane
 
     def open(self, file: PlaneFile) -> Plane:
-        """Return the plane in a file; see `plane`."""
+        """Return the plane of a file and extension; see `plane`."""
         return self.plane(file.path_now, file.ext)
 
     def primary_header(self, path: str) -> Header:
@@ -90,21 +90,21 @@ class PlaneReader:
         return self._open(path).file.unit(0).header
 
     def check(self, plane: Plane, *, allow_damaged: bool = False) -> None:
-        """Compare the data of a plane of this reader with their DATASUM, if they have one.
+        """Compare the data of a plane with their DATASUM, if they have one.
 
         Parameters
         ----------
         plane : Plane
-            The plane, before its pixels are read.
+            Plane opened by this reader, before its pixels are read.
         allow_damaged : bool
-            Whether data that do not agree are taken.
+            Accept data that do not match.
 
         Raises
         ------
         DamagedFileError
-            If they do not agree, unless damaged data are allowed.
+            If the data do not match, unless damaged data are allowed.
         FitsFileError
-            If they cannot be read.
+            If the data cannot be read.
         """
         sums, number = self._files[plane.path].sums, plane.unit.number
         if number not in sums:
@@ -114,7 +114,7 @@ class PlaneReader:
 
     @property
     def opened(self) -> Mapping[str, OpenedFile]:
-        """Files that are open, by path as given."""
+        """Open files, by path as given."""
         return self._files
 
     def _open(self, path: str) -> OpenedFile:
@@ -124,7 +124,7 @@ class PlaneReader:
 
 
 def check_weight(plane: Plane, *, allow_dithered: bool = False) -> str | None:
-    """Check that a weight plane has kept its exact zeros, and return its quantisation.
+    """Return the quantisation of a weight plane after checking that it preserves exact zeros.
 
     Raises
     ------
@@ -146,7 +146,7 @@ def check_integer(plane: Plane, what: str) -> None:
     Raises
     ------
     PlaneError
-        If its pixels are of another type.
+        If its pixels are not integers.
     """
     if plane.dtype.kind not in "iu":
         raise PlaneError(f"{plane.path}[{plane.ext}]: {what} is {plane.dtype}: expected integers")
@@ -158,7 +158,7 @@ def read_scamp_head(path: str) -> Header:
     Raises
     ------
     FitsFileError
-        If the file is missing, is not a regular one, or cannot be read.
+        If the file is missing, is not a regular file, or cannot be read.
     """
     expanded = expand(path)
     try:

@@ -1,4 +1,4 @@
-"""Regular files, opened for reading."""
+"""Regular files open for reading."""
 
 import errno
 import os
@@ -11,28 +11,28 @@ from .imagefiles import variables
 
 __all__ = ["open_regular", "open_unzipped", "read_regular", "why_not"]
 
-# Bytes that are unzipped: more than any survey's files, less than most disks.
+# Maximum bytes of a decompressed file: more than any survey's files, less than most disks.
 _MOST_UNZIPPED = 1 << 33
 
-# Bytes read at a time, between which signals are heeded.
+# Bytes per read; signals are handled between reads.
 _READ = 1 << 20
 
 _GZIP = b"\x1f\x8b"
 
 
 def open_regular(path: str) -> int:
-    """Open a regular file for reading; return its descriptor, which the caller closes.
+    """Open a regular file for reading; return its descriptor, which the caller must close.
 
     Raises
     ------
     OSError
-        If there is no such file, it cannot be opened, or is a folder, a device or a named pipe, which are
-        not opened: that alone may act on a device, and may never end on a pipe.
+        If the file is missing or cannot be opened, or is a folder, a device or a named pipe. Those are never
+        opened: opening a device can have effects, and opening a pipe can block forever.
     ValueError
-        If it is no path.
+        If the path is invalid.
     """
     _check_regular(os.stat(path), path)
-    # another file may have taken its place: without O_NONBLOCK a named pipe would wait for a writer
+    # the file may have been replaced meanwhile: without O_NONBLOCK, opening a named pipe would wait for a writer
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
         _check_regular(os.fstat(descriptor), path)
@@ -50,7 +50,7 @@ def _check_regular(state: os.stat_result, path: str) -> None:
 
 
 def why_not(error: OSError | ValueError, path: str) -> str:
-    """Return why a file was not opened or read, in words for a message."""
+    """Describe in a message why a file could not be opened or read."""
     if isinstance(error, FileNotFoundError):
         unset = variables([path])
         return f"no such file: is {unset[0]} set?" if unset else "no such file"
@@ -64,16 +64,16 @@ def read_regular(path: str, most: int) -> bytes:
     Parameters
     ----------
     path : str
-        The file.
+        Path of the file.
     most : int
-        Bytes that it may have.
+        Maximum size, bytes.
 
     Raises
     ------
     OSError
-        If it cannot be read, is not a regular file, or is larger.
+        If the file cannot be read, is not a regular file, or is larger.
     ValueError
-        If it is no path.
+        If the path is invalid.
     """
     with os.fdopen(open_regular(path), "rb") as file:
         content = file.read(most + 1)
@@ -83,19 +83,19 @@ def read_regular(path: str, most: int) -> bytes:
 
 
 def open_unzipped(descriptor: int) -> int:
-    """Unzip a file into one without a name; return its descriptor, which the caller closes.
+    """Decompress a gzip file into an unnamed temporary file; return its descriptor, which the caller must close.
 
     Parameters
     ----------
     descriptor : int
-        A file compressed by gzip, of one or more members.
+        Descriptor of a gzip file of one or more members.
 
     Raises
     ------
     OSError
-        If there is no room.
+        If the disk is full.
     ValueError
-        If it is not such a file, ends early, or holds more than any survey's files.
+        If the file is not valid gzip, is truncated, or is too large when decompressed.
     """
     out, name = tempfile.mkstemp(prefix="goodpix-unzipped-")
     os.unlink(name)
@@ -122,12 +122,12 @@ def _unzip(descriptor: int, out: int) -> None:
             if n_written > _MOST_UNZIPPED:
                 raise ValueError(f"holds more than {_MOST_UNZIPPED} bytes")
             _write(out, found)
-            # what fills its room may have more to come of bytes that were taken
+            # a full buffer: more output may follow from input already consumed
             is_full = len(found) == _READ and not stream.eof
             piece = stream.unconsumed_tail
             if stream.eof and (piece := stream.unused_data):
                 if piece[:2] != _GZIP[: len(piece)]:
-                    return  # other bytes behind the last member, as gzip allows them
+                    return  # trailing bytes after the last member, which gzip allows
                 stream = zlib.decompressobj(wbits=31)
     if not stream.eof:
         raise ValueError("cannot be unzipped: it ends early")

@@ -1,4 +1,4 @@
-"""RICE_1, the compression of most planes."""
+"""RICE_1 decompression, used for most planes."""
 
 from typing import Any
 
@@ -15,11 +15,11 @@ __all__ = ["decode_rice"]
 
 
 Word = Any
-"""A word of 64 bits, in a kernel."""
+"""64-bit word in a kernel."""
 
 
 def _count_leading_zeros(typing_context: Any, word: Any) -> Any:  # noqa: ARG001
-    """Return how many leading bits of a word are 0: one instruction."""
+    """Count the leading zero bits of a word, in one instruction."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
         return builder.ctlz(arguments[0], ir.Constant(ir.IntType(1), 0))
@@ -28,7 +28,7 @@ def _count_leading_zeros(typing_context: Any, word: Any) -> Any:  # noqa: ARG001
 
 
 def _load_word(typing_context: Any, data: Any, at: Any) -> Any:  # noqa: ARG001
-    """Return eight bytes as a big-endian word: one instruction, which checks nothing."""
+    """Load eight bytes as a big-endian word, in one instruction without bounds check."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
@@ -45,9 +45,9 @@ _load: Any = intrinsic(_load_word)
 
 @kernel
 def _word(data: npt.NDArray[np.uint8], bit: int, stop: int) -> Word:
-    """Return the 57 or more bits that begin at a bit, at the top of a word; zeros from the end on.
+    """Return the bits from a bit offset on, at least 57, in the high bits of a word.
 
-    Bytes from `stop` on are not touched.
+    Bytes from `stop` on are not read and count as zeros.
     """
     at = bit >> 3
     if at + 8 <= stop:
@@ -62,23 +62,23 @@ def _word(data: npt.NDArray[np.uint8], bit: int, stop: int) -> Word:
 
 @kernel
 def _difference(code: Word) -> Any:
-    """Return the difference that a code of 32 bits stands for: 0, -1, 1, -2, 2, ..."""
+    """Return the difference encoded by a 32-bit code: 0, -1, 1, -2, 2, ..."""
     low = np.uint32(code)
     return np.int32(low >> np.uint32(1)) ^ -np.int32(low & np.uint32(1))
 
 
 @kernel
 def _code(word: Word, zeros: int, n_bits: int) -> Word:
-    """Return the code whose leading zeros, some, are at the top of a word."""
-    # the bit that ends the zeros is at the top, the low bits are behind it
+    """Return the code in the high bits of a word, given its number of leading zeros."""
+    # after the shift, the 1 that ends the zeros is the highest bit and the low bits follow
     low = (word << np.uint64(zeros & 63)) >> np.uint64(63 - n_bits)
     return (np.uint64(zeros) << np.uint64(n_bits)) + low - (np.uint64(1) << np.uint64(n_bits))
 
 
 @kernel
 def _behind(word: Word, zeros: int, n_bits: int) -> Word:
-    """Return what of a word is behind such a code."""
-    # no shift by 64, which has no meaning: the caller sees by the number of zeros that the code is longer than the word
+    """Return the word without the code in its high bits."""
+    # a shift by 64 is undefined and does not occur: the caller rejects a code longer than the word by its length
     return (word << np.uint64(n_bits + 1)) << np.uint64(zeros & 63)
 
 
@@ -86,12 +86,12 @@ def _behind(word: Word, zeros: int, n_bits: int) -> Word:
 def _block(
     data: npt.NDArray[np.uint8], bit: int, stop: int, n_bits: int, last: Any, out: npt.NDArray[np.int32]
 ) -> tuple[int, Any]:
-    """Decode a block of codes with some low bits each; return where it ends and the last pixel, or -1 and any."""
+    """Decode a block of codes with `n_bits` low bits each; return its end (-1 if damaged) and the last pixel."""
     n, k = out.size, 0
     while k < n:
         word = _word(data, bit, stop)
         if k + 4 <= n:
-            # four codes of one word, which hold if together they are no longer than it
+            # four codes from one word, valid if together they fit in it
             z0 = _leading_zeros(word)
             word1 = _behind(word, z0, n_bits)
             z1 = _leading_zeros(word1)
@@ -109,7 +109,7 @@ def _block(
                 k += 4
                 continue
         zeros = 0
-        while word == 0:  # 57 zeros or more, which a valid stream may hold
+        while word == 0:  # 57 or more zeros, possible in a valid stream
             zeros += 57
             bit += 57
             if bit >> 3 >= stop:
@@ -130,8 +130,8 @@ def _block(
 def _rice_tile(
     data: npt.NDArray[np.uint8], start: int, stop: int, width: int, block: int, out: npt.NDArray[np.int32]
 ) -> bool:
-    """Decode one tile; return whether its bytes hold all of its pixels."""
-    n_size = 3 if width == 1 else 4 if width == 2 else 5  # bits that say how many low bits a block's codes have
+    """Decode one tile; return False if its bytes do not contain all of its pixels."""
+    n_size = 3 if width == 1 else 4 if width == 2 else 5  # bits of the field that states the number of low bits
     plain = 6 if width == 1 else 14 if width == 2 else 25
     if stop - start < width:
         return False
@@ -142,7 +142,7 @@ def _rice_tile(
         word = _word(data, bit, stop)
         size: Any = np.int64(word >> np.uint64(64 - n_size)) - 1
         end = min(k + block, n)
-        if size < 0:  # pixels that are equal, in as many blocks as the word says
+        if size < 0:  # equal pixels, in one block per zero field at the start of the word
             n_blocks = _leading_zeros(word | np.uint64(127)) // n_size
             bit += n_size * min(n_blocks, -(-(n - k) // block))
             end = min(k + n_blocks * block, n)
@@ -174,7 +174,7 @@ def _rice_tiles(
     block: int,
     out: npt.NDArray[np.int32],
 ) -> int:
-    """Decode tiles; return which one cannot be, or -1."""
+    """Decode tiles; return the index of the first invalid one, or -1."""
     if not tiles_inside(data.size, starts, stops, places, out.size):
         return OUTSIDE
     for tile in range(starts.size):
@@ -200,27 +200,27 @@ def decode_rice(
     width: int,
     block: int,
 ) -> int:
-    """Decode tiles that were compressed by RICE_1.
+    """Decode tiles compressed by RICE_1.
 
     Parameters
     ----------
     data : ndarray of uint8
-        Bytes that hold the tiles'.
+        Buffer that contains the compressed tiles.
     starts, stops : ndarray of int64, shape (n_tiles,)
-        Where each tile's bytes begin and end; nothing outside is read.
+        Start and end of each tile in `data`; nothing outside them is read.
     places : ndarray of int64, shape (n_tiles + 1,)
-        Where each tile's pixels begin and end in `out`.
+        Boundaries of the tiles' pixels in `out`.
     out : ndarray of int32
-        The pixels.
+        Output array of the pixels.
     width : int
-        BYTEPIX: 1 (unsigned), 2 or 4 (signed).
+        BYTEPIX, bytes per pixel: 1 (unsigned), 2 or 4 (signed).
     block : int
-        BLOCKSIZE, pixels.
+        BLOCKSIZE, pixels per block.
 
     Returns
     -------
     int
-        The first tile that its bytes do not hold whole, or -1.
+        Index of the first tile whose bytes do not contain all of its pixels; -1 if there is none.
     """
     if width not in (1, 2, 4) or block < 1:
         raise ValueError(f"BYTEPIX and BLOCKSIZE are {width} and {block}: expected 1, 2 or 4, and 1 or more")

@@ -1,4 +1,4 @@
-"""The types that pixels are read as, and what is asked about them."""
+"""Scaling and data types of pixels."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -17,23 +17,23 @@ _TYPES = {8: "u1", 16: "i2", 32: "i4", 64: "i8", -32: "f4", -64: "f8"}
 
 
 class Want(Enum):
-    """What is asked of pixels."""
+    """Quantity to read of each pixel."""
 
-    VALUES = "their values"
-    POSITIVE = "which are positive and finite"
-    NONZERO = "which are not 0"
+    VALUES = "value"
+    POSITIVE = "positive and finite"
+    NONZERO = "not 0"
 
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """How the pixels of an image are made of the numbers that are stored.
+    """Scaling from stored numbers to pixel values.
 
     Parameters
     ----------
     dtype : dtype
-        Of the pixels, as CFITSIO has it: that of BITPIX, or unsigned, or one that all values fit in.
+        Data type of the pixels, as in CFITSIO: that of BITPIX, its unsigned counterpart, or one that fits all values.
     scale, zero : float
-        BSCALE and BZERO.
+        BSCALE and BZERO: a pixel is ``scale * stored + zero``.
     """
 
     dtype: np.dtype[Any]
@@ -42,7 +42,7 @@ class Scaling:
 
     @classmethod
     def of(cls, bitpix: int, scale: float, zero: float, where: str) -> "Scaling":
-        """Find the type of the pixels.
+        """Derive the scaling from header values.
 
         Raises
         ------
@@ -68,7 +68,7 @@ class Scaling:
 
     @property
     def limits(self) -> tuple[int, int]:
-        """Least and greatest 32-bit integer that fits, where integers are stored as they are; else all."""
+        """Range of 32-bit integers that fit in `dtype`; the full range if pixels are scaled or floats."""
         least, most = -(1 << 31), (1 << 31) - 1
         if self.dtype.kind not in "iu" or self.scale != 1 or self.zero != 0:
             return least, most
@@ -76,23 +76,23 @@ class Scaling:
         return max(least, int(kind.min)), min(most, int(kind.max))
 
     def write(self, stored: Pixels, want: Want, out: Pixels, *, known: bool = False) -> bool:
-        """Write what is asked of the pixels that stored numbers are.
+        """Compute the wanted quantity of pixels from stored numbers.
 
         Parameters
         ----------
         stored : ndarray
-            The numbers, of native byte order.
+            Stored numbers, in native byte order.
         want : Want
-            What is asked.
+            Quantity to compute.
         out : ndarray
-            Of the same shape: of bool, or of `dtype` where values are wanted.
+            Output array of the same shape: of type `dtype` for values, else bool.
         known : bool
-            Whether the numbers are known to lie within `limits`.
+            True if the numbers are known to lie within `limits`.
 
         Returns
         -------
         bool
-            Whether all pixels fit in `dtype`.
+            True if all pixels fit in `dtype`.
         """
         pixels = stored if self.scale == 1 and self.zero == 0 else self._scaled(stored)
         fits = known or _fit(pixels, self.dtype)
@@ -111,7 +111,7 @@ class Scaling:
 
 
 def _fit(pixels: Pixels, dtype: np.dtype[Any]) -> bool:
-    """Return whether integers fit in a type; true of others."""
+    """Return False if integers do not fit in an integer type."""
     if np.can_cast(pixels.dtype, dtype, "safe") or pixels.dtype.kind not in "iu" or not pixels.size:
         return True
     limits = np.iinfo(dtype)
@@ -119,12 +119,12 @@ def _fit(pixels: Pixels, dtype: np.dtype[Any]) -> bool:
 
 
 def answer(pixels: Pixels, want: Want, out: Pixels) -> None:
-    """Write what is asked of pixels."""
+    """Compute the wanted quantity of pixels."""
     if want is Want.VALUES:
         np.copyto(out, pixels, casting="unsafe")
     elif want is Want.NONZERO:
         np.not_equal(pixels, 0, out=out)
     else:
-        np.greater(pixels, 0, out=out)  # NaN is not
+        np.greater(pixels, 0, out=out)  # False for NaN
         if pixels.dtype.kind == "f":
             out &= pixels < np.inf

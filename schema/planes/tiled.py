@@ -1,4 +1,4 @@
-"""The pixels of images that are stored as tiles."""
+"""Pixels of tile-compressed images."""
 
 import zlib
 from collections.abc import Callable
@@ -20,49 +20,49 @@ __all__ = ["TiledPixels"]
 Index = npt.NDArray[np.int64]
 Pixels = npt.NDArray[Any]
 
-# Pixels done at a time: few enough to stay in the processor's cache.
+# Pixels per step: few enough to stay in the processor's cache.
 _CHUNK = 1 << 17
 
-# Bytes unzipped at a time; few tiles have as many.
+# Bytes decompressed per step; few tiles have more.
 _AT_ONCE = 1 << 25
 
-# No pixel is stored as this: a tile without a blank value has it.
+# ZBLANK of tiles that have none: no stored integer is that large.
 _NO_BLANK = 1 << 62
 
 _ALL = (-(1 << 31), (1 << 31) - 1)
-"""The integers of 32 bits."""
+"""Range of 32-bit integers."""
 
 _KINDS = {"B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8"}
 
 
 class TiledPixels:
-    """The pixels of a compressed image.
+    """Pixels of a tile-compressed image.
 
     Parameters
     ----------
     table : TileTable
-        The table that holds the image.
+        Table that contains the image.
 
     Attributes
     ----------
     shape : tuple of int
         (ny, nx).
     dtype : dtype
-        Of its pixels.
+        Data type of the pixels.
 
     Raises
     ------
     DamagedFileError
-        If the header contradicts itself.
+        If the header is inconsistent.
     UnsupportedFitsError
-        If it describes an image that is not read here.
+        If the format of the image is not supported.
     """
 
     def __init__(self, table: TileTable) -> None:
         self._table, self._file, header = table, table.file, table.unit.header
         scale, zero = header.number("BSCALE", 1), header.number("BZERO", 0)
         if table.codec == "PLIO_1" and zero == 32768:
-            zero = 0.0  # CFITSIO stores these unsigned integers as they are
+            zero = 0.0  # CFITSIO does not offset these unsigned integers
         self._scaling = Scaling.of(table.bitpix, scale, header.number("BZERO", 0), table.where)
         if table.bitpix > 0:
             if "ZSCALE" in table.columns or header.first("ZSCALE") is not None:
@@ -82,7 +82,7 @@ class TiledPixels:
         return self._quantization is not None and bool((self._quantization.blank != _NO_BLANK).any())
 
     def read(self, y0: int, y1: int, want: Want, make: Callable[[], Pixels]) -> Pixels:
-        """Return what is asked of some rows; `make` makes the array for it once there is reason to."""
+        """Return the wanted quantity for a range of rows; `make` allocates the array after sizes are checked."""
         height = self._table.tile[0]
         first, last = y0 // height, -(-y1 // height)
         self._check_sizes(first, last)
@@ -91,7 +91,7 @@ class TiledPixels:
         n_whole = last if y1 == self.shape[0] else y1 // height
         band = first
         while band < last:
-            # bands that are wanted whole, as many as stay in the cache; or one of which a part is wanted
+            # as many complete bands as fit in the cache, or one partial band
             whole = band * height >= y0 and min((band + 1) * height, self.shape[0]) <= y1
             end = max(band + 1, min(band + step, n_whole)) if whole else band + 1
             a, b = band * height, min(end * height, self.shape[0])
@@ -106,7 +106,7 @@ class TiledPixels:
         return out
 
     def _check_sizes(self, first: int, last: int) -> None:
-        """Refuse tiles that have too few bytes for their pixels, before there is memory for those."""
+        """Refuse tiles with too few bytes for their pixels, before memory is allocated."""
         table = self._table
         n_x = table.grid[1]
         tiles = np.arange(first * n_x, last * n_x)
@@ -116,7 +116,7 @@ class TiledPixels:
         table.check_sizes(tiles, height * width, n_bytes)
 
     def _one_band(self, band: int, want: Want, dtype: np.dtype[Any]) -> Pixels:
-        """Return all rows of a band, which is kept: its other rows are wanted next."""
+        """Return all rows of a band and keep it, because its other rows are likely to be read next."""
         if self._kept is None or self._kept[:2] != (band, want):
             height = min(self._table.tile[0], self.shape[0] - band * self._table.tile[0])
             rows: Pixels = np.empty((height, self.shape[1]), dtype)
@@ -125,7 +125,7 @@ class TiledPixels:
         return self._kept[2]
 
     def _bands(self, first: int, last: int, want: Want, out: Pixels) -> None:
-        """Write what is asked of whole bands of tiles."""
+        """Compute the wanted quantity of complete bands of tiles."""
         n_x, (height, width) = self._table.grid[1], self._table.tile
         tiles = np.arange(first * n_x, last * n_x)
         if n_x == 1:
@@ -143,7 +143,7 @@ class TiledPixels:
                 rows[:, k * width : k * width + sizes[k]] = tile
 
     def _tiles(self, tiles: Index, places: Index, want: Want, out: Pixels) -> None:
-        """Write what is asked of tiles, one after the other; each has its places in `out`."""
+        """Compute the wanted quantity of tiles; `places` are their boundaries in `out`."""
         packed = self._table.data["COMPRESSED_DATA"].size[tiles] > 0
         if packed.any():
             stored = self._decode(tiles, places, packed)
@@ -170,13 +170,13 @@ class TiledPixels:
             answer(pixels, want, out)
 
     def _decode(self, tiles: Index, places: Index, packed: npt.NDArray[np.bool_]) -> Pixels:
-        """Return the numbers that tiles hold; those of tiles that are not packed mean nothing."""
+        """Return the decoded numbers of tiles; those of tiles that are not packed are arbitrary."""
         table, where = self._table, self._table.data["COMPRESSED_DATA"]
         if table.codec in ("RICE_1", "PLIO_1"):
             if self._room.size < places[-1]:
                 self._room = np.zeros(int(places[-1]), np.int32)
             out = self._room[: places[-1]]
-            if not packed.all():  # their places are passed over
+            if not packed.all():  # only packed tiles are written below
                 out[:] = 0
             for part in _consecutive(np.flatnonzero(packed)):
                 data, starts = self._bytes(where, tiles[part])
@@ -200,19 +200,19 @@ class TiledPixels:
 
     @property
     def _integers(self) -> bool:
-        """Whether the tiles hold integers: pixels, or what numbers were made."""
+        """True if the tiles contain integers: integer pixels or quantised floats."""
         return self._table.bitpix > 0 or self._table.dither is not None
 
     @cached_property
     def _widths(self) -> dict[int, np.dtype[Any]]:
-        """The types that numbers of tiles may have, by their bytes: integers may be wider or narrower than pixels."""
+        """Possible types of stored numbers by bytes per number: integers may be wider or narrower than pixels."""
         if not self._integers:
             return {self.dtype.itemsize: self.dtype.newbyteorder(">")}
         kinds = ["u1", ">i2", ">i4", ">i8"] if self._table.bitpix == 64 else ["u1", ">i2", ">i4"]
         return {np.dtype(kind).itemsize: np.dtype(kind) for kind in kinds}
 
     def _unpack(self, data: npt.NDArray[np.uint8], tile: int, n_pixels: int) -> Pixels:
-        """Return the numbers of a tile of GZIP_1, GZIP_2 or NOCOMPRESS."""
+        """Return the stored numbers of a GZIP_1, GZIP_2 or NOCOMPRESS tile."""
         codec = self._table.codec
         plain = data if codec == "NOCOMPRESS" else self._inflate(data, tile, n_pixels)
         width, rest = divmod(plain.size, n_pixels)
@@ -223,12 +223,12 @@ class TiledPixels:
         return plain.view(self._widths[width])
 
     def _inflate(self, data: npt.NDArray[np.uint8], tile: int, n_pixels: int) -> npt.NDArray[np.uint8]:
-        """Return what a gzip stream holds, which is no more than pixels can have."""
+        """Decompress a gzip stream, up to the size that the pixels can have."""
         stream, left = zlib.decompressobj(wbits=31), 8 * n_pixels + 1
         found: list[bytes] = []
         rest: bytes | memoryview = data.data
         try:
-            while left > 0 and not stream.eof:  # signals are heeded between large pieces
+            while left > 0 and not stream.eof:  # in steps, so that signals are handled in between
                 found.append(stream.decompress(rest, min(left, _AT_ONCE)))
                 if not found[-1]:
                     break
@@ -240,7 +240,7 @@ class TiledPixels:
         return np.frombuffer(found[0] if len(found) == 1 else b"".join(found), np.uint8)
 
     def _exact_tile(self, tile: int, want: Want, out: Pixels) -> None:
-        """Write what is asked of a tile whose numbers were stored as they are, or by gzip without loss."""
+        """Compute the wanted quantity of a tile stored uncompressed or losslessly by gzip."""
         table, places = self._table, self._table.data
         plain, gzip = places.get("UNCOMPRESSED_DATA"), places.get("GZIP_COMPRESSED_DATA")
         if plain is not None and plain.size[tile]:
@@ -263,12 +263,12 @@ class TiledPixels:
         if table.bitpix > 0:
             self._check_fit(self._scaling.write(pixels, want, out), np.array([tile]))
             return
-        if self._has_blank:  # as in CFITSIO, which then takes what is infinite for NaN
+        if self._has_blank:  # CFITSIO then reads infinities as NaN
             pixels = np.where(np.isinf(pixels), np.nan, pixels)
         answer(pixels.astype(self.dtype), want, out)
 
     def _bytes(self, where: Descriptors, tiles: Index) -> tuple[npt.NDArray[np.uint8], Index]:
-        """Return bytes that hold those of tiles, and where each tile's begin in them."""
+        """Return a buffer that contains the bytes of tiles, and the start of each tile in it."""
         start, size = where.start[tiles], where.size[tiles]
         first, last, total = int(start.min()), int((start + size).max()), int(size.sum())
         if last - first <= 2 * total + (1 << 16):
@@ -288,14 +288,14 @@ class TiledPixels:
 
 
 def _consecutive(numbers: npt.NDArray[np.intp]) -> list[npt.NDArray[np.intp]]:
-    """Return numbers in groups without gaps."""
+    """Split ascending numbers into groups without gaps."""
     if numbers[-1] - numbers[0] == numbers.size - 1:
         return [numbers]
     return np.split(numbers, np.flatnonzero(np.diff(numbers) > 1) + 1)
 
 
 def _quantization(table: TileTable) -> Quantization:
-    """Return what the integers of a table's tiles mean, as CFITSIO has it."""
+    """Return the quantisation parameters of a table's tiles, as CFITSIO applies them."""
     header, n = table.unit.header, table.grid[0] * table.grid[1]
 
     def column(name: str, default: float) -> npt.NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Images that are stored as tiles, in a binary table."""
+"""Binary tables that contain tile-compressed images."""
 
 import re
 from dataclasses import dataclass
@@ -18,27 +18,27 @@ _CODECS = {"RICE_ONE": "RICE_1"} | {
     name: name for name in ("RICE_1", "PLIO_1", "GZIP_1", "GZIP_2", "NOCOMPRESS", "HCOMPRESS_1")
 }
 
-# Bytes of an element, by its letter in TFORMn.
+# Bytes per element, by its letter in TFORMn.
 _SIZES = {"L": 1, "X": 1, "B": 1, "A": 1, "I": 2, "J": 4, "K": 8, "E": 4, "D": 8, "C": 8, "M": 16, "P": 8, "Q": 16}
 _FORM = re.compile(r"(\d{0,9})([LXBIJKAEDCMPQ])([LXBIJKAEDCM]?)")
 
-# Pixels of a tile for each byte that it has in the file, at most: those of PLIO_1, the densest. And of any tile,
-# far more than a camera has, as they are in memory at once.
+# Maximum pixels per stored byte of a tile, reached by PLIO_1; and per tile, because a tile is in memory as a whole:
+# far more than a camera has.
 _MOST_PER_BYTE, _MOST_PIXELS = 2048, 1 << 28
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the table.
+    """Column of a binary table.
 
     Parameters
     ----------
     offset, width : int
-        Where it begins in a row, and how many bytes it has there.
+        Byte offset in a row and number of bytes there.
     kind : str
-        Letter of its elements in TFORMn; P and Q are descriptors.
+        Letter of the element type in TFORMn; P and Q are descriptors.
     elements : str
-        Letter of what the descriptors point to; empty for others.
+        Letter of the element type that descriptors point to; empty for other columns.
     """
 
     offset: int
@@ -49,26 +49,26 @@ class Column:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Descriptors:
-    """Where the bytes of tiles are in the file; shape (n_tiles,) each."""
+    """Byte offset and size of each tile in the file; shape (n_tiles,)."""
 
     start: npt.NDArray[np.int64]
     size: npt.NDArray[np.int64]
 
 
 class TileTable:
-    """A binary table that holds an image as tiles.
+    """Binary table that contains a tile-compressed image.
 
     Parameters
     ----------
     file : FitsFile
-        The file.
+        File that contains the table.
     unit : Unit
-        The table.
+        Unit of the table.
 
     Attributes
     ----------
     shape, tile : tuple of int
-        (ny, nx) of the image, and of a tile; those at the upper edges may be smaller.
+        (ny, nx) of the image and of a tile; tiles at the upper edges may be smaller.
     bitpix : int
         BITPIX of the image.
     codec : str
@@ -76,14 +76,14 @@ class TileTable:
     width, block : int
         BYTEPIX and BLOCKSIZE of RICE_1.
     dither : int or None
-        How numbers were made integers (see `goodpix.schema.planes.quantized`); None where they were not.
+        Dithering method of quantised floats (see `goodpix.schema.planes.quantized.DITHERS`); None for other pixels.
 
     Raises
     ------
     DamagedFileError
-        If the header does not describe such a table.
+        If the header does not describe a tile-compressed image.
     UnsupportedFitsError
-        If the tiles are compressed in a way that is not read here.
+        If the compression of the tiles is not supported.
     """
 
     def __init__(self, file: FitsFile, unit: Unit) -> None:
@@ -122,7 +122,7 @@ class TileTable:
 
     @property
     def grid(self) -> tuple[int, int]:
-        """How many tiles there are along y and x."""
+        """Number of tiles along y and x."""
         return -(-self.shape[0] // self.tile[0]), -(-self.shape[1] // self.tile[1])
 
     def _dither(self) -> int | None:
@@ -144,16 +144,16 @@ class TileTable:
 
     @cached_property
     def _rows(self) -> npt.NDArray[np.uint8]:
-        """The rows of the table, bytes."""
+        """Bytes of the table, shape (n_rows, row_size)."""
         return self.file.read(self.unit.start, self.table_size).reshape(-1, self.row_size)
 
     def values(self, name: str) -> npt.NDArray[np.float64] | None:
-        """Return a column of numbers, one for each tile; None where there is no such column.
+        """Return a column with one number per tile; None if there is no such column.
 
         Raises
         ------
         DamagedFileError
-            If the column holds something else.
+            If the column does not contain one number per tile.
         """
         column = self.columns.get(name)
         if column is None:
@@ -165,16 +165,16 @@ class TileTable:
 
     @cached_property
     def data(self) -> dict[str, Descriptors]:
-        """Where each tile's bytes are, by the name of the column.
+        """Position of each tile's bytes, by column name.
 
         Raises
         ------
         DamagedFileError
-            If a tile is outside the table's heap, or all together are larger than it is.
+            If a tile is outside the table's heap, or the tiles together are larger than the heap.
         """
         names = ("COMPRESSED_DATA", "GZIP_COMPRESSED_DATA", "UNCOMPRESSED_DATA")
         found = {name: self._descriptors(name) for name in names if name in self.columns}
-        # tiles that share bytes could be many times as long as the file
+        # tiles that share bytes could add up to many times the size of the file
         if sum(float(each.size.sum(dtype=np.float64)) for each in found.values()) > self.unit.size - self.heap:
             raise DamagedFileError(f"{self.where}: its tiles together are larger than what holds them")
         return found
@@ -203,12 +203,12 @@ class TileTable:
     def check_sizes(
         self, tiles: npt.NDArray[np.int64], n_pixels: npt.NDArray[np.int64], n_bytes: npt.NDArray[np.int64]
     ) -> None:
-        """Refuse tiles whose bytes cannot be all of their pixels.
+        """Refuse tiles that have too few bytes for their pixels.
 
         Raises
         ------
         DamagedFileError
-            If one's cannot.
+            If a tile has too few bytes.
         """
         bad = n_pixels // _MOST_PER_BYTE > n_bytes
         if bad.any():
@@ -231,7 +231,7 @@ def _rice_parameters(header: Header) -> tuple[int, int]:
         name = header.text(f"ZNAME{n}") or {1: "BLOCKSIZE", 2: "BYTEPIX"}.get(n, "")
         if name in found:
             found[name] = header.integer(f"ZVAL{n}", found[name])
-        elif name and name != "NOISEBIT":  # of very old files
+        elif name and name != "NOISEBIT":  # occurs in very old files
             raise UnsupportedFitsError(f"{header.where}: ZNAME{n} is {name!r}: expected {' or '.join(found)}")
     width, block = found.values()
     if width not in (1, 2, 4) or not 1 <= block < 1 << 31:
@@ -242,7 +242,7 @@ def _rice_parameters(header: Header) -> tuple[int, int]:
 
 
 def _columns(header: Header, row_size: int) -> dict[str, Column]:
-    """Return the columns of the table by name, in upper case; of a name that occurs twice the first."""
+    """Return the columns of a table by upper-case name; the first one of a repeated name."""
     found: dict[str, Column] = {}
     offset = 0
     n_columns = header.integer("TFIELDS")

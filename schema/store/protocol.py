@@ -34,7 +34,7 @@ class FoundFile:
 
     @property
     def is_temporary(self) -> bool:
-        """Whether it is unfinished, or left over from a killed job."""
+        """True if the file is unfinished, or left over from a killed job."""
         last = self.name.rpartition("/")[2]
         return last.startswith(".") and last.endswith(".partial")
 

@@ -62,7 +62,7 @@ class RationalMap:
 
     @property
     def cubic(self) -> bool:
-        """Whether `rational_row` can evaluate the mapping."""
+        """True if `rational_row` can evaluate the mapping."""
         return int(self.coefficients.shape[1]) == _CUBIC
 
     def positions(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:

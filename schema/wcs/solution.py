@@ -93,12 +93,12 @@ class Wcs:
 
     @cached_property
     def polynomial(self) -> bool:
-        """Whether the projection is a tangent plane with at most polynomial PV terms, and default poles and units."""
+        """True if the projection is a tangent plane with at most polynomial PV terms, and default poles and units."""
         return bool(is_polynomial(self.keywords))
 
     @cached_property
     def linear(self) -> bool:
-        """Whether the projection is a tangent plane without distortion, and with default poles and units."""
+        """True if the projection is a tangent plane without distortion, and with default poles and units."""
         terms = {key: float(value) for key, value in self.keywords.items() if key.startswith("PV") and float(value)}
         return self.polynomial and terms in ({}, {"PV1_1": 1.0, "PV2_1": 1.0})
 

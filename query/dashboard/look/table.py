@@ -54,7 +54,7 @@ class TableColumn:
 
     @property
     def numeric(self) -> bool:
-        """Whether the column holds numbers."""
+        """True if the column contains numbers."""
         return self.kind in _KINDS
 
     def cell(self, row: Mapping[str, Any]) -> dict[str, str]:
