@@ -66,7 +66,7 @@ class Comparison:
         return self.n_equal == self.n_pixels
 
     def __str__(self) -> str:
-        text = f"equal to the direct way at {self.n_equal:,} of {self.n_pixels:,} pixels"
+        text = f"{self.n_equal:,} of {self.n_pixels:,} pixels agree with the mask computed directly"
         return "\n".join([text, *self.examples])
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..schema.errors import UsageError
 
-__all__ = ["Failure", "IngestReport", "Stages", "counted"]
+__all__ = ["Failure", "IngestReport", "Stages", "counted", "counted_tiles"]
 
 # SI prefixes of numbers in the summary.
 _PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -162,6 +162,11 @@ class IngestReport:
 def counted(n: int, noun: str) -> str:
     """Return a number and its noun, such as ``1 epoch`` or ``2,000 epochs``."""
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def counted_tiles(n: int) -> str:
+    """Return a number of tiles and bands: ``1 tile and band`` or ``2 tiles and bands``."""
+    return f"{counted(n, 'tile')} and {'band' if n == 1 else 'bands'}"
 
 
 def _short(number: float) -> str:

@@ -60,13 +60,13 @@ class Disc:
         UsageError
             If a number is not finite, a declination is outside -90 to 90, or a radius is negative.
         """
-        radii = _numbers("a radius", radius, "degrees, 0 or more")
+        radii = _numbers("radius", radius, "degrees, 0 or more")
         try:
             every = np.broadcast_arrays(_numbers("ra", ra), _numbers("dec", dec), radii)
         except ValueError as error:
             raise UsageError(f"discs of ra, dec, radius: {error}") from error
         if (radii < 0).any():
-            raise UsageError(f"a radius is {radii.min()}: expected degrees, 0 or more")
+            raise UsageError(f"radius is {radii.min()} degrees: expected 0 or more")
         return [
             cls(centre, each) for centre, each in zip(sky_vectors(*every[:2]).T, every[2].ravel().tolist(), strict=True)
         ]

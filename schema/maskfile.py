@@ -377,6 +377,6 @@ def _unreadable(path: Place, error: Exception) -> MaskFileError:
 
 def _damaged(path: Place, why: object) -> str:
     return (
-        f"mask file {path} is damaged: goodpix verify --repair, then goodpix ingest, remakes it "
+        f"mask file {path} is damaged: run goodpix verify --repair, then goodpix ingest, to remake it "
         f"({' '.join(str(why).split())[:200]})"
     )

@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 
 
 class Retry:
-    """Repeats work that failed because the server was away, until it has waited in vain or was interrupted.
+    """Retries of database work while the server is away, given up for good after a timeout or an interruption.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ from ..database.maskrows import insert_masks
 from ..database.replace import new_database
 from ..database.summaries import fill_summaries
 from ..database.writer import record_failures
-from ..report import counted
+from ..report import counted, counted_tiles
 from .filecheck import rows_of, spread_over
 from .maskfilechoice import Choice, TileFiles, choose_file
 from .report import RebuildReport
@@ -85,7 +85,7 @@ class _Existing:
     def _of(cls, database: Database) -> "_Existing":
         with database.engine.connect() as connection:
             n = connection.execute(sa.select(sa.func.count()).select_from(tables.coadd)).scalar_one()
-        what = f"has {counted(n, 'tile')}" if n else "is empty"
+        what = f"has {counted_tiles(n)}" if n else "is empty"
         return cls(what, n == 0, database.identity, str(database.root))
 
 

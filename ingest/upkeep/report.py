@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..report import counted
+from ..report import counted, counted_tiles
 
 __all__ = ["GcReport", "OldFile", "Problem", "RebuildReport", "UpgradeReport", "VerifyReport"]
 
@@ -71,12 +71,14 @@ class VerifyReport:
             checked.append(f"{self.n_images:,} derived again from the images")
         if self.seed is not None:
             checked.append(f"chosen with seed {self.seed}")
-        results = [counted(len(self.problems), "problem") if self.problems else "nothing is wrong"]
-        if self.n_lost:
-            results.insert(0, f"{counted(self.n_lost, 'mask')} lost until the next goodpix ingest")
+        results = []
         if self.repaired:
-            results.insert(0, f"{len(self.repaired):,} repaired")
-        return f"{', '.join(checked)}: {', '.join(results)}"
+            results.append(f"{counted(len(self.repaired), 'problem')} repaired")
+        if self.n_lost:
+            results.append(f"{counted(self.n_lost, 'mask')} lost until the next goodpix ingest")
+        if self.problems:
+            results.append(counted(len(self.problems), "problem") + " left" * bool(self.repaired))
+        return f"{', '.join(checked)}: {', '.join(results) or 'nothing is wrong'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ class RebuildReport:
 
     def __str__(self) -> str:
         lost = f", {counted(len(self.failures), 'failure')}" if self.failures else ""
-        return f"{counted(self.n_epochs, 'epoch')} of {counted(self.n_tiles, 'tile')}{lost}"
+        return f"{counted(self.n_epochs, 'epoch')} of {counted_tiles(self.n_tiles)}{lost}"
 
 
 @dataclass(frozen=True, slots=True)

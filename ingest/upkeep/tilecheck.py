@@ -123,7 +123,7 @@ def _compare(stored: StoredMask, checked: CheckedMask, bit_names: BitNames) -> l
     if bits != stored.bits:
         differ = sorted({key for key, _ in set(bits.items()) ^ set(stored.bits.items())})
         wrong = [
-            f"{plane} bit {bit} is {_bit(stored.bits, (plane, bit))}, but {_bit(bits, (plane, bit))} in the mask file"
+            f"{plane} bit {bit} has {_bit(stored.bits, (plane, bit))}, but {_bit(bits, (plane, bit))} in the mask file"
             for plane, bit in differ
         ]
         problems.append(Problem("bit counts", str(stored.key), _first(wrong)))
@@ -166,7 +166,9 @@ def _key(mask: CheckedMask) -> MaskKey | None:
 
 
 def _bit(bits: Mapping[tuple[str, int], tuple[str, int]], key: tuple[str, int]) -> str:
-    return "{} {}".format(*bits[key]) if key in bits else "0"
+    """Return the number of pixels and the name of a mask bit; a bit without a row has no pixels."""
+    name, n = bits.get(key, ("", 0))
+    return f"{counted(n, 'pixel')} ({name})" if name else counted(n, "pixel")
 
 
 def _first(wrong: list[str]) -> str:

@@ -79,7 +79,7 @@ def plot_mask(
         bbox_to_anchor=(1.02, 1.0),
         borderaxespad=0.0,
         frameon=False,
-        title="first reason that holds",
+        title="first reason that applies",
         alignment="left",
     )
     title(ax, *_title(mask, selection), missing)
@@ -133,5 +133,5 @@ def _title(mask: MaskLike, selection: Selection | None) -> list[str]:
     n_on_coadd = nx * ny - int(mask.encoded.lengths[off].sum(dtype=np.int64))
     good = f"{n_good / (nx * ny):.1%} good"
     if key.kind == "epoch":
-        good += f", {n_good / n_on_coadd:.1%} of those on the coadd" if n_on_coadd else ", all off the coadd"
+        good += f", {n_good / n_on_coadd:.1%} of pixels on the coadd" if n_on_coadd else ", all off the coadd"
     return [f"{key.tilename}  {key.band}  {what}", good, f"selection: {selection or Selection()}"]

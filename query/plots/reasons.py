@@ -133,6 +133,6 @@ def reason_image(mask: MaskLike, selection: Selection | None = None) -> npt.NDAr
     Returns
     -------
     ndarray of uint8, shape (ny, nx)
-        0 where the pixel is good, else 1 + the index in `REASONS` of the first reason that holds.
+        0 where the pixel is good, else 1 + the index in `REASONS` of the first reason that applies.
     """
     return reason_table()[mask.criteria(selection)]

@@ -69,7 +69,7 @@ def _targets(
     if radius is not None and polygon is not None:
         raise UsageError("radius and polygon are both given: expected one of them")
     if radius is not None and np.ndim(radius):
-        raise UsageError(f"a radius is {radius!r}: expected degrees, 0 or more")
+        raise UsageError(f"radius is {radius!r}: expected one number, degrees, 0 or more")
     if polygon is None:
         vectors = sky_vectors(ra, dec)
         return Points(vectors) if radius is None else DiscTargets(Disc.many(ra, dec, radius), vectors)

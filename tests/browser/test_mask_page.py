@@ -48,7 +48,7 @@ def near(address: str) -> str:
 
 
 def colours(criteria: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Return what pixels are to be shown in: the colour of the first reason that holds; shape (ny, nx, 3)."""
+    """Return what pixels are to be shown in: the colour of the first reason that applies; shape (ny, nx, 3)."""
     names = np.full(criteria.shape, GOOD_COLOUR, dtype="U7")
     for reason in reversed(REASONS):
         names[(criteria & int(reason.bit)) != 0] = reason.colour

@@ -188,7 +188,7 @@ def test_database_comes_back_from_the_bucket_alone(in_bucket: Survey, bucket: Bu
     before = all_rows(in_bucket.database)
     in_bucket.database.unlink()
     done = cli("rebuild", "--db", in_bucket.database, "--masks", f"{bucket.root}/")
-    assert (done.status, done.lines[-1]) == (0, "6 epochs of 2 tiles")
+    assert (done.status, done.lines[-1]) == (0, "6 epochs of 2 tiles and bands")
     assert all_rows(in_bucket.database) == before
     assert in_bucket.ingest(masks=None).n_unchanged == 6
 

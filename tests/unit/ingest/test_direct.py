@@ -96,7 +96,7 @@ def test_terms_that_esutil_does_not_know_are_left_to_wcslib() -> None:
 def test_equal_flags_are_equal() -> None:
     found = compare(EXPECTED, EPOCH, COADD)
     assert (found.n_pixels, found.n_equal, found.examples, found.equal) == (192, 192, (), True)
-    assert str(found) == "equal to the direct way at 192 of 192 pixels"
+    assert str(found) == "192 of 192 pixels agree with the mask computed directly"
 
 
 def test_different_pixels_are_counted_and_some_are_shown() -> None:

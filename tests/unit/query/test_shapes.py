@@ -93,8 +93,8 @@ def test_right_ascension_may_be_of_any_turn() -> None:
 BAD_DISCS = [
     (np.nan, 0, 1, "ra is nan: expected finite degrees"),
     (0, np.inf, 1, "dec is inf: expected finite degrees"),
-    (0, 0, np.nan, "a radius is nan: expected finite degrees, 0 or more"),
-    (0, 0, -1, "a radius is -1.0: expected degrees, 0 or more"),
+    (0, 0, np.nan, "radius is nan: expected finite degrees, 0 or more"),
+    (0, 0, -1, "radius is -1.0 degrees: expected 0 or more"),
     (0, [0, 95], 1, "dec is 95.0: expected -90 to 90 degrees"),
     ([1, 2], [1, 2, 3], 1, "discs of ra, dec, radius"),
     ("here", 0, 1, "ra is 'here': expected degrees"),

@@ -36,8 +36,13 @@ def verified(*problems: Problem, repaired: tuple[Problem, ...] = (), **more: int
             "1 mask in 2 files checked, 3 derived again from the images, chosen with seed 0: nothing is wrong",
         ),
         (
-            verified(PROBLEM, PROBLEM, repaired=(PROBLEM,), n_lost=1),
-            "2,000 masks in 1 file checked: 1 repaired, 1 mask lost until the next goodpix ingest, 2 problems",
+            verified(PROBLEM, PROBLEM, repaired=(PROBLEM,), n_lost=1, n_masks=9),
+            "9 masks in 1 file checked: 1 problem repaired, 1 mask lost until the next goodpix ingest, 2 problems left",
+        ),
+        (verified(repaired=(PROBLEM, PROBLEM)), "2,000 masks in 1 file checked: 2 problems repaired"),
+        (
+            verified(repaired=(PROBLEM, PROBLEM), n_lost=2),
+            "2,000 masks in 1 file checked: 2 problems repaired, 2 masks lost until the next goodpix ingest",
         ),
     ],
 )
@@ -49,13 +54,17 @@ def test_verify_says_what_was_checked_and_what_is_wrong(report: VerifyReport, te
 @pytest.mark.parametrize(
     ("failures", "text"),
     [
-        ((), "3 epochs of 1 tile"),
-        (("a",), "3 epochs of 1 tile, 1 failure"),
-        (("a", "b"), "3 epochs of 1 tile, 2 failures"),
+        ((), "3 epochs of 1 tile and band"),
+        (("a",), "3 epochs of 1 tile and band, 1 failure"),
+        (("a", "b"), "3 epochs of 1 tile and band, 2 failures"),
     ],
 )
 def test_rebuild_counts_what_it_has(failures: tuple[str, ...], text: str) -> None:
     assert str(RebuildReport(1, 3, failures, ())) == text
+
+
+def test_rebuild_of_one_tile_in_two_bands_counts_both() -> None:
+    assert str(RebuildReport(2, 1, (), ())) == "1 epoch of 2 tiles and bands"
 
 
 FILES = (OldFile("r/a.parquet", 1500, 2.0), OldFile("r/b.parquet", 7, 3.0))

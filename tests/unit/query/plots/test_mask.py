@@ -57,7 +57,7 @@ def test_title_counts_good_pixels_of_all_and_of_those_on_the_coadd() -> None:
     n_good, n_on = np.count_nonzero(FLAGS == 0), np.count_nonzero(FLAGS & Criterion.OFF_COADD == 0)
     assert plot_mask(MASK).get_title(loc="left").splitlines() == [
         "T  r  exposure 7, CCD 11",
-        f"{n_good / 108:.1%} good, {n_good / n_on:.1%} of those on the coadd",
+        f"{n_good / 108:.1%} good, {n_good / n_on:.1%} of pixels on the coadd",
         "selection: default",
     ]
 

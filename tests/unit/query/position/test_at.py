@@ -91,7 +91,7 @@ def test_targets_are_points_discs_or_a_polygon() -> None:
     ("given", "message"),
     [
         ({"radius": 1, "polygon": SQUARE}, "radius and polygon are both given: expected one of them"),
-        ({"ra": 0.0, "dec": 0.0, "radius": [1, 2]}, r"a radius is \[1, 2\]: expected degrees, 0 or more"),
+        ({"ra": 0.0, "dec": 0.0, "radius": [1, 2]}, r"radius is \[1, 2\]: expected one number, degrees, 0 or more"),
         ({"ra": [0.0], "dec": [0.0], "polygon": SQUARE}, r"ra has shape \(1,\) with a polygon: expected one position"),
         ({"ra": 0.0, "dec": 0.0, "selection": Selection(), "reasons": False}, "a selection needs reasons"),
         ({"ra": [0.0, 1.0], "dec": [0.0]}, r"ra has shape \(2,\), dec \(1,\): expected the same shape"),

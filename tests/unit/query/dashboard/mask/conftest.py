@@ -17,5 +17,5 @@ def some_criteria(ny: int, nx: int) -> Bytes:
 
 
 def plain_colour(criteria: int) -> str:
-    """Return what a pixel is shown in: the colour of the first reason that holds."""
+    """Return what a pixel is shown in: the colour of the first reason that applies."""
     return next((reason.colour for reason in REASONS if criteria & int(reason.bit)), GOOD_COLOUR)
