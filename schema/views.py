@@ -10,7 +10,7 @@ from .columns import Column
 from .rows import CoaddFacts
 from .tables import bit_count, ccd_image, coadd, epoch, exposure_summary, names, tile_summary
 
-__all__ = ["VIEWS", "View", "create_views", "drop_views"]
+__all__ = ["VIEWS", "SqlView", "create_views", "drop_views"]
 
 _TILE_NUMBERS = ["n_epochs", "n_epochs_used", "n_epochs_stale"]
 _AREAS = ["area_good", "area_good_unique"]
@@ -30,8 +30,8 @@ _FRACTIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """One view.
+class SqlView:
+    """View of the database.
 
     Parameters
     ----------
@@ -121,8 +121,8 @@ def _bit_quality() -> "sa.Select[tuple[object, ...]]":
 VIEWS = {
     view.name: view
     for view in (
-        View("epoch_quality", _epoch_quality(), "one epoch"),
-        View(
+        SqlView("epoch_quality", _epoch_quality(), "one epoch"),
+        SqlView(
             "tile_quality",
             _tile_quality(),
             "one tile and band: sums over its epochs, plus its coadd",
@@ -132,9 +132,9 @@ VIEWS = {
                 **_FRACTIONS,
             },
         ),
-        View("ccd_quality", _ccd_quality(), "one CCD image, in whatever number of tiles"),
-        View("exposure_quality", _exposure_quality(), "one exposure: sums over its CCD images", computed=_FRACTIONS),
-        View("bit_quality", _bit_quality(), "one mask bit of one plane of one epoch"),
+        SqlView("ccd_quality", _ccd_quality(), "one CCD image, in whatever number of tiles"),
+        SqlView("exposure_quality", _exposure_quality(), "one exposure: sums over its CCD images", computed=_FRACTIONS),
+        SqlView("bit_quality", _bit_quality(), "one mask bit of one plane of one epoch"),
     )
 }
 

@@ -11,7 +11,7 @@ from .decam import CCD_SHAPE
 from .drawing import Floats, Sources, Truth, residual_sky
 from .exposure import AMP_B_VARIANCE, Exposure, amplifiers
 
-__all__ = ["FLAT_SCATTER", "BrightStars", "Planes", "box_about", "bright_stars", "epoch_planes", "trail_size"]
+__all__ = ["FLAT_SCATTER", "BrightStars", "SyntheticPlanes", "box_about", "bright_stars", "epoch_planes", "trail_size"]
 
 FLAT_SCATTER = 0.01
 """Relative pixel-to-pixel scatter of the weights, as from a flat field."""
@@ -23,7 +23,7 @@ _TRAIL_MAG, _HALO_MAG = 15.2, 14.0
 
 
 @dataclass(frozen=True, slots=True)
-class Planes:
+class SyntheticPlanes:
     """The four planes of one image, each of shape (ny, nx).
 
     Parameters
@@ -80,7 +80,9 @@ def bright_stars(x: Floats, y: Floats, sources: Sources) -> BrightStars:
     return BrightStars(x[bleeds], y[bleeds], sources.mag[bleeds])
 
 
-def epoch_planes(truth: Truth, stars: BrightStars, exposure: Exposure, index: int, rng: np.random.Generator) -> Planes:
+def epoch_planes(
+    truth: Truth, stars: BrightStars, exposure: Exposure, index: int, rng: np.random.Generator
+) -> SyntheticPlanes:
     """Make the planes of a CCD image from its noiseless image.
 
     Parameters
@@ -99,7 +101,7 @@ def epoch_planes(truth: Truth, stars: BrightStars, exposure: Exposure, index: in
 
     Returns
     -------
-    Planes
+    SyntheticPlanes
         Image, weight, mask and segmentation map.
     """
     shape = truth.image.shape
@@ -115,7 +117,7 @@ def epoch_planes(truth: Truth, stars: BrightStars, exposure: Exposure, index: in
     image = truth.image
     image += noise
     image += residual_sky((shape[0], shape[1]))
-    planes = Planes(image, weight, bmask, truth.seg)
+    planes = SyntheticPlanes(image, weight, bmask, truth.seg)
     _paint_stars(planes, stars)
     _paint_columns(planes, rng)
     _paint_pixels(planes, rng)
@@ -189,7 +191,7 @@ def _linear(shape: tuple[int, ...]) -> float:
     return math.sqrt(shape[0] * shape[1] / (CCD_SHAPE[0] * CCD_SHAPE[1]))
 
 
-def _paint_stars(planes: Planes, stars: BrightStars) -> None:
+def _paint_stars(planes: SyntheticPlanes, stars: BrightStars) -> None:
     """Add haloes, bleed trails along columns, and crosstalk from the brightest stars."""
     ny, nx = planes.image.shape
     for x, y, mag in zip(stars.x, stars.y, stars.mag, strict=True):
@@ -209,7 +211,7 @@ def _paint_stars(planes: Planes, stars: BrightStars) -> None:
             _paint_edge_bleed(planes, int(x))
 
 
-def _paint_edge_bleed(planes: Planes, x: int) -> None:
+def _paint_edge_bleed(planes: SyntheticPlanes, x: int) -> None:
     """Add an edge bleed: charge that floods the last rows about a column."""
     ny, nx = planes.image.shape
     depth = max(6, round(30 * _linear((ny, nx))))
@@ -218,7 +220,7 @@ def _paint_edge_bleed(planes: Planes, x: int) -> None:
     planes.image[box] += 500
 
 
-def _paint_columns(planes: Planes, rng: np.random.Generator) -> None:
+def _paint_columns(planes: SyntheticPlanes, rng: np.random.Generator) -> None:
     """Add columns that are bad from a random row upwards, one repaired and one suspect column."""
     ny, nx = planes.image.shape
     for k, x in enumerate(rng.integers(0, nx, max(5, round(7 * _linear((ny, nx)))))):
@@ -231,7 +233,7 @@ def _paint_columns(planes: Planes, rng: np.random.Generator) -> None:
     planes.bmask[:, rng.integers(0, nx)] |= _BIT["SUSPECT"]
 
 
-def _paint_pixels(planes: Planes, rng: np.random.Generator) -> None:
+def _paint_pixels(planes: SyntheticPlanes, rng: np.random.Generator) -> None:
     """Add hot pixels and cosmic ray tracks."""
     ny, nx = planes.image.shape
     relative_area = _linear((ny, nx)) ** 2
@@ -251,7 +253,7 @@ def _paint_pixels(planes: Planes, rng: np.random.Generator) -> None:
         planes.weight[track] = 0
 
 
-def _paint_streak(planes: Planes, rng: np.random.Generator) -> None:
+def _paint_streak(planes: SyntheticPlanes, rng: np.random.Generator) -> None:
     """Add a satellite streak straight across the CCD."""
     ny, nx = planes.image.shape
     x0, y0 = rng.uniform(0.25, 0.75) * nx, rng.uniform(0.25, 0.75) * ny
@@ -262,7 +264,7 @@ def _paint_streak(planes: Planes, rng: np.random.Generator) -> None:
     planes.bmask[streak] |= _BIT["STREAK"]
 
 
-def _paint_tape_bumps(planes: Planes) -> None:
+def _paint_tape_bumps(planes: SyntheticPlanes) -> None:
     """Add the six tape bumps of every DECam CCD."""
     ny, nx = planes.image.shape
     for x in (0.045, 0.955):
@@ -271,7 +273,7 @@ def _paint_tape_bumps(planes: Planes) -> None:
             _set_disc(planes.bmask, x * nx, y * ny, 45 * _linear((ny, nx)), bits)
 
 
-def _paint_edges(planes: Planes) -> None:
+def _paint_edges(planes: SyntheticPlanes) -> None:
     """Flag the edges of the CCD and the columns next to its long edges."""
     ny, nx = planes.image.shape
     width = max(3, round(15 * _linear((ny, nx))))

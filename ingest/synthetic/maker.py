@@ -25,7 +25,7 @@ from .decam import (
     sky_to_pixel,
     solution_at,
 )
-from .defects import Planes, bright_stars, epoch_planes
+from .defects import SyntheticPlanes, bright_stars, epoch_planes
 from .drawing import (
     RESIDUAL_GRADIENT,
     RESIDUAL_LEVEL,
@@ -37,7 +37,7 @@ from .drawing import (
 from .exposure import Exposure, exposure_cards
 from .skytruth import write_truth
 from .stacking import coadd_planes
-from .surveyfiles import CoaddFiles, EpochFiles, Plane, write_info, write_packed, write_plain
+from .surveyfiles import CoaddPaths, EpochPaths, ImageExtension, write_info, write_packed, write_plain
 from .tilespec import FULL, SMALL, TileSpec
 
 __all__ = [
@@ -79,7 +79,7 @@ def make_tile(folder: Path, spec: TileSpec = SMALL) -> list[Path]:
         The info files, one per band. They are written last: if one exists, its tile is complete.
     """
     tile = _Tile.of(Path(folder), spec)
-    bands = [_Band(CoaddFiles(spec.campaign, spec.tilename, band), k) for k, band in enumerate(spec.bands)]
+    bands = [_Band(CoaddPaths(spec.campaign, spec.tilename, band), k) for k, band in enumerate(spec.bands)]
     info_paths = [tile.folder / band.files.info for band in bands]
     for path in info_paths:
         path.unlink(missing_ok=True)
@@ -118,7 +118,7 @@ class _Tile:
 class _Band:
     """Files and index of one band of a tile."""
 
-    files: CoaddFiles
+    files: CoaddPaths
     number: int
 
 
@@ -143,7 +143,7 @@ def _make_coadds(tile: _Tile, bands: Sequence[_Band]) -> list[dict[str, Any]]:
         planes = coadd_planes(truth, bright_stars(x, y, sources), _COADD_SIGMA, spec.ccd_shape, rng)
         facts: Cards = {"TILENAME": spec.tilename, "BAND": band.files.band, "MAGZERO": _COADD_MAGZP}
         write_packed(tile.folder / band.files.image, _image_planes(planes, tile.wcs, facts))
-        write_plain(tile.folder / band.files.seg, Plane("sci", planes.seg, tile.wcs))
+        write_plain(tile.folder / band.files.seg, ImageExtension("sci", planes.seg, tile.wcs))
         pfw_attempt_id = _first_expnum(spec) - 1 - band.number
         entries.append({**band.files.entry(spec.coadd_shape, pfw_attempt_id), **_unique_region(spec)})
     return entries
@@ -168,15 +168,15 @@ def _make_epoch(tile: _Tile, band: _Band, index: int) -> tuple[Exposure, dict[st
         threshold=_EPOCH_THRESHOLD * exposure.sigma,
     )
     planes = epoch_planes(truth, bright_stars(x, y, near), exposure, index, rng)
-    files = EpochFiles(band.files, exposure)
+    files = EpochPaths(band.files, exposure)
     facts = exposure_cards(exposure, spec.ccd_shape)
     # both widths occur in the survey
     mask_type = np.int16 if index % 2 == 0 else np.int32
     write_packed(tile.folder / files.image, _image_planes(planes, wcs, facts, mask_type))
-    write_packed(tile.folder / files.seg, [Plane("sci", planes.seg, wcs)])
+    write_packed(tile.folder / files.seg, [ImageExtension("sci", planes.seg, wcs)])
     if index % 3 != 2:
         background = np.broadcast_to(residual_sky(spec.ccd_shape), spec.ccd_shape)
-        write_packed(tile.folder / files.bkg, [Plane("sci", np.ascontiguousarray(background), wcs)])
+        write_packed(tile.folder / files.bkg, [ImageExtension("sci", np.ascontiguousarray(background), wcs)])
     has_head = index % 2 == 0
     if has_head:
         head = scamp_head_text(shifted(wcs, 0.6 * SCAMP_SHIFT, -0.8 * SCAMP_SHIFT))
@@ -231,12 +231,12 @@ def _reach_degrees(shape: tuple[int, int]) -> float:
 
 
 def _image_planes(
-    planes: Planes, wcs: Cards, facts: Cards, mask_type: type[np.signedinteger] = np.int32
-) -> list[Plane]:
+    planes: SyntheticPlanes, wcs: Cards, facts: Cards, mask_type: type[np.signedinteger] = np.int32
+) -> list[ImageExtension]:
     return [
-        Plane("sci", planes.image, {**wcs, **facts}),
-        Plane("msk", planes.bmask.astype(mask_type, copy=False), wcs, "PLIO"),
-        Plane("wgt", planes.weight, wcs),
+        ImageExtension("sci", planes.image, {**wcs, **facts}),
+        ImageExtension("msk", planes.bmask.astype(mask_type, copy=False), wcs, "PLIO"),
+        ImageExtension("wgt", planes.weight, wcs),
     ]
 
 

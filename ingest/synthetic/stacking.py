@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema.bits import DES_Y6
-from .defects import FLAT_SCATTER, BrightStars, Planes, box_about, trail_size
+from .defects import FLAT_SCATTER, BrightStars, SyntheticPlanes, box_about, trail_size
 from .drawing import Truth
 
 __all__ = ["coadd_planes"]
@@ -22,7 +22,7 @@ _GROWN = 3
 
 def coadd_planes(
     truth: Truth, stars: BrightStars, sigma: float, ccd_shape: tuple[int, int], rng: np.random.Generator
-) -> Planes:
+) -> SyntheticPlanes:
     """Make the planes of a coadd from its noiseless image.
 
     Parameters
@@ -40,7 +40,7 @@ def coadd_planes(
 
     Returns
     -------
-    Planes
+    SyntheticPlanes
         Image, weight, mask of 0 and 1, and segmentation map.
     """
     ny, nx = truth.image.shape
@@ -53,7 +53,7 @@ def coadd_planes(
         weight[rows] *= 1 + np.float32(FLAT_SCATTER) * noise[:, ::-1]
         noise /= np.sqrt(np.where(weight[rows] > 0, weight[rows], np.float32(1)))
         image[rows] += noise
-    planes = Planes(image, weight, np.zeros((ny, nx), np.int32), truth.seg)
+    planes = SyntheticPlanes(image, weight, np.zeros((ny, nx), np.int32), truth.seg)
     spots = rng.integers(0, nx * ny, nx * ny // 2500)
     planes.bmask.ravel()[spots] |= _NO_DATA
     for x, y, mag in zip(stars.x, stars.y, stars.mag, strict=True):
@@ -67,7 +67,7 @@ def coadd_planes(
     return planes
 
 
-def _cut(planes: Planes, box: tuple[slice, slice]) -> None:
+def _cut(planes: SyntheticPlanes, box: tuple[slice, slice]) -> None:
     """Remove the data in a box of a coadd; the mask extends beyond it."""
     planes.weight[box] = 0
     planes.image[box] = 0

@@ -13,7 +13,7 @@ import yaml
 from .decam import Cards
 from .exposure import Exposure
 
-__all__ = ["CoaddFiles", "EpochFiles", "Plane", "write_info", "write_packed", "write_plain"]
+__all__ = ["CoaddPaths", "EpochPaths", "ImageExtension", "write_info", "write_packed", "write_plain"]
 
 # fixed, so that the same pixels give the same bytes
 _DITHER_SEED = 1
@@ -21,7 +21,7 @@ _REQUEST = "Y6A1/r0001"
 
 
 @dataclass(frozen=True, slots=True)
-class Plane:
+class ImageExtension:
     """One image extension.
 
     Parameters
@@ -43,7 +43,7 @@ class Plane:
 
 
 @dataclass(frozen=True, slots=True)
-class CoaddFiles:
+class CoaddPaths:
     """File paths of one tile and band, relative to the MEDS_DIR.
 
     Parameters
@@ -136,18 +136,18 @@ class CoaddFiles:
 
 
 @dataclass(frozen=True, slots=True)
-class EpochFiles:
+class EpochPaths:
     """File paths of one CCD image, relative to the MEDS_DIR.
 
     Parameters
     ----------
-    coadd : CoaddFiles
+    coadd : CoaddPaths
         The tile and band.
     exposure : Exposure
         The CCD image.
     """
 
-    coadd: CoaddFiles
+    coadd: CoaddPaths
     exposure: Exposure
 
     @property
@@ -241,14 +241,14 @@ def _plane_entry(image: str, shape: tuple[int, int], filename: str) -> dict[str,
     }
 
 
-def write_packed(path: Path, planes: Sequence[Plane]) -> None:
+def write_packed(path: Path, planes: Sequence[ImageExtension]) -> None:
     """Write compressed extensions as the survey does with fpack.
 
     Parameters
     ----------
     path : Path
         Output file; its folder is created.
-    planes : sequence of Plane
+    planes : sequence of ImageExtension
         The extensions, after an empty primary HDU. Floating-point pixels are quantised to a sixteenth
         of the noise by SUBTRACTIVE_DITHER_2, which keeps exact zeros.
     """
@@ -267,14 +267,14 @@ def write_packed(path: Path, planes: Sequence[Plane]) -> None:
             )
 
 
-def write_plain(path: Path, plane: Plane) -> None:
+def write_plain(path: Path, plane: ImageExtension) -> None:
     """Write one uncompressed extension, after an empty primary HDU.
 
     Parameters
     ----------
     path : Path
         Output file; its folder is created.
-    plane : Plane
+    plane : ImageExtension
         The extension; its `codec` is ignored.
     """
     path.parent.mkdir(parents=True, exist_ok=True)

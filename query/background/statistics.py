@@ -27,14 +27,14 @@ from .skyrow import KEY, SkyRow, check_statistics, in_order, sky_frame
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Box", "Measure", "MeasuredRegion", "Row", "make_measure", "measure_epochs", "sky_statistics"]
+__all__ = ["Box", "Measure", "Row", "make_measure", "measure_epochs", "sky_statistics"]
 
 Box = tuple[int, int] | int | None
 """Rows and columns of grid boxes; one number for both, None for no grid."""
 
 
 @dataclass(frozen=True, slots=True)
-class MeasuredRegion:
+class _MeasuredRegion:
     """A box of pixels, and the amplifier if it is an amplifier half."""
 
     region: Region
@@ -61,7 +61,7 @@ def _check_box(box: Box, *, amplifiers: bool) -> tuple[int, int] | None:
 
 def _measured_regions(
     shape: tuple[int, int], box: tuple[int, int] | None, amplifiers: Amplifiers | None
-) -> list[MeasuredRegion]:
+) -> list[_MeasuredRegion]:
     """Return the regions of an image: boxes, amplifier halves, or the whole image.
 
     Parameters
@@ -75,10 +75,10 @@ def _measured_regions(
     """
     ny, nx = shape
     if amplifiers is not None:
-        return [MeasuredRegion(amplifiers.a, "A"), MeasuredRegion(amplifiers.b, "B")]
+        return [_MeasuredRegion(amplifiers.a, "A"), _MeasuredRegion(amplifiers.b, "B")]
     height, width = box or shape
     return [
-        MeasuredRegion(Region(x, min(x + width, nx), y, min(y + height, ny)))
+        _MeasuredRegion(Region(x, min(x + width, nx), y, min(y + height, ny)))
         for y in range(0, ny, height)
         for x in range(0, nx, width)
     ]
@@ -167,7 +167,7 @@ class Measure:
             amplifier = measured.amplifier
             yield values_of(SkyRow(**facts, **limits, **numbers, amplifier=amplifier, n_pixels=region.n_pixels))
 
-    def _regions(self, mask: Mask) -> list[MeasuredRegion]:
+    def _regions(self, mask: Mask) -> list[_MeasuredRegion]:
         row = mask.row or {}
         halves = Amplifiers.of(row.get("dataseca"), row.get("datasecb"), mask.shape) if self.amplifiers else None
         return _measured_regions(mask.shape, self.box, halves)

@@ -6,15 +6,18 @@ from functools import cached_property
 
 from ..errors import DamagedFileError
 
-__all__ = ["BLOCK", "CARD", "Header", "Value", "end_of", "text_header"]
+__all__ = ["BLOCK", "Header", "Value", "end_of", "text_header"]
 
-BLOCK, CARD = 2880, 80
-"""Bytes per FITS block and per header card."""
+BLOCK = 2880
+"""Bytes per FITS block."""
+
+# Bytes per header card.
+_CARD = 80
 
 Value = str | int | float | bool | None
 
 _COMMENTS = (b"COMMENT ", b"HISTORY ", b" " * 8)
-_END = b"END".ljust(CARD)
+_END = b"END".ljust(_CARD)
 _INTEGER = re.compile(r"[+-]?\d+\Z")
 _FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([EDed][+-]?\d+)?\Z")
 _ASSIGNMENT = re.compile(r"([A-Za-z0-9_-]{1,8}) *= ?(.*)")
@@ -45,12 +48,12 @@ class Header(Mapping[str, Value]):
     def _places(self) -> dict[str, list[int]]:
         """Byte offsets of the cards of each keyword."""
         found: dict[str, list[int]] = {}
-        for start in range(0, len(self._cards), CARD):
+        for start in range(0, len(self._cards), _CARD):
             name = self._cards[start : start + 8]
             if self._cards[start + 8 : start + 10] == b"= " and name not in _COMMENTS:
                 found.setdefault(name.decode("latin-1").rstrip().upper(), []).append(start)
             elif name == b"HIERARCH":
-                key, equals, _ = self._cards[start + 8 : start + CARD].partition(b"=")
+                key, equals, _ = self._cards[start + 8 : start + _CARD].partition(b"=")
                 if equals:
                     found.setdefault(key.decode("latin-1").strip().upper(), []).append(start)
         return found
@@ -109,14 +112,14 @@ class Header(Mapping[str, Value]):
         return "" if value is None else str(value).strip()
 
     def _value(self, start: int) -> Value:
-        card = self._cards[start : start + CARD].decode("latin-1")
+        card = self._cards[start : start + _CARD].decode("latin-1")
         field = card.partition("=")[2].strip()
         if not field.startswith("'"):
             return _parse(field.partition("/")[0].strip())
         text = _text(field)
-        while text.endswith("&") and self._cards[start + CARD : start + CARD + 10] == b"CONTINUE  ":
-            start += CARD
-            more = self._cards[start + 10 : start + CARD].decode("latin-1").strip()
+        while text.endswith("&") and self._cards[start + _CARD : start + _CARD + 10] == b"CONTINUE  ":
+            start += _CARD
+            more = self._cards[start + 10 : start + _CARD].decode("latin-1").strip()
             text = text[:-1] + _text(more)
         return text
 
@@ -140,7 +143,7 @@ def _parse(field: str) -> Value:
 def end_of(blocks: bytes) -> int:
     """Return the byte offset of the END card in header blocks; -1 if there is none."""
     at = blocks.find(_END)
-    while at % CARD and at >= 0:  # END inside the text of another card
+    while at % _CARD and at >= 0:  # END inside the text of another card
         at = blocks.find(_END, at + 1)
     return at
 
@@ -161,7 +164,7 @@ def text_header(content: bytes, where: str) -> Header:
         if not found:
             continue  # END, HISTORY or COMMENT
         card = f"{found[1]:<8}= {found[2]}"
-        if len(card) > CARD:
-            raise ValueError(f"{found[1]} is longer than {CARD} letters")
-        cards.append(card.ljust(CARD))
+        if len(card) > _CARD:
+            raise ValueError(f"{found[1]} is longer than {_CARD} letters")
+        cards.append(card.ljust(_CARD))
     return Header("".join(cards).encode("latin-1"), where)

@@ -12,7 +12,7 @@ from .fitsfile import FitsFile, Unit
 from .headers import Header
 from .quantized import DITHERS
 
-__all__ = ["Column", "Descriptors", "TileTable"]
+__all__ = ["Descriptors", "TileTable"]
 
 _CODECS = {"RICE_ONE": "RICE_1"} | {
     name: name for name in ("RICE_1", "PLIO_1", "GZIP_1", "GZIP_2", "NOCOMPRESS", "HCOMPRESS_1")
@@ -28,7 +28,7 @@ _MOST_PER_BYTE, _MOST_PIXELS = 2048, 1 << 28
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TileColumn:
     """Column of a binary table.
 
     Parameters
@@ -197,7 +197,7 @@ class TileTable:
             )
         return Descriptors(np.where(n > 0, offset, 0) + self.unit.start + self.heap, n * size)
 
-    def _field(self, column: Column) -> npt.NDArray[np.uint8]:
+    def _field(self, column: TileColumn) -> npt.NDArray[np.uint8]:
         return np.ascontiguousarray(self._rows[:, column.offset : column.offset + column.width])
 
     def check_sizes(
@@ -241,9 +241,9 @@ def _rice_parameters(header: Header) -> tuple[int, int]:
     return width, block
 
 
-def _columns(header: Header, row_size: int) -> dict[str, Column]:
+def _columns(header: Header, row_size: int) -> dict[str, TileColumn]:
     """Return the columns of a table by upper-case name; the first one of a repeated name."""
-    found: dict[str, Column] = {}
+    found: dict[str, TileColumn] = {}
     offset = 0
     n_columns = header.integer("TFIELDS")
     if not 0 <= n_columns <= 999:
@@ -257,7 +257,7 @@ def _columns(header: Header, row_size: int) -> dict[str, Column]:
         if kind in "PQ" and repeat > 1:
             raise DamagedFileError(f"{header.where}: TFORM{n} has {repeat} descriptors: expected 0 or 1")
         width = -(-repeat // 8) if kind == "X" else repeat * _SIZES[kind]
-        found.setdefault(header.text(f"TTYPE{n}").upper(), Column(offset, width, kind, elements))
+        found.setdefault(header.text(f"TTYPE{n}").upper(), TileColumn(offset, width, kind, elements))
         offset += width
     if offset != row_size:
         raise DamagedFileError(f"{header.where}: its columns have {offset} bytes a row, and NAXIS1 is {row_size}")

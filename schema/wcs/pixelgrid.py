@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from ..amplifiers import Region
 from ..jit import kernel
-from .polynomials import Scaling, substitute
+from .polynomials import CoordinateScaling, substitute
 from .solution import Wcs
 
 __all__ = ["PixelGrid", "solid_angles", "stored_grid"]
@@ -77,10 +77,10 @@ class PixelGrid:
         return out.reshape(3, -1)
 
     @property
-    def scaling(self) -> Scaling:
+    def scaling(self) -> CoordinateScaling:
         """Scaling of its pixels to about -1 to 1."""
         ny, nx = self.shape
-        return Scaling((nx - 1) / 2, (ny - 1) / 2, max(nx, ny) / 2)
+        return CoordinateScaling((nx - 1) / 2, (ny - 1) / 2, max(nx, ny) / 2)
 
     @cached_property
     def plane(self) -> Floats:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ..jit import kernel
 from .pixelgrid import PixelGrid
-from .polynomials import Scaling
+from .polynomials import CoordinateScaling
 
 __all__ = ["PixelMap", "RationalMap", "WcslibMap", "pixel_map", "rational_row"]
 
@@ -53,12 +53,12 @@ class RationalMap:
     ----------
     coefficients : ndarray of float64, shape (3, n, n), n >= 4
         Numerators of x and y, and their common denominator; element ``[k, p, q]`` multiplies ``t**p * s**q``.
-    scaling : Scaling
+    scaling : CoordinateScaling
         Scaling of the epoch's pixels.
     """
 
     coefficients: Floats
-    scaling: Scaling
+    scaling: CoordinateScaling
 
     @property
     def cubic(self) -> bool:

@@ -7,13 +7,13 @@ import numpy.typing as npt
 
 from ..jit import kernel
 
-__all__ = ["Scaling", "substitute"]
+__all__ = ["CoordinateScaling", "substitute"]
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Scaling:
+class CoordinateScaling:
     """Scaling of pixel coordinates to about -1 to 1, where high powers stay accurate.
 
     Parameters

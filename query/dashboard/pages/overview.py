@@ -22,7 +22,7 @@ from ..numbers.survey import Histograms, Ingests, Numbers, histograms, ingests, 
 from ..session import Section, Session, Update
 from ..url import TableView, View
 from .maskwidth import WidthBox, widths_of
-from .overviewplots import Bars, Growth, HistogramPlot
+from .overviewplots import Bars, GrowthPlot, HistogramPlot
 
 __all__ = ["Overview"]
 
@@ -57,7 +57,7 @@ class Overview:
         self._numbers, self._ingests = html_pane(), html_pane()
         self._histogram_note, self._bits_note = html_pane(), html_pane()
         self._histogram, self._costs, self._bits = HistogramPlot(), Bars(["total", "alone"]), Bars(["total"])
-        self._growth = Growth()
+        self._growth = GrowthPlot()
         self._widths = WidthBox(lambda: session.go(replace(session.view, widths=True)))
         self._tables = {name: PagedTable.of_columns(columns) for name, columns in _TABLES.items()}
         for name, table in self._tables.items():

@@ -12,7 +12,7 @@ from ...palette import band_colour
 from ..look.figures import PERCENT, SHORT_NUMBERS, new_figure
 from ..numbers.survey import Histograms, Ingests
 
-__all__ = ["Bars", "Growth", "HistogramPlot"]
+__all__ = ["Bars", "GrowthPlot", "HistogramPlot"]
 
 
 class HistogramPlot:
@@ -97,7 +97,7 @@ class Bars:
         self._source.data = {"name": list(names), **data}
 
 
-class Growth:
+class GrowthPlot:
     """Number of epochs after each ingest run."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ import pytest
 from goodpix.ingest.synthetic.defects import (
     FLAT_SCATTER,
     BrightStars,
-    Planes,
+    SyntheticPlanes,
     box_about,
     bright_stars,
     epoch_planes,
@@ -25,12 +25,12 @@ EXPOSURE = Exposure(200_000, 40, "r", datetime(2016, 10, 1), 31.6, 4.0, 400.0, 1
 NONE = BrightStars(*(np.zeros(0) for _ in range(3)))
 
 
-def make(index: int = 2, stars: BrightStars = NONE, seed: int = 1, exposure: Exposure = EXPOSURE) -> Planes:
+def make(index: int = 2, stars: BrightStars = NONE, seed: int = 1, exposure: Exposure = EXPOSURE) -> SyntheticPlanes:
     truth = Truth(np.zeros(SHAPE, np.float32), np.zeros(SHAPE, np.int32))
     return epoch_planes(truth, stars, exposure, index, np.random.default_rng(seed))
 
 
-def has(planes: Planes, name: str) -> npt.NDArray[np.bool_]:
+def has(planes: SyntheticPlanes, name: str) -> npt.NDArray[np.bool_]:
     found: npt.NDArray[np.bool_] = planes.bmask & DES_Y6.se[name] != 0
     return found
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from goodpix.ingest.synthetic.defects import BrightStars, Planes
+from goodpix.ingest.synthetic.defects import BrightStars, SyntheticPlanes
 from goodpix.ingest.synthetic.drawing import Truth
 from goodpix.ingest.synthetic.stacking import coadd_planes
 
@@ -11,7 +11,7 @@ SHAPE = (200, 220)
 NONE = BrightStars(*(np.zeros(0) for _ in range(3)))
 
 
-def make(stars: BrightStars = NONE, seed: int = 1, sigma: float = 2.0) -> Planes:
+def make(stars: BrightStars = NONE, seed: int = 1, sigma: float = 2.0) -> SyntheticPlanes:
     truth = Truth(np.full(SHAPE, 5, np.float32), np.ones(SHAPE, np.int32))
     planes = coadd_planes(truth, stars, sigma, (128, 64), np.random.default_rng(seed))
     assert (truth.image == 5).all()  # it is another band's too

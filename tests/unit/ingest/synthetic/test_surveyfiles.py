@@ -13,17 +13,17 @@ import yaml
 from goodpix.ingest.infofile import EpochInfo, TileInfo, campaign_of
 from goodpix.ingest.synthetic.exposure import Exposure
 from goodpix.ingest.synthetic.surveyfiles import (
-    CoaddFiles,
-    EpochFiles,
-    Plane,
+    CoaddPaths,
+    EpochPaths,
+    ImageExtension,
     write_info,
     write_packed,
     write_plain,
 )
 
 EXPOSURE = Exposure(200_007, 5, "r", datetime(2016, 10, 1, 2, 10), 31.5, 4.0, 400.0, 10.0, 1.2)
-COADD = CoaddFiles("y6-v8", "DES0131-3206", "r")
-EPOCH = EpochFiles(COADD, EXPOSURE)
+COADD = CoaddPaths("y6-v8", "DES0131-3206", "r")
+EPOCH = EpochPaths(COADD, EXPOSURE)
 
 
 def test_info_file_lies_two_folders_below_its_campaign() -> None:
@@ -78,7 +78,10 @@ def noise(dtype: str) -> npt.NDArray[Any]:
 
 def test_packed_numbers_keep_exact_zeros(tmp_path: Path) -> None:
     path, pixels = tmp_path / "new" / "a.fits.fz", noise("f4")
-    write_packed(path, [Plane("sci", pixels, {"EXPNUM": 7, "BAND": "r"}), Plane("msk", noise("i2"), {}, "PLIO")])
+    write_packed(
+        path,
+        [ImageExtension("sci", pixels, {"EXPNUM": 7, "BAND": "r"}), ImageExtension("msk", noise("i2"), {}, "PLIO")],
+    )
     with fitsio.FITS(str(path)) as file:
         assert [each.get_extname() for each in file][1:] == ["SCI", "MSK"]
         found, header = file["SCI"].read(), file["SCI"].read_header()
@@ -89,12 +92,12 @@ def test_packed_numbers_keep_exact_zeros(tmp_path: Path) -> None:
 
 
 def test_packed_pixels_do_not_depend_on_the_time(tmp_path: Path) -> None:
-    write_packed(tmp_path / "a", [Plane("sci", noise("f4"), {})])
+    write_packed(tmp_path / "a", [ImageExtension("sci", noise("f4"), {})])
     assert fitsio.read_header(str(tmp_path / "a"), ext=1)["ZDITHER0"] == 1
 
 
 def test_plain_plane_is_not_compressed(tmp_path: Path) -> None:
-    write_plain(tmp_path / "new" / "a.fits", Plane("sci", noise("i4"), {"A": 1}, "RICE"))
+    write_plain(tmp_path / "new" / "a.fits", ImageExtension("sci", noise("i4"), {"A": 1}, "RICE"))
     with fitsio.FITS(str(tmp_path / "new" / "a.fits")) as file:
         assert not file[1].is_compressed()
         assert np.array_equal(file["sci"].read(), noise("i4"))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.polynomial.polynomial import polyval2d
 
-from goodpix.schema.wcs.polynomials import Scaling, substitute
+from goodpix.schema.wcs.polynomials import CoordinateScaling, substitute
 
 
 @pytest.mark.parametrize("degree", [0, 1, 3, 7])
@@ -20,5 +20,5 @@ def test_substituted_polynomial_has_the_values_of_the_composition(degree: int) -
 
 
 def test_scaling_maps_the_ends_of_an_image_to_one() -> None:
-    t, s = Scaling(1023.5, 2047.5, 2047.5).scaled(np.array([1023.5, 3071.0]), np.array([0.0, 4095.0]))
+    t, s = CoordinateScaling(1023.5, 2047.5, 2047.5).scaled(np.array([1023.5, 3071.0]), np.array([0.0, 4095.0]))
     assert (t.tolist(), s.tolist()) == ([0.0, 1.0], [-1.0, 1.0])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from goodpix.query.dashboard.numbers.survey import Histograms, Ingests
-from goodpix.query.dashboard.pages.overviewplots import Bars, Growth, HistogramPlot
+from goodpix.query.dashboard.pages.overviewplots import Bars, GrowthPlot, HistogramPlot
 from goodpix.query.palette import band_colour
 
 from ..conftest import data_of
@@ -67,7 +67,7 @@ def test_plot_grows_with_its_bars(n: int) -> None:
 
 @pytest.mark.parametrize(("n", "visible"), [(0, False), (1, False), (2, True)])
 def test_growth_is_shown_from_two_runs_on(n: int, visible: bool) -> None:
-    growth = Growth()
+    growth = GrowthPlot()
     growth.show(Ingests([(f"2025-01-0{k + 1}T12:00:00", 10 * k) for k in range(n)], [], []))
     drawn = data_of(growth.plot)
     assert drawn["when"] == [datetime.datetime(2025, 1, k + 1, 12) for k in range(n)]
