@@ -75,7 +75,7 @@ ROWS = {
         sql(f"DELETE FROM bit_count WHERE epoch_id = {FIRST} AND bit = 5 AND plane = 'se'"),
         "bit counts",
         "epoch",
-        "se bit 5 has 0 pixels, but",
+        "pixels (STAR) in the mask file",
     ),
     "bit's name": Damage(
         sql("UPDATE bit_count SET name = 'COMET' WHERE coadd_id = (SELECT min(coadd_id) FROM bit_count)"),

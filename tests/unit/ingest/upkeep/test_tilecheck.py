@@ -59,7 +59,7 @@ def value(**values: Any) -> Callable[[StoredMask], StoredMask]:
         (
             lambda mask: replace(mask, bits={**mask.bits, ("se", 22): ("BIT_22", 5)}),
             "bit counts",
-            "se bit 22 is BIT_22 5, but 0 in the mask file",
+            "se bit 22 has 5 pixels (BIT_22), but 0 pixels in the mask file",
         ),
         (lambda mask: replace(mask, hpix={7: 5}), "footprint", "HEALPix pixel 8 is missing"),
         (
