@@ -20,7 +20,6 @@ __all__ = [
     "Plan",
     "Step",
     "TileTask",
-    "epoch_fingerprint",
     "make_plan",
     "se_fingerprint",
 ]
@@ -289,11 +288,6 @@ def _epoch_options(entry: EpochInfo, options: Options, of_coadd: str) -> dict[st
         "allow_missing_se_seg": options.allow_missing_se_seg and not entry.seg_path,
         "coadd": of_coadd,
     }
-
-
-def epoch_fingerprint(entry: EpochInfo, options: Options, of_coadd: str) -> str:
-    """Return the fingerprint of an epoch as its files are now, which includes the coadd's, `of_coadd`."""
-    return _digest(entry, file_states(entry), _epoch_options(entry, options, of_coadd))
 
 
 def se_fingerprint(entry: EpochInfo, options: Options, states: Mapping[str, State]) -> str:

@@ -17,9 +17,11 @@ import sqlalchemy as sa
 
 import goodpix
 from goodpix.ingest.infofile import read_info_file
-from goodpix.ingest.plan import Options, epoch_fingerprint
+from goodpix.ingest.plan import Options, TileTask, make_plan
 from goodpix.ingest.synthetic import make_tile
+from goodpix.schema.bits import DES_Y6
 from goodpix.schema.maskfile import MaskFile
+from goodpix.schema.store.masksroot import MasksRoot
 from goodpix.schema.tables import metadata
 
 from .damage import make_older
@@ -82,13 +84,15 @@ def test_unchanged_masks_are_kept_by_any_database(old: Survey, database_url: str
     assert contents(old) == before
 
 
-def test_fingerprint_of_an_epoch_is_that_of_0_1_0(old: Survey) -> None:
-    first = read_info_file(old.info_path()).src_info[0]
+def test_fingerprints_are_those_of_0_1_0(old: Survey) -> None:
+    info = read_info_file(old.info_path())
+    first = info.src_info[0]
     with old.catalogue() as catalogue:
         (of_coadd,) = catalogue.tiles().fingerprint
         found = catalogue.epochs(expnum=first.expnum).fingerprint.tolist()
     assert found == ["a19a08266d8e308f410368f7cf8293cf553aacdb9bc8825b6458b7b0126c16e6"]
-    assert epoch_fingerprint(first, Options(), of_coadd) == found[0]
+    plan = make_plan(TileTask(str(old.info_path()), info, MasksRoot.of(root(old)), Options(), DES_Y6))
+    assert (plan.coadd.fingerprint, plan.epochs[0][1].fingerprint) == (of_coadd, found[0])
 
 
 def test_upgraded_catalogue_is_of_format_2(old: Survey) -> None:

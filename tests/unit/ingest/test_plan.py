@@ -13,7 +13,6 @@ from goodpix.ingest.plan import (
     Options,
     Step,
     TileTask,
-    epoch_fingerprint,
     make_plan,
     se_fingerprint,
 )
@@ -98,9 +97,11 @@ def test_option_that_does_not_matter_to_an_epoch_makes_nothing_again(task: TileT
 
 
 def test_damaged_data_that_are_not_allowed_leave_fingerprints_as_they_were(task: TileTask) -> None:
-    entry = INFO.src_info[0]
-    options = {"wcs_source": "image", "allow_missing_se_seg": False, "allow_dithered_weights": False, "coadd": "c"}
-    assert epoch_fingerprint(entry, Options(), "c") == fingerprint({"none.fits": None}, entry.model_dump(), options)
+    plan = make_plan(task)
+    (entry, step), _ = plan.epochs
+    options = {"wcs_source": "image", "allow_missing_se_seg": False, "allow_dithered_weights": False}
+    of_0_1_0 = options | {"coadd": plan.coadd.fingerprint}
+    assert step.fingerprint == fingerprint({"none.fits": None}, entry.model_dump(), of_0_1_0)
 
 
 def test_damaged_data_that_are_allowed_make_every_mask_again(task: TileTask) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from goodpix.ingest.infofile import EpochInfo
-from goodpix.ingest.plan import Options, epoch_fingerprint
-from goodpix.schema.inputs.fingerprint import inputs_unchanged, matches_unrecorded_inputs
+from goodpix.schema.inputs.fingerprint import fingerprint, inputs_unchanged, matches_unrecorded_inputs
 from goodpix.schema.planes.imagefiles import file_state
 
 GIVEN: dict[str, Any] = {
@@ -30,7 +29,7 @@ GIVEN: dict[str, Any] = {
 LEFT_OUT = ("seg_path", "bkg_path", "head_path", "magzp", "scale", "image_flags", "pfw_attempt_id", "filename")
 
 
-def row_of(entry: EpochInfo, fingerprint: str) -> dict[str, Any]:
+def row_of(entry: EpochInfo, found: str) -> dict[str, Any]:
     """Return what a catalogue's row of format 1 keeps of an entry of an info file."""
     planes = {
         name: [getattr(entry, f"{name}_path"), getattr(entry, f"{name}_ext")]
@@ -40,13 +39,24 @@ def row_of(entry: EpochInfo, fingerprint: str) -> dict[str, Any]:
     if entry.head_path:
         planes["head"] = [entry.head_path]
     row = entry.model_dump() | {"planes": json.dumps(planes), "coadd_fingerprint": "c" * 64}
-    return row | {"position_offset": float(entry.position_offset), "fingerprint": fingerprint, "files": None}
+    return row | {"position_offset": float(entry.position_offset), "fingerprint": found, "files": None}
 
 
 def states(entry: EpochInfo) -> dict[str, object]:
     names = ("image", "weight", "bmask", "seg", "head")
     paths = [getattr(entry, f"{name}_path") for name in names]
     return {path: file_state(path) for path in paths if path}
+
+
+def of_0_1_0(entry: EpochInfo, wcs_source: str = "image", *, seg: bool = False, dithered: bool = False) -> str:
+    """Return the fingerprint that goodpix 0.1.0 gave an epoch with these options."""
+    options = {
+        "wcs_source": wcs_source,
+        "allow_missing_se_seg": seg and not entry.seg_path,
+        "allow_dithered_weights": dithered,
+        "coadd": "c" * 64,
+    }
+    return fingerprint(states(entry), entry.model_dump(), options)
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +81,7 @@ def test_fingerprint_of_every_entry_is_known_again(left_out: tuple[str, ...], gi
         for wcs_source, seg, dithered in itertools.product(("image", "scamp"), (False, True), (False, True)):
             if not (entry.seg_path or seg):
                 continue  # such an epoch is not made
-            found = epoch_fingerprint(entry, Options(wcs_source, seg, dithered), "c" * 64)
+            found = of_0_1_0(entry, wcs_source, seg=seg, dithered=dithered)
             row, files = row_of(entry, found), states(entry)
             assert matches_unrecorded_inputs(row, files, wcs_source=wcs_source)
             assert not matches_unrecorded_inputs(row, files, wcs_source="other")
@@ -80,7 +90,7 @@ def test_fingerprint_of_every_entry_is_known_again(left_out: tuple[str, ...], gi
 @pytest.mark.parametrize("name", ["image", "weight", "bmask", "seg", "head"])
 def test_file_that_changed_or_is_gone_has_another(name: str) -> None:
     entry = EpochInfo(**GIVEN)
-    found = epoch_fingerprint(entry, Options(), "c" * 64)
+    found = of_0_1_0(entry)
     Path(f"{name}.fits").write_text("longer than before")
     assert not inputs_unchanged(row_of(entry, found), states(entry), wcs_source="image")
     Path(f"{name}.fits").unlink()
@@ -94,12 +104,12 @@ def test_file_that_changed_or_is_gone_has_another(name: str) -> None:
 )
 def test_row_of_another_ingest_has_another(change: dict[str, Any]) -> None:
     entry = EpochInfo(**GIVEN)
-    found = epoch_fingerprint(entry, Options(), "c" * 64)
+    found = of_0_1_0(entry)
     assert not inputs_unchanged(row_of(entry, found) | change, states(entry), wcs_source="image")
 
 
 def test_background_is_no_part_of_it() -> None:
     entry = EpochInfo(**GIVEN)
-    found = epoch_fingerprint(entry, Options(), "c" * 64)
+    found = of_0_1_0(entry)
     Path("bkg.fits").unlink()
     assert inputs_unchanged(row_of(entry, found), states(entry), wcs_source="image")
