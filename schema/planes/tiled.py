@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DamagedFileError, UnsupportedFitsError
-from .plio import decode_plio
+from .codecs.plio import decode_plio
+from .codecs.rice import decode_rice
 from .quantized import Quantization, positive, restore
-from .rice import decode_rice
 from .scaling import Scaling, Want, answer
 from .tiles import Descriptors, TileTable
 
