@@ -27,6 +27,7 @@ CONTENDERS = {
     "planes": {"goodpix, what the cuts need", "fitsio.read of the planes"},
     "mapping": {"goodpix, with flags and runs", "esutil", "wcslib"},
     "workers": {"goodpix ingest --workers 1", "goodpix ingest --workers 2"},
+    "nothing_to_do": {"goodpix ingest, nothing to do", "os.stat of the input files"},
     "memory": {"1 epoch, one worker", "2 epochs, one worker", "2 epochs, largest process of 2 workers"},
     "mask_size": {"goodpix, all reasons", "goodpix, lengths of the boolean mask", "PLIO FITS", "PNG", "RICE FITS"}
     | {"GZIP FITS", "packed bits + zstd 19"},
@@ -46,6 +47,7 @@ GOALS = {
     "planes": ["<= 0.3 x", "<= 0.35 x"],
     "mapping": [">= 100 x faster"],
     "workers": [">= 1.7 x faster"] * 2,
+    "nothing_to_do": ["<= 0.04 s"],
     "memory": ["<= 600 MB"] * 3 + ["<= 1.1 x"],
     "mask_size": ["<= 0.55 x", "< 1 x", "<= 1.1 x"],
     "fetch": [">= 8 x faster", "<= 2.5 x", ">= 8 x faster"],
