@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .formats import render_table
 from .options import DEFAULT_DB, Db, FormatOption, Output, with_options
-from .output import answer, render_table, say, write_output
+from .output import answer, say, write_output
 
 if TYPE_CHECKING:
     from ..schema.criteria import Selection
