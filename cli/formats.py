@@ -232,7 +232,9 @@ def _astropy(format_: str) -> Callable[[Frames, str], Iterator[bytes]]:
     def write(frames: Frames, _name: str) -> Iterator[bytes]:
         from astropy.table import Table  # slow to import
 
-        rows = _joined(frames)
+        from ..query.dataframes import joined
+
+        rows = joined(frames)
         _refuse_twice(list(rows.columns))
         names = [str(column) for column in rows.columns]
         given = zip(names, _columns(rows), rows.dtypes, strict=True)
@@ -251,13 +253,6 @@ def _astropy(format_: str) -> Callable[[Frames, str], Iterator[bytes]]:
                 yield file.getvalue()
 
     return write
-
-
-def _joined(frames: Frames) -> "pd.DataFrame":
-    import pandas as pd  # slow to import
-
-    first, *others = frames
-    return pd.concat([first, *others], ignore_index=True) if others else first
 
 
 def _column(name: str, values: list[Any], dtype: Any) -> "MaskedColumn":

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .formats import render_table
+from .formats import format_of, render_table
 from .options import DEFAULT_DB, Db, FormatOption, Output, with_options
-from .output import answer, say, write_output
+from .output import answer, say, write_output, write_table
+from .signals import stoppable
 
 if TYPE_CHECKING:
     from ..schema.criteria import Selection
@@ -94,11 +95,27 @@ def mask(
 def sql(
     query: Annotated[str, typer.Argument(help="One SELECT statement.")],
     db: Db = DEFAULT_DB,
+    timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Give up a query that takes longer; default: no limit.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(metavar="ROWS", help="Write so many rows at most, and say if there are more.")
+    ] = None,
     format_: FormatOption = None,
     output: Output = None,
 ) -> None:
     """Run a read-only SQL query."""
-    answer("sql", db, lambda cat: cat.sql(query), format_, output)
+    from ..query.catalogue import Catalogue
+
+    chosen = format_ or format_of(output)
+    with (
+        stoppable("stopped"),
+        Catalogue(db) as catalogue,
+        catalogue.sql_answer(query, timeout=timeout, limit=limit) as found,
+    ):
+        write_table(found.parts(), "sql", chosen, output)
+    if found.cut:
+        say(f"there are more rows: the answer is cut after {limit:,} (--limit)")
 
 
 def info(db: Db = DEFAULT_DB) -> None:
