@@ -133,12 +133,19 @@ AS_THEY_STAND = {"ignore_unknown_options": True}
 
 @with_options
 def at(
-    ra: Annotated[float, typer.Argument(metavar="RA", help="Right ascension, degrees.")],
-    dec: Annotated[float, typer.Argument(metavar="DEC", help="Declination, degrees.")],
+    ra: Annotated[
+        str, typer.Argument(metavar="RA", help="Right ascension: degrees, or hours such as 01:31:31.2 or 1h31m31.2s.")
+    ],
+    dec: Annotated[
+        str, typer.Argument(metavar="DEC", help="Declination: degrees, or sexagesimal such as -32:06:01 or -32d06m01s.")
+    ],
     *,
     db: Db = DEFAULT_DB,
     radius: Annotated[
-        float | None, typer.Option("--radius", metavar="DEGREES", help="List every epoch that touches this disc.")
+        str | None,
+        typer.Option(
+            "--radius", metavar="DEGREES", help="List every epoch that touches this disc; or with a unit, as 30arcsec."
+        ),
     ] = None,
     no_reasons: Annotated[bool, typer.Option("--no-reasons", help="Do not read the masks; faster.")] = False,
     unique: Annotated[
@@ -150,13 +157,16 @@ def at(
     output: Output = None,
 ) -> None:
     """List every epoch that covers a position: the CCD pixel, whether it is good, and why not."""
+    from ..query.angles import angle_of_text
+
+    place = angle_of_text("RA", ra, hours=True), angle_of_text("DEC", dec)
     options = {
-        "radius": radius,
+        "radius": None if radius is None else angle_of_text("--radius", radius),
         "reasons": not no_reasons,
         "unique": unique,
         "selection": None if str(selection) == "default" else selection,
     }
-    answer("at", db, lambda cat: cat.at(ra, dec, **options, **filters), format_, output)
+    answer("at", db, lambda cat: cat.at(*place, **options, **filters), format_, output)
 
 
 @with_options
