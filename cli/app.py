@@ -1,6 +1,9 @@
 """The ``goodpix`` program: commands in the order of the help, and exit statuses."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from gc import freeze, set_threshold
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -16,6 +19,9 @@ from .streams import guarded_streams
 from .upkeep import gc, rebuild, upgrade, verify
 
 __all__ = ["app", "main"]
+
+# Objects made before Python looks for garbage among them; its default is some hundreds.
+_GARBAGE = 50_000
 
 # Extras that install the optional libraries.
 _EXTRAS = {
@@ -58,7 +64,7 @@ app.add_typer(db_app, name="db")
 
 def main() -> None:
     """Run the command line; a `GoodpixError` prints one line and exits 2, an interrupt exits 130 or 143."""
-    with guarded_streams():
+    with _seldom_looking_for_garbage(), guarded_streams():
         try:
             with stoppable("stopped"):
                 try:
@@ -76,6 +82,16 @@ def main() -> None:
             if _has_working_folder():
                 raise
             _fail("the working folder no longer exists: change to another one")
+
+
+@contextmanager
+def _seldom_looking_for_garbage() -> Iterator[None]:
+    """Keep Python from looking for garbage while it imports, and again when it ends: a third of a short command."""
+    set_threshold(_GARBAGE)
+    try:
+        yield
+    finally:
+        freeze()
 
 
 def _fail(message: str) -> NoReturn:
