@@ -112,8 +112,21 @@ class Run:
             outcome=outcome,
         )
 
-    def tiles(self, n_workers: int, executor: Executor | None, pool: Executor | None) -> Iterator[None]:
-        """Ingest every tile, with an executor, a pool of processes or in this process; yield after each one.
+    def tiles(
+        self, n_workers: int, executor: Executor | None, pool: Executor | None, threads: Executor | None = None
+    ) -> Iterator[None]:
+        """Ingest every tile; yield after each one.
+
+        Parameters
+        ----------
+        n_workers : int
+            Number of workers of the executor or pool.
+        executor : Executor, optional
+            Makes whole tiles, anywhere.
+        pool : Executor, optional
+            Processes that make tiles, and epochs of the last ones.
+        threads : Executor, optional
+            Threads of this process that make epochs. Without any of the three, this thread makes all tiles.
 
         Raises
         ------
@@ -129,13 +142,18 @@ class Run:
                 yield
         while tiles:
             self._elsewhere = []
-            yield from self._round(tiles, n_workers, executor, pool)
+            yield from self._round(tiles, n_workers, executor, pool, threads)
             if len(self._elsewhere) == len(tiles):
                 self._wait()
             tiles = self._elsewhere
 
     def _round(
-        self, tiles: list[tuple[Path, TileInfo]], n_workers: int, executor: Executor | None, pool: Executor | None
+        self,
+        tiles: list[tuple[Path, TileInfo]],
+        n_workers: int,
+        executor: Executor | None,
+        pool: Executor | None,
+        threads: Executor | None,
     ) -> Iterator[None]:
         """Ingest the tiles that no other ingest has claimed."""
         if executor is not None:
@@ -143,7 +161,7 @@ class Run:
         elif pool is not None:
             yield from self._by_pool(tiles, pool, n_workers)
         else:
-            yield from self._one_by_one(tiles)
+            yield from self._one_by_one(tiles, map if threads is None else in_order(threads, _AHEAD * n_workers))
 
     def _one_by_one(
         self, tiles: list[tuple[Path, TileInfo]], spread: Spread = map, scratch: Path | None = None
