@@ -17,7 +17,7 @@ def converted(error: BaseException, *, named: bool) -> RuntimeError:
     try:
         try:
             raise error
-        except BaseException as first:
+        except (KeyboardInterrupt, RuntimeError, ValueError) as first:
             raise RuntimeError("it failed") from first if named else None
     except RuntimeError as last:
         if not named:
