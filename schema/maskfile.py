@@ -22,6 +22,7 @@ from .errors import MalformedRunsError, MaskFileError, MaskFileMissingError, Sto
 from .maskhead import HEAD_COLUMNS, KEY_COLUMNS, MaskHead, verified_heads
 from .masks.maskfilename import MaskFileName, generation_of
 from .masks.rle import Runs
+from .masks.runpixels import find_runs
 from .rows import DES_PROFILE, SEG_FROM_FILE, MaskKey, MaskRow
 from .store.masksroot import FORMAT_VERSION, READABLE_FORMATS, MasksRoot
 from .store.parquet import OpenParquet, open_parquet
@@ -319,7 +320,7 @@ class MaskFile:
         """
         try:
             head, lengths, flags = self._contents(row_group, self._verified.get(row_group))
-            out: npt.NDArray[np.int64] = flags[np.searchsorted(np.cumsum(lengths, dtype=np.int64), pixels, "right")]
+            out: npt.NDArray[np.int64] = flags[find_runs(lengths, pixels)]
         except (IndexError, TypeError, ValueError, pa.ArrowException) as error:
             raise MaskFileError(_damaged(self.path, error)) from error
         self._check_key(row_group, head, key)
@@ -346,7 +347,8 @@ class MaskFile:
     def _table(self, row_group: int, names: Sequence[str]) -> pa.Table:
         self._check_row_group(row_group)
         try:
-            table = self._parquet.file.read_row_group(row_group, columns=list(names))
+            # one mask is too little for Parquet's threads, which a busy machine makes wait
+            table = self._parquet.file.read_row_group(row_group, columns=list(names), use_threads=False)
         except StoreError:
             raise
         except (OSError, pa.ArrowException) as error:
