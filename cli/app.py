@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from ..schema.errors import GoodpixError
+from ..schema.extras import extra_of, missing_library
 from .ingest import check, demo, ingest
 from .output import say
 from .query import AS_THEY_STAND, LISTINGS, at, dashboard, epoch_map, epochs, info, listing, mask, sql
@@ -19,15 +20,6 @@ from .streams import guarded_streams
 from .upkeep import gc, rebuild, upgrade, verify
 
 __all__ = ["app", "main", "program"]
-
-# Extras that install the optional libraries.
-_EXTRAS = {
-    "matplotlib": "plot",
-    "psycopg": "postgres",
-    "distributed": "dask",
-    "panel": "dashboard",
-    "bokeh": "dashboard",
-}
 
 app = typer.Typer(
     help="A catalogue of good background pixels.",
@@ -71,10 +63,9 @@ def main() -> None:
         except GoodpixError as error:
             _fail(str(error))
         except ModuleNotFoundError as error:
-            extra = _EXTRAS.get((error.name or "").partition(".")[0])
-            if extra is None:
+            if extra_of(error.name or "") is None:
                 raise
-            _fail(f"{error.name} is not installed: pip install 'goodpix[{extra}]'")
+            _fail(str(missing_library(error.name or "")))
         except FileNotFoundError:
             if _has_working_folder():
                 raise

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ..schema.criteria import BoundSelection, Selection
 from ..schema.errors import UsageError
+from ..schema.extras import optional
 from ..schema.rows import MaskKey
 from .background.dataset import joined
 from .background.studies import SkyStudies
@@ -393,6 +394,6 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         --------
         >>> pages = cat.dashboard()  # doctest: +SKIP
         """
-        from .dashboard.server import DashboardServer  # Panel is an extra, and slow to import
-
+        with optional("panel", "bokeh"):
+            from .dashboard.server import DashboardServer  # Panel is an extra, and slow to import
         return DashboardServer(self._source, port=port, address=address, origins=origins, basic_auth=basic_auth).start()

@@ -22,6 +22,7 @@ __all__ = [
     "MaskFileError",
     "MaskFileMissingError",
     "MaskNotFoundError",
+    "MissingLibraryError",
     "OutputError",
     "PlaneError",
     "StoreError",
@@ -105,6 +106,10 @@ class MaskNotFoundError(GoodpixError, LookupError):
 
 class StoreError(GoodpixError, OSError):
     """An object store that cannot be reached or refuses access, so that its content is unknown."""
+
+
+class MissingLibraryError(UsageError, ModuleNotFoundError):
+    """An optional library that is not installed."""
 
 
 class OutputError(GoodpixError, OSError):

@@ -79,7 +79,9 @@ def test_library_that_is_not_installed_is_named_with_its_extra(
 ) -> None:
     with pytest.raises(SystemExit, match=r"^2$"):
         run(ModuleNotFoundError(f"No module named {library!r}", name=library))
-    assert capsys.readouterr().err == f"goodpix: {library} is not installed: pip install 'goodpix[{extra}]'\n"
+    name = library.partition(".")[0]
+    how = f"pip install 'goodpix[{extra}]', or in a checkout pip install '.[{extra}]'"
+    assert capsys.readouterr().err == f"goodpix: {name} is not installed: {how}\n"
 
 
 def test_module_of_no_extra_is_a_bug_and_shown_as_one(run: Callable[[BaseException], None]) -> None:
