@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import Enum
 
 from ..schema.bits import BitNames
-from ..schema.inputs.fingerprint import fingerprint
+from ..schema.inputs.fingerprint import SE_PLANES, fingerprint
 from ..schema.inputs.recordedfiles import State, files_column, recorded_files
+from ..schema.planes.imagefiles import planes_column
 from ..schema.store.masksroot import MasksRoot
 from .infofile import EpochInfo, ImageInfo, TileInfo
 from .inputs import compare_files, file_states
@@ -296,17 +297,22 @@ def se_fingerprint(entry: EpochInfo, options: Options, states: Mapping[str, Stat
     Parameters
     ----------
     entry : EpochInfo
-        The info file's entry; its tilename and SCAMP header are the tile's.
+        The info file's entry. Only the CCD image and the files of its planes count, for no other value affects them.
     options : Options
         Options that affect masks; the WCS source does not affect single-epoch planes.
     states : mapping of str to State
         States of the epoch's files, by path.
     """
-    of_planes = {path: state for path, state in states.items() if path != entry.head_path}
+    planes = {name: file for name in SE_PLANES if (file := entry.file(name))}
+    image = {"band": entry.band, "expnum": entry.expnum, "ccdnum": entry.ccdnum}
     of_options = _epoch_options(entry, options, "")
     for name in ("wcs_source", "coadd"):
         del of_options[name]
-    return fingerprint(of_planes, entry.model_dump(exclude={"tilename", "head_path"}), of_options)
+    return fingerprint(
+        {file.path: states.get(file.path) for file in planes.values()},
+        image | {"planes": planes_column(planes)},
+        of_options,
+    )
 
 
 def _digest(info: ImageInfo, states: Mapping[str, State], options: Mapping[str, object]) -> str:
