@@ -10,7 +10,7 @@ from ..schema.inputs.recordedfiles import State, files_column, recorded_files
 from ..schema.planes.imagefiles import planes_column
 from ..schema.store.masksroot import MasksRoot
 from .infofile import EpochInfo, ImageInfo, TileInfo
-from .inputs import compare_files, file_states
+from .inputs import compare_files, file_states, supposed_states
 
 __all__ = [
     "Action",
@@ -19,6 +19,7 @@ __all__ = [
     "KnownTile",
     "Options",
     "Plan",
+    "SourceMask",
     "Step",
     "TileTask",
     "make_plan",
@@ -101,6 +102,22 @@ class KnownTile:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceMask:
+    """Place of a mask whose single-epoch flags may replace the planes of the same CCD image.
+
+    Parameters
+    ----------
+    mask_file : str
+        Its mask file, relative to the root.
+    row_group : int
+        Its row group in that file.
+    """
+
+    mask_file: str
+    row_group: int
+
+
+@dataclass(frozen=True, slots=True)
 class TileTask:
     """Input of a tile job, small enough to send to a worker.
 
@@ -120,6 +137,8 @@ class TileTask:
         The catalogue's masks.
     failed : mapping of str to str or None
         Fingerprints of inputs that failed before, by failure key.
+    sources : mapping of (expnum, ccdnum) to tuple of SourceMask
+        The catalogue's masks of the tile's CCD images, in this tile and others; none to read the files instead.
     force : bool
         Make every mask again.
     retry_failed : bool
@@ -133,12 +152,17 @@ class TileTask:
     bit_names: BitNames
     known: KnownTile = field(default_factory=KnownTile)
     failed: Mapping[str, str | None] = field(default_factory=dict)
+    sources: Mapping[EpochKey, tuple[SourceMask, ...]] = field(default_factory=dict)
     force: bool = False
     retry_failed: bool = False
 
     def failure_key(self, what: str) -> str:
         """Return the key of a failure, ``<info path>#coadd`` or ``<info path>#expnum/ccdnum``."""
         return f"{self.info_path}#{what}"
+
+    def sources_of(self, entry: EpochInfo) -> tuple[SourceMask, ...]:
+        """Return the catalogue's masks of an epoch's CCD image."""
+        return self.sources.get((entry.expnum, entry.ccdnum), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,12 +287,7 @@ def _files_if_unchanged(
         Fingerprint and column ``files`` of the mask.
     """
     recorded = recorded_files(files)
-    # files of the same size may have been copied; they are read only if nothing else has changed
-    supposed = {
-        path: recorded[path].fingerprinted if path in recorded and state and state[0] == recorded[path].size else state
-        for path, state in states.items()
-    }
-    if _digest(info, supposed, options) != known:
+    if _digest(info, supposed_states(recorded, states), options) != known:
         return None
     now = compare_files(info, recorded, states)
     if now is None:
