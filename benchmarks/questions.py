@@ -2,7 +2,20 @@
 
 from collections.abc import Callable, Mapping
 
-from . import fetch, ingest_epoch, ingest_tile, mapping, mask_size, memory, planes, selection, sky, startup, workers
+from . import (
+    fetch,
+    ingest_epoch,
+    ingest_tile,
+    mapping,
+    mask_size,
+    memory,
+    planes,
+    reuse,
+    selection,
+    sky,
+    startup,
+    workers,
+)
 from .bench import Bench
 from .measure import Result
 
@@ -11,6 +24,7 @@ __all__ = ["QUESTIONS"]
 QUESTIONS: Mapping[str, Callable[[Bench], list[Result]]] = {
     "ingest_epoch": ingest_epoch.run,
     "ingest_tile": ingest_tile.run,
+    "reuse": reuse.run,
     "planes": planes.run,
     "mapping": mapping.run,
     "workers": workers.run,
