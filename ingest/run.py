@@ -17,6 +17,7 @@ from ..schema.executors import Spread, in_order
 from .attempt import attempt_alone, attempt_apart, attempt_tile, side_by_side
 from .database.opening import WritableDatabase
 from .database.writer import Writer
+from .filestates import FileStates
 from .images.sharedarray import scratch_folder
 from .infofile import Input, TileInfo
 from .plan import Options, TileTask
@@ -82,6 +83,7 @@ class Run:
         # masks that other ingests make during this run need not be made again
         self._generations = self._writer.generations() if force else {}
         self._claims, self._quiet_until = database.claims, 0.0
+        self._states = FileStates()
         self._queue, self._elsewhere = TileQueue([]), list[Tile]()
         self._receipts: list[Receipt] = []
         self._info_failures: list[Failure] = []
@@ -278,6 +280,7 @@ class Run:
 
     def _task(self, path: Path, info: TileInfo) -> TileTask:
         known = self._writer.known(info)
+        force = self._force and known.generation == self._generations.get((info.tilename, info.band), 0)
         return TileTask(
             info_path=str(path),
             info=info,
@@ -287,7 +290,8 @@ class Run:
             known=known,
             failed=self._writer.failed(str(path)),
             sources={} if self._reread else self._writer.sources(info),
-            force=self._force and known.generation == self._generations.get((info.tilename, info.band), 0),
+            states=self._states.of(info) if known.mask_file is not None and not force else None,
+            force=force,
             retry_failed=self._retry_failed,
         )
 
