@@ -12,6 +12,7 @@ from . import (
     memory,
     nothing_to_do,
     planes,
+    reuse,
     selection,
     sky,
     startup,
@@ -25,6 +26,7 @@ __all__ = ["QUESTIONS"]
 QUESTIONS: Mapping[str, Callable[[Bench], list[Result]]] = {
     "ingest_epoch": ingest_epoch.run,
     "ingest_tile": ingest_tile.run,
+    "reuse": reuse.run,
     "planes": planes.run,
     "mapping": mapping.run,
     "workers": workers.run,

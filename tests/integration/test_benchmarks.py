@@ -24,6 +24,7 @@ ONE_BAND = replace(SPEC, bands=("r",), n_epochs=2)
 CONTENDERS = {
     "ingest_epoch": {"goodpix", "fitsio.read of the planes", "esutil + numpy"},
     "ingest_tile": {"goodpix ingest --workers 1", "goodpix ingest", "fitsio.read of all planes"},
+    "reuse": {"goodpix ingest", "goodpix ingest --reread"},
     "planes": {"goodpix, what the cuts need", "fitsio.read of the planes"},
     "mapping": {"goodpix, with flags and runs", "esutil", "wcslib"},
     "workers": {"goodpix ingest --workers 1", "goodpix ingest --workers 2"},
@@ -47,6 +48,7 @@ CONTENDERS = {
 GOALS = {
     "ingest_epoch": ["<= 0.55 x", ">= 50 x faster"],
     "ingest_tile": ["<= 0.85 x"] * 2,
+    "reuse": ["<= 1 opens per file"],
     "planes": ["<= 0.3 x", "<= 0.35 x"],
     "mapping": [">= 100 x faster"],
     "workers": [">= 1.7 x faster"] * 2,
