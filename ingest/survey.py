@@ -38,6 +38,7 @@ def ingest_tiles(
     workers: int | None = 1,
     executor: Executor | None = None,
     force: bool = False,
+    reread: bool = False,
     retry_failed: bool = False,
     allow_missing_se_seg: bool = False,
     allow_dithered_weights: bool = False,
@@ -71,7 +72,11 @@ def ingest_tiles(
         survey's files under the same paths as this process. ``2 * workers`` tiles are submitted at a time, or
         512 if `workers` is 1 or None.
     force : bool
-        Make every mask again, even if its inputs are unchanged.
+        Make every mask again from its files, even if its inputs are unchanged.
+    reread : bool
+        Make masks from the images' files alone. Without this, and without `force`, a CCD image of which the catalogue
+        has a mask, made from the same files with the same options for another tile or with an earlier coadd, is
+        taken from that mask, and its files are not opened. The masks are the same.
     retry_failed : bool
         Retry inputs that failed before, even if they are unchanged.
     allow_missing_se_seg : bool
@@ -117,6 +122,7 @@ def ingest_tiles(
         "inputs": [str(each) for each in given],
         "masks": None if masks is None else str(masks),
         "force": force,
+        "reread": reread,
         "retry_failed": retry_failed,
         "variables": _used_variables(inputs),
     }
@@ -137,7 +143,7 @@ def ingest_tiles(
         database = stack.enter_context(
             open_for_writing(db, masks=masks, campaign=campaign, wcs_source=wcs_source, bit_names=bit_names)
         )
-        run = Run(inputs, db, database, arguments, options, force=force, retry_failed=retry_failed)
+        run = Run(inputs, db, database, arguments, options, force=force, retry_failed=retry_failed, reread=reread)
         if report is not None:
             stack.callback(lambda: run.report(time.monotonic() - started).write(report))
         stack.enter_context(run)
