@@ -4,6 +4,7 @@ import atexit
 import os
 import sys
 import threading
+from gc import set_threshold
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -20,6 +21,9 @@ from .streams import guarded_streams
 from .upkeep import gc, rebuild, upgrade, verify
 
 __all__ = ["app", "main", "program"]
+
+# Objects made before Python looks for garbage among them; its default is some hundreds.
+_GARBAGE = 50_000
 
 app = typer.Typer(
     help="A catalogue of good background pixels.",
@@ -93,6 +97,7 @@ def program() -> None:
     The process ends without the interpreter's removal of every module and object, which takes half a second after an
     ingest, and as long after Ctrl-C.
     """
+    set_threshold(_GARBAGE)  # imports make many objects and no garbage
     status = 0
     try:
         main()
