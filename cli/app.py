@@ -97,8 +97,7 @@ def program() -> None:
     The process ends without the interpreter's removal of every module and object, which takes half a second after an
     ingest, and as long after Ctrl-C.
     """
-    # imports make many objects and little garbage: looking for it takes a tenth of a short command
-    set_threshold(_GARBAGE)
+    set_threshold(_GARBAGE)  # imports make many objects and no garbage
     status = 0
     try:
         main()

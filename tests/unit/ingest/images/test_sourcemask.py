@@ -3,8 +3,8 @@
 import logging
 import os
 import pickle
-from dataclasses import replace
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
