@@ -45,7 +45,11 @@ class _Kernel:
         self._dispatcher: Any = None
 
     def __call__(self, *args: Any) -> Any:
-        return self.dispatcher(*args)
+        try:
+            return self.dispatcher(*args)
+        except BaseException:
+            _lock.abandon()  # compiling may have failed, or have been interrupted
+            raise
 
     @property
     def dispatcher(self) -> Any:
@@ -141,13 +145,11 @@ class _CompilerLock:
             return
         until = time.monotonic() + _PATIENCE
         try:
-            self._file = os.open(__file__, os.O_RDONLY | os.O_CLOEXEC)
-            while True:
+            file = self._file = os.open(__file__, os.O_RDONLY | os.O_CLOEXEC)
+            while time.monotonic() <= until:
                 try:
-                    fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
-                    if time.monotonic() > until:
-                        return
                     time.sleep(_PAUSE)
                 else:
                     return
@@ -156,10 +158,16 @@ class _CompilerLock:
 
     def release(self) -> None:
         """Undo one `acquire`."""
-        self._depth = max(0, self._depth - 1)
-        if not self._depth and self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        if self._depth > 1:
+            self._depth -= 1
+        else:
+            self.abandon()
+
+    def abandon(self) -> None:
+        """Undo every `acquire`."""
+        self._depth, file, self._file = 0, self._file, -1
+        if file >= 0:
+            os.close(file)
 
 
 _lock = _CompilerLock()

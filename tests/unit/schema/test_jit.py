@@ -11,9 +11,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+from numba import TypingError
 
 import goodpix.schema.jit
 from goodpix.schema.jit import kernel
+
+from ...waiting import until
 
 
 def divide(a: float, b: float) -> float:
@@ -145,3 +148,21 @@ def test_kernel_is_compiled_here_if_another_process_takes_too_long(monkeypatch: 
     with open(goodpix.schema.jit.__file__) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         assert kernel(triple)(2.0) == 6.0
+
+
+def test_kernel_that_cannot_be_compiled_keeps_no_other_process_waiting() -> None:
+    def wrong(x: float) -> object:
+        return x.nothing  # type: ignore[attr-defined]
+
+    with pytest.raises(TypingError, match="nothing"):
+        kernel(wrong)(1.0)
+
+    def lockable() -> bool:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # by another test
+            return False
+        return True
+
+    with open(goodpix.schema.jit.__file__) as file:
+        until(lockable, "the lock is free")
