@@ -68,7 +68,7 @@ def ingest(
         WcsSource, typer.Option("--wcs", help="Take each epoch's WCS from its image header or its SCAMP header.")
     ] = WcsSource.image,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Number of worker processes; default: one per core.")
+        int | None, typer.Option("--workers", min=1, help="Number of workers; default: one per core.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Remake every mask; implies --reread.")] = False,
     reread: Annotated[

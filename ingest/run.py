@@ -114,8 +114,21 @@ class Run:
             outcome=outcome,
         )
 
-    def tiles(self, n_workers: int, executor: Executor | None, pool: Executor | None) -> Iterator[None]:
-        """Ingest every tile, with an executor, a pool of processes or in this process; yield after each one.
+    def tiles(
+        self, n_workers: int, executor: Executor | None, pool: Executor | None, threads: Executor | None = None
+    ) -> Iterator[None]:
+        """Ingest every tile; yield after each one.
+
+        Parameters
+        ----------
+        n_workers : int
+            Number of workers of the executor or pool.
+        executor : Executor, optional
+            Makes whole tiles, anywhere.
+        pool : Executor, optional
+            Processes that make tiles, and epochs of the last ones.
+        threads : Executor, optional
+            Threads of this process that make epochs. Without any of the three, this thread makes all tiles.
 
         Raises
         ------
@@ -131,19 +144,21 @@ class Run:
                 yield
         while tiles:
             self._queue, self._elsewhere = TileQueue(tiles, take_turns=not self._reread), []
-            yield from self._round(n_workers, executor, pool)
+            yield from self._round(n_workers, executor, pool, threads)
             if len(self._elsewhere) == len(tiles):
                 self._wait()
             tiles = self._elsewhere
 
-    def _round(self, n_workers: int, executor: Executor | None, pool: Executor | None) -> Iterator[None]:
+    def _round(
+        self, n_workers: int, executor: Executor | None, pool: Executor | None, threads: Executor | None
+    ) -> Iterator[None]:
         """Ingest the tiles in the queue that no other ingest has claimed."""
         if executor is not None:
             yield from self._by_executor(executor, _AHEAD * n_workers if n_workers > 1 else WINDOW)
         elif pool is not None:
             yield from self._by_pool(pool, n_workers)
         else:
-            yield from self._one_by_one(self._queue)
+            yield from self._one_by_one(self._queue, map if threads is None else in_order(threads, _AHEAD * n_workers))
 
     def _one_by_one(self, tiles: Iterable[Tile], spread: Spread = map, scratch: Path | None = None) -> Iterator[None]:
         """Ingest the tiles in this process, one after the other."""

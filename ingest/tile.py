@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..schema.errors import MaskFileError, WorkerLostError
+from ..schema.errors import MaskFileError, WorkerLostError, interruption
 from ..schema.executors import Spread
 from ..schema.maskfile import MaskFile, MaskFileWriter
 from ..schema.masks.rle import Runs
@@ -253,7 +253,9 @@ class _Trouble:
 
     @classmethod
     def of(cls, error: Exception) -> "_Trouble":
-        """Describe an exception."""
+        """Describe an exception; one behind which there is an interrupt is no reason, and that is raised again."""
+        if (stop := interruption(error)) is not None:
+            raise stop
         logger.debug("traceback", exc_info=error)
         message = " ".join(str(error).split()) or type(error).__name__
         of_machine = isinstance(error, WorkerLostError | MemoryError)
