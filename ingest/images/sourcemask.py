@@ -2,8 +2,9 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
+from threading import get_ident
 from typing import Any
 
 from ...schema.errors import MaskFileError, StoreError
@@ -25,32 +26,34 @@ logger = logging.getLogger(__name__)
 
 
 class SourceFiles:
-    """Mask files of source masks, each opened once; pickled as their root.
+    """Mask files of source masks, each opened once by each thread that reads it; pickled without them.
 
     Parameters
     ----------
     root : MasksRoot
         Masks root.
-    opened : mapping of str to MaskFile or None
-        Mask files opened already, by name relative to the root; None for one that cannot be read.
+    unreadable : iterable of str
+        Names, relative to the root, of files that are known to be missing or damaged.
     """
 
-    def __init__(self, root: MasksRoot, opened: Mapping[str, MaskFile | None] | None = None) -> None:
-        self._root = root
-        self._opened = dict(opened or {})
+    def __init__(self, root: MasksRoot, unreadable: Iterable[str] = ()) -> None:
+        self._root, self._unreadable = root, set(unreadable)
+        # an open file has a position, which threads would take from each other
+        self._opened: dict[tuple[str, int], MaskFile] = {}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return SourceFiles, (self._root,)
+        return SourceFiles, (self._root, self._unreadable)
 
     def open(self, name: str) -> MaskFile | None:
         """Return a mask file by its name relative to the root; None if it is missing or cannot be read."""
-        if name not in self._opened:
+        key = name, get_ident()
+        if name not in self._unreadable and key not in self._opened:
             try:
-                self._opened[name] = MaskFile.open(self._root.path(name))
+                self._opened[key] = MaskFile.open(self._root.path(name))
             except (MaskFileError, StoreError) as error:
                 logger.warning("reading the files of its CCD images again: %s", error)
-                self._opened[name] = None
-        return self._opened[name]
+                self._unreadable.add(name)
+        return self._opened.get(key)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
