@@ -155,7 +155,7 @@ def _ingest(task: TileTask, previous: MaskFile | None, spread: Spread, scratch: 
         if isinstance(coadd, _Trouble):
             return _without_coadd(task, plan, receipt, coadd)
         for_epochs, own_file = coadd.for_epochs, task.known.mask_file
-        files = SourceFiles(task.root, [own_file] if own_file and previous is None else ())
+        files = SourceFiles(task.root, {own_file: previous} if own_file else None)
         jobs = (
             _EpochJob(entry, for_epochs, task.options, step.fingerprint, SourceMasks(files, task.sources_of(entry)))
             for entry, step in plan.epochs

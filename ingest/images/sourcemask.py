@@ -2,9 +2,9 @@
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from threading import get_ident
 from typing import Any
 
 from ...schema.errors import MaskFileError, StoreError
@@ -26,34 +26,35 @@ logger = logging.getLogger(__name__)
 
 
 class SourceFiles:
-    """Mask files of source masks, each opened once by each thread that reads it; pickled without them.
+    """Mask files of source masks, each opened once by each thread; pickled as their root.
 
     Parameters
     ----------
     root : MasksRoot
         Masks root.
-    unreadable : iterable of str
-        Names, relative to the root, of files that are known to be missing or damaged.
+    opened : mapping of str to MaskFile or None
+        Mask files that this thread has opened, by name relative to the root; None for one that cannot be read.
     """
 
-    def __init__(self, root: MasksRoot, unreadable: Iterable[str] = ()) -> None:
-        self._root, self._unreadable = root, set(unreadable)
-        # an open file has a position, which threads would take from each other
-        self._opened: dict[tuple[str, int], MaskFile] = {}
+    def __init__(self, root: MasksRoot, opened: Mapping[str, MaskFile | None] | None = None) -> None:
+        self._root = root
+        # an open Parquet file is for one thread
+        self._of_thread = threading.local()
+        self._of_thread.opened = dict(opened or {})
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return SourceFiles, (self._root, self._unreadable)
+        return SourceFiles, (self._root,)
 
     def open(self, name: str) -> MaskFile | None:
         """Return a mask file by its name relative to the root; None if it is missing or cannot be read."""
-        key = name, get_ident()
-        if name not in self._unreadable and key not in self._opened:
+        opened: dict[str, MaskFile | None] = vars(self._of_thread).setdefault("opened", {})
+        if name not in opened:
             try:
-                self._opened[key] = MaskFile.open(self._root.path(name))
+                opened[name] = MaskFile.open(self._root.path(name))
             except (MaskFileError, StoreError) as error:
                 logger.warning("reading the files of its CCD images again: %s", error)
-                self._unreadable.add(name)
-        return self._opened.get(key)
+                opened[name] = None
+        return opened[name]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

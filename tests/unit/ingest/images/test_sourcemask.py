@@ -165,18 +165,18 @@ def test_scamp_catalogue_opens_the_image_header(folder: Path) -> None:
     assert found.header["CRPIX1"] == cards(x=5, y=3)["CRPIX1"]
 
 
-def test_file_is_opened_once_by_each_thread(folder: Path) -> None:
-    files, name = SourceFiles(MasksRoot.of(folder / "masks")), f"{BAND}/{mask_file(folder).name}"
-    here = files.open(name)
-    assert here is not None
-    assert files.open(name) is here
+def test_opened_files_are_used_and_stay_in_their_process(folder: Path) -> None:
+    root = MasksRoot.of(folder / "masks")
+    file = MaskFile.open(mask_file(folder))
+    files = SourceFiles(root, {"i/other.parquet": file})
+    assert files.open("i/other.parquet") is file
+    assert pickle.loads(pickle.dumps(files)).open("i/other.parquet") is None
+
+
+def test_each_thread_opens_files_of_its_own(folder: Path) -> None:
+    name = f"{BAND}/{mask_file(folder).name}"
+    files = SourceFiles(MasksRoot.of(folder / "masks"))
     with ThreadPoolExecutor(1) as thread:
-        there = thread.submit(files.open, name).result()
-    assert there is not None
-    assert there is not here
-
-
-def test_file_that_is_known_to_be_unreadable_is_not_opened(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    files = SourceFiles(MasksRoot.of(folder / "masks"), ["i/gone.parquet"])
-    assert (files.open("i/gone.parquet"), pickle.loads(pickle.dumps(files)).open("i/gone.parquet")) == (None, None)
-    assert not caplog.messages
+        theirs = [thread.submit(files.open, name).result() for _ in range(2)]
+    assert theirs[0] is theirs[1] is not None
+    assert files.open(name) is not theirs[0]
