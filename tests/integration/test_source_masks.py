@@ -103,13 +103,14 @@ def test_files_are_not_opened(tiles: Overlapping) -> None:
     assert tiles.files()[name] == tiles.files("reread")[name]
 
 
-def test_changed_coadd_costs_no_image(tiles: Overlapping) -> None:
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_changed_coadd_costs_no_image(tiles: Overlapping, workers: int) -> None:
     for name in ("catalogue", "reread"):
         tiles.ingest([FIRST], name)
     tiles.change_coadd(FIRST)
     tiles.ingest([FIRST], "reread", reread=True)
     tiles.spoil()
-    report = tiles.ingest([FIRST])
+    report = tiles.ingest([FIRST], workers=workers)
     assert (report.failures, report.n_epochs) == ((), 3)
     assert tiles.files() == tiles.files("reread")
 
