@@ -7,6 +7,7 @@ import typer
 
 from ..schema.errors import GoodpixError
 from .ingest import check, demo, ingest
+from .output import say
 from .query import AS_THEY_STAND, LISTINGS, at, dashboard, epoch_map, epochs, info, listing, mask, sql
 from .signals import stoppable
 from .sky import sky
@@ -59,13 +60,13 @@ def main() -> None:
         with stoppable("stopped"):
             app(prog_name="goodpix")
     except GoodpixError as error:
-        print(f"goodpix: {error}", file=sys.stderr)
+        say(f"goodpix: {error}")
         sys.exit(2)
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get((error.name or "").partition(".")[0])
         if extra is None:
             raise
-        print(f"goodpix: {error.name} is not installed: pip install 'goodpix[{extra}]'", file=sys.stderr)
+        say(f"goodpix: {error.name} is not installed: pip install 'goodpix[{extra}]'")
         sys.exit(2)
 
 

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..schema.errors import UsageError
+from ..schema.printable import printable
 from .options import DEFAULT_DB, Format
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["answer", "db_option", "render_table", "say", "show_progress", "write_output"]
+__all__ = ["answer", "db_option", "render_table", "say", "show", "show_progress", "write_output"]
 
 # Columns that the table format shows of the widest answers; the other formats have every column.
 LEADING = {
@@ -44,7 +45,11 @@ def answer(
     if output is not None:
         write_output(lambda: output.write_bytes(_rendered(rows, name, chosen)), output)
     elif chosen is Format.table:
-        print(render_table(rows, name))
+        show(render_table(rows, name))
+    elif sys.stdout.isatty():
+        if chosen is Format.parquet:
+            raise UsageError("--format parquet is not text: expected -o FILE, or a pipe")
+        show(_rendered(rows, name, chosen).decode().removesuffix("\n"))
     else:
         sys.stdout.buffer.write(_rendered(rows, name, chosen))
         sys.stdout.buffer.flush()
@@ -80,9 +85,10 @@ def render_table(rows: "pd.DataFrame", name: str) -> str:
     if shown.empty:
         return "  ".join(shown.columns)
     # to_string would write missing integers as <NA>
-    filled = shown.apply(
+    filled = shown.rename(columns=printable).apply(
         lambda values: values if values.notna().all() else values.astype(object).where(values.notna(), "-")
     )
+    filled = filled.map(lambda value: printable(value) if isinstance(value, str) else value)
     return str(filled.to_string(index=False, float_format=lambda value: f"{value:.6g}"))
 
 
@@ -95,9 +101,14 @@ def write_output(write: Callable[[], object], output: Path) -> None:
     say(f"wrote {output}")
 
 
+def show(text: object) -> None:
+    """Print to standard output, control characters as escapes."""
+    print(printable(str(text), keep="\n"))
+
+
 def say(text: str) -> None:
-    """Print to standard error."""
-    print(text, file=sys.stderr)
+    """Print to standard error, control characters as escapes."""
+    print(printable(text, keep="\n"), file=sys.stderr)
 
 
 def db_option(db: str) -> str:
@@ -107,13 +118,20 @@ def db_option(db: str) -> str:
     return "" if db == os.environ.get("GOODPIX_DB", DEFAULT_DB) else f" --db {shown(parse_url(db))}"
 
 
+class _PrintableFormatter(logging.Formatter):
+    """The message of a record in one line, control characters as escapes."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
+
 @contextmanager
 def show_progress() -> Iterator[Callable[[int, int], None]]:
     """Show progress: a bar on a terminal, otherwise a line per tile."""
     package = logging.getLogger("goodpix")
     if not sys.stderr.isatty():
         handler: logging.Handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(message)s"))
+        handler.setFormatter(_PrintableFormatter())
         package.addHandler(handler)
         package.setLevel(logging.INFO)
         try:
@@ -127,12 +145,13 @@ def show_progress() -> Iterator[Callable[[int, int], None]]:
 
     console = Console(stderr=True)
     handler = RichHandler(logging.WARNING, console, show_path=False, show_time=False)
+    handler.setFormatter(_PrintableFormatter())
     package.addHandler(handler)
     try:
         with Progress(
             *Progress.get_default_columns()[:3], MofNCompleteColumn(), TimeRemainingColumn(), console=console
         ) as bar:
-            task = bar.add_task("tiles", total=None)
+            task = bar.add_task("tiles by band", total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
     finally:
         package.removeHandler(handler)

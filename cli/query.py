@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .options import DEFAULT_DB, Db, FormatOption, Output, with_options
-from .output import answer, render_table, say, write_output
+from .output import answer, render_table, say, show, write_output
 
 if TYPE_CHECKING:
     from ..schema.criteria import Selection
@@ -86,8 +86,8 @@ def mask(
         n_good = found.count(selection)
         if output is not None:
             write_output(lambda: found.save(output, selection), output)
-    print(found)
-    print(f"good pixels ({selection}): {n_good:,} of {found.encoded.nx * found.encoded.ny:,}")
+    show(found)
+    show(f"good pixels ({selection}): {n_good:,} of {found.encoded.nx * found.encoded.ny:,}")
 
 
 def sql(
@@ -106,7 +106,7 @@ def info(db: Db = DEFAULT_DB) -> None:
 
     with Catalogue(db) as catalogue:
         for name, value in catalogue.info().items():
-            print(f"{name:<16} {value}")
+            show(f"{name:<16} {value}")
 
 
 AS_THEY_STAND = {"ignore_unknown_options": True}
@@ -162,7 +162,7 @@ def epoch_map(
     with open_source(db) as source:
         found = make_map(source, tilename, band, selection)
     if output is None:
-        print(render_table(found.summary(), "map"))
+        show(render_table(found.summary(), "map"))
     else:
         write_output(lambda: found.save(output), output)
 

@@ -6,7 +6,7 @@ import typer
 
 from .ingest import WcsSource
 from .options import DEFAULT_DB, Db
-from .output import db_option, say, show_progress
+from .output import db_option, say, show, show_progress
 
 # Imports in function bodies: they load numba and SQL, which would slow --help down.
 
@@ -37,9 +37,9 @@ def verify(
     for note in report.notes:
         say(f"note: {note}")
     for problem in report.repaired:
-        print(f"repaired: {problem}")
+        show(f"repaired: {problem}")
     for problem in report.problems:
-        print(problem)
+        show(problem)
     say(str(report))
     if not report.ok:
         raise typer.Exit(1)
@@ -97,7 +97,7 @@ def gc(
 
     report = sweep(db, delete=delete)
     for file in report.files:
-        print(f"{file.n_bytes:>14,}  {file.days:>6.0f} d  {file.name}")
+        show(f"{file.n_bytes:>14,}  {file.days:>6.0f} d  {file.name}")
     say(str(report))
 
 

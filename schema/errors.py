@@ -6,6 +6,8 @@ Each is a `GoodpixError` and also a fitting built-in exception, so that a caller
 import difflib
 from collections.abc import Callable, Sequence
 
+from .printable import printable
+
 __all__ = [
     "AmbiguousInputError",
     "CatalogueBusyError",
@@ -34,7 +36,10 @@ __all__ = [
 
 
 class GoodpixError(Exception):
-    """Base of all goodpix errors; its text is one line that a person can act on."""
+    """Base of all goodpix errors; its text is one line that a person can act on, without control characters."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class UsageError(GoodpixError, ValueError):

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from goodpix.cli.options import Format
-from goodpix.cli.output import answer, db_option, render_table, say, show_progress, write_output
+from goodpix.cli.output import answer, db_option, render_table, say, show, show_progress, write_output
 from goodpix.schema.errors import UsageError
 
 from ...maskcatalogue import MaskCatalogue
@@ -34,6 +34,61 @@ def test_table_has_a_dash_for_what_is_missing_and_six_digits() -> None:
         ["r", "12345678", "0.123457"],
         ["-", "-", "-"],
     ]
+
+
+RED = "a\x1b[31m"
+
+
+def test_table_has_no_control_characters() -> None:
+    assert cells(render_table(pd.DataFrame({RED: [RED, None, 1], "b": ["x\ny", "\u202e", "c"]}), "sql")) == [
+        [r"a\x1b[31m", "b"],
+        [r"a\x1b[31m", r"x\ny"],
+        ["-", r"\u202e"],
+        ["1", "c"],
+    ]
+
+
+def test_what_is_printed_has_no_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    say(f"{RED}\n{RED}")
+    show(RED)
+    assert capsys.readouterr() == ("a\\x1b[31m\n", "a\\x1b[31m\na\\x1b[31m\n")
+
+
+def test_logged_line_is_one_line_without_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    package = logging.getLogger("goodpix")
+    level = package.level
+    with show_progress():
+        logging.getLogger("goodpix.ingest").warning("%s: failed", f"{RED}\nb")
+    package.setLevel(level)
+    assert capsys.readouterr().err == "a\\x1b[31m\\nb: failed\n"
+
+
+class Terminal(io.StringIO):
+    """A terminal that remembers what was written to it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def on_a_terminal(url: str, format_: Format, monkeypatch: pytest.MonkeyPatch) -> str:
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", terminal := Terminal())
+        answer("sql", url, lambda _: pd.DataFrame({"name": [RED]}), format_, None)
+    return terminal.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("format_", "shown"), [(Format.csv, "name\na\\x1b[31m\n"), (Format.json, '[\n {\n  "name":"a\\u001b[31m"\n }\n]\n')]
+)
+def test_control_characters_never_reach_a_terminal(
+    mask_catalogue: MaskCatalogue, monkeypatch: pytest.MonkeyPatch, format_: Format, shown: str
+) -> None:
+    assert on_a_terminal(mask_catalogue.url, format_, monkeypatch) == shown
+
+
+def test_parquet_is_not_written_to_a_terminal(mask_catalogue: MaskCatalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="--format parquet is not text: expected -o FILE, or a pipe"):
+        on_a_terminal(mask_catalogue.url, Format.parquet, monkeypatch)
 
 
 def test_table_without_rows_is_its_heading() -> None:
