@@ -8,6 +8,7 @@ from ..schema.bits import BitNames
 from ..schema.inputs.fingerprint import fingerprint
 from ..schema.inputs.recordedfiles import State, files_column, recorded_files
 from ..schema.store.masksroot import MasksRoot
+from ..schema.wcs.scamphead import SCAMP_RULE_VERSION
 from .infofile import EpochInfo, ImageInfo, TileInfo
 from .inputs import compare_files, file_states
 
@@ -51,8 +52,9 @@ class Options:
 
     @property
     def fingerprinted(self) -> dict[str, object]:
-        """Options by name, as they enter fingerprints: `allow_damaged` only if it is set, since 0.1.0 had none."""
-        return {name: value for name, value in asdict(self).items() if name != "allow_damaged" or value}
+        """Options by name, as they enter fingerprints: what 0.1.0 did not have only where it applies."""
+        options = {name: value for name, value in asdict(self).items() if name != "allow_damaged" or value}
+        return options | ({"scamp_rule": SCAMP_RULE_VERSION} if self.wcs_source == "scamp" else {})
 
 
 class Action(Enum):
@@ -304,8 +306,8 @@ def se_fingerprint(entry: EpochInfo, options: Options, states: Mapping[str, Stat
     """
     of_planes = {path: state for path, state in states.items() if path != entry.head_path}
     of_options = _epoch_options(entry, options, "")
-    for name in ("wcs_source", "coadd"):
-        del of_options[name]
+    for name in ("wcs_source", "scamp_rule", "coadd"):
+        of_options.pop(name, None)
     return fingerprint(of_planes, entry.model_dump(exclude={"tilename", "head_path"}), of_options)
 
 

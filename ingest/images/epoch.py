@@ -1,9 +1,7 @@
 """Epoch masking."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -12,13 +10,14 @@ from ...schema.columns import values_of
 from ...schema.counts import count
 from ...schema.errors import FitsFileError, GoodpixError
 from ...schema.masks.rle import Runs
-from ...schema.planes.imagefiles import file_state
+from ...schema.planes.imagefiles import PlaneFile, file_state
 from ...schema.planes.plane import Plane
-from ...schema.planes.reader import PlaneReader, check_weight, read_scamp_head
+from ...schema.planes.reader import PlaneReader, check_weight
 from ...schema.rows import SEG_FROM_FILE, SEG_NONE, EpochFacts, MaskKey, MaskRow, nonzero_bits
 from ...schema.wcs.footprint import footprint
 from ...schema.wcs.pixelgrid import PixelGrid
 from ...schema.wcs.pixelmap import pixel_map
+from ...schema.wcs.scamphead import HeadOf, read_scamp_head
 from ...schema.wcs.solution import Wcs
 from ..infofile import EpochInfo
 from ..inputs import file_states, record_files
@@ -48,11 +47,10 @@ def make_epoch_mask(entry: EpochInfo, coadd: Coadd, options: Options, fingerprin
     with PlaneReader() as reader:
         image = reader.plane(entry.image_path, entry.image_ext)
         header, primary = image.header, reader.primary_header(entry.image_path)
-        expected = {"EXPNUM": entry.expnum, "CCDNUM": entry.ccdnum, "BAND": entry.band}
-        check_identity(header, primary, entry.image_path, expected)
         planes = _planes(reader, entry, image, options)
         quantization = check_weight(planes.weight, allow_dithered=options.allow_dithered_weights)
-        grid = PixelGrid(_wcs(entry, header, options), image.shape, entry.position_offset)
+        of_image = HeadOf(entry.expnum, entry.ccdnum, header, image.shape)
+        grid = PixelGrid(_wcs(entry, of_image, options), image.shape, entry.position_offset)
         mapping = pixel_map(grid, coadd.grid)
         planes.check(reader, allow_damaged=options.allow_damaged)
         inputs = record_files(states, reader.opened)
@@ -69,7 +67,7 @@ def make_epoch_mask(entry: EpochInfo, coadd: Coadd, options: Options, fingerprin
         se_seg_used=seg_used,
     )
     facts = EpochFacts(
-        wcs_delta_pix=_wcs_delta(entry, header, grid, coadd.grid, options),
+        wcs_delta_pix=_wcs_delta(entry, of_image, grid, coadd.grid, options),
         se_seg_used=seg_used,
         stale=False,
         se_fingerprint=se_fingerprint(entry, options, inputs.states),
@@ -89,29 +87,30 @@ def make_epoch_mask(entry: EpochInfo, coadd: Coadd, options: Options, fingerprin
 
 
 def _planes(reader: PlaneReader, entry: EpochInfo, image: Plane, options: Options) -> Planes:
-    """Open the planes and check that their shapes agree; seg may be missing."""
+    """Open the planes and check that they are of this epoch and of one shape; seg may be missing."""
     if not (entry.seg_path or options.allow_missing_se_seg):
         raise FitsFileError(
             f"epoch {entry.name}: the info file has no seg_path: expected a segmentation map "
             "(--allow-missing-se-seg accepts the epoch)"
         )
     planes = PlaneFiles.of(entry).planes(reader)
+    expected = {"EXPNUM": entry.expnum, "CCDNUM": entry.ccdnum, "BAND": entry.band}
+    for plane in (image, *planes.named().values()):
+        check_identity(plane.header, reader.primary_header(plane.path), plane.header.where, expected)
     what = f"epoch {entry.name} (tile {entry.tilename}, band {entry.band})"
     check_shapes({**planes.named(), "image": image}, what)
     return planes
 
 
-def _wcs(entry: EpochInfo, header: Mapping[str, Any], options: Options) -> Wcs:
+def _wcs(entry: EpochInfo, image: HeadOf, options: Options) -> Wcs:
     if options.wcs_source == "image":
-        return Wcs.from_header(header, entry.image_path)
+        return Wcs.from_header(image.header, entry.image_path)
     if not entry.head_path:
         raise FitsFileError(f"epoch {entry.name}: the info file has no head_path: --wcs scamp needs one")
-    return Wcs.from_header(read_scamp_head(entry.head_path), entry.head_path)
+    return Wcs.from_header(read_scamp_head(PlaneFile(entry.head_path), image), entry.head_path)
 
 
-def _wcs_delta(
-    entry: EpochInfo, header: Mapping[str, Any], grid: PixelGrid, coadd: PixelGrid, options: Options
-) -> float | None:
+def _wcs_delta(entry: EpochInfo, image: HeadOf, grid: PixelGrid, coadd: PixelGrid, options: Options) -> float | None:
     """Return the largest distance between the image's and SCAMP's mapping, coadd pixels.
 
     `grid` has the solution in use. None if there is no SCAMP header, or if no position is in front of the coadd.
@@ -119,7 +118,7 @@ def _wcs_delta(
     if not entry.head_path or file_state(entry.head_path) is None:
         return None
     try:
-        other = _wcs(entry, header, replace(options, wcs_source="scamp" if options.wcs_source == "image" else "image"))
+        other = _wcs(entry, image, replace(options, wcs_source="scamp" if options.wcs_source == "image" else "image"))
     except GoodpixError as error:
         logger.warning("epoch %s: wcs_delta_pix is unknown: %s", entry.name, error)
         return None

@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Extension", "PlaneFile", "expand", "file_state", "files_of_row", "planes_column", "variables"]
+__all__ = [
+    "Extension",
+    "PlaneFile",
+    "expand",
+    "file_state",
+    "files_of_row",
+    "first_variable",
+    "planes_column",
+    "variables",
+]
 
 Extension = str | int
 """EXTNAME or number of an extension."""
@@ -25,7 +34,7 @@ class PlaneFile:
     ext : str or int
         EXTNAME or number of the extension; 0 for a SCAMP header, which has none.
     ingested : mapping of str to str
-        Values of the path's environment variables at ingest.
+        Values at ingest of environment variables that paths begin with.
     """
 
     path: str
@@ -67,6 +76,12 @@ def expand(path: str) -> str:
 def variables(paths: Iterable[str]) -> list[str]:
     """Return the names of the environment variables in paths, without duplicates, in order of appearance."""
     return list(dict.fromkeys(name for path in paths for name in re.findall(r"\$\{?(\w+)", path)))
+
+
+def first_variable(path: str) -> str | None:
+    """Return the name of the environment variable that a path begins with; None if it begins with none."""
+    found = re.match(r"\$(\w+|\{\w+\})", path)
+    return found[1].strip("{}") if found else None
 
 
 def file_state(path: str) -> tuple[int, int] | None:
