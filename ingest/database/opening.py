@@ -84,6 +84,8 @@ def open_for_writing(
     """
     parsed = parse_url(url)
     given = MasksRoot.of(masks) if masks else None
+    if given is not None:
+        given.store.check()
     path = sqlite_path(parsed)
     if path is not None and not path.parent.is_dir():
         raise CatalogueError(f"{shown(parsed)}: the folder {path.parent} does not exist")

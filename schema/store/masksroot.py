@@ -48,7 +48,7 @@ class MasksRoot:
         Parameters
         ----------
         place : str or path
-            A folder, or a URL that fsspec supports.
+            A folder, or a URL of an object store; see `ObjectStore`.
         beside : Path, optional
             Folder that a stored path is relative to; by default the working directory.
 
@@ -184,6 +184,8 @@ class MasksRoot:
             marked |= {name: str(marker[name]) for name in _FACTS if name in marker}
         except StoreError as error:
             raise CatalogueError(f"masks root {error}") from error
+        except UsageError:
+            raise
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise CatalogueError(f"masks root {self}: cannot read its {_MARKER} ({error})") from error
         if version not in READABLE_FORMATS:
