@@ -2,7 +2,20 @@
 
 from collections.abc import Callable, Mapping
 
-from . import fetch, ingest_epoch, ingest_tile, mapping, mask_size, memory, planes, selection, sky, startup, workers
+from . import (
+    fetch,
+    ingest_epoch,
+    ingest_tile,
+    mapping,
+    mask_size,
+    memory,
+    nothing_to_do,
+    planes,
+    selection,
+    sky,
+    startup,
+    workers,
+)
 from .bench import Bench
 from .measure import Result
 
@@ -14,6 +27,7 @@ QUESTIONS: Mapping[str, Callable[[Bench], list[Result]]] = {
     "planes": planes.run,
     "mapping": mapping.run,
     "workers": workers.run,
+    "nothing_to_do": nothing_to_do.run,
     "memory": memory.run,
     "mask_size": mask_size.run,
     "fetch": fetch.run,

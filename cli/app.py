@@ -1,7 +1,8 @@
 """The ``goodpix`` program: commands in the order of the help, and exit statuses."""
 
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -11,6 +12,7 @@ from .output import say
 from .query import AS_THEY_STAND, LISTINGS, at, dashboard, epoch_map, epochs, info, listing, mask, sql
 from .signals import stoppable
 from .sky import sky
+from .streams import guarded_streams
 from .upkeep import gc, rebuild, upgrade, verify
 
 __all__ = ["app", "main"]
@@ -56,18 +58,37 @@ app.add_typer(db_app, name="db")
 
 def main() -> None:
     """Run the command line; a `GoodpixError` prints one line and exits 2, an interrupt exits 130 or 143."""
+    with guarded_streams():
+        try:
+            with stoppable("stopped"):
+                try:
+                    app(prog_name="goodpix")
+                finally:
+                    sys.stdout.flush()
+        except GoodpixError as error:
+            _fail(str(error))
+        except ModuleNotFoundError as error:
+            extra = _EXTRAS.get((error.name or "").partition(".")[0])
+            if extra is None:
+                raise
+            _fail(f"{error.name} is not installed: pip install 'goodpix[{extra}]'")
+        except FileNotFoundError:
+            if _has_working_folder():
+                raise
+            _fail("the working folder no longer exists: change to another one")
+
+
+def _fail(message: str) -> NoReturn:
+    say(f"goodpix: {message}")
+    sys.exit(2)
+
+
+def _has_working_folder() -> bool:
     try:
-        with stoppable("stopped"):
-            app(prog_name="goodpix")
-    except GoodpixError as error:
-        say(f"goodpix: {error}")
-        sys.exit(2)
-    except ModuleNotFoundError as error:
-        extra = _EXTRAS.get((error.name or "").partition(".")[0])
-        if extra is None:
-            raise
-        say(f"goodpix: {error.name} is not installed: pip install 'goodpix[{extra}]'")
-        sys.exit(2)
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _version(wanted: bool) -> None:

@@ -12,8 +12,9 @@ from typing import Annotated
 import typer
 
 from ..schema.errors import UsageError
+from .formats import render_table
 from .options import DEFAULT_DB, Db
-from .output import db_option, render_table, say, show, show_progress
+from .output import db_option, say, show, show_progress
 from .signals import stoppable
 
 __all__ = ["check", "dask_executor", "demo", "ingest"]

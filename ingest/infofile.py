@@ -1,6 +1,7 @@
 """Info files: YAML that lists the images of one tile and band."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from ..schema.errors import AmbiguousInputError, InfoFileError, UsageError
 from ..schema.planes.imagefiles import PlaneFile
 from ..schema.planes.regularfile import read_regular, why_not
-from .yamldocument import load_yaml
+from .plainyaml import load_yaml
 
 __all__ = ["EpochInfo", "ImageInfo", "Input", "TileInfo", "check_inputs", "read_info_file", "read_inputs"]
 

@@ -14,7 +14,7 @@ from ..schema.planes.reader import OpenedFile
 from ..schema.rows import DES_PROFILE
 from .infofile import ImageInfo
 
-__all__ = ["InputFiles", "compare_files", "file_states", "record_files"]
+__all__ = ["InputFiles", "compare_files", "file_states", "input_paths", "record_files"]
 
 logger = logging.getLogger(__name__)
 
@@ -83,15 +83,21 @@ def record_files(states: Mapping[str, State], opened: Mapping[str, OpenedFile]) 
 
 def file_states(info: ImageInfo) -> dict[str, State]:
     """Return the present state of each input file of an image, by path."""
-    return {path: file_state(path) for path in _units_by_path(info)}
+    return {path: file_state(path) for path in input_paths(info)}
+
+
+def input_paths(info: ImageInfo) -> list[str]:
+    """Return the path of each input file of an image, once."""
+    paths = (getattr(info, f"{name}_path", None) for name in FINGERPRINTED)
+    return list(dict.fromkeys(path for path in paths if path))
 
 
 def compare_files(
     info: ImageInfo, recorded: Mapping[str, RecordedFile], states: Mapping[str, State]
-) -> dict[str, RecordedFile] | None:
+) -> Mapping[str, RecordedFile] | None:
     """Return the recorded files with their present modification times; None if the contents of one have changed.
 
-    Only files whose modification time differs are read.
+    The mapping itself is returned if nothing has changed. Only files whose modification time differs are read.
 
     Parameters
     ----------
@@ -102,12 +108,13 @@ def compare_files(
     states : mapping of str to State
         Present states; see `file_states`.
     """
+    others = {path: file for path, file in recorded.items() if states.get(path) != file.state}
+    if not others:
+        return recorded
     units = _units_by_path(info)
     now = dict(recorded)
-    for path, file in recorded.items():
+    for path, file in others.items():
         state = states.get(path)
-        if state == file.state:
-            continue
         if state is None or state[0] != file.size or path not in units:
             return None
         found = _digest(path, units[path])

@@ -1,7 +1,7 @@
 """Plan of a tile job: which masks to make and which to copy."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 
 from ..schema.bits import BitNames
@@ -10,7 +10,7 @@ from ..schema.inputs.recordedfiles import State, files_column, recorded_files
 from ..schema.store.masksroot import MasksRoot
 from ..schema.wcs.scamphead import SCAMP_RULE_VERSION
 from .infofile import EpochInfo, ImageInfo, TileInfo
-from .inputs import compare_files, file_states
+from .inputs import compare_files, file_states, input_paths
 
 __all__ = [
     "Action",
@@ -53,7 +53,8 @@ class Options:
     @property
     def fingerprinted(self) -> dict[str, object]:
         """Options by name, as they enter fingerprints: what 0.1.0 did not have only where it applies."""
-        options = {name: value for name, value in asdict(self).items() if name != "allow_damaged" or value}
+        options = {option.name: getattr(self, option.name) for option in fields(self)}
+        options = {name: value for name, value in options.items() if name != "allow_damaged" or value}
         return options | ({"scamp_rule": SCAMP_RULE_VERSION} if self.wcs_source == "scamp" else {})
 
 
@@ -121,6 +122,8 @@ class TileTask:
         The catalogue's masks.
     failed : mapping of str to str or None
         Fingerprints of inputs that failed before, by failure key.
+    states : mapping of str to State, optional
+        States of the tile's input files, by path, as the run found them; by default the job asks for them.
     force : bool
         Make every mask again.
     retry_failed : bool
@@ -134,6 +137,7 @@ class TileTask:
     bit_names: BitNames
     known: KnownTile = field(default_factory=KnownTile)
     failed: Mapping[str, str | None] = field(default_factory=dict)
+    states: Mapping[str, State] | None = None
     force: bool = False
     retry_failed: bool = False
 
@@ -233,9 +237,31 @@ def make_plan(task: TileTask) -> Plan:
 
 
 def _step(task: TileTask, name: str, info: ImageInfo, options: dict[str, object], known: Known | None) -> Step:
-    states = file_states(info)
+    if task.states is not None:
+        states = {path: task.states[path] for path in input_paths(info)}
+        step = _step_of_states(task, name, info, states, options, known)
+        if step.action is not Action.MAKE:
+            return step
+        # the files may have changed since, and the fingerprint must be that of the files that are read
+    return _step_of_states(task, name, info, file_states(info), options, known)
+
+
+def _step_of_states(
+    task: TileTask,
+    name: str,
+    info: ImageInfo,
+    states: Mapping[str, State],
+    options: dict[str, object],
+    known: Known | None,
+) -> Step:
+    failed = task.failed.get(task.failure_key(name))
+    if known is not None and known.files is not None and failed is None and not task.force:
+        files = _files_if_unchanged(info, states, options, known.fingerprint, known.files)
+        if files is not None:
+            return Step(name, known.fingerprint, known, Action.COPY, files)
+        return Step(name, _digest(info, states, options), known, Action.MAKE)
     inputs = _digest(info, states, options)
-    failed_unchanged = task.failed.get(task.failure_key(name)) == inputs
+    failed_unchanged = failed == inputs
     if failed_unchanged and not (task.force or task.retry_failed):
         return Step(name, inputs, known, Action.SKIP)
     if known is not None and not (failed_unchanged or task.force):
@@ -274,7 +300,7 @@ def _files_if_unchanged(
     now = compare_files(info, recorded, states)
     if now is None:
         return None
-    return files if now == recorded else files_column(now)
+    return files if now is recorded else files_column(now)
 
 
 def _coadd_options(options: Options) -> dict[str, object]:

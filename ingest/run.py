@@ -17,6 +17,7 @@ from ..schema.executors import Spread, in_order
 from .attempt import attempt_alone, attempt_apart, attempt_tile, side_by_side
 from .database.opening import WritableDatabase
 from .database.writer import Writer
+from .filestates import FileStates
 from .images.sharedarray import scratch_folder
 from .infofile import Input, TileInfo
 from .plan import Options, TileTask
@@ -80,6 +81,7 @@ class Run:
         # masks that other ingests make during this run need not be made again
         self._generations = self._writer.generations() if force else {}
         self._claims, self._quiet_until = database.claims, 0.0
+        self._states = FileStates()
         self._elsewhere: list[tuple[Path, TileInfo]] = []
         self._receipts: list[Receipt] = []
         self._info_failures: list[Failure] = []
@@ -274,6 +276,7 @@ class Run:
 
     def _task(self, path: Path, info: TileInfo) -> TileTask:
         known = self._writer.known(info)
+        force = self._force and known.generation == self._generations.get((info.tilename, info.band), 0)
         return TileTask(
             info_path=str(path),
             info=info,
@@ -282,7 +285,8 @@ class Run:
             bit_names=self._database.identity.bit_names,
             known=known,
             failed=self._writer.failed(str(path)),
-            force=self._force and known.generation == self._generations.get((info.tilename, info.band), 0),
+            states=self._states.of(info) if known.mask_file is not None and not force else None,
+            force=force,
             retry_failed=self._retry_failed,
         )
 

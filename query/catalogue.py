@@ -293,13 +293,13 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         Parameters
         ----------
         ra, dec : float or array of float, any shape
-            One or more positions in degrees; right ascensions are taken modulo 360. Optional with `polygon`, and
-            then its centre by default.
-        radius : float, optional
-            Radius in degrees; find epochs that overlap the disc around each position.
-        polygon : array of float, shape (m, 2), optional
-            Right ascension and declination of consecutive vertices in degrees, joined by great circles; find
-            epochs that overlap the polygon.
+            One or more positions, in degrees or as quantities; right ascensions are taken modulo 360. Or `ra` alone
+            is an astropy ``SkyCoord``. Optional with `polygon`, and then its centre by default.
+        radius : float or Quantity, optional
+            Radius, in degrees without a unit; find epochs that overlap the disc around each position.
+        polygon : array of float, shape (m, 2), or SkyCoord, optional
+            Right ascension and declination of consecutive vertices, joined by great circles; find epochs that
+            overlap the polygon.
         reasons : bool
             Whether to read the masks, to report whether the pixel is good and why not. Otherwise only the database
             is read.
@@ -317,7 +317,7 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
             One row per position and epoch, sorted by position, tilename, band, expnum and ccdnum:
 
             - ``position``: index of the position, if `ra` and `dec` are arrays;
-            - ``ra``, ``dec``: the position as given;
+            - ``ra``, ``dec``: the position in degrees;
             - ``tilename``, ``band``, ``expnum``, ``ccdnum``, ``nite``, ``mjd_obs``: the epoch;
             - ``x``, ``y``: the position on the CCD image in zero-based pixels, possibly outside it with `radius`
               or `polygon`;

@@ -24,6 +24,7 @@ __all__ = [
     "MaskFileError",
     "MaskFileMissingError",
     "MaskNotFoundError",
+    "OutputError",
     "PlaneError",
     "StoreError",
     "UnknownNameError",
@@ -108,6 +109,10 @@ class MaskNotFoundError(GoodpixError, LookupError):
 
 class StoreError(GoodpixError, OSError):
     """An object store that cannot be reached or refuses access, so that its content is unknown."""
+
+
+class OutputError(GoodpixError, OSError):
+    """An output that cannot be written."""
 
 
 class CatalogueError(GoodpixError, OSError):

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DamagedFileError, UnsupportedFitsError
-from .plio import decode_plio
+from .codecs.hcompress import decode_hcompress
+from .codecs.plio import decode_plio
+from .codecs.rice import decode_rice
 from .quantized import Quantization, positive, restore
-from .rice import decode_rice
 from .scaling import Scaling, Want, answer
 from .tiles import Descriptors, TileTable
 
@@ -172,7 +173,7 @@ class TiledPixels:
     def _decode(self, tiles: Index, places: Index, packed: npt.NDArray[np.bool_]) -> Pixels:
         """Return the decoded numbers of tiles; those of tiles that are not packed are arbitrary."""
         table, where = self._table, self._table.data["COMPRESSED_DATA"]
-        if table.codec in ("RICE_1", "PLIO_1"):
+        if table.codec in ("RICE_1", "PLIO_1", "HCOMPRESS_1"):
             if self._room.size < places[-1]:
                 self._room = np.zeros(int(places[-1]), np.int32)
             out = self._room[: places[-1]]
@@ -183,6 +184,10 @@ class TiledPixels:
                 to = (starts, starts + where.size[tiles[part]], places[part[0] : part[-1] + 2], out)
                 if table.codec == "PLIO_1":
                     bad = decode_plio(data, *to, least=self._limits[0], most=self._limits[1])
+                elif table.codec == "HCOMPRESS_1":
+                    x = tiles[part] % table.grid[1]
+                    widths = np.minimum(table.tile[1], self.shape[1] - x * table.tile[1])
+                    bad = decode_hcompress(data, *to, widths=widths, n_bits=min(abs(table.bitpix), 32))
                 else:
                     bad = decode_rice(data, *to, width=table.width, block=table.block)
                 if bad >= 0:

@@ -26,6 +26,10 @@ _FORM = re.compile(r"(\d{0,9})([LXBIJKAEDCMPQ])([LXBIJKAEDCM]?)")
 # far more than a camera has.
 _MOST_PER_BYTE, _MOST_PIXELS = 2048, 1 << 28
 
+# The same for HCOMPRESS_1: its coefficients take more memory than pixels, and a tile of equal pixels has 26 bytes,
+# however large it is, so that some more bytes are granted to each.
+_MOST_COEFFICIENTS, _GRANTED = 1 << 26, 64
+
 
 @dataclass(frozen=True, slots=True)
 class TileColumn:
@@ -98,12 +102,11 @@ class TileTable:
         if min(tile) < 1:
             raise DamagedFileError(f"{self.where}: ZTILE1, ZTILE2 are {tile[0]}, {tile[1]}: expected 1 or more")
         self.tile = (min(tile[1], axes[1]), min(tile[0], axes[0]))
-        if self.tile[0] * self.tile[1] > _MOST_PIXELS:
-            raise UnsupportedFitsError(f"{self.where}: a tile has {self.tile[0]} x {self.tile[1]} pixels: too many")
         name = header.text("ZCMPTYPE")
         if name not in _CODECS:
             raise UnsupportedFitsError(f"{self.where}: ZCMPTYPE is {name!r}: expected one of {', '.join(_CODECS)}")
         self.codec = _CODECS[name]
+        self._check_pixels()
         self.width, self.block = _rice_parameters(header) if self.codec == "RICE_1" else (4, 32)
         self.row_size = header.integer("NAXIS1")
         n_rows, n_tiles = header.integer("NAXIS2"), self.grid[0] * self.grid[1]
@@ -124,6 +127,17 @@ class TileTable:
     def grid(self) -> tuple[int, int]:
         """Number of tiles along y and x."""
         return -(-self.shape[0] // self.tile[0]), -(-self.shape[1] // self.tile[1])
+
+    def _check_pixels(self) -> None:
+        """Refuse tiles that are too large to be in memory, and smoothing."""
+        is_hcompress = self.codec == "HCOMPRESS_1"
+        n, most = self.tile[0] * self.tile[1], _MOST_COEFFICIENTS if is_hcompress else _MOST_PIXELS
+        if n > most:
+            raise UnsupportedFitsError(
+                f"{self.where}: tiles are {self.tile[0]} x {self.tile[1]} pixels: expected at most {most} pixels"
+            )
+        if is_hcompress and (smooth := self.unit.header.number(_parameters(self.unit.header, "SCALE", "SMOOTH")[1], 0)):
+            raise UnsupportedFitsError(f"{self.where}: SMOOTH is {smooth:g}: expected 0, pixels that are not smoothed")
 
     def _dither(self) -> int | None:
         header = self.unit.header
@@ -210,7 +224,8 @@ class TileTable:
         DamagedFileError
             If a tile has too few bytes.
         """
-        bad = n_pixels // _MOST_PER_BYTE > n_bytes
+        granted = _GRANTED if self.codec == "HCOMPRESS_1" else 0
+        bad = n_pixels // _MOST_PER_BYTE > n_bytes + granted
         if bad.any():
             k = int(bad.argmax())
             raise DamagedFileError(f"{self.where}: tile {tiles[k]} has {n_bytes[k]} bytes for {n_pixels[k]} pixels")
@@ -224,16 +239,22 @@ def _axes(header: Header) -> tuple[int, int]:
     return axes
 
 
-def _rice_parameters(header: Header) -> tuple[int, int]:
-    """Return BYTEPIX and BLOCKSIZE."""
-    found = {"BYTEPIX": 4, "BLOCKSIZE": 32}
+def _parameters(header: Header, first: str, second: str) -> tuple[str, str]:
+    """Return the keywords of the values of a codec's two parameters; empty for one that is absent."""
+    found = {first: "", second: ""}
     for n in range(1, 10):
-        name = header.text(f"ZNAME{n}") or {1: "BLOCKSIZE", 2: "BYTEPIX"}.get(n, "")
+        name = header.text(f"ZNAME{n}") or {1: first, 2: second}.get(n, "")
         if name in found:
-            found[name] = header.integer(f"ZVAL{n}", found[name])
+            found[name] = f"ZVAL{n}" if header.first(f"ZVAL{n}") is not None else found[name]
         elif name and name != "NOISEBIT":  # occurs in very old files
             raise UnsupportedFitsError(f"{header.where}: ZNAME{n} is {name!r}: expected {' or '.join(found)}")
-    width, block = found.values()
+    return found[first], found[second]
+
+
+def _rice_parameters(header: Header) -> tuple[int, int]:
+    """Return BYTEPIX and BLOCKSIZE."""
+    block_key, width_key = _parameters(header, "BLOCKSIZE", "BYTEPIX")
+    block, width = header.integer(block_key, 32), header.integer(width_key, 4)
     if width not in (1, 2, 4) or not 1 <= block < 1 << 31:
         raise UnsupportedFitsError(
             f"{header.where}: BYTEPIX and BLOCKSIZE are {width} and {block}: expected 1, 2 or 4, and 1 or more"

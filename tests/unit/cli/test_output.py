@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from goodpix.cli.formats import render_table
 from goodpix.cli.options import Format
-from goodpix.cli.output import answer, db_option, render_table, say, show, show_progress, write_output
+from goodpix.cli.output import answer, db_option, say, show, show_progress, write_output
 from goodpix.schema.errors import UsageError
 
 from ...maskcatalogue import MaskCatalogue
@@ -28,10 +29,10 @@ def cells(text: str) -> list[list[str]]:
     return [line.split() for line in text.splitlines()]
 
 
-def test_table_has_a_dash_for_what_is_missing_and_six_digits() -> None:
+def test_table_has_a_dash_for_what_is_missing() -> None:
     assert cells(render_table(ROWS, "sql")) == [
         ["band", "n_good", "fraction"],
-        ["r", "12345678", "0.123457"],
+        ["r", "12345678", "0.123456789"],
         ["-", "-", "-"],
     ]
 
@@ -78,7 +79,7 @@ def on_a_terminal(url: str, format_: Format, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    ("format_", "shown"), [(Format.csv, "name\na\\x1b[31m\n"), (Format.json, '[\n {\n  "name":"a\\u001b[31m"\n }\n]\n')]
+    ("format_", "shown"), [(Format.csv, "name\na\\x1b[31m\n"), (Format.json, '[\n {"name": "a\\u001b[31m"}\n]\n')]
 )
 def test_control_characters_never_reach_a_terminal(
     mask_catalogue: MaskCatalogue, monkeypatch: pytest.MonkeyPatch, format_: Format, shown: str
@@ -133,7 +134,7 @@ def test_format_that_is_asked_for_comes_before_the_ending(mask_catalogue: MaskCa
 
 def test_answer_that_a_format_cannot_hold_is_refused(mask_catalogue: MaskCatalogue, tmp_path: Path) -> None:
     twice = pd.DataFrame([[1, 2]], columns=["n", "n"])
-    with pytest.raises(UsageError, match=r"the answer cannot be written as parquet: .*n"):
+    with pytest.raises(UsageError, match=r"the answer cannot be written as parquet: column n"):
         answer("sql", mask_catalogue.url, lambda _: twice, None, tmp_path / "rows.parquet")
     assert list(tmp_path.iterdir()) == []
 

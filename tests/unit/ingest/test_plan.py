@@ -1,5 +1,6 @@
 """Facts about the plan of a tile: which masks are made, copied or left."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -150,3 +151,18 @@ def test_single_epoch_fingerprint_is_of_all_that_makes_the_planes(
     entry = EpochInfo.model_validate({"tilename": "T", "band": "r", **EPOCHS[0]})
     found = se_fingerprint(entry.model_copy(update=change), options, {"none.fits": state})
     assert found != se_fingerprint(entry, Options(), {"none.fits": (1, 2)})
+
+
+def test_states_that_the_run_found_are_enough_for_what_is_unchanged(task: TileTask) -> None:
+    assert actions(replace(with_known(task), states={"none.fits": None})) == [COPY, COPY, MAKE]
+
+
+def test_fingerprint_of_what_is_made_is_that_of_the_files_as_they_are_now(task: TileTask) -> None:
+    found_before = replace(task, states={"none.fits": (5, 5)})
+    assert [step.fingerprint for step in make_plan(found_before).steps] == [
+        step.fingerprint for step in make_plan(task).steps
+    ]
+
+
+def test_file_that_changed_back_since_the_run_asked_for_it_is_unchanged(task: TileTask) -> None:
+    assert actions(replace(with_known(task), states={"none.fits": (5, 5)})) == [COPY, COPY, MAKE]

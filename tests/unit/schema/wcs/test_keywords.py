@@ -141,8 +141,8 @@ def test_unit_of_degrees_may_be_written_out(unit: str) -> None:
 
 @pytest.mark.parametrize(("unit", "short"), [("arcseconds", "arcsec"), ("Arcminute", "arcmin"), ("radians", "rad")])
 def test_other_units_may_be_written_out(unit: str, short: str) -> None:
-    near = {"CRVAL1": 0.5, "CRVAL2": -0.7, "CUNIT1": unit, "CUNIT2": unit}
-    assert read(tan(**near)).keywords["CUNIT2"] == short
+    near: Cards = {"CRVAL1": 0.5, "CRVAL2": -0.7, "CUNIT1": unit, "CUNIT2": unit}
+    assert read({**tan(), **near}).keywords["CUNIT2"] == short
 
 
 def test_equinox_that_is_no_number_is_refused_as_it_stands() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from ..jit import kernel
+from ...jit import kernel
 
 __all__ = ["OUTSIDE", "check_arrays", "places_inside", "tiles_inside"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from goodpix.schema.planes.tilearrays import OUTSIDE, check_arrays, places_inside, tiles_inside
+from goodpix.schema.planes.codecs.tilearrays import OUTSIDE, check_arrays, places_inside, tiles_inside
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from ..jit import kernel
+from ...jit import kernel
 from .tilearrays import OUTSIDE, check_arrays, tiles_inside
 
 __all__ = ["decode_rice"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goodpix.schema.planes.rice import decode_rice
+from goodpix.schema.planes.codecs.rice import decode_rice
 
 Pixels = npt.NDArray[Any]
 
