@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..schema.printable import printable
 from .formats import format_of, render_table
 from .options import DEFAULT_DB, Db, FormatOption, Output, with_options
 from .output import answer, say, show, write_output, write_table
@@ -124,7 +125,7 @@ def info(db: Db = DEFAULT_DB) -> None:
 
     with Catalogue(db) as catalogue:
         for name, value in catalogue.info().items():
-            show(f"{name:<16} {value}")
+            show(f"{name:<16} {printable(str(value))}")
 
 
 AS_THEY_STAND = {"ignore_unknown_options": True}

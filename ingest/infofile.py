@@ -30,6 +30,9 @@ SUFFIX = "_pizza_cutter_info.yaml"
 _LONGEST_PATH = 4096
 _MOST_SHOWN = 200
 
+# Epochs of a tile; surveys have hundreds.
+_MOST_EPOCHS = 20_000
+
 _OF_TYPE = re.compile(r"(str|int|constrained-str)\Z|function-before\[")
 
 
@@ -115,7 +118,7 @@ class TileInfo(ImageInfo):
     uramax: _Degrees | None = None
     udecmin: _Degrees | None = None
     udecmax: _Degrees | None = None
-    src_info: Annotated[tuple[EpochInfo, ...], Field(min_length=1)]
+    src_info: Annotated[tuple[EpochInfo, ...], Field(min_length=1, max_length=_MOST_EPOCHS)]
 
     @field_validator("src_info", mode="before")
     @classmethod
@@ -201,12 +204,12 @@ def _find_info_files(paths: list[Path]) -> list[Path]:
     """
     files: dict[Path, None] = {}
     for path in paths:
-        if path.is_dir():
+        if os.path.isdir(path):  # unlike Path.is_dir, it raises nothing where a name is too long
             inside = sorted(_info_files_below(path))
             if not inside:
                 raise UsageError(f"{path}: the folder contains no *{SUFFIX}")
             files |= dict.fromkeys(inside)
-        elif path.exists():
+        elif os.path.exists(path):
             files[Path(os.path.abspath(path))] = None
         else:
             raise UsageError(f"{path}: no such file or folder")

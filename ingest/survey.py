@@ -119,7 +119,7 @@ def ingest_tiles(
         "retry_failed": retry_failed,
         "variables": _used_variables(inputs),
     }
-    if report is not None and not Path(report).absolute().parent.is_dir():
+    if report is not None and not os.path.isdir(Path(report).absolute().parent):
         raise UsageError(f"report {report}: its folder does not exist")
     n_workers = _number_of(workers, executor, inputs)
     remove_leftovers()
@@ -178,7 +178,7 @@ def _used_variables(inputs: list[Input]) -> dict[str, str]:
     entries = (entry for tile in _tiles(inputs) for entry in (tile, *tile.src_info))
     names = dict.fromkeys(first_variable(file.path) for entry in entries for file in entry.files.values())
     values = {name: os.environ[name] for name in names if name is not None and name in os.environ}
-    return {name: os.path.abspath(value) for name, value in values.items() if Path(value).is_dir()}
+    return {name: os.path.abspath(value) for name, value in values.items() if os.path.isdir(value)}
 
 
 def _check_variables(inputs: list[Input]) -> None:

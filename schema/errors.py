@@ -32,6 +32,7 @@ __all__ = [
     "UsageError",
     "WcsError",
     "WorkerLostError",
+    "check_utf_8",
     "did_you_mean",
 ]
 
@@ -129,6 +130,20 @@ class CatalogueVersionError(CatalogueError):
 
 class WorkerLostError(GoodpixError, OSError):
     """A job whose worker process died, or an executor that accepts no more jobs."""
+
+
+def check_utf_8(name: str, what: str) -> None:
+    """Check that a name can be stored in a database: a file name whose bytes are not UTF-8 cannot.
+
+    Raises
+    ------
+    UsageError
+        If it cannot.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{what} {name}: expected a name in UTF-8, which databases can store") from error
 
 
 def did_you_mean(

@@ -67,7 +67,7 @@ class _Existing:
         """
         text = url.render_as_string(hide_password=False)
         path = sqlite_path(url)
-        if path is not None and not (path.is_file() and path.stat().st_size):
+        if path is not None and not (os.path.isfile(path) and path.stat().st_size):
             return cls("is empty", True)
         try:
             if not is_catalogue(text):

@@ -38,7 +38,7 @@ class LocalFolder:
 
     def exists(self) -> bool:
         """Tell whether the folder exists."""
-        return self.folder.is_dir()
+        return os.path.isdir(self.folder)
 
     def path(self, name: str) -> Path:
         """Return the path of a file."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import CatalogueError, CatalogueVersionError, StoreError, UsageError
+from ..errors import CatalogueError, CatalogueVersionError, StoreError, UsageError, check_utf_8
 from .bucket import ObjectStore
 from .folder import LocalFolder
 from .protocol import Place, Store
@@ -60,6 +60,7 @@ class MasksRoot:
         text = os.fspath(place)
         if not isinstance(place, str) and re.match(r"[a-z0-9]{2,}:/(?!/)", text):
             raise UsageError(f"masks root {text}: a Path has lost a slash of this URL: expected a string")
+        check_utf_8(text, "masks root")
         text = _LOCAL.sub("", text)
         if "://" in text:
             return cls(ObjectStore.at(text))

@@ -52,8 +52,8 @@ def read_scamp_head(file: PlaneFile, image: HeadOf) -> Header:
     """Return the SCAMP header of an image.
 
     Of several headers in a file, it is the one whose CCDNUM is that of the image; else the only one with the EXTNAME or
-    DETPOS of the image as its EXTNAME; else the only one that puts the image's centre where the image's own WCS does,
-    to half the shorter side of the image.
+    DETPOS of the image as its EXTNAME; else the one that puts the image's centre nearest to where the image's own WCS
+    does, at most half the shorter side of the image away and less than half as far as any other.
 
     Raises
     ------
@@ -82,7 +82,7 @@ def _choose(heads: list[Header], image: HeadOf, path: str) -> Header:
     else:
         heads, what = _of_name(heads, image), "the EXTNAME, CCDNUM or position of the image"
         if len(heads) > 1:
-            heads = [head for head in heads if _covers(head, image, path)]
+            heads = _nearest(heads, image, path)
     if len(heads) != 1:
         raise FitsFileError(f"{path}: {len(heads)} headers have {what}: expected 1")
     return heads[0]
@@ -97,17 +97,29 @@ def _of_name(heads: list[Header], image: HeadOf) -> list[Header]:
     return heads
 
 
-def _covers(head: Header, image: HeadOf, path: str) -> bool:
-    """Return whether a header puts the image's centre where its own WCS does, to half its shorter side."""
-    try:
-        own, other = Wcs.from_header(image.header, "the image"), Wcs.from_header(head, path)
-    except WcsError:
-        return False
+def _nearest(heads: list[Header], image: HeadOf, path: str) -> list[Header]:
+    """Return the headers that put the image where its own WCS does.
+
+    That is the one that puts the image's centre nearest to where its own WCS does, if that is not half its shorter side
+    away; and any other that is not twice as far, so that there is no telling between them.
+    """
     ny, nx = image.shape
     x, y = (nx + 1) / 2, (ny + 1) / 2
+    try:
+        own = Wcs.from_header(image.header, "the image")
+    except WcsError:
+        return []
     centre, side, end = own.vectors(np.array([x, x + nx / 2, x]), np.array([y, y, y + ny / 2])).T
-    (there,) = other.vectors(np.array([x]), np.array([y])).T
-    return _distance(centre, there) < min(_distance(centre, side), _distance(centre, end))
+    distances = []
+    for head in heads:
+        try:
+            (there,) = Wcs.from_header(head, path).vectors(np.array([x]), np.array([y])).T
+        except WcsError:
+            distances.append(float("inf"))
+        else:
+            distances.append(_distance(centre, there))
+    limit = min(_distance(centre, side), _distance(centre, end), 2 * min(distances))
+    return [head for head, distance in zip(heads, distances, strict=True) if distance <= limit]
 
 
 def _distance(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> float:

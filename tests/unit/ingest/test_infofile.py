@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from goodpix.ingest.infofile import EpochInfo, TileInfo, campaign_of, check_inputs, read_info_file, read_inputs
-from goodpix.schema.errors import InfoFileError
+from goodpix.schema.errors import InfoFileError, UsageError
 from goodpix.schema.planes.imagefiles import PlaneFile
 
 ENTRY: dict[str, Any] = {
@@ -132,6 +132,11 @@ def test_info_file_whose_name_is_not_utf_8_fails_alone(tmp_path: Path) -> None:
     assert str(found.pop(name)) == f"{name}: its name is not UTF-8: expected a name that databases can store"
     (good,) = found.values()
     assert isinstance(good, TileInfo)
+
+
+def test_path_that_is_too_long_does_not_exist() -> None:
+    with pytest.raises(UsageError, match="a: no such file or folder"):
+        read_inputs(["a" * 100_000])
 
 
 def test_campaign_whose_name_is_not_utf_8_is_stored_as_escapes(tmp_path: Path) -> None:

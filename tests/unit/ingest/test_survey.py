@@ -58,8 +58,8 @@ def test_run_remembers_its_arguments_and_the_variables_of_its_paths(
 ) -> None:
     monkeypatch.chdir(info_path.parents[2])
     monkeypatch.setenv("MEDS_DIR", "meds")
-    for name in ("NOT_USED", "INSIDE", "NO_FOLDER"):
-        monkeypatch.setenv(name, "secret")
+    for name, value in (("NOT_USED", "secret"), ("INSIDE", "secret"), ("NO_FOLDER", "secret" * 20_000)):
+        monkeypatch.setenv(name, value)
     text = info_path.read_text().replace("$NOT_SET/a.head", "$MEDS_DIR/$INSIDE/a.head", 1)
     info_path.write_text(text.replace("$NOT_SET/a.head", "$NO_FOLDER/a.head"))
     ingest(info_path, retry_failed=True)

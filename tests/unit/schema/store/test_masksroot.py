@@ -1,6 +1,7 @@
 """Facts about the masks root."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -136,6 +137,15 @@ def test_root_in_a_store_is_named_without_its_library(protocol: str, monkeypatch
     monkeypatch.setitem(sys.modules, "fsspec", None)
     monkeypatch.setitem(sys.modules, "fsspec.core", None)
     assert str(MasksRoot.of(f"{protocol}://bucket/masks")) == f"{protocol}://bucket/masks"
+
+
+def test_root_whose_name_is_not_utf_8_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"masks root caf\\xe9: expected a name in UTF-8"):
+        MasksRoot.of(os.fsdecode(b"caf\xe9"))
+
+
+def test_root_whose_name_is_too_long_does_not_exist() -> None:
+    assert not MasksRoot.of("a" * 10_000).store.exists()
 
 
 @pytest.mark.parametrize("url", ["s3://key:secret@bucket/masks", "s3://bucket/masks?token=secret", "s3://b/m#secret"])

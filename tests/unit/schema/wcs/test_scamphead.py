@@ -111,13 +111,19 @@ def test_of_several_headers_the_one_where_the_image_lies_is_taken(
     assert choose(tmp_path, *(each | more for each in (FAR[0], solution(shift, MARK=2), FAR[1]))) == 2
 
 
+def test_of_several_headers_nearby_the_nearest_is_taken(tmp_path: Path) -> None:
+    assert (
+        choose(tmp_path, solution(-20, MARK=1), solution(2, MARK=2), solution(10, MARK=3), solution(500, MARK=4)) == 2
+    )
+
+
 @pytest.mark.parametrize(
     ("headers", "says"),
     [
         ((solution(CCDNUM=1), solution(CCDNUM=2)), r"a\.head: 0 headers have CCDNUM 11: expected 1"),
         ((solution(CCDNUM=11), solution(CCDNUM=11)), r"a\.head: 2 headers have CCDNUM 11: expected 1"),
         (FAR, "0 headers have the EXTNAME, CCDNUM or position of the image: expected 1"),
-        ((solution(), solution(3)), "2 headers have the EXTNAME, CCDNUM or position of the image: expected 1"),
+        ((solution(2), solution(-3)), "2 headers have the EXTNAME, CCDNUM or position of the image: expected 1"),
         (({"A": 1}, {"B": 2}), "0 headers have the EXTNAME, CCDNUM or position of the image: expected 1"),
     ],
 )
