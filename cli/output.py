@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,16 +22,56 @@ __all__ = ["answer", "db_option", "say", "show", "show_progress", "write_output"
 _STANDARD_OUTPUT = Path("-")
 
 
+# Views and tables whose columns the filters of an answer bound.
+_VIEWS = {
+    "tiles": "tile_quality",
+    "epochs": "epoch_quality",
+    "ccds": "ccd_quality",
+    "exposures": "exposure_quality",
+    "bits": "bit_quality",
+    "failures": "failure",
+    "at": "epoch",
+    "sky": "epoch",
+}
+
+
 def answer(
-    name: str, db: str, ask: "Callable[[Any], pd.DataFrame]", format_: Format | None, output: Path | None
+    name: str,
+    db: str,
+    ask: "Callable[..., pd.DataFrame]",
+    filters: Mapping[str, Any],
+    format_: Format | None,
+    output: Path | None,
+    *,
+    position: tuple[float, float] | None = None,
 ) -> "pd.DataFrame":
-    """Query a catalogue, write the answer and return it."""
+    """Query a catalogue, write the answer and return it; say which filters match nothing.
+
+    Parameters
+    ----------
+    name : str
+        Name of the answer.
+    db : str
+        URL of the database.
+    ask : callable
+        Function of the catalogue and the filters that returns the answer.
+    filters : mapping
+        See `goodpix.query.filters.Filters`.
+    format_, output : Format and Path, optional
+        Format and file; by default text on standard output.
+    position : tuple of float, optional
+        Right ascension and declination that were asked for, degrees.
+    """
     from ..query.catalogue import Catalogue
+    from ..query.unmatched import unmatched
 
     chosen = format_ or format_of(output)
     with Catalogue(db) as catalogue:
-        rows = ask(catalogue)
+        rows = ask(catalogue, **filters)
+        lines = unmatched(catalogue.database, _VIEWS[name], filters, some=not rows.empty, position=position)
     write_table([rows], name, chosen, output)
+    for line in lines:
+        say(f"goodpix: {line}")
     return rows
 
 

@@ -40,7 +40,7 @@ def listing(name: str) -> Callable[..., None]:
         format_: FormatOption = None,
         output: Output = None,
     ) -> None:
-        answer(name, db, lambda catalogue: getattr(catalogue, name)(**filters), format_, output)
+        answer(name, db, lambda catalogue, **given: getattr(catalogue, name)(**given), filters, format_, output)
 
     return command
 
@@ -59,7 +59,8 @@ def epochs(
 ) -> None:
     """List epochs: pixel counts by any definition of good, and header values of the image."""
     wanted = None if str(selection) == "default" else selection
-    found = answer("epochs", db, lambda cat: cat.epochs(selection=wanted, workers=workers, **filters), format_, output)
+    options = {"selection": wanted, "workers": workers}
+    found = answer("epochs", db, lambda cat, **given: cat.epochs(**options, **given), filters, format_, output)
     if wanted is not None:
         say(f"selection: {wanted}")
     n_problems = int(found["n_off_coadd"].isna().sum()) if wanted is not None else 0
@@ -167,7 +168,15 @@ def at(
         "unique": unique,
         "selection": None if str(selection) == "default" else selection,
     }
-    answer("at", db, lambda cat: cat.at(*place, **options, **filters), format_, output)
+    answer(
+        "at",
+        db,
+        lambda cat, **given: cat.at(*place, **options, **given),
+        filters,
+        format_,
+        output,
+        position=place,
+    )
 
 
 @with_options

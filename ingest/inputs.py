@@ -14,7 +14,7 @@ from ..schema.planes.reader import OpenedFile
 from ..schema.rows import DES_PROFILE
 from .infofile import ImageInfo
 
-__all__ = ["InputFiles", "compare_files", "file_states", "input_paths", "record_files"]
+__all__ = ["InputFiles", "compare_files", "file_states", "input_paths", "record_files", "supposed_states"]
 
 logger = logging.getLogger(__name__)
 
@@ -90,6 +90,25 @@ def input_paths(info: ImageInfo) -> list[str]:
     """Return the path of each input file of an image, once."""
     paths = (getattr(info, f"{name}_path", None) for name in FINGERPRINTED)
     return list(dict.fromkeys(path for path in paths if path))
+
+
+def supposed_states(recorded: Mapping[str, RecordedFile], states: Mapping[str, State]) -> dict[str, State]:
+    """Return the states in a mask's fingerprint if its files have at most been copied; see `compare_files`.
+
+    Only a file of another size has its present state: files of the same size may have been copied, and are read only
+    if nothing else has changed.
+
+    Parameters
+    ----------
+    recorded : mapping of str to RecordedFile
+        Files from which the mask was made, by path.
+    states : mapping of str to State
+        Present states.
+    """
+    return {
+        path: recorded[path].fingerprinted if path in recorded and state and state[0] == recorded[path].size else state
+        for path, state in states.items()
+    }
 
 
 def compare_files(

@@ -5,12 +5,13 @@ from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 
 from ..schema.bits import BitNames
-from ..schema.inputs.fingerprint import fingerprint
+from ..schema.inputs.fingerprint import SE_PLANES, fingerprint
 from ..schema.inputs.recordedfiles import State, files_column, recorded_files
+from ..schema.planes.imagefiles import planes_column
 from ..schema.store.masksroot import MasksRoot
 from ..schema.wcs.scamphead import SCAMP_RULE_VERSION
 from .infofile import EpochInfo, ImageInfo, TileInfo
-from .inputs import compare_files, file_states, input_paths
+from .inputs import compare_files, file_states, input_paths, supposed_states
 
 __all__ = [
     "Action",
@@ -19,6 +20,7 @@ __all__ = [
     "KnownTile",
     "Options",
     "Plan",
+    "SourceMask",
     "Step",
     "TileTask",
     "make_plan",
@@ -103,6 +105,22 @@ class KnownTile:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceMask:
+    """Place of a mask whose single-epoch flags may replace the planes of the same CCD image.
+
+    Parameters
+    ----------
+    mask_file : str
+        Its mask file, relative to the root.
+    row_group : int
+        Its row group in that file.
+    """
+
+    mask_file: str
+    row_group: int
+
+
+@dataclass(frozen=True, slots=True)
 class TileTask:
     """Input of a tile job, small enough to send to a worker.
 
@@ -122,6 +140,8 @@ class TileTask:
         The catalogue's masks.
     failed : mapping of str to str or None
         Fingerprints of inputs that failed before, by failure key.
+    sources : mapping of (expnum, ccdnum) to tuple of SourceMask
+        The catalogue's masks of the tile's CCD images, in this tile and others; none to read the files instead.
     states : mapping of str to State, optional
         States of the tile's input files, by path, as the run found them; by default the job asks for them.
     force : bool
@@ -137,6 +157,7 @@ class TileTask:
     bit_names: BitNames
     known: KnownTile = field(default_factory=KnownTile)
     failed: Mapping[str, str | None] = field(default_factory=dict)
+    sources: Mapping[EpochKey, tuple[SourceMask, ...]] = field(default_factory=dict)
     states: Mapping[str, State] | None = None
     force: bool = False
     retry_failed: bool = False
@@ -144,6 +165,10 @@ class TileTask:
     def failure_key(self, what: str) -> str:
         """Return the key of a failure, ``<info path>#coadd`` or ``<info path>#expnum/ccdnum``."""
         return f"{self.info_path}#{what}"
+
+    def sources_of(self, entry: EpochInfo) -> tuple[SourceMask, ...]:
+        """Return the catalogue's masks of an epoch's CCD image."""
+        return self.sources.get((entry.expnum, entry.ccdnum), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,12 +315,7 @@ def _files_if_unchanged(
         Fingerprint and column ``files`` of the mask.
     """
     recorded = recorded_files(files)
-    # files of the same size may have been copied; they are read only if nothing else has changed
-    supposed = {
-        path: recorded[path].fingerprinted if path in recorded and state and state[0] == recorded[path].size else state
-        for path, state in states.items()
-    }
-    if _digest(info, supposed, options) != known:
+    if _digest(info, supposed_states(recorded, states), options) != known:
         return None
     now = compare_files(info, recorded, states)
     if now is None:
@@ -324,17 +344,22 @@ def se_fingerprint(entry: EpochInfo, options: Options, states: Mapping[str, Stat
     Parameters
     ----------
     entry : EpochInfo
-        The info file's entry; its tilename and SCAMP header are the tile's.
+        The info file's entry. Only the CCD image and the files of its planes count, for no other value affects them.
     options : Options
         Options that affect masks; the WCS source does not affect single-epoch planes.
     states : mapping of str to State
         States of the epoch's files, by path.
     """
-    of_planes = {path: state for path, state in states.items() if path != entry.head_path}
+    planes = {name: file for name in SE_PLANES if (file := entry.file(name))}
+    image = {"band": entry.band, "expnum": entry.expnum, "ccdnum": entry.ccdnum}
     of_options = _epoch_options(entry, options, "")
     for name in ("wcs_source", "scamp_rule", "coadd"):
         of_options.pop(name, None)
-    return fingerprint(of_planes, entry.model_dump(exclude={"tilename", "head_path"}), of_options)
+    return fingerprint(
+        {file.path: states.get(file.path) for file in planes.values()},
+        image | {"planes": planes_column(planes)},
+        of_options,
+    )
 
 
 def _digest(info: ImageInfo, states: Mapping[str, State], options: Mapping[str, object]) -> str:

@@ -10,6 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from .extras import optional
+
 __all__ = [
     "OUT_OF_TIME",
     "driver_text",
@@ -92,7 +94,8 @@ def server_engine(url: sa.URL) -> sa.Engine:
     """Return an engine for Postgres that tests connections before use, since the server may have closed them."""
     process = {"application_name": f"goodpix, process {os.getpid()} on {platform.node()}"[:_NAME_BYTES]}
     asked = {name: value for name, value in (_CONNECTION | process).items() if name not in url.query}
-    return sa.create_engine(url, connect_args=asked, pool_pre_ping=True)
+    with optional("psycopg"):
+        return sa.create_engine(url, connect_args=asked, pool_pre_ping=True)
 
 
 def _never_write(connection: Any, _record: object) -> None:

@@ -24,6 +24,7 @@ __all__ = [
     "MaskFileError",
     "MaskFileMissingError",
     "MaskNotFoundError",
+    "MissingLibraryError",
     "OutputError",
     "PlaneError",
     "StoreError",
@@ -34,6 +35,7 @@ __all__ = [
     "WorkerLostError",
     "check_utf_8",
     "did_you_mean",
+    "interruption",
 ]
 
 
@@ -112,6 +114,10 @@ class StoreError(GoodpixError, OSError):
     """An object store that cannot be reached or refuses access, so that its content is unknown."""
 
 
+class MissingLibraryError(UsageError, ModuleNotFoundError):
+    """An optional library that is not installed."""
+
+
 class OutputError(GoodpixError, OSError):
     """An output that cannot be written."""
 
@@ -154,3 +160,11 @@ def did_you_mean(
     if near:
         return f", did you mean {show(near[0])}?"
     return f": expected one of {', '.join(known)}" if otherwise is None else otherwise
+
+
+def interruption(error: BaseException) -> KeyboardInterrupt | None:
+    """Return the interrupt that became another error, as in a library that converts whatever stops it; or None."""
+    chain: BaseException | None = error
+    while chain is not None and not isinstance(chain, KeyboardInterrupt):
+        chain = chain.__cause__ or chain.__context__
+    return chain

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -22,16 +22,23 @@ from .errors import MalformedRunsError, MaskFileError, MaskFileMissingError, Sto
 from .maskhead import HEAD_COLUMNS, KEY_COLUMNS, MaskHead, verified_heads
 from .masks.maskfilename import MaskFileName, generation_of
 from .masks.rle import Runs
+from .masks.runpixels import find_runs
 from .rows import DES_PROFILE, SEG_FROM_FILE, MaskKey, MaskRow
 from .store.masksroot import FORMAT_VERSION, READABLE_FORMATS, MasksRoot
 from .store.parquet import OpenParquet, open_parquet
 from .store.protocol import Place
 
-__all__ = ["MASK_SCHEMA", "MaskFile", "MaskFileWriter"]
+__all__ = ["LIST_ENCODING", "MASK_SCHEMA", "MaskFile", "MaskFileWriter"]
 
 _ORDER = "column-major"
 _ARROW_TYPES = {int: pa.int64(), float: pa.float64(), str: pa.string()}
 _LISTS = ["lengths", "flags"]
+
+LIST_ENCODING: Mapping[str, Any] = {
+    "use_dictionary": ["flags.list.element"],
+    "column_encoding": {"lengths.list.element": "BYTE_STREAM_SPLIT"},
+}
+"""Options of a Parquet writer for the columns ``lengths`` and ``flags``, which make them small."""
 
 
 def _schema() -> pa.Schema:
@@ -102,8 +109,7 @@ class MaskFileWriter:
             MASK_SCHEMA,
             compression="zstd",
             compression_level=3,  # docs/format.md compares levels
-            use_dictionary=["flags.list.element"],
-            column_encoding={"lengths.list.element": "BYTE_STREAM_SPLIT"},
+            **LIST_ENCODING,
             write_statistics=list(KEY_COLUMNS),
             write_page_checksum=True,
             store_schema=False,  # Parquet's types are enough, and the footer is smaller
@@ -254,8 +260,8 @@ class MaskFile:
             If the file is damaged or the row does not exist.
         """
         try:
-            return MaskRow.from_values(self._values(row_group, _ROW_COLUMNS))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            return MaskRow.from_values(self._table(row_group, _ROW_COLUMNS).to_pylist()[0])
+        except (KeyError, TypeError, ValueError, AttributeError, pa.ArrowException) as error:
             raise MaskFileError(_damaged(self.path, error)) from error
 
     def rows(self) -> Iterator[MaskRow]:
@@ -314,7 +320,7 @@ class MaskFile:
         """
         try:
             head, lengths, flags = self._contents(row_group, self._verified.get(row_group))
-            out: npt.NDArray[np.int64] = flags[np.searchsorted(np.cumsum(lengths, dtype=np.int64), pixels, "right")]
+            out: npt.NDArray[np.int64] = flags[find_runs(lengths, pixels)]
         except (IndexError, TypeError, ValueError, pa.ArrowException) as error:
             raise MaskFileError(_damaged(self.path, error)) from error
         self._check_key(row_group, head, key)
@@ -338,18 +344,11 @@ class MaskFile:
         if not 0 <= row_group < len(self):
             raise MaskFileError(_damaged(self.path, f"there is no row {row_group} among its {len(self)} masks"))
 
-    def _values(self, row_group: int, names: Sequence[str]) -> dict[str, Any]:
-        table = self._table(row_group, names)
-        try:
-            values: dict[str, Any] = table.to_pylist()[0]
-        except (ValueError, pa.ArrowException) as error:
-            raise MaskFileError(_damaged(self.path, error)) from error
-        return values
-
     def _table(self, row_group: int, names: Sequence[str]) -> pa.Table:
         self._check_row_group(row_group)
         try:
-            table = self._parquet.file.read_row_group(row_group, columns=list(names))
+            # one mask is too little for Parquet's threads, which a busy machine makes wait
+            table = self._parquet.file.read_row_group(row_group, columns=list(names), use_threads=False)
         except StoreError:
             raise
         except (OSError, pa.ArrowException) as error:

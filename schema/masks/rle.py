@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ..errors import MalformedRunsError
 from ..jit import kernel
+from .runpixels import fill_runs
 
 __all__ = [
     "RunScan",
@@ -30,9 +31,6 @@ __all__ = [
 
 # Rows scanned at a time. The buffers have room for one run per pixel of a block.
 _BLOCK = 128
-
-# Pixels written at once. Most runs are shorter; what is written beyond the end of one, the next overwrites.
-_STRIDE = 128
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -280,10 +278,7 @@ def decode_bytes(runs: Runs, values: npt.NDArray[np.uint8]) -> npt.NDArray[np.ui
     ndarray of uint8, shape (ny, nx)
         Value of each pixel, in column-major memory order.
     """
-    size = runs.nx * runs.ny
-    out = np.empty(size + _STRIDE, np.uint8)
-    _fill(runs.lengths, values, out)
-    return out[:size].reshape(runs.nx, runs.ny).T
+    return fill_runs(runs.lengths, values, runs.nx * runs.ny).reshape(runs.nx, runs.ny).T
 
 
 def _as(array: npt.ArrayLike, dtype: np.dtype[np.generic], what: str) -> npt.NDArray[np.generic]:
@@ -382,23 +377,3 @@ def _merge_equal(
             merged[n], kept[n] = lengths[k], flags[k]
             n += 1
     return n
-
-
-@kernel
-def _fill(lengths: npt.NDArray[np.uint32], values: npt.NDArray[np.uint8], out: npt.NDArray[np.uint8]) -> None:
-    """Write the value of each run, a fixed number of pixels at a time, for which a few wide stores serve.
-
-    `out` has room for as many pixels after the last run. Positions are unsigned, so that none can count from the end.
-    """
-    start = np.uint64(0)
-    stride = np.uint64(_STRIDE)
-    for k in range(lengths.size):
-        value = values[k]
-        end = start + np.uint64(lengths[k])
-        while True:
-            for j in range(_STRIDE):
-                out[start + np.uint64(j)] = value
-            start += stride
-            if start >= end:
-                break
-        start = end

@@ -60,7 +60,9 @@ class Plane:
             raise PlaneError(f"{header.where}: its dimensions are {dimensions}: expected an image, [ny, nx]")
         counts = (0 if tiled else header.integer("PCOUNT", 0), header.integer("GCOUNT", 1))
         if counts != (0, 1):
-            raise DamagedFileError(f"{header.where}: PCOUNT, GCOUNT are {counts[0]}, {counts[1]}: not an image's")
+            raise DamagedFileError(
+                f"{header.where}: PCOUNT, GCOUNT are {counts[0]}, {counts[1]}: expected 0, 1 for an image"
+            )
         self._pixels: PlainPixels | TiledPixels = (
             TiledPixels(TileTable(file, unit)) if tiled else PlainPixels(file, unit)
         )
@@ -120,7 +122,7 @@ class Plane:
         ny, nx = self.shape
         y0, y1 = (0, ny) if rows is None else (rows.start, rows.stop)
         if not 0 <= y0 <= y1 <= ny:
-            raise ValueError(f"rows {y0} to {y1} are wanted of {ny}")
+            raise ValueError(f"rows {y0} to {y1}: expected a range within 0 to {ny}")
         if y0 == y1:
             return np.empty((0, nx), dtype)
         return self._pixels.read(y0, y1, want, lambda: np.empty((y1 - y0, nx), dtype))

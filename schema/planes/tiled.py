@@ -67,7 +67,9 @@ class TiledPixels:
         self._scaling = Scaling.of(table.bitpix, scale, header.number("BZERO", 0), table.where)
         if table.bitpix > 0:
             if "ZSCALE" in table.columns or header.first("ZSCALE") is not None:
-                raise UnsupportedFitsError(f"{table.where}: its integers have a ZSCALE")
+                raise UnsupportedFitsError(
+                    f"{table.where}: ZBITPIX is {table.bitpix} and there is a ZSCALE: expected none for integer pixels"
+                )
             self._scaling = Scaling(self._scaling.dtype, scale, zero)
         self.shape, self.dtype = table.shape, self._scaling.dtype
         self._limits = self._scaling.limits if table.codec == "PLIO_1" else _ALL
@@ -261,7 +263,7 @@ class TiledPixels:
                 self._damaged(tile)
             pixels = inflated.view(self.dtype.newbyteorder(">"))
         else:
-            raise DamagedFileError(f"{table.where}: tile {tile} has no data")
+            raise DamagedFileError(f"{table.where}: tile {tile} has 0 bytes: expected its pixels")
         pixels = pixels.astype(pixels.dtype.newbyteorder("="))
         if (pixels.dtype.kind == "f") != (table.bitpix < 0):
             self._damaged(tile)
@@ -283,12 +285,13 @@ class TiledPixels:
 
     def _check_fit(self, fits: bool, tiles: Index) -> None:
         if not fits:
-            self._damaged(int(tiles[0]), f" to {int(tiles[-1])}" if tiles.size > 1 else "")
+            self._damaged(int(tiles[0]), int(tiles[-1]))
 
-    def _damaged(self, tile: int, more: str = "") -> NoReturn:
+    def _damaged(self, first: int, last: int | None = None) -> NoReturn:
         table = self._table
+        tiles = f"tile {first} is" if last in (None, first) else f"one of tiles {first} to {last} is"
         raise DamagedFileError(
-            f"{table.where}: tile {tile}{more} is damaged: not what {table.codec} makes of its pixels"
+            f"{table.where}: {tiles} damaged: cannot be decoded by {table.codec} to {self.dtype} pixels"
         )
 
 

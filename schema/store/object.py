@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import StoreError, UsageError
+from ..extras import missing_library
 
 __all__ = ["Reader", "StoredObject", "check_library", "file_system", "telling"]
 
 Reader = Callable[[int, int | None], bytes]
 """Returns the bytes of a range, given its start and its end (exclusive)."""
-
-# Packages to install for a protocol's library, where they are not named like it.
-_INSTALLS = {"s3fs": "goodpix[s3]"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +99,8 @@ def file_system(url: str) -> tuple[Any, str]:
     """
     from fsspec.core import url_to_fs  # slow, and most catalogues are in folders
 
+    check_library(url)
     try:
-        check_library(url)
         files_and_path: tuple[Any, str] = url_to_fs(url, use_listings_cache=False)
     except ValueError as error:
         raise UsageError(f"{url}: {' '.join(str(error).split())}: expected a folder or s3://bucket/prefix") from error
@@ -115,7 +113,7 @@ def check_library(url: str) -> None:
     Raises
     ------
     UsageError
-        If it is not installed.
+        If the protocol is unknown or its library is not installed.
     """
     from fsspec import get_filesystem_class  # as above
 
@@ -123,8 +121,11 @@ def check_library(url: str) -> None:
         get_filesystem_class(url.partition("://")[0].lower())
     except ImportError as error:
         cause = error.__cause__
-        library = cause.name if isinstance(cause, ModuleNotFoundError) and cause.name else str(error)
-        raise UsageError(f"{library} is not installed: pip install '{_INSTALLS.get(library, library)}'") from error
+        if isinstance(cause, ModuleNotFoundError) and cause.name:
+            raise missing_library(cause.name) from error
+        raise UsageError(f"{url}: {' '.join(str(error).split())}") from error
+    except ValueError as error:
+        raise UsageError(f"{url}: {' '.join(str(error).split())}: expected a folder or s3://bucket/prefix") from error
 
 
 @contextmanager

@@ -54,7 +54,9 @@ def test_table_has_a_heading_and_a_line_per_epoch(options: list[str], db: list[s
 @pytest.mark.parametrize("format_", ["table", "csv", "json", "parquet"])
 def test_nothing_found_is_an_empty_table_and_no_failure(format_: str, db: list[str], cli: Run, tmp_path: Path) -> None:
     done = cli("at", "10", "-10", *db, "--format", format_, "-o", tmp_path / "answer")
-    assert (done.status, done.lines) == (0, [f"wrote {tmp_path / 'answer'}"])
+    written, nearest = done.lines
+    assert (done.status, written) == (0, f"wrote {tmp_path / 'answer'}")
+    assert nearest.startswith("goodpix: nothing that matches covers ra 10, dec -10: the nearest tile is DES")
 
 
 def test_sexagesimal_position_is_the_same_place(db: list[str], cli: Run) -> None:

@@ -9,12 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from goodpix.cli.formats import render_table
+from goodpix.cli.formats import format_of, render_table
 from goodpix.cli.options import Format
-from goodpix.cli.output import answer, db_option, say, show, show_progress, write_output
+from goodpix.cli.output import db_option, say, show, show_progress, write_output, write_table
 from goodpix.schema.errors import UsageError
-
-from ...maskcatalogue import MaskCatalogue
 
 ROWS = pd.DataFrame(
     {
@@ -71,10 +69,10 @@ class Terminal(io.StringIO):
         return True
 
 
-def on_a_terminal(url: str, format_: Format, monkeypatch: pytest.MonkeyPatch) -> str:
+def on_a_terminal(format_: Format, monkeypatch: pytest.MonkeyPatch) -> str:
     with monkeypatch.context() as patch:
         patch.setattr("sys.stdout", terminal := Terminal())
-        answer("sql", url, lambda _: pd.DataFrame({"name": [RED]}), format_, None)
+        write_table([pd.DataFrame({"name": [RED]})], "sql", format_, None)
     return terminal.getvalue()
 
 
@@ -82,14 +80,15 @@ def on_a_terminal(url: str, format_: Format, monkeypatch: pytest.MonkeyPatch) ->
     ("format_", "shown"), [(Format.csv, "name\na\\x1b[31m\n"), (Format.json, '[\n {"name": "a\\u001b[31m"}\n]\n')]
 )
 def test_control_characters_never_reach_a_terminal(
-    mask_catalogue: MaskCatalogue, monkeypatch: pytest.MonkeyPatch, format_: Format, shown: str
+    monkeypatch: pytest.MonkeyPatch, format_: Format, shown: str
 ) -> None:
-    assert on_a_terminal(mask_catalogue.url, format_, monkeypatch) == shown
+    assert on_a_terminal(format_, monkeypatch) == shown
 
 
-def test_parquet_is_not_written_to_a_terminal(mask_catalogue: MaskCatalogue, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="--format parquet is not text: expected -o FILE, or a pipe"):
-        on_a_terminal(mask_catalogue.url, Format.parquet, monkeypatch)
+@pytest.mark.parametrize("format_", [Format.parquet, Format.fits])
+def test_bytes_are_not_written_to_a_terminal(monkeypatch: pytest.MonkeyPatch, format_: Format) -> None:
+    with pytest.raises(UsageError, match=f"--format {format_} is not text: expected -o FILE, or a pipe"):
+        on_a_terminal(format_, monkeypatch)
 
 
 def test_table_without_rows_is_its_heading() -> None:
@@ -109,10 +108,8 @@ def test_wide_answer_shows_its_leading_columns_in_their_order() -> None:
     ("name", "format_"),
     [("rows.csv", "csv"), ("rows.JSON", "json"), ("rows.parquet", "parquet"), ("rows.txt", "table")],
 )
-def test_file_has_the_format_of_its_ending(
-    name: str, format_: str, mask_catalogue: MaskCatalogue, tmp_path: Path
-) -> None:
-    answer("sql", mask_catalogue.url, lambda _: ROWS, None, tmp_path / name)
+def test_file_has_the_format_of_its_ending(name: str, format_: str, tmp_path: Path) -> None:
+    write_table([ROWS], "sql", format_of(tmp_path / name), tmp_path / name)
     content = (tmp_path / name).read_bytes()
     expected = {
         "csv": b"band,n_good,fraction\nr,12345678,0.123456789\n,,\n",
@@ -127,15 +124,15 @@ def test_file_has_the_format_of_its_ending(
         assert content == expected[format_]
 
 
-def test_format_that_is_asked_for_comes_before_the_ending(mask_catalogue: MaskCatalogue, tmp_path: Path) -> None:
-    answer("sql", mask_catalogue.url, lambda _: ROWS, Format.json, tmp_path / "rows.csv")
+def test_format_that_is_asked_for_comes_before_the_ending(tmp_path: Path) -> None:
+    write_table([ROWS], "sql", Format.json, tmp_path / "rows.csv")
     assert len(json.loads((tmp_path / "rows.csv").read_text())) == 2
 
 
-def test_answer_that_a_format_cannot_hold_is_refused(mask_catalogue: MaskCatalogue, tmp_path: Path) -> None:
+def test_answer_that_a_format_cannot_hold_is_refused(tmp_path: Path) -> None:
     twice = pd.DataFrame([[1, 2]], columns=["n", "n"])
     with pytest.raises(UsageError, match=r"the answer cannot be written as parquet: column n"):
-        answer("sql", mask_catalogue.url, lambda _: twice, None, tmp_path / "rows.parquet")
+        write_table([twice], "sql", format_of(tmp_path / "rows.parquet"), tmp_path / "rows.parquet")
     assert list(tmp_path.iterdir()) == []
 
 

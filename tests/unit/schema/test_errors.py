@@ -18,3 +18,26 @@ def test_name_that_is_not_utf_8_is_refused() -> None:
     errors.check_utf_8("café", "--db")
     with pytest.raises(errors.UsageError, match=r"^--db caf\\xe9: expected a name in UTF-8"):
         errors.check_utf_8(os.fsdecode(b"caf\xe9"), "--db")
+
+
+def converted(error: BaseException, *, named: bool) -> RuntimeError:
+    """Return the error that a library makes of another."""
+    try:
+        try:
+            raise error
+        except (KeyboardInterrupt, RuntimeError, ValueError) as first:
+            raise RuntimeError("it failed") from first if named else None
+    except RuntimeError as last:
+        if not named:
+            last.__suppress_context__ = False
+        return last
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_interrupt_that_became_another_error_is_found(named: bool) -> None:
+    stop = KeyboardInterrupt()
+    assert errors.interruption(converted(converted(stop, named=named), named=named)) is stop
+
+
+def test_error_that_no_interrupt_became_has_none() -> None:
+    assert errors.interruption(converted(ValueError("of its own"), named=True)) is None

@@ -240,7 +240,7 @@ def damaged(path: str, ext: str) -> str:
 
 def test_damaged_data_are_refused_by_both_sums(reader: PlaneReader, path: str) -> None:
     stored = damaged(path, "sci")
-    says = rf"image\.fits\[sci\]: the data are damaged: their sum is {int(stored) ^ 1}, and DATASUM says {stored} \("
+    says = rf"image\.fits\[sci\]: the data are damaged: they sum to {int(stored) ^ 1}: expected DATASUM, {stored} \("
     with pytest.raises(DamagedFileError, match=says):
         reader.check(reader.plane(path, "sci"))
 

@@ -114,5 +114,5 @@ def test_sum_that_no_pixels_have_is_damaged(tmp_path: Path) -> None:
 def test_width_that_does_not_divide_a_tile_is_an_error_of_the_caller(tmp_path: Path) -> None:
     data = stream(tmp_path / "a.fits", image("equal", (9, 11), "i2"))
     tile = (np.array([0]), np.array([len(data)]), np.array([0, 99]))
-    with pytest.raises(ValueError, match="a tile is outside of the bytes or of the pixels"):
+    with pytest.raises(ValueError, match="a tile lies outside the bytes or the pixels"):
         decode_hcompress(np.frombuffer(data, np.uint8), *tile, np.zeros(99, np.int32), widths=np.array([10]), n_bits=16)
