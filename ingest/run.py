@@ -122,7 +122,7 @@ class Run:
         Parameters
         ----------
         n_workers : int
-            Number of workers of the executor or pool.
+            Number of workers of the executor, pool or threads.
         executor : Executor, optional
             Makes whole tiles, anywhere.
         pool : Executor, optional

@@ -256,7 +256,7 @@ def process_pool(workers: int, preload: str | None = None) -> Iterator[Executor]
 
 @contextmanager
 def thread_pool(workers: int) -> Iterator[Executor]:
-    """Provide a pool of threads of this process; an error in the block waits for no job that has not begun.
+    """Provide a pool of threads of this process; an error in the block cancels the jobs that have not begun.
 
     Parameters
     ----------
@@ -266,8 +266,11 @@ def thread_pool(workers: int) -> Iterator[Executor]:
     pool = ThreadPoolExecutor(workers, "goodpix-worker")
     try:
         yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
+    except BaseException:
+        # nobody waits for threads that only read, perhaps from a disk that does not answer
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 def usable_cores() -> int:

@@ -10,8 +10,8 @@ from ..plan import EpochKey, SourceMask
 
 __all__ = ["source_places"]
 
-# Keys in one statement, each of two parameters, of which SQLite takes 32,766.
-_AT_A_TIME = 5000
+# Keys in one statement; each takes up to four of SQLite's 32,766 parameters.
+_AT_A_TIME = 1000
 
 
 def source_places(connection: sa.Connection, info: TileInfo) -> dict[EpochKey, tuple[SourceMask, ...]]:
@@ -37,13 +37,16 @@ def source_places(connection: sa.Connection, info: TileInfo) -> dict[EpochKey, t
 
 def _query(band: str, keys: list[EpochKey]) -> sa.Select[tuple[int, int, str, int, str]]:
     epoch, coadd = tables.epoch.c, tables.coadd.c
-    # a join makes both engines look up each pair in the index, as SQLite does not for a list of pairs
-    columns = sa.column("expnum", sa.BigInteger), sa.column("ccdnum", sa.Integer)
-    key = sa.values(*columns, name="image").data(keys).cte("image")
-    of_image = sa.and_(epoch.band == band, epoch.expnum == key.c.expnum, epoch.ccdnum == key.c.ccdnum)
+    # each column separately as well, since SQLite does not look up pairs in an index
+    of_images = (
+        epoch.band == band,
+        epoch.expnum.in_(sorted({expnum for expnum, _ in keys})),
+        epoch.ccdnum.in_(sorted({ccdnum for _, ccdnum in keys})),
+        sa.tuple_(epoch.expnum, epoch.ccdnum).in_(keys),
+    )
     of_tile = sa.and_(coadd.tilename == epoch.tilename, coadd.band == epoch.band)
     return (
         sa.select(epoch.expnum, epoch.ccdnum, epoch.tilename, epoch.mask_row_group, coadd.mask_file)
-        .select_from(key.join(tables.epoch, of_image).join(tables.coadd, of_tile))
-        .where(sa.not_(epoch.stale), epoch.se_fingerprint.is_not(None))
+        .join(tables.coadd, of_tile)
+        .where(*of_images, sa.not_(epoch.stale), epoch.se_fingerprint.is_not(None))
     )

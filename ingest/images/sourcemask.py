@@ -2,6 +2,7 @@
 
 import json
 import logging
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -25,32 +26,35 @@ logger = logging.getLogger(__name__)
 
 
 class SourceFiles:
-    """Mask files of source masks, each opened once; pickled as their root.
+    """Mask files of source masks, each opened once by each thread; pickled as their root.
 
     Parameters
     ----------
     root : MasksRoot
         Masks root.
     opened : mapping of str to MaskFile or None
-        Mask files opened already, by name relative to the root; None for one that cannot be read.
+        Mask files that this thread has opened, by name relative to the root; None for one that cannot be read.
     """
 
     def __init__(self, root: MasksRoot, opened: Mapping[str, MaskFile | None] | None = None) -> None:
         self._root = root
-        self._opened = dict(opened or {})
+        # an open Parquet file is for one thread
+        self._of_thread = threading.local()
+        self._of_thread.opened = dict(opened or {})
 
     def __reduce__(self) -> tuple[Any, ...]:
         return SourceFiles, (self._root,)
 
     def open(self, name: str) -> MaskFile | None:
         """Return a mask file by its name relative to the root; None if it is missing or cannot be read."""
-        if name not in self._opened:
+        opened: dict[str, MaskFile | None] = vars(self._of_thread).setdefault("opened", {})
+        if name not in opened:
             try:
-                self._opened[name] = MaskFile.open(self._root.path(name))
+                opened[name] = MaskFile.open(self._root.path(name))
             except (MaskFileError, StoreError) as error:
                 logger.warning("reading the files of its CCD images again: %s", error)
-                self._opened[name] = None
-        return self._opened[name]
+                opened[name] = None
+        return opened[name]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -42,7 +42,8 @@ CONTENDERS = {
     | {"two masks, run by run", "two boolean images, numpy"}
     | {"epochs(selection=), a criterion ignored", "epochs(selection=), two grown, a border"},
     "sky": {"Catalogue.background", "Catalogue.extend_background", "fitsio.read of image and weight"},
-    "startup": {"goodpix --help", 'python -c "import goodpix"', 'python -c "pass"'},
+    "startup": {"goodpix --help", 'python -c "import goodpix"', "goodpix epochs of the demo tile"}
+    | {'python -c "pass"'},
 }
 
 GOALS = {
@@ -59,7 +60,7 @@ GOALS = {
     "manymasks": [">= 1.7 x faster"] * 2,
     "selection": ["<= 0.3 s"],
     "sky": ["<= 0.8 x"] * 2,
-    "startup": ["<= 0.3 s", "<= 0.1 s", "<= 1.2 s"],
+    "startup": ["<= 0.2 s", "<= 0.05 s", "<= 1.2 s", "<= 0.8 s"],
 }
 
 

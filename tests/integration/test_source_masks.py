@@ -14,6 +14,7 @@ import goodpix
 from goodpix.ingest import survey as survey_module
 
 from .conftest import Run
+from .objects import Bucket
 from .opens import counted_opens
 from .overlapping import IMAGES, TILES, Overlapping, make_overlapping
 
@@ -70,6 +71,22 @@ def test_rows_are_those_of_the_files(made: Overlapping) -> None:
     assert sorted(found.magzp.unique()) == [30, 31, 32, 33]
     assert found.groupby("expnum").nite.nunique().eq(1).all()
     assert goodpix.verify(made.database("rows")).ok
+
+
+def test_each_image_is_read_once_with_any_database(made: Overlapping, database_url: str) -> None:
+    name = "sqlite" if database_url.startswith("sqlite") else "postgres"
+    with counted_opens(map(made.image, IMAGES)) as opened:
+        made.ingest(name=name, db=database_url)
+    assert opened == {made.image(expnum): 1 for expnum in IMAGES}
+    assert made.files(name) == made.files("image")
+
+
+def test_each_image_is_read_once_with_masks_in_an_object_store(made: Overlapping, bucket: Bucket) -> None:
+    with counted_opens(map(made.image, IMAGES)) as opened:
+        made.ingest(name="bucket", masks=bucket.root)
+    assert opened == {made.image(expnum): 1 for expnum in IMAGES}
+    with goodpix.Catalogue(made.database("bucket")) as one, goodpix.Catalogue(made.database("image")) as other:
+        assert one.epochs().drop(columns="run_id").equals(other.epochs().drop(columns="run_id"))
 
 
 def test_scamp_header_is_the_tiles_own(made: Overlapping) -> None:

@@ -1,5 +1,6 @@
 """Facts about tile jobs: from images of a few hundred pixels to a mask file and a receipt."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from goodpix.ingest.plan import Known, KnownTile, Options, TileTask
+from goodpix.ingest.plan import Known, KnownTile, Options, SourceMask, TileTask
 from goodpix.ingest.tile import Receipt, ingest_tile
 from goodpix.schema.maskfile import MaskFile
 from goodpix.schema.masks.rle import decode
@@ -96,6 +97,21 @@ def test_changed_coadd_changes_every_mask(task: TileTask, tmp_path: Path) -> Non
     change_image(tmp_path, "coadd")
     second = ingest_tile(after(task, first))
     assert [each.made for each in second.rows] == [True, True, True]
+
+
+def test_changed_coadd_costs_no_image_whose_mask_is_a_source(task: TileTask, tmp_path: Path) -> None:
+    first = ingest_tile(task)
+    change_image(tmp_path, "coadd")
+    expected = ingest_tile(after(task, first))
+    for expnum in SHIFTS:
+        path = tmp_path / f"{expnum}.fits"
+        state = path.stat()
+        path.write_bytes(bytes(state.st_size))
+        os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    sources = {(expnum, 2): (SourceMask(str(first.mask_file), number),) for number, expnum in enumerate(SHIFTS, 1)}
+    second = ingest_tile(after(task, first, sources=sources))
+    assert [each.made for each in second.rows] == [True, True, True]
+    assert (second.failures, second.rows, second.mask_file) == ((), expected.rows, expected.mask_file)
 
 
 def test_forced_job_makes_the_same_masks_in_a_new_file(task: TileTask) -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from goodpix.ingest.images.sharedarray import SharedArray, scratch_folder
 from goodpix.schema.executors import Window, in_order, process_pool, thread_pool, usable_cores
 
-from ...waiting import until
+from ...waiting import DEADLINE, until
 
 
 class Recorder(Executor):
@@ -164,16 +165,18 @@ def test_array_without_a_file_is_copied() -> None:
     assert (plain.array == 0).all()
 
 
-def test_an_error_waits_for_no_job_of_a_thread_that_has_not_begun() -> None:
-    jobs: list[Future[object]] = []
+def test_an_error_cancels_the_jobs_of_threads_that_have_not_begun_and_waits_for_none() -> None:
+    end, jobs = threading.Event(), list[Future[object]]()
 
     def stop_with_two_jobs() -> None:
         with thread_pool(1) as pool:
-            begun = lambda: until(lambda: len(jobs) == 2 and jobs[1].cancelled(), "the second is cancelled")  # noqa: E731
-            jobs.append(pool.submit(begun))
-            jobs.append(pool.submit(square, 2))
+            jobs.extend([pool.submit(end.wait, DEADLINE), pool.submit(square, 2)])
+            until(jobs[0].running, "the first job has begun")
             raise ValueError("stop")
 
     with pytest.raises(ValueError, match="stop"):
         stop_with_two_jobs()
-    assert [job.cancelled() for job in jobs] == [False, True]
+    running, waiting = jobs
+    assert (running.done(), waiting.cancelled()) == (False, True)
+    end.set()
+    assert running.result() is True

@@ -3,6 +3,7 @@
 import logging
 import os
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -170,3 +171,12 @@ def test_opened_files_are_used_and_stay_in_their_process(folder: Path) -> None:
     files = SourceFiles(root, {"i/other.parquet": file})
     assert files.open("i/other.parquet") is file
     assert pickle.loads(pickle.dumps(files)).open("i/other.parquet") is None
+
+
+def test_each_thread_opens_files_of_its_own(folder: Path) -> None:
+    name = f"{BAND}/{mask_file(folder).name}"
+    files = SourceFiles(MasksRoot.of(folder / "masks"))
+    with ThreadPoolExecutor(1) as thread:
+        theirs = [thread.submit(files.open, name).result() for _ in range(2)]
+    assert theirs[0] is theirs[1] is not None
+    assert files.open(name) is not theirs[0]
