@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..schema.errors import UsageError
+from ..schema.printable import printable
 from .options import Format
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _text(frames: Frames, name: str) -> Iterator[bytes]:
         digits = _all_digits if name == "sql" else _six_digits
         columns = [[_cell(value, digits) for value in column] for column in _columns(shown)]
         if number == 0:
-            headings = [_printable(str(column)) for column in shown.columns]
+            headings = [printable(str(column)) for column in shown.columns]
             columns = [[heading, *column] for heading, column in zip(headings, columns, strict=True)]
             widths = [max(map(len, column)) for column in columns]
         for row in zip(*columns, strict=True):
@@ -117,7 +118,7 @@ def _columns(rows: "pd.DataFrame") -> list[list[Any]]:
 def _cell(value: object, digits: Callable[[float], str]) -> str:
     if value is None:
         return "-"
-    return digits(value) if isinstance(value, float) else _printable(_plain(value))
+    return digits(value) if isinstance(value, float) else printable(_plain(value))
 
 
 def _six_digits(value: float) -> str:
@@ -131,11 +132,6 @@ def _all_digits(value: float) -> str:
 def _plain(value: object) -> str:
     """Return a value as text; bytes in hexadecimal digits."""
     return value.hex() if isinstance(value, bytes) else str(value)
-
-
-def _printable(text: str) -> str:
-    """Return text with its control characters escaped, which could move a terminal's cursor or worse."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def _csv(frames: Frames, _name: str) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ import typer
 from ..schema.errors import UsageError
 from .formats import render_table
 from .options import DEFAULT_DB, Db
-from .output import db_option, say, show_progress
+from .output import db_option, say, show, show_progress
 from .signals import stoppable
 
 __all__ = ["check", "dask_executor", "demo", "ingest"]
@@ -45,9 +45,9 @@ def demo(
         made = run_demo(folder, spec)
     say(str(made.report))
     if made.picture is not None:
-        print(render_table(made.epochs, "epochs"))
-        print(f"\nsurvey files  {made.survey}\ndatabase      {made.database}\nmasks         {made.masks}")
-        print(f"picture       {made.picture}\n\nTry: goodpix tiles --db {made.database}")
+        show(render_table(made.epochs, "epochs"))
+        show(f"\nsurvey files  {made.survey}\ndatabase      {made.database}\nmasks         {made.masks}")
+        show(f"picture       {made.picture}\n\nTry: goodpix tiles --db {made.database}")
     if made.report.n_failures:
         say(f"list the failures: goodpix failures --db {made.database}; another folder gets a fresh demo")
         raise typer.Exit(1)
@@ -149,7 +149,7 @@ def check(
     from ..ingest.direct import check_mask
 
     comparison = check_mask(db, tilename, band, expnum, ccdnum)
-    print(comparison)
+    show(comparison)
     if not comparison.equal:
         raise typer.Exit(1)
 

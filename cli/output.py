@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..schema.errors import GoodpixError, UsageError
+from ..schema.printable import printable
 from .formats import format_of, rendered
 from .options import DEFAULT_DB, Format
 from .streams import write_bytes
@@ -16,7 +17,7 @@ from .streams import write_bytes
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["answer", "db_option", "say", "show_progress", "write_output", "write_table"]
+__all__ = ["answer", "db_option", "say", "show", "show_progress", "write_output", "write_table"]
 
 _STANDARD_OUTPUT = Path("-")
 
@@ -80,9 +81,14 @@ def write_table(frames: "Iterable[pd.DataFrame]", name: str, format_: Format, ou
     if output is not None and output != _STANDARD_OUTPUT:
         write_output(lambda: _write_parts(parts, output), output)
         return
+    on_terminal = sys.stdout.isatty()
+    if on_terminal and format_ in (Format.parquet, Format.fits):
+        raise UsageError(f"--format {format_} is not text: expected -o FILE, or a pipe")
     for part in parts:
         if format_ is Format.table:
             sys.stdout.write(part.decode())
+        elif on_terminal:
+            sys.stdout.write(printable(part.decode(), keep="\n"))
         else:
             write_bytes(part)
 
@@ -114,9 +120,14 @@ def write_output(write: Callable[[], object], output: Path) -> None:
     say(f"wrote {output}")
 
 
+def show(text: object) -> None:
+    """Print to standard output, control characters as escapes."""
+    print(printable(str(text), keep="\n"))
+
+
 def say(text: str) -> None:
-    """Print to standard error."""
-    print(text, file=sys.stderr)
+    """Print to standard error, control characters as escapes."""
+    print(printable(text, keep="\n"), file=sys.stderr)
 
 
 def db_option(db: str) -> str:
@@ -126,13 +137,20 @@ def db_option(db: str) -> str:
     return "" if db == os.environ.get("GOODPIX_DB", DEFAULT_DB) else f" --db {shown(parse_url(db))}"
 
 
+class _PrintableFormatter(logging.Formatter):
+    """The message of a record in one line, control characters as escapes."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
+
 @contextmanager
 def show_progress() -> Iterator[Callable[[int, int], None]]:
     """Show progress: a bar on a terminal, otherwise a line per tile."""
     package = logging.getLogger("goodpix")
     if not sys.stderr.isatty():
         handler: logging.Handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(message)s"))
+        handler.setFormatter(_PrintableFormatter())
         package.addHandler(handler)
         package.setLevel(logging.INFO)
         try:
@@ -146,12 +164,13 @@ def show_progress() -> Iterator[Callable[[int, int], None]]:
 
     console = Console(stderr=True)
     handler = RichHandler(logging.WARNING, console, show_path=False, show_time=False)
+    handler.setFormatter(_PrintableFormatter())
     package.addHandler(handler)
     try:
         with Progress(
             *Progress.get_default_columns()[:3], MofNCompleteColumn(), TimeRemainingColumn(), console=console
         ) as bar:
-            task = bar.add_task("tiles", total=None)
+            task = bar.add_task("tiles by band", total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
     finally:
         package.removeHandler(handler)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..schema.printable import printable
 from .formats import format_of, render_table
 from .options import DEFAULT_DB, Db, FormatOption, Output, with_options
-from .output import answer, say, write_output, write_table
+from .output import answer, say, show, write_output, write_table
 from .signals import stoppable
 
 if TYPE_CHECKING:
@@ -89,8 +90,8 @@ def mask(
         n_good = found.count(selection)
         if output is not None:
             write_output(lambda: found.save(output, selection), output)
-    print(found)
-    print(f"good pixels ({selection}): {n_good:,} of {found.encoded.nx * found.encoded.ny:,}")
+    show(found)
+    show(f"good pixels ({selection}): {n_good:,} of {found.encoded.nx * found.encoded.ny:,}")
 
 
 def sql(
@@ -125,7 +126,7 @@ def info(db: Db = DEFAULT_DB) -> None:
 
     with Catalogue(db) as catalogue:
         for name, value in catalogue.info().items():
-            print(f"{name:<16} {value}")
+            show(f"{name:<16} {printable(str(value))}")
 
 
 AS_THEY_STAND = {"ignore_unknown_options": True}
@@ -199,7 +200,7 @@ def epoch_map(
     with open_source(db) as source:
         found = make_map(source, tilename, band, selection)
     if output is None:
-        print(render_table(found.summary(), "map"))
+        show(render_table(found.summary(), "map"))
     else:
         write_output(lambda: found.save(output), output)
 

@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
+from ..schema.printable import printable
 from .ingest import WcsSource
 from .options import DEFAULT_DB, Db
-from .output import db_option, say, show_progress
+from .output import db_option, say, show, show_progress
 
 # Imports in function bodies: they load numba and SQL, which would slow --help down.
 
@@ -35,11 +36,11 @@ def verify(
     with show_progress() as advance:
         report = check(db, sample=sample, images=images, repair=repair, seed=seed, workers=workers, progress=advance)
     for note in report.notes:
-        say(f"note: {note}")
+        say(f"note: {printable(note)}")
     for problem in report.repaired:
-        print(f"repaired: {problem}")
+        show(printable(f"repaired: {problem}"))
     for problem in report.problems:
-        print(problem)
+        show(printable(str(problem)))
     say(str(report))
     if not report.ok:
         raise typer.Exit(1)
@@ -82,7 +83,7 @@ def rebuild(
             progress=advance,
         )
     for note in report.notes:
-        say(f"note: {note}")
+        say(f"note: {printable(note)}")
     say(str(report))
     if report.failures:
         say(f"list the failures: goodpix failures{db_option(db)}")
@@ -97,7 +98,7 @@ def gc(
 
     report = sweep(db, delete=delete)
     for file in report.files:
-        print(f"{file.n_bytes:>14,}  {file.days:>6.0f} d  {file.name}")
+        show(f"{file.n_bytes:>14,}  {file.days:>6.0f} d  {printable(file.name)}")
     say(str(report))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..schema.errors import WorkerLostError, interruption
 from ..schema.executors import Spread, Window, in_order
+from ..schema.printable import printable
 from .images.coadd import read_coadd
 from .plan import TileTask
 from .report import Failure
@@ -104,7 +105,7 @@ def _without_file(task: TileTask, error: Exception, what: str) -> Receipt:
         key=task.failure_key("coadd"),
         path=task.info_path,
         error_type=type(error).__name__,
-        message=f"{what}: {' '.join(str(error).split()) or type(error).__name__}",
+        message=f"{what}: {printable(' '.join(str(error).split())) or type(error).__name__}",
         tilename=task.info.tilename,
         band=task.info.band,
     )

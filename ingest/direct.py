@@ -24,8 +24,8 @@ from ..schema.maskfile import MaskFile
 from ..schema.masks.rle import decode
 from ..schema.planes.cfitsio import CfitsioReader
 from ..schema.planes.imagefiles import files_of_row
-from ..schema.planes.reader import read_scamp_head
 from ..schema.rows import MaskKey
+from ..schema.wcs.scamphead import HeadOf, read_scamp_head
 from ..schema.wcs.solution import Wcs, unit_vectors
 
 __all__ = ["Comparison", "Side", "check_mask", "compare", "direct_flags", "direct_positions"]
@@ -129,9 +129,10 @@ def _read_side(row: Mapping[str, Any], wcs_source: str) -> Side:
     """Read the planes and the header of the image in a database row."""
     files = files_of_row(row)
     with CfitsioReader() as reader:
-        header = reader.open(files["image"]).header
+        image = reader.open(files["image"])
+        header = image.header
         if wcs_source == "scamp":
-            header = read_scamp_head(files["head"].path_now)
+            header = read_scamp_head(files["head"], HeadOf(row["expnum"], row["ccdnum"], header, image.shape))
         weight, bmask = reader.open(files["weight"]), reader.open(files["bmask"])
         seg = reader.open(files["seg"]) if "seg" in files else None
         flags = np.empty(bmask.shape, np.int64)

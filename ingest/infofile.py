@@ -1,14 +1,14 @@
 """Info files: YAML that lists the images of one tile and band."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from ..schema.errors import AmbiguousInputError, InfoFileError, UsageError
 from ..schema.planes.imagefiles import PlaneFile
@@ -26,13 +26,33 @@ _MOST_BYTES = 1 << 25
 
 SUFFIX = "_pizza_cutter_info.yaml"
 
+# Letters of a path, as on Linux, and of a value in a message.
+_LONGEST_PATH = 4096
+_MOST_SHOWN = 200
+
+# Epochs of a tile; surveys have hundreds.
+_MOST_EPOCHS = 20_000
+
+_OF_TYPE = re.compile(r"(str|int|constrained-str)\Z|function-before\[")
+
+
+def _refuse_words(value: Any) -> Any:
+    """Refuse yes, no and 1_000, which pydantic would take for numbers."""
+    if isinstance(value, bool) or (isinstance(value, str) and "_" in value):
+        raise ValueError("Input should be a decimal number")
+    return value
+
+
 # Tile and band become parts of file names, which must not leave the masks folder.
 _Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9+_.-]*$", max_length=64)]
-_Text = Annotated[str, Field(pattern=r"^[^\x00]*$")]
-_Path = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]+$")]
-_Integer = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
-_Degrees = Annotated[float, Field(ge=-360, le=720, allow_inf_nan=False)]
-_Ext = Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=0)]
+_Text = Annotated[str, Field(pattern=r"^[^\x00]*$", max_length=_LONGEST_PATH)]
+_Path = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]+$", max_length=_LONGEST_PATH)]
+_Decimal = BeforeValidator(_refuse_words)
+_Integer = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63), _Decimal]
+_Natural = Annotated[int, Field(ge=0, lt=1 << 63), _Decimal]
+_Float = Annotated[float, _Decimal]
+_Degrees = Annotated[float, Field(ge=-360, le=720, allow_inf_nan=False), _Decimal]
+_Ext = Annotated[str, Field(min_length=1)] | Annotated[int, Field(ge=0), _Decimal]
 
 
 class ImageInfo(BaseModel):
@@ -50,9 +70,9 @@ class ImageInfo(BaseModel):
     bmask_ext: _Ext
     seg_path: _Text | None = None
     seg_ext: _Ext = "sci"
-    position_offset: Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False)] = 1
-    magzp: float | None = None
-    scale: float | None = None
+    position_offset: Annotated[float, Field(ge=-1000, le=1000, allow_inf_nan=False), _Decimal] = 1
+    magzp: _Float | None = None
+    scale: _Float | None = None
     image_flags: _Integer | None = None
     pfw_attempt_id: _Integer | None = None
     filename: _Text | None = None
@@ -77,8 +97,8 @@ class ImageInfo(BaseModel):
 class EpochInfo(ImageInfo):
     """Entry of one single-epoch CCD image."""
 
-    expnum: Annotated[int, Field(ge=0, lt=1 << 63)]
-    ccdnum: Annotated[int, Field(ge=0, lt=1 << 15)]
+    expnum: _Natural
+    ccdnum: Annotated[_Natural, Field(lt=1 << 15)]
     head_path: _Text | None = None
     bkg_path: _Text | None = None
     bkg_ext: _Ext = "sci"
@@ -98,7 +118,7 @@ class TileInfo(ImageInfo):
     uramax: _Degrees | None = None
     udecmin: _Degrees | None = None
     udecmax: _Degrees | None = None
-    src_info: Annotated[tuple[EpochInfo, ...], Field(min_length=1)]
+    src_info: Annotated[tuple[EpochInfo, ...], Field(min_length=1, max_length=_MOST_EPOCHS)]
 
     @field_validator("src_info", mode="before")
     @classmethod
@@ -124,6 +144,11 @@ class Input:
 
     path: Path
     content: TileInfo | InfoFileError
+
+    @property
+    def name(self) -> str:
+        """Path as it is stored: text of any encoding in UTF-8."""
+        return _in_utf8(os.fspath(self.path))
 
 
 def read_inputs(given: Iterable[PathLike]) -> list[Input]:
@@ -179,12 +204,12 @@ def _find_info_files(paths: list[Path]) -> list[Path]:
     """
     files: dict[Path, None] = {}
     for path in paths:
-        if path.is_dir():
+        if os.path.isdir(path):  # unlike Path.is_dir, it raises nothing where a name is too long
             inside = sorted(_info_files_below(path))
             if not inside:
                 raise UsageError(f"{path}: the folder contains no *{SUFFIX}")
             files |= dict.fromkeys(inside)
-        elif path.exists():
+        elif os.path.exists(path):
             files[Path(os.path.abspath(path))] = None
         else:
             raise UsageError(f"{path}: no such file or folder")
@@ -203,7 +228,12 @@ def _info_files_below(folder: Path) -> list[Path]:
 
 def campaign_of(path: Path) -> str:
     """Return the campaign of an info file: the name of its grandparent folder."""
-    return path.parent.parent.name
+    return _in_utf8(path.parent.parent.name)
+
+
+def _in_utf8(name: str) -> str:
+    """Return a file name with its bytes that are not UTF-8 as escapes."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def read_info_file(path: Path) -> TileInfo:
@@ -215,17 +245,22 @@ def read_info_file(path: Path) -> TileInfo:
         If it is not a regular file, cannot be read, is not YAML or has wrong content; the message names the file,
         the key, its value and what was expected.
     """
+    if _in_utf8(os.fspath(path)) != os.fspath(path):
+        raise InfoFileError(f"{path}: its name is not UTF-8: expected a name that databases can store")
     try:
         text = read_regular(os.fspath(path), _MOST_BYTES)
     except (OSError, ValueError) as error:
         raise InfoFileError(f"{path}: {why_not(error, os.fspath(path))}: expected an info file") from error
     try:
         content = load_yaml(text)
-    except (UnicodeDecodeError, yaml.YAMLError, ValueError) as error:
-        raise InfoFileError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from error
+    except ValueError as error:
+        doubt = "" if b"src_info" in text else "not an info file: "
+        raise InfoFileError(f"{path}: {doubt}cannot be read as YAML: {error}") from error
     if not isinstance(content, dict):
         what = "is empty" if content is None else f"holds a {type(content).__name__}"
-        raise InfoFileError(f"{path}: {what}: expected a mapping of keys, an info file")
+        raise InfoFileError(f"{path}: not an info file: {what}: expected a mapping of keys")
+    if not content.keys() & {"tilename", "band", "src_info"}:
+        raise InfoFileError(f"{path}: not an info file: it has no tilename, band or src_info")
     try:
         info = TileInfo.model_validate(content)
     except ValidationError as error:
@@ -253,10 +288,14 @@ def _check_entries(path: Path, info: TileInfo) -> None:
 def _first_error(error: ValidationError) -> str:
     """Return the first error and the number of others, in one line."""
     first, *others = error.errors()
-    key = ".".join(str(part) for part in first["loc"] if part not in ("str", "int", "constrained-str"))
-    text = f"{key}: {first['msg']}"
+    # names of the types of an extension are no part of the key
+    key = ".".join(str(part) for part in first["loc"] if not _OF_TYPE.match(str(part)))
+    message = first["msg"].removeprefix("Value error, ")
+    text = f"{key}: {message}"
     if first["type"] == "missing":
         text = f"{key} is missing"
     elif not isinstance(first["input"], dict | list | tuple):
-        text = f"{key} is {first['input']!r}: {first['msg']}"
+        value = repr(first["input"])
+        shown = value if len(value) <= _MOST_SHOWN else f"{value[:_MOST_SHOWN]}..."
+        text = f"{key} is {shown}: {message}"
     return text + (f" (and {len(others)} more)" if others else "")

@@ -9,6 +9,7 @@ from ..schema.inputs.fingerprint import SE_PLANES, fingerprint
 from ..schema.inputs.recordedfiles import State, files_column, recorded_files
 from ..schema.planes.imagefiles import planes_column
 from ..schema.store.masksroot import MasksRoot
+from ..schema.wcs.scamphead import SCAMP_RULE_VERSION
 from .infofile import EpochInfo, ImageInfo, TileInfo
 from .inputs import compare_files, file_states, input_paths, supposed_states
 
@@ -53,9 +54,10 @@ class Options:
 
     @property
     def fingerprinted(self) -> dict[str, object]:
-        """Options by name, as they enter fingerprints: `allow_damaged` only if it is set, since 0.1.0 had none."""
-        values = {option.name: getattr(self, option.name) for option in fields(self)}
-        return {name: value for name, value in values.items() if name != "allow_damaged" or value}
+        """Options by name, as they enter fingerprints: what 0.1.0 did not have only where it applies."""
+        options = {option.name: getattr(self, option.name) for option in fields(self)}
+        options = {name: value for name, value in options.items() if name != "allow_damaged" or value}
+        return options | ({"scamp_rule": SCAMP_RULE_VERSION} if self.wcs_source == "scamp" else {})
 
 
 class Action(Enum):
@@ -351,8 +353,8 @@ def se_fingerprint(entry: EpochInfo, options: Options, states: Mapping[str, Stat
     planes = {name: file for name in SE_PLANES if (file := entry.file(name))}
     image = {"band": entry.band, "expnum": entry.expnum, "ccdnum": entry.ccdnum}
     of_options = _epoch_options(entry, options, "")
-    for name in ("wcs_source", "coadd"):
-        del of_options[name]
+    for name in ("wcs_source", "scamp_rule", "coadd"):
+        of_options.pop(name, None)
     return fingerprint(
         {file.path: states.get(file.path) for file in planes.values()},
         image | {"planes": planes_column(planes)},

@@ -55,7 +55,7 @@ class IngestReport:
     Parameters
     ----------
     n_tiles : int
-        Info files in the run.
+        Tiles in the run, each counted once.
     n_epochs : int
         Epochs whose masks were made.
     n_unchanged : int
@@ -68,6 +68,10 @@ class IngestReport:
         Inputs that failed in an earlier run and, being unchanged, were not tried again.
     seconds : float
         Duration of the run.
+    n_bands : int
+        Bands of these tiles.
+    n_info_files : int
+        Info files in the run: one per tile and band, and those that could not be read.
     n_pixels : int
         Pixels of the epochs whose masks were made.
     n_bytes : int
@@ -95,6 +99,8 @@ class IngestReport:
     failures: tuple[Failure, ...]
     n_failed_before: int
     seconds: float
+    n_bands: int = 1
+    n_info_files: int = 0
     n_pixels: int = 0
     n_bytes: int = 0
     stages: Stages = Stages()
@@ -143,8 +149,9 @@ class IngestReport:
             raise UsageError(f"report {os.fspath(path)}: cannot be written ({error.strerror})") from error
 
     def __str__(self) -> str:
+        tiles = counted_tiles(self.n_tiles, self.n_bands)
         if not self.n_epochs and not self.n_failures and not self.n_dropped:
-            return f"{counted(self.n_tiles, 'tile')}: nothing to do, {counted(self.n_unchanged, 'epoch')} up to date"
+            return f"{tiles}: nothing to do, {counted(self.n_unchanged, 'epoch')} up to date"
         parts = [f"{counted(self.n_epochs, 'epoch')} made", f"{self.n_unchanged:,} up to date"]
         if self.n_dropped:
             parts.append(f"{self.n_dropped:,} dropped")
@@ -153,7 +160,7 @@ class IngestReport:
             parts.append(f"{len(self.failures):,} failed ({kinds})")
         if self.n_failed_before:
             parts.append(f"{self.n_failed_before:,} failed before and not tried again (use --retry-failed)")
-        text = f"{counted(self.n_tiles, 'tile')}: {', '.join(parts)} in {self.seconds:.1f} s"
+        text = f"{tiles}: {', '.join(parts)} in {self.seconds:.1f} s"
         if self.n_epochs:
             text += f"; {_short(self.pixels_per_second or 0)}pixels/s, {_short(self.n_bytes)}B of masks written"
         return text
@@ -164,9 +171,9 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
-def counted_tiles(n: int) -> str:
-    """Return a number of tiles and bands: ``1 tile and band`` or ``2 tiles and bands``."""
-    return f"{counted(n, 'tile')} and {'band' if n == 1 else 'bands'}"
+def counted_tiles(n_tiles: int, n_bands: int) -> str:
+    """Return a number of tiles, each counted once, and of bands if there are several: ``7 tiles in 3 bands``."""
+    return counted(n_tiles, "tile") + (f" in {n_bands:,} bands" if n_bands > 1 else "")
 
 
 def _short(number: float) -> str:

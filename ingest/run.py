@@ -21,7 +21,7 @@ from .filestates import FileStates
 from .images.sharedarray import scratch_folder
 from .infofile import Input, TileInfo
 from .plan import Options, TileTask
-from .report import Failure, IngestReport, Stages, counted
+from .report import Failure, IngestReport, Stages, counted, counted_tiles
 from .tile import Receipt
 from .tilequeue import Tile, TileQueue
 
@@ -107,7 +107,7 @@ class Run:
         """Record the counts and outcome of the run."""
         report, self._outcome = self.report(), outcome
         self._writer.finish(
-            n_tiles=report.n_tiles,
+            n_tiles=report.n_info_files,
             n_epochs=report.n_epochs,
             n_unchanged=report.n_unchanged,
             n_failures=report.n_failures,
@@ -140,7 +140,7 @@ class Run:
             if isinstance(file.content, TileInfo):
                 tiles.append((file.path, file.content))
             else:
-                self._info_failures.append(_info_failure(file.path, file.content, self._writer))
+                self._info_failures.append(_info_failure(file.name, file.content, self._writer))
                 yield
         while tiles:
             self._queue, self._elsewhere = TileQueue(tiles, take_turns=not self._reread), []
@@ -248,13 +248,15 @@ class Run:
         order = {str(file.path): number for number, file in enumerate(self._inputs)}
         receipts = sorted(self._receipts, key=lambda receipt: order[receipt.info_path])
         return IngestReport(
-            n_tiles=len(receipts) + len(self._info_failures),
+            n_tiles=len({receipt.tilename for receipt in receipts}),
+            n_bands=len({receipt.band for receipt in receipts}),
             n_epochs=sum(receipt.n_made for receipt in receipts),
             n_unchanged=sum(receipt.n_unchanged for receipt in receipts),
             n_dropped=sum(len(receipt.dropped) for receipt in receipts),
             failures=(*self._info_failures, *(failure for receipt in receipts for failure in receipt.failures)),
             n_failed_before=sum(len(receipt.failed_before) for receipt in receipts),
             seconds=seconds,
+            n_info_files=len(receipts) + len(self._info_failures),
             n_pixels=sum(receipt.n_pixels for receipt in receipts),
             n_bytes=sum(receipt.n_bytes for receipt in receipts),
             stages=Stages(
@@ -287,9 +289,10 @@ class Run:
         """Wait a little for the ingests that have claimed all remaining tiles."""
         _, info = self._elsewhere[0]
         if time.monotonic() > self._quiet_until:
-            n_tiles, holder = counted(len(self._elsewhere), "tile"), self._claims.holder(info.tilename, info.band)
-            tile = f"{info.tilename} {info.band}"
-            logger.info("waiting for %s claimed by other ingests (%s: %s)", n_tiles, tile, holder)
+            waiting = [each for _, each in self._elsewhere]
+            tiles = counted_tiles(len({each.tilename for each in waiting}), len({each.band for each in waiting}))
+            tile, holder = f"{info.tilename} {info.band}", self._claims.holder(info.tilename, info.band)
+            logger.info("waiting for %s claimed by other ingests (%s: %s)", tiles, tile, holder)
             self._quiet_until = time.monotonic() + _QUIET
         time.sleep(_PAUSE)
 
@@ -332,8 +335,8 @@ def _log(receipt: Receipt) -> None:
         logger.warning("%s: epoch %d/%d dropped: the info file no longer lists it", tile, expnum, ccdnum)
 
 
-def _info_failure(path: Path, error: InfoFileError, writer: Writer) -> Failure:
+def _info_failure(path: str, error: InfoFileError, writer: Writer) -> Failure:
     logger.warning("%s", error)
-    failure = Failure(f"{path}#info", str(path), type(error).__name__, str(error))
+    failure = Failure(f"{path}#info", path, type(error).__name__, str(error))
     writer.commit_failure(failure)
     return failure

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..schema.bits import DES_Y6, BitNames
 from ..schema.errors import UsageError
 from ..schema.executors import process_pool, thread_pool, usable_cores
-from ..schema.planes.imagefiles import file_state, variables
+from ..schema.planes.imagefiles import file_state, first_variable
 from .images.sharedarray import remove_leftovers
 from .infofile import Input, TileInfo, check_inputs, read_inputs
 from .plan import Options
@@ -101,7 +101,8 @@ def ingest_tiles(
     Raises
     ------
     UsageError
-        If an input path does not exist, or inputs contradict each other or the catalogue.
+        If an input path does not exist, the environment variable that paths begin with is not set, or inputs
+        contradict each other or the catalogue.
     CatalogueError
         If the catalogue or its masks root cannot be used.
     WorkerLostError
@@ -117,6 +118,8 @@ def ingest_tiles(
     given = [info_paths] if isinstance(info_paths, str | os.PathLike) else list(info_paths)
     inputs = read_inputs(given)
     campaign = check_inputs(inputs)
+    if executor is None:  # the workers of an executor may know other variables
+        _check_variables(inputs)
     options = Options(wcs_source, allow_missing_se_seg, allow_dithered_weights, allow_damaged)
     arguments = asdict(options) | {
         "inputs": [str(each) for each in given],
@@ -126,7 +129,7 @@ def ingest_tiles(
         "retry_failed": retry_failed,
         "variables": _used_variables(inputs),
     }
-    if report is not None and not Path(report).absolute().parent.is_dir():
+    if report is not None and not os.path.isdir(Path(report).absolute().parent):
         raise UsageError(f"report {report}: its folder does not exist")
     n_workers = _number_of(workers, executor, inputs)
     remove_leftovers()
@@ -180,9 +183,33 @@ def worth_starting(n_workers: int | None, inputs: list[Input]) -> int:
     return max(1, min(most or 1, n_bytes // BYTES_PER_WORKER))
 
 
+def _tiles(inputs: list[Input]) -> list[TileInfo]:
+    return [file.content for file in inputs if isinstance(file.content, TileInfo)]
+
+
 def _used_variables(inputs: list[Input]) -> dict[str, str]:
-    """Return the environment variables in the paths of the inputs' planes, folders among them as absolute paths."""
-    tiles = [file.content for file in inputs if isinstance(file.content, TileInfo)]
-    paths = (file.path for tile in tiles for entry in (tile, *tile.src_info) for file in entry.files.values())
-    values = {name: os.environ[name] for name in variables(paths) if name in os.environ}
-    return {name: os.path.abspath(value) if Path(value).is_dir() else value for name, value in values.items()}
+    """Return the folders, as absolute paths, in the environment variables that paths of planes begin with.
+
+    Other values are not recorded: they may be anything, secrets too, and whoever reads the catalogue can read them.
+    """
+    entries = (entry for tile in _tiles(inputs) for entry in (tile, *tile.src_info))
+    names = dict.fromkeys(first_variable(file.path) for entry in entries for file in entry.files.values())
+    values = {name: os.environ[name] for name in names if name is not None and name in os.environ}
+    return {name: os.path.abspath(value) for name, value in values.items() if os.path.isdir(value)}
+
+
+def _check_variables(inputs: list[Input]) -> None:
+    """Check that the environment variable that the coadds' paths begin with is set, if it is for none of them."""
+    tiles = _tiles(inputs)
+    unset = [name for tile in tiles if (name := _unset_variable(tile.image_path)) is not None]
+    if tiles and len(unset) == len(tiles):
+        raise UsageError(
+            f"{unset[0]} is not set, and paths of the info files begin with it, such as {tiles[0].image_path}: "
+            "expected the folder of the survey's files"
+        )
+
+
+def _unset_variable(path: str) -> str | None:
+    """Return the name of the variable that a path begins with if it is not set and no file has that very name."""
+    name = first_variable(path)
+    return name if name is not None and not os.environ.get(name) and file_state(path) is None else None

@@ -11,6 +11,7 @@ from ..schema.errors import MaskFileError, WorkerLostError, interruption
 from ..schema.executors import Spread
 from ..schema.maskfile import MaskFile, MaskFileWriter
 from ..schema.masks.rle import Runs
+from ..schema.printable import printable
 from ..schema.rows import EpochFacts, MaskRow
 from .images.coadd import Coadd, ReadCoadd, read_coadd
 from .images.epoch import make_epoch_mask
@@ -257,7 +258,7 @@ class _Trouble:
         if (stop := interruption(error)) is not None:
             raise stop
         logger.debug("traceback", exc_info=error)
-        message = " ".join(str(error).split()) or type(error).__name__
+        message = printable(" ".join(str(error).split())) or type(error).__name__
         of_machine = isinstance(error, WorkerLostError | MemoryError)
         of_machine |= isinstance(error, OSError) and error.errno in _NO_ROOM
         return cls(type(error).__name__, message, not of_machine)

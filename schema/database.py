@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from .bits import BitNames
 from .dialects import OUT_OF_TIME, driver_text, interrupted, reader, sqlite_path
-from .errors import CatalogueError, CatalogueVersionError, UsageError
+from .errors import CatalogueError, CatalogueVersionError, UsageError, check_utf_8
 from .store.masksroot import FORMAT_VERSION, MasksRoot
 from .tables import catalogue, ingest_run
 from .wcs.footprint import NSIDE
@@ -54,6 +54,7 @@ def parse_url(url: str | os.PathLike[str]) -> sa.URL:
         If the URL cannot be parsed or names a database other than SQLite or Postgres.
     """
     text = os.fspath(url)
+    check_utf_8(text, "--db")
     if "://" not in text:
         if _NEARLY_URL.match(text):
             raise UsageError(_MISREAD)
@@ -163,7 +164,7 @@ def is_catalogue(url: str | os.PathLike[str]) -> bool:
     """Tell whether there is a non-empty database at a URL."""
     parsed = parse_url(url)
     path = sqlite_path(parsed)
-    if path is not None and not path.is_file():
+    if path is not None and not os.path.isfile(path):
         return False
     engine = reader(parsed)
     try:
@@ -185,7 +186,7 @@ def open_for_reading(url: str | os.PathLike[str]) -> Iterator[Database]:
     """
     parsed = parse_url(url)
     path = sqlite_path(parsed)
-    if path is not None and not path.is_file():
+    if path is not None and not os.path.isfile(path):
         raise CatalogueError(f"no catalogue at {shown(parsed)}: goodpix ingest creates one, --db names another")
     engine = reader(parsed)
 

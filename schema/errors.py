@@ -6,6 +6,8 @@ Each is a `GoodpixError` and also a fitting built-in exception, so that a caller
 import difflib
 from collections.abc import Callable, Sequence
 
+from .printable import printable
+
 __all__ = [
     "AmbiguousInputError",
     "CatalogueBusyError",
@@ -31,13 +33,17 @@ __all__ = [
     "UsageError",
     "WcsError",
     "WorkerLostError",
+    "check_utf_8",
     "did_you_mean",
     "interruption",
 ]
 
 
 class GoodpixError(Exception):
-    """Base of all goodpix errors; its text is one line that a person can act on."""
+    """Base of all goodpix errors; its text is one line that a person can act on, without control characters."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class UsageError(GoodpixError, ValueError):
@@ -130,6 +136,20 @@ class CatalogueVersionError(CatalogueError):
 
 class WorkerLostError(GoodpixError, OSError):
     """A job whose worker process died, or an executor that accepts no more jobs."""
+
+
+def check_utf_8(name: str, what: str) -> None:
+    """Check that a name can be stored in a database: a file name whose bytes are not UTF-8 cannot.
+
+    Raises
+    ------
+    UsageError
+        If it cannot.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{what} {name}: expected a name in UTF-8, which databases can store") from error
 
 
 def did_you_mean(

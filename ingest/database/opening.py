@@ -84,8 +84,10 @@ def open_for_writing(
     """
     parsed = parse_url(url)
     given = MasksRoot.of(masks) if masks else None
+    if given is not None:
+        given.store.check()
     path = sqlite_path(parsed)
-    if path is not None and not path.parent.is_dir():
+    if path is not None and not os.path.isdir(path.parent):
         raise CatalogueError(f"{shown(parsed)}: the folder {path.parent} does not exist")
     with sole_writer(parsed), engine_to_write(parsed) as engine, ExitStack() as stack:
         if is_empty(engine, parsed):

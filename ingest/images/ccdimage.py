@@ -70,8 +70,6 @@ def read_ccd_image(reader: PlaneReader, entry: EpochInfo, options: Options, stat
     """
     image = reader.plane(entry.image_path, entry.image_ext)
     header, primary = image.header, reader.primary_header(entry.image_path)
-    expected = {"EXPNUM": entry.expnum, "CCDNUM": entry.ccdnum, "BAND": entry.band}
-    check_identity(header, primary, entry.image_path, expected)
     planes = _planes(reader, entry, image, options)
     quantization = check_weight(planes.weight, allow_dithered=options.allow_dithered_weights)
     planes.check(reader, allow_damaged=options.allow_damaged)
@@ -87,13 +85,16 @@ def read_ccd_image(reader: PlaneReader, entry: EpochInfo, options: Options, stat
 
 
 def _planes(reader: PlaneReader, entry: EpochInfo, image: Plane, options: Options) -> Planes:
-    """Open the planes and check that their shapes agree; seg may be missing."""
+    """Open the planes and check that they are of this image and of one shape; seg may be missing."""
     if not (entry.seg_path or options.allow_missing_se_seg):
         raise FitsFileError(
             f"epoch {entry.name}: the info file has no seg_path: expected a segmentation map "
             "(--allow-missing-se-seg accepts the epoch)"
         )
     planes = PlaneFiles.of(entry).planes(reader)
+    expected = {"EXPNUM": entry.expnum, "CCDNUM": entry.ccdnum, "BAND": entry.band}
+    for plane in (image, *planes.named().values()):
+        check_identity(plane.header, reader.primary_header(plane.path), plane.header.where, expected)
     what = f"epoch {entry.name} (tile {entry.tilename}, band {entry.band})"
     check_shapes({**planes.named(), "image": image}, what)
     return planes

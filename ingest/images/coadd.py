@@ -114,11 +114,12 @@ def read_coadd(info: TileInfo, options: Options, *, spread: Spread = map, scratc
     files, states = PlaneFiles.of(info), file_states(info)
     with PlaneReader() as reader:
         image = reader.plane(info.image_path, info.image_ext)
-        header, primary = image.header, reader.primary_header(info.image_path)
-        expected = {"BAND": info.band, "TILENAME": info.tilename}
-        check_identity(header, primary, info.image_path, expected)
-        wcs = Wcs.from_header(header, info.image_path)
+        wcs = Wcs.from_header(image.header, info.image_path)
         planes = files.planes(reader)
+        for name, plane in {"image": image, **planes.named()}.items():
+            # seg is one map of objects detected in several bands
+            expected = {"TILENAME": info.tilename} | ({} if name == "seg" else {"BAND": info.band})
+            check_identity(plane.header, reader.primary_header(plane.path), plane.header.where, expected)
         check_shapes({**planes.named(), "image": image}, f"coadd (tile {info.tilename}, band {info.band})")
         quantization = check_weight(planes.weight, allow_dithered=options.allow_dithered_weights)
         grid = PixelGrid(wcs, planes.bmask.shape, info.position_offset)

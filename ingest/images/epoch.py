@@ -1,9 +1,7 @@
 """Epoch masking."""
 
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -12,12 +10,13 @@ from ...schema.columns import values_of
 from ...schema.counts import count
 from ...schema.errors import FitsFileError, GoodpixError
 from ...schema.masks.rle import Runs
-from ...schema.planes.imagefiles import file_state
-from ...schema.planes.reader import PlaneReader, read_scamp_head
+from ...schema.planes.imagefiles import PlaneFile, file_state
+from ...schema.planes.reader import PlaneReader
 from ...schema.rows import SEG_FROM_FILE, SEG_NONE, EpochFacts, MaskKey, MaskRow, nonzero_bits
 from ...schema.wcs.footprint import footprint
 from ...schema.wcs.pixelgrid import PixelGrid
 from ...schema.wcs.pixelmap import pixel_map
+from ...schema.wcs.scamphead import HeadOf, read_scamp_head
 from ...schema.wcs.solution import Wcs
 from ..infofile import EpochInfo
 from ..inputs import file_states
@@ -51,7 +50,8 @@ def make_epoch_mask(
         image = None if sources is None else sources.ccd_image(reader, entry, options, states)
         if image is None:
             image = read_ccd_image(reader, entry, options, states)
-        grid = PixelGrid(_wcs(entry, image.header, options), image.shape, entry.position_offset)
+        of_image = HeadOf(entry.expnum, entry.ccdnum, image.header, image.shape)
+        grid = PixelGrid(_wcs(entry, of_image, options), image.shape, entry.position_offset)
         flagged = flag_epoch(image.planes, image.shape, pixel_map(grid, coadd.grid), coadd.flags)
     runs = flagged.runs
     covered = footprint(grid)
@@ -64,7 +64,7 @@ def make_epoch_mask(
         se_seg_used=image.seg_used,
     )
     facts = EpochFacts(
-        wcs_delta_pix=_wcs_delta(entry, image.header, grid, coadd.grid, options),
+        wcs_delta_pix=_wcs_delta(entry, of_image, grid, coadd.grid, options),
         se_seg_used=image.seg_used,
         stale=False,
         se_fingerprint=se_fingerprint(entry, options, image.inputs.states),
@@ -83,17 +83,15 @@ def make_epoch_mask(
     return row, runs
 
 
-def _wcs(entry: EpochInfo, header: Mapping[str, Any], options: Options) -> Wcs:
+def _wcs(entry: EpochInfo, image: HeadOf, options: Options) -> Wcs:
     if options.wcs_source == "image":
-        return Wcs.from_header(header, entry.image_path)
+        return Wcs.from_header(image.header, entry.image_path)
     if not entry.head_path:
         raise FitsFileError(f"epoch {entry.name}: the info file has no head_path: --wcs scamp needs one")
-    return Wcs.from_header(read_scamp_head(entry.head_path), entry.head_path)
+    return Wcs.from_header(read_scamp_head(PlaneFile(entry.head_path), image), entry.head_path)
 
 
-def _wcs_delta(
-    entry: EpochInfo, header: Mapping[str, Any], grid: PixelGrid, coadd: PixelGrid, options: Options
-) -> float | None:
+def _wcs_delta(entry: EpochInfo, image: HeadOf, grid: PixelGrid, coadd: PixelGrid, options: Options) -> float | None:
     """Return the largest distance between the image's and SCAMP's mapping, coadd pixels.
 
     `grid` has the solution in use. None if there is no SCAMP header, or if no position is in front of the coadd.
@@ -101,7 +99,7 @@ def _wcs_delta(
     if not entry.head_path or file_state(entry.head_path) is None:
         return None
     try:
-        other = _wcs(entry, header, replace(options, wcs_source="scamp" if options.wcs_source == "image" else "image"))
+        other = _wcs(entry, image, replace(options, wcs_source="scamp" if options.wcs_source == "image" else "image"))
     except GoodpixError as error:
         logger.warning("epoch %s: wcs_delta_pix is unknown: %s", entry.name, error)
         return None

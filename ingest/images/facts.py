@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ...schema.errors import HeaderMismatchError, PlaneError
+from ...schema.planes.headers import whole_number
 from ...schema.planes.imagefiles import planes_column
 from ...schema.planes.plane import Plane
 from ...schema.rows import ImageFacts
@@ -22,6 +23,8 @@ Header = Mapping[str, Any]
 
 # Hour UT at which the date of the observing night changes at Cerro Tololo, the site of DECam.
 _NIGHT_STARTS = 14
+
+_SECOND_60 = re.compile(r"(T\d\d:?\d\d:?)60")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ def check_identity(header: Header, primary: Header, source: str, expected: Mappi
     header, primary : mapping
         Headers of the image HDU and of the primary one.
     source : str
-        File name for the message.
+        File and extension for the message.
     expected : mapping
         Values in the info file of EXPNUM, CCDNUM, BAND (or else FILTER) and TILENAME, by keyword.
 
@@ -84,13 +87,12 @@ def check_identity(header: Header, primary: Header, source: str, expected: Mappi
     """
     for keyword, wanted in expected.items():
         found, name = _text(header, primary, keyword), keyword
+        same = whole_number(found) == wanted if isinstance(wanted, int) else found == wanted
         if found is None and keyword == "BAND":
-            # a filter's name, such as "r DECam SDSS c0002 6415.0 1480.0", starts with the band
-            found, name = (_text(header, primary, "FILTER") or "")[:1] or None, "FILTER"
-        if found is None:
-            continue
-        same = _integer(found) == wanted if isinstance(wanted, int) else found == wanted
-        if not same:
+            # a filter's name, such as "r DECam SDSS c0002 6415.0 1480.0" or "VR DECam c0007", starts with the band
+            found, name = (_text(header, primary, "FILTER") or " ").split(" ")[0] or None, "FILTER"
+            same = found is not None and wanted in (found, found[0])
+        if found is not None and not same:
             raise HeaderMismatchError(f"{source}: {name} is {found!r}, but the info file has {wanted!r}")
 
 
@@ -116,20 +118,15 @@ def _number(header: Header, primary: Header, keyword: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _integer(value: object) -> int | None:
-    try:
-        return int(str(value).strip())
-    except ValueError:
-        return None
-
-
 def _nite(value: object, date_obs: str | None) -> int | None:
     """Return the night as YYYYMMDD: NITE, else from DATE-OBS."""
     digits = str(value).strip().replace("-", "")
     if re.fullmatch(r"[12]\d{7}", digits):
         return int(digits)
     try:
-        time = datetime.fromisoformat(date_obs or "")
+        # datetime does not know second 60, of leap seconds and of rounding
+        text, n_extra = _SECOND_60.subn(r"\g<1>59", date_obs or "")
+        time = datetime.fromisoformat(text) + timedelta(seconds=n_extra)
         night = time if time.hour >= _NIGHT_STARTS else time - timedelta(days=1)
     except (ValueError, OverflowError):
         return None

@@ -67,7 +67,7 @@ class _Existing:
         """
         text = url.render_as_string(hide_password=False)
         path = sqlite_path(url)
-        if path is not None and not (path.is_file() and path.stat().st_size):
+        if path is not None and not (os.path.isfile(path) and path.stat().st_size):
             return cls("is empty", True)
         try:
             if not is_catalogue(text):
@@ -84,9 +84,12 @@ class _Existing:
     @classmethod
     def _of(cls, database: Database) -> "_Existing":
         with database.engine.connect() as connection:
-            n = connection.execute(sa.select(sa.func.count()).select_from(tables.coadd)).scalar_one()
-        what = f"has {counted_tiles(n)}" if n else "is empty"
-        return cls(what, n == 0, database.identity, str(database.root))
+            key, count = tables.coadd.c, sa.func.count
+            n_tiles, n_bands = connection.execute(
+                sa.select(count(sa.distinct(key.tilename)), count(sa.distinct(key.band)))
+            ).one()
+        what = f"has {counted_tiles(n_tiles, n_bands)}" if n_tiles else "is empty"
+        return cls(what, n_tiles == 0, database.identity, str(database.root))
 
 
 def rebuild(
@@ -163,7 +166,8 @@ class _Progress:
     """Progress of a rebuild."""
 
     notes: list[str]
-    n_tiles: int = 0
+    tiles: set[str] = field(default_factory=set)
+    bands: set[str] = field(default_factory=set)
     n_epochs: int = 0
     failures: list[str] = field(default_factory=list)
 
@@ -175,14 +179,15 @@ class _Progress:
         for message in (*choice.notes, *messages):
             logger.warning("%s %s: %s", choice.tilename, choice.band, message)
         if choice.file is not None:
-            self.n_tiles += 1
+            self.tiles.add(choice.tilename)
+            self.bands.add(choice.band)
             n_epochs = len(choice.file.usable) - 1
             self.n_epochs += n_epochs
             logger.info("%s %s: %s", choice.tilename, choice.band, counted(n_epochs, "epoch"))
 
     @property
     def report(self) -> RebuildReport:
-        return RebuildReport(self.n_tiles, self.n_epochs, tuple(self.failures), tuple(self.notes))
+        return RebuildReport(len(self.tiles), self.n_epochs, tuple(self.failures), tuple(self.notes), len(self.bands))
 
 
 def _load(connection: sa.Connection, choice: Choice, bit_names: BitNames) -> None:

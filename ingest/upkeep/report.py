@@ -49,6 +49,8 @@ class VerifyReport:
         Seed of the random sample; None if nothing was sampled.
     n_lost : int
         Number of lost masks, recorded as failures, which the next ingest makes again.
+    n_coadds : int
+        Number of the masks checked that are a coadd's own.
     """
 
     problems: tuple[Problem, ...]
@@ -59,6 +61,7 @@ class VerifyReport:
     n_images: int
     seed: int | None
     n_lost: int = 0
+    n_coadds: int = 0
 
     @property
     def ok(self) -> bool:
@@ -67,6 +70,9 @@ class VerifyReport:
 
     def __str__(self) -> str:
         checked = [f"{counted(self.n_masks, 'mask')} in {counted(self.n_files, 'file')} checked"]
+        if self.n_coadds:
+            n_epochs = self.n_masks - self.n_coadds
+            checked[0] += f" ({counted(n_epochs, 'epoch')}, {counted(self.n_coadds, 'coadd')})"
         if self.n_images:
             checked.append(f"{self.n_images:,} derived again from the images")
         if self.seed is not None:
@@ -88,21 +94,24 @@ class RebuildReport:
     Parameters
     ----------
     n_tiles, n_epochs : int
-        Number of tiles and bands, and of epochs, in the new database.
+        Number of tiles, each counted once, and of epochs in the new database.
     failures : tuple of str
         Mask files and masks that could not be used, also recorded in the table ``failure``.
     notes : tuple of str
         Remarks that are not failures.
+    n_bands : int
+        Number of bands in the new database.
     """
 
     n_tiles: int
     n_epochs: int
     failures: tuple[str, ...]
     notes: tuple[str, ...]
+    n_bands: int = 1
 
     def __str__(self) -> str:
         lost = f", {counted(len(self.failures), 'failure')}" if self.failures else ""
-        return f"{counted(self.n_epochs, 'epoch')} of {counted_tiles(self.n_tiles)}{lost}"
+        return f"{counted(self.n_epochs, 'epoch')} of {counted_tiles(self.n_tiles, self.n_bands)}{lost}"
 
 
 @dataclass(frozen=True, slots=True)

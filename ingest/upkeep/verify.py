@@ -110,6 +110,7 @@ def verify(
         len(by_direct_way),
         seed if chosen is not None or images else None,
         check.n_lost,
+        check.n_coadds,
     )
 
 
@@ -134,6 +135,7 @@ class _Check:
     n_files: int = 0
     n_masks: int = 0
     n_lost: int = 0
+    n_coadds: int = 0
     files: dict[tuple[str, str], list[FoundFile]] = field(default_factory=lambda: defaultdict(list))
     waiting: deque[StoredTile] = field(default_factory=deque)
     named: set[str] = field(default_factory=set)
@@ -185,6 +187,7 @@ class _Check:
         stored = self.waiting.popleft()
         self.n_files += 1
         self.n_masks += len(stored.masks)
+        self.n_coadds += sum(mask.key.kind == "coadd" for mask in stored.masks.values())
         found = compare_tile(stored, file, self.database.identity.bit_names, every=every)
         self.notes += found.notes
         logger.info(

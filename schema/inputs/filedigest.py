@@ -95,9 +95,8 @@ def digest_opened(opened: OpenedFile) -> FileDigest:
 
 
 def _text_digest(path: str) -> str:
-    expanded = expand(path)
     try:
-        content = read_regular(expanded, _LARGEST_TEXT)
+        content = read_regular(expand(path), _LARGEST_TEXT)
     except (OSError, ValueError) as error:
-        raise FitsFileError(f"{path}: cannot be read ({why_not(error, expanded)})") from error
+        raise FitsFileError(f"{path}: cannot be read ({why_not(error, path)})") from error
     return hashlib.sha256(content).hexdigest()

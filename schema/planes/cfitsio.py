@@ -128,16 +128,17 @@ class CfitsioReader:
         PlaneError
             If the extension is not a two-dimensional image.
         """
-        hdu = self._hdu(file.path_now, file.ext)
+        hdu = self._hdu(file)
         with _errors_of(f"{file.path}[{file.ext}]"):
             shape = tuple(int(n) for n in hdu.get_info().get("dims", ()))
         if len(shape) != 2 or 0 in shape:
             raise PlaneError(f"{file.path}[{file.ext}]: dimensions are {list(shape)}: expected an image, [ny, nx]")
         return CfitsioPlane(file.path, file.ext, (shape[0], shape[1]), hdu)
 
-    def _hdu(self, path: str, ext: Extension) -> Any:
+    def _hdu(self, plane: PlaneFile) -> Any:
+        path, ext = plane.path, plane.ext
         if path not in self._files:
-            regular = self._stack.enter_context(FitsFile(expand(path), path))
+            regular = self._stack.enter_context(FitsFile(expand(plane.path_now), path))
             self._files[path] = self._stack.enter_context(_opened(regular.descriptor, path))
         file, wanted = self._files[path], str(ext).strip().lower()
         with _errors_of(path):

@@ -91,14 +91,13 @@ class FitsFile:
 
     def __init__(self, path: str, shown: str = "") -> None:
         self.path = shown or path
-        place = path if self.path == path else f"{self.path} ({path})"
         try:
             self.descriptor = open_regular(path)
         except (OSError, ValueError) as error:
-            why = why_not(error, path)
-            raise FitsFileError(f"{place}: {why}{': expected a FITS file' * why.startswith('is ')}") from None
+            why = why_not(error, self.path)
+            raise FitsFileError(f"{self.path}: {why}{': expected a FITS file' * why.startswith('is ')}") from None
         try:
-            self._open(place)
+            self._open()
         except BaseException:
             self.close()
             raise
@@ -183,7 +182,7 @@ class FitsFile:
         """Return the header blocks of a unit, unchanged."""
         return self.read(unit.begin, unit.start - unit.begin).tobytes()
 
-    def _open(self, place: str) -> None:
+    def _open(self) -> None:
         """Decompress the file if necessary and check that it is in FITS format."""
         try:
             first = os.pread(self.descriptor, 30, 0)
@@ -193,16 +192,16 @@ class FitsFile:
                 first = os.pread(self.descriptor, 30, 0)
             self.size = os.fstat(self.descriptor).st_size
         except ValueError as error:
-            raise DamagedFileError(f"{place}: {error}") from None
+            raise DamagedFileError(f"{self.path}: {error}") from None
         except OSError as error:
-            unreadable = FitsFileError(f"{place}: cannot be read ({error.strerror or error})")
+            unreadable = FitsFileError(f"{self.path}: cannot be read ({error.strerror or error})")
             unreadable.errno = error.errno  # a full disk is not the file's fault
             raise unreadable from error
         for begin, name in _OTHERS.items():
             if first.startswith(begin):
-                raise UnsupportedFitsError(f"{place}: the whole file is compressed by {name}: expected a FITS file")
+                raise UnsupportedFitsError(f"{self.path}: the whole file is compressed by {name}: expected a FITS file")
         if not first.startswith(b"SIMPLE  =") or first[9:].strip() not in (b"T", b"F"):
-            raise FitsFileError(f"{place}: not a FITS file, or truncated")
+            raise FitsFileError(f"{self.path}: not a FITS file, or truncated")
 
     def _find_next(self) -> bool:
         """Find the next unit; return False at the end of the file."""

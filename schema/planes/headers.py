@@ -6,21 +6,21 @@ from functools import cached_property
 
 from ..errors import DamagedFileError
 
-__all__ = ["BLOCK", "Header", "Value", "end_of", "text_header"]
+__all__ = ["BLOCK", "CARD", "Header", "Value", "end_of", "whole_number"]
 
 BLOCK = 2880
 """Bytes per FITS block."""
 
-# Bytes per header card.
-_CARD = 80
+CARD = 80
+"""Bytes per header card."""
 
 Value = str | int | float | bool | None
 
 _COMMENTS = (b"COMMENT ", b"HISTORY ", b" " * 8)
-_END = b"END".ljust(_CARD)
+_END = b"END".ljust(CARD)
 _INTEGER = re.compile(r"[+-]?\d+\Z")
 _FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([EDed][+-]?\d+)?\Z")
-_ASSIGNMENT = re.compile(r"([A-Za-z0-9_-]{1,8}) *= ?(.*)")
+_WHOLE = re.compile(r"([+-]?\d{1,18})(\.0*)?", re.ASCII)
 _TEXT = re.compile(r"'((?:[^']|'')*)'")
 
 
@@ -48,12 +48,12 @@ class Header(Mapping[str, Value]):
     def _places(self) -> dict[str, list[int]]:
         """Byte offsets of the cards of each keyword."""
         found: dict[str, list[int]] = {}
-        for start in range(0, len(self._cards), _CARD):
+        for start in range(0, len(self._cards), CARD):
             name = self._cards[start : start + 8]
             if self._cards[start + 8 : start + 10] == b"= " and name not in _COMMENTS:
                 found.setdefault(name.decode("latin-1").rstrip().upper(), []).append(start)
             elif name == b"HIERARCH":
-                key, equals, _ = self._cards[start + 8 : start + _CARD].partition(b"=")
+                key, equals, _ = self._cards[start + 8 : start + CARD].partition(b"=")
                 if equals:
                     found.setdefault(key.decode("latin-1").strip().upper(), []).append(start)
         return found
@@ -112,14 +112,14 @@ class Header(Mapping[str, Value]):
         return "" if value is None else str(value).strip()
 
     def _value(self, start: int) -> Value:
-        card = self._cards[start : start + _CARD].decode("latin-1")
+        card = self._cards[start : start + CARD].decode("latin-1")
         field = card.partition("=")[2].strip()
         if not field.startswith("'"):
             return _parse(field.partition("/")[0].strip())
         text = _text(field)
-        while text.endswith("&") and self._cards[start + _CARD : start + _CARD + 10] == b"CONTINUE  ":
-            start += _CARD
-            more = self._cards[start + 10 : start + _CARD].decode("latin-1").strip()
+        while text.endswith("&") and self._cards[start + CARD : start + CARD + 10] == b"CONTINUE  ":
+            start += CARD
+            more = self._cards[start + 10 : start + CARD].decode("latin-1").strip()
             text = text[:-1] + _text(more)
         return text
 
@@ -143,28 +143,12 @@ def _parse(field: str) -> Value:
 def end_of(blocks: bytes) -> int:
     """Return the byte offset of the END card in header blocks; -1 if there is none."""
     at = blocks.find(_END)
-    while at % _CARD and at >= 0:  # END inside the text of another card
+    while at % CARD and at >= 0:  # END inside the text of another card
         at = blocks.find(_END, at + 1)
     return at
 
 
-def text_header(content: bytes, where: str) -> Header:
-    """Parse a header from lines of text; several headers, each with its END, are combined.
-
-    Raises
-    ------
-    ValueError
-        If the content is not text, or a line is too long for a card.
-    """
-    if re.search(rb"[\x00-\x08\x0e-\x1f]", content):
-        raise ValueError("has control characters: expected text")
-    cards = []
-    for line in content.decode("latin-1").split("\n"):
-        found = _ASSIGNMENT.match(line.strip())
-        if not found:
-            continue  # END, HISTORY or COMMENT
-        card = f"{found[1]:<8}= {found[2]}"
-        if len(card) > _CARD:
-            raise ValueError(f"{found[1]} is longer than {_CARD} characters")
-        cards.append(card.ljust(_CARD))
-    return Header("".join(cards).encode("latin-1"), where)
+def whole_number(value: object) -> int | None:
+    """Return the value of a keyword as an integer, also if it is written as text or as 678026.0; None if it is none."""
+    found = _WHOLE.fullmatch(str(value).strip())
+    return int(found[1]) if found else None

@@ -7,7 +7,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Extension", "PlaneFile", "expand", "file_state", "files_of_row", "planes_column", "variables"]
+__all__ = [
+    "Extension",
+    "PlaneFile",
+    "expand",
+    "file_state",
+    "files_of_row",
+    "first_variable",
+    "planes_column",
+    "variables",
+]
 
 Extension = str | int
 """EXTNAME or number of an extension."""
@@ -24,7 +33,7 @@ class PlaneFile:
     ext : str or int
         EXTNAME or number of the extension; 0 for a SCAMP header, which has none.
     ingested : mapping of str to str
-        Values of the path's environment variables at ingest.
+        Values at ingest of environment variables that paths begin with.
     """
 
     path: str
@@ -67,6 +76,12 @@ def variables(paths: Iterable[str]) -> list[str]:
     """Return the names of the environment variables in paths, without duplicates, in order of appearance."""
     found = (name for path in paths if "$" in path for name in re.findall(r"\$\{?(\w+)", path))
     return list(dict.fromkeys(found))
+
+
+def first_variable(path: str) -> str | None:
+    """Return the name of the environment variable that a path begins with; None if it begins with none."""
+    found = re.match(r"\$(\w+|\{\w+\})", path)
+    return found[1].strip("{}") if found else None
 
 
 def file_state(path: str) -> tuple[int, int] | None:

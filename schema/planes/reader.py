@@ -5,18 +5,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from ..errors import DitheredWeightError, FitsFileError, PlaneError
+from ..errors import DitheredWeightError, PlaneError
 from .datasum import DataSum
 from .fitsfile import FitsFile, Unit
-from .headers import Header, text_header
+from .headers import Header
 from .imagefiles import Extension, PlaneFile, expand
 from .plane import Plane, open_plane
-from .regularfile import read_regular, why_not
 
-__all__ = ["OpenedFile", "PlaneReader", "check_integer", "check_weight", "read_scamp_head"]
-
-# Maximum bytes of a SCAMP header file; one with all CCDs of an exposure has half a megabyte.
-_MOST_HEAD = 1 << 22
+__all__ = ["OpenedFile", "PlaneReader", "check_integer", "check_weight"]
 
 
 @dataclass(slots=True)
@@ -70,14 +66,14 @@ class PlaneReader:
         PlaneError
             If the extension is not a two-dimensional image.
         """
-        opened = self._open(path)
-        plane = open_plane(opened.file, ext)
-        opened.units[plane.unit.number] = plane.unit
-        return plane
+        return self.open(PlaneFile(path, ext))
 
     def open(self, file: PlaneFile) -> Plane:
-        """Return the plane of a file and extension; see `plane`."""
-        return self.plane(file.path_now, file.ext)
+        """Return the plane of a file and extension; see `plane`. Messages show the path as written."""
+        opened = self._open(file)
+        plane = open_plane(opened.file, file.ext)
+        opened.units[plane.unit.number] = plane.unit
+        return plane
 
     def primary_header(self, path: str) -> Header:
         """Return the header of a file's primary unit.
@@ -87,7 +83,7 @@ class PlaneReader:
         FitsFileError
             If the file is missing or cannot be read.
         """
-        return self._open(path).file.unit(0).header
+        return self._open(PlaneFile(path)).file.unit(0).header
 
     def check(self, plane: Plane, *, allow_damaged: bool = False) -> None:
         """Compare the data of a plane with their DATASUM, if they have one.
@@ -114,13 +110,14 @@ class PlaneReader:
 
     @property
     def opened(self) -> Mapping[str, OpenedFile]:
-        """Open files, by path as given."""
+        """Open files, by path as written."""
         return self._files
 
-    def _open(self, path: str) -> OpenedFile:
-        if path not in self._files:
-            self._files[path] = OpenedFile(self._stack.enter_context(FitsFile(expand(path), path)))
-        return self._files[path]
+    def _open(self, file: PlaneFile) -> OpenedFile:
+        if file.path not in self._files:
+            opened = self._stack.enter_context(FitsFile(expand(file.path_now), file.path))
+            self._files[file.path] = OpenedFile(opened)
+        return self._files[file.path]
 
 
 def check_weight(plane: Plane, *, allow_dithered: bool = False) -> str | None:
@@ -150,22 +147,3 @@ def check_integer(plane: Plane, what: str) -> None:
     """
     if plane.dtype.kind not in "iu":
         raise PlaneError(f"{plane.path}[{plane.ext}]: {what} is {plane.dtype}: expected integers")
-
-
-def read_scamp_head(path: str) -> Header:
-    """Return the header of a SCAMP ``.head`` file.
-
-    Raises
-    ------
-    FitsFileError
-        If the file is missing, is not a regular file, or cannot be read.
-    """
-    expanded = expand(path)
-    try:
-        content = read_regular(expanded, _MOST_HEAD)
-    except (OSError, ValueError) as error:
-        raise FitsFileError(f"{path}: cannot read this SCAMP header ({why_not(error, expanded)})") from None
-    try:
-        return text_header(content, path)
-    except ValueError as error:
-        raise FitsFileError(f"{path}: cannot read this SCAMP header ({error})") from None

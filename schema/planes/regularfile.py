@@ -50,9 +50,9 @@ def _check_regular(state: os.stat_result, path: str) -> None:
 
 
 def why_not(error: OSError | ValueError, path: str) -> str:
-    """Describe in a message why a file could not be opened or read."""
+    """Describe in a message why a file could not be opened or read, given its path as written in the info file."""
     if isinstance(error, FileNotFoundError):
-        unset = variables([path])
+        unset = [name for name in variables([path]) if name not in os.environ]
         return f"no such file: is {unset[0]} set?" if unset else "no such file"
     why = (isinstance(error, OSError) and error.strerror) or " ".join(str(error).split())
     return why if why.startswith(("is ", "has ")) else f"cannot be opened ({why})"

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import IO, Any, ClassVar
 
 from ..errors import StoreError, UsageError
-from .object import StoredObject, file_system, telling
+from .object import StoredObject, check_library, file_system, telling
 from .protocol import Draft, FoundFile
 
 __all__ = ["ObjectStore"]
 
+_PROTOCOLS = ("s3", "gs", "abfs", "memory")
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/]+(/.*)?", re.IGNORECASE)
 
 
@@ -24,7 +25,8 @@ class ObjectStore:
     Parameters
     ----------
     url : str
-        Prefix of the object names, such as ``s3://bucket/prefix``; any URL that fsspec supports.
+        Prefix of the object names, such as ``s3://bucket/prefix``; a URL of S3, Google Cloud Storage (``gs``), Azure
+        (``abfs``) or, for tests, of this process's ``memory``.
     """
 
     url: str
@@ -32,12 +34,12 @@ class ObjectStore:
 
     @classmethod
     def at(cls, url: str) -> "ObjectStore":
-        """Return the store at a URL, without connecting to it.
+        """Return the store at a URL, without connecting to it or importing its library.
 
         Raises
         ------
         UsageError
-            If the URL is not supported or may contain a password, or its library is not installed.
+            If the URL is not supported or may contain a password.
         """
         # the URL is stored and shown, so it must not contain a secret
         if "@" in url or "?" in url or "#" in url:
@@ -47,7 +49,10 @@ class ObjectStore:
             )
         if "::" in url or not _URL.fullmatch(url):
             raise UsageError(f"masks root {url}: expected a folder, or a URL such as s3://bucket/prefix")
-        file_system(url)
+        protocol = url.partition("://")[0]
+        if protocol.lower() not in _PROTOCOLS:
+            known = ", ".join(f"{each}://" for each in _PROTOCOLS)
+            raise UsageError(f"masks root {url}: {protocol}:// is not supported: expected a folder or {known}")
         return cls(url.rstrip("/"))
 
     def __str__(self) -> str:
@@ -57,6 +62,16 @@ class ObjectStore:
         """Return the URL, which is the same from every folder."""
         del folder
         return self.url
+
+    def check(self) -> None:
+        """Check that the store's library is installed, without contacting the store.
+
+        Raises
+        ------
+        UsageError
+            If it is not installed.
+        """
+        check_library(self.url)
 
     def exists(self) -> bool:
         """Tell whether any object's name begins with the URL."""

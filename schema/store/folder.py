@@ -33,9 +33,12 @@ class LocalFolder:
         """Return the path relative to a folder that contains it, else the absolute path."""
         return str(self.folder.relative_to(folder) if self.folder.is_relative_to(folder) else self.folder)
 
+    def check(self) -> None:
+        """Do nothing: a folder needs no library."""
+
     def exists(self) -> bool:
         """Tell whether the folder exists."""
-        return self.folder.is_dir()
+        return os.path.isdir(self.folder)
 
     def path(self, name: str) -> Path:
         """Return the path of a file."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import CatalogueError, CatalogueVersionError, StoreError, UsageError
+from ..errors import CatalogueError, CatalogueVersionError, StoreError, UsageError, check_utf_8
 from .bucket import ObjectStore
 from .folder import LocalFolder
 from .protocol import Place, Store
@@ -48,7 +48,7 @@ class MasksRoot:
         Parameters
         ----------
         place : str or path
-            A folder, or a URL that fsspec supports.
+            A folder, or a URL of an object store; see `ObjectStore`.
         beside : Path, optional
             Folder that a stored path is relative to; by default the working directory.
 
@@ -60,6 +60,7 @@ class MasksRoot:
         text = os.fspath(place)
         if not isinstance(place, str) and re.match(r"[a-z0-9]{2,}:/(?!/)", text):
             raise UsageError(f"masks root {text}: a Path has lost a slash of this URL: expected a string")
+        check_utf_8(text, "masks root")
         text = _LOCAL.sub("", text)
         if "://" in text:
             return cls(ObjectStore.at(text))
@@ -184,6 +185,8 @@ class MasksRoot:
             marked |= {name: str(marker[name]) for name in _FACTS if name in marker}
         except StoreError as error:
             raise CatalogueError(f"masks root {error}") from error
+        except UsageError:
+            raise
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise CatalogueError(f"masks root {self}: cannot read its {_MARKER} ({error})") from error
         if version not in READABLE_FORMATS:

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import StoreError, UsageError
 from ..extras import missing_library
 
-__all__ = ["Reader", "StoredObject", "file_system", "telling"]
+__all__ = ["Reader", "StoredObject", "check_library", "file_system", "telling"]
 
 Reader = Callable[[int, int | None], bytes]
 """Returns the bytes of a range, given its start and its end (exclusive)."""
@@ -99,8 +99,26 @@ def file_system(url: str) -> tuple[Any, str]:
     """
     from fsspec.core import url_to_fs  # slow, and most catalogues are in folders
 
+    check_library(url)
     try:
         files_and_path: tuple[Any, str] = url_to_fs(url, use_listings_cache=False)
+    except ValueError as error:
+        raise UsageError(f"{url}: {' '.join(str(error).split())}: expected a folder or s3://bucket/prefix") from error
+    return files_and_path
+
+
+def check_library(url: str) -> None:
+    """Check that the library of a URL's protocol is installed, without contacting the store.
+
+    Raises
+    ------
+    UsageError
+        If the protocol is unknown or its library is not installed.
+    """
+    from fsspec import get_filesystem_class  # as above
+
+    try:
+        get_filesystem_class(url.partition("://")[0].lower())
     except ImportError as error:
         cause = error.__cause__
         if isinstance(cause, ModuleNotFoundError) and cause.name:
@@ -108,7 +126,6 @@ def file_system(url: str) -> tuple[Any, str]:
         raise UsageError(f"{url}: {' '.join(str(error).split())}") from error
     except ValueError as error:
         raise UsageError(f"{url}: {' '.join(str(error).split())}: expected a folder or s3://bucket/prefix") from error
-    return files_and_path
 
 
 @contextmanager

@@ -74,6 +74,9 @@ class Store(Protocol):
     def seen_from(self, folder: Path) -> str:
         """Return the root as stored in a folder: relative if it lies inside, so that both can be moved."""
 
+    def check(self) -> None:
+        """Check that the store's library is installed, without contacting the store; else raise UsageError."""
+
     def exists(self) -> bool:
         """Tell whether the root exists; an empty root in an object store does not."""
 

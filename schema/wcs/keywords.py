@@ -33,6 +33,14 @@ _REFUSED = {
 _LAST_PV = 39
 _UNITS = {"arcmin": 1 / 60, "arcsec": 1 / 3600, "mas": 1 / 3.6e6, "rad": math.degrees(1.0)}
 
+# Names of units other than those of the standard, in lower case.
+_UNIT_NAMES = {
+    **dict.fromkeys(("deg", "degree", "degrees", "degs"), "deg"),
+    **dict.fromkeys(("arcmin", "arcminute", "arcminutes", "arcmins"), "arcmin"),
+    **dict.fromkeys(("arcsec", "arcsecond", "arcseconds", "arcsecs"), "arcsec"),
+    **dict.fromkeys(("rad", "radian", "radians", "rads"), "rad"),
+}
+
 
 def wcs_cards(header: Mapping[str, Any], source: str) -> dict[str, Card]:
     """Return the validated WCS keywords of a header; see `goodpix.schema.wcs.solution.Wcs.from_header`."""
@@ -95,9 +103,11 @@ def cd_matrix(cards: Mapping[str, Any]) -> npt.NDArray[np.float64]:
 def _value(key: str, value: Any, source: str) -> Card:
     """Return the validated value of a WCS keyword."""
     if key in TEXT_KEYWORDS:
-        return str(value).strip().upper() if key.startswith("CTYPE") else str(value).strip()
+        text = str(value).strip()
+        return text.upper() if key.startswith("CTYPE") else _UNIT_NAMES.get(text.lower(), text)
+    digits = value.strip().lstrip("JBjb") if key == "EQUINOX" and isinstance(value, str) else value
     try:
-        number = None if isinstance(value, bool) else float(value)
+        number = None if isinstance(value, bool) else float(digits)
     except (TypeError, ValueError, OverflowError):
         number = None
     if number is None:

@@ -50,7 +50,7 @@ def test_ingest_says_everything_on_standard_error(
     assert [line.split(",")[0] for line in done.lines] == [
         f"{SPEC.tilename} i: 3 epochs made",
         f"{SPEC.tilename} r: 3 epochs made",
-        "2 tiles: 6 epochs made",
+        "1 tile in 2 bands: 6 epochs made",
     ]
     assert (tmp_path / "goodpix.db").is_file()
     assert len(list((tmp_path / "goodpix-masks").rglob("*.parquet"))) == 2

@@ -49,7 +49,7 @@ def test_what_the_database_remembers_comes_before_goodpix_masks(
 ) -> None:
     monkeypatch.setenv("GOODPIX_MASKS", str(stored.folder.parent / "other"))
     done = cli("ingest", stored.folder, "--db", stored.database)
-    assert (done.status, done.err.splitlines()[-1]) == (0, "2 tiles: nothing to do, 6 epochs up to date")
+    assert (done.status, done.err.splitlines()[-1]) == (0, "1 tile in 2 bands: nothing to do, 6 epochs up to date")
 
 
 def test_masks_option_that_is_not_the_catalogues_exits_2(stored: Survey, cli: Run) -> None:

@@ -147,7 +147,7 @@ def test_the_command_line_takes_the_address_of_a_scheduler(
     places = ["--db", survey.database, "--masks", survey.masks]
     done = cli("ingest", survey.folder, *places, "--dask", cluster.scheduler_address)
     assert done.status == 0, done.err
-    assert done.lines[-1].startswith("2 tiles: 6 epochs made")
+    assert done.lines[-1].startswith("1 tile in 2 bands: 6 epochs made")
 
 
 def test_a_stopped_ingest_drops_what_the_cluster_has_not_done(

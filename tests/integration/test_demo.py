@@ -55,6 +55,6 @@ def test_demo_whose_epochs_fail_says_where_to_look_and_exits_1(n_left: int, surv
     done = cli("demo", folder)
     assert done.status == 1, done.err
     made = "1 epoch made" if n_left == 1 else f"{n_left} epochs made"
-    assert done.lines[-2].startswith(f"2 tiles: {made}, 0 up to date, {len(images) - n_left} failed")
+    assert done.lines[-2].startswith(f"1 tile in 2 bands: {made}, 0 up to date, {len(images) - n_left} failed")
     assert done.lines[-1].startswith(f"list the failures: goodpix failures --db {folder / 'goodpix.db'}")
     assert (folder / "mask.png").exists() == ("mask.png" in done.out) == bool(n_left)

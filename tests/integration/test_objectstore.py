@@ -63,7 +63,7 @@ def test_ingest_puts_each_mask_file_once_and_lists_nothing(
 
 def test_ingest_again_finds_nothing_to_do(in_bucket: Survey, bucket: Bucket, cli: Run) -> None:
     done = cli("ingest", in_bucket.folder, "--db", in_bucket.database)
-    assert (done.status, done.lines[-1]) == (0, "2 tiles: nothing to do, 6 epochs up to date")
+    assert (done.status, done.lines[-1]) == (0, "1 tile in 2 bands: nothing to do, 6 epochs up to date")
     asked = bucket.asked()
     assert {each.method for each in asked} == {"GET"}
     assert not any(each.lists for each in asked)
@@ -188,7 +188,7 @@ def test_database_comes_back_from_the_bucket_alone(in_bucket: Survey, bucket: Bu
     before = all_rows(in_bucket.database)
     in_bucket.database.unlink()
     done = cli("rebuild", "--db", in_bucket.database, "--masks", f"{bucket.root}/")
-    assert (done.status, done.lines[-1]) == (0, "6 epochs of 2 tiles and bands")
+    assert (done.status, done.lines[-1]) == (0, "6 epochs of 1 tile in 2 bands")
     assert all_rows(in_bucket.database) == before
     assert in_bucket.ingest(masks=None).n_unchanged == 6
 

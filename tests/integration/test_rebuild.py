@@ -29,7 +29,8 @@ def test_database_that_was_deleted_comes_back_row_for_row(stored: Survey) -> Non
     before, flags = all_rows(stored.database), stored.flags()
     stored.database.unlink()
     report = goodpix.rebuild(stored.database, stored.masks)
-    assert (report.n_tiles, report.n_epochs, report.failures, report.notes) == (2, 6, (), ())
+    assert (report.n_tiles, report.n_bands, report.n_epochs) == (1, 2, 6)
+    assert (report.failures, report.notes) == ((), ())
     assert all_rows(stored.database) == before
     after = stored.flags()
     assert all(np.array_equal(flags[key], after[key]) for key in flags)
@@ -147,7 +148,7 @@ def test_other_files_are_passed_over(stored: Survey) -> None:
 
 def test_database_with_rows_is_refused(stored: Survey) -> None:
     before = stored.database.read_bytes()
-    with pytest.raises(goodpix.GoodpixError, match=r"has 2 tiles and bands: use --force to replace it"):
+    with pytest.raises(goodpix.GoodpixError, match=r"has 1 tile in 2 bands: use --force to replace it"):
         goodpix.rebuild(stored.database, stored.masks)
     assert stored.database.read_bytes() == before
 
@@ -282,7 +283,7 @@ def test_postgres_is_emptied_and_filled(stored: Survey, postgres_database: str) 
     expected = rows(str(stored.database))
     goodpix.rebuild(postgres_database, stored.masks)
     assert rows(postgres_database) == expected
-    with pytest.raises(goodpix.GoodpixError, match="has 2 tiles and bands: use --force"):
+    with pytest.raises(goodpix.GoodpixError, match="has 1 tile in 2 bands: use --force"):
         goodpix.rebuild(postgres_database, stored.masks)
     engine = sa.create_engine(postgres_database)
     with engine.begin() as connection:
@@ -313,7 +314,7 @@ def test_command_rebuilds(stored: Survey, cli: Run) -> None:
     stored.database.unlink()
     done = cli("rebuild", "--db", stored.database, "--masks", stored.masks)
     assert (done.status, done.out) == (0, "")
-    assert done.lines[-1] == "6 epochs of 2 tiles and bands"
+    assert done.lines[-1] == "6 epochs of 1 tile in 2 bands"
     assert all_rows(stored.database) == before
 
 
@@ -323,6 +324,6 @@ def test_command_says_what_could_not_be_used(stored: Survey, cli: Run) -> None:
     assert done.status == 0
     assert SPEC.tilename in done.err
     assert done.lines[-2:] == [
-        "5 epochs of 2 tiles and bands, 1 failure",
+        "5 epochs of 1 tile in 2 bands, 1 failure",
         f"list the failures: goodpix failures --db sqlite:///{stored.database}",
     ]

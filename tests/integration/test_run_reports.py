@@ -21,7 +21,8 @@ def test_report_file_has_what_the_report_has(survey: Survey, tmp_path: Path) -> 
     survey.path(0, "seg").unlink()
     report = survey.ingest(report=tmp_path / "report.json")
     found = json.loads((tmp_path / "report.json").read_text())
-    assert (found["n_tiles"], found["n_epochs"], found["n_failures"], found["outcome"]) == (2, 5, 1, "failures")
+    assert [found[key] for key in ("n_tiles", "n_bands", "n_info_files")] == [1, 2, 2]
+    assert (found["n_epochs"], found["n_failures"], found["outcome"]) == (5, 1, "failures")
     assert found["failures_by_type"] == {"FitsFileError": 1}
     assert found["failures"][0]["key"] == report.failures[0].key
     assert found["database"] == f"sqlite:///{survey.database}"

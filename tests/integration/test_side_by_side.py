@@ -62,7 +62,7 @@ def test_one_bad_epoch_fails_alone(survey: Survey, workers: int, caplog: pytest.
     report = survey.ingest(workers=workers)
     (failure,) = report.failures
     assert failure.key.endswith(f"#{survey.name(1)}")
-    assert (report.n_tiles, report.n_epochs) == (2, 5)
+    assert (report.n_tiles, report.n_bands, report.n_epochs) == (1, 2, 5)
     (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert re.search(f"{survey.name(1)}: .*no such file", line)
 

@@ -344,7 +344,7 @@ def test_frozen_catalogue_of_old_tables_is_verified(tmp_path: object) -> None:
 def test_command_says_nothing_is_wrong(ingested: Survey, cli: Run) -> None:
     done = cli("verify", "--db", ingested.database)
     assert (done.status, done.out) == (0, "")
-    assert done.lines[-1] == "8 masks in 2 files checked: nothing is wrong"
+    assert done.lines[-1] == "8 masks in 2 files checked (6 epochs, 2 coadds): nothing is wrong"
 
 
 def test_command_prints_what_is_wrong_and_exits_1(stored: Survey, cli: Run) -> None:

@@ -249,7 +249,7 @@ def _runs_html(history: Ingests) -> str:
     """Return the last runs and the most frequent errors as HTML."""
     if not history.runs:
         return note("No ingest runs on record: the database was rebuilt from the masks.")
-    header = ["Run", "Started (UTC)", "Outcome", "Tiles", "New epochs", "Unchanged", "Failures"]
+    header = ["Run", "Started (UTC)", "Outcome", "Info files", "New epochs", "Unchanged", "Failures"]
     rows = [
         [
             row["run_id"],

@@ -11,7 +11,7 @@ import pytest
 
 from goodpix.cli.formats import format_of, render_table
 from goodpix.cli.options import Format
-from goodpix.cli.output import db_option, say, show_progress, write_output, write_table
+from goodpix.cli.output import db_option, say, show, show_progress, write_output, write_table
 from goodpix.schema.errors import UsageError
 
 ROWS = pd.DataFrame(
@@ -33,6 +33,62 @@ def test_table_has_a_dash_for_what_is_missing() -> None:
         ["r", "12345678", "0.123456789"],
         ["-", "-", "-"],
     ]
+
+
+RED = "a\x1b[31m"
+
+
+def test_table_has_no_control_characters() -> None:
+    assert cells(render_table(pd.DataFrame({RED: [RED, None, 1], "b": ["x\ny", "\u202e", "c"]}), "sql")) == [
+        [r"a\x1b[31m", "b"],
+        [r"a\x1b[31m", r"x\ny"],
+        ["-", r"\u202e"],
+        ["1", "c"],
+    ]
+
+
+def test_what_is_printed_has_no_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    say(f"{RED}\n{RED}")
+    show(RED)
+    assert capsys.readouterr() == ("a\\x1b[31m\n", "a\\x1b[31m\na\\x1b[31m\n")
+
+
+def test_logged_line_is_one_line_without_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+    package = logging.getLogger("goodpix")
+    level = package.level
+    with show_progress():
+        logging.getLogger("goodpix.ingest").warning("%s: failed", f"{RED}\nb")
+    package.setLevel(level)
+    assert capsys.readouterr().err == "a\\x1b[31m\\nb: failed\n"
+
+
+class Terminal(io.StringIO):
+    """A terminal that remembers what was written to it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def on_a_terminal(format_: Format, monkeypatch: pytest.MonkeyPatch) -> str:
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", terminal := Terminal())
+        write_table([pd.DataFrame({"name": [RED]})], "sql", format_, None)
+    return terminal.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("format_", "shown"), [(Format.csv, "name\na\\x1b[31m\n"), (Format.json, '[\n {"name": "a\\u001b[31m"}\n]\n')]
+)
+def test_control_characters_never_reach_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, format_: Format, shown: str
+) -> None:
+    assert on_a_terminal(format_, monkeypatch) == shown
+
+
+@pytest.mark.parametrize("format_", [Format.parquet, Format.fits])
+def test_bytes_are_not_written_to_a_terminal(monkeypatch: pytest.MonkeyPatch, format_: Format) -> None:
+    with pytest.raises(UsageError, match=f"--format {format_} is not text: expected -o FILE, or a pipe"):
+        on_a_terminal(format_, monkeypatch)
 
 
 def test_table_without_rows_is_its_heading() -> None:

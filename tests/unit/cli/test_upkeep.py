@@ -38,7 +38,7 @@ def run(*arguments: object) -> Result:
 def test_whole_catalogue_is_verified_without_a_line(mask_catalogue: MaskCatalogue) -> None:
     done = run("verify", "--db", mask_catalogue.url)
     assert (done.exit_code, done.stdout) == (0, "")
-    assert done.stderr.splitlines()[-1] == "7 masks in 3 files checked: nothing is wrong"
+    assert done.stderr.splitlines()[-1] == "7 masks in 3 files checked (4 epochs, 3 coadds): nothing is wrong"
 
 
 def test_lost_mask_file_is_a_problem_and_exits_1(own: MaskCatalogue) -> None:

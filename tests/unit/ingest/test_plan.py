@@ -105,6 +105,17 @@ def test_damaged_data_that_are_not_allowed_leave_fingerprints_as_they_were(task:
     assert step.fingerprint == fingerprint({"none.fits": None}, entry.model_dump(), of_0_1_0)
 
 
+def test_rule_of_scamp_headers_is_part_of_scamp_fingerprints_alone(task: TileTask) -> None:
+    scamp = TileTask("info", INFO, task.root, Options("scamp"), DES_Y6)
+    plan = make_plan(scamp)
+    assert plan.coadd.fingerprint == make_plan(task).coadd.fingerprint
+    (entry, step), _ = plan.epochs
+    options = {"wcs_source": "scamp", "allow_missing_se_seg": False, "allow_dithered_weights": False}
+    of_0_1_0 = options | {"coadd": plan.coadd.fingerprint}
+    assert step.fingerprint != fingerprint({"none.fits": None}, entry.model_dump(), of_0_1_0)
+    assert step.fingerprint == fingerprint({"none.fits": None}, entry.model_dump(), of_0_1_0 | {"scamp_rule": 2})
+
+
 def test_damaged_data_that_are_allowed_make_every_mask_again(task: TileTask) -> None:
     allowed = with_known(task)
     allowed = TileTask("info", INFO, task.root, Options(allow_damaged=True), DES_Y6, allowed.known)

@@ -105,7 +105,7 @@ def test_info_file_that_cannot_be_used_stops_nothing_else(database: WritableData
     report = ingest(database, [bad, inputs[0]])
     (failure,) = report.failures
     assert (failure.key, failure.error_type) == ("bad.yaml#info", "InfoFileError")
-    assert (report.n_tiles, report.n_epochs, report.outcome) == (2, 2, "failures")
+    assert (report.n_info_files, report.n_tiles, report.n_epochs, report.outcome) == (2, 1, 2, "failures")
     assert outcomes(database) == [("failures", 1)]
 
 

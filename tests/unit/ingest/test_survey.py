@@ -2,6 +2,7 @@
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -57,14 +58,57 @@ def test_run_remembers_its_arguments_and_the_variables_of_its_paths(
 ) -> None:
     monkeypatch.chdir(info_path.parents[2])
     monkeypatch.setenv("MEDS_DIR", "meds")
-    monkeypatch.setenv("NOT_USED", "secret")
+    for name, value in (("NOT_USED", "secret"), ("INSIDE", "secret"), ("NO_FOLDER", "secret" * 20_000)):
+        monkeypatch.setenv(name, value)
+    text = info_path.read_text().replace("$NOT_SET/a.head", "$MEDS_DIR/$INSIDE/a.head", 1)
+    info_path.write_text(text.replace("$NOT_SET/a.head", "$NO_FOLDER/a.head"))
     ingest(info_path, retry_failed=True)
     with open_for_reading(info_path.parents[2] / "goodpix.db") as database, database.engine.connect() as connection:
         text = connection.scalars(sa.select(tables.ingest_run.c.arguments)).one()
     arguments = json.loads(text)
+    assert "secret" not in text
     assert arguments["inputs"] == [str(info_path)]
     assert (arguments["wcs_source"], arguments["retry_failed"], arguments["force"]) == ("image", True, False)
     assert arguments["variables"] == {"MEDS_DIR": str(info_path.parents[2] / "meds")}
+
+
+@pytest.mark.parametrize("value", [None, ""])
+def test_variable_that_is_not_set_is_named_before_anything_is_made(
+    info_path: Path, monkeypatch: pytest.MonkeyPatch, value: str | None
+) -> None:
+    monkeypatch.delenv("MEDS_DIR")
+    if value is not None:
+        monkeypatch.setenv("MEDS_DIR", value)
+    says = r"MEDS_DIR is not set, and paths of the info files begin with it, such as \$MEDS_DIR/coadd\.fits: expected"
+    with pytest.raises(UsageError, match=says):
+        ingest(info_path)
+    assert not (info_path.parents[2] / "goodpix.db").exists()
+
+
+def test_one_info_file_with_a_variable_that_is_not_set_stops_nothing_else(info_path: Path) -> None:
+    other = write_info(info_path.with_name("b_pizza_cutter_info.yaml"), "DES0000+0000")
+    other.write_text(other.read_text().replace("$MEDS_DIR", "$NOT_SET"))
+    folder = info_path.parents[2]
+    report = ingest_tiles([info_path.parent], db=folder / "goodpix.db", masks=folder / "masks")
+    (failure,) = report.failures
+    assert (failure.message, report.n_epochs) == ("$NOT_SET/coadd.fits: no such file: is NOT_SET set?", 2)
+
+
+def test_variable_of_other_machines_need_not_be_set_here(info_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class OtherMachine(ThreadPoolExecutor):
+        """Workers that know the variable; the sender does not."""
+
+        def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+            def there() -> Any:
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setenv("MEDS_DIR", str(info_path.parents[2] / "meds"))
+                    return fn(*args, **kwargs)
+
+            return super().submit(there)
+
+    monkeypatch.delenv("MEDS_DIR")
+    with OtherMachine(1) as executor:
+        assert ingest(info_path, executor=executor).n_epochs == 2
 
 
 def test_report_is_written_as_json(info_path: Path, tmp_path: Path) -> None:

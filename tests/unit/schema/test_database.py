@@ -1,5 +1,6 @@
 """Database URLs, and what they say of themselves."""
 
+import os
 import shutil
 import uuid
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from goodpix.ingest.database.opening import open_for_writing
-from goodpix.schema.database import open_for_reading, parse_url, shown
+from goodpix.schema.database import is_catalogue, open_for_reading, parse_url, shown
 from goodpix.schema.errors import CatalogueError, UsageError
 from goodpix.schema.store.masksroot import MasksRoot
 
@@ -91,6 +92,17 @@ def test_url_is_shown_without_its_password() -> None:
 
 def test_password_among_the_options_is_not_shown() -> None:
     assert "top-secret" not in shown(parse_url("postgresql://someone@host/db?password=top-secret"))
+
+
+def test_database_whose_name_is_not_utf_8_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"--db caf\\xe9\.db: expected a name in UTF-8"):
+        parse_url(os.fsdecode(b"caf\xe9.db"))
+
+
+def test_database_whose_name_is_too_long_does_not_exist() -> None:
+    assert not is_catalogue("a" * 10_000)
+    with pytest.raises(CatalogueError, match="no catalogue at"), open_for_reading("a" * 10_000):
+        pass
 
 
 def test_masks_root_beside_the_database_moves_with_it(tmp_path: Path) -> None:

@@ -106,3 +106,23 @@ def test_weights_that_lost_their_zeros_are_refused_unless_allowed(tmp_path: Path
         read_coadd(info, options)
     found = read_coadd(info, replace(options, allow_dithered_weights=True))
     assert found.quantization == "SUBTRACTIVE_DITHER_1"
+
+
+def with_key(folder: Path, ext: str, key: str, value: str) -> TileInfo:
+    """Write a coadd with a keyword of its own in one extension."""
+    write_image(folder / "coadd.fits", PLANES, cards() | {"TILENAME": TILE, "BAND": BAND})
+    with fitsio.FITS(str(folder / "coadd.fits"), "rw") as file:
+        file[ext].write_key(key, value)
+    return info_of(folder)
+
+
+@pytest.mark.parametrize(
+    ("ext", "key"), [(ext, key) for ext in ("sci", "wgt", "msk", "seg") for key in ("TILENAME", "BAND")][:-1]
+)
+def test_plane_of_another_coadd_is_refused(tmp_path: Path, ext: str, key: str) -> None:
+    with pytest.raises(HeaderMismatchError, match=rf"/coadd\.fits\[{ext}\]: {key} is 'other', but the info file has"):
+        read_coadd(with_key(tmp_path, ext, key, "other"), Options())
+
+
+def test_segmentation_map_of_several_bands_may_name_another(tmp_path: Path) -> None:
+    assert read_coadd(with_key(tmp_path, "seg", "BAND", "det"), Options()).grid.shape == COADD_SHAPE

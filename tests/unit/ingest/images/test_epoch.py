@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import fitsio
 import numpy as np
 import pytest
 
@@ -146,6 +147,34 @@ def test_header_of_another_image_is_refused(tmp_path: Path, coadd: Coadd, header
     write_image(tmp_path / "1.fits", some_planes(SHAPE, 1), cards() | header)
     with pytest.raises(HeaderMismatchError, match=message):
         make(tmp_path, coadd)
+
+
+@pytest.mark.parametrize("ext", ["sci", "wgt", "msk", "seg"])
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("EXPNUM", 9, "EXPNUM is '9', but the info file has 1"),
+        ("CCDNUM", 9, "CCDNUM is '9', but the info file has 2"),
+        ("BAND", "z", "BAND is 'z', but the info file has 'i'"),
+        ("FILTER", "zd DECam k1038", "FILTER is 'zd', but the info file has 'i'"),
+    ],
+)
+def test_plane_of_another_image_is_refused(
+    tmp_path: Path, coadd: Coadd, ext: str, key: str, value: object, says: str
+) -> None:
+    write_image(tmp_path / "1.fits", some_planes(SHAPE, 1), cards() | {"EXPNUM": "1.0", "CCDNUM": 2.0})
+    with fitsio.FITS(str(tmp_path / "1.fits"), "rw") as file:
+        file[ext].write_key(key, value)
+    with pytest.raises(HeaderMismatchError, match=rf"/1\.fits\[{ext}\]: {says}"):
+        make(tmp_path, coadd)
+
+
+def test_of_a_scamp_file_of_several_ccds_the_one_of_the_image_is_used(tile: Path, tmp_path: Path, coadd: Coadd) -> None:
+    x, y = SHIFTS[1]
+    text = "".join(Path(head(tmp_path, x=x + dx, y=y + 4)).read_text() for dx in (900, 3, -900))
+    (tmp_path / "a.head").write_text(text)
+    _, runs = make(tile, coadd, options=Options("scamp"), head_path=str(tmp_path / "a.head"))
+    assert np.array_equal(decode(runs), epoch_flags(some_planes(SHAPE, 1), COADD, x + 3, y + 4))
 
 
 def test_planes_of_two_shapes_are_refused(tmp_path: Path, coadd: Coadd) -> None:

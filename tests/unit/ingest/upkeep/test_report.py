@@ -29,6 +29,7 @@ def verified(*problems: Problem, repaired: tuple[Problem, ...] = (), **more: int
     ("report", "text"),
     [
         (verified(), "2,000 masks in 1 file checked: nothing is wrong"),
+        (verified(n_coadds=1), "2,000 masks in 1 file checked (1,999 epochs, 1 coadd): nothing is wrong"),
         (verified(PROBLEM), "2,000 masks in 1 file checked: 1 problem"),
         (verified(seed=7), "2,000 masks in 1 file checked, chosen with seed 7: nothing is wrong"),
         (
@@ -54,17 +55,17 @@ def test_verify_says_what_was_checked_and_what_is_wrong(report: VerifyReport, te
 @pytest.mark.parametrize(
     ("failures", "text"),
     [
-        ((), "3 epochs of 1 tile and band"),
-        (("a",), "3 epochs of 1 tile and band, 1 failure"),
-        (("a", "b"), "3 epochs of 1 tile and band, 2 failures"),
+        ((), "3 epochs of 1 tile"),
+        (("a",), "3 epochs of 1 tile, 1 failure"),
+        (("a", "b"), "3 epochs of 1 tile, 2 failures"),
     ],
 )
 def test_rebuild_counts_what_it_has(failures: tuple[str, ...], text: str) -> None:
     assert str(RebuildReport(1, 3, failures, ())) == text
 
 
-def test_rebuild_of_one_tile_in_two_bands_counts_both() -> None:
-    assert str(RebuildReport(2, 1, (), ())) == "1 epoch of 2 tiles and bands"
+def test_rebuild_of_one_tile_in_two_bands_counts_one_tile() -> None:
+    assert str(RebuildReport(1, 1, (), (), n_bands=2)) == "1 epoch of 1 tile in 2 bands"
 
 
 FILES = (OldFile("r/a.parquet", 1500, 2.0), OldFile("r/b.parquet", 7, 3.0))

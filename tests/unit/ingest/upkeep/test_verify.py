@@ -16,7 +16,7 @@ from ..conftest import SmallCatalogue
 
 
 def test_catalogue_that_is_right_has_no_problems(kept_catalogue: SmallCatalogue) -> None:
-    assert verify(kept_catalogue.path) == VerifyReport((), (), (), 1, 4, 0, None)
+    assert verify(kept_catalogue.path) == VerifyReport((), (), (), 1, 4, 0, None, n_coadds=1)
 
 
 def test_sample_is_counted_and_named_by_its_seed(kept_catalogue: SmallCatalogue) -> None:

@@ -2,7 +2,14 @@
 
 import pytest
 
-from goodpix.schema.planes.imagefiles import PlaneFile, expand, files_of_row, planes_column, variables
+from goodpix.schema.planes.imagefiles import (
+    PlaneFile,
+    expand,
+    files_of_row,
+    first_variable,
+    planes_column,
+    variables,
+)
 
 
 def test_environment_and_home_are_filled_in(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -13,6 +20,14 @@ def test_environment_and_home_are_filled_in(monkeypatch: pytest.MonkeyPatch) -> 
         "/meds/a",
         "/somewhere/me/a",
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("$MEDS_DIR/a$B", "MEDS_DIR"), ("${MEDS_DIR}a", "MEDS_DIR"), ("/c/$B", None), ("~/d", None), ("$$B/a", None)],
+)
+def test_first_variable_is_the_one_that_a_path_begins_with(path: str, name: str | None) -> None:
+    assert first_variable(path) == name
 
 
 def test_variables_of_paths_are_listed_once() -> None:

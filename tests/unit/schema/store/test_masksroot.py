@@ -1,6 +1,8 @@
 """Facts about the masks root."""
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -123,9 +125,27 @@ def test_what_is_no_url_is_refused(url: str) -> None:
         MasksRoot.of(url)
 
 
-def test_protocol_that_nobody_knows_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"nonsense://bucket/masks: .*expected a folder or s3://"):
-        MasksRoot.of("nonsense://bucket/masks")
+@pytest.mark.parametrize("protocol", ["nonsense", "http", "https", "sftp", "ftp", "github", "hf", "smb", "GIT"])
+def test_protocol_other_than_those_of_stores_is_refused(protocol: str) -> None:
+    says = f"{protocol}://host/masks: {protocol}:// is not supported: expected a folder or s3://, gs://"
+    with pytest.raises(UsageError, match=says):
+        MasksRoot.of(f"{protocol}://host/masks")
+
+
+@pytest.mark.parametrize("protocol", ["s3", "gs", "abfs", "memory"])
+def test_root_in_a_store_is_named_without_its_library(protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    monkeypatch.setitem(sys.modules, "fsspec.core", None)
+    assert str(MasksRoot.of(f"{protocol}://bucket/masks")) == f"{protocol}://bucket/masks"
+
+
+def test_root_whose_name_is_not_utf_8_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"masks root caf\\xe9: expected a name in UTF-8"):
+        MasksRoot.of(os.fsdecode(b"caf\xe9"))
+
+
+def test_root_whose_name_is_too_long_does_not_exist() -> None:
+    assert not MasksRoot.of("a" * 10_000).store.exists()
 
 
 @pytest.mark.parametrize("url", ["s3://key:secret@bucket/masks", "s3://bucket/masks?token=secret", "s3://b/m#secret"])

@@ -126,3 +126,25 @@ def test_a_distortion_table_is_refused(key: str) -> None:
 def test_a_refusal_is_one_line_that_names_the_file(cards: Cards) -> None:
     with pytest.raises(WcsError, match=r"\Aimage\.fits\[sci\]: [^\n]+\Z"):
         read(cards).vectors(*grid())
+
+
+@pytest.mark.parametrize("equinox", ["J2000", "J2000.0 ", "2000", 2000])
+def test_equinox_may_be_text(equinox: object) -> None:
+    assert read(tan(EQUINOX=equinox)).keywords["EQUINOX"] == 2000
+
+
+@pytest.mark.parametrize("unit", ["degree", "Degrees", "DEG", "deg "])
+def test_unit_of_degrees_may_be_written_out(unit: str) -> None:
+    found = read(tan(CUNIT1=unit, CUNIT2=unit))
+    assert (found.keywords["CUNIT1"], found.polynomial) == ("deg", True)
+
+
+@pytest.mark.parametrize(("unit", "short"), [("arcseconds", "arcsec"), ("Arcminute", "arcmin"), ("radians", "rad")])
+def test_other_units_may_be_written_out(unit: str, short: str) -> None:
+    near: Cards = {"CRVAL1": 0.5, "CRVAL2": -0.7, "CUNIT1": unit, "CUNIT2": unit}
+    assert read({**tan(), **near}).keywords["CUNIT2"] == short
+
+
+def test_equinox_that_is_no_number_is_refused_as_it_stands() -> None:
+    with pytest.raises(WcsError, match="EQUINOX is 'J': expected a number"):
+        read(tan(EQUINOX="J"))
