@@ -28,7 +28,7 @@ def attempt_tile(task: TileTask, spread: Spread = map, scratch: Path | None = No
     try:
         return ingest_tile(task, spread, scratch)
     except Exception as error:  # noqa: BLE001  # a full disk, for instance: the old masks remain, other tiles go on
-        return _without_file(task, error, "no new mask file could be written")
+        return _without_file(task, error, "no new mask file was written")
 
 
 def side_by_side(tasks: Iterator[TileTask], executor: Executor, n_ahead: int) -> Window[TileTask, Receipt]:

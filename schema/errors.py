@@ -21,6 +21,7 @@ __all__ = [
     "MalformedRunsError",
     "MaskFileError",
     "MaskFileMissingError",
+    "MaskFileUnreadableError",
     "MaskNotFoundError",
     "PlaneError",
     "StoreError",
@@ -97,12 +98,16 @@ class MaskFileMissingError(MaskFileError, FileNotFoundError):
     """A mask file that does not exist, or no longer exists."""
 
 
+class MaskFileUnreadableError(MaskFileError):
+    """A mask file whose content is unknown for the moment: no permission, a failing disk, no memory."""
+
+
 class MaskNotFoundError(GoodpixError, LookupError):
     """A mask that the catalogue does not hold."""
 
 
 class StoreError(GoodpixError, OSError):
-    """An object store that cannot be reached or refuses access, so that its content is unknown."""
+    """A store that cannot be reached or refuses access, so that its content is unknown."""
 
 
 class CatalogueError(GoodpixError, OSError):

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from .bits import BitNames
 from .columns import columns, values_of
 from .counts import Counts
-from .errors import MalformedRunsError, MaskFileError, MaskFileMissingError, StoreError
+from .errors import MalformedRunsError, MaskFileError, MaskFileMissingError, MaskFileUnreadableError, StoreError
 from .masks.maskfilename import MaskFileName, generation_of
 from .masks.rle import Runs
 from .rows import DES_PROFILE, SEG_FROM_FILE, MaskKey, MaskRow
@@ -176,7 +176,8 @@ class MaskFile:
         ------
         MaskFileError
             If the file is missing, is not a mask file, has another format version, or has a generation other
-            than that in its name.
+            than that in its name; a `MaskFileUnreadableError`, here and in later reads, if it cannot be read for the
+            moment.
         StoreError
             If the store cannot be reached or denies access. Later reads of the file can raise it too.
         """
@@ -186,10 +187,12 @@ class MaskFile:
             same_columns = parquet.schema_arrow.equals(MASK_SCHEMA)
         except StoreError:
             raise
-        except (OSError, ValueError, pa.ArrowException) as error:
+        except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
             raise _unreadable(path, error) from error
         if format_version not in map(str, READABLE_FORMATS):
-            raise MaskFileError(
+            # a file of a newer goodpix is not damaged
+            newer = format_version.isdecimal() and int(format_version) > FORMAT_VERSION
+            raise (MaskFileUnreadableError if newer else MaskFileError)(
                 f"mask file {path}: format version {format_version}, expected {FORMAT_VERSION} or older: "
                 "use the version of goodpix that wrote it"
             )
@@ -333,7 +336,7 @@ class MaskFile:
             table = self._parquet.read_row_group(row_group, columns=names)
         except StoreError:
             raise
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, MemoryError, pa.ArrowException) as error:
             raise _unreadable(self.path, error) from error
         if table.num_rows != 1:
             raise MaskFileError(_damaged(self.path, f"row group {row_group} has {table.num_rows} rows"))
@@ -368,11 +371,17 @@ def _numbers(values: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:
 
 def _unreadable(path: Place, error: Exception) -> MaskFileError:
     """Return an error that distinguishes a missing file, a damaged one and a failure of the system."""
-    if isinstance(error, FileNotFoundError):
+    if isinstance(error, FileNotFoundError) and not _behind_dangling_link(path):
         return MaskFileMissingError(f"mask file {path} is missing: goodpix ingest remakes it")
-    if isinstance(error, OSError) and error.errno is not None:
-        return MaskFileError(f"mask file {path} cannot be read: {' '.join(str(error).split())[:200]}")
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None):
+        why = " ".join(str(error).split())[:200] or "not enough memory"
+        return MaskFileUnreadableError(f"mask file {path} cannot be read: {why}")
     return MaskFileError(_damaged(path, error))
+
+
+def _behind_dangling_link(path: Place) -> bool:
+    """Tell whether a file or a folder above it is a link to nothing, as to a disk that is not mounted."""
+    return isinstance(path, Path) and any(each.is_symlink() and not each.exists() for each in (path, *path.parents))
 
 
 def _damaged(path: Place, why: object) -> str:

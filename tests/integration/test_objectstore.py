@@ -177,7 +177,7 @@ def test_object_that_was_written_again_since_is_not_removed(bucket: Bucket) -> N
     for name in ("a", "b"):
         store.write(name, b"old")
     bucket.server.age(bucket.name, "", days=1)
-    first, second = store.files()
+    first, second = store.listing().files
     store.write("b", b"new")
     for each in (first, second, first):
         store.remove(each)
