@@ -12,6 +12,7 @@ __all__ = [
     "CatalogueError",
     "CatalogueVersionError",
     "DamagedFileError",
+    "DamagedValueError",
     "DitheredWeightError",
     "FitsFileError",
     "GoodpixError",
@@ -88,6 +89,10 @@ class WcsError(GoodpixError, ValueError):
 
 class MalformedRunsError(GoodpixError, ValueError):
     """Runs that do not describe an image."""
+
+
+class DamagedValueError(GoodpixError, ValueError):
+    """A stored value that its column cannot hold."""
 
 
 class MaskFileError(GoodpixError, OSError):

@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .bits import BitNames
-from .columns import columns, values_of
+from .columns import MAX_JSON, check_text, columns, json_object, values_of
 from .counts import Counts
 from .errors import MalformedRunsError, MaskFileError, MaskFileMissingError, MaskFileUnreadableError, StoreError
 from .masks.maskfilename import MaskFileName, generation_of
-from .masks.rle import Runs
+from .masks.rle import MAX_PIXELS, Runs
 from .rows import DES_PROFILE, SEG_FROM_FILE, MaskKey, MaskRow
 from .store.masksroot import FORMAT_VERSION, READABLE_FORMATS, MasksRoot
 from .store.parquet import open_parquet
@@ -31,6 +31,14 @@ __all__ = ["MASK_SCHEMA", "MaskFile", "MaskFileWriter"]
 _ORDER = "column-major"
 _ARROW_TYPES = {int: pa.int64(), float: pa.float64(), str: pa.string()}
 _KEYS = ["tilename", "band", "kind", "expnum", "ccdnum"]
+
+# Runs of a mask that may be read before the number of its pixels is known: some megabytes.
+_FEW_RUNS = 1 << 19
+
+# Bytes of a value in any other column.
+_MAX_BYTES = 2 * MAX_JSON
+
+_SHOWN = 80
 
 
 def _schema() -> pa.Schema:
@@ -183,7 +191,7 @@ class MaskFile:
         """
         try:
             parquet = open_parquet(path, whole=whole)
-            format_version = (parquet.metadata.metadata or {}).get(b"goodpix.format_version", b"none").decode()
+            format_version = (parquet.metadata.metadata or {}).get(b"goodpix.format_version", b"none").decode()[:_SHOWN]
             same_columns = parquet.schema_arrow.equals(MASK_SCHEMA)
         except StoreError:
             raise
@@ -224,7 +232,9 @@ class MaskFile:
     def bit_names(self) -> BitNames:
         """Names of the mask bits, from the file's metadata."""
         try:
-            bits = json.loads(self._metadata("bits"))
+            bits = json_object(self._metadata("bits"), "bits")
+            for name in (*bits["se"], *bits["coadd"]):
+                check_text("name of a bit", name)
             return BitNames(bits["se"], bits["coadd"])
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise MaskFileError(_damaged(self.path, error)) from error
@@ -242,7 +252,7 @@ class MaskFile:
     def _metadata(self, name: str) -> str:
         """Return a value of the footer's metadata; empty if absent."""
         value: bytes = (self._parquet.metadata.metadata or {}).get(f"goodpix.{name}".encode(), b"")
-        return value.decode()
+        return value.decode(errors="replace")
 
     def row(self, row_group: int) -> MaskRow:
         """Return one row without its runs.
@@ -254,7 +264,7 @@ class MaskFile:
         """
         try:
             return MaskRow.from_values(self._values(row_group, _ROW_COLUMNS))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise MaskFileError(_damaged(self.path, error)) from error
 
     def rows(self) -> Iterator[MaskRow]:
@@ -332,6 +342,7 @@ class MaskFile:
     def _table(self, row_group: int, names: list[str]) -> pa.Table:
         if not 0 <= row_group < len(self):
             raise MaskFileError(_damaged(self.path, f"there is no row {row_group} among its {len(self)} masks"))
+        self._check_sizes(row_group, names)
         try:
             table = self._parquet.read_row_group(row_group, columns=names)
         except StoreError:
@@ -341,6 +352,27 @@ class MaskFile:
         if table.num_rows != 1:
             raise MaskFileError(_damaged(self.path, f"row group {row_group} has {table.num_rows} rows"))
         return table
+
+    def _check_sizes(self, row_group: int, names: list[str]) -> None:
+        """Raise an error if a mask would take more memory to read than any mask does."""
+        group = self._parquet.metadata.row_group(row_group)
+        for k in range(group.num_columns):
+            chunk = group.column(k)
+            name = chunk.path_in_schema.partition(".")[0]
+            if name not in names:
+                continue
+            if name not in ("lengths", "flags"):
+                if chunk.total_uncompressed_size > _MAX_BYTES:
+                    raise MaskFileError(
+                        _damaged(self.path, f"row {row_group}: {name} takes more than {_MAX_BYTES:,} bytes")
+                    )
+            elif chunk.num_values > _FEW_RUNS and chunk.num_values > self._n_pixels(row_group):
+                raise MaskFileError(_damaged(self.path, f"row {row_group}: it has more runs than pixels"))
+
+    def _n_pixels(self, row_group: int) -> int:
+        """Return the number of pixels of a mask, at most that of the largest image."""
+        values = self._values(row_group, ["nx", "ny"])
+        return min((values["nx"] or 0) * (values["ny"] or 0), MAX_PIXELS)
 
 
 def _runs_of(table: pa.Table) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:

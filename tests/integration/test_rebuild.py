@@ -66,6 +66,20 @@ def test_rebuild_keeps_the_runs_and_failures_of_the_old_database(stored: Survey,
     assert stored.ingest(db=database_url, retry_failed=True).run_id == 2
 
 
+def test_statistics_after_a_rebuild_find_the_images_or_say_why_not(
+    stored: Survey, cli: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MEDS_DIR")
+    goodpix.rebuild(stored.database, force=True)
+    assert cli("sky", "--db", stored.database).status == 0
+    stored.database.unlink()
+    goodpix.rebuild(stored.database, stored.masks)
+    with stored.catalogue() as catalogue:
+        assert catalogue.background().problem.str.endswith("no such file: is MEDS_DIR set?").all()
+    done = cli("sky", "--db", stored.database, "--format", "csv")
+    assert (done.status, done.out.count("is MEDS_DIR set?")) == (1, 6)
+
+
 def test_rebuild_keeps_what_is_readable_of_a_damaged_database(stored: Survey) -> None:
     change(stored, "UPDATE ingest_run SET arguments = 'x'")
     report = goodpix.rebuild(stored.database, force=True)
