@@ -1,7 +1,12 @@
 """A database-backed catalogue of good background pixels in the Dark Energy Survey."""
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+if sys.version_info < (3, 11):  # noqa: UP036  # a checkout can be imported by any Python
+    _FOUND = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    raise ImportError(f"goodpix needs Python 3.11 or newer: this is Python {_FOUND}, {sys.executable}")
 
 if TYPE_CHECKING:
     from .ingest.direct import Comparison, check_mask

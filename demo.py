@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from . import Catalogue, IngestReport, ingest_tiles
 from .schema.errors import UsageError
+from .schema.extras import optional
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,9 +59,13 @@ def run_demo(folder: Path, spec: "TileSpec | None" = None) -> Demo:
 
     Raises
     ------
+    MissingLibraryError
+        If matplotlib, which draws the mask, is not installed.
     UsageError
         If the folder cannot be written, or holds a different tile.
     """
+    with optional("matplotlib"):
+        import matplotlib  # noqa: F401  # an extra; asked for before the work, not after it
     # slow to import (numba), and needed by no other command
     from .ingest.synthetic import SMALL
 

@@ -1,27 +1,29 @@
 """The ``goodpix`` program: commands in the order of the help, and exit statuses."""
 
+import atexit
+import os
 import sys
-from typing import Annotated
+import threading
+from gc import set_threshold
+from pathlib import Path
+from typing import Annotated, NoReturn
 
 import typer
 
 from ..schema.errors import GoodpixError
+from ..schema.extras import extra_of, missing_library
 from .ingest import check, demo, ingest
+from .output import say
 from .query import AS_THEY_STAND, LISTINGS, at, dashboard, epoch_map, epochs, info, listing, mask, sql
 from .signals import stoppable
 from .sky import sky
+from .streams import guarded_streams
 from .upkeep import gc, rebuild, upgrade, verify
 
-__all__ = ["app", "main"]
+__all__ = ["app", "main", "program"]
 
-# Extras that install the optional libraries.
-_EXTRAS = {
-    "matplotlib": "plot",
-    "psycopg": "postgres",
-    "distributed": "dask",
-    "panel": "dashboard",
-    "bokeh": "dashboard",
-}
+# Objects made before Python looks for garbage among them; its default is some hundreds.
+_GARBAGE = 50_000
 
 app = typer.Typer(
     help="A catalogue of good background pixels.",
@@ -55,18 +57,64 @@ app.add_typer(db_app, name="db")
 
 def main() -> None:
     """Run the command line; a `GoodpixError` prints one line and exits 2, an interrupt exits 130 or 143."""
+    with guarded_streams():
+        try:
+            with stoppable("stopped"):
+                try:
+                    app(prog_name="goodpix")
+                finally:
+                    sys.stdout.flush()
+        except GoodpixError as error:
+            _fail(str(error))
+        except ModuleNotFoundError as error:
+            if extra_of(error.name or "") is None:
+                raise
+            _fail(str(missing_library(error.name or "")))
+        except FileNotFoundError:
+            if _has_working_folder():
+                raise
+            _fail("the working folder no longer exists: change to another one")
+
+
+def _fail(message: str) -> NoReturn:
+    say(f"goodpix: {message}")
+    sys.exit(2)
+
+
+def _has_working_folder() -> bool:
     try:
-        with stoppable("stopped"):
-            app(prog_name="goodpix")
-    except GoodpixError as error:
-        print(f"goodpix: {error}", file=sys.stderr)
-        sys.exit(2)
-    except ModuleNotFoundError as error:
-        extra = _EXTRAS.get((error.name or "").partition(".")[0])
-        if extra is None:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def program() -> None:
+    """Run the command line and end the process; see `main`.
+
+    Notes
+    -----
+    The process ends without the interpreter's removal of every module and object, which takes half a second after an
+    ingest, and as long after Ctrl-C.
+    """
+    set_threshold(_GARBAGE)  # imports make many objects and no garbage
+    status = 0
+    try:
+        main()
+    except SystemExit as ended:
+        if not isinstance(ended.code, int | None):
             raise
-        print(f"goodpix: {error.name} is not installed: pip install 'goodpix[{extra}]'", file=sys.stderr)
-        sys.exit(2)
+        status = ended.code or 0
+    if status not in (130, 143):  # after a signal nobody waits for threads that only read
+        threading._shutdown()  # type: ignore[attr-defined]  # as multiprocessing ends its processes
+    atexit._run_exitfuncs()
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:  # closed by whoever started the program
+                stream.flush()
+    except OSError:
+        sys.exit(status)  # the interpreter flushes again, and reports the error
+    os._exit(status)
 
 
 def _version(wanted: bool) -> None:

@@ -18,13 +18,13 @@ __all__ = ["DEFAULT_DB", "Db", "Format", "FormatOption", "Output", "with_options
 
 DEFAULT_DB = "sqlite:///goodpix.db"
 
-Format = StrEnum("Format", ["table", "csv", "json", "parquet"])
+Format = StrEnum("Format", ["table", "csv", "json", "parquet", "ecsv", "votable", "fits"])
 
 Db = Annotated[str, typer.Option("--db", envvar="GOODPIX_DB", metavar="URL", help="Database URL or SQLite file.")]
 FormatOption = Annotated[
-    Format | None, typer.Option("--format", help="Output format; default: by the suffix of -o, else a table.")
+    Format | None, typer.Option("--format", help="Output format; default: by the ending of -o, else a table.")
 ]
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="File to write to.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="File to write to; - is standard output.")]
 
 
 def _option(name: str, *, default: Any = None, kind: Any = list[str] | None, **given: Any) -> Parameter:

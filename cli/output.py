@@ -3,87 +3,104 @@
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..schema.errors import UsageError
+from ..schema.errors import GoodpixError, UsageError
+from .formats import format_of, rendered
 from .options import DEFAULT_DB, Format
+from .streams import write_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["answer", "db_option", "render_table", "say", "show_progress", "write_output"]
+__all__ = ["answer", "db_option", "say", "show_progress", "write_output", "write_table"]
 
-# Columns that the table format shows of the widest answers; the other formats have every column.
-LEADING = {
-    "epochs": "tilename band expnum ccdnum fraction_good_se fraction_good_on_coadd n_good n_on_coadd n_se_seg "
-    "n_se_weight n_se_bmask n_off_coadd n_coadd_seg n_coadd_weight n_coadd_bmask nite stale",
-    "tiles": "tilename band n_epochs fraction_good_se fraction_good_on_coadd n_good n_on_coadd n_good_unique "
-    "area_good_unique coadd_fraction_good generation",
-    "ccds": "band expnum ccdnum n_tiles tiles_disagree fraction_good_se n_good_se n_pixels n_se_seg n_se_weight "
-    "n_se_bmask nite",
-    "exposures": "band expnum n_ccds fraction_good_se n_good_se n_pixels nite exptime mean_fwhm mean_skybrite",
-    "at": "tilename band expnum ccdnum x y on_image coadd_x coadd_y on_coadd good criteria se_bits coadd_bits",
-    "sky": "tilename band expnum ccdnum amplifier x0 y0 n clipped_median clipped_mean_error plane_level gradient_x "
-    "gradient_y noise_ratio correlation_x correlation_y unit skybrite bkg_subtracted",
-    "failures": "failure_key error_type message attempts failed_at",
+_STANDARD_OUTPUT = Path("-")
+
+
+# Views and tables whose columns the filters of an answer bound.
+_VIEWS = {
+    "tiles": "tile_quality",
+    "epochs": "epoch_quality",
+    "ccds": "ccd_quality",
+    "exposures": "exposure_quality",
+    "bits": "bit_quality",
+    "failures": "failure",
+    "at": "epoch",
+    "sky": "epoch",
 }
 
 
 def answer(
-    name: str, db: str, ask: "Callable[[Any], pd.DataFrame]", format_: Format | None, output: Path | None
+    name: str,
+    db: str,
+    ask: "Callable[..., pd.DataFrame]",
+    filters: Mapping[str, Any],
+    format_: Format | None,
+    output: Path | None,
+    *,
+    position: tuple[float, float] | None = None,
 ) -> "pd.DataFrame":
-    """Query a catalogue, write the answer and return it."""
-    from ..query.catalogue import Catalogue
+    """Query a catalogue, write the answer and return it; say which filters match nothing.
 
-    chosen = format_ or _format_of(output)
+    Parameters
+    ----------
+    name : str
+        Name of the answer.
+    db : str
+        URL of the database.
+    ask : callable
+        Function of the catalogue and the filters that returns the answer.
+    filters : mapping
+        See `goodpix.query.filters.Filters`.
+    format_, output : Format and Path, optional
+        Format and file; by default text on standard output.
+    position : tuple of float, optional
+        Right ascension and declination that were asked for, degrees.
+    """
+    from ..query.catalogue import Catalogue
+    from ..query.unmatched import unmatched
+
+    chosen = format_ or format_of(output)
     with Catalogue(db) as catalogue:
-        rows = ask(catalogue)
-    if output is not None:
-        write_output(lambda: output.write_bytes(_rendered(rows, name, chosen)), output)
-    elif chosen is Format.table:
-        print(render_table(rows, name))
-    else:
-        sys.stdout.buffer.write(_rendered(rows, name, chosen))
-        sys.stdout.buffer.flush()
+        rows = ask(catalogue, **filters)
+        lines = unmatched(catalogue.database, _VIEWS[name], filters, some=not rows.empty, position=position)
+    write_table([rows], name, chosen, output)
+    for line in lines:
+        say(f"goodpix: {line}")
     return rows
 
 
-def _format_of(output: Path | None) -> Format:
-    suffix = output.suffix.lstrip(".").lower() if output else ""
-    return Format(suffix) if suffix in set(Format) else Format.table
+def write_table(frames: "Iterable[pd.DataFrame]", name: str, format_: Format, output: Path | None) -> None:
+    """Write a table that comes in parts to a file, or to standard output; a file is whole or is not there."""
+    parts = rendered(frames, name, format_)
+    if output is not None and output != _STANDARD_OUTPUT:
+        write_output(lambda: _write_parts(parts, output), output)
+        return
+    for part in parts:
+        if format_ is Format.table:
+            sys.stdout.write(part.decode())
+        else:
+            write_bytes(part)
 
 
-def _rendered(rows: "pd.DataFrame", name: str, format_: Format) -> bytes:
+def _write_parts(parts: Iterable[bytes], output: Path) -> None:
+    """Write a file under a temporary name beside it; what is no regular file, such as a pipe, as it is."""
+    target = Path(os.path.realpath(output))
+    if target.exists() and not target.is_file():
+        with target.open("wb") as file:
+            file.writelines(parts)
+        return
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        return _in_format(rows, name, format_)
-    except (ValueError, TypeError) as error:
-        raise UsageError(f"the answer cannot be written as {format_}: {' '.join(str(error).split())}") from error
-
-
-def _in_format(rows: "pd.DataFrame", name: str, format_: Format) -> bytes:
-    if format_ is Format.csv:
-        return rows.to_csv(index=False).encode()
-    if format_ is Format.json:
-        return (rows.to_json(orient="records", indent=1, double_precision=15) + "\n").encode()
-    if format_ is Format.parquet:
-        return bytes(rows.to_parquet(index=False))
-    return (render_table(rows, name) + "\n").encode()
-
-
-def render_table(rows: "pd.DataFrame", name: str) -> str:
-    """Return rows as lines of text, with only the `LEADING` columns of the answer of that name."""
-    leading = [column for column in LEADING.get(name, "").split() if column in rows]
-    shown = rows[leading] if leading else rows
-    if shown.empty:
-        return "  ".join(shown.columns)
-    # to_string would write missing integers as <NA>
-    filled = shown.apply(
-        lambda values: values if values.notna().all() else values.astype(object).where(values.notna(), "-")
-    )
-    return str(filled.to_string(index=False, float_format=lambda value: f"{value:.6g}"))
+        with temporary.open("xb") as file:
+            file.writelines(parts)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_output(write: Callable[[], object], output: Path) -> None:
@@ -91,7 +108,9 @@ def write_output(write: Callable[[], object], output: Path) -> None:
     try:
         write()
     except OSError as error:
-        raise UsageError(f"{output}: cannot be written ({' '.join(str(error).split())})") from error
+        if isinstance(error, GoodpixError):
+            raise
+        raise UsageError(f"{output}: cannot be written ({error.strerror or ' '.join(str(error).split())})") from error
     say(f"wrote {output}")
 
 

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .formats import format_of, render_table
 from .options import DEFAULT_DB, Db, FormatOption, Output, with_options
-from .output import answer, render_table, say, write_output
+from .output import answer, say, write_output, write_table
+from .signals import stoppable
 
 if TYPE_CHECKING:
     from ..schema.criteria import Selection
@@ -37,7 +39,7 @@ def listing(name: str) -> Callable[..., None]:
         format_: FormatOption = None,
         output: Output = None,
     ) -> None:
-        answer(name, db, lambda catalogue: getattr(catalogue, name)(**filters), format_, output)
+        answer(name, db, lambda catalogue, **given: getattr(catalogue, name)(**given), filters, format_, output)
 
     return command
 
@@ -56,7 +58,8 @@ def epochs(
 ) -> None:
     """List epochs: pixel counts by any definition of good, and header values of the image."""
     wanted = None if str(selection) == "default" else selection
-    found = answer("epochs", db, lambda cat: cat.epochs(selection=wanted, workers=workers, **filters), format_, output)
+    options = {"selection": wanted, "workers": workers}
+    found = answer("epochs", db, lambda cat, **given: cat.epochs(**options, **given), filters, format_, output)
     if wanted is not None:
         say(f"selection: {wanted}")
     n_problems = int(found["n_off_coadd"].isna().sum()) if wanted is not None else 0
@@ -93,11 +96,27 @@ def mask(
 def sql(
     query: Annotated[str, typer.Argument(help="One SELECT statement.")],
     db: Db = DEFAULT_DB,
+    timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Give up a query that takes longer; default: no limit.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(metavar="ROWS", help="Write so many rows at most, and say if there are more.")
+    ] = None,
     format_: FormatOption = None,
     output: Output = None,
 ) -> None:
     """Run a read-only SQL query."""
-    answer("sql", db, lambda cat: cat.sql(query), format_, output)
+    from ..query.catalogue import Catalogue
+
+    chosen = format_ or format_of(output)
+    with (
+        stoppable("stopped"),
+        Catalogue(db) as catalogue,
+        catalogue.sql_answer(query, timeout=timeout, limit=limit) as found,
+    ):
+        write_table(found.parts(), "sql", chosen, output)
+    if found.cut:
+        say(f"there are more rows: the answer is cut after {limit:,} (--limit)")
 
 
 def info(db: Db = DEFAULT_DB) -> None:
@@ -115,12 +134,19 @@ AS_THEY_STAND = {"ignore_unknown_options": True}
 
 @with_options
 def at(
-    ra: Annotated[float, typer.Argument(metavar="RA", help="Right ascension, degrees.")],
-    dec: Annotated[float, typer.Argument(metavar="DEC", help="Declination, degrees.")],
+    ra: Annotated[
+        str, typer.Argument(metavar="RA", help="Right ascension: degrees, or hours such as 01:31:31.2 or 1h31m31.2s.")
+    ],
+    dec: Annotated[
+        str, typer.Argument(metavar="DEC", help="Declination: degrees, or sexagesimal such as -32:06:01 or -32d06m01s.")
+    ],
     *,
     db: Db = DEFAULT_DB,
     radius: Annotated[
-        float | None, typer.Option("--radius", metavar="DEGREES", help="List every epoch that touches this disc.")
+        str | None,
+        typer.Option(
+            "--radius", metavar="DEGREES", help="List every epoch that touches this disc; or with a unit, as 30arcsec."
+        ),
     ] = None,
     no_reasons: Annotated[bool, typer.Option("--no-reasons", help="Do not read the masks; faster.")] = False,
     unique: Annotated[
@@ -132,13 +158,24 @@ def at(
     output: Output = None,
 ) -> None:
     """List every epoch that covers a position: the CCD pixel, whether it is good, and why not."""
+    from ..query.angles import angle_of_text
+
+    place = angle_of_text("RA", ra, hours=True), angle_of_text("DEC", dec)
     options = {
-        "radius": radius,
+        "radius": None if radius is None else angle_of_text("--radius", radius),
         "reasons": not no_reasons,
         "unique": unique,
         "selection": None if str(selection) == "default" else selection,
     }
-    answer("at", db, lambda cat: cat.at(ra, dec, **options, **filters), format_, output)
+    answer(
+        "at",
+        db,
+        lambda cat, **given: cat.at(*place, **options, **given),
+        filters,
+        format_,
+        output,
+        position=place,
+    )
 
 
 @with_options

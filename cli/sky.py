@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..schema.errors import GoodpixError, UsageError
-from .options import DEFAULT_DB, Db, Format, FormatOption, Output, with_options
+from .options import DEFAULT_DB, Db, FormatOption, Output, with_options
 from .output import answer, say
 from .signals import stoppable
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from ..schema.criteria import Selection
 
 # Imports in function bodies: they load numba, pandas and SQL, which would slow --help down.
@@ -66,36 +64,39 @@ def sky(
         "workers": workers,
     }
     if dataset is None:
-        n_problems = _list(lambda cat: cat.background(selection, **options, **filters), db, format_, output)
+        rows = answer(
+            "sky", db, lambda cat, **given: cat.background(selection, **options, **given), filters, format_, output
+        )
+        n_problems = int(rows["n"].isna().sum())
     elif output is not None or format_ is not None:
         raise UsageError(f"--dataset {dataset} receives the answer: expected no --output or --format as well")
     else:
         with stoppable("stopped: finished work is stored; run the same command again to continue"):
             n_problems = _extend(
-                dataset, db, lambda cat: cat.extend_background(dataset, selection, **options, **filters)
+                dataset, db, lambda cat, **given: cat.extend_background(dataset, selection, **options, **given), filters
             )
     if n_problems:
         say(f"epochs that could not be used: {n_problems}")
         raise typer.Exit(1)
 
 
-def _list(ask: "Callable[[Any], pd.DataFrame]", db: str, format_: Format | None, output: Path | None) -> int:
-    """Write the statistics; return the number of unusable epochs."""
-    return int(answer("sky", db, ask, format_, output)["n"].isna().sum())
-
-
-def _extend(dataset: Path, db: str, extend: Callable[[Any], Any]) -> int:
+def _extend(dataset: Path, db: str, extend: Callable[..., Any], filters: dict[str, Any]) -> int:
     """Add statistics to a dataset; return the number of unusable epochs."""
     from ..query.catalogue import Catalogue
+    from ..query.unmatched import unmatched
 
     with Catalogue(db) as catalogue:
         try:
-            report = extend(catalogue)
+            report = extend(catalogue, **filters)
         except OSError as error:
             if isinstance(error, GoodpixError):
                 raise
             raise UsageError(f"{dataset}: cannot be written ({' '.join(str(error).split())})") from error
+        n_epochs = report.n_measured + report.n_known + len(report.problems)
+        lines = unmatched(catalogue.database, "epoch", filters, some=n_epochs > 0)
     say(f"{dataset}: {report}")
+    for line in lines:
+        say(f"goodpix: {line}")
     return len(report.problems)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ..schema.criteria import BoundSelection, Selection
 from ..schema.errors import UsageError
+from ..schema.extras import optional
 from ..schema.rows import MaskKey
 from .background.dataset import joined
 from .background.studies import SkyStudies
@@ -222,15 +223,15 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         """Return masks like `to_pandas`, as an Arrow table with lengths and flags as lists."""
         return mask_table(self.masks(kind=kind, **filters))
 
-    def to_parquet(self, path: str | os.PathLike[str], *, kind: str = "epoch", **filters: Any) -> int:
+    def to_parquet(
+        self, path: str | os.PathLike[str], *, kind: str = "epoch", plain: bool = False, **filters: Any
+    ) -> int:
         """Write the table of `to_arrow` to a Parquet file, one mask at a time; return the number of masks.
 
-        Raises
-        ------
-        OSError
-            If the file cannot be written.
+        With `plain` the file has no integers in BYTE_STREAM_SPLIT, which readers older than Parquet format 2.11 refuse,
+        and is a quarter larger.
         """
-        return write_masks(self.masks(kind=kind, **filters), path)
+        return write_masks(self.masks(kind=kind, **filters), path, plain=plain)
 
     def runs(self, *, kind: str = "epoch", **filters: Any) -> "Iterator[pd.DataFrame]":
         """Yield the runs of each mask, split at column ends, as a data frame.
@@ -293,13 +294,13 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         Parameters
         ----------
         ra, dec : float or array of float, any shape
-            One or more positions in degrees; right ascensions are taken modulo 360. Optional with `polygon`, and
-            then its centre by default.
-        radius : float, optional
-            Radius in degrees; find epochs that overlap the disc around each position.
-        polygon : array of float, shape (m, 2), optional
-            Right ascension and declination of consecutive vertices in degrees, joined by great circles; find
-            epochs that overlap the polygon.
+            One or more positions, in degrees or as quantities; right ascensions are taken modulo 360. Or `ra` alone
+            is an astropy ``SkyCoord``. Optional with `polygon`, and then its centre by default.
+        radius : float or Quantity, optional
+            Radius, in degrees without a unit; find epochs that overlap the disc around each position.
+        polygon : array of float, shape (m, 2), or SkyCoord, optional
+            Right ascension and declination of consecutive vertices, joined by great circles; find epochs that
+            overlap the polygon.
         reasons : bool
             Whether to read the masks, to report whether the pixel is good and why not. Otherwise only the database
             is read.
@@ -317,7 +318,7 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
             One row per position and epoch, sorted by position, tilename, band, expnum and ccdnum:
 
             - ``position``: index of the position, if `ra` and `dec` are arrays;
-            - ``ra``, ``dec``: the position as given;
+            - ``ra``, ``dec``: the position in degrees;
             - ``tilename``, ``band``, ``expnum``, ``ccdnum``, ``nite``, ``mjd_obs``: the epoch;
             - ``x``, ``y``: the position on the CCD image in zero-based pixels, possibly outside it with `radius`
               or `polygon`;
@@ -393,6 +394,6 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         --------
         >>> pages = cat.dashboard()  # doctest: +SKIP
         """
-        from .dashboard.server import DashboardServer  # Panel is an extra, and slow to import
-
+        with optional("panel", "bokeh"):
+            from .dashboard.server import DashboardServer  # Panel is an extra, and slow to import
         return DashboardServer(self._source, port=port, address=address, origins=origins, basic_auth=basic_auth).start()

@@ -10,7 +10,7 @@ from ..schema.columns import Column
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["frame", "read_frame", "typed_frame"]
+__all__ = ["frame", "joined", "read_frame", "typed_frame"]
 
 
 def frame(columns: Iterable[sa.ColumnElement[Any]], rows: Iterable[Sequence[Any]]) -> "pd.DataFrame":
@@ -37,6 +37,14 @@ def read_frame(engine: sa.Engine, query: "sa.Select[Any]") -> "pd.DataFrame":
     """Return the result of a query; see `frame`."""
     with engine.connect() as connection:
         return frame(query.selected_columns, connection.execute(query))
+
+
+def joined(frames: "Iterable[pd.DataFrame]") -> "pd.DataFrame":
+    """Return the rows of one or more data frames with the same columns."""
+    import pandas as pd  # slow to import
+
+    first, *others = frames
+    return pd.concat([first, *others], ignore_index=True) if others else first
 
 
 def _kind(column: sa.ColumnElement[Any]) -> type:

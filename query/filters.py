@@ -5,18 +5,20 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
 from ..schema.errors import UnknownNameError, UsageError, did_you_mean
+from ..schema.rows import key_number, key_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Bounds", "Filters"]
 
-Wanted = str | int | slice | Iterable[str | int | slice] | None
-"""One value, several, or inclusive ranges: ``"A:B"`` or ``slice(A, B)``."""
+Wanted = str | bytes | int | slice | Iterable[str | bytes | int | slice] | None
+"""One value, several, or inclusive ranges: ``"A:B"`` or ``slice(A, B)``; text may be padded bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ class Filters:
     Parameters
     ----------
     tilename, band : str or iterable of str, optional
-        Tiles and bands.
+        Tiles and bands; padded bytes, as tables of FITS files have them, are taken as text.
     expnum, ccdnum, nite : int, str, slice or iterable of those, optional
         Numbers, or inclusive ranges such as ``"1:10"`` or ``slice(1, 10)``; a missing end is open.
     min, max : mapping of str to number
@@ -156,8 +158,7 @@ def _column(view: sa.TableClause, name: str) -> sa.ColumnElement[Any]:
 
 def _matches(column: sa.ColumnElement[Any], wanted: Wanted) -> sa.ColumnElement[bool]:
     """Return the condition that a column equals one of the values or lies in one of the ranges."""
-    # a numpy scalar is a single value, though not an int
-    values = list(wanted) if isinstance(wanted, Iterable) and not isinstance(wanted, str) else [wanted]
+    values = words_of(wanted)
     exact = [value for value in values if not _is_range(value, column)]
     terms = [_in_range(column, value) for value in values if _is_range(value, column)]
     if exact or not terms:
@@ -165,19 +166,32 @@ def _matches(column: sa.ColumnElement[Any], wanted: Wanted) -> sa.ColumnElement[
     return sa.or_(*terms)
 
 
+def words_of(wanted: Wanted) -> list[Any]:
+    """Return the values and ranges that a filter lists; one that is none of a list is the only one."""
+    single = isinstance(wanted, str | bytes | slice | Mapping) or (isinstance(wanted, np.ndarray) and not wanted.ndim)
+    return [wanted] if single or not isinstance(wanted, Iterable) else list(wanted)
+
+
 def _is_range(value: object, column: sa.ColumnElement[Any]) -> bool:
-    return isinstance(value, slice) or (isinstance(value, str) and ":" in value and _is_numeric(column))
+    if not _is_numeric(column):
+        return False
+    return isinstance(value, slice) or (isinstance(value, str | bytes) and ":" in key_text("range", value))
+
+
+def range_ends(value: object) -> tuple[Any, Any]:
+    """Return the first and last number of a range, as given; None for an open end."""
+    if isinstance(value, slice):
+        return value.start, value.stop
+    first, _, last = key_text("range", value).partition(":")
+    return first.strip() or None, last.strip() or None
 
 
 def _in_range(column: sa.ColumnElement[Any], wanted: object) -> sa.ColumnElement[bool]:
-    if isinstance(wanted, slice):
-        first, last = wanted.start, wanted.stop
-    else:
-        first, _, last = str(wanted).partition(":")
+    first, last = range_ends(wanted)
     terms = []
-    if first not in (None, ""):
+    if first is not None:
         terms.append(column >= _value(column, first))
-    if last not in (None, ""):
+    if last is not None:
         terms.append(column <= _value(column, last))
     return sa.and_(sa.true(), *terms)
 
@@ -186,12 +200,9 @@ def _value(column: sa.ColumnElement[Any], value: object) -> Any:
     """Return a value in its column's type."""
     name = getattr(column, "name", "")
     if not _is_numeric(column):
-        return str(value)
-    try:
-        # database drivers do not accept numpy's integers
-        number = int(str(value))
-    except ValueError:
-        raise UsageError(f"{name} is {value!r}: expected a whole number, or a range A:B") from None
+        return key_text(name, value)
+    # database drivers do not accept numpy's integers
+    number = key_number(name, value, "a whole number, or a range A:B")
     if abs(number) >= 1 << 63:
         raise UsageError(f"{name} is {number}: expected a 64-bit integer")
     return sa.literal(number, sa.BigInteger)

@@ -1,19 +1,17 @@
 """Tables and views of a catalogue as data frames."""
 
-import re
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import sqlalchemy as sa
 
 from ..schema import tables
 from ..schema.database import Database, as_stored, shown
-from ..schema.dialects import side_effects
-from ..schema.errors import CatalogueError, UsageError
 from ..schema.views import VIEWS
-from .dataframes import read_frame
+from .dataframes import joined, read_frame
 from .filters import Filters
+from .sqlanswer import SqlAnswer, sql_answer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,7 +108,14 @@ class Listings:
         query = sa.select(failure).where(*wanted.conditions(failure)).order_by(failure.c.failure_key)
         return read_frame(self._database.engine, query)
 
-    def sql(self, query: str, parameters: Mapping[str, Any] | None = None) -> "pd.DataFrame":
+    def sql(
+        self,
+        query: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        limit: int | None = None,
+    ) -> "pd.DataFrame":
         """Run a read-only SQL query and return its result.
 
         Parameters
@@ -119,19 +124,49 @@ class Listings:
             A single SELECT, with parameters written ``:name``.
         parameters : mapping, optional
             Values of the parameters by name.
+        timeout : float, optional
+            Seconds after which the query is given up.
+        limit : int, optional
+            Number of rows to return at most; ``attrs["cut"]`` of the result says whether there are more.
+
+        Returns
+        -------
+        DataFrame
+            Integer and boolean columns keep their type if some values are null.
 
         Raises
         ------
         UsageError
-            If the text is not a single query, is invalid, or would change the database.
+            If the text is not a single query, is invalid, would change the database, calls a function that may do
+            more than compute, or takes too long.
 
         Examples
         --------
         >>> cat.sql("SELECT band, count(*) AS n FROM epoch GROUP BY band")  # doctest: +SKIP
         >>> cat.sql("SELECT * FROM tile_quality WHERE band = :band", {"band": "i"})  # doctest: +SKIP
         """
-        with self._database.engine.connect() as connection:
-            return _run_query(connection, query, parameters or {})
+        with self.sql_answer(query, parameters, timeout=timeout, limit=limit) as answer:
+            frame = joined(answer.parts())
+        frame.attrs["cut"] = answer.cut
+        return frame
+
+    def sql_answer(
+        self,
+        query: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        limit: int | None = None,
+    ) -> AbstractContextManager[SqlAnswer]:
+        """Run a query and read its rows part by part, for answers that do not fit in memory; see `sql`.
+
+        Examples
+        --------
+        >>> with cat.sql_answer("SELECT * FROM epoch") as answer:  # doctest: +SKIP
+        ...     for frame in answer.parts():
+        ...         print(len(frame))
+        """
+        return sql_answer(self._database.engine, query, parameters, timeout=timeout, limit=limit)
 
 
 def view_frame(database: Database, name: str, filters: Mapping[str, Any]) -> "pd.DataFrame":
@@ -142,39 +177,3 @@ def view_frame(database: Database, name: str, filters: Mapping[str, Any]) -> "pd
         selected = as_stored(connection, view, VIEWS[name].select.selected_columns)
     query = sa.select(*selected).where(*Filters.of(**filters).conditions(view)).order_by(*key)
     return read_frame(database.engine, query)
-
-
-_QUERY = re.compile(r"(\s|--[^\n]*\n|/\*.*?\*/)*(select|with|values)\b", re.IGNORECASE | re.DOTALL)
-
-
-def _run_query(connection: sa.Connection, query: str, parameters: Mapping[str, Any]) -> "pd.DataFrame":
-    """Return the result of a query as a data frame; see `Listings.sql`.
-
-    The connection is read-only: SQLite's authorizer or Postgres' read-only transaction denies writes not refused here.
-    """
-    import pandas as pd  # slow to import
-
-    if not _QUERY.match(query):
-        words = query.split()
-        begins = f"starts with {words[0][:40]!r}" if words else "is empty"
-        raise UsageError(f"the query {begins}: expected a single SELECT")
-    refused = side_effects(connection, query)
-    if refused:
-        raise UsageError(f"the query may not call {', '.join(refused)}: expected functions without side effects")
-    text = query.strip().rstrip(";")
-    if not parameters:
-        # without parameters, a colon (in quotes, say) is not a placeholder
-        text = re.sub(r"(?<![:\w\\]):(?=\w)", r"\:", text)
-    if connection.dialect.name == "postgresql":
-        # a query without parameters could contain several statements, even COMMIT; with a parameter it
-        # is sent by the extended protocol, which accepts only one
-        text = f"SELECT * FROM ({text}\n) AS answer WHERE :goodpix_one = 1"
-        parameters = {**parameters, "goodpix_one": 1}
-    try:
-        plain = {name: each.item() if isinstance(each, np.generic) else each for name, each in parameters.items()}
-        result = connection.execute(sa.text(text), plain)
-        return pd.DataFrame(result.all(), columns=list(result.keys()))
-    except (sa.exc.StatementError, CatalogueError, OverflowError) as error:
-        # SQLAlchemy's message would add the statement and a link
-        reason = error.__cause__ or error
-        raise UsageError(f"the query cannot be run: {' '.join(str(reason.args[0]).split())}") from error

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from ..schema.errors import UsageError
 from ..schema.wcs.solution import unit_vectors
+from .angles import degrees, position_degrees
 
 __all__ = ["Disc", "Polygon", "Shape", "sky_vectors"]
 
@@ -60,9 +61,10 @@ class Disc:
         UsageError
             If a number is not finite, a declination is outside -90 to 90, or a radius is negative.
         """
-        radii = _numbers("radius", radius, "degrees, 0 or more")
+        ra, dec = position_degrees(ra, dec)
+        radii = degrees("radius", radius, "degrees, 0 or more")
         try:
-            every = np.broadcast_arrays(_numbers("ra", ra), _numbers("dec", dec), radii)
+            every = np.broadcast_arrays(degrees("ra", ra), degrees("dec", dec), radii)
         except ValueError as error:
             raise UsageError(f"discs of ra, dec, radius: {error}") from error
         if (radii < 0).any():
@@ -121,14 +123,11 @@ class Polygon:
         UsageError
             If fewer than three vertices differ, one is not on the sky, or one is 90 degrees or more from their middle.
         """
-        try:
-            given = np.asarray(vertices, np.float64)
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"polygon: {error}: expected pairs (ra, dec) in degrees") from None
+        if hasattr(vertices, "transform_to"):
+            vertices = np.stack(position_degrees(vertices, None), axis=-1)
+        given = degrees("polygon", vertices, "degrees, as pairs (ra, dec)")
         if given.ndim != 2 or given.shape[1] != 2:
             raise UsageError(f"polygon has shape {given.shape}: expected pairs (ra, dec) of three or more corners")
-        if not np.isfinite(given).all():
-            raise UsageError(f"polygon is {given.tolist()}: expected finite degrees")
         if (abs(given[:, 1]) > 90).any():
             raise UsageError(f"polygon is {given.tolist()}: expected degrees, declinations from -90 to 90")
         corners = unit_vectors(given[:, 0] % 360, given[:, 1]).T
@@ -195,7 +194,7 @@ def sky_vectors(ra: npt.ArrayLike | None, dec: npt.ArrayLike | None) -> Floats:
     Parameters
     ----------
     ra, dec : float or array of float, of one shape
-        Degrees; right ascension may lie outside 0 to 360.
+        Degrees, or quantities; right ascension may lie outside 0 to 360.
 
     Returns
     -------
@@ -207,20 +206,10 @@ def sky_vectors(ra: npt.ArrayLike | None, dec: npt.ArrayLike | None) -> Floats:
     UsageError
         If the shapes differ, a number is not finite, or a declination is outside -90 to 90.
     """
-    a, d = _numbers("ra", ra), _numbers("dec", dec)
+    ra, dec = position_degrees(ra, dec)
+    a, d = degrees("ra", ra), degrees("dec", dec)
     if a.shape != d.shape:
         raise UsageError(f"ra has shape {a.shape}, dec {d.shape}: expected the same shape")
     if (abs(d) > 90).any():
         raise UsageError(f"dec is {d[abs(d) > 90].flat[0]}: expected -90 to 90 degrees")
     return unit_vectors(a.ravel() % 360, d.ravel())
-
-
-def _numbers(name: str, given: npt.ArrayLike | None, expected: str = "degrees") -> Floats:
-    try:
-        out = np.asarray(given, np.float64)
-    except (TypeError, ValueError):
-        raise UsageError(f"{name} is {given!r}: expected {expected}") from None
-    wrong = out[~np.isfinite(out)]
-    if wrong.size:
-        raise UsageError(f"{name} is {wrong.flat[0]}: expected finite {expected}")
-    return out

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from .bits import BitNames
 from .columns import json_object
-from .dialects import driver_text, reader, sqlite_path
+from .dialects import OUT_OF_TIME, driver_text, interrupted, reader, sqlite_path
 from .errors import CatalogueError, CatalogueVersionError, DamagedValueError, UsageError
 from .store.masksroot import FORMAT_VERSION, MasksRoot
 from .tables import catalogue, ingest_run
@@ -194,8 +194,12 @@ def open_for_reading(url: str | os.PathLike[str]) -> Iterator[Database]:
         raise CatalogueError(f"no catalogue at {shown(parsed)}: goodpix ingest creates one, --db names another")
     engine = reader(parsed)
 
-    def translate(context: sa.engine.ExceptionContext) -> CatalogueError | None:
+    def translate(context: sa.engine.ExceptionContext) -> BaseException | None:
         error = context.sqlalchemy_exception
+        if path is not None and interrupted(context.original_exception):
+            # SQLite swallows what a signal raises
+            timed = context.connection is not None and context.connection.info.get(OUT_OF_TIME)
+            return None if timed else KeyboardInterrupt()
         # after a failed ping the pool reconnects only if the error is still the driver's
         return unusable(parsed, error) if isinstance(error, sa.exc.DBAPIError) and not context.is_pre_ping else None
 

@@ -2,23 +2,28 @@
 
 import os
 import platform
-import re
 import sqlite3
+import time
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from .extras import optional
+
 __all__ = [
+    "OUT_OF_TIME",
     "driver_text",
+    "interrupted",
+    "limit_time",
     "reader",
     "server_engine",
     "set_busy_timeout",
-    "side_effects",
     "sqlite_path",
     "sqlite_url",
     "total",
+    "unlimit_time",
 ]
 
 _BUSY_MS = 30_000
@@ -41,10 +46,14 @@ _ALLOWED = {
 _READ_PRAGMAS = {"table_info", "table_xinfo", "index_list", "index_info", "foreign_key_list", "database_list"}
 _FORBIDDEN_FUNCTIONS = {"load_extension", "fts3_tokenizer", "icu_load_collation", "readfile", "writefile", "edit"}
 
-# Postgres' read-only transaction lets functions kill other sessions, write files and large objects, or keep locks.
-# All such functions are volatile, but so are these harmless ones.
-_HARMLESS = {"random", "random_normal", "setseed", "clock_timestamp", "timeofday", "gen_random_uuid"}
-_HARMLESS |= {f"pg_{what}_size" for what in ("relation", "total_relation", "table", "indexes", "database")}
+# Steps of SQLite's machine between two looks at signals and at the clock; some milliseconds.
+_STEPS = 100_000
+
+OUT_OF_TIME = "goodpix_out_of_time"
+"""Key of a connection's ``info``: whether `limit_time` has interrupted its query."""
+
+# A value of SQLite, such as of zeroblob(), may have so many bytes; the longest stored have some thousands.
+_MOST_BYTES = 1 << 26
 
 
 def sqlite_path(url: sa.URL) -> Path | None:
@@ -81,28 +90,14 @@ def _roll_back(path: Path) -> None:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
 
-def side_effects(connection: sa.Connection, query: str) -> list[str]:
-    """Return the functions in a query that may do more than compute, judged by name.
-
-    Every word counts, even in a string or a comment, because some functions execute strings. SQLite needs no such
-    check: its authorizer sees each call.
-    """
-    if connection.dialect.name == "sqlite":
-        return []
-    if 'u&"' in query.lower():
-        return ['U&"..."']  # an escaped name
-    words = sorted(set(re.findall(r"[\w$]+", query.lower())) - _HARMLESS)
-    found = sa.text("SELECT DISTINCT proname FROM pg_catalog.pg_proc WHERE provolatile = 'v' AND proname = ANY(:words)")
-    return sorted(connection.execute(found, {"words": words}).scalars())
-
-
 def server_engine(url: sa.URL) -> sa.Engine:
     """Return an engine for Postgres that tests connections before use, since the server may have closed them."""
     process = {"application_name": f"goodpix, process {os.getpid()} on {platform.node()}"[:_NAME_BYTES]}
     asked = {name: value for name, value in (_CONNECTION | process).items() if name not in url.query}
     # whatever the database or the environment says: with SQL_ASCII, the default of old servers, text would be bytes
     asked["client_encoding"] = "utf8"
-    return sa.create_engine(url, connect_args=asked, pool_pre_ping=True)
+    with optional("psycopg"):
+        return sa.create_engine(url, connect_args=asked, pool_pre_ping=True)
 
 
 def _never_write(connection: Any, _record: object) -> None:
@@ -124,6 +119,44 @@ def _prepare_reader(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # SQLAlchemy begins the transactions
     set_busy_timeout(connection)
     connection.set_authorizer(_authorize)
+    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
+    _heed_signals(connection)
+
+
+def _heed_signals(connection: sqlite3.Connection) -> None:
+    """Let Ctrl-C end a query: Python handles signals only when its own code runs."""
+    connection.set_progress_handler(lambda: 0, _STEPS)
+
+
+def limit_time(connection: sa.Connection, seconds: float) -> None:
+    """Let the next statement fail that takes longer; see `interrupted`."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {max(round(1000 * seconds), 1)}")
+        return
+    end, info = time.monotonic() + seconds, connection.info
+
+    def look_at_the_clock() -> int:
+        info[OUT_OF_TIME] = time.monotonic() > end
+        return int(info[OUT_OF_TIME])
+
+    _driver(connection).set_progress_handler(look_at_the_clock, _STEPS)
+
+
+def unlimit_time(connection: sa.Connection) -> None:
+    """Take back `limit_time`; on Postgres it ends with the transaction."""
+    if connection.dialect.name == "sqlite":
+        connection.info.pop(OUT_OF_TIME, None)
+        _heed_signals(_driver(connection))
+
+
+def interrupted(error: BaseException) -> bool:
+    """Tell whether a driver's error is of a query that was interrupted, by `limit_time` or a signal."""
+    code = getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None)
+    return code in ("SQLITE_INTERRUPT", "57014")
+
+
+def _driver(connection: sa.Connection) -> Any:
+    return connection.connection.driver_connection
 
 
 def _authorize(action: int, first: Any, second: Any, _database: Any, _trigger: Any) -> int:

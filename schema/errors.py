@@ -5,6 +5,7 @@ Each is a `GoodpixError` and also a fitting built-in exception, so that a caller
 
 import difflib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 __all__ = [
     "AmbiguousInputError",
@@ -24,6 +25,8 @@ __all__ = [
     "MaskFileMissingError",
     "MaskFileUnreadableError",
     "MaskNotFoundError",
+    "MissingLibraryError",
+    "OutputError",
     "PlaneError",
     "StoreError",
     "UnknownNameError",
@@ -31,7 +34,10 @@ __all__ = [
     "UsageError",
     "WcsError",
     "WorkerLostError",
+    "damaged_mask_file",
     "did_you_mean",
+    "interruption",
+    "mask_file_error",
 ]
 
 
@@ -115,6 +121,14 @@ class StoreError(GoodpixError, OSError):
     """A store that cannot be reached or refuses access, so that its content is unknown."""
 
 
+class MissingLibraryError(UsageError, ModuleNotFoundError):
+    """An optional library that is not installed."""
+
+
+class OutputError(GoodpixError, OSError):
+    """An output that cannot be written."""
+
+
 class CatalogueError(GoodpixError, OSError):
     """A catalogue that is missing or cannot be opened."""
 
@@ -131,6 +145,37 @@ class WorkerLostError(GoodpixError, OSError):
     """A job whose worker process died, or an executor that accepts no more jobs."""
 
 
+def mask_file_error(path: object, error: Exception) -> MaskFileError:
+    """Return an error that tells a missing mask file, a damaged one, and one that cannot be read for the moment apart.
+
+    Parameters
+    ----------
+    path : Path or object
+        Location of the file.
+    error : Exception
+        What reading it raised.
+    """
+    if isinstance(error, FileNotFoundError) and not _behind_dangling_link(path):
+        return MaskFileMissingError(f"mask file {path} is missing: goodpix ingest remakes it")
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None):
+        why = " ".join(str(error).split())[:200] or "not enough memory"
+        return MaskFileUnreadableError(f"mask file {path} cannot be read: {why}")
+    return MaskFileError(damaged_mask_file(path, error))
+
+
+def damaged_mask_file(path: object, why: object) -> str:
+    """Return the message about a mask file whose content is wrong."""
+    return (
+        f"mask file {path} is damaged: run goodpix verify --repair, then goodpix ingest, to remake it "
+        f"({' '.join(str(why).split())[:200]})"
+    )
+
+
+def _behind_dangling_link(path: object) -> bool:
+    """Tell whether a file or a folder above it is a link to nothing, as to a disk that is not mounted."""
+    return isinstance(path, Path) and any(each.is_symlink() and not each.exists() for each in (path, *path.parents))
+
+
 def did_you_mean(
     name: str, known: Sequence[str], *, show: Callable[[str], str] = repr, otherwise: str | None = None
 ) -> str:
@@ -139,3 +184,11 @@ def did_you_mean(
     if near:
         return f", did you mean {show(near[0])}?"
     return f": expected one of {', '.join(known)}" if otherwise is None else otherwise
+
+
+def interruption(error: BaseException) -> KeyboardInterrupt | None:
+    """Return the interrupt that became another error, as in a library that converts whatever stops it; or None."""
+    chain: BaseException | None = error
+    while chain is not None and not isinstance(chain, KeyboardInterrupt):
+        chain = chain.__cause__ or chain.__context__
+    return chain

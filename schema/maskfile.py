@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,27 +18,38 @@ import pyarrow.parquet as pq
 from .bits import BitNames
 from .columns import MAX_JSON, check_text, columns, json_object, values_of
 from .counts import Counts
-from .errors import MalformedRunsError, MaskFileError, MaskFileMissingError, MaskFileUnreadableError, StoreError
+from .errors import (
+    MalformedRunsError,
+    MaskFileError,
+    MaskFileUnreadableError,
+    StoreError,
+    damaged_mask_file,
+    mask_file_error,
+)
+from .maskhead import HEAD_COLUMNS, KEY_COLUMNS, MaskHead, verified_heads
 from .masks.maskfilename import MaskFileName, generation_of
 from .masks.rle import MAX_PIXELS, Runs
+from .masks.runpixels import find_runs
 from .rows import DES_PROFILE, SEG_FROM_FILE, MaskKey, MaskRow
 from .store.masksroot import FORMAT_VERSION, READABLE_FORMATS, MasksRoot
-from .store.parquet import open_parquet
+from .store.parquet import OpenParquet, numbers, open_parquet, single
 from .store.protocol import Place
 
-__all__ = ["MASK_SCHEMA", "MaskFile", "MaskFileWriter"]
+__all__ = ["LIST_ENCODING", "MASK_SCHEMA", "MaskFile", "MaskFileWriter"]
 
 _ORDER = "column-major"
 _ARROW_TYPES = {int: pa.int64(), float: pa.float64(), str: pa.string()}
-_KEYS = ["tilename", "band", "kind", "expnum", "ccdnum"]
+_LISTS = ["lengths", "flags"]
 
-# Runs of a mask that may be read before the number of its pixels is known: some megabytes.
+LIST_ENCODING: Mapping[str, Any] = {
+    "use_dictionary": ["flags.list.element"],
+    "column_encoding": {"lengths.list.element": "BYTE_STREAM_SPLIT"},
+}
+"""Options of a Parquet writer for the columns ``lengths`` and ``flags``, which make them small."""
+
+# Limits of what is read before the number of pixels is known: runs of a mask, and bytes of a value in another column.
 _FEW_RUNS = 1 << 19
-
-# Bytes of a value in any other column.
 _MAX_BYTES = 2 * MAX_JSON
-
-_SHOWN = 80
 
 
 def _schema() -> pa.Schema:
@@ -52,7 +63,7 @@ def _schema() -> pa.Schema:
 MASK_SCHEMA: pa.Schema = _schema()
 """Columns of a mask file, which has one row and one row group per mask."""
 
-_ROW_COLUMNS = [name for name in MASK_SCHEMA.names if name not in ("lengths", "flags")]
+_ROW_COLUMNS = [name for name in MASK_SCHEMA.names if name not in _LISTS]
 
 
 class MaskFileWriter:
@@ -109,9 +120,8 @@ class MaskFileWriter:
             MASK_SCHEMA,
             compression="zstd",
             compression_level=3,  # docs/format.md compares levels
-            use_dictionary=["flags.list.element"],
-            column_encoding={"lengths.list.element": "BYTE_STREAM_SPLIT"},
-            write_statistics=_KEYS,
+            **LIST_ENCODING,
+            write_statistics=list(KEY_COLUMNS),
             write_page_checksum=True,
             store_schema=False,  # Parquet's types are enough, and the footer is smaller
         )
@@ -136,10 +146,10 @@ class MaskFileWriter:
         record = row.record
         values: dict[str, Any] = values_of(row.key) | values_of(row.counts)
         values |= {"nx": row.nx, "ny": row.ny, "checksum": row.checksum, "record": record}
-        arrays = {name: _single(value, MASK_SCHEMA.field(name).type) for name, value in values.items()}
+        arrays = {name: single(value, MASK_SCHEMA.field(name).type) for name, value in values.items()}
         for name, array in (("lengths", runs.lengths), ("flags", runs.flags)):
-            offsets = _numbers(np.array([0, array.size], np.int32), pa.int32())
-            arrays[name] = pa.ListArray.from_arrays(offsets, _numbers(array, MASK_SCHEMA.field(name).type.value_type))
+            offsets = numbers(np.array([0, array.size], np.int32), pa.int32())
+            arrays[name] = pa.ListArray.from_arrays(offsets, numbers(array, MASK_SCHEMA.field(name).type.value_type))
         table = pa.Table.from_arrays([arrays[name] for name in MASK_SCHEMA.names], schema=MASK_SCHEMA)
         self._writer.write_table(table, row_group_size=1)
         self._digest.update(f"{row.key}{row.checksum}{record}".encode())
@@ -167,7 +177,8 @@ class MaskFile:
     """
 
     path: Place
-    _parquet: pq.ParquetFile
+    _parquet: OpenParquet
+    _verified: dict[int, MaskHead]
 
     @classmethod
     def open(cls, path: Place, *, whole: bool = False) -> "MaskFile":
@@ -183,20 +194,21 @@ class MaskFile:
         Raises
         ------
         MaskFileError
-            If the file is missing, is not a mask file, has another format version, or has a generation other
-            than that in its name; a `MaskFileUnreadableError`, here and in later reads, if it cannot be read for the
-            moment.
+            If the file is missing, is no mask file of a known format, or has a generation other than that in its name;
+            a `MaskFileUnreadableError`, here and in later reads, if it cannot be read for the moment.
         StoreError
             If the store cannot be reached or denies access. Later reads of the file can raise it too.
         """
         try:
+            verified = verified_heads(path)
             parquet = open_parquet(path, whole=whole)
-            format_version = (parquet.metadata.metadata or {}).get(b"goodpix.format_version", b"none").decode()[:_SHOWN]
-            same_columns = parquet.schema_arrow.equals(MASK_SCHEMA)
+            metadata = parquet.file.metadata.metadata or {}
+            format_version = metadata.get(b"goodpix.format_version", b"none").decode()[:80]
+            same_columns = parquet.file.schema_arrow.equals(MASK_SCHEMA)
         except StoreError:
             raise
         except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
-            raise _unreadable(path, error) from error
+            raise mask_file_error(path, error) from error
         if format_version not in map(str, READABLE_FORMATS):
             # a file of a newer goodpix is not damaged
             newer = format_version.isdecimal() and int(format_version) > FORMAT_VERSION
@@ -206,11 +218,10 @@ class MaskFile:
             )
         if not same_columns:
             raise MaskFileError(f"mask file {path}: its columns are not those of format {format_version}")
-        opened = cls(path, parquet)
+        opened = cls(path, parquet, verified)
         named_generation = generation_of(str(path))
         if named_generation not in (None, opened.generation):
-            why = f"its metadata says generation {opened.generation}, its name {named_generation}"
-            raise MaskFileError(_damaged(path, why))
+            raise opened._damaged(f"its metadata says generation {opened.generation}, its name {named_generation}")
         return opened
 
     def fetched(self) -> "MaskFile":
@@ -218,7 +229,7 @@ class MaskFile:
         return self if isinstance(self.path, Path) else MaskFile.open(self.path, whole=True)
 
     def __len__(self) -> int:
-        return int(self._parquet.num_row_groups)
+        return int(self._parquet.file.num_row_groups)
 
     @property
     def generation(self) -> int:
@@ -226,7 +237,7 @@ class MaskFile:
         try:
             return int(self._metadata("generation"))
         except ValueError as error:
-            raise MaskFileError(_damaged(self.path, error)) from error
+            raise self._damaged(error) from error
 
     @property
     def bit_names(self) -> BitNames:
@@ -237,7 +248,7 @@ class MaskFile:
                 check_text("name of a bit", name)
             return BitNames(bits["se"], bits["coadd"])
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise MaskFileError(_damaged(self.path, error)) from error
+            raise self._damaged(error) from error
 
     @property
     def profile(self) -> str | None:
@@ -251,7 +262,7 @@ class MaskFile:
 
     def _metadata(self, name: str) -> str:
         """Return a value of the footer's metadata; empty if absent."""
-        value: bytes = (self._parquet.metadata.metadata or {}).get(f"goodpix.{name}".encode(), b"")
+        value: bytes = (self._parquet.file.metadata.metadata or {}).get(f"goodpix.{name}".encode(), b"")
         return value.decode(errors="replace")
 
     def row(self, row_group: int) -> MaskRow:
@@ -263,17 +274,17 @@ class MaskFile:
             If the file is damaged or the row does not exist.
         """
         try:
-            return MaskRow.from_values(self._values(row_group, _ROW_COLUMNS))
-        except (KeyError, TypeError, ValueError) as error:
-            raise MaskFileError(_damaged(self.path, error)) from error
+            return MaskRow.from_values(self._table(row_group, _ROW_COLUMNS).to_pylist()[0])
+        except (KeyError, TypeError, ValueError, pa.ArrowException) as error:
+            raise self._damaged(error) from error
 
     def rows(self) -> Iterator[MaskRow]:
         """Yield every row without its runs, in file order."""
         for row_group in range(len(self)):
             yield self.row(row_group)
 
-    def runs(self, row_group: int, key: MaskKey | None = None) -> Runs:
-        """Return the runs of a mask, after verifying their checksum.
+    def runs(self, row_group: int, key: MaskKey | None = None, *, recheck: bool = False) -> Runs:
+        """Return the runs of a mask, whose checksum is verified once per file and process.
 
         Parameters
         ----------
@@ -281,24 +292,25 @@ class MaskFile:
             Index of the mask's row group.
         key : MaskKey, optional
             Expected key of the mask.
+        recheck : bool
+            Verify the checksum even if it was verified before. The CRCs of Parquet's pages always are.
 
         Raises
         ------
         MaskFileError
             If the file is damaged, the row does not exist, the checksum does not match, or the mask has another key.
         """
-        table = self._table(row_group, [*(_KEYS if key else ()), "nx", "ny", "lengths", "flags", "checksum"])
+        verified = None if recheck else self._verified.get(row_group)
         try:
-            lengths, flags = _runs_of(table)
-            nx, ny = (table[name][0].as_py() for name in ("nx", "ny"))
-            stored_key = _key_of(table) if key else None
-            runs = Runs(nx, ny, lengths, flags)
+            head, lengths, flags = self._contents(row_group, verified)
+            runs = Runs(head.nx, head.ny, lengths, flags)
         except (MalformedRunsError, TypeError, ValueError, pa.ArrowException) as error:
-            raise MaskFileError(_damaged(self.path, error)) from error
-        if stored_key != key:
-            raise MaskFileError(_damaged(self.path, f"row {row_group} is {stored_key}, expected {key}"))
-        if runs.checksum != table["checksum"][0].as_py():
-            raise MaskFileError(_damaged(self.path, f"row {row_group}: the checksum does not match its runs"))
+            raise self._damaged(error) from error
+        self._check_key(row_group, head, key)
+        if verified is None:
+            if runs.checksum != head.checksum:
+                raise self._damaged(f"row {row_group}: the checksum does not match its runs")
+            self._verified[row_group] = head
         return runs
 
     def flags_at(self, row_group: int, pixels: npt.NDArray[np.int64], key: MaskKey) -> npt.NDArray[np.int64]:
@@ -320,104 +332,70 @@ class MaskFile:
         MaskFileError
             If the file is damaged, the row does not exist, or the mask has another key.
         """
-        table = self._table(row_group, [*_KEYS, "lengths", "flags"])
         try:
-            lengths, flags = _runs_of(table)
-            stored_key = _key_of(table)
-            out: npt.NDArray[np.int64] = flags[np.searchsorted(np.cumsum(lengths, dtype=np.int64), pixels, "right")]
+            head, lengths, flags = self._contents(row_group, self._verified.get(row_group))
+            out: npt.NDArray[np.int64] = flags[find_runs(lengths, pixels)]
         except (IndexError, TypeError, ValueError, pa.ArrowException) as error:
-            raise MaskFileError(_damaged(self.path, error)) from error
-        if stored_key != key:
-            raise MaskFileError(_damaged(self.path, f"row {row_group} is {stored_key}, expected {key}"))
+            raise self._damaged(error) from error
+        self._check_key(row_group, head, key)
         return out
 
-    def _values(self, row_group: int, names: list[str]) -> dict[str, Any]:
-        table = self._table(row_group, names)
-        try:
-            values: dict[str, Any] = table.to_pylist()[0]
-        except (ValueError, pa.ArrowException) as error:
-            raise MaskFileError(_damaged(self.path, error)) from error
-        return values
+    def _check_key(self, row_group: int, head: MaskHead, key: MaskKey | None) -> None:
+        if key is not None and head.key != key:
+            raise self._damaged(f"row {row_group} is {head.key}, expected {key}")
 
-    def _table(self, row_group: int, names: list[str]) -> pa.Table:
+    def _contents(self, row_group: int, head: MaskHead | None) -> "_Contents":
+        """Return the head, lengths and flags of a mask; the head given if there is one."""
+        self._check_row_group(row_group)
+        self._check_sizes(row_group, _LISTS)
+        lengths, flags = (self._parquet.read_list(row_group, MASK_SCHEMA.get_field_index(name)) for name in _LISTS)
+        if lengths is None or flags is None:
+            table = self._table(row_group, [*HEAD_COLUMNS, *_LISTS])
+            lengths, flags = (table[name].chunk(0).values.to_numpy() for name in _LISTS)
+            return _Contents(MaskHead.of(table), lengths, flags)
+        return _Contents(head or MaskHead.of(self._table(row_group, HEAD_COLUMNS)), lengths, flags)
+
+    def _damaged(self, why: object) -> MaskFileError:
+        return MaskFileError(damaged_mask_file(self.path, why))
+
+    def _check_row_group(self, row_group: int) -> None:
         if not 0 <= row_group < len(self):
-            raise MaskFileError(_damaged(self.path, f"there is no row {row_group} among its {len(self)} masks"))
+            raise self._damaged(f"there is no row {row_group} among its {len(self)} masks")
+
+    def _table(self, row_group: int, names: Sequence[str]) -> pa.Table:
+        self._check_row_group(row_group)
         self._check_sizes(row_group, names)
         try:
-            table = self._parquet.read_row_group(row_group, columns=names)
+            # one mask is too little for Parquet's threads, which a busy machine makes wait
+            table = self._parquet.file.read_row_group(row_group, columns=list(names), use_threads=False)
         except StoreError:
             raise
         except (OSError, MemoryError, pa.ArrowException) as error:
-            raise _unreadable(self.path, error) from error
+            raise mask_file_error(self.path, error) from error
         if table.num_rows != 1:
-            raise MaskFileError(_damaged(self.path, f"row group {row_group} has {table.num_rows} rows"))
+            raise self._damaged(f"row group {row_group} has {table.num_rows} rows")
         return table
 
-    def _check_sizes(self, row_group: int, names: list[str]) -> None:
-        """Raise an error if a mask would take more memory to read than any mask does."""
-        group = self._parquet.metadata.row_group(row_group)
-        for k in range(group.num_columns):
-            chunk = group.column(k)
-            name = chunk.path_in_schema.partition(".")[0]
-            if name not in names:
-                continue
-            if name not in ("lengths", "flags"):
+    def _check_sizes(self, row_group: int, names: Sequence[str]) -> None:
+        """Raise an error if columns of a mask would take more memory to read than those of any mask do."""
+        group = self._parquet.file.metadata.row_group(row_group)
+        for name in names:
+            chunk = group.column(MASK_SCHEMA.get_field_index(name))
+            if name not in _LISTS:
                 if chunk.total_uncompressed_size > _MAX_BYTES:
-                    raise MaskFileError(
-                        _damaged(self.path, f"row {row_group}: {name} takes more than {_MAX_BYTES:,} bytes")
-                    )
+                    raise self._damaged(f"row {row_group}: {name} takes more than {_MAX_BYTES:,} bytes")
             elif chunk.num_values > _FEW_RUNS and chunk.num_values > self._n_pixels(row_group):
-                raise MaskFileError(_damaged(self.path, f"row {row_group}: it has more runs than pixels"))
+                raise self._damaged(f"row {row_group}: it has more runs than pixels")
 
     def _n_pixels(self, row_group: int) -> int:
         """Return the number of pixels of a mask, at most that of the largest image."""
-        values = self._values(row_group, ["nx", "ny"])
-        return min((values["nx"] or 0) * (values["ny"] or 0), MAX_PIXELS)
+        (size,) = self._table(row_group, ["nx", "ny"]).to_pylist()
+        return min((size["nx"] or 0) * (size["ny"] or 0), MAX_PIXELS)
 
 
-def _runs_of(table: pa.Table) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
-    """Return the lengths and flags of a one-row table."""
-    return table["lengths"].chunk(0).values.to_numpy(), table["flags"].chunk(0).values.to_numpy()
+class _Contents(NamedTuple):
+    """Head and runs of a mask, not yet checked."""
 
-
-def _key_of(table: pa.Table) -> MaskKey:
-    """Return the mask key of a one-row table."""
-    return MaskKey(*(table[name][0].as_py() for name in _KEYS))
-
-
-# pa.array would do, but imports pandas, which costs every process half a second.
-def _single(value: object, kind: pa.DataType) -> pa.Array:
-    """Return an array of one value or null."""
-    if value is None:
-        return pa.nulls(1, kind)
-    if isinstance(value, str):
-        text = value.encode()
-        offsets = pa.py_buffer(np.array([0, len(text)], np.int32))
-        return pa.Array.from_buffers(kind, 1, [None, offsets, pa.py_buffer(text)])
-    return _numbers(np.array([value], kind.to_pandas_dtype()), kind)
-
-
-def _numbers(values: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:
-    return pa.Array.from_buffers(kind, values.size, [None, pa.py_buffer(np.ascontiguousarray(values))])
-
-
-def _unreadable(path: Place, error: Exception) -> MaskFileError:
-    """Return an error that distinguishes a missing file, a damaged one and a failure of the system."""
-    if isinstance(error, FileNotFoundError) and not _behind_dangling_link(path):
-        return MaskFileMissingError(f"mask file {path} is missing: goodpix ingest remakes it")
-    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None):
-        why = " ".join(str(error).split())[:200] or "not enough memory"
-        return MaskFileUnreadableError(f"mask file {path} cannot be read: {why}")
-    return MaskFileError(_damaged(path, error))
-
-
-def _behind_dangling_link(path: Place) -> bool:
-    """Tell whether a file or a folder above it is a link to nothing, as to a disk that is not mounted."""
-    return isinstance(path, Path) and any(each.is_symlink() and not each.exists() for each in (path, *path.parents))
-
-
-def _damaged(path: Place, why: object) -> str:
-    return (
-        f"mask file {path} is damaged: run goodpix verify --repair, then goodpix ingest, to remake it "
-        f"({' '.join(str(why).split())[:200]})"
-    )
+    head: MaskHead
+    lengths: npt.NDArray[np.uint32]
+    flags: npt.NDArray[np.int64]

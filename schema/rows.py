@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+import numpy as np
+
 from .bits import N_BITS
 from .columns import MAX_JSON, check_text, column, columns, json_object, values_of
 from .counts import COADD_COUNTS, BitCounts, Counts
@@ -23,6 +25,8 @@ __all__ = [
     "ImageFacts",
     "MaskKey",
     "MaskRow",
+    "key_number",
+    "key_text",
     "nonzero_bits",
 ]
 
@@ -33,6 +37,53 @@ SEG_FROM_FILE, SEG_NONE = "file", "none"
 """Values of ``segmentation``: the map of the survey's file, or no map."""
 
 _REVISION = "0006"
+
+
+def _scalar(given: object) -> object:
+    """Return the value of an array without dimensions; of numpy's masked value, none."""
+    if given is np.ma.masked:
+        return None
+    return given.item() if isinstance(given, np.ndarray) and given.ndim == 0 else given
+
+
+def key_text(name: str, given: object) -> str:
+    """Return a name as text without padding; tables of FITS files hold names as padded bytes.
+
+    Raises
+    ------
+    UsageError
+        If it is neither text nor bytes of text.
+    """
+    value = _scalar(given)
+    if isinstance(value, bytes):
+        try:
+            value = value.decode()
+        except UnicodeDecodeError:
+            raise UsageError(f"{name} is {value!r}: expected text") from None
+    if not isinstance(value, str):
+        raise UsageError(f"{name} is {given!r}: expected text")
+    return str(value).strip(" \t\r\n\0")
+
+
+def key_number(name: str, given: object, expected: str = "a whole number") -> int:
+    """Return a number of a key as Python's int, given as any kind of number or as text.
+
+    Raises
+    ------
+    UsageError
+        If it is no whole number.
+    """
+    value = _scalar(given)
+    try:
+        if isinstance(value, str | bytes):
+            return int(key_text(name, value))
+        if isinstance(value, float | np.floating) and value == int(value):
+            return int(value)
+        if not isinstance(value, bool | np.bool_):
+            return operator.index(value)  # type: ignore[arg-type]  # a TypeError where it is no integer
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise UsageError(f"{name} is {given!r}: expected {expected}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +97,12 @@ class MaskKey:
     ccdnum: int | None = column("CCD number; null for the coadd")
 
     def __post_init__(self) -> None:
-        for what, text in (("tilename", self.tilename), ("band", self.band)):
-            if not isinstance(text, str):
-                raise UsageError(f"{what} is {text!r}: expected a name")
+        object.__setattr__(self, "tilename", key_text("tilename", self.tilename))
+        object.__setattr__(self, "band", key_text("band", self.band))
         for what, given, n_bits in (("expnum", self.expnum, 64), ("ccdnum", self.ccdnum, 16)):
             if given is None:
                 continue
-            try:
-                number = operator.index(given)  # SQLite does not accept numpy's integers
-            except TypeError:
-                raise UsageError(f"{what} is {given!r}: expected a whole number") from None
+            number = key_number(what, given)
             if not -(1 << (n_bits - 1)) <= number < 1 << (n_bits - 1):
                 raise UsageError(f"{what} is {number}: expected a number of {n_bits} bits")
             object.__setattr__(self, what, number)

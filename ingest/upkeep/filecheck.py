@@ -130,7 +130,7 @@ def _check(file: MaskFile, row_group: int, name: MaskFileName) -> CheckedMask:
     row = None
     try:
         row = file.row(row_group)
-        runs = file.runs(row_group)
+        runs = file.runs(row_group, recheck=True)
     except MaskFileUnreadableError:
         raise
     except MaskFileError as error:

@@ -1,7 +1,7 @@
 """Values of a plane at the good pixels of epochs."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema.criteria import BoundSelection
+from ...schema.database import Database
 from ...schema.errors import GoodpixError, UsageError
 from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
 from ..masks.mask import Mask
+from ..masks.parallel import map_masks
+from ..masks.reader import MaskLocation
 from .epochplanes import PLANES, EpochFiles, GoodRows, calibration_of, unit_of
+from .problems import problem_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +57,7 @@ class EpochPixels:
     bunit : str or None
         Unit of the image from its header.
     problem : str or None
-        Why there are no values.
+        Why there are no values: then all arrays are empty.
     """
 
     key: MaskKey
@@ -122,16 +126,21 @@ class PixelRequest:
         if self.calibrated and self.plane not in (*_MEASURED, "weight"):
             raise UsageError(f"plane is {self.plane!r}: only image, bkg and weight can be calibrated")
 
-    def of(self, masks: Iterable[Mask]) -> Iterator[EpochPixels]:
+    def of(self, locations: Iterable[MaskLocation], database: Database) -> Iterator[EpochPixels]:
         """Yield the values of each epoch; an unusable epoch has no values and a problem."""
-        for mask in masks:
-            try:
-                yield self._of_epoch(mask)
-            except GoodpixError as error:
-                problem = " ".join(str(error).split()).removeprefix(f"{mask.key}: ")
-                logger.warning("%s: %s", mask.key, problem)
-                empty = np.empty(0, np.int32)
-                yield self._pixels(mask, empty, empty, np.empty(0), None, problem=problem)
+        for mapped in map_masks(self._of_mask, locations, database):
+            found: EpochPixels = mapped.value
+            if mapped.error is not None:
+                found = self._without_values(mapped.key, None, problem_of(mapped.key, mapped.error))
+            if found.problem is not None:
+                logger.warning("%s: %s", found.key, found.problem)
+            yield found
+
+    def _of_mask(self, mask: Mask) -> EpochPixels:
+        try:
+            return self._of_epoch(mask)
+        except GoodpixError as error:
+            return self._without_values(mask.key, mask.row, problem_of(mask.key, error))
 
     def _of_epoch(self, mask: Mask) -> EpochPixels:
         factor = calibration_of(mask) if self.calibrated else None
@@ -146,32 +155,21 @@ class PixelRequest:
         if factor is not None:
             values = values / factor**2 if self.plane == "weight" else values * factor
             weight = None if weight is None else weight / factor**2
-        return self._pixels(mask, x.astype(np.int32), (y + rows.start).astype(np.int32), values, weight)
+        column, row = x.astype(np.int32), (y + rows.start).astype(np.int32)
+        ra, dec = mask.grid.sky(column.astype(np.float64), row.astype(np.float64)) if self.sky else (None, None)
+        return EpochPixels(mask.key, column, row, values, weight, ra, dec, **self._facts(mask.row or {}))
 
-    def _pixels(
-        self,
-        mask: Mask,
-        x: npt.NDArray[np.int32],
-        y: npt.NDArray[np.int32],
-        values: npt.NDArray[Any],
-        weight: npt.NDArray[Any] | None,
-        problem: str | None = None,
-    ) -> EpochPixels:
-        row = mask.row or {}
-        ra, dec = mask.grid.sky(x.astype(np.float64), y.astype(np.float64)) if self.sky else (None, None)
-        return EpochPixels(
-            key=mask.key,
-            x=x,
-            y=y,
-            values=values,
-            weight=weight,
-            ra=ra,
-            dec=dec,
-            unit=unit_of(row, calibrated=self.calibrated) if self.plane in _MEASURED else None,
-            calibrated=self.calibrated,
-            bkg_subtracted=self.subtract_background and problem is None,
-            skybrite=row.get("skybrite"),
-            skysigma=row.get("skysigma"),
-            bunit=row.get("bunit"),
-            problem=problem,
-        )
+    def _without_values(self, key: MaskKey, row: Mapping[str, Any] | None, problem: str) -> EpochPixels:
+        """Return empty arrays, as many as were asked for, so that what works on arrays works on these."""
+        pixel, value = np.empty(0, np.int32), np.empty(0)
+        weight, ra, dec = (value if wanted else None for wanted in (self.weight, self.sky, self.sky))
+        facts = self._facts(row or {}) | {"bkg_subtracted": False}
+        return EpochPixels(key, pixel, pixel, value, weight, ra, dec, **facts, problem=problem)
+
+    def _facts(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "unit": unit_of(row, calibrated=self.calibrated) if self.plane in _MEASURED else None,
+            "calibrated": self.calibrated,
+            "bkg_subtracted": self.subtract_background,
+            **{name: row.get(name) for name in ("skybrite", "skysigma", "bunit")},
+        }

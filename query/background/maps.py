@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ...schema.criteria import BoundSelection, Selection
 from ...schema.errors import FitsFileError, UsageError
+from ...schema.extras import optional
 from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
 from ..masks.mask import Mask
@@ -128,10 +129,8 @@ def background_map(
     options: Mapping[str, Any],
 ) -> BackgroundMap:
     """Fit a background map to an epoch; see `goodpix.Catalogue.background_map`."""
-    try:
+    with optional("photutils"):
         from photutils.background import Background2D  # optional, and slow to import
-    except ModuleNotFoundError as error:
-        raise UsageError("photutils is not installed: pip install photutils") from error
     if "mask" in options:
         raise UsageError("mask comes from the catalogue: expected a selection, and no mask")
     bound, row = BoundSelection.of(selection, mask.bit_names), mask.row or {}

@@ -18,11 +18,13 @@ from ...schema.jit import kernel
 from ...schema.masks.dilation import squared_distance
 from ...schema.masks.rle import decode_good
 from ...schema.planes.reader import PlaneReader
+from ...schema.rows import MaskKey
 from ..masks.mask import Mask
 from ..masks.parallel import Mapped, map_masks
 from ..masks.reader import find_masks
 from ..source import Source
 from .epochplanes import EpochFiles, GoodRows, floats
+from .problems import problem_of, said_together
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,18 +144,19 @@ class WidthStudy:
         """Sum the histograms of epochs and return their statistics."""
         sums: dict[str, Histograms] = {}
         n_epochs: dict[str, list[int]] = {}
-        left_out = []
+        left_out: list[tuple[MaskKey, str]] = []
         for mapped in counted:
             band = mapped.key.band
             numbers = n_epochs.setdefault(band, [0, 0])
             numbers[mapped.error is not None] += 1
             if mapped.error is not None:
-                left_out.append(f"{mapped.key}: {mapped.error}")
-                logger.warning("left out: %s", left_out[-1])
+                left_out.append((mapped.key, problem_of(mapped.key, mapped.error)))
                 continue
             sums[band] = sums.get(band, 0) + mapped.value
+        for line in said_together(left_out):
+            logger.warning("left out: %s", line)
         common = (self._count.subtract_background, str(self._count.selection))
-        return MaskWidths(_frame(sums, n_epochs, self._radii, common), left_out)
+        return MaskWidths(_frame(sums, n_epochs, self._radii, common), [f"{key}: {text}" for key, text in left_out])
 
 
 def _grown_bits(names: Sequence[str], bound: BoundSelection) -> int:

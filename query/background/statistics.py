@@ -22,6 +22,7 @@ from ..masks.reader import MaskLocation, find_masks
 from ..source import Source
 from .boxstatistics import SCALED, GoodPixels
 from .epochplanes import EpochFiles, GoodRows, calibration_of, floats, unit_of
+from .problems import said_together
 from .skyrow import KEY, SkyRow, check_statistics, in_order, sky_frame
 
 if TYPE_CHECKING:
@@ -223,12 +224,21 @@ def measure_epochs(
     executor: Executor | None = None,
     workers: int = 1,
 ) -> Iterator[list[Row]]:
-    """Yield the rows of each epoch as it completes, and log a warning for each unusable epoch."""
+    """Yield the rows of each epoch as it completes.
+
+    A warning is logged for each unusable epoch; at the end one for all whose unit is not known.
+    """
+    usable: list[tuple[MaskKey, str]] = []
     for mapped in map_masks(measure, locations, source.database, executor=executor, workers=workers):
         rows: list[Row] = mapped.value if mapped.error is None else [measure.problem(mapped.key, mapped.error)]
-        if rows[0]["problem"] is not None:
-            logger.warning("%s: %s", mapped.key, rows[0]["problem"])
+        problem = rows[0]["problem"]
+        if problem is not None and rows[0]["n"] is not None:
+            usable.append((mapped.key, problem))
+        elif problem is not None:
+            logger.warning("%s: %s", mapped.key, problem)
         yield rows
+    for line in said_together(usable):
+        logger.warning("%s", line)
 
 
 def sky_statistics(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...schema.criteria import BoundSelection, Selection
 from ...schema.rows import MaskKey
+from ..masks.reader import find_masks
 from ..source import Source
 from .dataset import SkyReport, extend_dataset
 from .definitions import compare_definitions
@@ -75,7 +76,7 @@ class SkyStudies:
         ------
         EpochPixels
             ``key``, ``x``, ``y``, ``values``, ``weight``, ``ra``, ``dec``, and the unit and calibration of the
-            values. An unusable epoch has no values and a ``problem``.
+            values. The arrays of an unusable epoch are empty, and it has a ``problem``.
 
         Raises
         ------
@@ -96,7 +97,8 @@ class SkyStudies:
             subtract_background=subtract_background,
             calibrated=calibrated,
         )
-        return request.of(self._source.masks(filters))
+        database = self._source.database
+        return request.of(find_masks(database, "epoch", filters), database)
 
     def background(
         self,

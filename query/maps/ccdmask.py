@@ -37,6 +37,7 @@ _SHARED = {field.name for field in fields(EpochFacts)} | {
 def ccd_mask(source: Source, band: str, expnum: int, ccdnum: int) -> Mask:
     """Return the mask of one CCD image over all tiles that contain it; see `goodpix.Catalogue.ccd_mask`."""
     key = MaskKey("", band, "epoch", expnum, ccdnum)
+    band = key.band
     masks = list(source.masks({"band": [band], "expnum": key.expnum, "ccdnum": key.ccdnum}))
     if not masks:
         raise MaskNotFoundError(

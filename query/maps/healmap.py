@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ...schema.criteria import BoundSelection, Selection
 from ...schema.errors import UsageError
+from ...schema.extras import optional
 from ...schema.wcs.footprint import UniqueRegion
 from ..masks.mask import Mask
 from ..source import Source
@@ -46,10 +47,8 @@ def healsparse_map(
     _check_resolution("nside_coverage", nside_coverage)
     if nside_coverage > nside:
         raise UsageError(f"nside_coverage is {nside_coverage}: expected nside, {nside}, or less")
-    try:
+    with optional("healsparse"):
         import healsparse  # an extra
-    except ModuleNotFoundError as error:
-        raise UsageError("healsparse is not installed: pip install 'goodpix[maps]'") from error
     bound = BoundSelection.of(selection, source.database.identity.bit_names)
     counts = _total(_epoch_counts(source, bound, int(nside), unique, filters))
     if statistic == "fraction":

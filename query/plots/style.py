@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from ...schema.extras import optional
 from ..palette import DIVERGING, NO_DATA_COLOUR, SEQUENTIAL, TEXT_COLOUR
 from ..summary.statistic import RATIOS
 
@@ -70,7 +71,8 @@ def in_one_look(draw: Callable[Given, Found]) -> Callable[Given, Found]:
 
     @functools.wraps(draw)
     def drawn(*args: Given.args, **kwargs: Given.kwargs) -> Found:
-        from matplotlib import rc_context  # an extra, and slow to import
+        with optional("matplotlib"):
+            from matplotlib import rc_context  # an extra, and slow to import
 
         with rc_context(_LOOK):
             return draw(*args, **kwargs)

@@ -10,6 +10,7 @@ from ...schema import tables
 from ...schema.criteria import BoundSelection, Selection
 from ...schema.errors import MaskFileMissingError, UsageError
 from ...schema.wcs.solution import ra_dec
+from ..angles import position_degrees
 from ..filters import Filters
 from ..masks.reader import MaskLocation, MaskReader
 from ..shapes import Disc, Polygon, sky_vectors
@@ -41,6 +42,7 @@ def epochs_at(
     """Return every epoch that observed a position, disc or polygon; see `goodpix.Catalogue.at`."""
     if selection is not None and not reasons:
         raise UsageError("a selection needs reasons: expected reasons=True")
+    ra, dec = position_degrees(ra, dec)
     targets = _targets(ra, dec, radius, polygon)
     conditions = Filters.of(**filters).conditions(tables.epoch)
     pixel_reasons = Reasons(BoundSelection.of(selection, source.database.identity.bit_names))

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import StoreError, UsageError
+from ..extras import missing_library
 
 __all__ = ["Reader", "StoredObject", "file_system", "telling"]
 
 Reader = Callable[[int, int | None], bytes]
 """Returns the bytes of a range, given its start and its end (exclusive)."""
-
-# Packages to install for a protocol's library, where they are not named like it.
-_INSTALLS = {"s3fs": "goodpix[s3]"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +103,9 @@ def file_system(url: str) -> tuple[Any, str]:
         files_and_path: tuple[Any, str] = url_to_fs(url, use_listings_cache=False)
     except ImportError as error:
         cause = error.__cause__
-        library = cause.name if isinstance(cause, ModuleNotFoundError) and cause.name else str(error)
-        raise UsageError(f"{library} is not installed: pip install '{_INSTALLS.get(library, library)}'") from error
+        if isinstance(cause, ModuleNotFoundError) and cause.name:
+            raise missing_library(cause.name) from error
+        raise UsageError(f"{url}: {' '.join(str(error).split())}") from error
     except ValueError as error:
         raise UsageError(f"{url}: {' '.join(str(error).split())}: expected a folder or s3://bucket/prefix") from error
     return files_and_path

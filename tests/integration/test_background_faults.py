@@ -163,6 +163,22 @@ def test_unit_that_is_not_known_is_said(stored: Survey) -> None:
     assert [each.problem for each in pixels][1:] == calibrated["problem"][1:].tolist()
 
 
+def test_units_that_are_not_known_are_one_warning(stored: Survey, caplog: pytest.LogCaptureFixture) -> None:
+    for number in range(3):
+        break_card(stored.path(number, "image"), "SCI", "BUNIT", None)
+        break_card(stored.path(number, "image"), "SCI", "SKYSIGMA", None)
+    stored.ingest()
+    caplog.clear()
+    with stored.catalogue() as catalogue:
+        found = catalogue.background(band="r")
+        widths = catalogue.mask_width(band="r", radii=[0])
+    assert found["n"].gt(0).all()
+    assert widths["n_left_out"].tolist() == [3]
+    unit, sigma = (record.message for record in caplog.records)
+    assert unit.endswith("and 2 others: the image's header has no BUNIT: the unit of the values is not known")
+    assert sigma.endswith("and 2 others: PlaneError: skysigma is None: expected a positive number in the image header")
+
+
 def test_magzp_takes_the_place_of_scale(stored: Survey) -> None:
     stored.set_entry(0, {"scale": ...})
     stored.ingest()
@@ -200,5 +216,9 @@ def test_mask_that_is_damaged_is_said(stored: Survey) -> None:
             (stored.masks / name).write_bytes(b"PAR1")
     with stored.catalogue() as catalogue:
         found = catalogue.background()
+        pixels = {each.key.band: each for each in catalogue.pixels(weight=True)}
+    assert pixels["i"].problem is None
+    assert (pixels["r"].problem or "").startswith("MaskFileError: mask file")
+    assert pixels["r"].weight is not None
     assert found.groupby("band")["n"].count().tolist() == [SPEC.n_epochs, 0]
     assert found.loc[found["band"] == "r", "problem"].str.startswith("MaskFileError: mask file").all()

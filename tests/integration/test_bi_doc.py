@@ -121,8 +121,9 @@ def test_bad_nights_are_those_below_the_limit_with_enough_exposures(cat: goodpix
 
 
 def night(row: Row) -> int | None:
-    """Return a night: a null of SQL is NaN in a frame."""
-    return None if row["nite"] != row["nite"] else int(row["nite"])
+    """Return a night, or None for a null of SQL."""
+    nite = row["nite"]
+    return None if nite is None else int(nite)
 
 
 def mean(rows: list[Row], name: str) -> float | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from goodpix.schema.errors import MaskFileError, StoreError
+from goodpix.schema.extras import missing_library
 from goodpix.schema.store.masksroot import MasksRoot
 
 from .conftest import Run
@@ -113,7 +114,7 @@ def test_s3fs_that_is_not_installed_is_told_with_its_cure(
     # what was imported before stays there
     monkeypatch.delitem(sys.modules["fsspec.registry"]._registry, "s3", raising=False)
     done = cli("ingest", survey.folder, "--db", survey.database, "--masks", "s3://bucket/masks")
-    assert (done.status, done.lines) == (2, ["goodpix: s3fs is not installed: pip install 'goodpix[s3]'"])
+    assert (done.status, done.lines) == (2, [f"goodpix: {missing_library('s3fs')}"])
     assert not survey.database.exists()
 
 

@@ -54,7 +54,7 @@ SQUARE = [(30, -40), (31, -40), (31, -39)]
         ({"polygon": []}, r"polygon has shape \(0,\): expected pairs"),
         ({"polygon": [1, 2, 3]}, r"polygon has shape \(3,\): expected pairs"),
         ({"polygon": [(1, 2, 3)] * 3}, r"polygon has shape \(3, 3\): expected pairs"),
-        ({"polygon": [(1, 2), (3,)]}, "polygon: .*: expected pairs"),
+        ({"polygon": [(1, 2), (3,)]}, "polygon is .*: expected degrees, as pairs"),
         ({"polygon": [(1, 2), (3, 4), (math.nan, 5)]}, "polygon is .*: expected finite degrees"),
         ({"polygon": [(1, 2), (3, 4), (5, 95)]}, "polygon is .*: expected degrees"),
         ({"polygon": [(0, 0), (120, 0), (240, 0)]}, "polygon reaches 90 degrees from its middle"),

@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from goodpix.cli.formats import format_of, render_table
 from goodpix.cli.options import Format
-from goodpix.cli.output import answer, db_option, render_table, say, show_progress, write_output
+from goodpix.cli.output import db_option, say, show_progress, write_output, write_table
 from goodpix.schema.errors import UsageError
-
-from ...maskcatalogue import MaskCatalogue
 
 ROWS = pd.DataFrame(
     {
@@ -28,10 +27,10 @@ def cells(text: str) -> list[list[str]]:
     return [line.split() for line in text.splitlines()]
 
 
-def test_table_has_a_dash_for_what_is_missing_and_six_digits() -> None:
+def test_table_has_a_dash_for_what_is_missing() -> None:
     assert cells(render_table(ROWS, "sql")) == [
         ["band", "n_good", "fraction"],
-        ["r", "12345678", "0.123457"],
+        ["r", "12345678", "0.123456789"],
         ["-", "-", "-"],
     ]
 
@@ -53,10 +52,8 @@ def test_wide_answer_shows_its_leading_columns_in_their_order() -> None:
     ("name", "format_"),
     [("rows.csv", "csv"), ("rows.JSON", "json"), ("rows.parquet", "parquet"), ("rows.txt", "table")],
 )
-def test_file_has_the_format_of_its_ending(
-    name: str, format_: str, mask_catalogue: MaskCatalogue, tmp_path: Path
-) -> None:
-    answer("sql", mask_catalogue.url, lambda _: ROWS, None, tmp_path / name)
+def test_file_has_the_format_of_its_ending(name: str, format_: str, tmp_path: Path) -> None:
+    write_table([ROWS], "sql", format_of(tmp_path / name), tmp_path / name)
     content = (tmp_path / name).read_bytes()
     expected = {
         "csv": b"band,n_good,fraction\nr,12345678,0.123456789\n,,\n",
@@ -71,15 +68,15 @@ def test_file_has_the_format_of_its_ending(
         assert content == expected[format_]
 
 
-def test_format_that_is_asked_for_comes_before_the_ending(mask_catalogue: MaskCatalogue, tmp_path: Path) -> None:
-    answer("sql", mask_catalogue.url, lambda _: ROWS, Format.json, tmp_path / "rows.csv")
+def test_format_that_is_asked_for_comes_before_the_ending(tmp_path: Path) -> None:
+    write_table([ROWS], "sql", Format.json, tmp_path / "rows.csv")
     assert len(json.loads((tmp_path / "rows.csv").read_text())) == 2
 
 
-def test_answer_that_a_format_cannot_hold_is_refused(mask_catalogue: MaskCatalogue, tmp_path: Path) -> None:
+def test_answer_that_a_format_cannot_hold_is_refused(tmp_path: Path) -> None:
     twice = pd.DataFrame([[1, 2]], columns=["n", "n"])
-    with pytest.raises(UsageError, match=r"the answer cannot be written as parquet: .*n"):
-        answer("sql", mask_catalogue.url, lambda _: twice, None, tmp_path / "rows.parquet")
+    with pytest.raises(UsageError, match=r"the answer cannot be written as parquet: column n"):
+        write_table([twice], "sql", format_of(tmp_path / "rows.parquet"), tmp_path / "rows.parquet")
     assert list(tmp_path.iterdir()) == []
 
 

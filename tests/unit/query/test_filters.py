@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sqlalchemy as sa
+from astropy.table import Column, MaskedColumn
 
 from goodpix.query.filters import Bounds, Filters
 from goodpix.schema.errors import UnknownNameError, UsageError
@@ -46,6 +47,15 @@ def connection() -> Iterator[sa.Connection]:
         ({"tilename": "T1"}, [1, 2]),
         ({"tilename": ("T2", "T:3")}, [3, 4]),
         ({"tilename": "T:3"}, [4]),
+        ({"tilename": b"T1"}, [1, 2]),
+        ({"tilename": np.array([b"T1  ", b"T2  "])}, [1, 2, 3]),
+        ({"tilename": np.array("T1")}, [1, 2]),
+        ({"tilename": Column([b"T2  "])}, [3]),
+        ({"tilename": {" T2"}}, [3]),
+        ({"tilename": (name for name in ["T2"])}, [3]),
+        ({"expnum": 3.0}, [3]),
+        ({"expnum": np.array([1.0, 2.0])}, [1, 2]),
+        ({"expnum": [b"2", " 3:3 "]}, [2, 3]),
         ({"min": {"airmass": 1.5}}, [2, 4]),
         ({"max": {"airmass": "1.5"}, "min": {"expnum": 2}}, [2]),
         ({"max": {"airmass": float("inf")}}, [1, 2, 4]),
@@ -69,6 +79,16 @@ def test_values_are_bound_parameters() -> None:
         ({"band": "r"}, "some_view cannot be filtered by band: expected tilename, expnum, min or max"),
         ({"expnum": "one"}, "expnum is 'one': expected a whole number, or a range A:B"),
         ({"expnum": 1.5}, "expnum is 1.5: expected a whole number"),
+        ({"expnum": True}, "expnum is True: expected a whole number"),
+        ({"expnum": float("nan")}, "expnum is nan: expected a whole number"),
+        ({"expnum": float("inf")}, "expnum is inf: expected a whole number"),
+        ({"expnum": MaskedColumn([1, 2], mask=[True, False])}, "expected a whole number"),
+        ({"expnum": {"a": 1}}, "expnum is {'a': 1}: expected a whole number"),
+        ({"tilename": 5}, "tilename is 5: expected text"),
+        ({"tilename": [None]}, "tilename is None: expected text"),
+        ({"tilename": b"\xff"}, r"tilename is b'\xff': expected text"),
+        ({"tilename": MaskedColumn(["T1"], mask=[True])}, "expected text"),
+        ({"tilename": slice(1, 2)}, "tilename is slice(1, 2, None): expected text"),
         ({"expnum": 1 << 63}, "expected a 64-bit integer"),
         ({"min": {"airmas": 1}}, "some_view has no column 'airmas', did you mean 'airmass'"),
         ({"min": {"tilename": 1}}, "column tilename is not numeric"),

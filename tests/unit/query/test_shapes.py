@@ -111,7 +111,7 @@ BAD_POLYGONS = [
     ([[0, 0], [1, 1]], "polygon has 2 different vertices: expected 3 or more"),
     ([[0, 0], [1, 1], [1, 1], [0, 0]], "polygon has 2 different vertices: expected 3 or more"),
     ([0, 1, 2], r"polygon has shape \(3,\): expected pairs \(ra, dec\) of three or more corners"),
-    ([[0, 0], [1, 1], [1]], "polygon: .*: expected pairs"),
+    ([[0, 0], [1, 1], [1]], "polygon is .*: expected degrees, as pairs"),
     ([[0, 0], [1, 1], [np.nan, 1]], "polygon is .*: expected finite degrees"),
     ([[0, 89], [1, 89], [1, 91]], "polygon is .*91.*: expected degrees, declinations from -90 to 90"),
     ([[0, 0], [120, 0], [240, 0]], "reaches 90 degrees from its middle"),

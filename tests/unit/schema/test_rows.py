@@ -113,7 +113,7 @@ def test_malformed_entry_of_a_record_is_an_error(entries: dict[str, object], mes
         ("kind", "own", "kind is 'own'"),
         ("kind", "coadd", "kind is 'coadd' with expnum 492768"),
         ("expnum", None, "kind is 'epoch' with expnum None"),
-        ("band", "r\0", "band is .*: expected Unicode text"),
+        ("band", "r\0x", "band is .*: expected Unicode text"),
         ("checksum", None, "checksum is None: expected Unicode text"),
     ],
 )
@@ -148,6 +148,20 @@ def test_key_names_tile_band_and_image(key: MaskKey, text: str) -> None:
 def test_key_that_no_column_can_hold_is_refused(expnum: int, ccdnum: int, what: str) -> None:
     with pytest.raises(UsageError, match=rf"{what} is .*: expected a number of"):
         MaskKey("DES0124-3332", "r", "epoch", expnum, ccdnum)
+
+
+@pytest.mark.parametrize(
+    "name", [b"DES0000+0000  ", "DES0000+0000 ", np.array(b"DES0000+0000"), np.str_("DES0000+0000")]
+)
+def test_key_of_a_fits_table_is_the_same(name: Any) -> None:
+    key = MaskKey(name, np.bytes_(b"r "), "epoch", np.float32(7), "11 ")  # type: ignore[arg-type]
+    assert key == MaskKey("DES0000+0000", "r", "epoch", 7, 11)
+
+
+@pytest.mark.parametrize(("tilename", "expnum"), [(7, 7), (None, 7), (b"\xff", 7), ("T", True), ("T", 1.5), ("T", "x")])
+def test_key_that_is_none_is_refused(tilename: Any, expnum: Any) -> None:
+    with pytest.raises(UsageError, match=r"(tilename|expnum) is .*: expected"):
+        MaskKey(tilename, "r", "epoch", expnum, 11)
 
 
 def test_key_of_numpys_integers_has_pythons() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from goodpix.query.background.epochpixels import EpochPixels, PixelRequest
 from goodpix.query.background.epochplanes import EpochFiles
+from goodpix.query.masks.reader import find_masks
 from goodpix.query.source import Source
 from goodpix.schema.criteria import BoundSelection, Selection
 from goodpix.schema.errors import UsageError
@@ -18,7 +19,7 @@ FILES = EpochFiles("image", allow_changed=True)
 
 def read(source: Source, plane: str = "image", selection: Selection | None = None, **given: Any) -> list[EpochPixels]:
     request = PixelRequest(FILES, plane, BoundSelection.of(selection), **given)
-    return list(request.of(source.masks({})))
+    return list(request.of(find_masks(source.database, "epoch", {}), source.database))
 
 
 @pytest.mark.parametrize("selection", [None, Selection(border=4), Selection(ignore=["SE_SEG"])], ids=str)
@@ -74,10 +75,21 @@ def test_positions_are_those_of_the_pixel_centres(source: Source) -> None:
 def test_epoch_that_cannot_be_used_has_a_problem_and_ends_nothing(
     source: Source, caplog: pytest.LogCaptureFixture
 ) -> None:
-    found = list(PixelRequest(FILES, "seg", BoundSelection.of(None)).of(source.masks({})))
+    found = read(source, "seg")
     assert [(len(each), each.problem) for each in found] == [(0, "the info file has no seg_path")] * len(EPOCHS)
     assert f"{found[0].key}: the info file has no seg_path" in caplog.messages
     assert not any(each.bkg_subtracted for each in found)
+
+
+def test_epoch_that_cannot_be_used_has_arrays_all_the_same(source: Source) -> None:
+    for each in read(source, "seg", weight=True, sky=True):
+        assert each.weight is not None
+        assert each.ra is not None
+        assert each.dec is not None
+        arrays = (each.x, each.y, each.values, each.weight, each.ra, each.dec)
+        assert [array.shape for array in arrays] == [(0,)] * 6
+        assert (each.values * np.sqrt(each.weight)).sum() == 0
+        assert each.to_pandas().columns.tolist() == ["x", "y", "value", "weight", "ra", "dec"]
 
 
 @pytest.mark.parametrize(

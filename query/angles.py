@@ -1,0 +1,124 @@
+"""Angles in degrees, from numbers, astropy's quantities or text."""
+
+import re
+import warnings
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..schema.errors import UsageError
+
+__all__ = ["angle_of_text", "degrees", "position_degrees"]
+
+Floats = npt.NDArray[np.float64]
+
+
+def degrees(name: str, given: Any, expected: str = "degrees") -> Floats:
+    """Return angles as an array of degrees.
+
+    Parameters
+    ----------
+    name : str
+        Name of the angle, for messages.
+    given : array of float, Quantity or table column
+        Degrees where it has no unit; else it is converted.
+    expected : str
+        What is expected, for messages.
+
+    Raises
+    ------
+    UsageError
+        If a value is no number, not finite or masked, or the unit is not of an angle.
+    """
+    if isinstance(given, np.ndarray) and np.any(getattr(given, "mask", False)):
+        raise UsageError(f"{name} has masked values: expected {expected}")
+    try:
+        if unit_of := _unit(given):
+            from astropy import units  # slow to import
+
+            values = units.Quantity(given) if isinstance(given, list | tuple) else given
+            out = np.asarray(units.Quantity(values, unit_of).to_value(units.deg), np.float64)
+        else:
+            out = np.asarray(given, np.float64)
+    except (TypeError, ValueError):
+        raise UsageError(f"{name} is {_shown(given)}: expected {expected}") from None
+    wrong = out[~np.isfinite(out)]
+    if wrong.size:
+        raise UsageError(f"{name} is {wrong.flat[0]}: expected finite {expected}")
+    return out
+
+
+def _unit(given: Any) -> Any:
+    """Return the unit of a quantity, a table column or the first of a list of quantities; None without a unit."""
+    first = given[0] if isinstance(given, list | tuple) and len(given) else given
+    unit = getattr(first, "unit", None)
+    return unit if hasattr(unit, "is_equivalent") else None
+
+
+def _shown(given: object) -> str:
+    """Return a value in one line of a message."""
+    text = " ".join(repr(given).split())
+    return text if len(text) <= 100 else f"{text[:100]}..."
+
+
+def position_degrees(ra: Any, dec: Any) -> tuple[Any, Any]:
+    """Return right ascension and declination as degrees; None stays None.
+
+    Parameters
+    ----------
+    ra, dec : array of float, Quantity or None
+        As for `degrees`; or `ra` alone is a `astropy.coordinates.SkyCoord` in any frame, or a list of them.
+
+    Raises
+    ------
+    UsageError
+        See `degrees`; also if a SkyCoord stands beside a declination.
+    """
+    first = ra[0] if isinstance(ra, list | tuple) and len(ra) else ra
+    if hasattr(first, "transform_to"):  # before astropy.coordinates is loaded, nothing can be a SkyCoord
+        from astropy.coordinates import SkyCoord
+
+        if dec is not None:
+            raise UsageError("ra is a SkyCoord and dec is given: expected a SkyCoord alone")
+        try:
+            coord = SkyCoord(ra).icrs
+        except (AttributeError, TypeError, ValueError) as error:
+            raise UsageError(f"ra is {_shown(ra)}: expected a place on the sky ({error})") from error
+        ra, dec = coord.ra, coord.dec
+    return tuple(  # type: ignore[return-value]
+        None if given is None else degrees(name, given) for name, given in (("ra", ra), ("dec", dec))
+    )
+
+
+def angle_of_text(name: str, text: str, *, hours: bool = False) -> float:
+    """Return the degrees that a text stands for: a number of degrees, or sexagesimal, or with a unit.
+
+    Parameters
+    ----------
+    name : str
+        Name of the angle, for messages.
+    text : str
+        Such as ``22.5``, ``01:30:00``, ``1h30m``, ``-32d06m00s`` or ``30arcsec``.
+    hours : bool
+        Whether three numbers without units are hours, minutes and seconds, as those of a right ascension are.
+
+    Raises
+    ------
+    UsageError
+        If the text is no angle.
+    """
+    with suppress(ValueError):
+        return float(text)
+    try:
+        from astropy.coordinates import Angle  # slow to import
+
+        plain = not re.search(r"[a-zA-Z\u00b0'\"]", text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of 60 seconds, which are a minute
+            angle = Angle(text.strip(), "hourangle" if hours and plain else "deg" if plain else None)
+        return float(15 * angle.value if angle.unit == "hourangle" else angle.deg)
+    except (ValueError, TypeError) as error:
+        kinds = "01:31:31.2 (hours) or 1h31m31.2s" if hours else "-32:06:01 or -32d06m01s"
+        raise UsageError(f"{name} is {text!r}: expected degrees, or sexagesimal such as {kinds}") from error

@@ -1,0 +1,247 @@
+"""Read-only SQL, answered part by part."""
+
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from ..schema import tables
+from ..schema.dialects import interrupted, limit_time, unlimit_time
+from ..schema.errors import CatalogueError, UsageError, did_you_mean
+from ..schema.sqlfunctions import refused_functions
+from ..schema.views import VIEWS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["SqlAnswer", "sql_answer"]
+
+PART = 20_000
+"""Rows of a part."""
+
+_QUERY = re.compile(r"(\s|--[^\n]*\n|/\*.*?\*/)*(select|with|values)\b", re.IGNORECASE | re.DOTALL)
+
+# Strings, quoted names, comments and dollar-quoted strings, in which a colon is a colon; then a parameter.
+_PARAMETER = re.compile(
+    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|(\$\w*\$).*?\1|(?<![:\w]):(?P<name>[A-Za-z_]\w*)""", re.DOTALL
+)
+
+_NO_TABLE = re.compile(r"no such table: (?:\w+\.)?(\w+)|relation \"(?:\w+\.)?(\w+)\" does not exist")
+
+# Types of Postgres by their numbers; the columns of SQLite have none.
+_KINDS = {16: "boolean", 20: "Int64", 21: "Int64", 23: "Int64", 26: "Int64", 700: "float64", 701: "float64", 25: "str"}
+
+
+class SqlAnswer:
+    """The answer to a query, read once from its beginning.
+
+    Parameters
+    ----------
+    result : CursorResult
+        Rows.
+    deadline : Deadline
+        When it has to end.
+    limit : int, optional
+        Number of rows to return at most.
+    """
+
+    def __init__(self, result: "sa.CursorResult[Any]", deadline: "Deadline", limit: int | None) -> None:
+        self._result = result
+        self._names = list(result.keys())
+        self._types: list[Any] = [column[1] for column in result.cursor.description]
+        self._deadline = deadline
+        self._left = limit
+        self.cut = False
+        """Whether there are more rows than `limit`; known once all parts are read."""
+
+    def parts(self, n_rows: int = PART) -> "Iterator[pd.DataFrame]":
+        """Yield data frames of so many rows; at least one, with the columns.
+
+        Raises
+        ------
+        UsageError
+            If the query fails, or does not end in time.
+        """
+        first = True
+        while not self.cut:
+            wanted = n_rows if self._left is None else min(n_rows, self._left + 1)
+            with _reported(self._deadline):
+                self._deadline.renew()
+                rows = self._result.fetchmany(wanted)
+            if self._left is not None:
+                self.cut = len(rows) > self._left
+                rows = rows[: self._left]
+                self._left -= len(rows)
+            if rows or first:
+                yield self._frame(rows)
+            first = False
+            if len(rows) < n_rows:
+                return
+
+    def _frame(self, rows: Sequence[Any]) -> "pd.DataFrame":
+        """Return rows as a data frame; two columns may have the same name."""
+        import pandas as pd  # slow to import
+
+        by_column = list(zip(*rows, strict=True)) or [()] * len(self._names)
+        series = [_series(list(values), _KINDS.get(kind)) for values, kind in zip(by_column, self._types, strict=True)]
+        frame = pd.concat(series, axis=1, ignore_index=True)
+        frame.columns = pd.Index(self._names)
+        return frame
+
+
+class Deadline:
+    """The time at which a query has to end.
+
+    Parameters
+    ----------
+    connection : Connection
+        Connection that runs the query.
+    timeout : float, optional
+        Seconds from now.
+    """
+
+    def __init__(self, connection: sa.Connection, timeout: float | None) -> None:
+        self._connection = connection
+        self.timeout = timeout
+        self._end = None if timeout is None else time.monotonic() + timeout
+
+    def renew(self) -> None:
+        """Give the next statement what is left of the time."""
+        if self._end is not None:
+            limit_time(self._connection, max(self._end - time.monotonic(), 0.001))
+
+
+@contextmanager
+def sql_answer(
+    engine: sa.Engine,
+    query: str,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    timeout: float | None = None,
+    limit: int | None = None,
+) -> Iterator[SqlAnswer]:
+    """Run a query; see `goodpix.Catalogue.sql`. Rows are fetched as they are read.
+
+    The connection is read-only: SQLite's authorizer or Postgres' read-only transaction denies writes not refused here.
+    """
+    values = _checked(query, parameters, timeout, limit)
+    with engine.connect() as connection:
+        refused = refused_functions(connection, query)
+        if refused:
+            raise UsageError(f"the query may not call {', '.join(refused)}: expected functions that only compute")
+        deadline = Deadline(connection, timeout)
+        try:
+            with _reported(deadline):
+                deadline.renew()
+                result = _execute(connection, query.strip().rstrip(";"), values)
+            try:
+                yield SqlAnswer(result, deadline, limit)
+            finally:
+                result.close()
+        finally:
+            unlimit_time(connection)
+
+
+def _checked(query: Any, parameters: Any, timeout: float | None, limit: Any) -> dict[str, Any]:
+    """Return the values of parameters in Python's types, after a check of all arguments."""
+    if not isinstance(query, str):
+        raise UsageError(f"the query is {query!r}: expected the text of a single SELECT")
+    if not _QUERY.match(query):
+        words = query.split()
+        begins = f"starts with {words[0][:40]!r}" if words else "is empty"
+        raise UsageError(f"the query {begins}: expected a single SELECT")
+    if timeout is not None and not 0 < timeout < 1e9:
+        raise UsageError(f"timeout is {timeout}: expected a number of seconds, more than 0")
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | np.integer) or limit < 0):
+        raise UsageError(f"limit is {limit!r}: expected a number of rows, 0 or more")
+    if parameters is not None and not isinstance(parameters, Mapping):
+        raise UsageError(
+            f"parameters is {parameters!r}: expected a mapping of names to values, such as {{'band': 'i'}}"
+        )
+    given = parameters or {}
+    return {name: each.item() if isinstance(each, np.generic) else each for name, each in given.items()}
+
+
+def _execute(connection: sa.Connection, text: str, values: dict[str, Any]) -> "sa.CursorResult[Any]":
+    """Run a query as it is written, but for its parameters."""
+    if connection.dialect.name == "sqlite":
+        return connection.exec_driver_sql(text, values)
+    # a query without parameters could contain several statements, even COMMIT; with a parameter it is sent by the
+    # extended protocol, which accepts only one
+    text = f"SELECT * FROM ({_placeholders(text, values)}\n) AS answer WHERE %(goodpix_one)s = 1"
+    # the planner takes a cursor for one of which a tenth of the rows are read
+    connection.exec_driver_sql("SET LOCAL cursor_tuple_fraction = 1.0")
+    streaming = {"stream_results": True, "max_row_buffer": PART}
+    return connection.exec_driver_sql(text, {**values, "goodpix_one": 1}, execution_options=streaming)
+
+
+def _placeholders(text: str, values: Mapping[str, Any]) -> str:
+    """Return a query with the placeholders of psycopg for the parameters that have values."""
+
+    def placed(found: "re.Match[str]") -> str:
+        name = found["name"]
+        return f"%({name})s" if name in values else found[0]
+
+    return _PARAMETER.sub(placed, text.replace("%", "%%"))
+
+
+@contextmanager
+def _reported(deadline: Deadline) -> Iterator[None]:
+    """Turn errors of a query into a `UsageError` of one line."""
+    try:
+        yield
+    except (sa.exc.StatementError, CatalogueError, OverflowError, UnicodeError) as error:
+        # SQLAlchemy's message would add the statement and a link
+        reason = error.__cause__ or error
+        if deadline.timeout is not None and interrupted(reason):
+            raise UsageError(f"the query did not end within {deadline.timeout:g} s, its timeout") from error
+        text = " ".join(str(reason.args[0] if reason.args else reason).split())
+        raise UsageError(f"the query cannot be run: {text}{_views(text)}") from error
+
+
+def _views(text: str) -> str:
+    """Return the end of a message about a table that does not exist: what there is."""
+    found = _NO_TABLE.search(text)
+    if not found:
+        return ""
+    wanted = found[1] or found[2]
+    near = did_you_mean(wanted, [*VIEWS, *tables.metadata.tables], otherwise="")
+    return f"{near} (views: {', '.join(VIEWS)})"
+
+
+def _series(values: list[Any], kind: str | None) -> "pd.Series[Any]":
+    """Return a column in the type of its values, or of `kind` if all are null: a null makes no integer a float."""
+    import pandas as pd  # slow to import
+
+    types = {type(value) for value in values} - {type(None)}
+    if types == {Decimal}:
+        values = [_number(value) for value in values]
+        types = {type(value) for value in values} - {type(None)}
+    has_null = None in values
+    if types == {bool} or (not types and kind == "boolean"):
+        return pd.Series(values, dtype="boolean" if has_null else "bool")
+    if (types == {int} or (not types and kind == "Int64")) and all(_fits(value) for value in values):
+        return pd.Series(values, dtype="Int64" if has_null else "int64")
+    if types == {float} or types == {int, float} or (not types and kind == "float64"):
+        if all(not isinstance(value, int) or abs(value) <= 1 << 53 for value in values):
+            return pd.Series(values, dtype="float64")
+        return pd.Series(values, dtype=object)
+    if types == {str} or (not types and kind == "str"):
+        return pd.Series(values, dtype="str")
+    return pd.Series(values, dtype=None if types and int not in types else object)
+
+
+def _number(value: Decimal | None) -> int | float | None:
+    """Return a number of Postgres' type numeric as SQLite has it: whole sums are integers."""
+    if value is None or not value.is_finite():
+        return None if value is None else float(value)
+    return int(value) if value.as_tuple().exponent == 0 else float(value)
+
+
+def _fits(value: int | None) -> bool:
+    return value is None or -(1 << 63) <= value < 1 << 63

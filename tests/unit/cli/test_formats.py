@@ -1,0 +1,128 @@
+"""Tables in every format, with the numbers as they were."""
+
+import io
+import json
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from astropy.table import Table
+
+from goodpix.cli.formats import format_of, render_table, rendered
+from goodpix.cli.options import Format
+from goodpix.schema.errors import UsageError
+
+NUMBERS = [3.697e-15, 123456789.125, -1 / 3, 2.0**-1074, None]
+BIG = [2**62 + 1, None, -(2**53) - 1, 999999, 0]
+ROWS = pd.DataFrame(
+    {
+        "level": pd.Series(NUMBERS, dtype="float64"),
+        "n": pd.Series(BIG, dtype="Int64"),
+        "stale": pd.Series([True, None, False, True, False], dtype="boolean"),
+        "band": pd.Series(["g", "Y", None, "z", 'a "quote"'], dtype="str"),
+    }
+)
+MACHINE_FORMATS = [each for each in Format if each is not Format.table]
+
+
+def bytes_of(rows: pd.DataFrame, format_: Format, name: str = "sql") -> bytes:
+    return b"".join(rendered([rows[:2], rows[2:]], name, format_))
+
+
+def read(data: bytes, format_: Format) -> dict[str, list[Any]]:
+    """Return the columns that another reader finds; None for nulls."""
+    if format_ is Format.json:
+        rows = json.loads(data)
+        return {name: [row[name] for row in rows] for name in rows[0]}
+    if format_ is Format.csv:
+        frame = pd.read_csv(io.BytesIO(data), dtype={"n": "Int64", "stale": "boolean"})
+    elif format_ is Format.parquet:
+        frame = pd.read_parquet(io.BytesIO(data), dtype_backend="numpy_nullable")
+    else:
+        names = {Format.ecsv: "ascii.ecsv", Format.votable: "votable", Format.fits: "fits"}
+        source = data.decode() if format_ is Format.ecsv else io.BytesIO(data)
+        table = Table.read(source, format=names[format_])
+        return {name: [None if each is np.ma.masked else each for each in table[name]] for name in table.colnames}
+    return {str(name): [None if each is pd.NA or each != each else each for each in frame[name]] for name in frame}
+
+
+@pytest.mark.parametrize("format_", MACHINE_FORMATS)
+def test_every_number_comes_out_as_it_went_in(format_: Format) -> None:
+    found = read(bytes_of(ROWS, format_), format_)
+    assert found["level"] == NUMBERS
+    assert found["n"] == BIG
+    assert found["stale"] == [True, None, False, True, False]
+    assert [text or None for text in found["band"]] == ["g", "Y", None, "z", 'a "quote"']
+
+
+def test_text_of_a_query_has_all_digits() -> None:
+    lines = [line.split() for line in render_table(ROWS[["level", "n"]][:2], "sql").splitlines()]
+    assert lines == [["level", "n"], ["3.697e-15", str(2**62 + 1)], ["123456789.125", "-"]]
+
+
+def test_text_of_a_listing_has_six_digits_and_every_digit_of_a_large_number() -> None:
+    rows = pd.DataFrame({"level": [1 / 3, 1234567.25, 3.697e-15]})
+    assert render_table(rows, "sky").split() == ["level", "0.333333", "1234567.25", "3.697e-15"]
+
+
+def test_text_escapes_control_characters() -> None:
+    assert render_table(pd.DataFrame({"a": ["\x1b[2J\nx"]}), "sql").splitlines()[1] == "\\x1b[2J\\nx"
+
+
+def test_json_has_infinities_and_all_kinds_of_values() -> None:
+    when = pd.Timestamp("2013-11-15T01:02:03")
+    rows = pd.DataFrame({"a": [np.inf, -np.inf]}).assign(
+        b=pd.Series([Decimal("0.10"), b"\x00\xff"], dtype=object),
+        c=pd.Series([[1, None], {"k": 2.5}], dtype=object),
+        d=[when, when],
+    )
+    first, second = json.loads(bytes_of(rows, Format.json))
+    assert first == {"a": np.inf, "b": 0.10, "c": [1, None], "d": "2013-11-15T01:02:03"}
+    assert second == {"a": -np.inf, "b": "00ff", "c": {"k": 2.5}, "d": "2013-11-15T01:02:03"}
+
+
+@pytest.mark.parametrize("format_", list(Format))
+def test_table_without_rows_can_be_read(format_: Format) -> None:
+    data = bytes_of(ROWS[:0], format_)
+    if format_ is Format.json:
+        assert json.loads(data) == []
+    elif format_ is Format.table:
+        assert data.split() == [b"level", b"n", b"stale", b"band"]
+    else:
+        assert list(read(data, format_)) == list(ROWS.columns)
+
+
+@pytest.mark.parametrize("format_", [each for each in MACHINE_FORMATS if each is not Format.csv])
+def test_column_that_stands_twice_is_refused(format_: Format) -> None:
+    twice = pd.DataFrame([[1, 2]], columns=["n", "n"])
+    with pytest.raises(UsageError, match=f"cannot be written as {format_}: column n stands twice: expected .* by AS"):
+        bytes_of(twice, format_)
+
+
+def test_letter_that_fits_cannot_hold_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"as fits: path has 'caf.': expected ASCII"):
+        bytes_of(pd.DataFrame({"path": ["caf\xe9"]}), Format.fits)
+
+
+def test_later_part_of_another_type_is_refused_in_parquet() -> None:
+    parts = [pd.DataFrame({"n": [1]}), pd.DataFrame({"n": ["x"]})]
+    with pytest.raises(UsageError, match=r"the answer cannot be written as parquet"):
+        list(rendered(parts, "sql", Format.parquet))
+
+
+@pytest.mark.parametrize(
+    ("name", "format_"),
+    [("a.fits", "fits"), ("a.VOT", "votable"), ("a.ecsv", "ecsv"), ("a.txt", "table"), ("-", "table")],
+)
+def test_ending_stands_for_a_format(name: str, format_: str) -> None:
+    assert format_of(Path(name)) == format_
+
+
+@pytest.mark.parametrize("name", ["rows.xlsx", "rows.fits.gz", "rows.hdf5"])
+def test_ending_that_stands_for_no_format_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(f"-o {name}: expected a name that ends in .csv, .json")):
+        format_of(Path(name))
