@@ -34,6 +34,7 @@ __all__ = [
     "UsageError",
     "WcsError",
     "WorkerLostError",
+    "WorkersNotStartedError",
     "damaged_mask_file",
     "did_you_mean",
     "interruption",
@@ -139,6 +140,10 @@ class CatalogueBusyError(CatalogueError):
 
 class CatalogueVersionError(CatalogueError):
     """A catalogue of a version that this software cannot use."""
+
+
+class WorkersNotStartedError(UsageError):
+    """Worker processes that cannot start, so that nothing is known of the jobs meant for them."""
 
 
 class WorkerLostError(GoodpixError, OSError):

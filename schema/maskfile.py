@@ -48,8 +48,7 @@ LIST_ENCODING: Mapping[str, Any] = {
 """Options of a Parquet writer for the columns ``lengths`` and ``flags``, which make them small."""
 
 # Limits of what is read before the number of pixels is known: runs of a mask, and bytes of a value in another column.
-_FEW_RUNS = 1 << 19
-_MAX_BYTES = 2 * MAX_JSON
+_FEW_RUNS, _MAX_BYTES = 1 << 19, 2 * MAX_JSON
 
 
 def _schema() -> pa.Schema:
@@ -377,7 +376,7 @@ class MaskFile:
         return table
 
     def _check_sizes(self, row_group: int, names: Sequence[str]) -> None:
-        """Raise an error if columns of a mask would take more memory to read than those of any mask do."""
+        """Raise an error if columns of a mask would take more memory than those of any mask do."""
         group = self._parquet.file.metadata.row_group(row_group)
         for name in names:
             chunk = group.column(MASK_SCHEMA.get_field_index(name))
