@@ -219,7 +219,7 @@ def test_refused_put_is_the_failure_of_its_tile(
     assert done.status == 1
     (failure,) = json.loads((tmp_path / "report.json").read_text())["failures"]
     assert (failure["error_type"], failure["band"]) == ("StoreError", "r")
-    assert failure["message"].startswith(f"no new mask file could be written: {bucket.root}/r/")
+    assert failure["message"].startswith(f"no new mask file was written: {bucket.root}/r/")
     assert failure["message"].endswith(": Access Denied")
     assert list(bucket.mask_files()) == [mask_name(survey, "i")]
     assert list(scratch.iterdir()) == []
