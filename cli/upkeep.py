@@ -60,6 +60,10 @@ def rebuild(
     force: Annotated[
         bool, typer.Option("--force", help="Replace a database that is not empty or not readable.")
     ] = False,
+    force_partial: Annotated[
+        bool,
+        typer.Option("--force-partial", help="Replace a good database even if some of the mask files cannot be read."),
+    ] = False,
     campaign: Annotated[
         str | None, typer.Option("--campaign", help="Campaign, if an old masks root does not record it.")
     ] = None,
@@ -69,7 +73,7 @@ def rebuild(
     ] = None,
     workers: Workers = 1,
 ) -> None:
-    """Rebuild the database from the mask files alone."""
+    """Rebuild the database from the mask files; exit 1 if any cannot be used."""
     from ..ingest.upkeep.rebuild import rebuild as rebuild_database
 
     with show_progress() as advance:
@@ -77,6 +81,7 @@ def rebuild(
             db,
             masks,
             force=force,
+            force_partial=force_partial,
             campaign=campaign,
             wcs_source=wcs.value if wcs else None,
             workers=workers,
@@ -84,9 +89,13 @@ def rebuild(
         )
     for note in report.notes:
         say(f"note: {printable(note)}")
+    for message in report.unreadable:
+        say(message)
     say(str(report))
-    if report.failures:
+    if report.failures and report.replaced:
         say(f"list the failures: goodpix failures{db_option(db)}")
+    if not report.ok:
+        raise typer.Exit(1)
 
 
 def gc(
@@ -99,7 +108,11 @@ def gc(
     report = sweep(db, delete=delete)
     for file in report.files:
         show(f"{file.n_bytes:>14,}  {file.days:>6.0f} d  {printable(file.name)}")
+    for message in report.unreadable:
+        say(message)
     say(str(report))
+    if report.unreadable:
+        raise typer.Exit(1)
 
 
 def upgrade(db: Db = DEFAULT_DB) -> None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from ..schema.errors import WorkerLostError, interruption
+from ..schema.errors import WorkerLostError, WorkersNotStartedError, interruption
 from ..schema.executors import Spread, Window, in_order
 from ..schema.printable import printable
 from .images.coadd import read_coadd
@@ -28,10 +28,12 @@ def attempt_tile(task: TileTask, spread: Spread = map, scratch: Path | None = No
     """
     try:
         return ingest_tile(task, spread, scratch)
-    except Exception as error:  # noqa: BLE001  # a full disk, for instance: the old masks remain, other tiles go on
+    except Exception as error:  # a full disk, for instance: the old masks remain, other tiles go on
         if (stop := interruption(error)) is not None:
             raise stop from None
-        return _without_file(task, error, "no new mask file could be written")
+        if isinstance(error, WorkersNotStartedError):
+            raise  # nothing is known of the tile
+        return _without_file(task, error, "no new mask file was written")
 
 
 def side_by_side(tasks: Iterator[TileTask], executor: Executor, n_ahead: int) -> Window[TileTask, Receipt]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..schema.errors import MaskFileError, WorkerLostError, interruption
+from ..schema.errors import MaskFileError, MaskFileUnreadableError, WorkerLostError, interruption
 from ..schema.executors import Spread
 from ..schema.maskfile import MaskFile, MaskFileWriter
 from ..schema.masks.rle import Runs
@@ -117,7 +117,7 @@ def ingest_tile(task: TileTask, spread: Spread = map, scratch: Path | None = Non
     Raises
     ------
     OSError
-        If the mask file cannot be written.
+        If the mask file cannot be written, or the previous one cannot be read for the moment.
     """
     started = time.monotonic()
     previous = _open_previous(task)
@@ -326,6 +326,8 @@ def _open_previous(task: TileTask) -> MaskFile | None:
         return None
     try:
         return MaskFile.open(task.root.path(task.known.mask_file))
+    except MaskFileUnreadableError:
+        raise  # made again, it would lose the masks of epochs that cannot be made any more
     except MaskFileError as error:
         logger.warning("%s %s: making all masks again: %s", task.info.tilename, task.info.band, error)
         return None
@@ -347,6 +349,8 @@ def _copy(task: TileTask, previous: MaskFile | None, step: Step, *, stale: bool 
         return None
     try:
         row, runs = previous.row(step.known.row_group), previous.runs(step.known.row_group)
+    except MaskFileUnreadableError:
+        raise
     except MaskFileError as error:
         return _LostMask(error)
     identity = (row.key.tilename, row.key.band, row.key.name, row.facts.fingerprint)

@@ -1,11 +1,20 @@
 """Columns of rows, with their meanings, for SQL and Arrow alike."""
 
+import json
+import math
 import types
 import typing
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
-__all__ = ["Column", "column", "columns", "values_of"]
+from .errors import DamagedValueError
+
+__all__ = ["MAX_JSON", "Column", "check_text", "column", "columns", "json_object", "values_of"]
+
+MAX_JSON = 1 << 20
+"""Maximum length of a stored JSON text, characters."""
+
+_SHOWN = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +40,73 @@ class Column:
     nullable: bool
     doc: str
     since: str = ""
+
+    def check(self, value: object) -> None:
+        """Raise an error unless a value read from a file is one that the column can hold.
+
+        Raises
+        ------
+        DamagedValueError
+            If it has the wrong type, is not finite, exceeds 64 bits, or is text that no database takes.
+        """
+        if value is None:
+            if not self.nullable:
+                raise DamagedValueError(f"{self.name} is null")
+        elif not isinstance(value, self.kind if self.kind is not float else int | float) or (
+            isinstance(value, bool) and self.kind is not bool
+        ):
+            raise DamagedValueError(f"{self.name} is {_short(value)}: expected {self.kind.__name__}")
+        elif isinstance(value, str):
+            check_text(self.name, value)
+        elif not (isinstance(value, float) and math.isfinite(value)) and not (
+            isinstance(value, int) and -(1 << 63) <= value < 1 << 63
+        ):
+            raise DamagedValueError(f"{self.name} is {_short(value)}: expected a finite number of 64 bits")
+
+
+def check_text(name: str, text: object) -> None:
+    """Raise a `DamagedValueError` unless a value is text that every database takes."""
+    if not isinstance(text, str) or "\0" in text or any("\ud800" <= each <= "\udfff" for each in text):
+        raise DamagedValueError(f"{name} is {_short(text)}: expected Unicode text")
+
+
+def json_object(text: object, name: str) -> dict[str, Any]:
+    """Return the object in a stored JSON text.
+
+    Parameters
+    ----------
+    text : str
+        The text, of at most `MAX_JSON` characters.
+    name : str
+        Name of the value, for messages.
+
+    Raises
+    ------
+    DamagedValueError
+        If it is anything else, is nested too deeply, or contains NaN or an infinity by name.
+    """
+    if not isinstance(text, str) or len(text) > MAX_JSON:
+        what = f"{len(text):,} characters long" if isinstance(text, str) else _short(text)
+        raise DamagedValueError(f"{name} is {what}: expected JSON of at most {MAX_JSON:,} characters")
+    try:
+        found = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise DamagedValueError(f"{name} is {_short(text)}: expected JSON ({error})") from error
+    if not isinstance(found, dict):
+        raise DamagedValueError(f"{name} is {_short(text)}: expected a JSON object")
+    return found
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number in JSON")
+
+
+def _short(value: object) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # of integers of thousands of digits
+        text = "a number"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def column(doc: str, default: Any = MISSING, *, since: str = "") -> Any:

@@ -1,6 +1,7 @@
 """Catalogue databases, opened for reading."""
 
 import json
+import logging
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -11,8 +12,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from .bits import BitNames
+from .columns import json_object
 from .dialects import OUT_OF_TIME, driver_text, interrupted, reader, sqlite_path
-from .errors import CatalogueError, CatalogueVersionError, UsageError, check_utf_8
+from .errors import CatalogueError, CatalogueVersionError, DamagedValueError, UsageError, check_utf_8
 from .store.masksroot import FORMAT_VERSION, MasksRoot
 from .tables import catalogue, ingest_run
 from .wcs.footprint import NSIDE
@@ -34,6 +36,8 @@ __all__ = [
     "unusable",
     "with_variables",
 ]
+
+logger = logging.getLogger(__name__)
 
 # URL options whose values may be shown; the value of a misspelt option may be a secret.
 _SHOWN = {"host", "port", "dbname", "user", "service", "options", "application_name", "connect_timeout", "sslmode"}
@@ -103,6 +107,7 @@ _CURES = {
     "SQLITE_IOERR": f"the disk fails or a quota is exceeded: {_KEPT} when that is fixed",
     **dict.fromkeys(("SQLITE_BUSY", "55P03"), f"another process holds it: {_KEPT} when that has ended"),
     "42P01": f"goodpix db upgrade recreates a lost view; if a table is lost, {_REBUILD}",
+    **dict.fromkeys(("22021", "22P05"), "expected a database made with ENCODING 'UTF8'"),
     "42501": "ask the database's owner for the privilege",
 }
 
@@ -238,7 +243,7 @@ def read_identity(engine: sa.Engine, url: sa.URL, revisions: Collection[str]) ->
             f"{FORMAT_VERSION}: {cure}"
         )
     try:
-        bits = json.loads(row["bits"])
+        bits = json_object(row["bits"], "bits")
         bit_names = BitNames(bits["se"], bits["coadd"])
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise CatalogueError(f"{shown(url)}: the names of its mask bits are damaged ({error})") from error
@@ -289,8 +294,20 @@ def with_variables(connection: sa.Connection, rows: Sequence[sa.RowMapping]) -> 
     """
     run = ingest_run.c
     query = sa.select(run.run_id, run.arguments).where(run.run_id.in_({row["run_id"] for row in rows}))
-    ingested = {run_id: json.loads(text or "{}").get("variables", {}) for run_id, text in connection.execute(query)}
+    ingested = {run_id: _variables(run_id, text) for run_id, text in connection.execute(query)}
     return [{**row, "variables": ingested.get(row["run_id"], {})} for row in rows]
+
+
+def _variables(run_id: int, arguments: str | None) -> dict[str, str]:
+    """Return the variables in the arguments of a run; none, with a warning, if those are damaged."""
+    try:
+        variables = json_object(arguments or "{}", "arguments").get("variables", {})
+        if isinstance(variables, dict) and all(isinstance(each, str) for each in variables.values()):
+            return variables
+    except DamagedValueError:
+        pass
+    logger.warning("ingest run %s: its arguments are damaged, and with them the variables of its paths", run_id)
+    return {}
 
 
 def remembered_root(url: sa.URL, root: MasksRoot) -> str:

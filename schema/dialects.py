@@ -94,6 +94,8 @@ def server_engine(url: sa.URL) -> sa.Engine:
     """Return an engine for Postgres that tests connections before use, since the server may have closed them."""
     process = {"application_name": f"goodpix, process {os.getpid()} on {platform.node()}"[:_NAME_BYTES]}
     asked = {name: value for name, value in (_CONNECTION | process).items() if name not in url.query}
+    # whatever the database or the environment says: with SQL_ASCII, the default of old servers, text would be bytes
+    asked["client_encoding"] = "utf8"
     with optional("psycopg"):
         return sa.create_engine(url, connect_args=asked, pool_pre_ping=True)
 

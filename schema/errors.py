@@ -5,6 +5,7 @@ Each is a `GoodpixError` and also a fitting built-in exception, so that a caller
 
 import difflib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from .printable import printable
 
@@ -14,6 +15,7 @@ __all__ = [
     "CatalogueError",
     "CatalogueVersionError",
     "DamagedFileError",
+    "DamagedValueError",
     "DitheredWeightError",
     "FitsFileError",
     "GoodpixError",
@@ -23,6 +25,7 @@ __all__ = [
     "MalformedRunsError",
     "MaskFileError",
     "MaskFileMissingError",
+    "MaskFileUnreadableError",
     "MaskNotFoundError",
     "MissingLibraryError",
     "OutputError",
@@ -33,9 +36,12 @@ __all__ = [
     "UsageError",
     "WcsError",
     "WorkerLostError",
+    "WorkersNotStartedError",
     "check_utf_8",
+    "damaged_mask_file",
     "did_you_mean",
     "interruption",
+    "mask_file_error",
 ]
 
 
@@ -98,6 +104,10 @@ class MalformedRunsError(GoodpixError, ValueError):
     """Runs that do not describe an image."""
 
 
+class DamagedValueError(GoodpixError, ValueError):
+    """A stored value that its column cannot hold."""
+
+
 class MaskFileError(GoodpixError, OSError):
     """A mask file that is missing, damaged or of another format version."""
 
@@ -106,12 +116,16 @@ class MaskFileMissingError(MaskFileError, FileNotFoundError):
     """A mask file that does not exist, or no longer exists."""
 
 
+class MaskFileUnreadableError(MaskFileError):
+    """A mask file whose content is unknown for the moment: no permission, a failing disk, no memory."""
+
+
 class MaskNotFoundError(GoodpixError, LookupError):
     """A mask that the catalogue does not hold."""
 
 
 class StoreError(GoodpixError, OSError):
-    """An object store that cannot be reached or refuses access, so that its content is unknown."""
+    """A store that cannot be reached or refuses access, so that its content is unknown."""
 
 
 class MissingLibraryError(UsageError, ModuleNotFoundError):
@@ -134,6 +148,10 @@ class CatalogueVersionError(CatalogueError):
     """A catalogue of a version that this software cannot use."""
 
 
+class WorkersNotStartedError(UsageError):
+    """Worker processes that cannot start, so that nothing is known of the jobs meant for them."""
+
+
 class WorkerLostError(GoodpixError, OSError):
     """A job whose worker process died, or an executor that accepts no more jobs."""
 
@@ -150,6 +168,37 @@ def check_utf_8(name: str, what: str) -> None:
         name.encode()
     except UnicodeEncodeError as error:
         raise UsageError(f"{what} {name}: expected a name in UTF-8, which databases can store") from error
+
+
+def mask_file_error(path: object, error: Exception) -> MaskFileError:
+    """Return an error that tells a missing mask file, a damaged one, and one that cannot be read for the moment apart.
+
+    Parameters
+    ----------
+    path : Path or object
+        Location of the file.
+    error : Exception
+        What reading it raised.
+    """
+    if isinstance(error, FileNotFoundError) and not _behind_dangling_link(path):
+        return MaskFileMissingError(f"mask file {path} is missing: goodpix ingest remakes it")
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno is not None):
+        why = " ".join(str(error).split())[:200] or "not enough memory"
+        return MaskFileUnreadableError(f"mask file {path} cannot be read: {why}")
+    return MaskFileError(damaged_mask_file(path, error))
+
+
+def damaged_mask_file(path: object, why: object) -> str:
+    """Return the message about a mask file whose content is wrong."""
+    return (
+        f"mask file {path} is damaged: run goodpix verify --repair, then goodpix ingest, to remake it "
+        f"({' '.join(str(why).split())[:200]})"
+    )
+
+
+def _behind_dangling_link(path: object) -> bool:
+    """Tell whether a file or a folder above it is a link to nothing, as to a disk that is not mounted."""
+    return isinstance(path, Path) and any(each.is_symlink() and not each.exists() for each in (path, *path.parents))
 
 
 def did_you_mean(

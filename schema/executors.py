@@ -24,7 +24,7 @@ from multiprocessing import connection
 from multiprocessing.forkserver import ensure_running
 from typing import Generic, ParamSpec, Protocol, TypeVar
 
-from .errors import WorkerLostError
+from .errors import WorkerLostError, WorkersNotStartedError
 
 __all__ = ["Spread", "Window", "in_order", "process_pool", "thread_pool", "usable_cores"]
 
@@ -178,6 +178,7 @@ class _Workers(Executor):
 
     def __init__(self, n_workers: int, start: Callable[[], ProcessPoolExecutor]) -> None:
         self._start = start
+        self._one_started = False
         self._idle: deque[ProcessPoolExecutor] = deque()
         self._threads = ThreadPoolExecutor(n_workers, "goodpix-worker")
 
@@ -200,12 +201,31 @@ class _Workers(Executor):
                 continue
             try:
                 return future.result()
+            except BrokenProcessPool:
+                self._check_that_workers_start()
+                raise
             finally:
                 if isinstance(future.exception(), BrokenProcessPool):
                     # end its watching thread now, which would fail on closed pipes when this process exits
                     worker.shutdown()
                 else:
                     self._idle.append(worker)
+
+    def _check_that_workers_start(self) -> None:
+        """After a worker died, tell a job that kills its worker from workers that cannot start at all."""
+        if self._one_started:
+            return
+        worker = self._start()
+        try:
+            worker.submit(os.getpid).result()
+        except BrokenProcessPool as error:
+            raise WorkersNotStartedError(
+                "worker processes cannot start, because they import the program that starts them: put its calls under "
+                'if __name__ == "__main__":, save it as a file if it comes from standard input, or use workers=1'
+            ) from error
+        finally:
+            worker.shutdown()
+        self._one_started = True
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         self._threads.shutdown(wait, cancel_futures=cancel_futures)

@@ -16,16 +16,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .bits import BitNames
-from .columns import columns, values_of
+from .columns import MAX_JSON, check_text, columns, json_object, values_of
 from .counts import Counts
-from .errors import MalformedRunsError, MaskFileError, MaskFileMissingError, StoreError
+from .errors import (
+    MalformedRunsError,
+    MaskFileError,
+    MaskFileUnreadableError,
+    StoreError,
+    damaged_mask_file,
+    mask_file_error,
+)
 from .maskhead import HEAD_COLUMNS, KEY_COLUMNS, MaskHead, verified_heads
 from .masks.maskfilename import MaskFileName, generation_of
-from .masks.rle import Runs
+from .masks.rle import MAX_PIXELS, Runs
 from .masks.runpixels import find_runs
 from .rows import DES_PROFILE, SEG_FROM_FILE, MaskKey, MaskRow
 from .store.masksroot import FORMAT_VERSION, READABLE_FORMATS, MasksRoot
-from .store.parquet import OpenParquet, open_parquet
+from .store.parquet import OpenParquet, numbers, open_parquet, single
 from .store.protocol import Place
 
 __all__ = ["LIST_ENCODING", "MASK_SCHEMA", "MaskFile", "MaskFileWriter"]
@@ -39,6 +46,9 @@ LIST_ENCODING: Mapping[str, Any] = {
     "column_encoding": {"lengths.list.element": "BYTE_STREAM_SPLIT"},
 }
 """Options of a Parquet writer for the columns ``lengths`` and ``flags``, which make them small."""
+
+# Limits of what is read before the number of pixels is known: runs of a mask, and bytes of a value in another column.
+_FEW_RUNS, _MAX_BYTES = 1 << 19, 2 * MAX_JSON
 
 
 def _schema() -> pa.Schema:
@@ -135,10 +145,10 @@ class MaskFileWriter:
         record = row.record
         values: dict[str, Any] = values_of(row.key) | values_of(row.counts)
         values |= {"nx": row.nx, "ny": row.ny, "checksum": row.checksum, "record": record}
-        arrays = {name: _single(value, MASK_SCHEMA.field(name).type) for name, value in values.items()}
+        arrays = {name: single(value, MASK_SCHEMA.field(name).type) for name, value in values.items()}
         for name, array in (("lengths", runs.lengths), ("flags", runs.flags)):
-            offsets = _numbers(np.array([0, array.size], np.int32), pa.int32())
-            arrays[name] = pa.ListArray.from_arrays(offsets, _numbers(array, MASK_SCHEMA.field(name).type.value_type))
+            offsets = numbers(np.array([0, array.size], np.int32), pa.int32())
+            arrays[name] = pa.ListArray.from_arrays(offsets, numbers(array, MASK_SCHEMA.field(name).type.value_type))
         table = pa.Table.from_arrays([arrays[name] for name in MASK_SCHEMA.names], schema=MASK_SCHEMA)
         self._writer.write_table(table, row_group_size=1)
         self._digest.update(f"{row.key}{row.checksum}{record}".encode())
@@ -183,8 +193,8 @@ class MaskFile:
         Raises
         ------
         MaskFileError
-            If the file is missing, is not a mask file, has another format version, or has a generation other
-            than that in its name.
+            If the file is missing, is no mask file of a known format, or has a generation other than that in its name;
+            a `MaskFileUnreadableError`, here and in later reads, if it cannot be read for the moment.
         StoreError
             If the store cannot be reached or denies access. Later reads of the file can raise it too.
         """
@@ -192,14 +202,16 @@ class MaskFile:
             verified = verified_heads(path)
             parquet = open_parquet(path, whole=whole)
             metadata = parquet.file.metadata.metadata or {}
-            format_version = metadata.get(b"goodpix.format_version", b"none").decode()
+            format_version = metadata.get(b"goodpix.format_version", b"none").decode()[:80]
             same_columns = parquet.file.schema_arrow.equals(MASK_SCHEMA)
         except StoreError:
             raise
-        except (OSError, ValueError, pa.ArrowException) as error:
-            raise _unreadable(path, error) from error
+        except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
+            raise mask_file_error(path, error) from error
         if format_version not in map(str, READABLE_FORMATS):
-            raise MaskFileError(
+            # a file of a newer goodpix is not damaged
+            newer = format_version.isdecimal() and int(format_version) > FORMAT_VERSION
+            raise (MaskFileUnreadableError if newer else MaskFileError)(
                 f"mask file {path}: format version {format_version}, expected {FORMAT_VERSION} or older: "
                 "use the version of goodpix that wrote it"
             )
@@ -208,8 +220,7 @@ class MaskFile:
         opened = cls(path, parquet, verified)
         named_generation = generation_of(str(path))
         if named_generation not in (None, opened.generation):
-            why = f"its metadata says generation {opened.generation}, its name {named_generation}"
-            raise MaskFileError(_damaged(path, why))
+            raise opened._damaged(f"its metadata says generation {opened.generation}, its name {named_generation}")
         return opened
 
     def fetched(self) -> "MaskFile":
@@ -225,16 +236,18 @@ class MaskFile:
         try:
             return int(self._metadata("generation"))
         except ValueError as error:
-            raise MaskFileError(_damaged(self.path, error)) from error
+            raise self._damaged(error) from error
 
     @property
     def bit_names(self) -> BitNames:
         """Names of the mask bits, from the file's metadata."""
         try:
-            bits = json.loads(self._metadata("bits"))
+            bits = json_object(self._metadata("bits"), "bits")
+            for name in (*bits["se"], *bits["coadd"]):
+                check_text("name of a bit", name)
             return BitNames(bits["se"], bits["coadd"])
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise MaskFileError(_damaged(self.path, error)) from error
+            raise self._damaged(error) from error
 
     @property
     def profile(self) -> str | None:
@@ -249,7 +262,7 @@ class MaskFile:
     def _metadata(self, name: str) -> str:
         """Return a value of the footer's metadata; empty if absent."""
         value: bytes = (self._parquet.file.metadata.metadata or {}).get(f"goodpix.{name}".encode(), b"")
-        return value.decode()
+        return value.decode(errors="replace")
 
     def row(self, row_group: int) -> MaskRow:
         """Return one row without its runs.
@@ -261,8 +274,8 @@ class MaskFile:
         """
         try:
             return MaskRow.from_values(self._table(row_group, _ROW_COLUMNS).to_pylist()[0])
-        except (KeyError, TypeError, ValueError, AttributeError, pa.ArrowException) as error:
-            raise MaskFileError(_damaged(self.path, error)) from error
+        except (KeyError, TypeError, ValueError, pa.ArrowException) as error:
+            raise self._damaged(error) from error
 
     def rows(self) -> Iterator[MaskRow]:
         """Yield every row without its runs, in file order."""
@@ -291,11 +304,11 @@ class MaskFile:
             head, lengths, flags = self._contents(row_group, verified)
             runs = Runs(head.nx, head.ny, lengths, flags)
         except (MalformedRunsError, TypeError, ValueError, pa.ArrowException) as error:
-            raise MaskFileError(_damaged(self.path, error)) from error
+            raise self._damaged(error) from error
         self._check_key(row_group, head, key)
         if verified is None:
             if runs.checksum != head.checksum:
-                raise MaskFileError(_damaged(self.path, f"row {row_group}: the checksum does not match its runs"))
+                raise self._damaged(f"row {row_group}: the checksum does not match its runs")
             self._verified[row_group] = head
         return runs
 
@@ -322,17 +335,18 @@ class MaskFile:
             head, lengths, flags = self._contents(row_group, self._verified.get(row_group))
             out: npt.NDArray[np.int64] = flags[find_runs(lengths, pixels)]
         except (IndexError, TypeError, ValueError, pa.ArrowException) as error:
-            raise MaskFileError(_damaged(self.path, error)) from error
+            raise self._damaged(error) from error
         self._check_key(row_group, head, key)
         return out
 
     def _check_key(self, row_group: int, head: MaskHead, key: MaskKey | None) -> None:
         if key is not None and head.key != key:
-            raise MaskFileError(_damaged(self.path, f"row {row_group} is {head.key}, expected {key}"))
+            raise self._damaged(f"row {row_group} is {head.key}, expected {key}")
 
     def _contents(self, row_group: int, head: MaskHead | None) -> "_Contents":
         """Return the head, lengths and flags of a mask; the head given if there is one."""
         self._check_row_group(row_group)
+        self._check_sizes(row_group, _LISTS)
         lengths, flags = (self._parquet.read_list(row_group, MASK_SCHEMA.get_field_index(name)) for name in _LISTS)
         if lengths is None or flags is None:
             table = self._table(row_group, [*HEAD_COLUMNS, *_LISTS])
@@ -340,22 +354,42 @@ class MaskFile:
             return _Contents(MaskHead.of(table), lengths, flags)
         return _Contents(head or MaskHead.of(self._table(row_group, HEAD_COLUMNS)), lengths, flags)
 
+    def _damaged(self, why: object) -> MaskFileError:
+        return MaskFileError(damaged_mask_file(self.path, why))
+
     def _check_row_group(self, row_group: int) -> None:
         if not 0 <= row_group < len(self):
-            raise MaskFileError(_damaged(self.path, f"there is no row {row_group} among its {len(self)} masks"))
+            raise self._damaged(f"there is no row {row_group} among its {len(self)} masks")
 
     def _table(self, row_group: int, names: Sequence[str]) -> pa.Table:
         self._check_row_group(row_group)
+        self._check_sizes(row_group, names)
         try:
             # one mask is too little for Parquet's threads, which a busy machine makes wait
             table = self._parquet.file.read_row_group(row_group, columns=list(names), use_threads=False)
         except StoreError:
             raise
-        except (OSError, pa.ArrowException) as error:
-            raise _unreadable(self.path, error) from error
+        except (OSError, MemoryError, pa.ArrowException) as error:
+            raise mask_file_error(self.path, error) from error
         if table.num_rows != 1:
-            raise MaskFileError(_damaged(self.path, f"row group {row_group} has {table.num_rows} rows"))
+            raise self._damaged(f"row group {row_group} has {table.num_rows} rows")
         return table
+
+    def _check_sizes(self, row_group: int, names: Sequence[str]) -> None:
+        """Raise an error if columns of a mask would take more memory than those of any mask do."""
+        group = self._parquet.file.metadata.row_group(row_group)
+        for name in names:
+            chunk = group.column(MASK_SCHEMA.get_field_index(name))
+            if name not in _LISTS:
+                if chunk.total_uncompressed_size > _MAX_BYTES:
+                    raise self._damaged(f"row {row_group}: {name} takes more than {_MAX_BYTES:,} bytes")
+            elif chunk.num_values > _FEW_RUNS and chunk.num_values > self._n_pixels(row_group):
+                raise self._damaged(f"row {row_group}: it has more runs than pixels")
+
+    def _n_pixels(self, row_group: int) -> int:
+        """Return the number of pixels of a mask, at most that of the largest image."""
+        (size,) = self._table(row_group, ["nx", "ny"]).to_pylist()
+        return min((size["nx"] or 0) * (size["ny"] or 0), MAX_PIXELS)
 
 
 class _Contents(NamedTuple):
@@ -364,35 +398,3 @@ class _Contents(NamedTuple):
     head: MaskHead
     lengths: npt.NDArray[np.uint32]
     flags: npt.NDArray[np.int64]
-
-
-# pa.array would do, but imports pandas, which costs every process half a second.
-def _single(value: object, kind: pa.DataType) -> pa.Array:
-    """Return an array of one value or null."""
-    if value is None:
-        return pa.nulls(1, kind)
-    if isinstance(value, str):
-        text = value.encode()
-        offsets = pa.py_buffer(np.array([0, len(text)], np.int32))
-        return pa.Array.from_buffers(kind, 1, [None, offsets, pa.py_buffer(text)])
-    return _numbers(np.array([value], kind.to_pandas_dtype()), kind)
-
-
-def _numbers(values: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:
-    return pa.Array.from_buffers(kind, values.size, [None, pa.py_buffer(np.ascontiguousarray(values))])
-
-
-def _unreadable(path: Place, error: Exception) -> MaskFileError:
-    """Return an error that distinguishes a missing file, a damaged one and a failure of the system."""
-    if isinstance(error, FileNotFoundError):
-        return MaskFileMissingError(f"mask file {path} is missing: goodpix ingest remakes it")
-    if isinstance(error, OSError) and error.errno is not None:
-        return MaskFileError(f"mask file {path} cannot be read: {' '.join(str(error).split())[:200]}")
-    return MaskFileError(_damaged(path, error))
-
-
-def _damaged(path: Place, why: object) -> str:
-    return (
-        f"mask file {path} is damaged: run goodpix verify --repair, then goodpix ingest, to remake it "
-        f"({' '.join(str(why).split())[:200]})"
-    )

@@ -1,17 +1,20 @@
 """Rows of mask files: the key, the image facts and the counts of one mask."""
 
 import json
+import math
 import operator
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
-from .columns import column, columns, values_of
+from .bits import N_BITS
+from .columns import MAX_JSON, check_text, column, columns, json_object, values_of
 from .counts import COADD_COUNTS, BitCounts, Counts
-from .errors import UsageError
-from .wcs.footprint import EVERY_CELL
+from .errors import DamagedValueError, InfoFileError, UsageError
+from .inputs.recordedfiles import recorded_files
+from .wcs.footprint import EVERY_CELL, NSIDE
 
 __all__ = [
     "DES_PROFILE",
@@ -200,8 +203,12 @@ class CoaddFacts(ImageFacts):
     udecmax: float | None = column("northern limit of the tile's unique region, degrees")
 
 
-_COUNTS = [each.name for each in columns(Counts)]
-_NULL_FOR_COADDS = {each.name for each in columns(Counts) if each.nullable} - {*COADD_COUNTS}
+_COUNT_COLUMNS = columns(Counts)
+_COUNTS = [each.name for each in _COUNT_COLUMNS]
+_FACT_COLUMNS = {kind: columns(kind) for kind in (EpochFacts, CoaddFacts)}
+_NULL_FOR_COADDS = {each.name for each in _COUNT_COLUMNS if each.nullable} - {*COADD_COUNTS}
+_BIT_NUMBERS = {str(bit) for bit in range(N_BITS)}
+_N_HPIX = 12 * NSIDE**2
 # for epochs without an SE segmentation map, without a unique region, or wholly off the coadd
 _NULL_FOR_EPOCHS = {
     "n_se_seg",
@@ -252,7 +259,12 @@ class MaskRow:
         """Facts, bits and footprint as JSON, the same text for equal rows."""
         touched = {"hpix": list(self.hpix), "cells": list(self.hpix.values())}
         every = values_of(self.facts) | {"bits": self.bits} | touched
-        return json.dumps(every, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        text = json.dumps(every, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        if len(text) > MAX_JSON:
+            raise InfoFileError(
+                f"{self.key}: its facts are {len(text):,} characters long: expected at most {MAX_JSON:,}"
+            )
+        return text
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any]) -> "MaskRow":
@@ -260,38 +272,92 @@ class MaskRow:
 
         Raises
         ------
-        KeyError, TypeError, ValueError
-            If a column or an entry of the record is missing or of the wrong type.
+        DamagedValueError
+            If a column or an entry of the record is missing, or is not what a row holds.
+        UsageError
+            If the key is not one of a mask.
         """
-        record = json.loads(values["record"])
-        bits = {plane: {int(b): int(n) for b, n in of.items()} for plane, of in record.pop("bits").items()}
-        hpix = [int(each) for each in record.pop("hpix")]
-        # older files have no cells
-        cells = [int(each) for each in record.pop("cells", [EVERY_CELL] * len(hpix))]
-        facts = _facts(EpochFacts if values["kind"] == "epoch" else CoaddFacts, record)
+        record = json_object(values["record"], "record")
+        key = MaskKey(**{each.name: values[each.name] for each in fields(MaskKey)})
+        facts = _facts(EpochFacts if _is_epoch(key) else CoaddFacts, record)
         may_be_null = _nullable_counts(facts)
-        for name in _COUNTS:
-            if values[name] is None and name not in may_be_null:
-                raise ValueError(f"{name} is null")
+        for each in _COUNT_COLUMNS:
+            replace(each, nullable=each.name in may_be_null).check(values[each.name])
+        check_text("checksum", values["checksum"])
         return cls(
-            key=MaskKey(**{each.name: values[each.name] for each in fields(MaskKey)}),
+            key=key,
             nx=values["nx"],
             ny=values["ny"],
             checksum=values["checksum"],
             counts=Counts(**{name: values[name] for name in _COUNTS}),
             facts=facts,
-            bits=bits,
-            hpix=dict(zip(hpix, cells, strict=True)),
+            bits=_bits(record.get("bits")),
+            hpix=_touched(record),
         )
+
+
+def _is_epoch(key: MaskKey) -> bool:
+    """Tell a stored epoch from a coadd.
+
+    Raises
+    ------
+    DamagedValueError
+        If the key is of neither.
+    """
+    numbered = key.expnum is not None and key.ccdnum is not None
+    if key.kind not in ("epoch", "coadd") or numbered != (key.kind == "epoch"):
+        raise DamagedValueError(f"kind is {key.kind!r} with expnum {key.expnum} and ccdnum {key.ccdnum}")
+    for name in ("tilename", "band"):
+        check_text(name, getattr(key, name))
+    return key.kind == "epoch"
+
+
+def _bits(stored: object) -> dict[str, dict[int, int]]:
+    """Return the numbers of pixels with each mask bit, by plane."""
+    bits: dict[str, dict[int, int]] = {}
+    for plane in ("se", "coadd"):
+        of_plane = stored.get(plane) if isinstance(stored, dict) else None
+        if not isinstance(of_plane, dict) or not all(
+            each in _BIT_NUMBERS and _is_int(n) and n > 0 for each, n in of_plane.items()
+        ):
+            raise DamagedValueError("bits of the record are not numbers of pixels by plane and bit")
+        bits[plane] = {int(each): n for each, n in of_plane.items()}
+    return bits
+
+
+def _touched(record: Mapping[str, Any]) -> dict[int, int]:
+    """Return the footprint; older files have no cells."""
+    hpix = record.get("hpix")
+    cells = record.get("cells", [EVERY_CELL] * len(hpix)) if isinstance(hpix, list) else None
+    if (
+        not isinstance(hpix, list)
+        or not isinstance(cells, list)
+        or len(hpix) != len(cells)
+        or not all(_is_int(each) and 0 <= each < _N_HPIX for each in hpix)
+        or not all(_is_int(each) for each in cells)
+    ):
+        raise DamagedValueError(f"footprint of the record is not pixels below {_N_HPIX} with their cells")
+    return dict(zip(hpix, cells, strict=True))
+
+
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and -(1 << 63) <= value < 1 << 63
 
 
 def _facts(kind: type[EpochFacts] | type[CoaddFacts], record: Mapping[str, Any]) -> EpochFacts | CoaddFacts:
     """Return the facts of a record: null where another version has no such entry; its own entries are ignored."""
-    facts = columns(kind)
-    missing = [each.name for each in facts if not each.nullable and record.get(each.name) is None]
-    if missing:
-        raise ValueError(f"{missing[0]} is missing from the record")
-    values: dict[str, Any] = {each.name: record.get(each.name) for each in facts}
+    values: dict[str, Any] = {}
+    for each in _FACT_COLUMNS[kind]:
+        value = values[each.name] = record.get(each.name)
+        each.check(value)
+    json_object(values["planes"], "planes")
+    keywords = json_object(values["wcs"], "wcs")
+    if not all(
+        isinstance(each, str) or (isinstance(each, int | float) and math.isfinite(each)) for each in keywords.values()
+    ):
+        raise DamagedValueError("wcs is not text and finite numbers by keyword")
+    if values["files"] is not None:
+        recorded_files(values["files"])
     return kind(**values)
 
 

@@ -8,10 +8,20 @@ import sqlalchemy as sa
 from ...schema import tables
 from ...schema.bits import BitNames
 from ...schema.columns import values_of
+from ...schema.masks.maskfilename import generation_of
 from ...schema.rows import MaskRow
 from .bulk import insert_rows, new_ids
 
-__all__ = ["bit_rows", "current_file", "insert_belongings", "insert_masks", "mask_values", "owner_of", "table_of"]
+__all__ = [
+    "bit_rows",
+    "current_file",
+    "insert_belongings",
+    "insert_masks",
+    "is_lost",
+    "mask_values",
+    "owner_of",
+    "table_of",
+]
 
 
 def insert_masks(
@@ -69,11 +79,25 @@ def insert_belongings(connection: sa.Connection, rows: Iterable[tuple[MaskRow, i
 
 
 def current_file(connection: sa.Connection, tilename: str, band: str) -> tuple[int, str | None]:
-    """Return the current generation and mask file of a tile and band; 0 and None if it has none."""
+    """Return the current generation and mask file of a tile and band; 0 and None if it has none.
+
+    Without a row, the failures of lost mask files tell the generation, which no later file may have again.
+    """
     coadd = tables.coadd.c
     query = sa.select(coadd.generation, coadd.mask_file).where(coadd.tilename == tilename, coadd.band == band)
     found = connection.execute(query).one_or_none()
-    return (found.generation, found.mask_file) if found else (0, None)
+    if found:
+        return found.generation, found.mask_file
+    failure = tables.failure.c
+    paths = connection.scalars(sa.select(failure.path).where(failure.tilename == tilename, failure.band == band))
+    return max((generation_of(path) or 0 for path in paths), default=0), None
+
+
+def is_lost(connection: sa.Connection, tilename: str, band: str, mask_file: str) -> bool:
+    """Tell whether the coadd's own mask in a mask file is recorded as lost, although its row is left."""
+    failure = tables.failure.c
+    keys = connection.scalars(sa.select(failure.failure_key).where(failure.tilename == tilename, failure.band == band))
+    return any(key.endswith(f"/{mask_file}#coadd") for key in keys)
 
 
 def table_of(kind: str) -> sa.Table:

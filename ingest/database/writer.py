@@ -18,7 +18,7 @@ from ..plan import EpochKey, Known, KnownTile, SourceMask
 from ..report import Failure
 from ..tile import Receipt
 from .bulk import upsert_rows
-from .maskrows import current_file, insert_masks
+from .maskrows import current_file, insert_masks, is_lost
 from .opening import WritableDatabase
 from .sourceplaces import source_places
 from .summaries import lock_summaries, refresh_summaries
@@ -158,21 +158,22 @@ class Writer:
 
 def _known(connection: sa.Connection, info: TileInfo) -> KnownTile:
     coadd, epoch = tables.coadd.c, tables.epoch.c
+    generation, mask_file = current_file(connection, info.tilename, info.band)
     found = connection.execute(
-        sa.select(coadd.generation, coadd.mask_file, coadd.mask_row_group, coadd.fingerprint, coadd.files).where(
+        sa.select(coadd.mask_row_group, coadd.fingerprint, coadd.files).where(
             coadd.tilename == info.tilename, coadd.band == info.band
         )
     ).one_or_none()
-    if found is None:
-        return KnownTile()
+    if found is None or mask_file is None or is_lost(connection, info.tilename, info.band, mask_file):
+        return KnownTile(generation)
     rows = connection.execute(
         sa.select(epoch.expnum, epoch.ccdnum, epoch.mask_row_group, epoch.fingerprint, epoch.stale, epoch.files).where(
             epoch.tilename == info.tilename, epoch.band == info.band
         )
     )
     return KnownTile(
-        generation=found.generation,
-        mask_file=found.mask_file,
+        generation=generation,
+        mask_file=mask_file,
         coadd=Known(found.mask_row_group, found.fingerprint, files=found.files),
         epochs={
             (row.expnum, row.ccdnum): Known(row.mask_row_group, row.fingerprint, row.stale, row.files) for row in rows

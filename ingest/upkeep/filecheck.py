@@ -8,7 +8,7 @@ from ...schema.amplifiers import Amplifiers
 from ...schema.bits import BitNames
 from ...schema.columns import values_of
 from ...schema.counts import BitCounts, Counts, count, count_coadd
-from ...schema.errors import MaskFileError, UsageError
+from ...schema.errors import MaskFileError, MaskFileUnreadableError, StoreError, UsageError
 from ...schema.executors import Spread, in_order, process_pool
 from ...schema.maskfile import MaskFile
 from ...schema.masks.maskfilename import MaskFileName
@@ -73,6 +73,8 @@ class CheckedFile:
         Names of the mask bits, as recorded in the file.
     trouble : str or None
         Why the file as a whole is unusable; None if it can be used.
+    unreadable : str or None
+        Why its content is unknown for the moment; None if it was read.
     """
 
     name: str
@@ -80,11 +82,13 @@ class CheckedFile:
     masks: tuple[CheckedMask, ...] = ()
     bit_names: BitNames | None = None
     trouble: str | None = None
+    unreadable: str | None = None
 
     @property
     def whole(self) -> bool:
         """True if nothing is wrong and the coadd's mask is present, without which no epoch can be stored."""
-        return not self.trouble and "coadd" in self.usable and all(each.trouble is None for each in self.masks)
+        readable = not self.trouble and not self.unreadable
+        return readable and "coadd" in self.usable and all(each.trouble is None for each in self.masks)
 
     @property
     def usable(self) -> dict[str, CheckedMask]:
@@ -107,23 +111,28 @@ def check_file(job: FileJob) -> CheckedFile:
     name = MaskFileName.of(job.name)
     if name is None:
         return CheckedFile(job.name, 0, trouble="not named like a mask file")
+    path = job.root.path(job.name)
     try:
-        file = MaskFile.open(job.root.path(job.name), whole=job.row_groups is None)
+        file = MaskFile.open(path, whole=job.row_groups is None)
         bit_names = file.bit_names
+        wanted = range(len(file)) if job.row_groups is None else sorted(job.row_groups)
+        masks = [_check(file, row_group, name) for row_group in wanted]
+    except (MaskFileUnreadableError, StoreError) as error:
+        return CheckedFile(job.name, name.generation, unreadable=str(error))
     except MaskFileError as error:
         return CheckedFile(job.name, name.generation, trouble=str(error))
-    wanted = range(len(file)) if job.row_groups is None else sorted(job.row_groups)
-    masks = [_check(file, row_group, name) for row_group in wanted]
+    except MemoryError:
+        return CheckedFile(job.name, name.generation, unreadable=f"mask file {path}: not enough memory to check it")
     return CheckedFile(job.name, name.generation, tuple(_marked_duplicates(masks)), bit_names)
 
 
 def _check(file: MaskFile, row_group: int, name: MaskFileName) -> CheckedMask:
+    row = None
     try:
         row = file.row(row_group)
-    except MaskFileError as error:
-        return CheckedMask(row_group, None, str(error))
-    try:
         runs = file.runs(row_group, recheck=True)
+    except MaskFileUnreadableError:
+        raise
     except MaskFileError as error:
         return CheckedMask(row_group, row, str(error))
     if (row.key.tilename, row.key.band) != (name.tilename, name.band):

@@ -47,6 +47,8 @@ class Choice:
         Files, and masks of the chosen file, that could not be used.
     notes : tuple of str
         Remarks on files that are not failures.
+    unreadable : tuple of str
+        Files newer than the chosen one whose content is unknown for the moment, and why.
     """
 
     tilename: str
@@ -55,6 +57,7 @@ class Choice:
     generation: int
     failures: tuple[Failure, ...]
     notes: tuple[str, ...]
+    unreadable: tuple[str, ...] = ()
 
 
 def choose_file(tile: TileFiles) -> Choice:
@@ -79,7 +82,8 @@ def choose_file(tile: TileFiles) -> Choice:
     failures: list[Failure] = []
     for file in passed:
         failures += _failures_of(tile, file) if file is chosen else [_lost_file(tile, file, chosen)]
-    return Choice(tile.tilename, tile.band, chosen, generation, tuple(failures), tuple(notes))
+    unreadable = tuple(each.unreadable for each in passed if each.unreadable is not None)
+    return Choice(tile.tilename, tile.band, chosen, generation, tuple(failures), tuple(notes), unreadable)
 
 
 def lost_mask(root: MasksRoot, mask_file: str, tile: tuple[str, str], name: str, message: str) -> Failure:
@@ -132,6 +136,6 @@ def _mask_name(file: CheckedFile, row_group: int) -> str:
 
 def _lost_file(tile: TileFiles, lost: CheckedFile, chosen: CheckedFile | None) -> Failure:
     """Return the failure of an unusable file, with the older file that replaces it, if any."""
-    why = lost.trouble or next(iter(lost.troubles.values()), "it has no coadd mask")
+    why = lost.unreadable or lost.trouble or next(iter(lost.troubles.values()), "it has no coadd mask")
     instead = f"using {chosen.name} instead" if chosen else "there is no other file"
     return lost_mask(tile.root, lost.name, (tile.tilename, tile.band), "coadd", f"{why}; {instead}")

@@ -4,26 +4,28 @@ import logging
 import os
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
 from ...schema import tables
 from ...schema.bits import DES_Y6, BitNames
-from ...schema.database import Database, Identity, is_catalogue, open_for_reading, parse_url, remembered_root, shown
-from ...schema.dialects import sqlite_path
-from ...schema.errors import CatalogueError, CatalogueVersionError, MaskFileError, UsageError
+from ...schema.database import Identity, parse_url, remembered_root, shown
+from ...schema.errors import CatalogueError, MaskFileError, StoreError, UsageError
 from ...schema.maskfile import MaskFile
 from ...schema.store.masksroot import MasksRoot
 from ...schema.store.protocol import FoundFile
+from ..database.bulk import insert_rows
 from ..database.maskrows import insert_masks
 from ..database.replace import new_database
 from ..database.summaries import fill_summaries
 from ..database.writer import record_failures
-from ..report import counted, counted_tiles
+from ..report import counted
 from .filecheck import rows_of, spread_over
-from .maskfilechoice import Choice, TileFiles, choose_file
+from .maskfilechoice import Choice, TileFiles, choose_file, lost_mask
+from .olddatabase import Memory, OldDatabase
 from .report import RebuildReport
 
 __all__ = ["rebuild"]
@@ -33,70 +35,12 @@ logger = logging.getLogger(__name__)
 PathLike = str | os.PathLike[str]
 
 
-@dataclass(frozen=True, slots=True)
-class _Existing:
-    """The database that a rebuild replaces.
-
-    Parameters
-    ----------
-    what : str
-        Its state, for messages.
-    empty : bool
-        Whether it has no masks.
-    identity : Identity or None
-        Identity of the catalogue; None if there is no readable catalogue.
-    masks_root : str or None
-        Masks root of the catalogue.
-    """
-
-    what: str
-    empty: bool
-    identity: Identity | None = None
-    masks_root: str | None = None
-
-    @classmethod
-    def at(cls, url: sa.URL) -> "_Existing":
-        """Return the state of the database at a URL.
-
-        Raises
-        ------
-        CatalogueError
-            If a Postgres database cannot be used or is not a catalogue.
-        CatalogueVersionError
-            If the catalogue is of a newer version.
-        """
-        text = url.render_as_string(hide_password=False)
-        path = sqlite_path(url)
-        if path is not None and not (os.path.isfile(path) and path.stat().st_size):
-            return cls("is empty", True)
-        try:
-            if not is_catalogue(text):
-                return cls("is empty", True)
-            with open_for_reading(text) as database:
-                return cls._of(database)
-        except CatalogueVersionError:
-            raise
-        except CatalogueError as error:
-            if path is None:
-                raise
-            return cls(f"cannot be read ({error})", False)
-
-    @classmethod
-    def _of(cls, database: Database) -> "_Existing":
-        with database.engine.connect() as connection:
-            key, count = tables.coadd.c, sa.func.count
-            n_tiles, n_bands = connection.execute(
-                sa.select(count(sa.distinct(key.tilename)), count(sa.distinct(key.band)))
-            ).one()
-        what = f"has {counted_tiles(n_tiles, n_bands)}" if n_tiles else "is empty"
-        return cls(what, n_tiles == 0, database.identity, str(database.root))
-
-
 def rebuild(
     db: PathLike = "sqlite:///goodpix.db",
     masks: PathLike | None = None,
     *,
     force: bool = False,
+    force_partial: bool = False,
     campaign: str | None = None,
     wcs_source: str | None = None,
     workers: int = 1,
@@ -105,8 +49,8 @@ def rebuild(
     """Rebuild the database of a catalogue from its mask files.
 
     For each tile and band, the undamaged file of the highest generation is used. The new database is built
-    separately and replaces the old one at the end (on Postgres, in one transaction), all or nothing. Ingest runs,
-    recorded failures and row numbers are lost, since mask files do not contain them.
+    separately and replaces the old one at the end (on Postgres, in one transaction), all or nothing. Ingest runs and
+    recorded failures, which mask files do not contain, are taken from the old database where that can be read.
 
     Parameters
     ----------
@@ -117,6 +61,9 @@ def rebuild(
         remembers, or else ``goodpix-masks``.
     force : bool
         Replace a database that is not empty or cannot be read.
+    force_partial : bool
+        Replace a good database even though a folder cannot be listed or a mask file cannot be read for the moment;
+        implies `force`.
     campaign, wcs_source : str, optional
         Campaign and WCS source, needed if neither the masks root nor the old database records them.
     workers : int
@@ -127,7 +74,8 @@ def rebuild(
     Returns
     -------
     RebuildReport
-        Counts, and what could not be used, which is also recorded in the table ``failure``.
+        Counts, and what could not be used, which is also recorded in the table ``failure``; `replaced` is false if
+        a good database was kept because something could not be read.
 
     Raises
     ------
@@ -137,28 +85,41 @@ def rebuild(
         If the masks root does not exist or belongs to another catalogue, or the database cannot be written.
     """
     url = parse_url(db)
-    old = _Existing.at(url)
-    if not old.empty and not force:
+    old = OldDatabase.at(url)
+    if not old.empty and not (force or force_partial):
         raise UsageError(f"{shown(url)} {old.what}: use --force to replace it")
     root = MasksRoot.of(masks or old.masks_root or "goodpix-masks")
     if not root.store.exists():
         raise CatalogueError(f"masks root {root} does not exist: use --masks to name another")
-    files = list(root.store.files())
+    listing = root.store.listing()
     given = {"campaign": campaign, "wcs_source": wcs_source}
-    identity = _identity(url, root, old, files, {name: value for name, value in given.items() if value is not None})
-    tiles, notes = _tiles(root, files)
-    report = _Progress(notes=notes)
-    with new_database(url, identity) as begin, spread_over(workers) as spread:
-        for number, choice in enumerate(spread(choose_file, tiles), start=1):
+    known = {name: value for name, value in given.items() if value is not None}
+    identity = _identity(url, root, old, listing.files, known)
+    tiles, notes = _tiles(root, listing.files)
+    report = _Progress(notes, list(listing.unlisted))
+    with suppress(_KeptError), new_database(url, identity) as begin:
+        with spread_over(workers) as spread, old.memory(identity.uuid) as memory:
             with begin() as connection:
-                report.add(choice)
-                _load(connection, choice, identity.bit_names)
-            if progress is not None:
-                progress(number, len(tiles))
+                insert_rows(connection, tables.ingest_run, memory.runs)
+            for number, choice in enumerate(spread(choose_file, tiles), start=1):
+                with begin() as connection:
+                    report.add(choice)
+                    _load(connection, choice, identity.bit_names, memory)
+                if progress is not None:
+                    progress(number, len(tiles))
+            with begin() as connection:
+                report.add_old(connection, memory, _without_files(root, memory, tiles))
+        if report.unreadable and old.is_good and not force_partial:
+            report.replaced = False
+            raise _KeptError
         with begin() as connection:
             fill_summaries(connection)
         root.claim(identity.uuid, facts=identity.facts)
     return report.report
+
+
+class _KeptError(Exception):
+    """Ends a rebuild that keeps the old database."""
 
 
 @dataclass(slots=True)
@@ -166,6 +127,8 @@ class _Progress:
     """Progress of a rebuild."""
 
     notes: list[str]
+    unreadable: list[str]
+    replaced: bool = True
     tiles: set[str] = field(default_factory=set)
     bands: set[str] = field(default_factory=set)
     n_epochs: int = 0
@@ -174,6 +137,7 @@ class _Progress:
     def add(self, choice: Choice) -> None:
         """Count a tile and band, and log what could not be used of it."""
         self.notes += choice.notes
+        self.unreadable += choice.unreadable
         messages = [f"{each.key.rpartition('#')[2]}: {each.message}" for each in choice.failures]
         self.failures += [f"tile {choice.tilename}, band {choice.band}: {message}" for message in messages]
         for message in (*choice.notes, *messages):
@@ -185,16 +149,45 @@ class _Progress:
             self.n_epochs += n_epochs
             logger.info("%s %s: %s", choice.tilename, choice.band, counted(n_epochs, "epoch"))
 
+    def add_old(self, connection: sa.Connection, memory: Memory, without_files: Iterable[Choice]) -> None:
+        """Record the failures that the old database knows, and the tiles whose files are gone."""
+        self.notes += memory.notes
+        for choice in without_files:
+            self.add(choice)
+            record_failures(connection, choice.failures)
+        recorded = set(connection.scalars(sa.select(tables.failure.c.failure_key)))
+        insert_rows(connection, tables.failure, memory.failures(recorded))
+
     @property
     def report(self) -> RebuildReport:
-        return RebuildReport(len(self.tiles), self.n_epochs, tuple(self.failures), tuple(self.notes), len(self.bands))
+        return RebuildReport(
+            len(self.tiles),
+            self.n_epochs,
+            tuple(self.failures),
+            tuple(self.notes),
+            len(self.bands),
+            tuple(self.unreadable),
+            self.replaced,
+        )
 
 
-def _load(connection: sa.Connection, choice: Choice, bit_names: BitNames) -> None:
+def _load(connection: sa.Connection, choice: Choice, bit_names: BitNames, memory: Memory) -> None:
     if choice.file is not None:
-        of_file = {"mask_file": choice.file.name, "generation": choice.generation}
-        insert_masks(connection, rows_of(choice.file.usable.values()), of_file, bit_names)
+        generation = max(choice.generation, memory.generation(choice.tilename, choice.band))
+        of_file = {"mask_file": choice.file.name, "generation": generation}
+        rows = rows_of(choice.file.usable.values())
+        runs = memory.run_ids(choice.tilename, choice.band)
+        run_ids = {row.key.name: runs.get((row.key.name, row.facts.fingerprint)) for row, _ in rows}
+        insert_masks(connection, rows, of_file, bit_names, run_ids)
     record_failures(connection, choice.failures)
+
+
+def _without_files(root: MasksRoot, memory: Memory, tiles: Iterable[TileFiles]) -> Iterator[Choice]:
+    """Yield a lost tile for each of which the old database has rows but the root has no file."""
+    for key in sorted(memory.mask_files.keys() - {(tile.tilename, tile.band) for tile in tiles}):
+        generation, mask_file = memory.mask_files[key]
+        message = f"mask file {root.path(mask_file)} is missing: goodpix ingest remakes it"
+        yield Choice(*key, None, generation, (lost_mask(root, mask_file, key, "coadd", message),), ())
 
 
 def _tiles(root: MasksRoot, files: Iterable[FoundFile]) -> tuple[list[TileFiles], list[str]]:
@@ -210,7 +203,7 @@ def _tiles(root: MasksRoot, files: Iterable[FoundFile]) -> tuple[list[TileFiles]
 
 
 def _identity(
-    url: sa.URL, root: MasksRoot, old: _Existing, files: Iterable[FoundFile], given: Mapping[str, str]
+    url: sa.URL, root: MasksRoot, old: OldDatabase, files: Iterable[FoundFile], given: Mapping[str, str]
 ) -> Identity:
     """Return the identity of the catalogue, by its masks root, else the old database, else the arguments."""
     owner, known = root.owner, old.identity
@@ -257,6 +250,6 @@ def _bit_names(root: MasksRoot, files: Iterable[FoundFile]) -> BitNames | None:
         if each.mask_file is not None:
             try:
                 return MaskFile.open(root.path(each.name)).bit_names
-            except MaskFileError:
+            except (MaskFileError, StoreError):
                 continue  # recorded as a failure when its tile is rebuilt
     return None

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from ...schema import tables
 from ...schema.database import Database
+from ...schema.errors import GoodpixError, MaskFileUnreadableError
 from ...schema.store.protocol import FoundFile
 from ..database.maskrows import insert_masks
 from ..database.opening import WritableDatabase
@@ -46,8 +47,8 @@ class Damage:
 def repair_tile(database: WritableDatabase, damage: Damage) -> int | None:
     """Rewrite the rows of a tile and band that differ from its masks, and record lost masks as failures.
 
-    If the coadd's own mask is lost, the file is unusable: all rows then come from the newest undamaged other file,
-    if there is one.
+    If the coadd's own mask is lost, the file is unusable: all rows then come from the newest undamaged other file.
+    Without one, the coadd's row alone stays, and remembers the generation.
 
     Parameters
     ----------
@@ -61,6 +62,12 @@ def repair_tile(database: WritableDatabase, damage: Damage) -> int | None:
     int or None
         Number of masks recorded as failures; None if nothing was done because an ingest has claimed the tile or
         has replaced its rows meanwhile.
+
+    Raises
+    ------
+    MaskFileUnreadableError
+        If another file of a lost tile cannot be read for the moment, or the masks root has gone meanwhile, so that no
+        file is known to be missing; nothing is changed.
     """
     stored = damage.stored
     if not database.claims.take(stored.tilename, stored.band):
@@ -76,6 +83,8 @@ def _repair(database: Database, damage: Damage) -> int | None:
     stored = damage.stored
     # read before the database is locked, since it takes seconds
     choice = choose_file(_others(database, damage)) if damage.found.tile_is_lost else None
+    if choice is not None:
+        _check_certainty(database, choice)
     with database.engine.begin() as connection:
         lock_summaries(connection)
         if _mask_file(connection, stored) != stored.mask_file:
@@ -88,6 +97,18 @@ def _repair(database: Database, damage: Damage) -> int | None:
             changed = stored.ccd_images | _ccd_images(choice.file.usable.values() if choice.file else ())
         refresh_summaries(connection, stored.tilename, stored.band, changed)
     return n_lost
+
+
+def _check_certainty(database: Database, choice: Choice) -> None:
+    """Raise an error unless it is certain which files of a lost tile are left."""
+    if choice.unreadable:
+        raise MaskFileUnreadableError(f"rows are left as they are, because {choice.unreadable[0]}")
+    try:
+        trouble = database.root.trouble(database.identity.uuid)
+    except GoodpixError as error:
+        trouble = str(error)
+    if trouble is not None:
+        raise MaskFileUnreadableError(f"rows are left as they are, because of masks root {database.root}: {trouble}")
 
 
 def _others(database: Database, damage: Damage) -> TileFiles:
@@ -134,7 +155,7 @@ def _replace_tile(connection: sa.Connection, database: Database, damage: Damage,
         for name, mask in stored.masks.items()
         if name in usable and _fingerprint(usable[name]) == mask.values["fingerprint"]
     }
-    delete_rows(connection, stored, stored.masks)
+    delete_rows(connection, stored, stored.masks.keys() - (set() if file else {"coadd"}))
     if file is not None:
         of_file = {"mask_file": file.name, "generation": max(stored.generation, choice.generation)}
         run_ids = {name: stored.masks[name].values["run_id"] for name in same}

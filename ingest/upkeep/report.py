@@ -101,6 +101,10 @@ class RebuildReport:
         Remarks that are not failures.
     n_bands : int
         Number of bands in the new database.
+    unreadable : tuple of str
+        Folders that cannot be listed and mask files that cannot be read for the moment.
+    replaced : bool
+        Whether the new database took its place; false if a good one was kept because something could not be read.
     """
 
     n_tiles: int
@@ -108,10 +112,18 @@ class RebuildReport:
     failures: tuple[str, ...]
     notes: tuple[str, ...]
     n_bands: int = 1
+    unreadable: tuple[str, ...] = ()
+    replaced: bool = True
+
+    @property
+    def ok(self) -> bool:
+        """True if everything could be read and used."""
+        return not self.failures and not self.unreadable
 
     def __str__(self) -> str:
         lost = f", {counted(len(self.failures), 'failure')}" if self.failures else ""
-        return f"{counted(self.n_epochs, 'epoch')} of {counted_tiles(self.n_tiles, self.n_bands)}{lost}"
+        kept = "" if self.replaced else ": the old database is kept (--force-partial replaces it)"
+        return f"{counted(self.n_epochs, 'epoch')} of {counted_tiles(self.n_tiles, self.n_bands)}{lost}{kept}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +157,14 @@ class GcReport:
         Number of files that no row names but that are kept: too new, or of the highest generation.
     deleted : bool
         Whether the files were removed.
+    unreadable : tuple of str
+        Folders that cannot be listed and mask files that cannot be read; nothing is removed while there are any.
     """
 
     files: tuple[OldFile, ...]
     n_kept: int
     deleted: bool
+    unreadable: tuple[str, ...] = ()
 
     @property
     def n_bytes(self) -> int:
@@ -160,6 +175,8 @@ class GcReport:
         done = "removed" if self.deleted else "that no row needs"
         kept = f"; {self.n_kept} kept, new or of the highest generation" if self.n_kept else ""
         cure = "" if self.deleted or not self.files else " (--delete removes them)"
+        if self.unreadable:
+            cure = " (none is removed until everything can be read)"
         return f"{counted(len(self.files), 'file')} {done}, {self.n_bytes:,} bytes{cure}{kept}"
 
 

@@ -61,6 +61,10 @@ def compare_tile(stored: StoredTile, file: CheckedFile, bit_names: BitNames, *, 
         Whether both are complete, so that a mask without a row is a problem.
     """
     where = f"tile {stored.tilename}, band {stored.band}"
+    if file.unreadable is not None:
+        return TileComparison((Problem("mask file", file.name, file.unreadable),))
+    if stored.recorded_as_lost and "coadd" not in file.usable:
+        return TileComparison(notes=(f"{where}: its masks are lost until the next goodpix ingest (goodpix failures)",))
     trouble = _unusable(stored, file)
     if trouble is not None:
         return TileComparison((trouble,), lost=frozenset({*stored.masks, "coadd"}))

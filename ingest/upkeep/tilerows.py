@@ -11,7 +11,7 @@ from ...schema import tables
 from ...schema.bits import BitNames
 from ...schema.database import as_stored
 from ...schema.rows import MaskKey
-from ..database.maskrows import current_file, insert_belongings, mask_values, owner_of, table_of
+from ..database.maskrows import current_file, insert_belongings, is_lost, mask_values, owner_of, table_of
 from .filecheck import CheckedMask
 
 __all__ = ["StoredMask", "StoredTile", "delete_rows", "read_tile", "update_mask"]
@@ -59,6 +59,8 @@ class StoredTile:
         Generation in the coadd's row.
     masks : mapping
         Rows by name, ``expnum/ccdnum`` or ``coadd``.
+    recorded_as_lost : bool
+        Whether the coadd's row alone is left, because its masks are lost and recorded as failures.
     """
 
     tilename: str
@@ -66,6 +68,7 @@ class StoredTile:
     mask_file: str = ""
     generation: int = 0
     masks: Mapping[str, StoredMask] = field(default_factory=dict)
+    recorded_as_lost: bool = False
 
     @property
     def ccd_images(self) -> set[tuple[int, int]]:
@@ -89,11 +92,13 @@ def read_tile(
         Row numbers to read, by kind; by default all.
     """
     generation, mask_file = current_file(connection, tilename, band)
+    lost = mask_file is not None and is_lost(connection, tilename, band, mask_file)
     masks: list[StoredMask] = []
     for kind in ("coadd", "epoch"):
         ids = None if chosen is None else chosen.get(kind, ())
         masks += _masks(connection, kind, tilename, band, ids)
-    return StoredTile(tilename, band, mask_file or "", generation, {each.key.name: each for each in masks})
+    by_name = {each.key.name: each for each in masks}
+    return StoredTile(tilename, band, mask_file or "", generation, by_name, lost and not by_name.keys() - {"coadd"})
 
 
 def _masks(

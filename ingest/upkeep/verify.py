@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ...schema import tables
 from ...schema.database import Database, open_for_reading
-from ...schema.errors import GoodpixError, UsageError
+from ...schema.errors import GoodpixError, MaskFileUnreadableError, StoreError, UsageError
 from ...schema.rows import MaskKey
 from ...schema.store.protocol import FoundFile
 from ..database.opening import WritableDatabase, open_for_writing
@@ -23,7 +23,7 @@ from .filecheck import CheckedFile, FileJob, check_file, spread_over
 from .repair import Damage, repair_tile
 from .report import Problem, VerifyReport
 from .sample import Sample, sample_epochs, sample_masks
-from .tilecheck import compare_tile
+from .tilecheck import TileComparison, compare_tile
 from .tilerows import StoredTile, read_tile
 
 __all__ = ["verify"]
@@ -138,7 +138,7 @@ class _Check:
     n_coadds: int = 0
     files: dict[tuple[str, str], list[FoundFile]] = field(default_factory=lambda: defaultdict(list))
     waiting: deque[StoredTile] = field(default_factory=deque)
-    named: set[str] = field(default_factory=set)
+    unlisted: tuple[str, ...] = ()
 
     def root(self) -> bool:
         """Check the masks root and list its files; return False if it is missing although there are rows."""
@@ -155,7 +155,10 @@ class _Check:
             trouble = str(error)
         if trouble is not None:
             self.problems.append(Problem("masks root", str(root), trouble))
-        for file in root.store.files():
+        listing = root.store.listing()
+        self.unlisted = listing.unlisted
+        self.problems += [Problem("masks root", str(root), message) for message in listing.unlisted]
+        for file in listing.files:
             if file.mask_file is not None:
                 self.files[file.mask_file.tilename, file.mask_file.band].append(file)
             elif file.name.endswith(".parquet"):
@@ -197,14 +200,22 @@ class _Check:
             counted(len(stored.masks), "mask"),
             counted(len(found.problems), "problem"),
         )
-        if found.problems and self.repaired_in:
+        if found.problems and self.repaired_in and self._is_certain(file, found):
             self._repair(self.repaired_in, Damage(stored, file, found, self.files[stored.tilename, stored.band]))
         else:
             self.problems += found.problems
 
+    def _is_certain(self, file: CheckedFile, found: TileComparison) -> bool:
+        """Tell whether what is lost is known: not unreadable for the moment, nor in a folder that cannot be listed."""
+        return file.unreadable is None and not (found.tile_is_lost and self.unlisted)
+
     def _repair(self, database: WritableDatabase, damage: Damage) -> None:
         stored = damage.stored
-        n_lost = repair_tile(database, damage)
+        try:
+            n_lost = repair_tile(database, damage)
+        except (MaskFileUnreadableError, StoreError) as error:
+            self.problems += [*damage.found.problems, Problem("mask file", damage.file.name, str(error))]
+            return
         if n_lost is not None:
             self.repaired += damage.found.problems
             self.n_lost += n_lost

@@ -21,6 +21,7 @@ from ...schema.errors import UsageError
 from ..source import Source
 from .applications import TITLES, applications, read_ahead
 from .cache import CatalogueCache
+from .guard import Names, guard
 
 __all__ = ["DashboardServer"]
 
@@ -202,7 +203,7 @@ class DashboardServer:
             {} if self._basic_auth is None else {"basic_auth": self._basic_auth, "cookie_secret": secrets.token_hex()}
         )
         try:
-            return get_server(
+            server = get_server(
                 applications(self._cache),
                 title={f"/{path}": f"goodpix: {title}" for path, title in TITLES.items()},
                 port=self.port,
@@ -212,10 +213,14 @@ class DashboardServer:
                 login_template=_LOGIN,
                 logout_template=_LOGIN,
                 extra_patterns=[(r"/alive", _Alive)],
+                sign_sessions=True,
+                secret_key=secrets.token_bytes(),
                 **auth,
             )
         except OSError as error:
             raise _cannot_listen(self._address, self.port, error) from error
+        guard(server._tornado, Names(tuple(self._origins), self._address in _EVERY_ADDRESS))
+        return server
 
 
 def _checked_auth(basic_auth: str) -> str:
@@ -248,6 +253,8 @@ def _free_port(address: str) -> int:
 def _origins(address: str, port: int) -> list[str]:
     """Return the ``HOST:PORT`` names under which browsers may reach the server."""
     names = list(_LOCAL[:2]) if address in (*_LOCAL, *_EVERY_ADDRESS) else [address]
+    if ":" in address:
+        names = [*names[:2], "[::1]"] if address in ("::1", "::") else [f"[{address}]"]
     if address in _EVERY_ADDRESS:
         names += [socket.gethostname(), socket.getfqdn()]
     return [f"{name}:{port}" for name in dict.fromkeys(names)]

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...schema.bits import BitNames
 from ...schema.database import Database
-from ...schema.errors import MaskFileMissingError, MaskNotFoundError, UsageError
+from ...schema.errors import MaskFileMissingError, MaskNotFoundError, UsageError, WorkersNotStartedError
 from ...schema.executors import Window, process_pool
 from ...schema.rows import MaskKey
 from ...schema.store.masksroot import MasksRoot
@@ -91,6 +91,8 @@ def _as_completed(pool: Executor, batches: Iterator[_Batch]) -> Generator[Mapped
     try:
         for batch, future in window.as_done():
             error = future.exception()
+            if isinstance(error, WorkersNotStartedError):
+                raise error
             yield from future.result() if error is None else (_failed(location, error) for location in batch.locations)
     finally:
         window.close()

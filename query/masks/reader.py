@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from ...schema import tables
 from ...schema.bits import BitNames
 from ...schema.database import Database, as_stored, with_variables
-from ...schema.errors import MaskFileMissingError, MaskNotFoundError, UsageError
+from ...schema.errors import MaskFileError, MaskFileMissingError, MaskNotFoundError, UsageError
 from ...schema.maskfile import MaskFile
 from ...schema.rows import MaskKey
 from ...schema.store.masksroot import MasksRoot
@@ -70,10 +70,16 @@ class MaskReader:
         MaskFileError
             If its mask file is missing or damaged.
         """
-        file = self._open(location.row["mask_file"])
-        return Mask(
-            location.key, file.runs(location.row["mask_row_group"], location.key), self._bit_names, row=location.row
-        )
+        row = location.row
+        file = self._open(row["mask_file"])
+        runs = file.runs(row["mask_row_group"], location.key)
+        # a file alone could ask for any amount of memory
+        if (runs.nx, runs.ny) != (row["nx"], row["ny"]):
+            raise MaskFileError(
+                f"mask file {file.path}: {location.key} has {runs.nx} x {runs.ny} pixels, but in the database "
+                f"{row['nx']} x {row['ny']}: run goodpix verify --repair"
+            )
+        return Mask(location.key, runs, self._bit_names, row=row)
 
     def flags_at(self, location: MaskLocation, pixels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return the flags of some pixels of a mask; see `MaskFile.flags_at`."""

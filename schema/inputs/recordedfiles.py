@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..columns import json_object
+from ..errors import DamagedValueError
 from .filedigest import FileDigest
 
 __all__ = ["RecordedFile", "State", "files_column", "recorded_files"]
@@ -66,17 +68,31 @@ def files_column(files: Mapping[str, RecordedFile]) -> str:
 
 
 def recorded_files(text: str) -> dict[str, RecordedFile]:
-    """Parse a value of the column ``files``; return its files by path, ignoring unknown entries."""
-    return {
-        path: RecordedFile(
+    """Parse a value of the column ``files``; return its files by path, ignoring unknown entries.
+
+    Raises
+    ------
+    DamagedValueError
+        If the value is not one of that column.
+    """
+    return {path: _file(path, values) for path, values in json_object(text, "files").items()}
+
+
+def _file(path: str, values: Any) -> RecordedFile:
+    try:
+        file = RecordedFile(
             size=values["size"],
             mtime_ns=values["mtime_ns"],
             headers=values.get("headers"),
             datasums={int(number): total for number, total in values.get("datasums", {}).items()},
             fingerprint_mtime_ns=values.get("fingerprint_mtime_ns"),
         )
-        for path, values in json.loads(text).items()
-    }
+        numbers = [file.size, file.mtime_ns, file.fingerprint_mtime_ns or 0, *file.datasums.values()]
+        if all(isinstance(each, int) for each in numbers) and isinstance(file.headers, str | None):
+            return file
+    except (KeyError, TypeError, ValueError, AttributeError):
+        pass
+    raise DamagedValueError(f"files has no size, time and digests of {path}")
 
 
 def _values(file: RecordedFile) -> dict[str, Any]:

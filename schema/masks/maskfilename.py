@@ -6,7 +6,7 @@ from dataclasses import dataclass
 __all__ = ["MaskFileName", "generation_of"]
 
 _DIGITS = 12  # hexadecimal digits of the content hash
-_ENDING = rf"_g(?P<generation>[0-9]+)_[0-9a-f]{{{_DIGITS}}}\.parquet"
+_ENDING = rf"_g(?P<generation>[0-9]{{1,9}})_[0-9a-f]{{{_DIGITS}}}\.parquet"
 _NAME = re.compile(rf"(?P<band>[^/]+)/(?P<tilename>[^/]+)_(?P=band){_ENDING}")
 
 

@@ -17,6 +17,8 @@ from ..jit import kernel
 from .runpixels import fill_runs
 
 __all__ = [
+    "MAX_PIXELS",
+    "MAX_SIDE",
     "RunScan",
     "Runs",
     "Starts",
@@ -29,8 +31,16 @@ __all__ = [
     "sort_starts",
 ]
 
+MAX_SIDE = 1 << 16
+"""Maximum width and height of an image, pixels."""
+
+MAX_PIXELS = 1 << 28
+"""Maximum number of pixels of an image, which bounds the memory that a mask can take; a DES coadd has 10^8."""
+
 # Rows scanned at a time. The buffers have room for one run per pixel of a block.
 _BLOCK = 128
+
+_LARGEST = f"{MAX_SIDE} pixels a side and {MAX_PIXELS} in all"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,8 +59,8 @@ class Runs:
     Raises
     ------
     MalformedRunsError
-        If the two arrays differ in size, the lengths do not sum to ``nx * ny``, a length is zero, or
-        adjacent runs have equal flags.
+        If the image is larger than `MAX_SIDE` or `MAX_PIXELS`, the two arrays differ in size, the lengths do not sum
+        to ``nx * ny``, a length is zero, or adjacent runs have equal flags.
     """
 
     nx: int
@@ -63,6 +73,8 @@ class Runs:
         object.__setattr__(self, "flags", _as(self.flags, np.dtype(np.int64), "flags"))
         if self.nx <= 0 or self.ny <= 0:
             raise MalformedRunsError(f"image size is {self.nx} x {self.ny}: expected positive numbers")
+        if max(self.nx, self.ny) > MAX_SIDE or self.nx * self.ny > MAX_PIXELS:
+            raise MalformedRunsError(f"image size is {self.nx} x {self.ny}: expected at most {_LARGEST}")
         if self.lengths.size != self.flags.size:
             raise MalformedRunsError(
                 f"{self.lengths.size} run lengths but {self.flags.size} flags: expected equal numbers"
@@ -129,12 +141,12 @@ class RunScan:
     Raises
     ------
     MalformedRunsError
-        If the image is empty or has 2**32 pixels or more.
+        If the image is empty or larger than `MAX_SIDE` or `MAX_PIXELS`.
     """
 
     def __init__(self, shape: tuple[int, ...], dtype: npt.DTypeLike, y0: int = 0) -> None:
-        if len(shape) != 2 or not 0 < math.prod(shape) < 1 << 32:
-            raise MalformedRunsError(f"image has shape {shape}: expected (ny, nx), up to 2**32 - 1 pixels")
+        if len(shape) != 2 or not 0 < math.prod(shape) <= MAX_PIXELS or max(shape) > MAX_SIDE:
+            raise MalformedRunsError(f"image has shape {shape}: expected (ny, nx), at most {_LARGEST}")
         ny, nx = shape
         starts: npt.NDArray[np.uint32] = np.empty(0, np.uint32)
         self._buffers = ScanBuffers(np.zeros(nx, dtype), starts, np.empty(0, dtype), y0, ny)
@@ -229,7 +241,7 @@ def encode(flags: npt.NDArray[np.integer]) -> Runs:
     Raises
     ------
     MalformedRunsError
-        If the image is not two-dimensional, is empty, or has 2**32 pixels or more.
+        If the image is not two-dimensional, is empty, or is larger than `MAX_SIDE` or `MAX_PIXELS`.
     """
     scan = RunScan(flags.shape, flags.dtype)
     for y in range(0, flags.shape[0], _BLOCK):

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..columns import json_object
+from ..errors import DamagedValueError
+
 __all__ = [
     "Extension",
     "PlaneFile",
@@ -17,6 +20,8 @@ __all__ = [
     "planes_column",
     "variables",
 ]
+
+_REQUIRED = ("image", "weight", "bmask")
 
 Extension = str | int
 """EXTNAME or number of an extension."""
@@ -55,10 +60,33 @@ def files_of_row(row: Mapping[str, Any]) -> dict[str, PlaneFile]:
     ----------
     row : mapping
         Row of an epoch or coadd; see `goodpix.schema.database.with_variables`.
+
+    Raises
+    ------
+    DamagedValueError
+        If the row does not name a file of the image, the weight and the bmask.
     """
     ingested = row.get("variables", {})
-    planes = json.loads(row["planes"]).items()
-    return {name: PlaneFile(path, ext[0] if ext else 0, ingested) for name, (path, *ext) in planes}
+    planes = json_object(row["planes"], "planes")
+    wrong = [name for name, value in planes.items() if not _is_plane(value)]
+    missing = [name for name in _REQUIRED if name not in planes]
+    if wrong or missing:
+        raise DamagedValueError(
+            f"{row.get('filename') or row.get('image_path') or 'row'}: its column planes names no file of "
+            f"{(wrong + missing)[0]}: run goodpix verify --repair"
+        )
+    return {name: PlaneFile(path, ext[0] if ext else 0, ingested) for name, (path, *ext) in planes.items()}
+
+
+def _is_plane(value: object) -> bool:
+    """Tell whether a value is a path, with or without an extension."""
+    return (
+        isinstance(value, list)
+        and len(value) in (1, 2)
+        and isinstance(value[0], str)
+        and "\0" not in value[0]
+        and isinstance(value[-1], str | int)
+    )
 
 
 def planes_column(files: Mapping[str, PlaneFile]) -> str:

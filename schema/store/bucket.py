@@ -2,7 +2,6 @@
 
 import re
 import tempfile
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import IO, Any, ClassVar
 
 from ..errors import StoreError, UsageError
 from .object import StoredObject, check_library, file_system, telling
-from .protocol import Draft, FoundFile
+from .protocol import Draft, FoundFile, Listing
 
 __all__ = ["ObjectStore"]
 
@@ -115,16 +114,17 @@ class ObjectStore:
         del folder
         return _Draft(self, tempfile.TemporaryFile(prefix="goodpix-"))  # the draft's owner closes it
 
-    def files(self) -> Iterator[FoundFile]:
-        """Yield every file below the URL, sorted by name."""
+    def listing(self) -> Listing:
+        """List every file below the URL, sorted by name."""
         files, path = file_system(self.url)
         with telling(self.url):
             entries = files.find(path, detail=True)
-            listed = [
-                FoundFile(name.removeprefix(f"{path}/"), entry["size"], _modified(files, entry))
-                for name, entry in sorted(entries.items())
-            ]
-        yield from listed
+            return Listing(
+                tuple(
+                    FoundFile(name.removeprefix(f"{path}/"), entry["size"], _modified(files, entry))
+                    for name, entry in sorted(entries.items())
+                )
+            )
 
     def remove(self, file: FoundFile) -> None:
         """Remove a listed file, unless it has been rewritten since."""

@@ -1,14 +1,15 @@
 """Masks roots in folders on local or mounted file systems."""
 
 import os
+import stat
 import tempfile
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, ClassVar
 
-from .protocol import Draft, FoundFile
+from ..errors import StoreError
+from .protocol import Draft, FoundFile, Listing
 
 __all__ = ["LocalFolder", "publish"]
 
@@ -38,7 +39,12 @@ class LocalFolder:
 
     def exists(self) -> bool:
         """Tell whether the folder exists."""
-        return os.path.isdir(self.folder)
+        try:
+            return stat.S_ISDIR(self.folder.stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise StoreError(f"{self.folder} cannot be read: {error.strerror}") from error
 
     def path(self, name: str) -> Path:
         """Return the path of a file."""
@@ -71,17 +77,15 @@ class LocalFolder:
         """Begin a file in its final folder, under a name that readers ignore."""
         return self._draft(self.folder / folder)
 
-    def files(self) -> Iterator[FoundFile]:
-        """Yield every file below the folder, sorted by name; none if the folder does not exist."""
-        for folder, folders, names in os.walk(self.folder):
-            folders.sort()
-            for name in sorted(names):
-                path = os.path.join(folder, name)
-                try:
-                    state = os.stat(path, follow_symlinks=False)
-                except FileNotFoundError:
-                    continue  # published or removed meanwhile
-                yield FoundFile(os.path.relpath(path, self.folder), state.st_size, state.st_mtime)
+    def listing(self) -> Listing:
+        """List every file below the folder, sorted by name; none if the folder does not exist."""
+        walk = _Walk(self.folder)
+        if self.exists():
+            try:
+                walk.enter(self.folder)
+            except OSError as error:
+                raise StoreError(f"{self.folder} cannot be listed: {error.strerror}") from error
+        return Listing(tuple(sorted(walk.files, key=lambda each: each.name)), tuple(walk.unlisted))
 
     def remove(self, file: FoundFile) -> None:
         """Remove a listed file, unless it has been rewritten since."""
@@ -101,6 +105,42 @@ class LocalFolder:
         draft = self._draft(self.path(name).parent)
         draft.file.write(content)
         return draft
+
+
+@dataclass(slots=True)
+class _Walk:
+    """A walk through a folder and those below it, which may be links to folders on other disks."""
+
+    root: Path
+    files: list[FoundFile] = field(default_factory=list)
+    unlisted: list[str] = field(default_factory=list)
+    entered: set[tuple[int, int]] = field(default_factory=set)
+
+    def enter(self, folder: Path) -> None:
+        """Add the files in a folder and below it."""
+        state = folder.stat()
+        if (state.st_dev, state.st_ino) in self.entered:
+            return  # a link to a folder above
+        self.entered.add((state.st_dev, state.st_ino))
+        with os.scandir(folder) as entries:
+            in_folder = list(entries)
+        for entry in in_folder:
+            path = Path(entry.path)
+            try:
+                self._add(entry, path)
+            except OSError as error:
+                # what is published or removed meanwhile is no trouble; a link to nothing is
+                if not isinstance(error, FileNotFoundError) or path.is_symlink():
+                    self.unlisted.append(f"{path} cannot be listed: {error.strerror}")
+
+    def _add(self, entry: os.DirEntry[str], path: Path) -> None:
+        if entry.is_dir():
+            self.enter(path)
+            return
+        if entry.is_symlink() and not path.suffix:
+            path.stat()  # fails for a folder on a disk that is not mounted
+        state = entry.stat(follow_symlinks=False)
+        self.files.append(FoundFile(str(path.relative_to(self.root)), state.st_size, state.st_mtime))
 
 
 @dataclass(slots=True)

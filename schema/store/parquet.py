@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,7 +14,7 @@ from .object import StoredObject
 from .pages import read_list
 from .protocol import Place
 
-__all__ = ["OpenParquet", "open_parquet"]
+__all__ = ["OpenParquet", "numbers", "open_parquet", "single"]
 
 # Bytes requested at once from the end of an object: more than the footer of 150 masks.
 _TAIL = 1 << 19
@@ -131,3 +132,20 @@ class _RangedFile(io.RawIOBase):
         content = self._reader(self._position, end)
         self._position += len(content)
         return content
+
+
+# pa.array would do, but imports pandas, which costs every process half a second.
+def single(value: object, kind: pa.DataType) -> pa.Array:
+    """Return an array of one value or null."""
+    if value is None:
+        return pa.nulls(1, kind)
+    if isinstance(value, str):
+        text = value.encode()
+        offsets = pa.py_buffer(np.array([0, len(text)], np.int32))
+        return pa.Array.from_buffers(kind, 1, [None, offsets, pa.py_buffer(text)])
+    return numbers(np.array([value], kind.to_pandas_dtype()), kind)
+
+
+def numbers(values: npt.NDArray[Any], kind: pa.DataType) -> pa.Array:
+    """Return an array of numbers without nulls."""
+    return pa.Array.from_buffers(kind, values.size, [None, pa.py_buffer(np.ascontiguousarray(values))])

@@ -1,6 +1,5 @@
 """Common interface of folders and object stores for mask files."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, ClassVar, Protocol
@@ -8,7 +7,7 @@ from typing import IO, ClassVar, Protocol
 from ..masks.maskfilename import MaskFileName
 from .object import StoredObject
 
-__all__ = ["Draft", "FoundFile", "Place", "Store"]
+__all__ = ["Draft", "FoundFile", "Listing", "Place", "Store"]
 
 Place = Path | StoredObject
 """Location of one file; as text, something that a person can look up."""
@@ -42,6 +41,22 @@ class FoundFile:
     def mask_file(self) -> MaskFileName | None:
         """Its parsed name; None if it is not a mask file."""
         return MaskFileName.of(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The files below a root.
+
+    Parameters
+    ----------
+    files : tuple of FoundFile
+        Files, sorted by name; none without a root.
+    unlisted : tuple of str
+        Folders whose files are unknown, and why, one line each.
+    """
+
+    files: tuple[FoundFile, ...]
+    unlisted: tuple[str, ...] = ()
 
 
 class Draft(Protocol):
@@ -78,7 +93,13 @@ class Store(Protocol):
         """Check that the store's library is installed, without contacting the store; else raise UsageError."""
 
     def exists(self) -> bool:
-        """Tell whether the root exists; an empty root in an object store does not."""
+        """Tell whether the root exists; an empty root in an object store does not.
+
+        Raises
+        ------
+        StoreError
+            If that cannot be found out.
+        """
 
     def path(self, name: str) -> Place:
         """Return the location of a file."""
@@ -95,8 +116,14 @@ class Store(Protocol):
     def draft(self, folder: str) -> Draft:
         """Begin a file in a folder below the root."""
 
-    def files(self) -> Iterator[FoundFile]:
-        """Yield every file below the root, sorted by name; none without a root. Only the upkeep lists files."""
+    def listing(self) -> Listing:
+        """List every file below the root; only the upkeep does so.
+
+        Raises
+        ------
+        StoreError
+            If not even the root can be listed.
+        """
 
     def remove(self, file: FoundFile) -> None:
         """Remove a listed file, unless it has been rewritten since."""

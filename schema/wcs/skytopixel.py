@@ -72,7 +72,13 @@ class WcsStack:
         """
         numbers: dict[str, int] = {}
         which = np.array([numbers.setdefault(text, len(numbers)) for text in texts], np.intp)
-        return cls._of([json.loads(text) for text in numbers], which)
+        try:
+            return cls._of([json.loads(text) for text in numbers], which)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            # checked only now, since that takes as long as all the rest
+            for text in numbers:
+                Wcs.from_json(text)
+            raise
 
     @classmethod
     def _of(cls, headers: Sequence[Mapping[str, Card]], which: Indices) -> "WcsStack":

@@ -1,6 +1,5 @@
 """WCS solutions: the celestial coordinates of FITS headers."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -10,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import WcsError
+from ..columns import json_object
+from ..errors import DamagedValueError, WcsError
 from .keywords import Card, cd_matrix, degrees_per_unit, wcs_cards
 from .tpv import is_polynomial, pv_coefficients, tangent_frame
 
@@ -66,8 +66,17 @@ class Wcs:
 
     @classmethod
     def from_json(cls, text: str) -> "Wcs":
-        """Return a solution stored in a catalogue, which was validated by the ingest."""
-        return _from_cards(json.loads(text))
+        """Return a solution stored in a catalogue, which was validated by the ingest.
+
+        Raises
+        ------
+        DamagedValueError
+            If the text is not that of a solution.
+        """
+        try:
+            return cls(MappingProxyType(wcs_cards(json_object(text, "wcs"), "stored WCS")))
+        except WcsError as error:
+            raise DamagedValueError(f"{error}: run goodpix verify --repair") from error
 
     def __reduce__(self) -> tuple[Any, ...]:
         # a mapping proxy cannot be pickled

@@ -1,6 +1,7 @@
 """How the dashboard is served: to whom, and until when."""
 
 import http.client
+import re
 import shutil
 import signal
 import socket
@@ -45,14 +46,16 @@ class Run:
 def run(serve: Serve) -> Run:
     """A dashboard for this machine alone, which a proxy knows as well."""
     dashboard = serve("--allow-websocket-origin", PROXY)
-    statuses = {host: upgrade(dashboard, f"http://{host}") for host in (PROXY, "evil.example.org")}
+    with urllib.request.urlopen(dashboard.url) as answer:
+        (token,) = set(re.findall(r'"token":"([^"]+)"', answer.read().decode()))
+    statuses = {host: upgrade(dashboard, f"http://{host}", token) for host in (PROXY, "evil.example.org")}
     assert dashboard.process.stderr is not None
     # it says what is wrong with such requests, the last of them in this line
     assert any("403 GET /ws" in line for line in dashboard.process.stderr)
     return Run(statuses, dashboard.said, *dashboard.stop(signal.SIGINT))
 
 
-def upgrade(dashboard: Dashboard, origin: str) -> int:
+def upgrade(dashboard: Dashboard, origin: str, token: str) -> int:
     """Return the status with which the server answers a page of an origin that wants to open a web socket."""
     address = urlsplit(dashboard.url)
     headers = {
@@ -60,7 +63,7 @@ def upgrade(dashboard: Dashboard, origin: str) -> int:
         "Upgrade": "websocket",
         "Sec-WebSocket-Version": "13",
         "Sec-WebSocket-Key": "Z29vZHBpeCBnb29kcGl4IQ==",
-        "Sec-WebSocket-Protocol": "bokeh",
+        "Sec-WebSocket-Protocol": f"bokeh, {token}",
         "Origin": origin,
     }
     connection = http.client.HTTPConnection(str(address.hostname), address.port)

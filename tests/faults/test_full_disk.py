@@ -82,7 +82,7 @@ def test_mask_file_larger_than_may_be_is_a_failure(
         before = scene.contents()
         done = ingest(scene, forks, largest_file=20_000)
         assert done.status == 1
-        assert "r: coadd: no new mask file could be written: [Errno 27] File too large" in done.err
+        assert "r: coadd: no new mask file was written: [Errno 27] File too large" in done.err
         assert done.lines[-1] == f"list the failures: goodpix failures --db {scene.url}"
         assert_stays(scene, before)
         assert_goes_on(scene, forks, complete)
@@ -97,7 +97,7 @@ def test_masks_root_that_is_full_makes_a_failure(
     disk.fill(20_000)
     done = ingest(scene, forks)
     assert done.status == 1
-    assert "r: coadd: no new mask file could be written: [Errno 28] No space left on device" in done.err
+    assert "r: coadd: no new mask file was written: [Errno 28] No space left on device" in done.err
     assert done.lines[-1] == f"list the failures: goodpix failures --db {scene.url}"
     assert_stays(scene, before)
     disk.resize(ROOMY)

@@ -65,7 +65,7 @@ def test_masks_root_that_may_not_be_written_makes_a_failure(scene: Scene, forks:
     permit(scene.masks, write=False)
     done = run(scene, forks, *scene.command)
     assert done.status == 1
-    assert "r: coadd: no new mask file could be written: [Errno 13] Permission denied: " in done.err
+    assert "r: coadd: no new mask file was written: [Errno 13] Permission denied: " in done.err
     assert done.lines[-1] == f"list the failures: goodpix failures --db {scene.url}"
     assert len(scene.contents()["failure"]) == 1
     assert_goes_on(scene, forks, before)

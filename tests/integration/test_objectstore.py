@@ -177,7 +177,7 @@ def test_object_that_was_written_again_since_is_not_removed(bucket: Bucket) -> N
     for name in ("a", "b"):
         store.write(name, b"old")
     bucket.server.age(bucket.name, "", days=1)
-    first, second = store.files()
+    first, second = store.listing().files
     store.write("b", b"new")
     for each in (first, second, first):
         store.remove(each)
@@ -219,7 +219,7 @@ def test_refused_put_is_the_failure_of_its_tile(
     assert done.status == 1
     (failure,) = json.loads((tmp_path / "report.json").read_text())["failures"]
     assert (failure["error_type"], failure["band"]) == ("StoreError", "r")
-    assert failure["message"].startswith(f"no new mask file could be written: {bucket.root}/r/")
+    assert failure["message"].startswith(f"no new mask file was written: {bucket.root}/r/")
     assert failure["message"].endswith(": Access Denied")
     assert list(bucket.mask_files()) == [mask_name(survey, "i")]
     assert list(scratch.iterdir()) == []

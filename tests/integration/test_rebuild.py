@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import sqlalchemy as sa
 
@@ -40,6 +41,51 @@ def test_database_that_was_deleted_comes_back_row_for_row(stored: Survey) -> Non
 def test_rebuilt_catalogue_has_the_runs_of_no_ingest(stored: Survey) -> None:
     stored.database.unlink()
     goodpix.rebuild(stored.database, stored.masks)
+    with stored.catalogue() as catalogue:
+        assert catalogue.epochs().run_id.isna().all()
+
+
+def test_rebuild_keeps_the_runs_and_failures_of_the_old_database(stored: Survey, database_url: str) -> None:
+    stored.path(0, "image").unlink()
+    stored.path(1, "image", "i").unlink()
+    stored.ingest()
+    goodpix.rebuild(database_url, stored.masks)
+    stored.ingest(db=database_url)
+    queries = (
+        "SELECT * FROM ingest_run ORDER BY run_id",
+        "SELECT * FROM failure ORDER BY failure_key",
+        "SELECT tilename, band, expnum, ccdnum, run_id FROM epoch_quality ORDER BY 1, 2, 3, 4",
+        "SELECT * FROM tile_run ORDER BY 1, 2, 3",
+    )
+    with goodpix.Catalogue(database_url) as catalogue:
+        before = [catalogue.sql(query) for query in queries]
+    assert [len(table) for table in before[:3]] == [1, 2, 6]
+    goodpix.rebuild(database_url, force=True)
+    with goodpix.Catalogue(database_url) as catalogue:
+        for query, table in zip(queries, before, strict=True):
+            pd.testing.assert_frame_equal(catalogue.sql(query), table)
+    assert stored.ingest(db=database_url, retry_failed=True).run_id == 2
+
+
+def test_statistics_after_a_rebuild_find_the_images_or_say_why_not(
+    stored: Survey, cli: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MEDS_DIR")
+    goodpix.rebuild(stored.database, force=True)
+    assert cli("sky", "--db", stored.database).status == 0
+    stored.database.unlink()
+    goodpix.rebuild(stored.database, stored.masks)
+    with stored.catalogue() as catalogue:
+        assert catalogue.background().problem.str.endswith("no such file: is MEDS_DIR set?").all()
+    done = cli("sky", "--db", stored.database, "--format", "csv")
+    assert (done.status, done.out.count("is MEDS_DIR set?")) == (1, 6)
+
+
+def test_rebuild_keeps_what_is_readable_of_a_damaged_database(stored: Survey) -> None:
+    change(stored, "UPDATE ingest_run SET arguments = 'x'")
+    report = goodpix.rebuild(stored.database, force=True)
+    assert report.ok
+    assert report.notes == ("old database: 1 damaged row of its table ingest_run is left out",)
     with stored.catalogue() as catalogue:
         assert catalogue.epochs().run_id.isna().all()
 
@@ -321,7 +367,7 @@ def test_command_rebuilds(stored: Survey, cli: Run) -> None:
 def test_command_says_what_could_not_be_used(stored: Survey, cli: Run) -> None:
     flip_mask(stored, 1)
     done = cli("rebuild", "--force", "--db", stored.database)
-    assert done.status == 0
+    assert done.status == 1
     assert SPEC.tilename in done.err
     assert done.lines[-2:] == [
         "5 epochs of 1 tile in 2 bands, 1 failure",

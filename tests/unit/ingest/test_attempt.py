@@ -31,7 +31,7 @@ def test_mask_file_that_cannot_be_written_is_a_failure(task: TileTask, tmp_path:
     assert (receipt.tilename, receipt.band, receipt.whole, receipt.mask_file) == (TILE, BAND, False, None)
     (failure,) = receipt.failures
     assert (failure.key, failure.error_type, failure.fingerprint) == ("info.yaml#coadd", "FileExistsError", None)
-    assert failure.message.startswith("no new mask file could be written: ")
+    assert failure.message.startswith("no new mask file was written: ")
 
 
 def test_tiles_are_submitted_a_few_at_a_time(task: TileTask) -> None:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from goodpix.schema.bits import DES_Y6
-from goodpix.schema.errors import MaskFileError
+from goodpix.schema.errors import MaskFileError, MaskFileUnreadableError
 from goodpix.schema.maskfile import MASK_SCHEMA, MaskFile, MaskFileWriter
 from goodpix.schema.maskhead import verified_heads
 from goodpix.schema.masks.rle import Runs, decode
@@ -201,6 +201,13 @@ def test_file_can_be_read_by_others(written: Path) -> None:
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(MaskFileError, match=r"gone\.parquet is missing: goodpix ingest"):
         MaskFile.open(tmp_path / "gone.parquet")
+
+
+@pytest.mark.parametrize("target", ["loop.parquet", "nothing"])
+def test_file_that_cannot_be_reached_is_unreadable_and_not_missing(tmp_path: Path, target: str) -> None:
+    (tmp_path / "loop.parquet").symlink_to(target)
+    with pytest.raises(MaskFileUnreadableError, match=r"loop\.parquet cannot be read: "):
+        MaskFile.open(tmp_path / "loop.parquet")
 
 
 def test_folder_is_not_a_mask_file(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from goodpix.schema.counts import COADD_COUNTS, BitCounts
-from goodpix.schema.errors import UsageError
+from goodpix.schema.errors import DamagedValueError, InfoFileError, UsageError
 from goodpix.schema.rows import MaskKey, MaskRow, nonzero_bits
 
 from ...rows import coadd_row, epoch_row, some_runs
@@ -58,11 +58,73 @@ def test_missing_column_is_an_error(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("record", "message"), [("{}", "bits"), ('{"bits": {}, "hpix": []}', "missing"), ("[", "Expecting value")]
+    ("record", "message"),
+    [
+        ("{}", "wcs is null"),
+        ('{"bits": {}, "hpix": []}', "wcs is null"),
+        ("[", "Expecting value"),
+        ("[]", "expected a JSON object"),
+        ('{"airmass": NaN}', "NaN is no number in JSON"),
+        ("[" * 100_000, "record is .*: expected JSON"),
+        (" " * (1 << 20) + "{}", "record is 1,048,578 characters long: expected JSON of at most 1,048,576"),
+    ],
+    ids=range(7),
 )
 def test_incomplete_record_is_an_error(record: str, message: str) -> None:
-    with pytest.raises((KeyError, TypeError, ValueError), match=message):
+    with pytest.raises(DamagedValueError, match=message):
         MaskRow.from_values(stored(ROWS["epoch"]) | {"record": record})
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ({"airmass": "high"}, "airmass is 'high': expected float"),
+        ({"nite": 2.5}, r"nite is 2\.5: expected int"),
+        ({"nite": True}, "nite is True: expected int"),
+        ({"nite": 10**30}, "nite is 10+: expected a finite number of 64 bits"),
+        ({"stale": 1}, "stale is 1: expected bool"),
+        ({"filename": "a\0b"}, "filename is .*: expected Unicode text"),
+        ({"detpos": "\ud800"}, "detpos is .*: expected Unicode text"),
+        ({"wcs": "[]"}, "wcs is .*: expected a JSON object"),
+        ({"wcs": '{"CRVAL1": [1]}'}, "wcs is not text and finite numbers by keyword"),
+        ({"wcs": '{"CRVAL1": 1e999}'}, "wcs is not text and finite numbers by keyword"),
+        ({"planes": "x"}, "planes is 'x': expected JSON"),
+        ({"files": '{"a": {"size": 1}}'}, "files has no size, time and digests of a"),
+        ({"bits": {"se": {"24": 1}, "coadd": {}}}, "bits of the record"),
+        ({"bits": {"se": {"3": "many"}, "coadd": {}}}, "bits of the record"),
+        ({"bits": {"se": [], "coadd": {}}}, "bits of the record"),
+        ({"hpix": [786432], "cells": [1]}, "footprint of the record"),
+        ({"hpix": [7], "cells": [1, 2]}, "footprint of the record"),
+        ({"hpix": [1 << 70], "cells": [1]}, "footprint of the record"),
+        ({"hpix": {}}, "footprint of the record"),
+    ],
+    ids=str,
+)
+def test_malformed_entry_of_a_record_is_an_error(entries: dict[str, object], message: str) -> None:
+    with pytest.raises(DamagedValueError, match=message):
+        MaskRow.from_values(with_record(ROWS["epoch"], entries))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("pixel_area", float("inf"), "pixel_area is inf: expected a finite number"),
+        ("fraction_good", float("nan"), "fraction_good is nan: expected a finite number"),
+        ("kind", "own", "kind is 'own'"),
+        ("kind", "coadd", "kind is 'coadd' with expnum 492768"),
+        ("expnum", None, "kind is 'epoch' with expnum None"),
+        ("band", "r\0x", "band is .*: expected Unicode text"),
+        ("checksum", None, "checksum is None: expected Unicode text"),
+    ],
+)
+def test_malformed_column_is_an_error(name: str, value: object, message: str) -> None:
+    with pytest.raises(DamagedValueError, match=message):
+        MaskRow.from_values(stored(ROWS["epoch"]) | {name: value})
+
+
+def test_record_too_long_to_be_read_again_is_not_written() -> None:
+    with pytest.raises(InfoFileError, match=r"its facts are .* characters long: expected at most 1,048,576"):
+        _ = epoch_row(RUNS, filename="a" * (1 << 20)).record
 
 
 def test_bits_that_do_not_occur_are_left_out() -> None:
@@ -126,7 +188,7 @@ def test_missing_entry_of_a_record_is_null(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["wcs", "fingerprint", "se_seg_used"])
 def test_missing_entry_that_every_record_has_is_an_error(name: str) -> None:
-    with pytest.raises(ValueError, match=f"{name} is missing from the record"):
+    with pytest.raises(ValueError, match=f"{name} is null"):
         MaskRow.from_values(with_record(ROWS["epoch"], {}, name))
 
 

@@ -26,11 +26,9 @@ def aged(path: Path, days: float) -> Path:
 
 def superseded(catalogue: SmallCatalogue, masks: list[Mask], days: float) -> Path:
     """Write a mask file of an earlier generation than the one in use, which no row names."""
-    catalogue.change("UPDATE coadd SET generation = 2")
-    used = folder_of(catalogue.root) / catalogue.mask_file()
-    newer = used.with_name(used.name.replace("_g1_", "_g2_"))
-    used.rename(newer)
-    catalogue.change(f"UPDATE coadd SET mask_file = 'i/{newer.name}'")
+    (folder_of(catalogue.root) / catalogue.mask_file()).unlink()
+    newer = write_masks(catalogue.root, masks, generation=2)
+    catalogue.change(f"UPDATE coadd SET generation = 2, mask_file = '{newer}'")
     return aged(folder_of(catalogue.root) / write_masks(catalogue.root, masks[:1]), days)
 
 
@@ -64,6 +62,15 @@ def test_highest_generation_stays_though_no_row_names_it(catalogue: SmallCatalog
     newer = aged(folder_of(catalogue.root) / write_masks(catalogue.root, masks[:1], generation=3), 9)
     report = gc(catalogue.path, delete=True)
     assert (report.files, report.n_kept, newer.exists()) == ((), 1, True)
+
+
+def test_nothing_is_removed_while_the_file_in_use_cannot_be_read(catalogue: SmallCatalogue, masks: list[Mask]) -> None:
+    path = superseded(catalogue, masks, 9)
+    used = folder_of(catalogue.root) / catalogue.mask_file()
+    used.write_bytes(used.read_bytes()[:-9])
+    report = gc(catalogue.path, delete=True)
+    assert (len(report.files), report.deleted, path.exists()) == (1, False, True)
+    assert [each.startswith(f"mask file {used} is damaged") for each in report.unreadable] == [True]
 
 
 @pytest.mark.parametrize(("name", "gone"), [(".abc.partial", True), (".hidden", False), ("mine.parquet", False)])

@@ -19,7 +19,7 @@ def root(tmp_path: Path) -> MasksRoot:
 
 
 def choose(root: MasksRoot) -> Choice:
-    return choose_file(TileFiles(root, TILE, BAND, list(root.store.files())))
+    return choose_file(TileFiles(root, TILE, BAND, list(root.store.listing().files)))
 
 
 def damaged(mask: Mask) -> Mask:

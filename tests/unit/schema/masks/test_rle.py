@@ -143,10 +143,14 @@ def test_image_that_is_not_two_dimensional_or_empty_is_refused(shape: tuple[int,
         encode(np.zeros(shape, np.int64))
 
 
-def test_image_too_large_for_uint32_is_refused() -> None:
-    huge = np.broadcast_to(np.zeros(1, np.int64), (1 << 16, 1 << 16))
-    with pytest.raises(MalformedRunsError, match=r"up to 2\*\*32 - 1 pixels"):
-        encode(huge)
+@pytest.mark.parametrize("shape", [(1 << 16, 1 << 16), (1 << 14, (1 << 14) + 1), ((1 << 16) + 1, 2)])
+def test_image_larger_than_any_survey_s_is_refused(shape: tuple[int, int]) -> None:
+    message = "at most 65536 pixels a side and 268435456 in all"
+    with pytest.raises(MalformedRunsError, match=message):
+        encode(np.broadcast_to(np.zeros(1, np.int64), shape))
+    ny, nx = shape
+    with pytest.raises(MalformedRunsError, match=message):
+        Runs(nx, ny, np.array([min(nx * ny, (1 << 32) - 1)], np.uint32), np.array([0]))
 
 
 def test_image_of_one_value_per_run_is_column_major() -> None:

@@ -1,7 +1,10 @@
 """Facts about the place of an image's files."""
 
+from dataclasses import replace
+
 import pytest
 
+from goodpix.schema.errors import DamagedValueError
 from goodpix.schema.planes.imagefiles import (
     PlaneFile,
     expand,
@@ -49,12 +52,33 @@ def test_variable_has_the_value_of_the_ingest_where_it_is_not_set(
 
 
 def test_column_keeps_the_places_of_planes() -> None:
-    files = {"image": PlaneFile("$A/i.fits", 1), "head": PlaneFile("h.head")}
+    files = {"bmask": PlaneFile("b.fits", "msk"), "head": PlaneFile("h.head")}
+    files |= {"image": PlaneFile("$A/i.fits", 1), "weight": PlaneFile("w.fits", 2)}
     column = planes_column(files)
-    assert column == '{"head": ["h.head"], "image": ["$A/i.fits", 1]}'
+    assert column == (
+        '{"bmask": ["b.fits", "msk"], "head": ["h.head"], "image": ["$A/i.fits", 1], "weight": ["w.fits", 2]}'
+    )
     found = files_of_row({"planes": column, "variables": {"A": "/then"}})
-    assert found == {"image": PlaneFile("$A/i.fits", 1, {"A": "/then"}), "head": PlaneFile("h.head", 0, {"A": "/then"})}
+    assert found == {name: replace(file, ingested={"A": "/then"}) for name, file in files.items()}
     assert files_of_row({"planes": column}) == files
+
+
+@pytest.mark.parametrize(
+    ("planes", "message"),
+    [
+        ('{"weight": ["a", 1], "bmask": ["a", 2]}', r"a\.fits: its column planes names no file of image: run goodpix"),
+        ('{"image": [], "weight": ["a", 1], "bmask": ["a", 2]}', "names no file of image"),
+        ('{"image": ["a", 0], "weight": [7, 1], "bmask": ["a", 2]}', "names no file of weight"),
+        ('{"image": ["a", [0]], "weight": ["a", 1], "bmask": ["a", 2]}', "names no file of image"),
+        ('{"image": ["a\\u0000", 0], "weight": ["a", 1], "bmask": ["a", 2]}', "names no file of image"),
+        ("[" * 100_000, "planes is .*: expected JSON"),
+        ("[]", "expected a JSON object"),
+        (None, "planes is None: expected JSON"),
+    ],
+)
+def test_damaged_column_is_an_error(planes: str | None, message: str) -> None:
+    with pytest.raises(DamagedValueError, match=message):
+        files_of_row({"planes": planes, "filename": "a.fits"})
 
 
 def test_two_dollar_signs_stay_in_a_path(monkeypatch: pytest.MonkeyPatch) -> None:

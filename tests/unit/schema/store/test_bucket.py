@@ -33,7 +33,7 @@ def place(store: ObjectStore) -> StoredObject:
 
 
 def names(store: ObjectStore) -> list[str]:
-    return [each.name for each in store.files()]
+    return [each.name for each in store.listing().files]
 
 
 def test_object_has_the_bytes_of_the_file_in_a_folder(store: ObjectStore, place: StoredObject, tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_what_is_not_there_is_nothing(store: ObjectStore) -> None:
 def test_objects_are_listed_with_size_and_age_and_removed(store: ObjectStore) -> None:
     for name in ("r/b", "r/a", "_top"):
         store.write(name, name.encode())
-    found = list(store.files())
+    found = list(store.listing().files)
     assert [(each.name, each.n_bytes) for each in found] == [("_top", 4), ("r/a", 3), ("r/b", 3)]
     store.write("r/a", b"again")
     for each in (*found, found[0]):

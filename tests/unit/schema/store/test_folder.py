@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from goodpix.schema.errors import StoreError
 from goodpix.schema.store.folder import LocalFolder, publish
 
 
@@ -23,7 +24,7 @@ def test_draft_lies_beside_the_final_file_where_no_reader_looks(store: LocalFold
     path = Path(draft.file.name)
     assert path.parent == store.folder / "i"
     assert path.name.startswith(".")
-    assert [each.is_temporary for each in store.files()] == [True]
+    assert [each.is_temporary for each in store.listing().files] == [True]
     draft.discard()
 
 
@@ -66,7 +67,7 @@ def test_file_is_created_where_no_file_has_two_names(store: LocalFolder, monkeyp
 def test_what_is_not_there_is_nothing(store: LocalFolder) -> None:
     assert store.read("name") is None
     assert not store.exists()
-    assert list(store.files()) == []
+    assert list(store.listing().files) == []
 
 
 def test_file_in_place_of_the_folder_holds_nothing(store: LocalFolder) -> None:
@@ -79,15 +80,40 @@ def test_files_are_listed_with_size_and_age(store: LocalFolder) -> None:
     for name in ("r/b", "r/a", "_top"):
         store.write(name, name.encode())
     os.utime(store.path("r/b"), (5, 5))
-    found = {each.name: each for each in store.files()}
+    found = {each.name: each for each in store.listing().files}
     assert list(found) == ["_top", "r/a", "r/b"]
     assert (found["r/b"].n_bytes, found["r/b"].modified) == (3, 5.0)
+
+
+def test_folder_behind_a_link_is_listed_once(store: LocalFolder, tmp_path: Path) -> None:
+    store.write("r/a", b"")
+    store.path("r").rename(tmp_path / "disk")
+    store.path("r").symlink_to(tmp_path / "disk")
+    (tmp_path / "disk" / "above").symlink_to(store.folder)
+    listing = store.listing()
+    assert ([each.name for each in listing.files], listing.unlisted) == (["r/a"], ())
+
+
+@pytest.mark.parametrize("target", ["no-disk", "r"])
+def test_link_to_a_folder_that_cannot_be_entered_is_named(store: LocalFolder, target: str) -> None:
+    store.write("i/a", b"")
+    store.path("r").symlink_to(target)
+    listing = store.listing()
+    assert [each.name for each in listing.files] == ["i/a"]
+    (unlisted,) = listing.unlisted
+    assert unlisted.startswith(f"{store.path('r')} cannot be listed: ")
+
+
+def test_root_that_cannot_be_entered_is_an_error(store: LocalFolder) -> None:
+    store.folder.symlink_to(store.folder.name)
+    with pytest.raises(StoreError, match="masks cannot be read: Too many levels of symbolic links"):
+        store.listing()
 
 
 def test_removed_file_is_gone_and_one_written_again_since_is_not(store: LocalFolder) -> None:
     for name in ("a", "b"):
         store.write(name, b"")
-    first, second = store.files()
+    first, second = store.listing().files
     os.utime(store.path("b"), (5, 5))
     store.remove(first)
     store.remove(first)
