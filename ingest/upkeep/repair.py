@@ -10,7 +10,8 @@ from ...schema.database import Database
 from ...schema.store.protocol import FoundFile
 from ..database.maskrows import insert_masks
 from ..database.opening import WritableDatabase
-from ..database.summaries import lock_summaries, refresh_summaries
+from ..database.summaries import refresh_summaries
+from ..database.writelocks import lock_masks
 from ..database.writer import record_failures
 from ..report import Failure
 from .filecheck import CheckedFile, CheckedMask, rows_of
@@ -77,7 +78,7 @@ def _repair(database: Database, damage: Damage) -> int | None:
     # read before the database is locked, since it takes seconds
     choice = choose_file(_others(database, damage)) if damage.found.tile_is_lost else None
     with database.engine.begin() as connection:
-        lock_summaries(connection)
+        lock_masks(connection)
         if _mask_file(connection, stored) != stored.mask_file:
             return None
         if choice is None:
