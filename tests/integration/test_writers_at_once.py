@@ -60,16 +60,21 @@ def writing(url: str, folder: Path) -> AbstractContextManager[WritableDatabase]:
 @contextmanager
 def storing(engine: sa.Engine, rows: list[MaskRow]) -> Iterator[None]:
     """Store a tile: its rows before the block, the summaries after it."""
+    with engine.begin() as connection, storing_in(connection, rows):
+        yield
+
+
+@contextmanager
+def storing_in(connection: sa.Connection, rows: list[MaskRow]) -> Iterator[None]:
+    """Store a tile in a transaction; see `storing`."""
     tilename = rows[0].key.tilename
-    with engine.begin() as connection:
-        connection.exec_driver_sql("SET LOCAL lock_timeout = '60s'")
-        lock_tile(connection, tilename, BAND)
-        with summaries_following(connection, tilename, BAND):
-            for table in (tables.epoch, tables.coadd):
-                connection.execute(table.delete().where(table.c.tilename == tilename))
-            of_file = {"mask_file": f"{BAND}/{tilename}.parquet", "generation": 1}
-            insert_masks(connection, [(row, number) for number, row in enumerate(rows)], of_file, DES_Y6)
-            yield
+    lock_tile(connection, tilename, BAND)
+    with summaries_following(connection, tilename, BAND):
+        for table in (tables.epoch, tables.coadd):
+            connection.execute(table.delete().where(table.c.tilename == tilename))
+        of_file = {"mask_file": f"{BAND}/{tilename}.parquet", "generation": 1}
+        insert_masks(connection, [(row, number) for number, row in enumerate(rows)], of_file, DES_Y6)
+        yield
 
 
 class KilledError(Exception):
@@ -153,15 +158,33 @@ def test_coordinators_whose_connections_are_closed_store_the_same_sums_as_one(
             assert check_summaries(connection) == []
 
 
+def until_waiting(engine: sa.Engine) -> None:
+    """Wait until a writer waits for a lock."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        until(lambda: connection.exec_driver_sql(waiting).scalar() == 1, "the writer waits")
+
+
+def test_writer_waits_until_the_images_of_another_are_committed(database: WritableDatabase) -> None:
+    def store_the_other() -> None:
+        with storing(database.engine, masks_of(TILES[1], [(0, 1), (1, 1)])):
+            pass
+
+    with ThreadPoolExecutor(1) as thread:
+        with database.engine.begin() as connection:
+            with storing_in(connection, masks_of(TILES[0], [(0, 1), (0, 2)])):
+                pass
+            other = thread.submit(store_the_other)
+            until_waiting(database.engine)
+        other.result()
+    with database.engine.connect() as connection:
+        assert_summaries_are_true(connection)
+
+
 def test_writer_waits_for_who_has_all_masks_locked(database: WritableDatabase) -> None:
     with ThreadPoolExecutor(1) as thread, database.engine.connect() as connection:
         lock_masks(connection)
         stored = thread.submit(Coordinator(database, 1, 1).run)
-        waiting = (
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-        engine = database.engine.execution_options(isolation_level="AUTOCOMMIT")
-        with engine.connect() as other:
-            until(lambda: other.exec_driver_sql(waiting).scalar() == 1, "the writer waits")
+        until_waiting(database.engine)
         connection.rollback()
         assert len(stored.result()) == 1
