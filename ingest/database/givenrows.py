@@ -23,7 +23,7 @@ def given_rows(
     connection : Connection
         Connection that the statement is for.
     columns : sequence of Column
-        Columns of whole numbers or text whose names and types the rows have.
+        Columns of numbers or text whose names and types the rows have.
     rows : collection of sequence
         Values in the order of the columns; any may be null.
     """

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from ...schema.tables import ccd_image, ccd_median
 from .bulk import insert_rows
 from .ccdimages import ImageChange
-from .givenrows import matching
+from .givenrows import given_rows, matching
 
 __all__ = ["count_medians", "fill_medians", "move_medians"]
 
@@ -66,10 +66,11 @@ def move_medians(connection: sa.Connection, band: str, changes: Iterable[ImageCh
         return
     query = sa.select(ccd_median).where(_of_ccds(connection, band, of_ccds))
     known = {row.ccdnum: _Median(row.n_ccd_images, row.fraction_good_se) for row in connection.execute(query)}
+    reach = max(len(each.lost) + len(each.gained) for each in of_ccds.values()) + 2
+    near = _near(connection, band, known, reach)
     medians = {}
     for ccdnum, changed in of_ccds.items():
-        old = known.get(ccdnum)
-        moved = _moved(connection, (band, ccdnum), old, changed) if old else None
+        moved = _moved(near[ccdnum], known[ccdnum], changed) if ccdnum in known else None
         medians[ccdnum] = moved or _counted(connection, (band, ccdnum))
     _replace(connection, band, medians)
 
@@ -89,31 +90,49 @@ def _of_ccds(connection: sa.Connection, band: str, ccdnums: Iterable[int]) -> "s
     return sa.and_(ccd_median.c.band == band, ccds)
 
 
-def _moved(connection: sa.Connection, ccd: Ccd, old: _Median, change: _Change) -> _Median | None:
-    """Return the median after a change, found a few fractions from the old one; None if that does not tell."""
-    n_old, median = old.n, old.fraction
-    n_lost, n_gained = len(change.lost), len(change.gained)
-    near = _near(connection, ccd, median, n_lost + n_gained + 2)
+def _moved(near: list[float], old: _Median, change: _Change) -> _Median | None:
+    """Return the median after a change, from the fractions near the old one; None if they do not tell."""
+    median, n = old.fraction, old.n + len(change.gained) - len(change.lost)
     first, last = bisect.bisect_left(near, median), bisect.bisect_right(near, median)
     # how many fractions were equal to the old median when it was the median
     n_equal = last - first - change.gained.count(median) + change.lost.count(median)
-    if n_equal != n_old % 2:
+    if n_equal != old.n % 2:
         return None  # of several equal fractions, any may have been the middle one
-    n_below = n_old // 2 + sum(f < median for f in change.gained) - sum(f < median for f in change.lost)
-    n = n_old + n_gained - n_lost
+    n_below = old.n // 2 + sum(f < median for f in change.gained) - sum(f < median for f in change.lost)
     middle = [k - n_below + first for k in ((n - 1) // 2, n // 2)]
     if not n or middle[0] < 0 or middle[1] >= len(near):
         return None
     return _Median(n, statistics.median(near[k] for k in middle))
 
 
-def _near(connection: sa.Connection, ccd: Ccd, value: float, reach: int) -> list[float]:
-    """Return the fractions of a CCD nearest to a value, in ascending order, up to a number on either side."""
-    given = {"band": ccd[0], "ccdnum": ccd[1], "value": value, "reach": reach}
-    return sorted(connection.execute(_NEAREST, given).scalars())
+def _near(connection: sa.Connection, band: str, medians: Mapping[int, _Median], reach: int) -> dict[int, list[float]]:
+    """Return the fractions of each CCD nearest to its median, in ascending order, up to a number on either side."""
+    if connection.dialect.name == "sqlite":
+        near = {}
+        for ccdnum, median in medians.items():
+            values = {"band": band, "ccdnum": ccdnum, "value": median.fraction, "reach": reach}
+            near[ccdnum] = sorted(connection.execute(_NEAREST, values).scalars())
+        return near
+    # SQLite has no LATERAL; on Postgres each statement costs a journey to the server
+    image, fraction = ccd_image.c, ccd_image.c.fraction_good_se
+    columns = [ccd_median.c.ccdnum, ccd_median.c.fraction_good_se]
+    given = given_rows(connection, columns, [(k, each.fraction) for k, each in medians.items()])
+    query = sa.select(fraction).where(image.band == band, image.ccdnum == given.c.ccdnum).limit(reach)
+    found: dict[int, list[float]] = {ccdnum: [] for ccdnum in medians}
+    for side in (
+        query.where(fraction < given.c.fraction_good_se).order_by(fraction.desc()),
+        query.where(fraction >= given.c.fraction_good_se).order_by(fraction),
+    ):
+        some = side.lateral("near")
+        for ccdnum, value in connection.execute(
+            sa.select(given.c.ccdnum, some.c.fraction_good_se).join(some, sa.true())
+        ):
+            found[ccdnum].append(value)
+    return {ccdnum: sorted(values) for ccdnum, values in found.items()}
 
 
 def _nearest() -> "sa.CompoundSelect[float]":
+    """Return the query for the fractions of one CCD nearest to a value."""
     image, fraction = ccd_image.c, ccd_image.c.fraction_good_se
     value = sa.bindparam("value", type_=sa.Double)
     of_ccd = (image.band == sa.bindparam("band"), image.ccdnum == sa.bindparam("ccdnum"))
