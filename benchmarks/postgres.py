@@ -80,8 +80,7 @@ class Server:
 
     def kill(self) -> None:
         """Kill all server processes at once."""
-        first = int((self.data / "postmaster.pid").read_text().split()[0])
-        processes = [first, *_children(first)]
+        processes = self.processes()
         for process in processes:
             os.kill(process, signal.SIGKILL)
         until = time.monotonic() + _DEADLINE
@@ -91,6 +90,11 @@ class Server:
             time.sleep(0.01)
         # the next start would take processes that are not yet reaped for a running server
         (self.data / "postmaster.pid").unlink()
+
+    def processes(self) -> list[int]:
+        """Return the process IDs of the server, the postmaster's first."""
+        first = int((self.data / "postmaster.pid").read_text().split()[0])
+        return [first, *_children(first)]
 
     @property
     def is_running(self) -> bool:

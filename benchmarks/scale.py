@@ -9,39 +9,23 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-
 import goodpix
 from goodpix.ingest.attempt import side_by_side
-from goodpix.ingest.database.opening import open_for_writing
-from goodpix.ingest.database.writer import Writer
-from goodpix.ingest.infofile import read_info_file
-from goodpix.ingest.plan import Options, TileTask
+from goodpix.ingest.plan import TileTask
 from goodpix.ingest.run import WINDOW
-from goodpix.ingest.synthetic import SMALL, make_tile
-from goodpix.ingest.tile import Receipt, ingest_tile
-from goodpix.schema.bits import DES_Y6
-from goodpix.schema.database import open_for_reading
 from goodpix.schema.executors import process_pool, usable_cores
-from goodpix.schema.store.masksroot import MasksRoot
-from goodpix.schema.tables import tile_summary
 
 from .measure import Result, check
 from .postgres import ServerError, running_server
+from .receipts import Target, small_tile, store
 from .report import Machine, as_markdown, versions
-from .tiles import absolute
 
 __all__ = ["Scale", "main", "run"]
-
-# A tile small enough to be made in no time.
-_SPEC = replace(SMALL, bands=("r",), coadd_shape=(160, 170), ccd_shape=(128, 64))
-
-_STARTED = f"SCALE{int(time.time())}"
 
 # Tiles and bands of the survey.
 _TASKS = 50_000
@@ -58,7 +42,7 @@ class Scale:
     n_epochs : int
         Epochs per tile.
     n_receipts : int
-        Number of receipts to store.
+        Number of receipts that a coordinator stores.
     n_workers : int
         Number of processes for the empty tasks.
     """
@@ -100,26 +84,19 @@ def run(scale: Scale, folder: Path, catalogues: Sequence[str] = ()) -> list[Resu
     catalogues : sequence of str
         URLs of catalogues that already hold a survey, in which receipts are stored too.
     """
-    survey = folder / "survey"
-    (made,) = make_tile(survey, replace(_SPEC, n_epochs=scale.n_epochs))
-    info_path = absolute("own maker", survey, made, folder / "info").info_path
-    task = TileTask(
-        info_path=str(info_path),
-        info=read_info_file(info_path),
-        root=MasksRoot.of(folder / "receipts"),
-        options=Options("image", allow_missing_se_seg=False, allow_dithered_weights=False),
-        bit_names=DES_Y6,
-    )
-    receipt = ingest_tile(task)
+    tile = small_tile(folder, scale.n_epochs)
+    info_path, task, receipt = Path(tile.task.info_path), tile.task, tile.receipt
     rows = [_second_run(info_path, folder, scale)]
-    rows.append(_store("SQLite", f"sqlite:///{folder / 'receipts.db'}", folder / "sqlite", receipt, scale))
+    targets = [Target("SQLite, new", f"sqlite:///{folder / 'receipts.db'}", folder / "sqlite")]
+    targets += [Target.survey(url) for url in catalogues]
+    for each in targets:
+        rows += store(receipt, each, scale.n_receipts)
     try:
         with running_server(folder / "server") as server:
-            name = f"Postgres {server.version()}"
-            rows.append(_store(name, server.url, folder / "postgres", receipt, scale))
+            new = Target(f"Postgres {server.version()}, new", server.url, folder / "postgres")
+            rows += store(receipt, new, scale.n_receipts)
     except ServerError as error:
         print(f"Postgres skipped: {error}", file=sys.stderr)
-    rows += [_store_in_survey(url, receipt, scale) for url in catalogues]
     return [*rows, *_empty_tasks(task, scale)]
 
 
@@ -133,45 +110,6 @@ def _second_run(info_path: Path, folder: Path, scale: Scale) -> Result:
             times.append(1e3 * (time.perf_counter() - started))
             check(report.n_unchanged == scale.n_epochs, f"the second run remade masks: {report}")
     return Result("a run that finds nothing to do", _data(scale), "one tile", "ms", tuple(times))
-
-
-def _store_in_survey(url: str, receipt: Receipt, scale: Scale) -> Result:
-    """Time storing receipts in a catalogue that already holds a survey."""
-    with open_for_reading(url) as database, database.engine.connect() as connection:
-        campaign = database.identity.campaign
-        n_epochs = connection.scalar(sa.select(sa.func.sum(tile_summary.c.n_epochs)))
-        name = f"{connection.dialect.name} with {n_epochs:,} epochs"
-    return _store(name, url, None, receipt, scale, campaign)
-
-
-def _store(
-    name: str, url: str, masks: Path | None, receipt: Receipt, scale: Scale, campaign: str = "synthetic"
-) -> Result:
-    """Time storing receipts of different tiles, each of which shares its CCD images with one other."""
-    times = []
-    with open_for_writing(url, masks=masks, campaign=campaign, wcs_source="image") as database:
-        writer = Writer(database, {})
-        for number in range(scale.n_receipts):
-            other = _of_another_tile(receipt, number)
-            started = time.perf_counter()
-            stored = writer.commit(other)
-            times.append(1e3 * (time.perf_counter() - started))
-            check(stored, f"{name}: {other.tilename} was already stored")
-    return Result("store a receipt", _data(scale), name, "ms", tuple(times))
-
-
-def _of_another_tile(receipt: Receipt, number: int) -> Receipt:
-    """Return a receipt under another tile's name, whose exposures only one other tile shares."""
-    first = 10_000_000 + 1000 * (number // 2)
-    tilename = f"{_STARTED}-{number:05d}"  # a catalogue may have those of an earlier run
-    rows = []
-    for k, stored in enumerate(receipt.rows):
-        key = replace(stored.row.key, tilename=tilename)
-        if key.expnum is not None:
-            key = replace(key, expnum=first + k)
-        rows.append(replace(stored, row=replace(stored.row, key=key)))
-    mask_file = f"{receipt.band}/{tilename}.parquet"
-    return replace(receipt, info_path=tilename, tilename=tilename, mask_file=mask_file, rows=tuple(rows))
 
 
 class _Nothing(Executor):

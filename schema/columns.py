@@ -5,6 +5,7 @@ import math
 import types
 import typing
 from dataclasses import MISSING, dataclass, field, fields
+from functools import cache
 from typing import Any
 
 from .errors import DamagedValueError
@@ -128,4 +129,10 @@ def columns(row: type) -> tuple[Column, ...]:
 
 def values_of(row: Any) -> dict[str, Any]:
     """Return the values of a dataclass by name, without the copies that `dataclasses.asdict` makes."""
-    return {each.name: getattr(row, each.name) for each in fields(row)}
+    kind: Any = type(row)
+    return {name: getattr(row, name) for name in _names(kind)}
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(each.name for each in fields(kind))

@@ -150,8 +150,8 @@ class LockSession:
     def unlock(self, key: int) -> None:
         """Release a lock."""
         shared = self._held.pop(key, None)
-        if shared is None or self._connection is None:
-            return
+        if shared is None or self._connection is None or self._connection.invalidated:
+            return  # it ended with the connection
         unlock = sa.func.pg_advisory_unlock_shared if shared else sa.func.pg_advisory_unlock
         try:
             self._connection.execute(sa.select(unlock(key)))

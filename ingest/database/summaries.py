@@ -3,17 +3,20 @@
 Every change of epochs recomputes the rows that depend on them, in the same transaction.
 """
 
-import statistics
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
 
-from ...schema.dialects import total
 from ...schema.summaries import BIT_NIGHTS, CCD_IMAGES, EXPOSURES, NIGHTS, RUNS, SUMMARIES, TILES, Summary
-from ...schema.tables import catalogue, ccd_image, ccd_median, ccd_night
+from ...schema.tables import ccd_image
+from .ccdimages import refresh_ccd_images
+from .medians import count_medians, fill_medians, move_medians
+from .nightsums import add_to_bit_nights, add_to_nights, read_tile_bits
+from .writelocks import lock_band
 
-__all__ = ["fill_summaries", "lock_summaries", "refresh_summaries"]
+__all__ = ["fill_summaries", "refresh_summaries", "summaries_following"]
 
 # Keys in one statement; each takes up to four of SQLite's 32,766 parameters.
 _AT_A_TIME = 1000
@@ -21,31 +24,56 @@ _AT_A_TIME = 1000
 Keys = Collection[tuple[Any, ...]]
 
 
-def lock_summaries(connection: sa.Connection) -> None:
-    """Wait until no other writer is at work; two at once would each miss the other's tiles of a CCD image."""
-    # SQLite has one writer at a time and no FOR UPDATE, which SQLAlchemy omits there
-    connection.execute(sa.select(catalogue.c.catalogue_id).with_for_update())
-
-
 def fill_summaries(connection: sa.Connection) -> None:
     """Compute every summary from scratch."""
     for each in SUMMARIES:
         _fill(each, connection)
-    connection.execute(ccd_median.delete())
-    ccds = connection.execute(sa.select(ccd_night.c.band, ccd_night.c.ccdnum).distinct()).all()
-    for band in sorted({each.band for each in ccds}):
-        _refresh_medians(connection, band, {(each.ccdnum,) for each in ccds if each.band == band})
+    fill_medians(connection)
+
+
+@contextmanager
+def summaries_following(connection: sa.Connection, tilename: str, band: str) -> Iterator[None]:
+    """Replace the epochs of a tile and band in a block, after which the summaries follow.
+
+    Sums over nights, to which hundreds of tiles contribute, are not made again: what the tile's CCD images change in
+    them is added.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a transaction with `lock_tile`; the band's summaries are locked at the end of the block.
+    tilename, band : str
+        The tile and band.
+    """
+    before = read_tile_bits(connection, tilename, band)
+    yield
+    after = read_tile_bits(connection, tilename, band)
+    for each in (TILES, RUNS):
+        _refresh(each, connection, band, ["tilename"], [(tilename,)])
+    lock_band(connection, band)
+    keys = before.keys() | after.keys()
+    if not keys:
+        return
+    changes = refresh_ccd_images(connection, band, keys)
+    add_to_bit_nights(connection, (tilename, band), (before, after), changes)
+    in_sums = [each for each in changes if each.in_sums]
+    if in_sums:
+        _refresh(EXPOSURES, connection, band, ["expnum"], {(each.key[0],) for each in in_sums})
+        _refresh(NIGHTS, connection, band, ["ccdnum", "nite"], add_to_nights(connection, band, in_sums))
+        move_medians(connection, band, in_sums)
 
 
 def refresh_summaries(
     connection: sa.Connection, tilename: str, band: str, ccd_images: Collection[tuple[int, int]]
 ) -> None:
-    """Update the summaries after the epochs of a tile and band were replaced.
+    """Compute the summaries again that depend on a tile and band's epochs.
+
+    Unlike `summaries_following` this does not depend on what they were.
 
     Parameters
     ----------
     connection : Connection
-        In the transaction that replaced them, after `lock_summaries`.
+        In the transaction that replaced the epochs, after `lock_masks`.
     tilename, band : str
         The tile and band.
     ccd_images : collection of (expnum, ccdnum)
@@ -59,7 +87,7 @@ def refresh_summaries(
     _refresh(EXPOSURES, connection, band, ["expnum"], {(expnum,) for expnum, _ in ccd_images})
     for each in (NIGHTS, BIT_NIGHTS):
         _refresh(each, connection, band, ["ccdnum", "nite"], nights)
-    _refresh_medians(connection, band, {(ccdnum,) for ccdnum, _ in nights})
+    count_medians(connection, band, {ccdnum for ccdnum, _ in nights})
 
 
 def _nights_of(connection: sa.Connection, band: str, ccd_images: Keys) -> set[tuple[Any, ...]]:
@@ -70,36 +98,6 @@ def _nights_of(connection: sa.Connection, band: str, ccd_images: Keys) -> set[tu
         rows = connection.execute(query.where(_among(ccd_image, band, ["expnum", "ccdnum"], some)))
         found |= {(row.ccdnum, row.nite) for row in rows}
     return found
-
-
-def _refresh_medians(connection: sa.Connection, band: str, ccdnums: Keys) -> None:
-    """Recompute the medians of some CCDs; SQLite and Postgres share no SQL median."""
-    for some in _parts(ccdnums):
-        connection.execute(ccd_median.delete().where(_among(ccd_median, band, ["ccdnum"], some)))
-        counted = (
-            sa.select(ccd_night.c.ccdnum, total(ccd_night.c.n_ccd_images, "n"))
-            .where(_among(ccd_night, band, ["ccdnum"], some))
-            .group_by(ccd_night.c.ccdnum)
-        )
-        rows = [
-            {
-                "band": band,
-                "ccdnum": ccdnum,
-                "n_ccd_images": n,
-                "fraction_good_se": _median(connection, band, ccdnum, n),
-            }
-            for ccdnum, n in connection.execute(counted)
-        ]
-        if rows:
-            connection.execute(ccd_median.insert(), rows)
-
-
-def _median(connection: sa.Connection, band: str, ccdnum: int, n: int) -> float:
-    """Return the median of the n fractions of a CCD, read in order from an index."""
-    fraction = ccd_image.c.fraction_good_se
-    query = sa.select(fraction).where(ccd_image.c.band == band, ccd_image.c.ccdnum == ccdnum).order_by(fraction)
-    middle = connection.execute(query.limit(2 - n % 2).offset((n - 1) // 2)).scalars().all()
-    return float(statistics.median(middle))
 
 
 def _among(table: sa.Table, band: str, names: Sequence[str], keys: Keys) -> sa.ColumnElement[bool]:

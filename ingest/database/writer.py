@@ -21,7 +21,8 @@ from .bulk import upsert_rows
 from .maskrows import current_file, insert_masks, is_lost
 from .opening import WritableDatabase
 from .sourceplaces import source_places
-from .summaries import lock_summaries, refresh_summaries
+from .summaries import summaries_following
+from .writelocks import lock_tile
 
 __all__ = ["Writer", "record_failures"]
 
@@ -120,22 +121,23 @@ class Writer:
 
     def _store(self, connection: sa.Connection, receipt: Receipt) -> bool:
         """Load one receipt, unless the tile has a newer generation than it was made from."""
-        if receipt.mask_file is not None:
-            lock_summaries(connection)
+        lock_tile(connection, receipt.tilename, receipt.band)
         if receipt.whole:
             generation, mask_file = current_file(connection, receipt.tilename, receipt.band)
             if mask_file is not None and mask_file == receipt.mask_file:
                 return True  # the server was lost after storing this, before it could confirm
             if generation != receipt.generation - (receipt.mask_file is not None):
                 return False
-        if receipt.mask_file is not None:
-            self._replace_rows(connection, receipt)
         record_failures(connection, receipt.failures)
         _forget_failures(connection, receipt)
+        if receipt.mask_file is not None:
+            # last, since it ends with locks that others wait for
+            with summaries_following(connection, receipt.tilename, receipt.band):
+                self._replace_rows(connection, receipt)
         return True
 
     def _replace_rows(self, connection: sa.Connection, receipt: Receipt) -> None:
-        """Replace a tile's rows by those of its new mask file, and update the summaries."""
+        """Replace a tile's rows by those of its new mask file."""
         coadd, epoch = tables.coadd.c, tables.epoch.c
         of_tile = sa.and_(epoch.tilename == receipt.tilename, epoch.band == receipt.band)
         of_coadd = sa.and_(coadd.tilename == receipt.tilename, coadd.band == receipt.band)
@@ -148,12 +150,6 @@ class Writer:
         of_file = {"mask_file": receipt.mask_file, "generation": receipt.generation}
         masks = [(each.row, each.row_group) for each in receipt.rows]
         insert_masks(connection, masks, of_file, self._bit_names, run_ids)
-        changed = {(row.expnum, row.ccdnum) for row in old} | {
-            (key.expnum, key.ccdnum)
-            for key in (row.key for row, _ in masks)
-            if key.expnum is not None and key.ccdnum is not None
-        }
-        refresh_summaries(connection, receipt.tilename, receipt.band, changed)
 
 
 def _known(connection: sa.Connection, info: TileInfo) -> KnownTile:

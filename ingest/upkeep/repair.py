@@ -11,7 +11,8 @@ from ...schema.errors import GoodpixError, MaskFileUnreadableError
 from ...schema.store.protocol import FoundFile
 from ..database.maskrows import insert_masks
 from ..database.opening import WritableDatabase
-from ..database.summaries import lock_summaries, refresh_summaries
+from ..database.summaries import refresh_summaries
+from ..database.writelocks import lock_masks
 from ..database.writer import record_failures
 from ..report import Failure
 from .filecheck import CheckedFile, CheckedMask, rows_of
@@ -86,7 +87,7 @@ def _repair(database: Database, damage: Damage) -> int | None:
     if choice is not None:
         _check_certainty(database, choice)
     with database.engine.begin() as connection:
-        lock_summaries(connection)
+        lock_masks(connection)
         if _mask_file(connection, stored) != stored.mask_file:
             return None
         if choice is None:

@@ -15,7 +15,8 @@ from ...schema.errors import GoodpixError, MaskFileUnreadableError, StoreError, 
 from ...schema.rows import MaskKey
 from ...schema.store.protocol import FoundFile
 from ..database.opening import WritableDatabase, open_for_writing
-from ..database.summaries import fill_summaries, lock_summaries
+from ..database.summaries import fill_summaries
+from ..database.writelocks import lock_masks
 from ..direct import check_mask
 from ..report import counted
 from .crosschecks import check_ccd_images, check_orphans, check_summaries, delete_orphans
@@ -241,7 +242,7 @@ class _Check:
         """Repair inconsistencies between rows, if requested."""
         if problems and self.repaired_in:
             with self.repaired_in.engine.begin() as connection:
-                lock_summaries(connection)
+                lock_masks(connection)
                 mend(connection)
             self.repaired += problems
         else:

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 import goodpix
 from goodpix.benchmarks.postgres import ServerError
+from goodpix.benchmarks.rehearsal import Rehearsal, rehearse
 from goodpix.benchmarks.report import as_markdown
 from goodpix.benchmarks.scale import Scale
 from goodpix.benchmarks.scale import run as run_scale
@@ -182,7 +183,21 @@ def test_what_a_survey_costs_besides_reading_is_measured(folder: Path, survey: S
     with sqlite_survey(survey, folder / "scale") as loaded:
         rows = run_scale(Scale(n_tasks=20, n_epochs=2, n_receipts=2, n_workers=1), folder, [loaded.url])
     found = [row.contender for row in rows if row.question == "store a receipt"]
-    assert found[0] == "SQLite"
-    assert found[-1] == f"sqlite with {len(survey):,} epochs"
+    assert found[:2] == ["SQLite, new", f"sqlite with {len(survey):,} epochs"]
+    goals = [row.goal.text(row.unit) for row in rows if row.goal is not None]
+    assert goals[:2] == ["<= 100 ms"] * 2
+    if len(found) > 2:
+        assert goals[2:] == ["<= 100 ms", ">= 1.6 x faster", "<= 1 x"]
     assert len({row.contender for row in rows if row.question == "an empty task"}) == 2
     assert all(math.isfinite(value) and value > 0 for row in rows for value in row.samples)
+
+
+@pytest.mark.slow
+def test_ingest_of_which_parts_are_killed_is_rehearsed(folder: Path) -> None:
+    size = Rehearsal(n_workers=4, n_coordinators=2, n_tiles=16, n_epochs=2, seconds=0.1)
+    try:
+        rows = rehearse(size, folder / "rehearsal")
+    except ServerError as error:
+        pytest.skip(str(error))
+    assert all(math.isfinite(value) and value > 0 for row in rows for value in row.samples)
+    assert {"tiles per second", "processor time of scheduler per tile"} <= {row.contender for row in rows}

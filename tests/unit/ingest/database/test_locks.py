@@ -10,8 +10,10 @@ import threading
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
-from goodpix.ingest.database.locks import holding, key_of
+from goodpix.ingest.database.locks import LockSession, holding, key_of
+from goodpix.ingest.database.retry import Retry
 from goodpix.schema.errors import CatalogueBusyError, CatalogueError
 
 
@@ -105,3 +107,18 @@ def test_numbers_of_locks_are_of_64_bits_and_signed() -> None:
     assert min(keys) < 0 < max(keys)
     assert all(-(2**63) <= key < 2**63 for key in keys)
     assert key_of("a", "bc") != key_of("ab", "c")
+
+
+def test_locks_that_ended_with_their_connection_are_all_released(postgres_database: str) -> None:
+    engine = sa.create_engine(postgres_database)
+    session = LockSession(engine, Retry("test"))
+    assert [session.try_lock(key) for key in (1, 2, 3)] == [True] * 3
+    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    with sa.create_engine(postgres_database, poolclass=sa.NullPool).connect() as connection:
+        connection.exec_driver_sql(f"SELECT pg_terminate_backend(pid, 60000) {others}")
+    for key in (1, 2):
+        session.unlock(key)
+    assert session.try_lock(1)
+    assert session.holders(2) == "no one"
+    session.close()
+    engine.dispose()
