@@ -249,6 +249,10 @@ def _check_entries(path: Path, info: TileInfo) -> None:
         raise InfoFileError(f"{path}: udecmin, udecmax are {limits}: expected -90 <= udecmin < udecmax <= 90")
 
 
+# Characters of a list or mapping that a message shows.
+_LONGEST = 100
+
+
 def _first_error(error: ValidationError) -> str:
     """Return the first error and the number of others, in one line."""
     first, *others = error.errors()
@@ -256,6 +260,8 @@ def _first_error(error: ValidationError) -> str:
     text = f"{key}: {first['msg']}"
     if first["type"] == "missing":
         text = f"{key} is missing"
-    elif not isinstance(first["input"], dict | list | tuple):
-        text = f"{key} is {first['input']!r}: {first['msg']}"
+    elif len(shown := " ".join(repr(first["input"]).split())) <= _LONGEST or isinstance(
+        first["input"], str | int | float
+    ):
+        text = f"{key} is {shown}: {first['msg']}"
     return text + (f" (and {len(others)} more)" if others else "")
