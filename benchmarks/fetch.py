@@ -1,7 +1,8 @@
 """Time to fetch one mask as a boolean array.
 
-From a file of 50 masks and from a catalogue, opened each time or already open, against ``fitsio.read`` of
-the same mask in PLIO FITS. Also a cutout and a count, which do not need the whole image.
+From a file of 50 masks and from a catalogue, opened each time or already open, against packed bits in zstd 19, which
+need as few bytes, and ``fitsio.read`` of the same mask in PLIO FITS. Also a cutout and a count, which do not need the
+whole image.
 """
 
 from pathlib import Path
@@ -16,7 +17,7 @@ from goodpix.schema.maskfile import MaskFile
 from goodpix.schema.masks.rle import decode_good
 
 from .bench import Bench
-from .booleanfiles import PLIO
+from .booleanfiles import PACKED, PLIO
 from .measure import Contender, Goal, GoalKind, Measured, Result, check, race
 from .storedmasks import read_masks, write_masks
 from .tiles import Tile
@@ -30,7 +31,9 @@ _N_MASKS = 50
 _SIDE = 100
 
 _PEER = "fitsio.read from PLIO FITS"
+_PACKED = PACKED.name
 _FILE_OPENED, _FILE_OPEN = "mask file, opened each time", "mask file, open"
+_RECHECKED = "mask file, open, checksum verified again"
 _CATALOGUE_OPENED, _CATALOGUE_OPEN = "Catalogue.mask().good(), opened each time", "Catalogue.mask().good(), open"
 _CUTOUT, _COUNT = f"Mask.cutout().good(), {_SIDE} x {_SIDE}", "Mask.count()"
 _PEER_CUTOUT, _PEER_COUNT = f"fitsio, {_SIDE} x {_SIDE} of PLIO FITS", "fitsio.read, then numpy"
@@ -48,19 +51,23 @@ def _of_tile(bench: Bench, tile: Tile) -> list[Result]:
     database = catalogue_folder / "goodpix.db"
     with bench.scratch() as folder:
         path, number = _write_many(catalogue_folder, folder)
-        plio = folder / "mask.fits"
+        plio, packed = folder / "mask.fits", folder / "mask.packed"
         with goodpix.Catalogue(database) as catalogue:
             file, mask = MaskFile.open(path), catalogue.mask(*name)
             good = mask.good()
             PLIO.write(plio, good)
+            PACKED.write(packed, good)
             x0, y0 = mask.shape[1] // 2, mask.shape[0] // 2
             x1, y1 = min(x0 + _SIDE, mask.shape[1]), min(y0 + _SIDE, mask.shape[0])
             _check_equal(mask, _good(file, number), plio)
+            check(np.array_equal(PACKED.read(packed, mask.shape), good), f"{mask.key}: packed bits have another mask")
             images = [
                 Contender(_FILE_OPENED, lambda: _good(MaskFile.open(path), number)),
                 Contender(_FILE_OPEN, lambda: _good(file, number)),
+                Contender(_RECHECKED, lambda: decode_good(file.runs(number, recheck=True), _ANY_FLAG)),
                 Contender(_CATALOGUE_OPENED, lambda: _from_catalogue(database, name)),
                 Contender(_CATALOGUE_OPEN, lambda: catalogue.mask(*name).good()),
+                Contender(_PACKED, lambda: PACKED.read(packed, mask.shape)),
                 Contender(_PEER, lambda: fitsio.read(plio)),
             ]
             parts = [
@@ -74,9 +81,12 @@ def _of_tile(bench: Bench, tile: Tile) -> list[Result]:
     goal = Goal(GoalKind.FASTER, 8)
     return [
         measured.row(_FILE_OPENED, peer=_PEER, goal=goal),
+        measured.row(_FILE_OPEN, peer=_PACKED, goal=Goal(GoalKind.TIMES, 2.5)),
         measured.row(_FILE_OPEN, peer=_PEER, goal=goal),
+        measured.row(_RECHECKED, peer=_PEER),
         measured.row(_CATALOGUE_OPENED, peer=_PEER),
         measured.row(_CATALOGUE_OPEN, peer=_PEER),
+        measured.row(_PACKED),
         measured.row(_PEER),
         measured.row(_CUTOUT, peer=_PEER_CUTOUT),
         measured.row(_PEER_CUTOUT),

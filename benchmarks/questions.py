@@ -2,7 +2,22 @@
 
 from collections.abc import Callable, Mapping
 
-from . import fetch, ingest_epoch, ingest_tile, mapping, mask_size, memory, planes, selection, sky, startup, workers
+from . import (
+    fetch,
+    ingest_epoch,
+    ingest_tile,
+    manymasks,
+    mapping,
+    mask_size,
+    memory,
+    nothing_to_do,
+    planes,
+    reuse,
+    selection,
+    sky,
+    startup,
+    workers,
+)
 from .bench import Bench
 from .measure import Result
 
@@ -11,12 +26,15 @@ __all__ = ["QUESTIONS"]
 QUESTIONS: Mapping[str, Callable[[Bench], list[Result]]] = {
     "ingest_epoch": ingest_epoch.run,
     "ingest_tile": ingest_tile.run,
+    "reuse": reuse.run,
     "planes": planes.run,
     "mapping": mapping.run,
     "workers": workers.run,
+    "nothing_to_do": nothing_to_do.run,
     "memory": memory.run,
     "mask_size": mask_size.run,
     "fetch": fetch.run,
+    "manymasks": manymasks.run,
     "selection": selection.run,
     "sky": sky.run,
     "startup": startup.run,

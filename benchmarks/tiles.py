@@ -62,8 +62,18 @@ class Tile:
         content["src_info"] = content["src_info"][:n_epochs]
         return Tile(_label(self.label, n_epochs), self._write(content, folder))
 
-    def renamed(self, tilename: str, folder: Path) -> "Tile":
-        """Return the same pixels under another tile's name; files that must differ are copied below a folder."""
+    def renamed(self, tilename: str, folder: Path, *, shift: float = 0.0) -> "Tile":
+        """Return the same pixels under another tile's name; files that must differ are copied below a folder.
+
+        Parameters
+        ----------
+        tilename : str
+            Its name.
+        folder : Path
+            The folder.
+        shift : float
+            Distance to the west by which the coadd is moved, in widths of the coadd; the CCD images stay.
+        """
         content = self._content()
         image = Path(content["image_path"])
         copy = folder / tilename / image.name
@@ -71,8 +81,11 @@ class Tile:
         shutil.copyfile(image, copy)
         with fitsio.FITS(copy, "rw") as file:
             for hdu in file:
-                if "TILENAME" in hdu.read_header():
+                header = hdu.read_header()
+                if "TILENAME" in header:
                     hdu.write_key("TILENAME", tilename)
+                if "CRPIX1" in header and shift:
+                    hdu.write_key("CRPIX1", header["CRPIX1"] - shift * header.get("ZNAXIS1", header["NAXIS1"]))
         moved = {key: str(copy) for key, value in content.items() if key.endswith("_path") and value == str(image)}
         entries = [{**entry, "tilename": tilename} for entry in content["src_info"]]
         content = {**content, **moved, "tilename": tilename, "src_info": entries}

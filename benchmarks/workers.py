@@ -14,7 +14,7 @@ from .measure import Contender, Goal, GoalKind, Measured, Result, check, race
 from .processes import ingest_command, run_program
 from .tiles import Tile
 
-__all__ = ["run"]
+__all__ = ["digests", "run"]
 
 _GOAL_OF_TWO = Goal(GoalKind.FASTER, 1.7)
 _MORE_NAMES = ("DES0001-0001", "DES0002-0002", "DES0003-0003")
@@ -40,10 +40,10 @@ def _of_tiles(tiles: Sequence[Tile], label: str, folder: Path, rounds: int) -> l
         catalogues[n_workers] = catalogue
         contenders.append(_contender(tiles, catalogue, n_workers))
     measured = Measured("workers", label, "s", race(contenders, rounds).times)
-    made = {n_workers: _digests(catalogue) for n_workers, catalogue in catalogues.items()}
-    for n_workers, digests in made.items():
-        check(len(digests) == len(tiles), f"{n_workers} workers made {len(digests)} of {len(tiles)} mask files")
-        check(digests == made[1], f"mask files of {n_workers} workers differ from those of one")
+    made = {n_workers: digests(catalogue) for n_workers, catalogue in catalogues.items()}
+    for n_workers, files in made.items():
+        check(len(files) == len(tiles), f"{n_workers} workers made {len(files)} of {len(tiles)} mask files")
+        check(files == made[1], f"mask files of {n_workers} workers differ from those of one")
     one, *more = contenders
     rows = [measured.row(one.name)]
     for n_workers, each in zip(_numbers_of_workers()[1:], more, strict=True):
@@ -63,11 +63,12 @@ def _contender(tiles: Sequence[Tile], catalogue: Path, n_workers: int) -> Conten
         shutil.rmtree(catalogue, ignore_errors=True)
         catalogue.mkdir()
 
-    command = ingest_command(tiles, catalogue, n_workers)
+    # the tiles share their CCD images, and would have to wait for each other
+    command = [*ingest_command(tiles, catalogue, n_workers), "--reread"]
     return Contender(f"goodpix ingest --workers {n_workers}", lambda: run_program(command), empty, warm_up=False)
 
 
-def _digests(catalogue: Path) -> dict[str, str]:
+def digests(catalogue: Path) -> dict[str, str]:
     """Return the sha256 of every mask file, by its path below the masks root."""
     masks = catalogue / "masks"
     paths = sorted(masks.rglob("*.parquet"))

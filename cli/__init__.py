@@ -1,5 +1,5 @@
 """The command line: each command parses its arguments, calls one public function and prints the result."""
 
-from .app import app, main
+from .app import app, main, program
 
-__all__ = ["app", "main"]
+__all__ = ["app", "main", "program"]

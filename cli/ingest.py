@@ -68,9 +68,15 @@ def ingest(
         WcsSource, typer.Option("--wcs", help="Take each epoch's WCS from its image header or its SCAMP header.")
     ] = WcsSource.image,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Number of worker processes; default: one per core.")
+        int | None, typer.Option("--workers", min=1, help="Number of workers; default: one per core.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Remake every mask.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Remake every mask; implies --reread.")] = False,
+    reread: Annotated[
+        bool,
+        typer.Option(
+            "--reread", help="Read the files of CCD images of which the catalogue has masks made for other tiles."
+        ),
+    ] = False,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Retry failed inputs even if they have not changed.")
     ] = False,
@@ -110,6 +116,7 @@ def ingest(
             workers=workers,
             executor=executor,
             force=force,
+            reread=reread,
             retry_failed=retry_failed,
             allow_missing_se_seg=allow_missing_se_seg,
             allow_dithered_weights=allow_dithered_weights,

@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from ..schema.errors import WorkerLostError
+from ..schema.errors import WorkerLostError, interruption
 from ..schema.executors import Spread, Window, in_order
 from .images.coadd import read_coadd
 from .plan import TileTask
@@ -28,6 +28,8 @@ def attempt_tile(task: TileTask, spread: Spread = map, scratch: Path | None = No
     try:
         return ingest_tile(task, spread, scratch)
     except Exception as error:  # noqa: BLE001  # a full disk, for instance: the old masks remain, other tiles go on
+        if (stop := interruption(error)) is not None:
+            raise stop from None
         return _without_file(task, error, "no new mask file could be written")
 
 

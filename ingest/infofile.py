@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 from ..schema.errors import AmbiguousInputError, InfoFileError, UsageError
 from ..schema.planes.imagefiles import PlaneFile
 from ..schema.planes.regularfile import read_regular, why_not
+from .plainyaml import load_yaml
 
 __all__ = ["EpochInfo", "ImageInfo", "Input", "TileInfo", "check_inputs", "read_info_file", "read_inputs"]
 
@@ -219,7 +220,7 @@ def read_info_file(path: Path) -> TileInfo:
     except (OSError, ValueError) as error:
         raise InfoFileError(f"{path}: {why_not(error, os.fspath(path))}: expected an info file") from error
     try:
-        content = yaml.load(text, Loader=yaml.CSafeLoader)
+        content = load_yaml(text)
     except (UnicodeDecodeError, yaml.YAMLError, ValueError) as error:
         raise InfoFileError(f"{path}: cannot be read as YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):

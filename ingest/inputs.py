@@ -14,7 +14,7 @@ from ..schema.planes.reader import OpenedFile
 from ..schema.rows import DES_PROFILE
 from .infofile import ImageInfo
 
-__all__ = ["InputFiles", "compare_files", "file_states", "record_files"]
+__all__ = ["InputFiles", "compare_files", "file_states", "input_paths", "record_files", "supposed_states"]
 
 logger = logging.getLogger(__name__)
 
@@ -83,15 +83,40 @@ def record_files(states: Mapping[str, State], opened: Mapping[str, OpenedFile]) 
 
 def file_states(info: ImageInfo) -> dict[str, State]:
     """Return the present state of each input file of an image, by path."""
-    return {path: file_state(path) for path in _units_by_path(info)}
+    return {path: file_state(path) for path in input_paths(info)}
+
+
+def input_paths(info: ImageInfo) -> list[str]:
+    """Return the path of each input file of an image, once."""
+    paths = (getattr(info, f"{name}_path", None) for name in FINGERPRINTED)
+    return list(dict.fromkeys(path for path in paths if path))
+
+
+def supposed_states(recorded: Mapping[str, RecordedFile], states: Mapping[str, State]) -> dict[str, State]:
+    """Return the states in a mask's fingerprint if its files have at most been copied; see `compare_files`.
+
+    Only a file of another size has its present state: files of the same size may have been copied, and are read only
+    if nothing else has changed.
+
+    Parameters
+    ----------
+    recorded : mapping of str to RecordedFile
+        Files from which the mask was made, by path.
+    states : mapping of str to State
+        Present states.
+    """
+    return {
+        path: recorded[path].fingerprinted if path in recorded and state and state[0] == recorded[path].size else state
+        for path, state in states.items()
+    }
 
 
 def compare_files(
     info: ImageInfo, recorded: Mapping[str, RecordedFile], states: Mapping[str, State]
-) -> dict[str, RecordedFile] | None:
+) -> Mapping[str, RecordedFile] | None:
     """Return the recorded files with their present modification times; None if the contents of one have changed.
 
-    Only files whose modification time differs are read.
+    The mapping itself is returned if nothing has changed. Only files whose modification time differs are read.
 
     Parameters
     ----------
@@ -102,12 +127,13 @@ def compare_files(
     states : mapping of str to State
         Present states; see `file_states`.
     """
+    others = {path: file for path, file in recorded.items() if states.get(path) != file.state}
+    if not others:
+        return recorded
     units = _units_by_path(info)
     now = dict(recorded)
-    for path, file in recorded.items():
+    for path, file in others.items():
         state = states.get(path)
-        if state == file.state:
-            continue
         if state is None or state[0] != file.size or path not in units:
             return None
         found = _digest(path, units[path])

@@ -1,15 +1,16 @@
 """Plan of a tile job: which masks to make and which to copy."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 
 from ..schema.bits import BitNames
-from ..schema.inputs.fingerprint import fingerprint
+from ..schema.inputs.fingerprint import SE_PLANES, fingerprint
 from ..schema.inputs.recordedfiles import State, files_column, recorded_files
+from ..schema.planes.imagefiles import planes_column
 from ..schema.store.masksroot import MasksRoot
 from .infofile import EpochInfo, ImageInfo, TileInfo
-from .inputs import compare_files, file_states
+from .inputs import compare_files, file_states, input_paths, supposed_states
 
 __all__ = [
     "Action",
@@ -18,6 +19,7 @@ __all__ = [
     "KnownTile",
     "Options",
     "Plan",
+    "SourceMask",
     "Step",
     "TileTask",
     "make_plan",
@@ -52,7 +54,8 @@ class Options:
     @property
     def fingerprinted(self) -> dict[str, object]:
         """Options by name, as they enter fingerprints: `allow_damaged` only if it is set, since 0.1.0 had none."""
-        return {name: value for name, value in asdict(self).items() if name != "allow_damaged" or value}
+        values = {option.name: getattr(self, option.name) for option in fields(self)}
+        return {name: value for name, value in values.items() if name != "allow_damaged" or value}
 
 
 class Action(Enum):
@@ -100,6 +103,22 @@ class KnownTile:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceMask:
+    """Place of a mask whose single-epoch flags may replace the planes of the same CCD image.
+
+    Parameters
+    ----------
+    mask_file : str
+        Its mask file, relative to the root.
+    row_group : int
+        Its row group in that file.
+    """
+
+    mask_file: str
+    row_group: int
+
+
+@dataclass(frozen=True, slots=True)
 class TileTask:
     """Input of a tile job, small enough to send to a worker.
 
@@ -119,6 +138,10 @@ class TileTask:
         The catalogue's masks.
     failed : mapping of str to str or None
         Fingerprints of inputs that failed before, by failure key.
+    sources : mapping of (expnum, ccdnum) to tuple of SourceMask
+        The catalogue's masks of the tile's CCD images, in this tile and others; none to read the files instead.
+    states : mapping of str to State, optional
+        States of the tile's input files, by path, as the run found them; by default the job asks for them.
     force : bool
         Make every mask again.
     retry_failed : bool
@@ -132,12 +155,18 @@ class TileTask:
     bit_names: BitNames
     known: KnownTile = field(default_factory=KnownTile)
     failed: Mapping[str, str | None] = field(default_factory=dict)
+    sources: Mapping[EpochKey, tuple[SourceMask, ...]] = field(default_factory=dict)
+    states: Mapping[str, State] | None = None
     force: bool = False
     retry_failed: bool = False
 
     def failure_key(self, what: str) -> str:
         """Return the key of a failure, ``<info path>#coadd`` or ``<info path>#expnum/ccdnum``."""
         return f"{self.info_path}#{what}"
+
+    def sources_of(self, entry: EpochInfo) -> tuple[SourceMask, ...]:
+        """Return the catalogue's masks of an epoch's CCD image."""
+        return self.sources.get((entry.expnum, entry.ccdnum), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,9 +260,31 @@ def make_plan(task: TileTask) -> Plan:
 
 
 def _step(task: TileTask, name: str, info: ImageInfo, options: dict[str, object], known: Known | None) -> Step:
-    states = file_states(info)
+    if task.states is not None:
+        states = {path: task.states[path] for path in input_paths(info)}
+        step = _step_of_states(task, name, info, states, options, known)
+        if step.action is not Action.MAKE:
+            return step
+        # the files may have changed since, and the fingerprint must be that of the files that are read
+    return _step_of_states(task, name, info, file_states(info), options, known)
+
+
+def _step_of_states(
+    task: TileTask,
+    name: str,
+    info: ImageInfo,
+    states: Mapping[str, State],
+    options: dict[str, object],
+    known: Known | None,
+) -> Step:
+    failed = task.failed.get(task.failure_key(name))
+    if known is not None and known.files is not None and failed is None and not task.force:
+        files = _files_if_unchanged(info, states, options, known.fingerprint, known.files)
+        if files is not None:
+            return Step(name, known.fingerprint, known, Action.COPY, files)
+        return Step(name, _digest(info, states, options), known, Action.MAKE)
     inputs = _digest(info, states, options)
-    failed_unchanged = task.failed.get(task.failure_key(name)) == inputs
+    failed_unchanged = failed == inputs
     if failed_unchanged and not (task.force or task.retry_failed):
         return Step(name, inputs, known, Action.SKIP)
     if known is not None and not (failed_unchanged or task.force):
@@ -262,17 +313,12 @@ def _files_if_unchanged(
         Fingerprint and column ``files`` of the mask.
     """
     recorded = recorded_files(files)
-    # files of the same size may have been copied; they are read only if nothing else has changed
-    supposed = {
-        path: recorded[path].fingerprinted if path in recorded and state and state[0] == recorded[path].size else state
-        for path, state in states.items()
-    }
-    if _digest(info, supposed, options) != known:
+    if _digest(info, supposed_states(recorded, states), options) != known:
         return None
     now = compare_files(info, recorded, states)
     if now is None:
         return None
-    return files if now == recorded else files_column(now)
+    return files if now is recorded else files_column(now)
 
 
 def _coadd_options(options: Options) -> dict[str, object]:
@@ -296,17 +342,22 @@ def se_fingerprint(entry: EpochInfo, options: Options, states: Mapping[str, Stat
     Parameters
     ----------
     entry : EpochInfo
-        The info file's entry; its tilename and SCAMP header are the tile's.
+        The info file's entry. Only the CCD image and the files of its planes count, for no other value affects them.
     options : Options
         Options that affect masks; the WCS source does not affect single-epoch planes.
     states : mapping of str to State
         States of the epoch's files, by path.
     """
-    of_planes = {path: state for path, state in states.items() if path != entry.head_path}
+    planes = {name: file for name in SE_PLANES if (file := entry.file(name))}
+    image = {"band": entry.band, "expnum": entry.expnum, "ccdnum": entry.ccdnum}
     of_options = _epoch_options(entry, options, "")
     for name in ("wcs_source", "coadd"):
         del of_options[name]
-    return fingerprint(of_planes, entry.model_dump(exclude={"tilename", "head_path"}), of_options)
+    return fingerprint(
+        {file.path: states.get(file.path) for file in planes.values()},
+        image | {"planes": planes_column(planes)},
+        of_options,
+    )
 
 
 def _digest(info: ImageInfo, states: Mapping[str, State], options: Mapping[str, object]) -> str:

@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -17,11 +17,13 @@ from ..schema.executors import Spread, in_order
 from .attempt import attempt_alone, attempt_apart, attempt_tile, side_by_side
 from .database.opening import WritableDatabase
 from .database.writer import Writer
+from .filestates import FileStates
 from .images.sharedarray import scratch_folder
 from .infofile import Input, TileInfo
 from .plan import Options, TileTask
 from .report import Failure, IngestReport, Stages, counted
 from .tile import Receipt
+from .tilequeue import Tile, TileQueue
 
 __all__ = ["WINDOW", "Run"]
 
@@ -59,7 +61,7 @@ class Run:
         Arguments of the run, to be recorded.
     options : Options
         Options that change masks.
-    force, retry_failed : bool
+    force, retry_failed, reread : bool
         See `goodpix.ingest_tiles`.
     """
 
@@ -73,14 +75,16 @@ class Run:
         *,
         force: bool,
         retry_failed: bool,
+        reread: bool = False,
     ) -> None:
         self._inputs, self._url = inputs, parse_url(url)
         self._database, self._writer, self._options = database, Writer(database, arguments), options
-        self._force, self._retry_failed = force, retry_failed
+        self._force, self._retry_failed, self._reread = force, retry_failed, reread or force
         # masks that other ingests make during this run need not be made again
         self._generations = self._writer.generations() if force else {}
         self._claims, self._quiet_until = database.claims, 0.0
-        self._elsewhere: list[tuple[Path, TileInfo]] = []
+        self._states = FileStates()
+        self._queue, self._elsewhere = TileQueue([]), list[Tile]()
         self._receipts: list[Receipt] = []
         self._info_failures: list[Failure] = []
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
@@ -110,15 +114,28 @@ class Run:
             outcome=outcome,
         )
 
-    def tiles(self, n_workers: int, executor: Executor | None, pool: Executor | None) -> Iterator[None]:
-        """Ingest every tile, with an executor, a pool of processes or in this process; yield after each one.
+    def tiles(
+        self, n_workers: int, executor: Executor | None, pool: Executor | None, threads: Executor | None = None
+    ) -> Iterator[None]:
+        """Ingest every tile; yield after each one.
+
+        Parameters
+        ----------
+        n_workers : int
+            Number of workers of the executor or pool.
+        executor : Executor, optional
+            Makes whole tiles, anywhere.
+        pool : Executor, optional
+            Processes that make tiles, and epochs of the last ones.
+        threads : Executor, optional
+            Threads of this process that make epochs. Without any of the three, this thread makes all tiles.
 
         Raises
         ------
         WorkerLostError
             If the executor accepts no more tiles.
         """
-        tiles: list[tuple[Path, TileInfo]] = []
+        tiles: list[Tile] = []
         for file in self._inputs:
             if isinstance(file.content, TileInfo):
                 tiles.append((file.path, file.content))
@@ -126,49 +143,49 @@ class Run:
                 self._info_failures.append(_info_failure(file.path, file.content, self._writer))
                 yield
         while tiles:
-            self._elsewhere = []
-            yield from self._round(tiles, n_workers, executor, pool)
+            self._queue, self._elsewhere = TileQueue(tiles, take_turns=not self._reread), []
+            yield from self._round(n_workers, executor, pool, threads)
             if len(self._elsewhere) == len(tiles):
                 self._wait()
             tiles = self._elsewhere
 
     def _round(
-        self, tiles: list[tuple[Path, TileInfo]], n_workers: int, executor: Executor | None, pool: Executor | None
+        self, n_workers: int, executor: Executor | None, pool: Executor | None, threads: Executor | None
     ) -> Iterator[None]:
-        """Ingest the tiles that no other ingest has claimed."""
+        """Ingest the tiles in the queue that no other ingest has claimed."""
         if executor is not None:
-            yield from self._by_executor(tiles, executor, _AHEAD * n_workers if n_workers > 1 else WINDOW)
+            yield from self._by_executor(executor, _AHEAD * n_workers if n_workers > 1 else WINDOW)
         elif pool is not None:
-            yield from self._by_pool(tiles, pool, n_workers)
+            yield from self._by_pool(pool, n_workers)
         else:
-            yield from self._one_by_one(tiles)
+            yield from self._one_by_one(self._queue, map if threads is None else in_order(threads, _AHEAD * n_workers))
 
-    def _one_by_one(
-        self, tiles: list[tuple[Path, TileInfo]], spread: Spread = map, scratch: Path | None = None
-    ) -> Iterator[None]:
+    def _one_by_one(self, tiles: Iterable[Tile], spread: Spread = map, scratch: Path | None = None) -> Iterator[None]:
         """Ingest the tiles in this process, one after the other."""
         for task in self._tasks(tiles):
             if self._take(attempt_tile(task, spread, scratch)):
                 yield
 
-    def _by_executor(self, tiles: list[tuple[Path, TileInfo]], executor: Executor, n_ahead: int) -> Iterator[None]:
+    def _by_executor(self, executor: Executor, n_ahead: int) -> Iterator[None]:
         """Ingest the tiles with an executor; retry each lost one alone before it counts as a failure."""
         lost: list[TileTask] = []
-        yield from self._side_by_side(tiles, executor, n_ahead, lost)
+        yield from self._side_by_side(self._queue, executor, n_ahead, lost)
         for task in lost:
             if self._take(attempt_alone(task, executor)):
                 yield
 
-    def _by_pool(self, tiles: list[tuple[Path, TileInfo]], pool: Executor, n_workers: int) -> Iterator[None]:
-        """Ingest the tiles with a pool of processes, the last few with their epochs spread over the pool."""
-        # tiles too few to keep every worker busy come last
-        n_whole = len(tiles) - len(tiles) % n_workers
+    def _by_pool(self, pool: Executor, n_workers: int) -> Iterator[None]:
+        """Ingest the tiles with a pool of processes, the last of each turn with their epochs spread over the pool."""
         lost: list[TileTask] = []
-        yield from self._side_by_side(tiles[:n_whole], pool, _AHEAD * n_workers, lost)
         spread = in_order(pool, _AHEAD * n_workers)
-        for tile in tiles[n_whole:]:
-            with scratch_folder() as scratch:
-                yield from self._one_by_one([tile], spread, scratch)
+        while self._queue:
+            tiles = list(self._queue)  # all that need not wait for one another
+            # tiles too few to keep every worker busy come last
+            n_whole = len(tiles) - len(tiles) % n_workers
+            yield from self._side_by_side(tiles[:n_whole], pool, _AHEAD * n_workers, lost)
+            for tile in tiles[n_whole:]:
+                with scratch_folder() as scratch:
+                    yield from self._one_by_one([tile], spread, scratch)
         for task in lost:
             with scratch_folder() as scratch:
                 committed = self._take(attempt_apart(task, pool, spread, scratch))
@@ -176,13 +193,16 @@ class Run:
                 yield
 
     def _side_by_side(
-        self, tiles: list[tuple[Path, TileInfo]], executor: Executor, n_ahead: int, lost: list[TileTask]
+        self, tiles: Iterable[Tile], executor: Executor, n_ahead: int, lost: list[TileTask]
     ) -> Iterator[None]:
         """Ingest the tiles with an executor, a few submitted at a time; append the lost ones to `lost`."""
         window = side_by_side(self._tasks(tiles), executor, n_ahead)
         try:
             for task, future in window.as_done():
                 if not _has_receipt(future):
+                    tile = f"{task.info.tilename} {task.info.band}"
+                    logger.warning("%s: its worker died: retrying the tile", tile)
+                    self._queue.done(task.info.tilename, task.info.band)
                     lost.append(task)
                 elif self._take(future.result()):
                     yield
@@ -195,8 +215,6 @@ class Run:
                 if time.monotonic() > until:
                     break
             raise
-        for task in lost:
-            logger.warning("%s %s: its worker died: retrying the tile", task.info.tilename, task.info.band)
 
     def _take(self, receipt: Receipt) -> bool:
         """Commit a tile's receipt; return False, and set the tile aside, if another ingest has stored it meanwhile."""
@@ -208,6 +226,7 @@ class Run:
             stop = error
             committed = self._writer.commit(receipt)
         self._claims.release(receipt.tilename, receipt.band)
+        self._queue.done(receipt.tilename, receipt.band)
         self._seconds_commit += time.monotonic() - started
         if committed:
             self._receipts.append(receipt)
@@ -251,13 +270,18 @@ class Run:
             masks=str(self._database.root),
         )
 
-    def _tasks(self, tiles: list[tuple[Path, TileInfo]]) -> Iterator[TileTask]:
-        """Claim each tile and yield its task; set aside the tiles that other ingests have claimed."""
-        for path, info in tiles:
-            if self._claims.take(info.tilename, info.band):
-                yield self._task(path, info)
-            else:
-                self._elsewhere.append((path, info))
+    def _tasks(self, tiles: Iterable[Tile]) -> Iterator[TileTask]:
+        """Claim each tile and return its task; set aside the tiles that other ingests have claimed."""
+        # unlike a generator, these ask the queue again after it had no tile
+        return filter(None, map(self._claimed_task, tiles))
+
+    def _claimed_task(self, tile: Tile) -> TileTask | None:
+        path, info = tile
+        if self._claims.take(info.tilename, info.band):
+            return self._task(path, info)
+        self._elsewhere.append(tile)
+        self._queue.done(info.tilename, info.band)
+        return None
 
     def _wait(self) -> None:
         """Wait a little for the ingests that have claimed all remaining tiles."""
@@ -271,6 +295,7 @@ class Run:
 
     def _task(self, path: Path, info: TileInfo) -> TileTask:
         known = self._writer.known(info)
+        force = self._force and known.generation == self._generations.get((info.tilename, info.band), 0)
         return TileTask(
             info_path=str(path),
             info=info,
@@ -279,7 +304,9 @@ class Run:
             bit_names=self._database.identity.bit_names,
             known=known,
             failed=self._writer.failed(str(path)),
-            force=self._force and known.generation == self._generations.get((info.tilename, info.band), 0),
+            sources={} if self._reread else self._writer.sources(info),
+            states=self._states.of(info) if known.mask_file is not None and not force else None,
+            force=force,
             retry_failed=self._retry_failed,
         )
 

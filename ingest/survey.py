@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..schema.bits import DES_Y6, BitNames
 from ..schema.errors import UsageError
-from ..schema.executors import check_workers, process_pool, usable_cores
+from ..schema.executors import check_workers, process_pool, thread_pool, usable_cores
 from ..schema.planes.imagefiles import file_state, variables
 from .images.sharedarray import remove_leftovers
 from .infofile import Input, TileInfo, check_inputs, read_inputs
@@ -23,7 +23,10 @@ PathLike = str | os.PathLike[str]
 Progress = Callable[[int, int], None]
 
 BYTES_PER_WORKER = 40_000_000
-"""Bytes of images that are worth a worker process: what is read in the time that one takes to start."""
+"""Bytes of images that are worth a worker: what is read in the time that a process takes to start."""
+
+MOST_THREADS = 2
+"""Workers of one tile that are threads; more of them would wait for each other's Python code."""
 
 
 def ingest_tiles(
@@ -35,6 +38,7 @@ def ingest_tiles(
     workers: int | None = 1,
     executor: Executor | None = None,
     force: bool = False,
+    reread: bool = False,
     retry_failed: bool = False,
     allow_missing_se_seg: bool = False,
     allow_dithered_weights: bool = False,
@@ -58,8 +62,9 @@ def ingest_tiles(
         Header with an epoch's WCS: ``"image"`` for the image header, ``"scamp"`` for ``head_path``.
     workers : int, optional
         Maximum number of processes. They share the tiles or, if there are fewer tiles than workers, the
-        epochs of one tile. 1 means this process alone, which also does work too small to be worth starting
-        others; None means the number of cores that this process may use. A script that asks for more than 1
+        epochs of one tile; two workers of one tile are threads of this process. 1 means this process alone,
+        which also does work too small to be worth starting others; None means the number of cores that this
+        process may use. A script that asks for more than 1
         must keep its own work under ``if __name__ == "__main__":``, as always with multiprocessing.
     executor : concurrent.futures.Executor, optional
         Runs the tiles instead, for example Dask's ``Client(...).get_executor(pure=False)``. Its workers write
@@ -67,7 +72,11 @@ def ingest_tiles(
         survey's files under the same paths as this process. ``2 * workers`` tiles are submitted at a time, or
         512 if `workers` is 1 or None.
     force : bool
-        Make every mask again, even if its inputs are unchanged.
+        Make every mask again from its files, even if its inputs are unchanged.
+    reread : bool
+        Make masks from the images' files alone. Without this, and without `force`, a CCD image of which the catalogue
+        has a mask, made from the same files with the same options for another tile or with an earlier coadd, is
+        taken from that mask, and its files are not opened. The masks are the same.
     retry_failed : bool
         Retry inputs that failed before, even if they are unchanged.
     allow_missing_se_seg : bool
@@ -113,6 +122,7 @@ def ingest_tiles(
         "inputs": [str(each) for each in given],
         "masks": None if masks is None else str(masks),
         "force": force,
+        "reread": reread,
         "retry_failed": retry_failed,
         "variables": _used_variables(inputs),
     }
@@ -121,8 +131,10 @@ def ingest_tiles(
     n_workers = _number_of(workers, executor, inputs)
     remove_leftovers()
     with ExitStack() as stack:
-        pool = None
-        if executor is None and n_workers > 1:
+        pool = threads = None
+        if executor is None and len(inputs) < n_workers <= MOST_THREADS:
+            threads = stack.enter_context(thread_pool(n_workers))
+        elif executor is None and n_workers > 1:
             pool = stack.enter_context(process_pool(n_workers, "goodpix.ingest.preload"))
         # numba and SQLAlchemy are slow to import; the fork server imports them at the same time
         from .database.opening import open_for_writing
@@ -131,11 +143,11 @@ def ingest_tiles(
         database = stack.enter_context(
             open_for_writing(db, masks=masks, campaign=campaign, wcs_source=wcs_source, bit_names=bit_names)
         )
-        run = Run(inputs, db, database, arguments, options, force=force, retry_failed=retry_failed)
+        run = Run(inputs, db, database, arguments, options, force=force, retry_failed=retry_failed, reread=reread)
         if report is not None:
             stack.callback(lambda: run.report(time.monotonic() - started).write(report))
         stack.enter_context(run)
-        for number, _ in enumerate(run.tiles(n_workers, executor, pool), start=1):
+        for number, _ in enumerate(run.tiles(n_workers, executor, pool, threads), start=1):
             if progress is not None:
                 progress(number, len(inputs))
     return run.report(time.monotonic() - started)
@@ -147,20 +159,25 @@ def _number_of(workers: int | None, executor: Executor | None, inputs: list[Inpu
         check_workers(workers)
     if executor is not None:
         return workers or 1
-    return worth_starting(workers or usable_cores(), inputs)
+    return worth_starting(workers, inputs)
 
 
-def worth_starting(n_workers: int, inputs: list[Input]) -> int:
-    """Return how many workers have enough to do; looks at no more files than it takes to tell."""
-    n_bytes = 0
+def worth_starting(n_workers: int | None, inputs: list[Input]) -> int:
+    """Return how many workers have enough to do, of at most `n_workers` (None: one per usable core).
+
+    Looks at no more files than it takes to tell.
+    """
+    n_bytes, most = 0, n_workers
     for each in inputs:
         if isinstance(each.content, TileInfo):
             for entry in (each.content, *each.content.src_info):
-                if n_bytes >= n_workers * BYTES_PER_WORKER:
-                    return n_workers
                 state = file_state(entry.image_path)
                 n_bytes += 0 if state is None else state[0]
-    return max(1, min(n_workers, n_bytes // BYTES_PER_WORKER))
+                if most is None and n_bytes >= BYTES_PER_WORKER:
+                    most = usable_cores()
+                if most is not None and n_bytes >= most * BYTES_PER_WORKER:
+                    return most
+    return max(1, min(most or 1, n_bytes // BYTES_PER_WORKER))
 
 
 def _used_variables(inputs: list[Input]) -> dict[str, str]:

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..schema.errors import MaskFileError, WorkerLostError
+from ..schema.errors import MaskFileError, WorkerLostError, interruption
 from ..schema.executors import Spread
 from ..schema.maskfile import MaskFile, MaskFileWriter
 from ..schema.masks.rle import Runs
 from ..schema.rows import EpochFacts, MaskRow
 from .images.coadd import Coadd, ReadCoadd, read_coadd
 from .images.epoch import make_epoch_mask
+from .images.sourcemask import SourceFiles, SourceMasks
 from .infofile import EpochInfo
 from .plan import Action, EpochKey, Options, Plan, Step, TileTask, make_plan
 from .report import Failure
@@ -153,9 +154,10 @@ def _ingest(task: TileTask, previous: MaskFile | None, spread: Spread, scratch: 
         receipt = replace(receipt, seconds_coadd=time.monotonic() - started)
         if isinstance(coadd, _Trouble):
             return _without_coadd(task, plan, receipt, coadd)
-        for_epochs = coadd.for_epochs
+        for_epochs, own_file = coadd.for_epochs, task.known.mask_file
+        files = SourceFiles(task.root, {own_file: previous} if own_file else None)
         jobs = (
-            _EpochJob(entry, for_epochs, task.options, step.fingerprint)
+            _EpochJob(entry, for_epochs, task.options, step.fingerprint, SourceMasks(files, task.sources_of(entry)))
             for entry, step in plan.epochs
             if step.action is Action.MAKE
         )
@@ -251,7 +253,9 @@ class _Trouble:
 
     @classmethod
     def of(cls, error: Exception) -> "_Trouble":
-        """Describe an exception."""
+        """Describe an exception; one behind which there is an interrupt is no reason, and that is raised again."""
+        if (stop := interruption(error)) is not None:
+            raise stop
         logger.debug("traceback", exc_info=error)
         message = " ".join(str(error).split()) or type(error).__name__
         of_machine = isinstance(error, WorkerLostError | MemoryError)
@@ -267,12 +271,13 @@ class _EpochJob:
     coadd: Coadd
     options: Options
     fingerprint: str
+    sources: SourceMasks
 
 
 def _try_epoch(job: _EpochJob) -> Mask | _Trouble:
     """Return the mask of an epoch, or why it could not be made."""
     try:
-        return _checked(make_epoch_mask(job.entry, job.coadd, job.options, job.fingerprint))
+        return _checked(make_epoch_mask(job.entry, job.coadd, job.options, job.fingerprint, job.sources))
     except Exception as error:  # noqa: BLE001  # one bad epoch never ends a survey job
         return _Trouble.of(error)
 

@@ -32,6 +32,7 @@ __all__ = [
     "WcsError",
     "WorkerLostError",
     "did_you_mean",
+    "interruption",
 ]
 
 
@@ -139,3 +140,11 @@ def did_you_mean(
     if near:
         return f", did you mean {show(near[0])}?"
     return f": expected one of {', '.join(known)}" if otherwise is None else otherwise
+
+
+def interruption(error: BaseException) -> KeyboardInterrupt | None:
+    """Return the interrupt that became another error, as in a library that converts whatever stops it; or None."""
+    chain: BaseException | None = error
+    while chain is not None and not isinstance(chain, KeyboardInterrupt):
+        chain = chain.__cause__ or chain.__context__
+    return chain

@@ -26,7 +26,7 @@ from typing import Generic, ParamSpec, Protocol, TypeVar
 
 from .errors import UsageError, WorkerLostError
 
-__all__ = ["Spread", "Window", "check_workers", "in_order", "process_pool", "usable_cores"]
+__all__ = ["Spread", "Window", "check_workers", "in_order", "process_pool", "thread_pool", "usable_cores"]
 
 Arguments = ParamSpec("Arguments")
 Job = TypeVar("Job")
@@ -252,6 +252,22 @@ def process_pool(workers: int, preload: str | None = None) -> Iterator[Executor]
         pool.shutdown(cancel_futures=True)
         held.close()
         other_end.close()
+
+
+@contextmanager
+def thread_pool(workers: int) -> Iterator[Executor]:
+    """Provide a pool of threads of this process; an error in the block waits for no job that has not begun.
+
+    Parameters
+    ----------
+    workers : int
+        Number of threads.
+    """
+    pool = ThreadPoolExecutor(workers, "goodpix-worker")
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def check_workers(workers: object) -> None:

@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,18 +19,26 @@ from .bits import BitNames
 from .columns import columns, values_of
 from .counts import Counts
 from .errors import MalformedRunsError, MaskFileError, MaskFileMissingError, StoreError
+from .maskhead import HEAD_COLUMNS, KEY_COLUMNS, MaskHead, verified_heads
 from .masks.maskfilename import MaskFileName, generation_of
 from .masks.rle import Runs
+from .masks.runpixels import find_runs
 from .rows import DES_PROFILE, SEG_FROM_FILE, MaskKey, MaskRow
 from .store.masksroot import FORMAT_VERSION, READABLE_FORMATS, MasksRoot
-from .store.parquet import open_parquet
+from .store.parquet import OpenParquet, open_parquet
 from .store.protocol import Place
 
-__all__ = ["MASK_SCHEMA", "MaskFile", "MaskFileWriter"]
+__all__ = ["LIST_ENCODING", "MASK_SCHEMA", "MaskFile", "MaskFileWriter"]
 
 _ORDER = "column-major"
 _ARROW_TYPES = {int: pa.int64(), float: pa.float64(), str: pa.string()}
-_KEYS = ["tilename", "band", "kind", "expnum", "ccdnum"]
+_LISTS = ["lengths", "flags"]
+
+LIST_ENCODING: Mapping[str, Any] = {
+    "use_dictionary": ["flags.list.element"],
+    "column_encoding": {"lengths.list.element": "BYTE_STREAM_SPLIT"},
+}
+"""Options of a Parquet writer for the columns ``lengths`` and ``flags``, which make them small."""
 
 
 def _schema() -> pa.Schema:
@@ -44,7 +52,7 @@ def _schema() -> pa.Schema:
 MASK_SCHEMA: pa.Schema = _schema()
 """Columns of a mask file, which has one row and one row group per mask."""
 
-_ROW_COLUMNS = [name for name in MASK_SCHEMA.names if name not in ("lengths", "flags")]
+_ROW_COLUMNS = [name for name in MASK_SCHEMA.names if name not in _LISTS]
 
 
 class MaskFileWriter:
@@ -101,9 +109,8 @@ class MaskFileWriter:
             MASK_SCHEMA,
             compression="zstd",
             compression_level=3,  # docs/format.md compares levels
-            use_dictionary=["flags.list.element"],
-            column_encoding={"lengths.list.element": "BYTE_STREAM_SPLIT"},
-            write_statistics=_KEYS,
+            **LIST_ENCODING,
+            write_statistics=list(KEY_COLUMNS),
             write_page_checksum=True,
             store_schema=False,  # Parquet's types are enough, and the footer is smaller
         )
@@ -159,7 +166,8 @@ class MaskFile:
     """
 
     path: Place
-    _parquet: pq.ParquetFile
+    _parquet: OpenParquet
+    _verified: dict[int, MaskHead]
 
     @classmethod
     def open(cls, path: Place, *, whole: bool = False) -> "MaskFile":
@@ -181,9 +189,11 @@ class MaskFile:
             If the store cannot be reached or denies access. Later reads of the file can raise it too.
         """
         try:
+            verified = verified_heads(path)
             parquet = open_parquet(path, whole=whole)
-            format_version = (parquet.metadata.metadata or {}).get(b"goodpix.format_version", b"none").decode()
-            same_columns = parquet.schema_arrow.equals(MASK_SCHEMA)
+            metadata = parquet.file.metadata.metadata or {}
+            format_version = metadata.get(b"goodpix.format_version", b"none").decode()
+            same_columns = parquet.file.schema_arrow.equals(MASK_SCHEMA)
         except StoreError:
             raise
         except (OSError, ValueError, pa.ArrowException) as error:
@@ -195,7 +205,7 @@ class MaskFile:
             )
         if not same_columns:
             raise MaskFileError(f"mask file {path}: its columns are not those of format {format_version}")
-        opened = cls(path, parquet)
+        opened = cls(path, parquet, verified)
         named_generation = generation_of(str(path))
         if named_generation not in (None, opened.generation):
             why = f"its metadata says generation {opened.generation}, its name {named_generation}"
@@ -207,7 +217,7 @@ class MaskFile:
         return self if isinstance(self.path, Path) else MaskFile.open(self.path, whole=True)
 
     def __len__(self) -> int:
-        return int(self._parquet.num_row_groups)
+        return int(self._parquet.file.num_row_groups)
 
     @property
     def generation(self) -> int:
@@ -238,7 +248,7 @@ class MaskFile:
 
     def _metadata(self, name: str) -> str:
         """Return a value of the footer's metadata; empty if absent."""
-        value: bytes = (self._parquet.metadata.metadata or {}).get(f"goodpix.{name}".encode(), b"")
+        value: bytes = (self._parquet.file.metadata.metadata or {}).get(f"goodpix.{name}".encode(), b"")
         return value.decode()
 
     def row(self, row_group: int) -> MaskRow:
@@ -250,8 +260,8 @@ class MaskFile:
             If the file is damaged or the row does not exist.
         """
         try:
-            return MaskRow.from_values(self._values(row_group, _ROW_COLUMNS))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            return MaskRow.from_values(self._table(row_group, _ROW_COLUMNS).to_pylist()[0])
+        except (KeyError, TypeError, ValueError, AttributeError, pa.ArrowException) as error:
             raise MaskFileError(_damaged(self.path, error)) from error
 
     def rows(self) -> Iterator[MaskRow]:
@@ -259,8 +269,8 @@ class MaskFile:
         for row_group in range(len(self)):
             yield self.row(row_group)
 
-    def runs(self, row_group: int, key: MaskKey | None = None) -> Runs:
-        """Return the runs of a mask, after verifying their checksum.
+    def runs(self, row_group: int, key: MaskKey | None = None, *, recheck: bool = False) -> Runs:
+        """Return the runs of a mask, whose checksum is verified once per file and process.
 
         Parameters
         ----------
@@ -268,24 +278,25 @@ class MaskFile:
             Index of the mask's row group.
         key : MaskKey, optional
             Expected key of the mask.
+        recheck : bool
+            Verify the checksum even if it was verified before. The CRCs of Parquet's pages always are.
 
         Raises
         ------
         MaskFileError
             If the file is damaged, the row does not exist, the checksum does not match, or the mask has another key.
         """
-        table = self._table(row_group, [*(_KEYS if key else ()), "nx", "ny", "lengths", "flags", "checksum"])
+        verified = None if recheck else self._verified.get(row_group)
         try:
-            lengths, flags = _runs_of(table)
-            nx, ny = (table[name][0].as_py() for name in ("nx", "ny"))
-            stored_key = _key_of(table) if key else None
-            runs = Runs(nx, ny, lengths, flags)
+            head, lengths, flags = self._contents(row_group, verified)
+            runs = Runs(head.nx, head.ny, lengths, flags)
         except (MalformedRunsError, TypeError, ValueError, pa.ArrowException) as error:
             raise MaskFileError(_damaged(self.path, error)) from error
-        if stored_key != key:
-            raise MaskFileError(_damaged(self.path, f"row {row_group} is {stored_key}, expected {key}"))
-        if runs.checksum != table["checksum"][0].as_py():
-            raise MaskFileError(_damaged(self.path, f"row {row_group}: the checksum does not match its runs"))
+        self._check_key(row_group, head, key)
+        if verified is None:
+            if runs.checksum != head.checksum:
+                raise MaskFileError(_damaged(self.path, f"row {row_group}: the checksum does not match its runs"))
+            self._verified[row_group] = head
         return runs
 
     def flags_at(self, row_group: int, pixels: npt.NDArray[np.int64], key: MaskKey) -> npt.NDArray[np.int64]:
@@ -307,30 +318,37 @@ class MaskFile:
         MaskFileError
             If the file is damaged, the row does not exist, or the mask has another key.
         """
-        table = self._table(row_group, [*_KEYS, "lengths", "flags"])
         try:
-            lengths, flags = _runs_of(table)
-            stored_key = _key_of(table)
-            out: npt.NDArray[np.int64] = flags[np.searchsorted(np.cumsum(lengths, dtype=np.int64), pixels, "right")]
+            head, lengths, flags = self._contents(row_group, self._verified.get(row_group))
+            out: npt.NDArray[np.int64] = flags[find_runs(lengths, pixels)]
         except (IndexError, TypeError, ValueError, pa.ArrowException) as error:
             raise MaskFileError(_damaged(self.path, error)) from error
-        if stored_key != key:
-            raise MaskFileError(_damaged(self.path, f"row {row_group} is {stored_key}, expected {key}"))
+        self._check_key(row_group, head, key)
         return out
 
-    def _values(self, row_group: int, names: list[str]) -> dict[str, Any]:
-        table = self._table(row_group, names)
-        try:
-            values: dict[str, Any] = table.to_pylist()[0]
-        except (ValueError, pa.ArrowException) as error:
-            raise MaskFileError(_damaged(self.path, error)) from error
-        return values
+    def _check_key(self, row_group: int, head: MaskHead, key: MaskKey | None) -> None:
+        if key is not None and head.key != key:
+            raise MaskFileError(_damaged(self.path, f"row {row_group} is {head.key}, expected {key}"))
 
-    def _table(self, row_group: int, names: list[str]) -> pa.Table:
+    def _contents(self, row_group: int, head: MaskHead | None) -> "_Contents":
+        """Return the head, lengths and flags of a mask; the head given if there is one."""
+        self._check_row_group(row_group)
+        lengths, flags = (self._parquet.read_list(row_group, MASK_SCHEMA.get_field_index(name)) for name in _LISTS)
+        if lengths is None or flags is None:
+            table = self._table(row_group, [*HEAD_COLUMNS, *_LISTS])
+            lengths, flags = (table[name].chunk(0).values.to_numpy() for name in _LISTS)
+            return _Contents(MaskHead.of(table), lengths, flags)
+        return _Contents(head or MaskHead.of(self._table(row_group, HEAD_COLUMNS)), lengths, flags)
+
+    def _check_row_group(self, row_group: int) -> None:
         if not 0 <= row_group < len(self):
             raise MaskFileError(_damaged(self.path, f"there is no row {row_group} among its {len(self)} masks"))
+
+    def _table(self, row_group: int, names: Sequence[str]) -> pa.Table:
+        self._check_row_group(row_group)
         try:
-            table = self._parquet.read_row_group(row_group, columns=names)
+            # one mask is too little for Parquet's threads, which a busy machine makes wait
+            table = self._parquet.file.read_row_group(row_group, columns=list(names), use_threads=False)
         except StoreError:
             raise
         except (OSError, pa.ArrowException) as error:
@@ -340,14 +358,12 @@ class MaskFile:
         return table
 
 
-def _runs_of(table: pa.Table) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int64]]:
-    """Return the lengths and flags of a one-row table."""
-    return table["lengths"].chunk(0).values.to_numpy(), table["flags"].chunk(0).values.to_numpy()
+class _Contents(NamedTuple):
+    """Head and runs of a mask, not yet checked."""
 
-
-def _key_of(table: pa.Table) -> MaskKey:
-    """Return the mask key of a one-row table."""
-    return MaskKey(*(table[name][0].as_py() for name in _KEYS))
+    head: MaskHead
+    lengths: npt.NDArray[np.uint32]
+    flags: npt.NDArray[np.int64]
 
 
 # pa.array would do, but imports pandas, which costs every process half a second.

@@ -279,10 +279,18 @@ ccd_image = sa.Table(
         "ix_ccd_image_disagree",
         *("band", "expnum", "ccdnum"),
         sqlite_where=sa.text("tiles_disagree"),
-        postgresql_where=sa.text("tiles_disagree"),
     ),
     sqlite_with_rowid=False,
 )
+
+
+@sa.event.listens_for(ccd_image, "before_create")
+def _limit_indexes(table: sa.Table, connection: sa.Connection, **_: Any) -> None:
+    """Give the indexes of a table the same condition on every dialect."""
+    # stating it above for Postgres too would import that dialect in every command, even on SQLite
+    for index in table.indexes:
+        index.dialect_options[connection.dialect.name]["where"] = index.dialect_options["sqlite"]["where"]
+
 
 exposure_summary = sa.Table(
     "exposure_summary",

@@ -5,8 +5,7 @@ from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
-import sqlalchemy.dialects.postgresql
-import sqlalchemy.dialects.sqlite
+from sqlalchemy.dialects import sqlite
 
 __all__ = ["insert_rows", "new_ids", "upsert_rows"]
 
@@ -73,8 +72,11 @@ def upsert_rows(connection: sa.Connection, table: sa.Table, rows: Iterable[Row],
     counter : str
         A column to which a replacing row adds the value of the row it replaces.
     """
-    dialects = sqlalchemy.dialects
-    make = dialects.sqlite.insert if connection.dialect.name == "sqlite" else dialects.postgresql.insert
+    make: Any = sqlite.insert
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # slow to import, and loaded already where it is used
+
+        make = postgresql.insert
     key = table.primary_key.columns.keys()
     for row in rows:
         insert = make(table).values(row)

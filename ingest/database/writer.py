@@ -14,12 +14,13 @@ from ...schema import tables
 from ...schema.columns import values_of
 from ...schema.errors import CatalogueError
 from ..infofile import TileInfo
-from ..plan import Known, KnownTile
+from ..plan import EpochKey, Known, KnownTile, SourceMask
 from ..report import Failure
 from ..tile import Receipt
 from .bulk import upsert_rows
 from .maskrows import current_file, insert_masks
 from .opening import WritableDatabase
+from .sourceplaces import source_places
 from .summaries import lock_summaries, refresh_summaries
 
 __all__ = ["Writer", "record_failures"]
@@ -56,6 +57,10 @@ class Writer:
     def known(self, info: TileInfo) -> KnownTile:
         """Return the catalogue's masks of a tile and band."""
         return self._transact(lambda connection: _known(connection, info))
+
+    def sources(self, info: TileInfo) -> dict[EpochKey, tuple[SourceMask, ...]]:
+        """Return the catalogue's masks of a tile's CCD images; see `source_places`."""
+        return self._transact(lambda connection: source_places(connection, info))
 
     def generations(self) -> dict[tuple[str, str], int]:
         """Return the generation of each tile and band in the catalogue."""

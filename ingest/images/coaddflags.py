@@ -17,13 +17,16 @@ from ...schema.masks.rle import Runs, RunScan, ScanBuffers, Starts, merge_runs, 
 from ...schema.planes.reader import PlaneReader
 from ...schema.wcs.footprint import UniqueRegion
 from ...schema.wcs.pixelgrid import PixelGrid
-from .pixels import BLOCK, PlaneFiles, PlaneRows, fold_row
+from .pixels import PlaneFiles, PlaneRows, fold_row
 from .sharedarray import SharedArray
 
 __all__ = ["CoaddFlags", "CodedCoadd", "RegionRuns", "code_coadd"]
 
+# Rows per read, of ten thousand columns: few enough that memory is used again, and not fetched from the system.
+_BLOCK = 256
+
 # Rows coded per task: enough to be worth sending to another process, few enough to keep all workers busy.
-_CHUNK = 2 * BLOCK
+_CHUNK = 4 * _BLOCK
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -214,8 +217,8 @@ def _code_rows(chunk: _Chunk) -> _Coded:
     scan = RunScan(chunk.grid.shape, out.dtype, rows.start)
     with PlaneReader() as reader:
         planes = chunk.planes.planes(reader)
-        for y in range(rows.start, rows.stop, BLOCK):
-            some = slice(y, min(y + BLOCK, rows.stop))
+        for y in range(rows.start, rows.stop, _BLOCK):
+            some = slice(y, min(y + _BLOCK, rows.stop))
             block = planes.read(some)
             inside = _inside_region(chunk, some)
             to = out[some.start + 1 : some.stop + 1]

@@ -13,20 +13,20 @@ from ...schema.counts import count
 from ...schema.errors import FitsFileError, GoodpixError
 from ...schema.masks.rle import Runs
 from ...schema.planes.imagefiles import file_state
-from ...schema.planes.plane import Plane
-from ...schema.planes.reader import PlaneReader, check_weight, read_scamp_head
+from ...schema.planes.reader import PlaneReader, read_scamp_head
 from ...schema.rows import SEG_FROM_FILE, SEG_NONE, EpochFacts, MaskKey, MaskRow, nonzero_bits
 from ...schema.wcs.footprint import footprint
 from ...schema.wcs.pixelgrid import PixelGrid
 from ...schema.wcs.pixelmap import pixel_map
 from ...schema.wcs.solution import Wcs
 from ..infofile import EpochInfo
-from ..inputs import file_states, record_files
+from ..inputs import file_states
 from ..plan import Options, se_fingerprint
+from .ccdimage import read_ccd_image
 from .coadd import Coadd
-from .facts import check_identity, check_shapes, exposure_facts, image_facts
+from .facts import image_facts
 from .flagging import flag_epoch
-from .pixels import PlaneFiles, Planes
+from .sourcemask import SourceMasks
 
 __all__ = ["make_epoch_mask"]
 
@@ -36,8 +36,10 @@ logger = logging.getLogger(__name__)
 _GRID = 9
 
 
-def make_epoch_mask(entry: EpochInfo, coadd: Coadd, options: Options, fingerprint: str) -> tuple[MaskRow, Runs]:
-    """Read an epoch's planes and return its mask with its row.
+def make_epoch_mask(
+    entry: EpochInfo, coadd: Coadd, options: Options, fingerprint: str, sources: SourceMasks | None = None
+) -> tuple[MaskRow, Runs]:
+    """Return the mask of an epoch with its row, from a source mask or else from its planes.
 
     Raises
     ------
@@ -46,59 +48,39 @@ def make_epoch_mask(entry: EpochInfo, coadd: Coadd, options: Options, fingerprin
     """
     states = file_states(entry)
     with PlaneReader() as reader:
-        image = reader.plane(entry.image_path, entry.image_ext)
-        header, primary = image.header, reader.primary_header(entry.image_path)
-        expected = {"EXPNUM": entry.expnum, "CCDNUM": entry.ccdnum, "BAND": entry.band}
-        check_identity(header, primary, entry.image_path, expected)
-        planes = _planes(reader, entry, image, options)
-        quantization = check_weight(planes.weight, allow_dithered=options.allow_dithered_weights)
-        grid = PixelGrid(_wcs(entry, header, options), image.shape, entry.position_offset)
-        mapping = pixel_map(grid, coadd.grid)
-        planes.check(reader, allow_damaged=options.allow_damaged)
-        inputs = record_files(states, reader.opened)
-        flagged = flag_epoch(planes.blocks(), image.shape, mapping, coadd.flags)
+        image = None if sources is None else sources.ccd_image(reader, entry, options, states)
+        if image is None:
+            image = read_ccd_image(reader, entry, options, states)
+        grid = PixelGrid(_wcs(entry, image.header, options), image.shape, entry.position_offset)
+        flagged = flag_epoch(image.planes, image.shape, pixel_map(grid, coadd.grid), coadd.flags)
     runs = flagged.runs
     covered = footprint(grid)
-    exposure = exposure_facts(header, primary)
-    seg_used = planes.seg is not None
+    exposure = image.exposure
     counts, bits = count(
         runs,
         amplifiers=Amplifiers.of(exposure.dataseca, exposure.datasecb, image.shape),
         pixel_area=covered.pixel_area,
         unique=(flagged.n_unique, flagged.n_good_unique) if coadd.flags.has_region else None,
-        se_seg_used=seg_used,
+        se_seg_used=image.seg_used,
     )
     facts = EpochFacts(
-        wcs_delta_pix=_wcs_delta(entry, header, grid, coadd.grid, options),
-        se_seg_used=seg_used,
+        wcs_delta_pix=_wcs_delta(entry, image.header, grid, coadd.grid, options),
+        se_seg_used=image.seg_used,
         stale=False,
-        se_fingerprint=se_fingerprint(entry, options, inputs.states),
+        se_fingerprint=se_fingerprint(entry, options, image.inputs.states),
         **values_of(exposure),
         **image_facts(
             entry,
             grid.wcs,
             covered,
             fingerprint=fingerprint,
-            quantization=quantization,
-            inputs=inputs.facts(SEG_FROM_FILE if seg_used else SEG_NONE),
+            quantization=image.quantization,
+            inputs=image.inputs.facts(SEG_FROM_FILE if image.seg_used else SEG_NONE),
         ),
     )
     key = MaskKey(entry.tilename, entry.band, "epoch", entry.expnum, entry.ccdnum)
     row = MaskRow(key, runs.nx, runs.ny, runs.checksum, counts, facts, nonzero_bits(bits), covered.hpix)
     return row, runs
-
-
-def _planes(reader: PlaneReader, entry: EpochInfo, image: Plane, options: Options) -> Planes:
-    """Open the planes and check that their shapes agree; seg may be missing."""
-    if not (entry.seg_path or options.allow_missing_se_seg):
-        raise FitsFileError(
-            f"epoch {entry.name}: the info file has no seg_path: expected a segmentation map "
-            "(--allow-missing-se-seg accepts the epoch)"
-        )
-    planes = PlaneFiles.of(entry).planes(reader)
-    what = f"epoch {entry.name} (tile {entry.tilename}, band {entry.band})"
-    check_shapes({**planes.named(), "image": image}, what)
-    return planes
 
 
 def _wcs(entry: EpochInfo, header: Mapping[str, Any], options: Options) -> Wcs:

@@ -16,7 +16,7 @@ from ...schema.wcs.footprint import Footprint
 from ...schema.wcs.solution import Wcs
 from ..infofile import ImageInfo
 
-__all__ = ["check_identity", "check_shapes", "exposure_facts", "image_facts"]
+__all__ = ["ExposureFacts", "check_identity", "check_shapes", "exposure_facts", "image_facts"]
 
 Header = Mapping[str, Any]
 

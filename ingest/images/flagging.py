@@ -1,6 +1,6 @@
 """Epoch flags from the epoch's own planes and the nearest coadd pixels."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema.jit import kernel
-from ...schema.masks.rle import RunScan, ScanBuffers, merge_runs, scan_row, sort_starts
+from ...schema.masks.rle import Runs, RunScan, ScanBuffers, merge_runs, scan_row, sort_starts
+from ...schema.masks.runalgebra import overlay
 from ...schema.wcs.nearestpixel import nearest_pixels
 from ...schema.wcs.pixelmap import PixelMap, RationalMap, rational_row
 from .coaddflags import CoaddFlags, RegionRuns
-from .pixels import PlaneRows, fold_row
+from .pixels import BLOCK, PlaneRows, fold_row
 
 __all__ = ["flag_epoch"]
 
@@ -24,14 +25,15 @@ _SE_PART = np.uint64(0xFFFF_FF07)
 
 
 def flag_epoch(
-    blocks: Iterable[PlaneRows], shape: tuple[int, int], pixel_map: PixelMap, coadd: CoaddFlags
+    planes: Iterable[PlaneRows] | Runs, shape: tuple[int, int], pixel_map: PixelMap, coadd: CoaddFlags
 ) -> RegionRuns:
     """Return the runs of an epoch's flags.
 
     Parameters
     ----------
-    blocks : iterable of PlaneRows
-        Consecutive blocks of rows that cover its planes.
+    planes : iterable of PlaneRows, or Runs
+        Consecutive blocks of rows that cover its planes, or runs with the same single-epoch flags; flags of a coadd
+        are ignored in these.
     shape : tuple of int
         (ny, nx).
     pixel_map : PixelMap
@@ -49,6 +51,7 @@ def flag_epoch(
     shift = 3 if narrow else 32
     scan = RunScan(shape, np.uint32 if narrow else np.uint64)
     codes = coadd.codes.array
+    blocks = _blank_blocks(shape) if isinstance(planes, Runs) else planes
     with ThreadPoolExecutor(1, "goodpix-flags") as thread:
         under_way: Future[int] | None = None
         n_rows = 0
@@ -66,9 +69,22 @@ def flag_epoch(
         if under_way is not None:
             scan.done(n_rows, under_way.result())
     lengths, words = sort_starts(shape, scan.starts())
+    if isinstance(planes, Runs):
+        # runs are fewer than pixels by far
+        both = overlay(lengths, words.astype(np.int64), planes.lengths, planes.flags & np.int64(_SE_PART))
+        lengths, words = both.lengths, (both.a | both.b).view(np.uint64)
     flags: npt.NDArray[np.int64] = np.empty(words.size, np.int64)
     n_unique, n_good = _decode_words(lengths, words, shift, coadd.flags, coadd.unique, flags)
     return RegionRuns(merge_runs(shape, lengths, flags), n_unique, n_good)
+
+
+def _blank_blocks(shape: tuple[int, int]) -> Iterator[PlaneRows]:
+    """Yield blocks of rows without any single-epoch flag."""
+    ny, nx = shape
+    good, zeros = np.ones((BLOCK, nx), np.bool_), np.zeros((BLOCK, nx), np.uint32)
+    for y in range(0, ny, BLOCK):
+        n_rows = min(BLOCK, ny - y)
+        yield PlaneRows(good[:n_rows], zeros[:n_rows], ~good[:n_rows])
 
 
 Codes = npt.NDArray[np.unsignedinteger[Any]]

@@ -7,7 +7,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,22 +21,39 @@ _PREFIX = "goodpix-scratch-"
 _YOUNG = 60
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class SharedArray:
     """An array in memory or, if processes share it, in a memory-mapped file.
 
-    An array in a file is pickled as the name of the file.
+    An array in a file is pickled as the name of the file, which is opened where the array is first used: a job that
+    was queued when its run was stopped can still be unpickled after the file is gone.
 
     Parameters
     ----------
     array : ndarray
-        The array.
-    path : Path or None
-        Its file.
+        The array, in memory.
     """
 
-    array: npt.NDArray[Any]
-    path: Path | None = None
+    __slots__ = ("_array", "_dtype", "_shape", "path")
+
+    def __init__(self, array: npt.NDArray[Any]) -> None:
+        self._array: npt.NDArray[Any] | None = array
+        self._shape, self._dtype = array.shape, array.dtype.str
+        self.path: Path | None = None
+
+    @property
+    def array(self) -> npt.NDArray[Any]:
+        """The array.
+
+        Raises
+        ------
+        OSError
+            If its file is gone.
+        """
+        if self._array is None:
+            assert self.path is not None
+            # a plain array, because kernels are compiled only for that type
+            self._array = np.asarray(np.memmap(self.path, self._dtype, "r+", shape=self._shape))
+        return self._array
 
     @classmethod
     def zeros(cls, shape: tuple[int, ...], dtype: npt.DTypeLike, folder: Path | None = None) -> "SharedArray":
@@ -58,17 +74,19 @@ class SharedArray:
             raise OSError(error.errno, os.strerror(error.errno or 0), name) from error
         finally:
             os.close(handle)
-        return _attach(Path(name), shape, np.dtype(dtype).str)
+        return _in_file(Path(name), shape, np.dtype(dtype).str)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.path is None:
-            return SharedArray, (self.array,)
-        return _attach, (self.path, self.array.shape, self.array.dtype.str)
+            return SharedArray, (self._array,)
+        return _in_file, (self.path, self._shape, self._dtype)
 
 
-def _attach(path: Path, shape: tuple[int, ...], dtype: str) -> SharedArray:
-    # a plain array, because kernels are compiled only for that type
-    return SharedArray(np.asarray(np.memmap(path, dtype, "r+", shape=shape)), path)
+def _in_file(path: Path, shape: tuple[int, ...], dtype: str) -> SharedArray:
+    shared = SharedArray.__new__(SharedArray)
+    shared.path, shared._array = path, None
+    shared._shape, shared._dtype = shape, dtype
+    return shared
 
 
 @contextmanager

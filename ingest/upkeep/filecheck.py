@@ -123,7 +123,7 @@ def _check(file: MaskFile, row_group: int, name: MaskFileName) -> CheckedMask:
     except MaskFileError as error:
         return CheckedMask(row_group, None, str(error))
     try:
-        runs = file.runs(row_group)
+        runs = file.runs(row_group, recheck=True)
     except MaskFileError as error:
         return CheckedMask(row_group, row, str(error))
     if (row.key.tilename, row.key.band) != (name.tilename, name.band):

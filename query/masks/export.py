@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import fitsio
 import numpy as np
 import numpy.typing as npt
 
@@ -15,6 +14,8 @@ __all__ = ["write_fits", "write_npz"]
 
 def write_fits(path: Path | str, bad: npt.NDArray[np.bool_], key: MaskKey, place: Region, selection: str) -> None:
     """Write bad pixels, with the image's key in the header; see `Mask.to_fits`."""
+    import fitsio  # slow to import
+
     labels = {"TILENAME": key.tilename, "BAND": key.band, "EXPNUM": key.expnum, "CCDNUM": key.ccdnum}
     header = {name: value for name, value in labels.items() if value not in (None, "")}
     header |= {"SELECT": selection, "X0": place.x0, "Y0": place.y0}

@@ -14,7 +14,7 @@ from ...schema.bits import CRITERIA_BITS, DES_Y6, OWN_CUT, BitNames
 from ...schema.criteria import AnySelection, BoundSelection, Selection
 from ...schema.errors import UsageError
 from ...schema.masks.applyselection import apply_selection, apply_selection_to_box
-from ...schema.masks.rle import Runs, decode, decode_good, encode
+from ...schema.masks.rle import Runs, decode, decode_bytes, decode_good, encode
 from ...schema.masks.runalgebra import complement, crop, good_in_both, good_in_either, good_in_one
 from ...schema.rows import MaskKey
 from ...schema.wcs.pixelgrid import PixelGrid, stored_grid
@@ -221,8 +221,7 @@ class Mask:
             0 is good; 128 is a border or a user-defined cut. The memory order is column-major.
         """
         runs = self.encoded if selection is None else self.recut(selection).encoded
-        failing = (runs.flags & CRITERIA_BITS).astype(np.uint8)
-        return np.repeat(failing, runs.lengths).reshape(runs.nx, runs.ny).T
+        return decode_bytes(runs, (runs.flags & CRITERIA_BITS).astype(np.uint8))
 
     def count(self, selection: AnySelection = None) -> int:
         """Return the number of good pixels; decodes the mask only for `grow` and `border`."""

@@ -74,7 +74,7 @@ def map_masks(
         if executor is None and workers == 1:
             results = (_apply(function, reader, location) for location in locations)
         else:
-            pool = executor or stack.enter_context(process_pool(workers))
+            pool = executor or stack.enter_context(process_pool(workers, "goodpix.query.masks.preload"))
             remaining = iter(locations)
             chunks = iter(lambda: tuple(islice(remaining, _BATCH)), ())
             results = _as_completed(pool, (_Batch(root, bit_names, chunk, function) for chunk in chunks))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ...schema.maskfile import LIST_ENCODING
 from .mask import Mask
 
 if TYPE_CHECKING:
@@ -64,10 +65,11 @@ def run_frames(masks: Iterable[Mask]) -> "Iterator[pd.DataFrame]":
         yield runs
 
 
-def write_masks(masks: Iterable[Mask], path: str | os.PathLike[str]) -> int:
+def write_masks(masks: Iterable[Mask], path: str | os.PathLike[str], *, plain: bool = False) -> int:
     """Write masks to a Parquet file, one row group each; return their number. See `goodpix.Catalogue.to_parquet`."""
+    encoded = {} if plain else LIST_ENCODING
     n = 0
-    with pq.ParquetWriter(os.fspath(path), _MASK_COLUMNS, compression="zstd") as writer:
+    with pq.ParquetWriter(os.fspath(path), _MASK_COLUMNS, compression="zstd", **encoded) as writer:
         for table in _mask_tables(masks):
             writer.write_table(table)
             n += 1

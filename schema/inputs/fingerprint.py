@@ -9,12 +9,22 @@ from typing import Any
 from ..planes.imagefiles import files_of_row
 from .recordedfiles import recorded_files
 
-__all__ = ["FINGERPRINTED", "MASK_RULE_VERSION", "fingerprint", "inputs_unchanged", "matches_unrecorded_inputs"]
+__all__ = [
+    "FINGERPRINTED",
+    "MASK_RULE_VERSION",
+    "SE_PLANES",
+    "fingerprint",
+    "inputs_unchanged",
+    "matches_unrecorded_inputs",
+]
 
 MASK_RULE_VERSION = 1
 """Version of the rules that make masks; raised whenever the same inputs can give other pixels."""
 
-FINGERPRINTED = ("image", "weight", "bmask", "seg", "head")
+SE_PLANES = ("image", "weight", "bmask", "seg")
+"""Planes of a CCD image whose files enter its single-epoch fingerprint."""
+
+FINGERPRINTED = (*SE_PLANES, "head")
 """Planes of an epoch whose files enter its fingerprint."""
 
 _AS_GIVEN = ("tilename", "band", "expnum", "ccdnum", "magzp", "scale", "image_flags", "pfw_attempt_id", "filename")

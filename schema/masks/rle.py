@@ -14,8 +14,20 @@ import numpy.typing as npt
 
 from ..errors import MalformedRunsError
 from ..jit import kernel
+from .runpixels import fill_runs
 
-__all__ = ["RunScan", "Runs", "Starts", "decode", "decode_good", "encode", "merge_runs", "scan_row", "sort_starts"]
+__all__ = [
+    "RunScan",
+    "Runs",
+    "Starts",
+    "decode",
+    "decode_bytes",
+    "decode_good",
+    "encode",
+    "merge_runs",
+    "scan_row",
+    "sort_starts",
+]
 
 # Rows scanned at a time. The buffers have room for one run per pixel of a block.
 _BLOCK = 128
@@ -247,9 +259,26 @@ def decode_good(runs: Runs, reject: int) -> npt.NDArray[np.bool_]:
     ndarray of bool, shape (ny, nx)
         Whether each pixel is good, in column-major memory order.
     """
-    out = np.zeros(runs.nx * runs.ny, np.bool_)
-    _fill_good(runs.lengths, runs.flags, np.int64(reject), out)
-    return out.reshape(runs.nx, runs.ny).T
+    good = (runs.flags & np.int64(reject)) == 0
+    return decode_bytes(runs, good.view(np.uint8)).view(np.bool_)
+
+
+def decode_bytes(runs: Runs, values: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Decode runs to an image of one value per run.
+
+    Parameters
+    ----------
+    runs : Runs
+        The runs; their flags are not used.
+    values : ndarray of uint8, shape (n_runs,)
+        Value of each run.
+
+    Returns
+    -------
+    ndarray of uint8, shape (ny, nx)
+        Value of each pixel, in column-major memory order.
+    """
+    return fill_runs(runs.lengths, values, runs.nx * runs.ny).reshape(runs.nx, runs.ny).T
 
 
 def _as(array: npt.ArrayLike, dtype: np.dtype[np.generic], what: str) -> npt.NDArray[np.generic]:
@@ -348,19 +377,3 @@ def _merge_equal(
             merged[n], kept[n] = lengths[k], flags[k]
             n += 1
     return n
-
-
-@kernel
-def _fill_good(
-    lengths: npt.NDArray[np.uint32],
-    flags: npt.NDArray[np.int64],
-    reject: np.int64,
-    out: npt.NDArray[np.bool_],
-) -> None:
-    """Set the pixels of good runs."""
-    start = np.int64(0)
-    for k in range(lengths.size):
-        end = start + np.int64(lengths[k])
-        if flags[k] & reject == 0:
-            out[start:end] = True
-        start = end

@@ -11,7 +11,7 @@ from ..errors import UsageError
 from ..jit import kernel
 from .rle import Runs, encode, merge_runs
 
-__all__ = ["complement", "crop", "good_in_both", "good_in_either", "good_in_one"]
+__all__ = ["Overlay", "complement", "crop", "good_in_both", "good_in_either", "good_in_one", "overlay"]
 
 
 def good_in_both(a: Runs, b: Runs) -> Runs:
@@ -22,8 +22,8 @@ def good_in_both(a: Runs, b: Runs) -> Runs:
     UsageError
         If the images differ in size.
     """
-    overlay = _overlay(a, b)
-    return merge_runs((a.ny, a.nx), overlay.lengths, overlay.a | overlay.b)
+    both = _overlay(a, b)
+    return merge_runs((a.ny, a.nx), both.lengths, both.a | both.b)
 
 
 def good_in_either(a: Runs, b: Runs) -> Runs:
@@ -34,9 +34,9 @@ def good_in_either(a: Runs, b: Runs) -> Runs:
     UsageError
         If the images differ in size.
     """
-    overlay = _overlay(a, b)
-    flags = np.where(_good(overlay.a) | _good(overlay.b), 0, overlay.a | overlay.b)
-    return merge_runs((a.ny, a.nx), overlay.lengths, flags)
+    both = _overlay(a, b)
+    flags = np.where(_good(both.a) | _good(both.b), 0, both.a | both.b)
+    return merge_runs((a.ny, a.nx), both.lengths, flags)
 
 
 def good_in_one(a: Runs, b: Runs) -> Runs:
@@ -47,10 +47,10 @@ def good_in_one(a: Runs, b: Runs) -> Runs:
     UsageError
         If the images differ in size.
     """
-    overlay = _overlay(a, b)
-    good_a, good_b = _good(overlay.a), _good(overlay.b)
-    flags = np.where(good_a & good_b, OWN_CUT, np.where(good_a | good_b, 0, overlay.a | overlay.b))
-    return merge_runs((a.ny, a.nx), overlay.lengths, flags)
+    both = _overlay(a, b)
+    good_a, good_b = _good(both.a), _good(both.b)
+    flags = np.where(good_a & good_b, OWN_CUT, np.where(good_a | good_b, 0, both.a | both.b))
+    return merge_runs((a.ny, a.nx), both.lengths, flags)
 
 
 def complement(runs: Runs) -> Runs:
@@ -71,23 +71,41 @@ def crop(runs: Runs, box: Region) -> Runs:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Overlay:
-    """Segments on which the flags of both images are constant; all of shape (n,)."""
+class Overlay:
+    """Segments on which two images of the same size are constant, column-major.
+
+    Parameters
+    ----------
+    lengths : ndarray of uint32, shape (n,)
+        Lengths in pixels.
+    a, b : ndarray of int64, shape (n,)
+        Values of the two images.
+    """
 
     lengths: npt.NDArray[np.uint32]
     a: npt.NDArray[np.int64]
     b: npt.NDArray[np.int64]
 
 
-def _overlay(a: Runs, b: Runs) -> _Overlay:
-    if (a.nx, a.ny) != (b.nx, b.ny):
-        raise UsageError(f"masks of {a.nx} x {a.ny} and {b.nx} x {b.ny} pixels: expected masks of the same image")
-    size = a.lengths.size + b.lengths.size
+def overlay(
+    lengths_a: npt.NDArray[np.uint32],
+    a: npt.NDArray[np.int64],
+    lengths_b: npt.NDArray[np.uint32],
+    b: npt.NDArray[np.int64],
+) -> Overlay:
+    """Return the segments of two images, given their run lengths and values; the lengths have equal sums."""
+    size = lengths_a.size + lengths_b.size
     lengths: npt.NDArray[np.uint32] = np.empty(size, np.uint32)
     of_a: npt.NDArray[np.int64] = np.empty(size, np.int64)
     of_b: npt.NDArray[np.int64] = np.empty(size, np.int64)
-    n = _walk(a.lengths, a.flags, b.lengths, b.flags, lengths, of_a, of_b)
-    return _Overlay(lengths[:n], of_a[:n], of_b[:n])
+    n = _walk(lengths_a, a, lengths_b, b, lengths, of_a, of_b)
+    return Overlay(lengths[:n], of_a[:n], of_b[:n])
+
+
+def _overlay(a: Runs, b: Runs) -> Overlay:
+    if (a.nx, a.ny) != (b.nx, b.ny):
+        raise UsageError(f"masks of {a.nx} x {a.ny} and {b.nx} x {b.ny} pixels: expected masks of the same image")
+    return overlay(a.lengths, a.flags, b.lengths, b.flags)
 
 
 @kernel

@@ -4,8 +4,7 @@ CFITSIO interprets paths: brackets, ``!``, ``+2`` and ``scheme://`` have effects
 descriptor that is open on a regular file, never a path from the survey.
 """
 
-import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -15,18 +14,13 @@ import fitsio
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import DamagedFileError, FitsFileError, PlaneError
+from ..errors import FitsFileError, PlaneError
 from .fitsfile import FitsFile
 from .imagefiles import Extension, PlaneFile, expand
-from .scaling import Scaling, Want, answer
-from .tiles import TileTable
 
-__all__ = ["CfitsioPlane", "CfitsioReader", "HcompressPixels"]
+__all__ = ["CfitsioPlane", "CfitsioReader"]
 
 Pixels = npt.NDArray[Any]
-
-# Start of an HCOMPRESS stream: magic number, number of rows, number of columns.
-_STREAM = struct.Struct(">2sii")
 
 # Path that never exists.
 _NOWHERE = "/dev/fd/-"
@@ -75,62 +69,6 @@ def _clear_errors() -> None:
             first_line = (str(error).splitlines() or ["", ""])[1:2]
             if first_line and first_line[0].startswith("failed to find or open"):
                 return  # the message of this call itself
-
-
-class HcompressPixels:
-    """Pixels of an image compressed by HCOMPRESS, read by CFITSIO.
-
-    Parameters
-    ----------
-    table : TileTable
-        Table that contains the image; its sizes and descriptors have been checked.
-
-    Attributes
-    ----------
-    shape : tuple of int
-        (ny, nx).
-    dtype : dtype
-        Data type of the pixels.
-
-    Raises
-    ------
-    DamagedFileError
-        If a tile has no bytes or states another size: CFITSIO trusts both, and would hang or crash.
-    """
-
-    def __init__(self, table: TileTable) -> None:
-        header = table.unit.header
-        self._table, self.shape = table, table.shape
-        self.dtype = Scaling.of(table.bitpix, header.number("BSCALE", 1), header.number("BZERO", 0), table.where).dtype
-        places, (height, width) = table.data, table.tile
-        n_bytes = np.sum([each.size for each in places.values()], axis=0)
-        for tile in range(n_bytes.size):
-            y, x = divmod(tile, table.grid[1])
-            size = min(height, self.shape[0] - y * height), min(width, self.shape[1] - x * width)
-            if not n_bytes[tile]:
-                raise DamagedFileError(f"{table.where}: tile {tile} has no data")
-            where = places["COMPRESSED_DATA"]
-            if where.size[tile] and not _is_stream(table.file, int(where.start[tile]), int(where.size[tile]), size):
-                raise DamagedFileError(f"{table.where}: tile {tile} is damaged: not {size[0]} x {size[1]} pixels")
-
-    def read(self, y0: int, y1: int, want: Want, make: Callable[[], Pixels]) -> Pixels:
-        """Return the wanted quantity for a range of rows; `make` allocates the array."""
-        where = self._table.where
-        with _opened(self._table.file.descriptor, where) as file, _errors_of(where):
-            pixels = np.asarray(file[self._table.unit.number][y0:y1, :])
-        if pixels.dtype.newbyteorder("=") != self.dtype or pixels.shape != (y1 - y0, self.shape[1]):
-            raise DamagedFileError(f"{where}: CFITSIO reads {pixels.dtype} where {self.dtype} is expected")
-        out = make()
-        answer(pixels, want, out)
-        return out
-
-
-def _is_stream(file: FitsFile, start: int, n_bytes: int, size: tuple[int, int]) -> bool:
-    """Return True if the bytes start like an HCOMPRESS stream of a tile of this size."""
-    if n_bytes < _STREAM.size:
-        return False
-    magic, *found = _STREAM.unpack(file.read(start, _STREAM.size).tobytes())
-    return magic == b"\xdd\x99" and tuple(found) == size
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ class DataSum:
         """
         if self.is_damaged:
             raise DamagedFileError(
-                f"{self.where}: the data are damaged: their sum is {self.computed}, and DATASUM says {self.stored} "
+                f"{self.where}: the data are damaged: they sum to {self.computed}: expected DATASUM, {self.stored} "
                 "(--allow-damaged accepts them anyway)"
             )
         return bool(self.stored)

@@ -133,7 +133,7 @@ class FitsFile:
         """
         if start < 0 or size < 0 or start + size > self.size:
             raise DamagedFileError(
-                f"{self.path}: bytes {start} to {start + size} are wanted of {self.size}: is the file truncated?"
+                f"{self.path}: has {self.size} bytes: expected {start + size} or more: is the file truncated?"
             )
         out: Bytes = np.empty(size, np.uint8)
         view, n = out.data, 0
@@ -143,7 +143,7 @@ class FitsFile:
         except OSError as error:
             raise FitsFileError(f"{self.path}: cannot be read ({os.strerror(error.errno or errno.EIO)})") from error
         if n < size:
-            raise DamagedFileError(f"{self.path}: ends at byte {start + n}: it was {self.size} bytes long")
+            raise DamagedFileError(f"{self.path}: has {start + n} bytes: expected {self.size}, as when it was opened")
         return out
 
     def units(self) -> Iterator[Unit]:
@@ -193,7 +193,7 @@ class FitsFile:
                 first = os.pread(self.descriptor, 30, 0)
             self.size = os.fstat(self.descriptor).st_size
         except ValueError as error:
-            raise DamagedFileError(f"{place}: {error}: is the file truncated?") from None
+            raise DamagedFileError(f"{place}: {error}") from None
         except OSError as error:
             unreadable = FitsFileError(f"{place}: cannot be read ({error.strerror or error})")
             unreadable.errno = error.errno  # a full disk is not the file's fault
@@ -218,7 +218,7 @@ class FitsFile:
         size = _data_size(header, extension=number > 0)
         if data + size > self.size:
             raise DamagedFileError(
-                f"{header.where}: its data end at byte {data + size} of {self.size}: is the file truncated?"
+                f"{header.where}: the data end at byte {data + size}, the file at {self.size}: is it truncated?"
             )
         self._units.append(Unit(header, number, start, data, size))
         return True
@@ -235,7 +235,7 @@ class FitsFile:
             if end >= 0:
                 return b"".join(found), at + (end // BLOCK + 1) * BLOCK
             at += len(piece)
-        raise DamagedFileError(f"{where}: its header has no END: is the file truncated?")
+        raise DamagedFileError(f"{where}: no END in the header: is the file truncated?")
 
 
 def _data_size(header: Header, *, extension: bool) -> int:
@@ -251,7 +251,8 @@ def _data_size(header: Header, *, extension: bool) -> int:
     gcount = header.integer("GCOUNT", None if extension else 1)
     if bitpix not in (8, 16, 32, 64, -32, -64) or min([*axes, pcount, gcount], default=0) < 0:
         raise DamagedFileError(
-            f"{header.where}: BITPIX, NAXISn, PCOUNT, GCOUNT are {bitpix}, {axes}, {pcount}, {gcount}: not an image"
+            f"{header.where}: BITPIX, NAXISn, PCOUNT, GCOUNT are {bitpix}, {axes}, {pcount}, {gcount}: "
+            "expected a BITPIX of FITS, and 0 or more"
         )
     n_elements = 1 if axes else 0
     for axis in axes:

@@ -157,7 +157,7 @@ def text_header(content: bytes, where: str) -> Header:
         If the content is not text, or a line is too long for a card.
     """
     if re.search(rb"[\x00-\x08\x0e-\x1f]", content):
-        raise ValueError("it is not text")
+        raise ValueError("has control characters: expected text")
     cards = []
     for line in content.decode("latin-1").split("\n"):
         found = _ASSIGNMENT.match(line.strip())
@@ -165,6 +165,6 @@ def text_header(content: bytes, where: str) -> Header:
             continue  # END, HISTORY or COMMENT
         card = f"{found[1]:<8}= {found[2]}"
         if len(card) > _CARD:
-            raise ValueError(f"{found[1]} is longer than {_CARD} letters")
+            raise ValueError(f"{found[1]} is longer than {_CARD} characters")
         cards.append(card.ljust(_CARD))
     return Header("".join(cards).encode("latin-1"), where)

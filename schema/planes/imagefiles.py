@@ -5,7 +5,6 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 __all__ = ["Extension", "PlaneFile", "expand", "file_state", "files_of_row", "planes_column", "variables"]
@@ -66,13 +65,14 @@ def expand(path: str) -> str:
 
 def variables(paths: Iterable[str]) -> list[str]:
     """Return the names of the environment variables in paths, without duplicates, in order of appearance."""
-    return list(dict.fromkeys(name for path in paths for name in re.findall(r"\$\{?(\w+)", path)))
+    found = (name for path in paths if "$" in path for name in re.findall(r"\$\{?(\w+)", path))
+    return list(dict.fromkeys(found))
 
 
 def file_state(path: str) -> tuple[int, int] | None:
     """Return the size (bytes) and modification time (ns) of a file; None if there is no such file."""
     try:
-        state = Path(expand(path)).stat()
+        state = os.stat(expand(path))
     except (OSError, ValueError):
         return None
     return state.st_size, state.st_mtime_ns

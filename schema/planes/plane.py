@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DamagedFileError, PlaneError
-from .cfitsio import HcompressPixels
 from .datasum import DataSum
 from .fitsfile import FitsFile, Unit
 from .headers import Header
@@ -61,8 +60,12 @@ class Plane:
             raise PlaneError(f"{header.where}: its dimensions are {dimensions}: expected an image, [ny, nx]")
         counts = (0 if tiled else header.integer("PCOUNT", 0), header.integer("GCOUNT", 1))
         if counts != (0, 1):
-            raise DamagedFileError(f"{header.where}: PCOUNT, GCOUNT are {counts[0]}, {counts[1]}: not an image's")
-        self._pixels = _pixels(file, unit, tiled=tiled)
+            raise DamagedFileError(
+                f"{header.where}: PCOUNT, GCOUNT are {counts[0]}, {counts[1]}: expected 0, 1 for an image"
+            )
+        self._pixels: PlainPixels | TiledPixels = (
+            TiledPixels(TileTable(file, unit)) if tiled else PlainPixels(file, unit)
+        )
         self.shape, self.dtype = self._pixels.shape, self._pixels.dtype
 
     @property
@@ -119,18 +122,10 @@ class Plane:
         ny, nx = self.shape
         y0, y1 = (0, ny) if rows is None else (rows.start, rows.stop)
         if not 0 <= y0 <= y1 <= ny:
-            raise ValueError(f"rows {y0} to {y1} are wanted of {ny}")
+            raise ValueError(f"rows {y0} to {y1}: expected a range within 0 to {ny}")
         if y0 == y1:
             return np.empty((0, nx), dtype)
         return self._pixels.read(y0, y1, want, lambda: np.empty((y1 - y0, nx), dtype))
-
-
-def _pixels(file: FitsFile, unit: Unit, *, tiled: bool) -> PlainPixels | TiledPixels | HcompressPixels:
-    """Return the reader for the pixels of an image."""
-    if not tiled:
-        return PlainPixels(file, unit)
-    table = TileTable(file, unit)
-    return HcompressPixels(table) if table.codec == "HCOMPRESS_1" else TiledPixels(table)
 
 
 def open_plane(file: FitsFile, ext: str | int) -> Plane:

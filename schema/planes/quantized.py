@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..jit import kernel
-from .tilearrays import OUTSIDE, check_arrays, places_inside
+from .codecs.tilearrays import OUTSIDE, check_arrays, places_inside
 
 __all__ = ["DITHERS", "Quantization", "positive", "restore"]
 

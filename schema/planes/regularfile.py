@@ -117,10 +117,10 @@ def _unzip(descriptor: int, out: int) -> None:
             try:
                 found = stream.decompress(piece, _READ)
             except zlib.error as error:
-                raise ValueError(f"cannot be unzipped ({error})") from None
+                raise ValueError(f"cannot be unzipped: is the file truncated or damaged? ({error})") from None
             n_written += len(found)
             if n_written > _MOST_UNZIPPED:
-                raise ValueError(f"holds more than {_MOST_UNZIPPED} bytes")
+                raise ValueError(f"has more than {_MOST_UNZIPPED} bytes when unzipped")
             _write(out, found)
             # a full buffer: more output may follow from input already consumed
             is_full = len(found) == _READ and not stream.eof
@@ -130,7 +130,7 @@ def _unzip(descriptor: int, out: int) -> None:
                     return  # trailing bytes after the last member, which gzip allows
                 stream = zlib.decompressobj(wbits=31)
     if not stream.eof:
-        raise ValueError("cannot be unzipped: it ends early")
+        raise ValueError("cannot be unzipped: it ends early: is the file truncated?")
 
 
 def _write(descriptor: int, content: bytes) -> None:

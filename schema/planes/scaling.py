@@ -55,7 +55,9 @@ class Scaling:
         if bitpix == 64:
             if scale == 1 and zero == 2.0**63:
                 return cls(np.dtype("u8"), scale, zero)
-            raise UnsupportedFitsError(f"{where}: BSCALE and BZERO are {scale} and {zero} of 64-bit integers")
+            raise UnsupportedFitsError(
+                f"{where}: BITPIX, BSCALE, BZERO are 64, {scale:g}, {zero:g}: expected BSCALE 1 and BZERO 0 or 2**63"
+            )
         limits = np.iinfo(plain)
         ends = sorted((zero + scale * limits.min, zero + scale * limits.max))
         if scale.is_integer() and zero.is_integer() and zero <= 2.0**31:

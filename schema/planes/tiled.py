@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DamagedFileError, UnsupportedFitsError
-from .plio import decode_plio
+from .codecs.hcompress import decode_hcompress
+from .codecs.plio import decode_plio
+from .codecs.rice import decode_rice
 from .quantized import Quantization, positive, restore
-from .rice import decode_rice
 from .scaling import Scaling, Want, answer
 from .tiles import Descriptors, TileTable
 
@@ -66,7 +67,9 @@ class TiledPixels:
         self._scaling = Scaling.of(table.bitpix, scale, header.number("BZERO", 0), table.where)
         if table.bitpix > 0:
             if "ZSCALE" in table.columns or header.first("ZSCALE") is not None:
-                raise UnsupportedFitsError(f"{table.where}: its integers have a ZSCALE")
+                raise UnsupportedFitsError(
+                    f"{table.where}: ZBITPIX is {table.bitpix} and there is a ZSCALE: expected none for integer pixels"
+                )
             self._scaling = Scaling(self._scaling.dtype, scale, zero)
         self.shape, self.dtype = table.shape, self._scaling.dtype
         self._limits = self._scaling.limits if table.codec == "PLIO_1" else _ALL
@@ -172,7 +175,7 @@ class TiledPixels:
     def _decode(self, tiles: Index, places: Index, packed: npt.NDArray[np.bool_]) -> Pixels:
         """Return the decoded numbers of tiles; those of tiles that are not packed are arbitrary."""
         table, where = self._table, self._table.data["COMPRESSED_DATA"]
-        if table.codec in ("RICE_1", "PLIO_1"):
+        if table.codec in ("RICE_1", "PLIO_1", "HCOMPRESS_1"):
             if self._room.size < places[-1]:
                 self._room = np.zeros(int(places[-1]), np.int32)
             out = self._room[: places[-1]]
@@ -183,6 +186,10 @@ class TiledPixels:
                 to = (starts, starts + where.size[tiles[part]], places[part[0] : part[-1] + 2], out)
                 if table.codec == "PLIO_1":
                     bad = decode_plio(data, *to, least=self._limits[0], most=self._limits[1])
+                elif table.codec == "HCOMPRESS_1":
+                    x = tiles[part] % table.grid[1]
+                    widths = np.minimum(table.tile[1], self.shape[1] - x * table.tile[1])
+                    bad = decode_hcompress(data, *to, widths=widths, n_bits=min(abs(table.bitpix), 32))
                 else:
                     bad = decode_rice(data, *to, width=table.width, block=table.block)
                 if bad >= 0:
@@ -256,7 +263,7 @@ class TiledPixels:
                 self._damaged(tile)
             pixels = inflated.view(self.dtype.newbyteorder(">"))
         else:
-            raise DamagedFileError(f"{table.where}: tile {tile} has no data")
+            raise DamagedFileError(f"{table.where}: tile {tile} has 0 bytes: expected its pixels")
         pixels = pixels.astype(pixels.dtype.newbyteorder("="))
         if (pixels.dtype.kind == "f") != (table.bitpix < 0):
             self._damaged(tile)
@@ -278,12 +285,13 @@ class TiledPixels:
 
     def _check_fit(self, fits: bool, tiles: Index) -> None:
         if not fits:
-            self._damaged(int(tiles[0]), f" to {int(tiles[-1])}" if tiles.size > 1 else "")
+            self._damaged(int(tiles[0]), int(tiles[-1]))
 
-    def _damaged(self, tile: int, more: str = "") -> NoReturn:
+    def _damaged(self, first: int, last: int | None = None) -> NoReturn:
         table = self._table
+        tiles = f"tile {first} is" if last in (None, first) else f"one of tiles {first} to {last} is"
         raise DamagedFileError(
-            f"{table.where}: tile {tile}{more} is damaged: not what {table.codec} makes of its pixels"
+            f"{table.where}: {tiles} damaged: cannot be decoded by {table.codec} to {self.dtype} pixels"
         )
 
 

@@ -26,6 +26,10 @@ _FORM = re.compile(r"(\d{0,9})([LXBIJKAEDCMPQ])([LXBIJKAEDCM]?)")
 # far more than a camera has.
 _MOST_PER_BYTE, _MOST_PIXELS = 2048, 1 << 28
 
+# The same for HCOMPRESS_1: its coefficients take more memory than pixels, and a tile of equal pixels has 26 bytes,
+# however large it is, so that some more bytes are granted to each.
+_MOST_COEFFICIENTS, _GRANTED = 1 << 26, 64
+
 
 @dataclass(frozen=True, slots=True)
 class TileColumn:
@@ -91,25 +95,25 @@ class TileTable:
         self.where = header.where
         self.bitpix = header.integer("ZBITPIX")
         if self.bitpix not in (8, 16, 32, 64, -32, -64):
-            raise DamagedFileError(f"{self.where}: ZBITPIX is {self.bitpix}: not of a FITS image")
+            raise DamagedFileError(f"{self.where}: ZBITPIX is {self.bitpix}: expected 8, 16, 32, 64, -32 or -64")
         axes = _axes(header)
         self.shape = (axes[1], axes[0])
         tile = [header.integer(f"ZTILE{n}", default) for n, default in ((1, axes[0]), (2, 1))]
         if min(tile) < 1:
             raise DamagedFileError(f"{self.where}: ZTILE1, ZTILE2 are {tile[0]}, {tile[1]}: expected 1 or more")
         self.tile = (min(tile[1], axes[1]), min(tile[0], axes[0]))
-        if self.tile[0] * self.tile[1] > _MOST_PIXELS:
-            raise UnsupportedFitsError(f"{self.where}: a tile has {self.tile[0]} x {self.tile[1]} pixels: too many")
         name = header.text("ZCMPTYPE")
         if name not in _CODECS:
             raise UnsupportedFitsError(f"{self.where}: ZCMPTYPE is {name!r}: expected one of {', '.join(_CODECS)}")
         self.codec = _CODECS[name]
+        self._check_pixels()
         self.width, self.block = _rice_parameters(header) if self.codec == "RICE_1" else (4, 32)
         self.row_size = header.integer("NAXIS1")
         n_rows, n_tiles = header.integer("NAXIS2"), self.grid[0] * self.grid[1]
         if n_rows != n_tiles or self.row_size < 1:
             raise DamagedFileError(
-                f"{self.where}: has {n_rows} rows of {self.row_size} bytes: expected {n_tiles} tiles"
+                f"{self.where}: NAXIS1, NAXIS2 are {self.row_size}, {n_rows}: "
+                f"expected a row for each of {n_tiles} tiles"
             )
         self.columns = _columns(header, self.row_size)
         self.dither = self._dither()
@@ -125,6 +129,17 @@ class TileTable:
         """Number of tiles along y and x."""
         return -(-self.shape[0] // self.tile[0]), -(-self.shape[1] // self.tile[1])
 
+    def _check_pixels(self) -> None:
+        """Refuse tiles that are too large to be in memory, and smoothing."""
+        is_hcompress = self.codec == "HCOMPRESS_1"
+        n, most = self.tile[0] * self.tile[1], _MOST_COEFFICIENTS if is_hcompress else _MOST_PIXELS
+        if n > most:
+            raise UnsupportedFitsError(
+                f"{self.where}: tiles are {self.tile[0]} x {self.tile[1]} pixels: expected at most {most} pixels"
+            )
+        if is_hcompress and (smooth := self.unit.header.number(_parameters(self.unit.header, "SCALE", "SMOOTH")[1], 0)):
+            raise UnsupportedFitsError(f"{self.where}: SMOOTH is {smooth:g}: expected 0, pixels that are not smoothed")
+
     def _dither(self) -> int | None:
         header = self.unit.header
         if self.bitpix > 0:
@@ -134,10 +149,12 @@ class TileTable:
         lossless = self.codec in ("GZIP_1", "GZIP_2", "NOCOMPRESS")
         if method == "NONE" or (lossless and not any(scales)):
             if not lossless:
-                raise UnsupportedFitsError(f"{self.where}: ZCMPTYPE is {self.codec} of numbers that are not integers")
+                raise UnsupportedFitsError(
+                    f"{self.where}: ZQUANTIZ is 'NONE' and ZCMPTYPE {self.codec}: expected quantised pixels"
+                )
             return None
         if not all(scales):
-            raise DamagedFileError(f"{self.where}: lacks ZSCALE or ZZERO, by which integers were made of its numbers")
+            raise DamagedFileError(f"{self.where}: no ZSCALE or ZZERO: expected both for quantised pixels")
         if method not in DITHERS:
             raise UnsupportedFitsError(f"{self.where}: ZQUANTIZ is {method!r}: expected one of {', '.join(DITHERS)}")
         return DITHERS[method]
@@ -160,7 +177,7 @@ class TileTable:
             return None
         kinds = {"B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8"}
         if column.kind not in kinds or column.width != _SIZES[column.kind]:
-            raise DamagedFileError(f"{self.where}: column {name} does not hold one number for each tile")
+            raise DamagedFileError(f"{self.where}: column {name}: expected one number per tile")
         return self._field(column).view(kinds[column.kind])[:, 0].astype(np.float64)
 
     @cached_property
@@ -175,14 +192,17 @@ class TileTable:
         names = ("COMPRESSED_DATA", "GZIP_COMPRESSED_DATA", "UNCOMPRESSED_DATA")
         found = {name: self._descriptors(name) for name in names if name in self.columns}
         # tiles that share bytes could add up to many times the size of the file
-        if sum(float(each.size.sum(dtype=np.float64)) for each in found.values()) > self.unit.size - self.heap:
-            raise DamagedFileError(f"{self.where}: its tiles together are larger than what holds them")
+        total, heap = sum(float(each.size.sum(dtype=np.float64)) for each in found.values()), self.unit.size - self.heap
+        if total > heap:
+            raise DamagedFileError(
+                f"{self.where}: the tiles have {total:.0f} bytes: expected at most {heap}, the heap's"
+            )
         return found
 
     def _descriptors(self, name: str) -> Descriptors:
         column = self.columns[name]
         if column.kind not in ("P", "Q") or not column.elements:
-            raise DamagedFileError(f"{self.where}: column {name} does not hold arrays")
+            raise DamagedFileError(f"{self.where}: column {name}: expected variable-length arrays")
         pairs = self._field(column).view(">i4" if column.kind == "P" else ">i8").astype(np.int64)
         if not pairs.shape[1]:  # repeat count 0
             pairs = np.zeros((len(pairs), 2), np.int64)
@@ -193,7 +213,8 @@ class TileTable:
         if bad.any():
             tile = int(bad.argmax())
             raise DamagedFileError(
-                f"{self.where}: tile {tile} of {name} is {n[tile]} elements at {offset[tile]}: outside of {room} bytes"
+                f"{self.where}: tile {tile} of {name} has {n[tile]} elements at byte {offset[tile]} of the heap: "
+                f"expected inside its {room} bytes"
             )
         return Descriptors(np.where(n > 0, offset, 0) + self.unit.start + self.heap, n * size)
 
@@ -210,10 +231,13 @@ class TileTable:
         DamagedFileError
             If a tile has too few bytes.
         """
-        bad = n_pixels // _MOST_PER_BYTE > n_bytes
+        granted = _GRANTED if self.codec == "HCOMPRESS_1" else 0
+        bad = n_pixels // _MOST_PER_BYTE > n_bytes + granted
         if bad.any():
             k = int(bad.argmax())
-            raise DamagedFileError(f"{self.where}: tile {tiles[k]} has {n_bytes[k]} bytes for {n_pixels[k]} pixels")
+            raise DamagedFileError(
+                f"{self.where}: tile {tiles[k]} has {n_bytes[k]} bytes: expected more for {n_pixels[k]} pixels"
+            )
 
 
 def _axes(header: Header) -> tuple[int, int]:
@@ -224,16 +248,22 @@ def _axes(header: Header) -> tuple[int, int]:
     return axes
 
 
-def _rice_parameters(header: Header) -> tuple[int, int]:
-    """Return BYTEPIX and BLOCKSIZE."""
-    found = {"BYTEPIX": 4, "BLOCKSIZE": 32}
+def _parameters(header: Header, first: str, second: str) -> tuple[str, str]:
+    """Return the keywords of the values of a codec's two parameters; empty for one that is absent."""
+    found = {first: "", second: ""}
     for n in range(1, 10):
-        name = header.text(f"ZNAME{n}") or {1: "BLOCKSIZE", 2: "BYTEPIX"}.get(n, "")
+        name = header.text(f"ZNAME{n}") or {1: first, 2: second}.get(n, "")
         if name in found:
-            found[name] = header.integer(f"ZVAL{n}", found[name])
+            found[name] = f"ZVAL{n}" if header.first(f"ZVAL{n}") is not None else found[name]
         elif name and name != "NOISEBIT":  # occurs in very old files
             raise UnsupportedFitsError(f"{header.where}: ZNAME{n} is {name!r}: expected {' or '.join(found)}")
-    width, block = found.values()
+    return found[first], found[second]
+
+
+def _rice_parameters(header: Header) -> tuple[int, int]:
+    """Return BYTEPIX and BLOCKSIZE."""
+    block_key, width_key = _parameters(header, "BLOCKSIZE", "BYTEPIX")
+    block, width = header.integer(block_key, 32), header.integer(width_key, 4)
     if width not in (1, 2, 4) or not 1 <= block < 1 << 31:
         raise UnsupportedFitsError(
             f"{header.where}: BYTEPIX and BLOCKSIZE are {width} and {block}: expected 1, 2 or 4, and 1 or more"
@@ -251,7 +281,9 @@ def _columns(header: Header, row_size: int) -> dict[str, TileColumn]:
     for n in range(1, n_columns + 1):
         form = _FORM.match(header.text(f"TFORM{n}").upper())
         if not form:
-            raise DamagedFileError(f"{header.where}: TFORM{n} is {header.text(f'TFORM{n}')!r}: not a column's")
+            raise DamagedFileError(
+                f"{header.where}: TFORM{n} is {header.text(f'TFORM{n}')!r}: expected the format of a column"
+            )
         repeat = int(form[1] or 1)
         kind, elements = form[2], form[3] if form[2] in "PQ" else ""
         if kind in "PQ" and repeat > 1:
@@ -260,7 +292,7 @@ def _columns(header: Header, row_size: int) -> dict[str, TileColumn]:
         found.setdefault(header.text(f"TTYPE{n}").upper(), TileColumn(offset, width, kind, elements))
         offset += width
     if offset != row_size:
-        raise DamagedFileError(f"{header.where}: its columns have {offset} bytes a row, and NAXIS1 is {row_size}")
+        raise DamagedFileError(f"{header.where}: NAXIS1 is {row_size}: expected {offset}, the bytes of the columns")
     if "COMPRESSED_DATA" not in found:
-        raise DamagedFileError(f"{header.where}: has no column COMPRESSED_DATA")
+        raise DamagedFileError(f"{header.where}: no column COMPRESSED_DATA: expected a tile-compressed image")
     return found

@@ -1,15 +1,19 @@
 """Parquet files opened in place, so that as little as possible is read."""
 
 import io
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .object import StoredObject
+from .pages import read_list
 from .protocol import Place
 
-__all__ = ["open_parquet"]
+__all__ = ["OpenParquet", "open_parquet"]
 
 # Bytes requested at once from the end of an object: more than the footer of 150 masks.
 _TAIL = 1 << 19
@@ -19,8 +23,30 @@ _AFTER_FOOTER = 8
 _LETTERS = b"PAR1"
 
 
-def open_parquet(place: Place, *, whole: bool = False) -> pq.ParquetFile:
-    """Open a Parquet file; the CRCs of its pages are checked when they are read.
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenParquet:
+    """An open Parquet file.
+
+    Parameters
+    ----------
+    file : ParquetFile
+        The file; the CRCs of its pages are checked when they are read.
+    content : NativeFile or None
+        Its bytes, if any of them can be read at once; None for an object in a store.
+    """
+
+    file: pq.ParquetFile
+    content: pa.NativeFile | None
+
+    def read_list(self, row_group: int, column: int) -> npt.NDArray[Any] | None:
+        """Return the only list of a row group; see `goodpix.schema.store.pages.read_list`. None for an object."""
+        if self.content is None:
+            return None
+        return read_list(self.content, self.file.metadata.row_group(row_group), column)
+
+
+def open_parquet(place: Place, *, whole: bool = False) -> OpenParquet:
+    """Open a Parquet file.
 
     Parameters
     ----------
@@ -37,13 +63,14 @@ def open_parquet(place: Place, *, whole: bool = False) -> pq.ParquetFile:
     OSError, ArrowException
         If it cannot be read, or is not a Parquet file.
     """
-    if isinstance(place, Path):
-        return pq.ParquetFile(place, page_checksum_verification=True)
-    if whole:
-        return pq.ParquetFile(pa.BufferReader(place.read()), page_checksum_verification=True)
-    footer = _read_footer(place)
-    file = _RangedFile(place, _end_of_data(footer))
-    return pq.ParquetFile(file, metadata=footer, pre_buffer=True, page_checksum_verification=True)
+    if isinstance(place, StoredObject) and not whole:
+        footer = _read_footer(place)
+        ranged = _RangedFile(place, _end_of_data(footer))
+        return OpenParquet(
+            pq.ParquetFile(ranged, metadata=footer, pre_buffer=True, page_checksum_verification=True), None
+        )
+    content = pa.OSFile(str(place)) if isinstance(place, Path) else pa.BufferReader(place.read())
+    return OpenParquet(pq.ParquetFile(content, page_checksum_verification=True), content)
 
 
 def _read_footer(place: StoredObject) -> pq.FileMetaData:

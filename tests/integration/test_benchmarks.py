@@ -24,14 +24,20 @@ ONE_BAND = replace(SPEC, bands=("r",), n_epochs=2)
 CONTENDERS = {
     "ingest_epoch": {"goodpix", "fitsio.read of the planes", "esutil + numpy"},
     "ingest_tile": {"goodpix ingest --workers 1", "goodpix ingest", "fitsio.read of all planes"},
+    "reuse": {"goodpix ingest", "goodpix ingest --reread"},
     "planes": {"goodpix, what the cuts need", "fitsio.read of the planes"},
     "mapping": {"goodpix, with flags and runs", "esutil", "wcslib"},
     "workers": {"goodpix ingest --workers 1", "goodpix ingest --workers 2"},
+    "nothing_to_do": {"goodpix ingest, nothing to do", "os.stat of the input files"},
     "memory": {"1 epoch, one worker", "2 epochs, one worker", "2 epochs, largest process of 2 workers"},
     "mask_size": {"goodpix, all reasons", "goodpix, lengths of the boolean mask", "PLIO FITS", "PNG", "RICE FITS"}
     | {"GZIP FITS", "packed bits + zstd 19"},
     "fetch": {"mask file, opened each time", "mask file, open", "fitsio.read from PLIO FITS", "Mask.count()"}
+    | {"packed bits + zstd 19", "mask file, open, checksum verified again"}
     | {"Catalogue.mask().good(), opened each time", "Catalogue.mask().good(), open"},
+    "manymasks": {
+        f"{asked}, workers={n}" for asked in ("Catalogue.map(Mask.count)", "epochs(selection=)") for n in (1, 2)
+    },
     "selection": {"disc of 8 pixels", "scipy binary_dilation, disc of 8 pixels"}
     | {"two masks, run by run", "two boolean images, numpy"}
     | {"epochs(selection=), a criterion ignored", "epochs(selection=), two grown, a border"},
@@ -42,12 +48,15 @@ CONTENDERS = {
 GOALS = {
     "ingest_epoch": ["<= 0.55 x", ">= 50 x faster"],
     "ingest_tile": ["<= 0.85 x"] * 2,
+    "reuse": ["<= 1 opens per file"],
     "planes": ["<= 0.3 x", "<= 0.35 x"],
     "mapping": [">= 100 x faster"],
     "workers": [">= 1.7 x faster"] * 2,
+    "nothing_to_do": ["<= 0.04 s"],
     "memory": ["<= 600 MB"] * 3 + ["<= 1.1 x"],
     "mask_size": ["<= 0.55 x", "< 1 x", "<= 1.1 x"],
-    "fetch": [">= 8 x faster"] * 2,
+    "fetch": [">= 8 x faster", "<= 2.5 x", ">= 8 x faster"],
+    "manymasks": [">= 1.7 x faster"] * 2,
     "selection": ["<= 0.3 s"],
     "sky": ["<= 0.8 x"] * 2,
     "startup": ["<= 0.3 s", "<= 0.1 s", "<= 1.2 s"],

@@ -21,6 +21,8 @@ from goodpix.schema.errors import UsageError
 from .conftest import Run
 from .deadly import deadly_seg
 from .objects import Bucket
+from .opens import counted_opens
+from .overlapping import IMAGES, TILES, make_overlapping
 from .survey import Survey
 
 pytestmark = pytest.mark.slow
@@ -93,6 +95,17 @@ def test_a_cluster_makes_the_same_bytes(survey: Survey, executor: Executor) -> N
     report = survey.ingest(executor=executor)
     assert (report.failures, report.n_epochs, report.outcome) == ((), 6, "done")
     assert files(survey, survey.masks) == files(survey, folder / "alone")
+
+
+@pytest.mark.parametrize("order", [list(TILES), list(TILES)[::-1]], ids=["east first", "west first"])
+def test_each_image_of_overlapping_tiles_is_read_once(tmp_path: Path, executor: Executor, order: list[str]) -> None:
+    tiles = make_overlapping(tmp_path / "tiles")
+    tiles.ingest(name="reread", reread=True)
+    with counted_opens(map(tiles.image, IMAGES)) as opened:
+        report = tiles.ingest(order, executor=executor)
+    assert (report.failures, report.n_epochs) == ((), 12)
+    assert opened == {tiles.image(expnum): 1 for expnum in IMAGES}
+    assert tiles.files() == tiles.files("reread")
 
 
 def test_workers_write_to_an_object_store(

@@ -154,7 +154,7 @@ def test_damaged_data_are_a_failure_that_says_so(survey: Survey, number: int | N
     survey.ingest()
     message = message_of(survey, "coadd" if number is None else survey.name(BAD))
     assert path.name in message
-    assert f"[{ext}]: the data are damaged: their sum is " in message
+    assert f"[{ext}]: the data are damaged: they sum to " in message
     assert message.endswith("(--allow-damaged accepts them anyway)")
 
 

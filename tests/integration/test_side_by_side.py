@@ -44,6 +44,13 @@ def test_any_number_of_workers_makes_the_same_bytes_and_rows(survey: Survey, ing
         assert other.epochs().drop(columns="run_id").equals(one.epochs().drop(columns="run_id"))
 
 
+def test_two_workers_make_the_same_bytes_of_one_tile(survey: Survey, ingested: Survey) -> None:
+    masks = survey.folder.parent / "masks-of-one"
+    goodpix.ingest_tiles(survey.info_path(), db=survey.folder.parent / "one.db", masks=masks, workers=2)
+    ((name, content),) = files(masks).items()
+    assert content == files(ingested.masks)[name]
+
+
 def test_an_executor_makes_the_same_bytes(survey: Survey, ingested: Survey) -> None:
     with ThreadPoolExecutor(2) as executor:
         assert ingest(survey, "executor", executor=executor) == files(ingested.masks)

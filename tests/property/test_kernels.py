@@ -77,10 +77,13 @@ def plane_rows(weight: Pixels, bmask: Pixels, seg: Pixels) -> PlaneRows:
 
 
 def flagged(planes: tuple[Pixels, Pixels, Pixels], mapping: PixelMap, coadd: CoaddFlags, height: int) -> Flagged:
-    """Flag an image with the kernels, in blocks of `height` rows."""
+    """Flag an image with the kernels, in blocks of `height` rows, and again from the mask."""
     shape = planes[0].shape
     blocks = [plane_rows(*(each[y : y + height] for each in planes)) for y in range(0, shape[0], height)]
     found = flag_epoch(blocks, (shape[0], shape[1]), mapping, coadd)
+    again = flag_epoch(found.runs, (shape[0], shape[1]), mapping, coadd)
+    assert again.runs.checksum == found.runs.checksum
+    assert (again.n_unique, again.n_good_unique) == (found.n_unique, found.n_good_unique)
     return Flagged(decode(found.runs), found.n_unique, found.n_good_unique)
 
 

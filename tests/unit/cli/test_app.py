@@ -1,5 +1,6 @@
 """The program: its commands, their help, and how errors end it."""
 
+import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -86,3 +87,42 @@ def test_library_that_is_not_installed_is_named_with_its_extra(
 def test_module_of_no_extra_is_a_bug_and_shown_as_one(run: Callable[[BaseException], None]) -> None:
     with pytest.raises(ModuleNotFoundError, match=r"goodpix\.nothing"):
         run(ModuleNotFoundError("No module named 'goodpix.nothing'", name="goodpix.nothing"))
+
+
+def program(first: str, *words: str) -> tuple[int, str]:
+    """Run the program after a line of Python; return its exit status and output."""
+    lines = f"import sys, atexit, threading, time\nfrom goodpix.cli import program\n{first}\nprogram()"
+    done = subprocess.run([sys.executable, "-c", lines, *words], capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout
+
+
+def test_program_ends_without_removing_objects() -> None:
+    one = "class One:\n    def __del__(self): print('removed')\none = One()"
+    status, out = program(one, "--version")
+    assert (status, out.startswith("goodpix "), "removed" in out) == (0, True, False)
+
+
+def test_what_is_to_be_done_at_the_end_is_done() -> None:
+    status, out = program("atexit.register(print, 'at the end')", "nothing")
+    assert (status, out) == (2, "at the end\n")
+
+
+def test_threads_are_waited_for() -> None:
+    wait = "threading.Thread(target=lambda: (threading.main_thread().join(), print('done'))).start()"
+    status, out = program(wait, "--version")
+    assert (status, out.endswith("done\n")) == (0, True)
+
+
+def test_threads_that_read_are_left_after_a_signal() -> None:
+    first = (
+        "threading.Thread(target=threading.Event().wait).start()\n"
+        "def main(): sys.exit(143)\n"
+        "sys.modules['goodpix.cli.app'].main = main"
+    )
+    assert program(first) == (143, "")
+
+
+@pytest.mark.parametrize("code", ["'one line'", "[1]"])
+def test_exit_code_that_is_no_number_is_left_to_the_interpreter(code: str) -> None:
+    first = f"def main(): sys.exit({code})\nsys.modules['goodpix.cli.app'].main = main"
+    assert program(first)[0] == 1

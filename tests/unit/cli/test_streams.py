@@ -14,15 +14,10 @@ GOODPIX = f"{sys.executable} -m goodpix"
 
 def shell(command: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a line of shell."""
-    environment = {**_environment(), **environment}
+    environment = {**os.environ, **environment}
     return subprocess.run(
         ["bash", "-c", command], check=False, cwd=folder, env=environment, capture_output=True, text=True
     )
-
-
-def _environment() -> dict[str, str]:
-    root = Path(__file__).resolve().parents[4]
-    return {**os.environ, "PYTHONPATH": f"{root}:{os.environ.get('PYTHONPATH', '')}"}
 
 
 @pytest.fixture

@@ -88,3 +88,14 @@ def test_coadd_that_kills_its_reader_is_not_read_here(task: TileTask, tmp_path: 
     (failure,) = attempt_apart(task, Executing(killed), never, tmp_path).failures
     assert (failure.error_type, failure.key) == ("WorkerLostError", "info.yaml#coadd")
     assert failure.message.startswith("its coadd cannot be read: ")
+
+
+def test_interrupt_that_a_library_converts_is_no_failure(task: TileTask) -> None:
+    def converting(_job: Any, _jobs: Any) -> Any:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as stop:
+            raise RuntimeError("the library stopped") from stop
+
+    with pytest.raises(KeyboardInterrupt, match=r"\A\Z"):
+        attempt_tile(task, converting)

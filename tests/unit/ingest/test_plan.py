@@ -1,5 +1,6 @@
 """Facts about the plan of a tile: which masks are made, copied or left."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -124,18 +125,48 @@ def test_single_epoch_fingerprint_is_the_same_in_all_tiles() -> None:
     assert se_fingerprint(other, Options("scamp"), {name: states[name] for name in ("none.fits", "U.ohead")}) == found
 
 
+SOME: dict[str, Any] = {"tilename": "T", "band": "r", **EPOCHS[0]}
+
+
 @pytest.mark.parametrize(
     ("change", "options", "state"),
     [
-        ({"magzp": 30.5}, Options(), (1, 2)),
+        ({"bmask_ext": "msk"}, Options(), (1, 2)),
+        ({"weight_ext": "msk"}, Options(), (1, 2)),
+        ({"seg_path": None}, Options(), (1, 2)),
+        ({"ccdnum": 3}, Options(), (1, 2)),
         ({}, Options(allow_dithered_weights=True), (1, 2)),
+        ({}, Options(allow_damaged=True), (1, 2)),
         ({}, Options(), (1, 3)),
+        ({}, Options(), None),
     ],
-    ids=["entry", "option", "file"],
+    ids=str,
 )
 def test_single_epoch_fingerprint_is_of_all_that_makes_the_planes(
     change: dict[str, Any], options: Options, state: State
 ) -> None:
-    entry = EpochInfo.model_validate({"tilename": "T", "band": "r", **EPOCHS[0]})
+    entry = EpochInfo.model_validate(SOME)
     found = se_fingerprint(entry.model_copy(update=change), options, {"none.fits": state})
     assert found != se_fingerprint(entry, Options(), {"none.fits": (1, 2)})
+
+
+@pytest.mark.parametrize("change", [{"magzp": 30.5}, {"image_flags": 1}, {"position_offset": 2.0}, {"bkg_path": "a"}])
+def test_single_epoch_fingerprint_is_of_nothing_else(change: dict[str, Any]) -> None:
+    entry = EpochInfo.model_validate(SOME)
+    found = se_fingerprint(entry.model_copy(update=change), Options(), {"none.fits": (1, 2)})
+    assert found == se_fingerprint(entry, Options(), {"none.fits": (1, 2)})
+
+
+def test_states_that_the_run_found_are_enough_for_what_is_unchanged(task: TileTask) -> None:
+    assert actions(replace(with_known(task), states={"none.fits": None})) == [COPY, COPY, MAKE]
+
+
+def test_fingerprint_of_what_is_made_is_that_of_the_files_as_they_are_now(task: TileTask) -> None:
+    found_before = replace(task, states={"none.fits": (5, 5)})
+    assert [step.fingerprint for step in make_plan(found_before).steps] == [
+        step.fingerprint for step in make_plan(task).steps
+    ]
+
+
+def test_file_that_changed_back_since_the_run_asked_for_it_is_unchanged(task: TileTask) -> None:
+    assert actions(replace(with_known(task), states={"none.fits": (5, 5)})) == [COPY, COPY, MAKE]

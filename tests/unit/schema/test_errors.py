@@ -10,3 +10,26 @@ def test_error_is_ours_and_also_the_builtin_that_fits(name: str) -> None:
     kind = getattr(errors, name)
     assert issubclass(kind, errors.GoodpixError)
     assert issubclass(kind, ValueError | LookupError | OSError)
+
+
+def converted(error: BaseException, *, named: bool) -> RuntimeError:
+    """Return the error that a library makes of another."""
+    try:
+        try:
+            raise error
+        except (KeyboardInterrupt, RuntimeError, ValueError) as first:
+            raise RuntimeError("it failed") from first if named else None
+    except RuntimeError as last:
+        if not named:
+            last.__suppress_context__ = False
+        return last
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_interrupt_that_became_another_error_is_found(named: bool) -> None:
+    stop = KeyboardInterrupt()
+    assert errors.interruption(converted(converted(stop, named=named), named=named)) is stop
+
+
+def test_error_that_no_interrupt_became_has_none() -> None:
+    assert errors.interruption(converted(ValueError("of its own"), named=True)) is None

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from goodpix.ingest.images.sharedarray import SharedArray, scratch_folder
-from goodpix.schema.executors import Window, in_order, process_pool, usable_cores
+from goodpix.schema.executors import Window, in_order, process_pool, thread_pool, usable_cores
 
 from ...waiting import until
 
@@ -162,3 +162,18 @@ def test_array_without_a_file_is_copied() -> None:
     with process_pool(1) as pool:
         pool.submit(exec, DOUBLE, {"shared": plain}).result()
     assert (plain.array == 0).all()
+
+
+def test_an_error_waits_for_no_job_of_a_thread_that_has_not_begun() -> None:
+    jobs: list[Future[object]] = []
+
+    def stop_with_two_jobs() -> None:
+        with thread_pool(1) as pool:
+            begun = lambda: until(lambda: len(jobs) == 2 and jobs[1].cancelled(), "the second is cancelled")  # noqa: E731
+            jobs.append(pool.submit(begun))
+            jobs.append(pool.submit(square, 2))
+            raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        stop_with_two_jobs()
+    assert [job.cancelled() for job in jobs] == [False, True]

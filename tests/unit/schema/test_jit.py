@@ -1,5 +1,7 @@
 """Facts about compiling kernels."""
 
+import fcntl
+import os
 import subprocess
 import sys
 import tempfile
@@ -62,6 +64,20 @@ from jit import kernel
 @kernel
 def double(x):
     return 2 * x
+
+@kernel
+def quadruple(x):
+    return double(double(x))
+"""
+
+# A cache of one's own, and what a process had to compile.
+COMPILING = """
+import sys
+from module import double, quadruple
+print("numba" in sys.modules)
+assert quadruple(21) == 84
+print([each.__name__ for each in (double, quadruple) if each.dispatcher.stats.cache_misses])
+print("scipy.linalg" in sys.modules)
 """
 
 
@@ -82,3 +98,50 @@ def test_kernel_compiles_where_nothing_can_be_cached(read_only_folder: Path) -> 
     done = subprocess.run([sys.executable, "-c", NOWHERE, *paths], cwd="/", capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "42", done.stderr
     assert not (read_only_folder / "__pycache__").exists()
+
+
+@pytest.fixture
+def kernel_folder(tmp_path: Path) -> Path:
+    """A folder with kernels and no cache of them."""
+    (tmp_path / "module.py").write_text(MODULE)
+    (tmp_path / "jit.py").write_text(Path(goodpix.schema.jit.__file__).read_text())
+    return tmp_path
+
+
+def start(folder: Path) -> "subprocess.Popen[str]":
+    environment = os.environ | {"PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": str(folder / "cache")}
+    command = [sys.executable, "-c", COMPILING]
+    return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def printed(process: "subprocess.Popen[str]") -> list[str]:
+    text, _ = process.communicate()
+    assert process.returncode == 0
+    return text.splitlines()
+
+
+def test_kernel_in_the_cache_is_loaded_without_what_compiling_takes(kernel_folder: Path) -> None:
+    assert printed(start(kernel_folder))[1:] == ["['double', 'quadruple']", "True"]
+    assert printed(start(kernel_folder))[1:] == ["[]", "False"]
+
+
+def test_numba_is_imported_when_a_kernel_is_called(kernel_folder: Path) -> None:
+    assert printed(start(kernel_folder))[0] == "False"
+
+
+def test_processes_that_start_together_compile_each_kernel_once(kernel_folder: Path) -> None:
+    with open(kernel_folder / "jit.py") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        together = [start(kernel_folder) for _ in range(3)]
+    assert sorted(printed(each)[1] for each in together) == ["['double', 'quadruple']", "[]", "[]"]
+
+
+def test_kernel_is_compiled_here_if_another_process_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(goodpix.schema.jit, "_PATIENCE", 0.0)
+
+    def triple(x: float) -> float:
+        return 3 * x
+
+    with open(goodpix.schema.jit.__file__) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert kernel(triple)(2.0) == 6.0

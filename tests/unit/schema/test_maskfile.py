@@ -2,8 +2,10 @@
 
 import gc
 import json
+import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,11 @@ import pytest
 from goodpix.schema.bits import DES_Y6
 from goodpix.schema.errors import MaskFileError
 from goodpix.schema.maskfile import MASK_SCHEMA, MaskFile, MaskFileWriter
+from goodpix.schema.maskhead import verified_heads
 from goodpix.schema.masks.rle import Runs, decode
 from goodpix.schema.rows import MaskKey, MaskRow
 from goodpix.schema.store.masksroot import FORMAT_VERSION, MasksRoot
+from goodpix.schema.store.pages import read_list
 
 from ...rows import BAND, TILE, coadd_and_epochs, contents_of, epoch_row, folder_of, some_runs, write_masks
 
@@ -293,6 +297,56 @@ def test_runs_that_do_not_hold_are_refused(path: Path, name: str, values: list[A
     rewritten(path, lambda table: swapped(table, name, values))
     with pytest.raises(MaskFileError, match=message):
         MaskFile.open(path).runs(1)
+
+
+def yesterday(path: Path) -> None:
+    before = path.stat().st_mtime - 86_400
+    os.utime(path, (before, before))
+
+
+def test_checksum_is_verified_once_per_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    yesterday(path)
+    MaskFile.open(path).runs(1)
+    assert set(verified_heads(path)) == {1}
+    # a size that the checksum would refuse
+    verified_heads(path)[1] = replace(verified_heads(path)[1], nx=40, ny=30)
+    assert MaskFile.open(path).runs(1).nx == 40
+    assert MaskFile.open(path).runs(1, recheck=True).nx == 30
+
+
+def test_mask_with_another_key_is_refused_when_it_is_read_again(path: Path) -> None:
+    yesterday(path)
+    MaskFile.open(path).runs(1)
+    with pytest.raises(MaskFileError, match=r"row 1 is epoch 492768/11 .* expected epoch 492769/12"):
+        MaskFile.open(path).runs(1, MASKS[2][0].key)
+
+
+def test_wrong_checksum_is_refused_each_time(path: Path) -> None:
+    rewritten(path, lambda table: swapped(table, "checksum", ["0" * 64] * 4))
+    yesterday(path)
+    for _ in range(2):
+        with pytest.raises(MaskFileError, match="row 1: the checksum does not match its runs"):
+            MaskFile.open(path).runs(1)
+
+
+def test_page_damaged_after_its_mask_was_verified_is_refused(path: Path) -> None:
+    yesterday(path)
+    file = MaskFile.open(path)
+    file.runs(1)
+    chunk = column_chunk(pq.ParquetFile(path).metadata, "lengths")
+    with path.open("r+b") as content:
+        content.seek(chunk.data_page_offset + chunk.total_compressed_size - 1)
+        content.write(b"\xff")
+    with pytest.raises(MaskFileError, match="is damaged"):
+        file.runs(1)
+
+
+@pytest.mark.parametrize("name", ["lengths", "flags"])
+def test_lists_are_written_so_that_they_can_be_read_as_they_lie(written: Path, metadata: Any, name: str) -> None:
+    number = MASK_SCHEMA.get_field_index(name)
+    found = read_list(pa.OSFile(str(written)), metadata.row_group(1), number)
+    assert found is not None
+    np.testing.assert_array_equal(found, getattr(MASKS[1][1], name))
 
 
 def test_size_turned_round_is_refused(path: Path) -> None:

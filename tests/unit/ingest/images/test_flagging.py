@@ -51,6 +51,18 @@ def flagged(folder: Path, coadd: CoaddFlags, mapping: PixelMap | None = None) ->
 
 
 @pytest.mark.parametrize("planes", [FEW, MANY], ids=["few", "many"])
+@pytest.mark.parametrize("region", [None, REGION], ids=["no region", "region"])
+def test_flags_from_runs_are_those_from_planes(tmp_path: Path, planes: Planes, region: UniqueRegion | None) -> None:
+    """The runs are of a mask with the flags of another coadd, which do not matter."""
+    coadd, other = (coded(tmp_path, each, region) for each in (planes, some_planes(COADD_SHAPE, 5)))
+    runs = flagged(tmp_path, other).runs
+    found, expected = flag_epoch(runs, SHAPE, pixel_map(GRID, COADD_GRID), coadd), flagged(tmp_path, coadd)
+    assert np.array_equal(decode(found.runs), decode(expected.runs))
+    assert found.runs.checksum == expected.runs.checksum
+    assert (found.n_unique, found.n_good_unique) == (expected.n_unique, expected.n_good_unique)
+
+
+@pytest.mark.parametrize("planes", [FEW, MANY], ids=["few", "many"])
 @pytest.mark.parametrize("by_wcslib", [False, True])
 def test_flags_are_those_of_plain_numpy(tmp_path: Path, planes: Planes, by_wcslib: bool) -> None:
     mapping = WcslibMap(GRID, COADD_GRID) if by_wcslib else None

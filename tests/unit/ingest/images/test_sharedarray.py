@@ -38,6 +38,15 @@ def test_array_in_a_file_is_one_for_all_who_have_it(tmp_path: Path) -> None:
     assert len(content) < 300 + len(str(one.path))
 
 
+def test_array_whose_file_is_gone_is_unpickled_but_not_used(tmp_path: Path) -> None:
+    content = pickle.dumps(SharedArray.zeros((3, 4), np.uint16, tmp_path))
+    for file in tmp_path.iterdir():
+        file.unlink()
+    other = pickle.loads(content)
+    with pytest.raises(FileNotFoundError, match="array"):
+        other.array[1, 2] = 7
+
+
 def test_array_in_memory_is_sent_as_a_copy() -> None:
     one = SharedArray.zeros((3, 4), np.uint8)
     other = pickle.loads(pickle.dumps(one))

@@ -25,6 +25,26 @@ def test_table_frame_and_file_have_the_same_rows(tmp_path: Path) -> None:
         assert (row["lengths"], row["flags"]) == (mask.encoded.lengths.tolist(), mask.encoded.flags.tolist())
 
 
+def encodings(path: Path, name: str) -> set[str]:
+    metadata = pq.read_metadata(path)
+    groups = [metadata.row_group(k) for k in range(metadata.num_row_groups)]
+    chunks = [group.column(k) for group in groups for k in range(group.num_columns)]
+    return {each for chunk in chunks if chunk.path_in_schema.startswith(name) for each in chunk.encodings}
+
+
+def test_file_is_encoded_like_a_mask_file(tmp_path: Path) -> None:
+    write_masks(MASKS, tmp_path / "masks.parquet")
+    assert "BYTE_STREAM_SPLIT" in encodings(tmp_path / "masks.parquet", "lengths")
+    assert "RLE_DICTIONARY" in encodings(tmp_path / "masks.parquet", "flags")
+
+
+def test_plain_file_has_the_same_rows_in_encodings_that_older_readers_know(tmp_path: Path) -> None:
+    write_masks(MASKS, tmp_path / "masks.parquet", plain=True)
+    assert pq.read_table(tmp_path / "masks.parquet").equals(mask_table(MASKS))
+    for name in mask_table(MASKS).column_names:
+        assert encodings(tmp_path / "masks.parquet", name) <= {"PLAIN", "RLE", "RLE_DICTIONARY"}
+
+
 def test_columns_are_those_of_mask_files() -> None:
     for each in mask_table([]).schema:
         kind = MASK_SCHEMA.field(each.name).type

@@ -8,7 +8,17 @@ import numpy.typing as npt
 import pytest
 
 from goodpix.schema.errors import MalformedRunsError
-from goodpix.schema.masks.rle import Runs, RunScan, Starts, decode, decode_good, encode, merge_runs, sort_starts
+from goodpix.schema.masks.rle import (
+    Runs,
+    RunScan,
+    Starts,
+    decode,
+    decode_bytes,
+    decode_good,
+    encode,
+    merge_runs,
+    sort_starts,
+)
 
 IMAGE: npt.NDArray[np.int64] = np.array([[0, 0, 5], [0, 7, 5]], np.int64)
 LENGTHS, FLAGS = [3, 1, 2], [0, 7, 5]
@@ -137,3 +147,8 @@ def test_image_too_large_for_uint32_is_refused() -> None:
     huge = np.broadcast_to(np.zeros(1, np.int64), (1 << 16, 1 << 16))
     with pytest.raises(MalformedRunsError, match=r"up to 2\*\*32 - 1 pixels"):
         encode(huge)
+
+
+def test_image_of_one_value_per_run_is_column_major() -> None:
+    values = np.array([9, 200, 3], np.uint8)
+    assert decode_bytes(encode(IMAGE), values).tolist() == [[9, 9, 3], [9, 200, 3]]

@@ -1,6 +1,5 @@
 """The door to CFITSIO: no text of a survey's acts, and no file harms the next."""
 
-import gzip
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -10,11 +9,9 @@ import fitsio
 import numpy as np
 import pytest
 
-from goodpix.schema.errors import DamagedFileError, FitsFileError, PlaneError
+from goodpix.schema.errors import FitsFileError, PlaneError
 from goodpix.schema.planes.cfitsio import CfitsioReader
-from goodpix.schema.planes.fitsfile import FitsFile
 from goodpix.schema.planes.imagefiles import PlaneFile
-from goodpix.schema.planes.plane import open_plane
 
 SHAPE = (40, 33)
 
@@ -105,67 +102,3 @@ def test_header_that_cfitsio_cannot_read_leaves_the_next_file_alone(path: Path, 
         assert reader.open(PlaneFile(str(path), "sci")).header["EXPNUM"] == 7
     with pytest.raises(OSError, match=r"^FITSIO status = 104: .*\nfailed to find or open the following file"):
         fitsio.FITS(str(path.with_name("none.fits")))
-
-
-def integers() -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
-    pixels = np.random.default_rng(1).integers(0, 1 << 20, (70, 64)).astype(np.int32)
-    pixels[pixels % 3 == 0] = 0
-    return pixels
-
-
-def test_hcompress_of_integers_comes_through_cfitsio(tmp_path: Path) -> None:
-    name = str(tmp_path / "a.fits")
-    fitsio.write(name, integers(), compress="HCOMPRESS")
-    with FitsFile(name) as file:
-        plane = open_plane(file, 1)
-        assert (plane.shape, plane.dtype) == ((70, 64), np.dtype("i4"))
-        assert np.array_equal(plane.read(), integers())
-        assert np.array_equal(plane.nonzero(slice(5, 50)), integers()[5:50] != 0)
-
-
-def test_hcompress_of_numbers_comes_through_cfitsio(tmp_path: Path) -> None:
-    name = str(tmp_path / "a.fits")
-    pixels = np.random.default_rng(1).normal(1, 1, (70, 64)).astype(np.float32)
-    fitsio.write(name, pixels, compress="HCOMPRESS", qlevel=16, qmethod="SUBTRACTIVE_DITHER_2")
-    expected = fitsio.read(name)
-    with FitsFile(name) as file:
-        plane = open_plane(file, 1)
-        assert plane.dtype == np.float32
-        assert np.array_equal(plane.read(), expected)
-        assert np.array_equal(plane.positive(slice(60, 70)), expected[60:] > 0)
-
-
-def test_hcompress_in_a_file_of_gzip_comes_through_cfitsio(tmp_path: Path) -> None:
-    fitsio.write(str(tmp_path / "a.fits"), integers(), compress="HCOMPRESS")
-    (tmp_path / "a.fits.gz").write_bytes(gzip.compress((tmp_path / "a.fits").read_bytes()))
-    with FitsFile(str(tmp_path / "a.fits.gz")) as file:
-        assert np.array_equal(open_plane(file, 1).read(), integers())
-
-
-# CFITSIO dies of a tile that says it has no rows, and writes outside of its memory where it says it has more.
-@pytest.mark.parametrize("at", [0, 5, 9])
-def test_hcompress_of_another_size_never_comes_to_cfitsio(tmp_path: Path, at: int) -> None:
-    name = tmp_path / "a.fits"
-    fitsio.write(str(name), integers(), compress="HCOMPRESS")
-    with FitsFile(str(name)) as file:
-        unit = file.unit(1)
-    content = bytearray(name.read_bytes())
-    content[unit.start + unit.header.integer("NAXIS1") * unit.header.integer("NAXIS2") + at] ^= 255
-    name.write_bytes(content)
-    with (
-        FitsFile(str(name)) as file,
-        pytest.raises(DamagedFileError, match=r"a\.fits\[1\]: tile 0 is damaged: not 16 x 64"),
-    ):
-        open_plane(file, 1)
-
-
-def test_hcompress_of_no_bytes_never_comes_to_cfitsio(tmp_path: Path) -> None:
-    name = tmp_path / "a.fits"
-    fitsio.write(str(name), integers(), compress="HCOMPRESS")
-    with FitsFile(str(name)) as file:
-        unit = file.unit(1)
-    content = bytearray(name.read_bytes())
-    content[unit.start : unit.start + 4] = bytes(4)
-    name.write_bytes(content)
-    with FitsFile(str(name)) as file, pytest.raises(DamagedFileError, match=r"a\.fits\[1\]: tile 0 has no data"):
-        open_plane(file, 1)

@@ -117,7 +117,7 @@ def test_file_that_shrinks_while_it_is_open_is_an_error(path: Path) -> None:
     with FitsFile(str(path)) as file:
         plane = open_plane(file, "sci")
         os.truncate(path, 2900)
-        with pytest.raises(DamagedFileError, match="ends at byte 2900"):
+        with pytest.raises(DamagedFileError, match="has 2900 bytes: expected 17280"):
             plane.read()
 
 
@@ -180,7 +180,7 @@ def test_file_of_headers_alone_is_refused_soon(tmp_path: Path, unit: bytes) -> N
     began = time.process_time()
     with (
         FitsFile(str(tmp_path / "a.fits")) as file,
-        pytest.raises(FitsFileError, match=r"more than 4096 extensions|has no END"),
+        pytest.raises(FitsFileError, match=r"more than 4096 extensions|no END in the header"),
     ):
         file.unit("sci")
     assert time.process_time() - began < 2

@@ -98,7 +98,7 @@ def test_long_tiles_go_on_in_the_sequence_at_the_next_seed() -> None:
 def test_tile_outside_its_arrays_is_refused(places: list[int], seed: int) -> None:
     meaning = Quantization(np.ones(1), np.zeros(1), np.array([seed]), np.array([NONE]), 1)
     values = np.zeros(4, np.int32)
-    with pytest.raises(ValueError, match="a tile is outside"):
+    with pytest.raises(ValueError, match="a tile lies outside"):
         restore(values, np.array(places), meaning, np.empty(4))
-    with pytest.raises(ValueError, match="a tile is outside"):
+    with pytest.raises(ValueError, match="a tile lies outside"):
         positive(values, np.array(places), meaning, np.dtype("f4"), np.empty(4, bool))

@@ -242,7 +242,7 @@ def test_scamp_header_of_another_hand_is_read(tmp_path: Path, content: bytes) ->
 
 def test_scamp_header_with_a_card_that_is_too_long_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.head").write_text(f"CRVAL1  = {'1' * 71}\n")
-    with pytest.raises(FitsFileError, match="CRVAL1 is longer than 80 letters"):
+    with pytest.raises(FitsFileError, match="CRVAL1 is longer than 80 characters"):
         read_scamp_head(str(tmp_path / "a.head"))
 
 
@@ -282,7 +282,7 @@ def damaged(path: str, ext: str) -> str:
 
 def test_damaged_data_are_refused_by_both_sums(reader: PlaneReader, path: str) -> None:
     stored = damaged(path, "sci")
-    says = rf"image\.fits\[sci\]: the data are damaged: their sum is {int(stored) ^ 1}, and DATASUM says {stored} \("
+    says = rf"image\.fits\[sci\]: the data are damaged: they sum to {int(stored) ^ 1}: expected DATASUM, {stored} \("
     with pytest.raises(DamagedFileError, match=says):
         reader.check(reader.plane(path, "sci"))
 

@@ -90,5 +90,5 @@ def test_unzipped_file_has_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_more_than_any_surveys_files_is_not_unzipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(regularfile, "_MOST_UNZIPPED", 1 << 22)
     (tmp_path / "a.gz").write_bytes(gzip.compress(bytes(1 << 23)))
-    with pytest.raises(ValueError, match="holds more than 4194304 bytes"), unzipped(tmp_path / "a.gz"):
+    with pytest.raises(ValueError, match="has more than 4194304 bytes when unzipped"), unzipped(tmp_path / "a.gz"):
         pass

@@ -80,7 +80,9 @@ def cut_off(part: bytearray) -> None:
 
 def test_damaged_tile_is_named_with_its_codec(path: Path) -> None:
     in_tile(path, 4, cut_off)
-    with pytest.raises(DamagedFileError, match=r"a\.fits\[1\]: tile 4 is damaged: not what (RICE_1|GZIP_[12]) makes"):
+    with pytest.raises(
+        DamagedFileError, match=r"a\.fits\[1\]: tile 4 is damaged: cannot be decoded by (RICE_1|GZIP_[12]) to int16"
+    ):
         positive(path)
 
 
@@ -90,7 +92,7 @@ def test_tile_of_too_many_bytes_when_unzipped_takes_no_memory(tmp_path: Path) ->
     edit(path, lambda unit: unit.header.update(ZNAXIS1=70, ZTILE1=70))
     tracemalloc.start()
     try:
-        with pytest.raises(DamagedFileError, match="tile 0 is damaged: not what GZIP_1 makes of its pixels"):
+        with pytest.raises(DamagedFileError, match="tile 0 is damaged: cannot be decoded by GZIP_1 to int32 pixels"):
             positive(path)
         assert tracemalloc.get_traced_memory()[1] < 1 << 20
     finally:
@@ -121,19 +123,21 @@ def test_integers_outside_of_their_type_are_damaged(tmp_path: Path) -> None:
     path = tmp_path / "a.fits"
     fitsio.write(str(path), np.full((3, 40), 300, np.int16), compress="RICE")
     edit(path, lambda unit: unit.header.update(ZBITPIX=8))
-    with pytest.raises(DamagedFileError, match="tile 0 to 2 is damaged: not what RICE_1 makes of its pixels"):
+    with pytest.raises(
+        DamagedFileError, match="one of tiles 0 to 2 is damaged: cannot be decoded by RICE_1 to uint8 pixels"
+    ):
         nonzero(path)
 
 
 def test_tile_without_data_is_refused(path: Path) -> None:
     describe(path, 3, lambda _: 0)
-    with pytest.raises(DamagedFileError, match=r"a\.fits\[1\]: tile 3 has no data"):
+    with pytest.raises(DamagedFileError, match=r"a\.fits\[1\]: tile 3 has 0 bytes: expected its pixels"):
         positive(path)
 
 
 def test_integers_with_a_scale_of_their_own_are_refused(path: Path) -> None:
     edit(path, lambda unit: unit.header.update(ZSCALE=2.0))
-    with pytest.raises(UnsupportedFitsError, match=r"a\.fits\[1\]: its integers have a ZSCALE"):
+    with pytest.raises(UnsupportedFitsError, match=r"a\.fits\[1\]: ZBITPIX is 16 and there is a ZSCALE: expected none"):
         positive(path)
 
 

@@ -50,7 +50,7 @@ def place() -> Iterator[Watched]:
 
 def test_row_group_is_one_request_after_that_of_the_footer(place: Watched) -> None:
     table = stored(4)
-    file = open_parquet(place)
+    file = open_parquet(place).file
     assert place.ranges == [(-_TAIL, None)]
     assert file.read_row_group(1).equals(table.slice(100_000, 100_000))
     (_, (start, end)) = place.ranges
@@ -60,13 +60,13 @@ def test_row_group_is_one_request_after_that_of_the_footer(place: Watched) -> No
 
 def test_whole_file_is_one_request(place: Watched) -> None:
     table = stored(2)
-    assert open_parquet(place, whole=True).read().equals(table)
+    assert open_parquet(place, whole=True).file.read().equals(table)
     assert place.ranges == [(0, None)]
 
 
 def test_footer_longer_than_the_tail_is_read_again_in_full(place: Watched) -> None:
     table = stored(1, {"long": "x" * 2 * _TAIL})
-    assert open_parquet(place).read().equals(table)
+    assert open_parquet(place).file.read().equals(table)
     (first, second, *_) = place.ranges
     assert first == (-_TAIL, None)
     assert second[0] < -2 * _TAIL
@@ -74,4 +74,4 @@ def test_footer_longer_than_the_tail_is_read_again_in_full(place: Watched) -> No
 
 def test_file_without_rows_is_empty(place: Watched) -> None:
     stored(0)
-    assert open_parquet(place).read().num_rows == 0
+    assert open_parquet(place).file.read().num_rows == 0

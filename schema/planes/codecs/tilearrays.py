@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from ..jit import kernel
+from ...jit import kernel
 
 __all__ = ["OUTSIDE", "check_arrays", "places_inside", "tiles_inside"]
 
@@ -40,5 +40,5 @@ def check_arrays(result: int) -> int:
         If it is `OUTSIDE`, an error of the caller.
     """
     if result == OUTSIDE:
-        raise ValueError("a tile is outside of the bytes or of the pixels")
+        raise ValueError("a tile lies outside the bytes or the pixels")
     return result

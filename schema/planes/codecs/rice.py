@@ -4,11 +4,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
-from ..jit import kernel
+from ...jit import instruction, kernel
 from .tilearrays import OUTSIDE, check_arrays, tiles_inside
 
 __all__ = ["decode_rice"]
@@ -18,8 +15,11 @@ Word = Any
 """64-bit word in a kernel."""
 
 
-def _count_leading_zeros(typing_context: Any, word: Any) -> Any:  # noqa: ARG001
+@instruction
+def _leading_zeros(typing_context: Any, word: Any) -> Any:  # noqa: ARG001
     """Count the leading zero bits of a word, in one instruction."""
+    from llvmlite import ir  # slow to import
+    from numba import types
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:  # noqa: ARG001
         return builder.ctlz(arguments[0], ir.Constant(ir.IntType(1), 0))
@@ -27,8 +27,11 @@ def _count_leading_zeros(typing_context: Any, word: Any) -> Any:  # noqa: ARG001
     return types.int64(types.uint64), generate
 
 
-def _load_word(typing_context: Any, data: Any, at: Any) -> Any:  # noqa: ARG001
+@instruction
+def _load(typing_context: Any, data: Any, at: Any) -> Any:  # noqa: ARG001
     """Load eight bytes as a big-endian word, in one instruction without bounds check."""
+    from llvmlite import ir  # slow to import
+    from numba import types
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
@@ -37,10 +40,6 @@ def _load_word(typing_context: Any, data: Any, at: Any) -> Any:  # noqa: ARG001
         return builder.bswap(word)
 
     return types.uint64(data, types.int64), generate
-
-
-_leading_zeros: Any = intrinsic(_count_leading_zeros)
-_load: Any = intrinsic(_load_word)
 
 
 @kernel

@@ -7,7 +7,7 @@ import numpy.typing as npt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goodpix.schema.planes.plio import decode_plio
+from goodpix.schema.planes.codecs.plio import decode_plio
 
 Pixels = npt.NDArray[Any]
 

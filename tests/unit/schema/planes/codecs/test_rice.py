@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goodpix.schema.planes.rice import decode_rice
+from goodpix.schema.planes.codecs.rice import decode_rice
 
 Pixels = npt.NDArray[Any]
 
@@ -157,7 +157,7 @@ def test_tiles_are_told_apart() -> None:
 )
 def test_tile_outside_its_arrays_is_refused(starts: list[int], stops: list[int], places: list[int]) -> None:
     a, b, c = (np.array(each, np.int64) for each in (starts, stops, places))
-    with pytest.raises(ValueError, match="a tile is outside of the bytes or of the pixels"):
+    with pytest.raises(ValueError, match="a tile lies outside the bytes or the pixels"):
         decode_rice(np.zeros(8, np.uint8), a, b, c, np.zeros(4, np.int32), width=4, block=32)
 
 

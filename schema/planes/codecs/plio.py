@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from ..jit import kernel
+from ...jit import kernel
 from .tilearrays import OUTSIDE, check_arrays, tiles_inside
 
 __all__ = ["decode_plio"]

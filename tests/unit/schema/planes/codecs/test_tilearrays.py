@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from goodpix.schema.planes.tilearrays import OUTSIDE, check_arrays, places_inside, tiles_inside
+from goodpix.schema.planes.codecs.tilearrays import OUTSIDE, check_arrays, places_inside, tiles_inside
 
 
 @pytest.mark.parametrize(
@@ -51,5 +51,5 @@ def test_answer_of_a_kernel_is_passed_on(result: int) -> None:
 
 
 def test_tile_outside_is_the_callers_fault() -> None:
-    with pytest.raises(ValueError, match=r"^a tile is outside of the bytes or of the pixels$"):
+    with pytest.raises(ValueError, match=r"^a tile lies outside the bytes or the pixels$"):
         check_arrays(OUTSIDE)

@@ -1,0 +1,148 @@
+"""Source masks: masks from which the planes of a CCD image are recovered, instead of from its files."""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from ...schema.errors import MaskFileError, StoreError
+from ...schema.inputs.recordedfiles import State, recorded_files
+from ...schema.maskfile import MaskFile
+from ...schema.masks.rle import Runs
+from ...schema.planes.reader import PlaneReader
+from ...schema.rows import SEG_FROM_FILE, EpochFacts, MaskRow
+from ...schema.store.masksroot import MasksRoot
+from ..infofile import EpochInfo
+from ..inputs import InputFiles, compare_files, record_files, supposed_states
+from ..plan import Options, SourceMask, se_fingerprint
+from .ccdimage import CcdImage
+from .facts import ExposureFacts
+
+__all__ = ["SourceFiles", "SourceMasks"]
+
+logger = logging.getLogger(__name__)
+
+
+class SourceFiles:
+    """Mask files of source masks, each opened once; pickled as their root.
+
+    Parameters
+    ----------
+    root : MasksRoot
+        Masks root.
+    opened : mapping of str to MaskFile or None
+        Mask files opened already, by name relative to the root; None for one that cannot be read.
+    """
+
+    def __init__(self, root: MasksRoot, opened: Mapping[str, MaskFile | None] | None = None) -> None:
+        self._root = root
+        self._opened = dict(opened or {})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SourceFiles, (self._root,)
+
+    def open(self, name: str) -> MaskFile | None:
+        """Return a mask file by its name relative to the root; None if it is missing or cannot be read."""
+        if name not in self._opened:
+            try:
+                self._opened[name] = MaskFile.open(self._root.path(name))
+            except (MaskFileError, StoreError) as error:
+                logger.warning("reading the files of its CCD images again: %s", error)
+                self._opened[name] = None
+        return self._opened[name]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SourceMasks:
+    """Masks of one CCD image, in the order in which they are tried.
+
+    Parameters
+    ----------
+    files : SourceFiles
+        Their files.
+    places : tuple of SourceMask
+        Where they lie.
+    """
+
+    files: SourceFiles
+    places: tuple[SourceMask, ...]
+
+    def ccd_image(
+        self, reader: PlaneReader, entry: EpochInfo, options: Options, states: Mapping[str, State]
+    ) -> CcdImage | None:
+        """Return the CCD image as a mask of the same inputs retains it; None if there is no such mask.
+
+        Parameters
+        ----------
+        reader : PlaneReader
+            Reader for the image header, which is opened only if the WCS source is SCAMP.
+        entry : EpochInfo
+            The info file's entry.
+        options : Options
+            Options that affect masks.
+        states : mapping of str to State
+            States of the epoch's files, by path.
+
+        Raises
+        ------
+        GoodpixError
+            If the image header cannot be read.
+        """
+        for place in self.places:
+            file = self.files.open(place.mask_file)
+            if file is None:
+                continue
+            try:
+                row = file.row(place.row_group)
+                inputs = _same_inputs(row, entry, options, states)
+                if inputs is None:
+                    continue
+                runs = file.runs(place.row_group, row.key)
+            except (MaskFileError, StoreError) as error:
+                logger.warning("epoch %s: reading its files again: %s", entry.name, error)
+                continue
+            return _retained(row, runs, inputs, _header(row, reader, entry, options))
+        return None
+
+
+def _same_inputs(row: MaskRow, entry: EpochInfo, options: Options, states: Mapping[str, State]) -> InputFiles | None:
+    """Return the input files of an epoch if a mask was made from the same planes with the same options, else None."""
+    facts = row.facts
+    same_image = (row.key.band, row.key.expnum, row.key.ccdnum) == (entry.band, entry.expnum, entry.ccdnum)
+    if not same_image or not isinstance(facts, EpochFacts) or facts.stale or facts.files is None:
+        return None
+    of_planes = {path: state for path, state in states.items() if path != entry.head_path}
+    recorded = {path: file for path, file in recorded_files(facts.files).items() if path in of_planes}
+    if se_fingerprint(entry, options, supposed_states(recorded, of_planes)) != facts.se_fingerprint:
+        return None
+    now = compare_files(entry, recorded, of_planes)
+    if now is None:
+        return None
+    head = record_files({path: state for path, state in states.items() if path not in of_planes}, {})
+    return InputFiles(
+        {path: replace(file, fingerprint_mtime_ns=None) for path, file in now.items()} | dict(head.files),
+        checked=bool(facts.planes_checked),
+        damaged=bool(facts.damaged_taken),
+    )
+
+
+def _header(row: MaskRow, reader: PlaneReader, entry: EpochInfo, options: Options) -> Mapping[str, Any]:
+    """Return the image header, or its WCS keywords if the mask retains them, as it does those of the WCS source."""
+    if options.wcs_source == "image":
+        keywords: dict[str, Any] = json.loads(row.facts.wcs)
+        return keywords
+    return reader.plane(entry.image_path, entry.image_ext).header
+
+
+def _retained(row: MaskRow, runs: Runs, inputs: InputFiles, header: Mapping[str, Any]) -> CcdImage:
+    facts = row.facts
+    return CcdImage(
+        header,
+        (runs.ny, runs.nx),
+        ExposureFacts(**{each.name: getattr(facts, each.name) for each in fields(ExposureFacts)}),
+        facts.weight_zquantiz,
+        facts.segmentation == SEG_FROM_FILE,
+        inputs,
+        runs,
+    )
