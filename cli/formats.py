@@ -15,7 +15,7 @@ from .options import Format
 
 if TYPE_CHECKING:
     import pandas as pd
-    from astropy.table import MaskedColumn
+    from astropy.table import Column
 
 __all__ = ["LEADING", "format_of", "render_table", "rendered"]
 
@@ -251,33 +251,33 @@ def _astropy(format_: str) -> Callable[[Frames, str], Iterator[bytes]]:
     return write
 
 
-def _column(name: str, values: list[Any], dtype: Any) -> "MaskedColumn":
-    """Return a column of an astropy table; nulls are masked, NaN included."""
+def _column(name: str, values: list[Any], dtype: Any) -> "Column":
+    """Return a column of an astropy table; nulls are masked, or NaN."""
     import numpy as np
-    from astropy.table import MaskedColumn  # slow to import
+    from astropy.table import Column, MaskedColumn  # slow to import
 
     null = [value is None for value in values]
-    kind = getattr(dtype, "kind", "O")
+    kind, unused = getattr(dtype, "kind", "O"), None
     if kind == "b":
-        return MaskedColumn(np.array([bool(value) for value in values]), name, mask=null)
-    if kind in "iu":
-        unused = np.iinfo(np.int64).min
-        return MaskedColumn(np.array([value or 0 for value in values], np.int64), name, mask=null, fill_value=unused)
-    if kind == "f":
-        return MaskedColumn(np.array([math.nan if value is None else value for value in values]), name, mask=null)
-    texts = ["" if value is None else _plain(value) for value in values]
-    return MaskedColumn(np.array(texts, dtype=str), name, mask=null)
+        array = np.array([bool(value) for value in values], np.bool_)
+    elif kind in "iu":
+        array, unused = np.array([value or 0 for value in values], np.int64), np.iinfo(np.int64).min
+    elif kind == "f":
+        return Column(np.array([math.nan if value is None else value for value in values], np.float64), name)
+    else:
+        array = np.array(["" if value is None else _plain(value) for value in values], dtype=str)
+    return MaskedColumn(array, name, mask=null, fill_value=unused) if any(null) else Column(array, name)
 
 
-def _for_fits(name: str, column: "MaskedColumn") -> "MaskedColumn":
+def _for_fits(name: str, column: "Column") -> "Column":
     """Return a column as FITS can hold it: it has no null among booleans, and only ASCII letters."""
     import numpy as np
     from astropy.table import MaskedColumn
 
-    if column.dtype.kind == "b" and column.mask.any():
+    if column.dtype.kind == "b" and isinstance(column, MaskedColumn):
         return MaskedColumn(column.data.data.astype(np.int16), name, mask=column.mask, fill_value=-1)
     if column.dtype.kind == "U":
-        strange = [text for text in column.data.data.tolist() if not text.isascii()]
+        strange = [text for text in column.tolist() if not (text or "").isascii()]
         if strange:
             raise ValueError(f"{name} has {strange[0]!r}: expected ASCII, the only text of FITS tables")
     return column

@@ -161,9 +161,9 @@ def at(
     """List every epoch that covers a position: the CCD pixel, whether it is good, and why not."""
     from ..query.angles import angle_of_text
 
-    place = angle_of_text("RA", ra, hours=True), angle_of_text("DEC", dec)
+    place = angle_of_text("RA", ra, "01:31:31.2 (hours) or 1h31m31.2s", hours=True), angle_of_text("DEC", dec)
     options = {
-        "radius": None if radius is None else angle_of_text("--radius", radius),
+        "radius": None if radius is None else angle_of_text("--radius", radius, "30arcsec"),
         "reasons": not no_reasons,
         "unique": unique,
         "selection": None if str(selection) == "default" else selection,

@@ -28,7 +28,7 @@ SUFFIX = "_pizza_cutter_info.yaml"
 
 # Letters of a path, as on Linux, and of a value in a message.
 _LONGEST_PATH = 4096
-_MOST_SHOWN = 200
+_MOST_SHOWN = 100
 
 # Epochs of a tile; surveys have hundreds.
 _MOST_EPOCHS = 20_000
@@ -294,8 +294,8 @@ def _first_error(error: ValidationError) -> str:
     text = f"{key}: {message}"
     if first["type"] == "missing":
         text = f"{key} is missing"
-    elif not isinstance(first["input"], dict | list | tuple):
-        value = repr(first["input"])
-        shown = value if len(value) <= _MOST_SHOWN else f"{value[:_MOST_SHOWN]}..."
-        text = f"{key} is {shown}: {message}"
+    else:
+        shown = " ".join(repr(first["input"]).split())
+        if len(shown) <= _MOST_SHOWN or isinstance(first["input"], str | int | float):
+            text = f"{key} is {shown if len(shown) <= _MOST_SHOWN else shown[:_MOST_SHOWN] + '...'}: {message}"
     return text + (f" (and {len(others)} more)" if others else "")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..schema.bits import DES_Y6, BitNames
 from ..schema.errors import UsageError
-from ..schema.executors import process_pool, thread_pool, usable_cores
+from ..schema.executors import check_workers, process_pool, thread_pool, usable_cores
 from ..schema.planes.imagefiles import file_state, first_variable
 from .images.sharedarray import remove_leftovers
 from .infofile import Input, TileInfo, check_inputs, read_inputs
@@ -158,8 +158,8 @@ def ingest_tiles(
 
 def _number_of(workers: int | None, executor: Executor | None, inputs: list[Input]) -> int:
     """Return the number of workers to use."""
-    if workers is not None and workers < 1:
-        raise UsageError(f"workers is {workers}: expected 1 or more")
+    if workers is not None:
+        check_workers(workers)
     if executor is not None:
         return workers or 1
     return worth_starting(workers, inputs)

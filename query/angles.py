@@ -92,7 +92,7 @@ def position_degrees(ra: Any, dec: Any) -> tuple[Any, Any]:
     )
 
 
-def angle_of_text(name: str, text: str, *, hours: bool = False) -> float:
+def angle_of_text(name: str, text: str, example: str = "-32:06:01 or -32d06m01s", *, hours: bool = False) -> float:
     """Return the degrees that a text stands for: a number of degrees, or sexagesimal, or with a unit.
 
     Parameters
@@ -101,6 +101,8 @@ def angle_of_text(name: str, text: str, *, hours: bool = False) -> float:
         Name of the angle, for messages.
     text : str
         Such as ``22.5``, ``01:30:00``, ``1h30m``, ``-32d06m00s`` or ``30arcsec``.
+    example : str
+        An example of what is expected other than degrees, for messages.
     hours : bool
         Whether three numbers without units are hours, minutes and seconds, as those of a right ascension are.
 
@@ -120,5 +122,4 @@ def angle_of_text(name: str, text: str, *, hours: bool = False) -> float:
             angle = Angle(text.strip(), "hourangle" if hours and plain else "deg" if plain else None)
         return float(15 * angle.value if angle.unit == "hourangle" else angle.deg)
     except (ValueError, TypeError) as error:
-        kinds = "01:31:31.2 (hours) or 1h31m31.2s" if hours else "-32:06:01 or -32d06m01s"
-        raise UsageError(f"{name} is {text!r}: expected degrees, or sexagesimal such as {kinds}") from error
+        raise UsageError(f"{name} is {text!r}: expected degrees, or an angle such as {example}") from error

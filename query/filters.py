@@ -150,9 +150,10 @@ def _over(view: sa.TableClause, where: object) -> sa.ColumnElement[bool]:
     return replaced
 
 
-def _column(view: sa.TableClause, name: str) -> sa.ColumnElement[Any]:
-    if name not in view.c:
-        raise UnknownNameError(f"{view.name} has no column {name!r}{did_you_mean(name, list(view.c.keys()))}")
+def _column(view: sa.TableClause, name: Any) -> sa.ColumnElement[Any]:
+    # a collection of columns takes a number for a position
+    if not isinstance(name, str) or name not in view.c:
+        raise UnknownNameError(f"{view.name} has no column {name!r}{did_you_mean(str(name), list(view.c.keys()))}")
     return view.c[name]
 
 

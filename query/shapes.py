@@ -1,5 +1,6 @@
 """Discs and polygons on the sphere."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -142,6 +143,13 @@ class Polygon:
         east = np.cross(np.eye(3)[np.argmin(np.abs(middle))], middle)
         east /= np.linalg.norm(east)
         return cls(corners, np.array([east, np.cross(middle, east), middle]))
+
+    @classmethod
+    def many(cls, polygons: Sequence[npt.ArrayLike]) -> "list[Polygon]":
+        """Return the polygons with the given vertices; see `of`."""
+        if not isinstance(polygons, Iterable):
+            raise UsageError(f"polygons is {polygons!r}: expected a list of polygons, each with pairs (ra, dec)")
+        return [cls.of(vertices) for vertices in polygons]
 
     @property
     def middle(self) -> Floats:

@@ -107,7 +107,7 @@ class Selection:
     def __str__(self) -> str:
         terms = [f"ignore {criterion.name}" for criterion in self.ignore if isinstance(criterion, Criterion)]
         terms += [f"ignore {plane}:{name}" for plane, names in self.ignore_bits.items() for name in names]
-        terms += [f"grow {name} by {radius:g}" for name, radius in self.grow.items()]
+        terms += [f"grow {name} by {_shortest(radius)}" for name, radius in self.grow.items()]
         terms += [f"border {self.border}"] if self.border else []
         return ", ".join(terms) or "default"
 
@@ -285,7 +285,7 @@ class SelectionWords:
         return cls(
             [str(criterion.name) for criterion in selection.ignore if isinstance(criterion, Criterion)],
             [f"{plane}:{bit}" for plane, bits in selection.ignore_bits.items() for bit in bits],
-            [f"{what}={radius:g}" for what, radius in selection.grow.items()],
+            [f"{what}={_shortest(radius)}" for what, radius in selection.grow.items()],
             selection.border,
         )
 
@@ -310,6 +310,11 @@ class SelectionWords:
         radii = dict(_split(self.grow, "=", f"{prefix}grow", "WHAT=PIXELS, such as COADD_SEG=8"))
         # a Selection also accepts a radius as text
         return Selection(self.ignore, by_plane, radii, self.border)  # type: ignore[arg-type]
+
+
+def _shortest(radius: float) -> str:
+    """Return a radius as the shortest text from which it can be read back."""
+    return repr(float(radius)).removesuffix(".0")
 
 
 def _split(texts: Iterable[str], separator: str, option: str, expected: str) -> list[tuple[str, str]]:

@@ -57,8 +57,12 @@ def parse_url(url: str | os.PathLike[str]) -> sa.URL:
     UsageError
         If the URL cannot be parsed or names a database other than SQLite or Postgres.
     """
+    if not isinstance(url, str | os.PathLike):
+        raise UsageError(f"db is {url!r}: expected a file name, sqlite:///FILE or postgresql+psycopg://...")
     text = os.fspath(url)
     check_utf_8(text, "--db")
+    if not text.strip():
+        raise UsageError("--db is empty: expected a file name, sqlite:///FILE or postgresql+psycopg://...")
     if "://" not in text:
         if _NEARLY_URL.match(text):
             raise UsageError(_MISREAD)

@@ -24,9 +24,9 @@ from multiprocessing import connection
 from multiprocessing.forkserver import ensure_running
 from typing import Generic, ParamSpec, Protocol, TypeVar
 
-from .errors import WorkerLostError, WorkersNotStartedError
+from .errors import UsageError, WorkerLostError, WorkersNotStartedError
 
-__all__ = ["Spread", "Window", "in_order", "process_pool", "thread_pool", "usable_cores"]
+__all__ = ["Spread", "Window", "check_workers", "in_order", "process_pool", "thread_pool", "usable_cores"]
 
 Arguments = ParamSpec("Arguments")
 Job = TypeVar("Job")
@@ -291,6 +291,12 @@ def thread_pool(workers: int) -> Iterator[Executor]:
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     pool.shutdown()
+
+
+def check_workers(workers: object) -> None:
+    """Raise a `UsageError` unless a number of workers is a whole number of at least 1."""
+    if isinstance(workers, bool) or not hasattr(workers, "__index__") or workers < 1:  # type: ignore[operator]  # a number
+        raise UsageError(f"workers is {workers!r}: expected 1 or more")
 
 
 def usable_cores() -> int:

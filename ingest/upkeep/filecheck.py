@@ -8,8 +8,8 @@ from ...schema.amplifiers import Amplifiers
 from ...schema.bits import BitNames
 from ...schema.columns import values_of
 from ...schema.counts import BitCounts, Counts, count, count_coadd
-from ...schema.errors import MaskFileError, MaskFileUnreadableError, StoreError, UsageError
-from ...schema.executors import Spread, in_order, process_pool
+from ...schema.errors import MaskFileError, MaskFileUnreadableError, StoreError
+from ...schema.executors import Spread, check_workers, in_order, process_pool
 from ...schema.maskfile import MaskFile
 from ...schema.masks.maskfilename import MaskFileName
 from ...schema.masks.rle import Runs
@@ -211,7 +211,6 @@ def spread_over(workers: int) -> Iterator[Spread]:
     UsageError
         If `workers` is not positive.
     """
-    if workers < 1:
-        raise UsageError(f"workers is {workers}: expected 1 or more")
+    check_workers(workers)
     with ExitStack() as stack:
         yield map if workers == 1 else in_order(stack.enter_context(process_pool(workers)), _AHEAD * workers)

@@ -47,6 +47,8 @@ def compare_definitions(
     """Compare definitions of good; see `goodpix.Catalogue.compare_definitions`."""
     import pandas as pd  # slow to import
 
+    if not isinstance(definitions, Mapping):
+        raise UsageError(f"definitions is {definitions!r}: expected a mapping of names to selections")
     if not definitions:
         raise UsageError("definitions is empty: expected a mapping of names to selections")
     measures = {

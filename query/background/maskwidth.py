@@ -128,7 +128,8 @@ class WidthStudy:
     ) -> None:
         bound = BoundSelection.of(selection, source.database.identity.bit_names)
         self._radii = _check_radii(radii)
-        objects = _grown_bits((grow,) if isinstance(grow, str) else tuple(grow), bound)
+        single = isinstance(grow, str) or not hasattr(grow, "__iter__")
+        objects = _grown_bits([str(grow)] if single else tuple(grow), bound)
         files = EpochFiles.of(source, allow_changed=allow_changed)
         self._source = source
         self._count = _CountResiduals(files, bound, objects, self._radii, subtract_background)

@@ -117,8 +117,8 @@ def check_statistics(names: Iterable[str] | None) -> tuple[str, ...]:
     """
     if names is None:
         return tuple(STATISTICS)
-    wanted = {names} if isinstance(names, str) else set(names)
-    unknown = sorted(wanted - set(STATISTICS))
+    wanted = {names} if isinstance(names, str) or not isinstance(names, Iterable) else set(names)
+    unknown = sorted(wanted - set(STATISTICS), key=str)
     if unknown:
         raise UnknownNameError(f"unknown statistic {unknown[0]!r}: expected one of {', '.join(STATISTICS)}")
     if not wanted:

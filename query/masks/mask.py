@@ -22,7 +22,7 @@ from ...schema.wcs.solution import Wcs
 from ..plots.mask import plot_mask, thumbnail
 from ..shapes import Disc, Polygon
 from .export import write_fits, write_npz
-from .regions import pixels_inside
+from .regions import box_within, pixels_inside
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,7 +90,7 @@ class Mask:
         image = np.asarray(good)
         if image.dtype != np.bool_ or image.ndim != 2 or not image.size:
             raise UsageError(f"array has dtype {image.dtype}, shape {image.shape}: expected bool, shape (ny, nx)")
-        if like is not None and image.shape != like.shape:
+        if like is not None and image.shape != _image(like).shape:
             raise UsageError(f"array has shape {image.shape}: expected {like.shape}, that of the mask")
         runs = encode(np.where(image, 0, OWN_CUT).astype(np.uint8))
         if like is None:
@@ -119,7 +119,7 @@ class Mask:
         --------
         >>> away = mask & Mask.from_discs(stars.ra, stars.dec, 30 / 3600, like=mask)  # doctest: +SKIP
         """
-        return cls.from_bool(~pixels_inside(like.grid, like.place, Disc.many(ra, dec, radius)), like=like)
+        return cls.from_bool(~pixels_inside(_image(like).grid, like.place, Disc.many(ra, dec, radius)), like=like)
 
     @classmethod
     def from_polygons(cls, polygons: Sequence[npt.ArrayLike], *, like: "Mask") -> "Mask":
@@ -142,7 +142,7 @@ class Mask:
         --------
         >>> mask & Mask.from_polygons([[(22.1, -32.0), (22.6, -32.2), (22.6, -32.201)]], like=mask)  # doctest: +SKIP
         """
-        return cls.from_bool(~pixels_inside(like.grid, like.place, map(Polygon.of, polygons)), like=like)
+        return cls.from_bool(~pixels_inside(_image(like).grid, like.place, Polygon.many(polygons)), like=like)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -276,14 +276,12 @@ class Mask:
         Raises
         ------
         UsageError
-            If the box is empty or extends beyond the mask.
+            If a limit is no whole number, or the box is empty or extends beyond the mask.
         """
-        ny, nx = self.shape
-        if not (0 <= x0 < x1 <= nx and 0 <= y0 < y1 <= ny):
-            raise UsageError(f"box x {x0}:{x1}, y {y0}:{y1}: expected a non-empty box in x 0:{nx}, y 0:{ny}")
-        cropped = crop(self.encoded, Region(x0, x1, y0, y1))
+        box = box_within(self.shape, x0, x1, y0, y1)
+        cropped = crop(self.encoded, box)
         whole, image_shape = (self.encoded, self.shape) if self.image_shape is None else (self.whole, self.image_shape)
-        x0, y0 = self.x0 + x0, self.y0 + y0
+        x0, y0 = self.x0 + box.x0, self.y0 + box.y0
         return replace(self, encoded=cropped, x0=x0, y0=y0, whole=whole, image_shape=image_shape)
 
     def __and__(self, other: "Mask") -> "Mask":
@@ -393,3 +391,9 @@ class Mask:
     def _repr_png_(self) -> bytes | None:
         """Return a small picture for notebooks, or None without the extra ``plot``."""
         return thumbnail(self)
+
+
+def _image(like: Mask) -> Mask:
+    if not isinstance(like, Mask):
+        raise UsageError(f"like is {like!r}: expected a goodpix.Mask of the same image")
+    return like

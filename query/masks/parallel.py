@@ -9,8 +9,8 @@ from typing import Any
 
 from ...schema.bits import BitNames
 from ...schema.database import Database
-from ...schema.errors import MaskFileMissingError, MaskNotFoundError, UsageError, WorkersNotStartedError
-from ...schema.executors import Window, process_pool
+from ...schema.errors import MaskFileMissingError, MaskNotFoundError, WorkersNotStartedError
+from ...schema.executors import Window, check_workers, process_pool
 from ...schema.rows import MaskKey
 from ...schema.store.masksroot import MasksRoot
 from .mask import Mask
@@ -66,8 +66,7 @@ def map_masks(
 
     Workers do not open the database, but must be able to read its masks root under the same path or URL.
     """
-    if workers < 1:
-        raise UsageError(f"workers is {workers}: expected 1 or more")
+    check_workers(workers)
     root, bit_names = database.root, database.identity.bit_names
     with ExitStack() as stack:
         reader = MaskReader(root, bit_names)

@@ -7,15 +7,32 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema.amplifiers import Region
+from ...schema.errors import UsageError
+from ...schema.rows import key_number
 from ...schema.wcs.pixelgrid import PixelGrid
 from ..shapes import Shape
 
-__all__ = ["pixels_inside"]
+__all__ = ["box_within", "pixels_inside"]
 
 Floats = npt.NDArray[np.float64]
 
 # Pixels between the grid positions that locate a shape roughly.
 _STEP = 16
+
+
+def box_within(shape: tuple[int, int], x0: int, x1: int, y0: int, y1: int) -> Region:
+    """Return a box of pixels of an image of shape (ny, nx).
+
+    Raises
+    ------
+    UsageError
+        If a limit is no whole number, or the box is empty or extends beyond the image.
+    """
+    given, (ny, nx) = {"x0": x0, "x1": x1, "y0": y0, "y1": y1}, shape
+    box = Region(**{name: key_number(name, value) for name, value in given.items()})
+    if not (0 <= box.x0 < box.x1 <= nx and 0 <= box.y0 < box.y1 <= ny):
+        raise UsageError(f"box x {x0}:{x1}, y {y0}:{y1}: expected a non-empty box in x 0:{nx}, y 0:{ny}")
+    return box
 
 
 def pixels_inside(grid: PixelGrid, region: Region, shapes: Iterable[Shape]) -> npt.NDArray[np.bool_]:

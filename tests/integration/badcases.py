@@ -106,6 +106,7 @@ BAD_INFO = [
     case("src-info-empty", info(src_info=[]), "src_info", "at least 1"),
     case("src-info-null", info(src_info=None), "src_info", "None"),
     case("src-info-not-a-list", info(src_info={"a": 1}), "src_info"),
+    case("band-is-a-list", info(band=[1]), r"band is \[1\]"),
     case("entry-not-a-mapping", replace_entry("image.fits"), rf"src_info\.{BAD}\b", "image.fits"),
     case("epoch-twice", repeat_epoch, r"2\d+/\d+", "twice", "once"),
     case("epoch-of-another-band", entry(band="z"), rf"src_info\.{BAD}\.band is 'z'", "expected 'r'"),

@@ -46,7 +46,10 @@ def read(data: bytes, format_: Format) -> dict[str, list[Any]]:
         names = {Format.ecsv: "ascii.ecsv", Format.votable: "votable", Format.fits: "fits"}
         source = data.decode() if format_ is Format.ecsv else io.BytesIO(data)
         table = Table.read(source, format=names[format_])
-        return {name: [None if each is np.ma.masked else each for each in table[name]] for name in table.colnames}
+        return {
+            name: [None if each is np.ma.masked or each != each else each for each in table[name]]
+            for name in table.colnames
+        }
     return {str(name): [None if each is pd.NA or each != each else each for each in frame[name]] for name in frame}
 
 

@@ -93,5 +93,5 @@ def test_text_is_degrees_or_sexagesimal(text: str, hours: bool, expected: float)
 
 @pytest.mark.parametrize("text", ["", "north", "12:70:00", "1:2:3:4", "30m/s", "3m^2", "25:00:00x"])
 def test_text_that_is_no_angle_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match=r"^DEC is '.*': expected degrees, or sexagesimal such as -32:06:01"):
+    with pytest.raises(UsageError, match=r"^DEC is '.*': expected degrees, or an angle such as -32:06:01"):
         angle_of_text("DEC", text)
