@@ -171,6 +171,8 @@ def worth_starting(n_workers: int | None, inputs: list[Input]) -> int:
 
     Looks at no more files than it takes to tell.
     """
+    if n_workers == 1:
+        return 1
     n_bytes, most = 0, n_workers
     for each in inputs:
         if isinstance(each.content, PackedTile):
