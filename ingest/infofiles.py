@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..schema.errors import AmbiguousInputError, InfoFileError, UsageError
-from ..schema.executors import in_order, process_pool, usable_cores
+from ..schema.executors import in_order, usable_cores
 from ..schema.planes.imagefiles import first_variable
+from ..schema.workers.pool import process_pool
 from .infofile import TileInfo, in_utf8, read_info_file
 
 __all__ = ["Input", "PackedTile", "campaign_of", "check_inputs", "read_inputs"]

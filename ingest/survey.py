@@ -10,8 +10,9 @@ from pathlib import Path
 
 from ..schema.bits import DES_Y6, BitNames
 from ..schema.errors import UsageError
-from ..schema.executors import check_workers, process_pool, thread_pool, usable_cores
+from ..schema.executors import check_workers, thread_pool, usable_cores
 from ..schema.planes.imagefiles import file_state, first_variable
+from ..schema.workers.pool import process_pool
 from .images.sharedarray import remove_leftovers
 from .infofiles import Input, PackedTile, check_inputs, read_inputs
 from .plan import Options
@@ -108,6 +109,8 @@ def ingest_tiles(
         If the catalogue or its masks root cannot be used.
     WorkerLostError
         If the executor accepts no more tiles.
+    WorkersNotStartedError
+        If worker processes cannot start; nothing is recorded of the tiles meant for them.
 
     Notes
     -----

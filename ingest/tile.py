@@ -1,17 +1,16 @@
 """Tile job: from an info file to a mask file and a receipt."""
 
-import errno
 import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..schema.errors import MaskFileError, MaskFileUnreadableError, WorkerLostError, interruption
+from ..schema.errors import MaskFileError, MaskFileUnreadableError, WorkerLostError, interruption, may_pass
 from ..schema.executors import Spread
 from ..schema.maskfile import MaskFile, MaskFileWriter
 from ..schema.masks.rle import Runs
-from ..schema.printable import printable
+from ..schema.printable import one_line
 from ..schema.rows import EpochFacts, MaskRow
 from .images.coadd import Coadd, ReadCoadd, read_coadd
 from .images.epoch import make_epoch_mask
@@ -25,8 +24,6 @@ __all__ = ["Receipt", "StoredRow", "ingest_tile"]
 logger = logging.getLogger(__name__)
 
 Mask = tuple[MaskRow, Runs]
-
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +235,7 @@ class _Trouble:
     error_type, message : str
         Type of the error, and its message in one line.
     of_inputs : bool
-        Whether the same inputs would fail again; a full disk, for instance, may not recur.
+        Whether the same inputs would fail again; a full disk or a missing permission, for instance, may not recur.
     """
 
     error_type: str
@@ -251,10 +248,7 @@ class _Trouble:
         if (stop := interruption(error)) is not None:
             raise stop
         logger.debug("traceback", exc_info=error)
-        message = printable(" ".join(str(error).split())) or type(error).__name__
-        of_machine = isinstance(error, WorkerLostError | MemoryError)
-        of_machine |= isinstance(error, OSError) and error.errno in _NO_ROOM
-        return cls(type(error).__name__, message, not of_machine)
+        return cls(type(error).__name__, one_line(error), not may_pass(error))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,6 +4,7 @@ Each is a `GoodpixError` and also a fitting built-in exception, so that a caller
 """
 
 import difflib
+import errno
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,7 @@ __all__ = [
     "did_you_mean",
     "interruption",
     "mask_file_error",
+    "may_pass",
     "stop_request",
 ]
 
@@ -212,6 +214,33 @@ def did_you_mean(
     if near:
         return f", did you mean {show(near[0])}?"
     return f": expected one of {', '.join(known)}" if otherwise is None else otherwise
+
+
+# Errors of a system or a server, not of the file for which they were raised.
+_OF_SYSTEM = {
+    *(errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN),
+    *(errno.EBUSY, errno.ENODEV, errno.ENXIO, errno.ENOSPC, errno.EDQUOT, errno.EREMOTEIO, errno.ETIMEDOUT),
+    *(errno.ENOTCONN, errno.ECONNRESET, errno.ECONNREFUSED, errno.ESHUTDOWN, errno.EHOSTDOWN, errno.EHOSTUNREACH),
+    *(errno.ENETDOWN, errno.ENETUNREACH, errno.ENOLCK, errno.EINTR),
+}
+
+
+def may_pass(error: BaseException) -> bool:
+    """Tell whether an error may not recur although the files are the same.
+
+    That is so of a worker that died, and if no permission, a failing disk or server, too many open files, no memory
+    or no room is behind the error.
+    """
+    if isinstance(error, OSError) and error.errno == errno.EFBIG:
+        return True  # written, not read: a limit on the size of files
+    chain: BaseException | None = error
+    while chain is not None:
+        if isinstance(chain, WorkerLostError | MemoryError):
+            return True
+        if isinstance(chain, OSError) and chain.errno in _OF_SYSTEM:
+            return True
+        chain = chain.__cause__ or chain.__context__
+    return False
 
 
 @dataclass(slots=True)

@@ -5,12 +5,11 @@
 To load everything, it ingests a small tile in SCRATCH and reads the catalogue. Then it reads requests from standard
 input, one line of JSON each, and answers each with a line. ``{"arguments": [...], ...}``, the fields of `Order`,
 starts a command; the answer is its process id. A process id asks for the exit status; the answer is null while the
-command runs, and negative for the signal that ended it. The fork server of a command's workers is a fork as well.
+command runs, and negative for the signal that ended it. The server of a command's workers is a fork as well.
 """
 
 import contextlib
 import json
-import multiprocessing.util
 import os
 import pwd
 import resource
@@ -21,7 +20,6 @@ import threading
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from multiprocessing.forkserver import _forkserver
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -32,6 +30,7 @@ from goodpix.cli import main, signals
 from goodpix.ingest import survey as survey_module
 from goodpix.ingest.synthetic import TileSpec, make_tile
 from goodpix.schema import dialects
+from goodpix.schema.workers import forkserver
 
 __all__ = ["Order"]
 
@@ -159,31 +158,47 @@ def _signal_at(function: str, number: int) -> None:
     sys.setprofile(look)
 
 
-def _spawn(path: bytes, args: Sequence[Any], passfds: Sequence[int]) -> int:
-    """Fork the fork server, which would otherwise load everything again; start other programs as usual."""
-    program = args[-1]
-    if "multiprocessing.forkserver" not in program:
-        return _spawn_program(path, args, passfds)
+class _ForkedServer:
+    """A fork of this process, with what its maker asks of a started program."""
+
+    def __init__(self, process: int) -> None:
+        self._process: int = process
+        self._status: int | None = None
+
+    def poll(self, options: int = os.WNOHANG) -> int | None:
+        """Return the exit status; None while it runs."""
+        if self._status is None:
+            ended, status = os.waitpid(self._process, options)
+            self._status = os.waitstatus_to_exitcode(status) if ended else None
+        return self._status
+
+    def wait(self, _timeout: float | None = None) -> int | None:
+        """Wait for its end."""
+        return self.poll(0)
+
+    def kill(self) -> None:
+        """Kill it."""
+        if self.poll() is None:
+            os.kill(self._process, signal.SIGKILL)
+
+
+def _fork_server(program: str, descriptors: Sequence[int]) -> _ForkedServer:
+    """Fork the server of workers, which would otherwise load everything again."""
     with warnings.catch_warnings():
         # Python 3.12 and newer warn that the command has threads; its standard error must stay what users see
         warnings.simplefilter("ignore", DeprecationWarning)
         process = os.fork()
     if process == 0:
         for descriptor in map(int, os.listdir("/proc/self/fd")):
-            if descriptor > 2 and descriptor not in passfds:
+            if descriptor > 2 and descriptor not in descriptors:
                 with contextlib.suppress(OSError):  # the descriptor of /proc/self/fd, closed by now
                     os.close(descriptor)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        _forkserver.__init__()  # type: ignore[misc]  # its lock was held when it was forked
         try:
             exec(program, {})
         finally:
             os._exit(0)
-    return process
-
-
-_spawn_program = multiprocessing.util.spawnv_passfds
+    return _ForkedServer(process)
 
 
 def _become(user: str) -> None:
@@ -250,6 +265,6 @@ def _serve() -> None:
 
 if __name__ == "__main__":
     _load(Path(sys.argv[1]))
-    multiprocessing.util.spawnv_passfds = _spawn
+    forkserver.run_server = _fork_server  # type: ignore[assignment]  # it has what is asked of it
     survey_module.BYTES_PER_WORKER = 1  # so that workers are started even for a small tile
     _serve()

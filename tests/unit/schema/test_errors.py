@@ -1,5 +1,6 @@
 """Facts about errors."""
 
+import errno
 import os
 
 import pytest
@@ -49,3 +50,42 @@ def test_error_after_a_request_to_stop_is_the_interruption(monkeypatch: pytest.M
 
 def test_error_that_no_interrupt_became_has_none() -> None:
     assert errors.interruption(converted(ValueError("of its own"), named=True)) is None
+
+
+def behind(error: BaseException, *, named: bool) -> BaseException:
+    """Return an error of ours that was raised because of another."""
+    try:
+        try:
+            raise error
+        except BaseException as reason:  # noqa: BLE001  # as a library does
+            raise errors.FitsFileError("cannot be read") from (reason if named else None)
+    except errors.FitsFileError as found:
+        return found
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENOMEM, errno.ENOSPC])
+def test_error_of_the_system_behind_another_may_pass(number: int, named: bool) -> None:
+    assert errors.may_pass(behind(OSError(number, "x"), named=named))
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), errors.WorkerLostError("x"), OSError(errno.EFBIG, "x"), PermissionError(errno.EPERM, "x")]
+)
+def test_error_of_the_machine_may_pass(error: Exception) -> None:
+    assert errors.may_pass(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.PlaneError("x"),
+        ValueError("x"),
+        behind(FileNotFoundError(errno.ENOENT, "x"), named=True),
+        behind(OSError(errno.EFBIG, "has more bytes"), named=True),
+        behind(OSError(errno.ELOOP, "x"), named=False),
+    ],
+    ids=repr,
+)
+def test_error_of_a_file_stays(error: Exception) -> None:
+    assert not errors.may_pass(error)
