@@ -13,7 +13,8 @@ from ..schema.criteria import Exclusion, Selection
 from ..schema.database import Database, recorded_revision
 from ..schema.errors import DamagedValueError, UnknownNameError, UsageError, did_you_mean
 from ..schema.wcs.footprint import NSIDE
-from .shapes import Disc, Polygon
+from ..schema.wcs.solution import unit_vectors
+from .shapes import Disc
 
 __all__ = ["find_selection", "named_selections", "unmatched_exclusions"]
 
@@ -78,7 +79,7 @@ def _matches(connection: sa.Connection, exclusion: Exclusion) -> bool:
         conditions.append(tables.epoch.c.band.in_(sa.select(tables.coadd.c.band).distinct()))
     if exclusion.disc is not None:
         disc = Disc.many(*exclusion.disc)[0]
-        return any(_touches(outline, disc) for outline in _outlines(connection, exclusion.disc, conditions))
+        return any(_touched(outlines, disc) for outlines in _outlines(connection, exclusion.disc, conditions))
     if connection.execute(sa.select(sa.literal(1)).select_from(tables.epoch).where(*conditions).limit(1)).first():
         return True
     of_images = (exclusion.expnum, exclusion.ccdnum, exclusion.nite, exclusion.amplifier, exclusion.box)
@@ -111,7 +112,7 @@ def _conditions(table: sa.Table, exclusion: Exclusion) -> list[sa.ColumnElement[
 def _outlines(
     connection: sa.Connection, disc: tuple[float, float, float], conditions: list[sa.ColumnElement[bool]]
 ) -> Iterator[Floats | None]:
-    """Yield the corners of the images near a disc, degrees, shape (4, 2); None for a disc with too many."""
+    """Yield the corners of the images near a disc as unit vectors, shape (3, n, 4); None for a disc with too many."""
     hpix = query_circle(NSIDE, *disc, inclusive=True, nest=True)
     if hpix.size > _MOST_PIXELS:
         yield None
@@ -123,21 +124,25 @@ def _outlines(
             .join_from(footprint, epoch, footprint.c.epoch_id == epoch.c.epoch_id)
             .where(footprint.c.hpix.in_(hpix[start : start + _PIXELS].tolist()), *conditions)
         )
-        for row in connection.execute(query):
-            yield np.array(row, np.float64).reshape(4, 2)
+        corners = np.array(connection.execute(query).all(), np.float64).reshape(-1, 4, 2)
+        yield unit_vectors(corners[..., 0].ravel(), corners[..., 1].ravel()).reshape(3, -1, 4)
 
 
-def _touches(outline: Floats | None, disc: Disc) -> bool:
-    """Return whether a disc holds a part of an image, or reaches into it."""
-    if outline is None:
+def _touched(outlines: Floats | None, disc: Disc) -> bool:
+    """Return whether a disc holds a part of any image, or reaches into it."""
+    if outlines is None:
         return True
-    polygon = Polygon.of(outline)
-    if polygon.contains(disc.centre[:, np.newaxis])[0] or disc.contains(polygon.corners.T).any():
-        return True
-    starts, ends = polygon.corners, np.roll(polygon.corners, -1, axis=0)
-    poles = np.cross(starts, ends)
-    poles /= np.linalg.norm(poles, axis=1)[:, np.newaxis]
-    heights = poles @ disc.centre
-    feet = disc.centre - heights[:, np.newaxis] * poles
-    between = ((np.cross(starts, feet) * poles).sum(axis=1) >= 0) & ((np.cross(feet, ends) * poles).sum(axis=1) >= 0)
-    return bool((between & (np.degrees(np.arcsin(np.abs(heights).clip(0, 1))) <= disc.radius)).any())
+    centre = disc.centre[:, np.newaxis, np.newaxis]
+    starts, ends = outlines, np.roll(outlines, -1, axis=-1)
+    poles = np.cross(starts, ends, axis=0)
+    poles /= np.sqrt((poles**2).sum(axis=0))
+    heights = (poles * centre).sum(axis=0)
+    # images are convex and small: inside, the centre is on one side of all edges
+    same_side = (heights > 0).all(axis=-1) | (heights < 0).all(axis=-1)
+    inside = same_side & ((outlines.mean(axis=-1) * disc.centre[:, np.newaxis]).sum(axis=0) > 0)
+    feet = centre - heights * poles
+    beside = ((np.cross(starts, feet, axis=0) * poles).sum(axis=0) >= 0) & (
+        (np.cross(feet, ends, axis=0) * poles).sum(axis=0) >= 0
+    )
+    reached = beside & (np.degrees(np.arcsin(np.abs(heights).clip(0, 1))) <= disc.radius)
+    return bool(inside.any() or reached.any() or disc.contains(outlines).any())

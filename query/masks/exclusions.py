@@ -14,7 +14,8 @@ from ...schema.errors import UsageError
 from ...schema.masks.rle import Runs, encode, merge_runs
 from ...schema.masks.runalgebra import good_in_both
 from ...schema.rows import MaskKey
-from ...schema.wcs.pixelgrid import stored_grid
+from ...schema.wcs.pixelgrid import PixelGrid, stored_grid
+from ...schema.wcs.solution import unit_vectors
 from ..shapes import Disc
 from .regions import pixels_inside
 
@@ -110,7 +111,7 @@ def _union(exclusions: Sequence[Exclusion], image: ImageBox) -> Bools | None:
     """Return the pixels that any of some exclusions of an image holds; None if no pixel is held."""
     box = image.box
     out: Bools = np.zeros((box.y1 - box.y0, box.x1 - box.x0), np.bool_)
-    discs: dict[Region, list[Disc]] = {}
+    discs: dict[Region, list[tuple[float, float, float]]] = {}
     for exclusion in exclusions:
         region = _region(exclusion, image)
         if region is None:
@@ -118,16 +119,38 @@ def _union(exclusions: Sequence[Exclusion], image: ImageBox) -> Bools | None:
         if exclusion.disc is None:
             out[region.y0 - box.y0 : region.y1 - box.y0, region.x0 - box.x0 : region.x1 - box.x0] = True
         else:
-            discs.setdefault(region, []).extend(Disc.many(*exclusion.disc))
+            discs.setdefault(region, []).append(exclusion.disc)
     for region, within in discs.items():
         if image.row is None:
             raise UsageError(
                 f"{image.key} has no WCS: expected a mask from a catalogue for places on the sky to exclude"
             )
         grid = stored_grid(image.row["wcs"], image.shape, float(image.row["position_offset"]))
-        inside = pixels_inside(grid, region, within)
+        inside = pixels_inside(grid, region, _near(grid, region, np.array(within)))
         out[region.y0 - box.y0 : region.y1 - box.y0, region.x0 - box.x0 : region.x1 - box.x0] |= inside
     return out if out.any() else None
+
+
+def _near(grid: PixelGrid, region: Region, discs: npt.NDArray[np.float64]) -> list[Disc]:
+    """Return the discs near a box of pixels; a list of places is mostly of those elsewhere.
+
+    Parameters
+    ----------
+    grid : PixelGrid
+        The image.
+    region : Region
+        The box.
+    discs : ndarray of float64, shape (n, 3)
+        Right ascension, declination and radius, degrees.
+    """
+    x, y = (np.linspace(*ends, 5) for ends in ((region.x0 - 1, region.x1), (region.y0 - 1, region.y1)))
+    vectors = grid.vectors(np.tile(x, 5), np.repeat(y, 5))
+    middle = vectors[:, 12:13]
+    # with a margin for distortions between the 25 positions; straight distances obey the triangle inequality
+    reach = 1.2 * np.sqrt(((vectors - middle) ** 2).sum(axis=0).max())
+    away = np.sqrt(((unit_vectors(discs[:, 0], discs[:, 1]) - middle) ** 2).sum(axis=0))
+    near = away <= reach + 2 * np.sin(np.radians(discs[:, 2]) / 2)
+    return Disc.many(*discs[near].T)
 
 
 def _region(exclusion: Exclusion, image: ImageBox) -> Region | None:

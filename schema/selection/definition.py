@@ -95,7 +95,7 @@ class Selection:
             raise UsageError(f"border is {self.border!r}: expected a number of pixels, 0 or more")
         exclude = [each for given in as_iterable(self.exclude) for each in Exclusion.many(given)]
         object.__setattr__(self, "exclude", tuple(dict.fromkeys(exclude)))
-        if self.named.partition(" ")[2] != self.hash[:_SHOWN]:
+        if self.named and self.named.partition(" ")[2] != self.hash[:_SHOWN]:
             object.__setattr__(self, "named", "")
 
     @classmethod

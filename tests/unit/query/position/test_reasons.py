@@ -18,6 +18,13 @@ def test_criteria_are_named_in_their_order_and_own_cuts_last() -> None:
     ]
 
 
+def test_own_cut_of_an_exclusion_is_labelled() -> None:
+    assert REASONS.criteria_texts([OWN_CUT, OWN_CUT | Criterion.SE_SEG], [True, True]) == [
+        "EXCLUDED",
+        "SE_SEG, EXCLUDED",
+    ]
+
+
 def test_bits_are_named_by_plane() -> None:
     flags = [0, 4 | 1 << 8 | 1 << 13 | 64 | 1 << 32, 4 | 1 << 31 | 1 << 25, 64 | 1 << 55]
     assert REASONS.bits_texts("se", flags) == ["", "BPM, STAR", "BIT_17, OTHER", ""]
