@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 
 from ..schema.bits import BitNames
-from ..schema.inputs.fingerprint import SE_PLANES, fingerprint
-from ..schema.inputs.recordedfiles import State, files_column, recorded_files
+from ..schema.inputs.fingerprint import fingerprint
+from ..schema.inputs.recordedfiles import SE_PLANES, State, files_column, recorded_files
 from ..schema.planes.imagefiles import planes_column
 from ..schema.store.masksroot import MasksRoot
 from ..schema.wcs.scamphead import SCAMP_RULE_VERSION
@@ -314,13 +314,13 @@ def _files_if_unchanged(
     known, files : str
         Fingerprint and column ``files`` of the mask.
     """
-    recorded = recorded_files(files)
+    recorded = recorded_files(files, info.files)
     if _digest(info, supposed_states(recorded, states), options) != known:
         return None
     now = compare_files(info, recorded, states)
     if now is None:
         return None
-    return files if now is recorded else files_column(now)
+    return files if now is recorded else files_column(now, info.files)
 
 
 def _coadd_options(options: Options) -> dict[str, object]:

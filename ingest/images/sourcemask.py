@@ -117,7 +117,7 @@ def _same_inputs(row: MaskRow, entry: EpochInfo, options: Options, states: Mappi
     if not same_image or not isinstance(facts, EpochFacts) or facts.stale or facts.files is None:
         return None
     of_planes = {path: state for path, state in states.items() if path != entry.head_path}
-    recorded = {path: file for path, file in recorded_files(facts.files).items() if path in of_planes}
+    recorded = {path: file for path, file in recorded_files(facts.files, entry.files).items() if path in of_planes}
     if se_fingerprint(entry, options, supposed_states(recorded, of_planes)) != facts.se_fingerprint:
         return None
     now = compare_files(entry, recorded, of_planes)
