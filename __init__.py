@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .ingest.upkeep.gc import gc
     from .ingest.upkeep.rebuild import rebuild
     from .ingest.upkeep.report import GcReport, Problem, RebuildReport, UpgradeReport, VerifyReport
+    from .ingest.upkeep.selections import add_selection, remove_selection
     from .ingest.upkeep.upgrade import upgrade
     from .ingest.upkeep.verify import verify
     from .query.catalogue import Catalogue
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from .schema.bits import BitNames
     from .schema.criteria import Criterion, Selection
     from .schema.errors import GoodpixError
+    from .schema.selection.exclusionfile import read_exclusions
+    from .schema.selection.named import NamedSelection
+
+    __version__: str
 
 __all__ = [
     "BitNames",
@@ -32,15 +37,20 @@ __all__ = [
     "GoodpixError",
     "IngestReport",
     "Mask",
+    "NamedSelection",
     "Problem",
     "RebuildReport",
     "Selection",
     "UpgradeReport",
     "VerifyReport",
+    "__version__",
+    "add_selection",
     "check_mask",
     "gc",
     "ingest_tiles",
+    "read_exclusions",
     "rebuild",
+    "remove_selection",
     "upgrade",
     "verify",
 ]
@@ -54,15 +64,19 @@ _HOMES = {
     "GoodpixError": ".schema.errors",
     "IngestReport": ".ingest.report",
     "Mask": ".query.masks.mask",
+    "NamedSelection": ".schema.selection.named",
     "Problem": ".ingest.upkeep.report",
     "RebuildReport": ".ingest.upkeep.report",
     "Selection": ".schema.criteria",
     "UpgradeReport": ".ingest.upkeep.report",
     "VerifyReport": ".ingest.upkeep.report",
+    "add_selection": ".ingest.upkeep.selections",
     "check_mask": ".ingest.direct",
     "gc": ".ingest.upkeep.gc",
     "ingest_tiles": ".ingest.survey",
+    "read_exclusions": ".schema.selection.exclusionfile",
     "rebuild": ".ingest.upkeep.rebuild",
+    "remove_selection": ".ingest.upkeep.selections",
     "upgrade": ".ingest.upkeep.upgrade",
     "verify": ".ingest.upkeep.verify",
 }
@@ -72,6 +86,10 @@ def __getattr__(name: str) -> Any:
     # lazy (PEP 562), so that importing goodpix loads neither numba nor SQLAlchemy
     if name in _HOMES:
         return getattr(import_module(_HOMES[name], __name__), name)
+    if name == "__version__":
+        from importlib.metadata import version  # slow to import
+
+        return version("goodpix")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -15,6 +15,7 @@ from ..schema.extras import extra_of, missing_library
 from .ingest import check, demo, ingest
 from .output import say
 from .query import AS_THEY_STAND, LISTINGS, at, dashboard, epoch_map, epochs, info, listing, mask, sql
+from .selection import add, remove, selections, show_selection
 from .signals import stoppable
 from .sky import sky
 from .streams import guarded_streams
@@ -53,6 +54,13 @@ db_app = typer.Typer(help="The database of a catalogue.", no_args_is_help=True, 
 db_app.command()(info)
 db_app.command()(upgrade)
 app.add_typer(db_app, name="db")
+
+selection_app = typer.Typer(help="The named selections of a catalogue.", no_args_is_help=True, rich_markup_mode=None)
+selection_app.command()(add)
+selection_app.command("list")(selections)
+selection_app.command("show")(show_selection)
+selection_app.command()(remove)
+app.add_typer(selection_app, name="selection")
 
 
 def main() -> None:

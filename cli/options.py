@@ -1,7 +1,7 @@
 """Options shared by several commands, and their conversion to filters and a Selection."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -48,6 +48,13 @@ _SELECTION = (
     _option(
         "grow", metavar="WHAT=PIXELS", help="Dilate a criterion or mask bit, such as COADD_SEG=8; may be repeated."
     ),
+    _option(
+        "exclude",
+        metavar="KEY=VALUE,...|FILE",
+        help="Exclude what has all of these, such as ccdnum=31,amplifier=A,nite=20131115:, or the entries of a YAML or "
+        "CSV file; keys: band tilename expnum ccdnum nite amplifier box ra dec radius_arcsec; may be repeated.",
+    ),
+    _option("selection", kind=str | None, metavar="NAME", help="Named selection of the catalogue, in place of these."),
     _option("border", default=0, kind=int, min=0, metavar="PIXELS", help="Exclude this many pixels along the edges."),
 )
 
@@ -59,7 +66,6 @@ def with_options(function: Callable[..., None]) -> Callable[..., None]:
     """
     # typer reads only the signature
     groups: dict[str, tuple[Parameter, ...]] = {"filters": _FILTERS, "selection": _SELECTION}
-    parse: dict[str, Callable[..., Any]] = {"filters": _parse_filters, "selection": _parse_selection}
     parameters = signature(function).parameters
     expanded = [option for name, parameter in parameters.items() for option in groups.get(name, (parameter,))]
 
@@ -67,7 +73,8 @@ def with_options(function: Callable[..., None]) -> Callable[..., None]:
     def command(**given: Any) -> None:
         for name, options in groups.items():
             if name in parameters:
-                given[name] = parse[name](**{option.name: given.pop(option.name) for option in options})
+                texts = {option.name: given.pop(option.name) for option in options}
+                given[name] = _parse_filters(**texts) if name == "filters" else _parse_selection(given["db"], **texts)
         function(**given)
 
     vars(command).pop("__wrapped__")
@@ -94,9 +101,37 @@ def _bound(option: str, text: str) -> tuple[str, str]:
 
 
 def _parse_selection(
-    ignore: list[str] | None, ignore_bit: list[str] | None, grow: list[str] | None, border: int
+    db: str,
+    *,
+    ignore: list[str] | None,
+    ignore_bit: list[str] | None,
+    grow: list[str] | None,
+    exclude: list[str] | None,
+    selection: str | None,
+    border: int,
 ) -> "Selection":
     """Return the Selection that the options describe."""
     from ..schema.criteria import SelectionWords  # loads numpy, which would slow --help down
 
-    return SelectionWords(ignore or (), ignore_bit or (), grow or (), border).selection("--")
+    words = SelectionWords(ignore or (), ignore_bit or (), grow or (), border, _entries(exclude or ()))
+    if selection is None:
+        return words.selection("--")
+    if words != SelectionWords():
+        raise UsageError(
+            f"--selection {selection} beside another selection option: expected one of them; goodpix selection show "
+            f"{selection} gives the options that stand for it"
+        )
+    from ..query.namedselections import find_selection
+    from ..schema.database import open_for_reading
+
+    with open_for_reading(db) as database:
+        return find_selection(database, selection)
+
+
+def _entries(exclude: Sequence[str]) -> tuple[str, ...]:
+    """Return exclusions as text, with the entries of files in place of their names."""
+    from ..schema.selection.exclusionfile import is_exclusion_file, read_exclusions
+
+    return tuple(
+        str(entry) for text in exclude for entry in (read_exclusions(text) if is_exclusion_file(text) else [text])
+    )

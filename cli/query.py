@@ -84,10 +84,13 @@ def mask(
 ) -> None:
     """Summarise one mask, and optionally write it to a file."""
     from ..query.catalogue import Catalogue
+    from ..query.namedselections import unmatched_exclusions
 
     with Catalogue(db) as catalogue:
         found = catalogue.mask(tilename, band, expnum, ccdnum)
         n_good = found.count(selection)
+        for line in unmatched_exclusions(catalogue.database, selection):
+            say(f"goodpix: {line}")
         if output is not None:
             write_output(lambda: found.save(output, selection), output)
     show(found)

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from ..schema.criteria import BoundSelection, Selection
+from ..schema.criteria import Selection
 from ..schema.errors import UsageError
 from ..schema.extras import optional
 from ..schema.rows import MaskKey
@@ -104,7 +104,7 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         """
         if selection is None:
             return view_frame(self.database, "epoch_quality", filters)
-        bound = BoundSelection.of(selection, self.database.identity.bit_names)
+        bound = self._source.bound(selection)
         later, now = Bounds.taken_from(filters, COUNT_COLUMNS)
         stored = view_frame(self.database, "epoch_quality", now)
         found = self.map(Recount(bound), executor, workers=workers, **now)

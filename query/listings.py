@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from ..schema import tables
+from ..schema.criteria import Selection
 from ..schema.database import Database, as_stored, shown
 from ..schema.views import VIEWS
 from .dataframes import joined, read_frame
 from .filters import Filters
+from .namedselections import find_selection, named_selections
 from .sqlanswer import SqlAnswer, sql_answer
 
 if TYPE_CHECKING:
@@ -64,6 +66,37 @@ class Listings:
             "wcs_source": identity.wcs_source,
             **n_rows,
         }
+
+    def selections(self) -> "pd.DataFrame":
+        """Return the named selections: ``name``, ``selection`` in words, ``description`` and ``hash``.
+
+        Examples
+        --------
+        >>> cat.selections()  # doctest: +SKIP
+        """
+        import pandas as pd  # slow to import
+
+        names = [column.name for column in tables.selection.c]
+        return pd.DataFrame(named_selections(self._database), columns=names, dtype="str")
+
+    def selection(self, name: str) -> Selection:
+        """Return a named selection, to pass on to other methods; what is made with it names it with its hash.
+
+        Parameters
+        ----------
+        name : str
+            Its name; `goodpix.add_selection` adds one.
+
+        Raises
+        ------
+        UnknownNameError
+            If the catalogue has no selection of that name.
+
+        Examples
+        --------
+        >>> cat.sky_area(cat.selection("shear-v1"), band="i")  # doctest: +SKIP
+        """
+        return find_selection(self._database, name)
 
     def tiles(self, **filters: Any) -> "pd.DataFrame":
         """Return one row per tile and band: the view ``tile_quality``.

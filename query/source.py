@@ -1,19 +1,23 @@
 """The source of all queries: the database of a catalogue and the reader of its masks."""
 
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ..schema.criteria import BoundSelection, Criterion
+from ..schema.criteria import AnySelection, BoundSelection, Criterion
 from ..schema.database import Database, open_for_reading
 from ..schema.rows import MaskKey
 from .filters import Filters
 from .masks.mask import Mask
 from .masks.reader import MaskReader, find_masks, read_mask, read_masks
+from .namedselections import unmatched_exclusions
 
 __all__ = ["Source", "open_source"]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -30,6 +34,19 @@ class Source:
 
     database: Database
     reader: MaskReader
+
+    def bound(self, selection: AnySelection) -> BoundSelection:
+        """Return a selection bound to the catalogue; warn of each exclusion that matches nothing in it.
+
+        Raises
+        ------
+        UnknownNameError, UsageError
+            If the selection cannot be used.
+        """
+        bound = BoundSelection.of(selection, self.database.identity.bit_names)
+        for line in unmatched_exclusions(self.database, bound.selection):
+            logger.warning("%s", line)
+        return bound
 
     def mask(self, key: MaskKey) -> Mask:
         """Return one mask; see `goodpix.Catalogue.mask`."""

@@ -210,6 +210,16 @@ failure = sa.Table(
     sa.Index("ix_failure_tile", "tilename", "band"),
 )
 
+selection = sa.Table(
+    "selection",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True, comment="name of the selection"),
+    sa.Column("selection", sa.Text, nullable=False, comment="the selection in words, as Selection.parse reads it"),
+    sa.Column("description", sa.Text, nullable=False, comment="purpose of the selection; may be empty"),
+    sa.Column("hash", sa.Text, nullable=False, comment="SHA-256 of the content of the selection"),
+    info={"since": "0007"},
+)
+
 
 # The tables below are maintained by `goodpix.ingest.database.summaries` and derive entirely from those above.
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from ...schema import tables
-from ...schema.database import Database, Identity, is_catalogue, open_for_reading
+from ...schema.database import Database, Identity, is_catalogue, open_for_reading, recorded_revision
 from ...schema.dialects import sqlite_path
 from ...schema.errors import CatalogueError, CatalogueVersionError
 from ...schema.masks.maskfilename import generation_of
@@ -94,7 +94,7 @@ class OldDatabase:
 
 
 class Memory:
-    """What a database knows beside the mask files: runs, failures, and the last generation of each tile and band.
+    """What a database knows beside the mask files: runs, failures, named selections and the last generation of tiles.
 
     What cannot be read is left out, with a note.
 
@@ -109,6 +109,7 @@ class Memory:
         self.notes: list[str] = []
         self.runs = self._rows(tables.ingest_run, json_columns=("arguments",))
         self._failures = self._rows(tables.failure)
+        self.selections = [] if self._lacks(tables.selection) else self._rows(tables.selection)
         coadd = tables.coadd.c
         found = self._ask(sa.select(coadd.tilename, coadd.band, coadd.generation, coadd.mask_file))
         self.mask_files = {(row.tilename, row.band): (int(row.generation), str(row.mask_file)) for row in found}
@@ -146,6 +147,13 @@ class Memory:
             what = counted(n, "damaged row")
             self._note(f"{what} of its table {table.name} {'is' if n == 1 else 'are'} left out")
         return sound
+
+    def _lacks(self, table: sa.Table) -> bool:
+        """Tell whether the database is older than a table."""
+        if self._database is None:
+            return True
+        with self._database.engine.connect() as connection:
+            return str(recorded_revision(connection)) < str(table.info["since"])
 
     def _ask(self, query: "sa.Select[Any]") -> "list[sa.Row[Any]]":
         if self._database is None:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -27,6 +28,7 @@ from .filecheck import rows_of, spread_over
 from .maskfilechoice import Choice, TileFiles, choose_file, lost_mask
 from .olddatabase import Memory, OldDatabase
 from .report import RebuildReport
+from .selections import kept_selections
 
 __all__ = ["rebuild"]
 
@@ -114,6 +116,7 @@ def rebuild(
             raise _KeptError
         with begin() as connection:
             fill_summaries(connection)
+            insert_rows(connection, tables.selection, _selections(root, memory, report))
         root.claim(identity.uuid, facts=identity.facts)
     return report.report
 
@@ -169,6 +172,17 @@ class _Progress:
             tuple(self.unreadable),
             self.replaced,
         )
+
+
+def _selections(root: MasksRoot, memory: Memory, report: _Progress) -> list[dict[str, Any]]:
+    """Return the rows of the named selections: of the masks root, or else of the old database."""
+    try:
+        kept = kept_selections(root)
+    except CatalogueError as error:
+        report.notes.append(f"{error}: named selections are those of the old database")
+        logger.warning("%s", report.notes[-1])
+        kept = None
+    return memory.selections if kept is None else [dict(each.row) for each in kept]
 
 
 def _load(connection: sa.Connection, choice: Choice, bit_names: BitNames, memory: Memory) -> None:

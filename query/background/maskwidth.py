@@ -126,7 +126,7 @@ class WidthStudy:
         subtract_background: bool = True,
         allow_changed: bool = False,
     ) -> None:
-        bound = BoundSelection.of(selection, source.database.identity.bit_names)
+        bound = source.bound(selection)
         self._radii = _check_radii(radii)
         single = isinstance(grow, str) or not hasattr(grow, "__iter__")
         objects = _grown_bits([str(grow)] if single else tuple(grow), bound)

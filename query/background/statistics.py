@@ -207,7 +207,7 @@ def make_measure(
     """Return the `Measure` of a catalogue's epochs; see `goodpix.Catalogue.background`."""
     return Measure(
         files=EpochFiles.of(source, allow_changed=allow_changed),
-        selection=BoundSelection.of(selection, source.database.identity.bit_names),
+        selection=source.bound(selection),
         box=_check_box(box, amplifiers=amplifiers),
         amplifiers=amplifiers,
         statistics=check_statistics(statistics),

@@ -6,7 +6,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...schema.criteria import BoundSelection, Selection
+from ...schema.criteria import Selection
 from ...schema.rows import MaskKey
 from ..masks.reader import find_masks
 from ..source import Source
@@ -91,7 +91,7 @@ class SkyStudies:
         request = PixelRequest(
             EpochFiles.of(self._source, allow_changed=allow_changed),
             plane,
-            BoundSelection.of(selection, self._source.database.identity.bit_names),
+            self._source.bound(selection),
             weight=weight,
             sky=sky,
             subtract_background=subtract_background,

@@ -18,6 +18,7 @@ from bokeh.document import Document
 from panel.custom import JSComponent
 
 from ...schema.errors import GoodpixError
+from ..namedselections import find_selection
 from ..palette import in_band_order
 from .cache import CatalogueCache
 from .look.filterbar import FilterBar, bands_of
@@ -115,7 +116,7 @@ class Session:
     """
 
     def __init__(self, cache: CatalogueCache, arguments: Mapping[str, Sequence[str]], *, reload: bool = False) -> None:
-        url = UrlQuery.of(arguments)
+        url = UrlQuery.of(arguments, partial(find_selection, cache.source.database))
         self.cache = cache
         self.view = url.view
         self.since = time.time() - (0.0 if reload else _NEW_ENOUGH_S)

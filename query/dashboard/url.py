@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from ...schema.amplifiers import Region
 from ...schema.criteria import Selection, SelectionWords
-from ...schema.errors import UsageError
+from ...schema.errors import GoodpixError, UsageError
+from ...schema.selection.terms import check_name
 from ..plots.reasons import REASONS
 
 __all__ = ["REASON_NAMES", "Pixel", "SkyBox", "Span", "TableView", "UrlQuery", "View"]
@@ -239,7 +240,7 @@ class View:
         pairs: list[tuple[str, object]] = []
         for item in fields(self):
             value = getattr(self, item.name)
-            if value != getattr(_DEFAULT, item.name):
+            if value != getattr(_DEFAULT, item.name) or getattr(value, "name", ""):
                 write = _WRITERS.get(item.name)
                 pairs += write(item.name, value) if write else [(item.name, value)]
         return "&".join(f"{name}={quote(str(value), safe=':,=-')}" for name, value in pairs)
@@ -261,8 +262,8 @@ class UrlQuery:
     problems: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, given: Mapping[str, Sequence[str]]) -> "UrlQuery":
-        """Parse parameters, given as lists of values by name."""
+    def of(cls, given: Mapping[str, Sequence[str]], named: Callable[[str], Selection] | None = None) -> "UrlQuery":
+        """Parse parameters, given as lists of values by name; `named` returns a named selection of the catalogue."""
         if sum(map(len, given.values())) > _MOST_PARAMETERS:
             return cls(View(), (f"the URL has more than {_MOST_PARAMETERS} parameters: all are ignored",))
         values: dict[str, Any] = {}
@@ -274,17 +275,20 @@ class UrlQuery:
             except UsageError as error:
                 problems.append(f"{name}: {error}")
         try:
-            selection = {name: values.pop(name) for name in _SELECTION if name in values}
-            values["selection"] = SelectionWords(**selection).selection()
-        except UsageError as error:
+            name, words = values.pop("named", ""), {key: values.pop(key) for key in _SELECTION if key in values}
+            if name and words:
+                problems.append(f"selection: {name} replaces the other parameters of a selection")
+            values["selection"] = named(name) if named and name else SelectionWords(**words).selection()
+        except GoodpixError as error:
             problems.append(str(error))
         return cls(View(**values, tables=tables), tuple(problems))
 
 
 def _take(name: str, texts: Sequence[str], values: dict[str, Any], tables: dict[str, TableView]) -> None:
     """Parse one parameter into `values` or `tables`."""
-    if any(len(text) > _LONGEST for text in texts):
-        raise UsageError(f"expected at most {_LONGEST} characters")
+    longest = _LONGEST if name != "exclude" else 2 * _LONGEST
+    if any(len(text) > longest for text in texts):
+        raise UsageError(f"expected at most {longest} characters")
     match = _TABLE_PARAMETER.fullmatch(name)
     if match:
         tables[match[1]] = tables.get(match[1], TableView()).changed(match[2], texts[-1])
@@ -341,7 +345,7 @@ def _last(read: Callable[[str], Any]) -> Callable[[Sequence[str]], Any]:
     return lambda texts: read(texts[-1])
 
 
-_SELECTION = ("ignore", "ignore_bits", "grow", "border")
+_SELECTION = ("ignore", "ignore_bits", "grow", "border", "exclude")
 
 _READERS: Mapping[str, tuple[str, Callable[[Sequence[str]], Any]]] = {
     "band": ("band", _last(lambda text: text)),
@@ -357,6 +361,8 @@ _READERS: Mapping[str, tuple[str, Callable[[Sequence[str]], Any]]] = {
     "ignore-bit": ("ignore_bits", tuple),
     "grow": ("grow", tuple),
     "border": ("border", _last(_number)),
+    "exclude": ("exclude", tuple),
+    "selection": ("named", _last(check_name)),
     "hide": ("hide", _reasons),
     "image": ("image", _last(_yes)),
     "window": ("window", _last(_window)),
@@ -366,9 +372,11 @@ _READERS: Mapping[str, tuple[str, Callable[[Sequence[str]], Any]]] = {
 
 
 def _write_selection(_name: str, selection: Selection) -> list[tuple[str, object]]:
+    if selection.name:
+        return [("selection", selection.name)]
     words = SelectionWords.of(selection)
-    repeated = [("ignore", words.ignore), ("ignore-bit", words.ignore_bits), ("grow", words.grow)]
-    pairs: list[tuple[str, object]] = [(name, text) for name, texts in repeated for text in texts]
+    repeated = {"ignore": words.ignore, "ignore-bit": words.ignore_bits, "grow": words.grow, "exclude": words.exclude}
+    pairs: list[tuple[str, object]] = [(name, text) for name, texts in repeated.items() for text in texts]
     return [*pairs, ("border", words.border)] if words.border else pairs
 
 

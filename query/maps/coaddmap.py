@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ...schema.criteria import BoundSelection, Selection
+from ...schema.criteria import Selection
 from ...schema.errors import UsageError
 from ...schema.wcs.nearestpixel import mark_nearest
 from ...schema.wcs.pixelmap import pixel_map
@@ -102,7 +102,7 @@ class EpochMap:
 def epoch_map(source: Source, tilename: str, band: str, selection: Selection | None = None) -> EpochMap:
     """Return the map of good epochs of a coadd; see `goodpix.Catalogue.good_epoch_map`."""
     grid = find_grid(source.database, tilename, band)
-    bound = BoundSelection.of(selection, source.database.identity.bit_names)
+    bound = source.bound(selection)
     ny, nx = grid.shape
     counts = np.zeros(grid.shape, np.int16)
     marks = np.zeros((ny + 2, nx + 2), np.bool_)

@@ -49,7 +49,7 @@ def healsparse_map(
         raise UsageError(f"nside_coverage is {nside_coverage}: expected nside, {nside}, or less")
     with optional("healsparse"):
         import healsparse  # an extra
-    bound = BoundSelection.of(selection, source.database.identity.bit_names)
+    bound = source.bound(selection)
     counts = _total(_epoch_counts(source, bound, int(nside), unique, filters))
     if statistic == "fraction":
         values: npt.NDArray[Any] = (counts.n_good / counts.n_pixels).astype(np.float32)

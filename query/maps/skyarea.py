@@ -23,7 +23,7 @@ _ROWS = 256
 
 def sky_area(source: Source, selection: Selection | None = None, **filters: Any) -> float:
     """Return the sky area that is good in at least one epoch, arcmin^2; see `goodpix.Catalogue.sky_area`."""
-    bound = BoundSelection.of(selection, source.database.identity.bit_names)
+    bound = source.bound(selection)
     masks = source.counted_masks(bound, **filters)
     return sum(
         (_tile_area(source, of_tile, bound) for _, of_tile in groupby(masks, lambda mask: mask.key.tilename)),

@@ -21,6 +21,7 @@ from ...schema.wcs.pixelgrid import PixelGrid, stored_grid
 from ...schema.wcs.solution import Wcs
 from ..plots.mask import plot_mask, thumbnail
 from ..shapes import Disc, Polygon
+from .exclusions import ImageBox, exclude
 from .export import write_fits, write_npz
 from .regions import box_within, pixels_inside
 
@@ -218,13 +219,13 @@ class Mask:
         Returns
         -------
         ndarray of uint8, shape (ny, nx)
-            0 is good; 128 is a border or a user-defined cut. The memory order is column-major.
+            0 is good; 128 is a border, an exclusion or a user-defined cut. The memory order is column-major.
         """
         runs = self.encoded if selection is None else self.recut(selection).encoded
         return decode_bytes(runs, (runs.flags & CRITERIA_BITS).astype(np.uint8))
 
     def count(self, selection: AnySelection = None) -> int:
-        """Return the number of good pixels; decodes the mask only for `grow` and `border`."""
+        """Return the number of good pixels; decodes the mask only for `grow`, `border` and `exclude`."""
         bound = BoundSelection.of(selection, self.bit_names)
         runs, reject = (self.encoded, bound.reject) if bound.by_pixel else (self.recut(bound).encoded, CRITERIA_BITS)
         return int(runs.lengths[(runs.flags & np.int64(reject)) == 0].sum(dtype=np.int64))
@@ -239,12 +240,13 @@ class Mask:
         UnknownNameError, UsageError
             If the selection cannot be used.
         """
-        bound = BoundSelection.of(selection, self.bit_names)
+        bound, shape = BoundSelection.of(selection, self.bit_names), self.image_shape or self.shape
         if self.whole is None:
-            return replace(
-                self, encoded=apply_selection(self.encoded, bound, region=self.place, image_shape=self.image_shape)
-            )
-        return replace(self, encoded=apply_selection_to_box(self.whole, bound, self.place), whole=None)
+            encoded = apply_selection(self.encoded, bound, region=self.place, image_shape=shape)
+        else:
+            encoded = apply_selection_to_box(self.whole, bound, self.place)
+        encoded = exclude(encoded, bound.selection.exclude, ImageBox(self.key, self.row, self.place, shape))
+        return replace(self, encoded=encoded, whole=None)
 
     def runs(self) -> "pd.DataFrame":
         """Return the runs, split at column ends.
@@ -256,8 +258,7 @@ class Mask:
         """
         import pandas as pd  # slow to import, and most masks never need it
 
-        ny = self.encoded.ny
-        starts = self.encoded.starts
+        ny, starts = self.encoded.ny, self.encoded.starts
         columns = np.arange(self.encoded.nx, dtype=np.int64) * ny
         pieces = np.union1d(starts, columns)
         run = np.searchsorted(starts, pieces, side="right") - 1

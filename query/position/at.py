@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema import tables
-from ...schema.criteria import BoundSelection, Selection
+from ...schema.criteria import Selection
 from ...schema.errors import MaskFileMissingError, UsageError
 from ...schema.wcs.solution import ra_dec
 from ..angles import position_degrees
@@ -45,7 +45,7 @@ def epochs_at(
     ra, dec = position_degrees(ra, dec)
     targets = _targets(ra, dec, radius, polygon)
     conditions = Filters.of(**filters).conditions(tables.epoch)
-    pixel_reasons = Reasons(BoundSelection.of(selection, source.database.identity.bit_names))
+    pixel_reasons = Reasons(source.bound(selection))
     find = partial(find_sightings, source.database.engine, targets, conditions, unique=unique)
     sightings = find()
     reason_columns: Columns = {}
@@ -120,7 +120,7 @@ def _reason_columns(sightings: Sightings, reasons: Reasons, reader: MaskReader) 
     values: Columns = {
         "good": (pixels.failing == 0).tolist(),
         "flags": flags,
-        "criteria": reasons.criteria_texts(pixels.failing.tolist()),
+        "criteria": reasons.criteria_texts(pixels.failing.tolist(), pixels.excluded.tolist()),
         "se_bits": reasons.bits_texts("se", flags),
         "coadd_bits": reasons.bits_texts("coadd", flags),
     }
@@ -135,9 +135,9 @@ def _reason_columns(sightings: Sightings, reasons: Reasons, reader: MaskReader) 
 
 def _mask_locations(sightings: Sightings) -> list[MaskLocation]:
     """Return the location of each epoch's mask; one object per epoch."""
-    names = ("tilename", "band", "expnum", "ccdnum", "nx", "ny", "mask_file", "mask_row_group")
+    names = list(sightings.epochs)
     epoch_ids = sightings.epochs["epoch_id"].tolist()
-    columns = [sightings.epochs[name].tolist() for name in names]
+    columns = [each.tolist() for each in sightings.epochs.values()]
     by_epoch: dict[int, MaskLocation] = {}
     for epoch_id, *values in zip(epoch_ids, *columns, strict=True):
         if epoch_id not in by_epoch:

@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ...schema.amplifiers import Region
 from ...schema.bits import BIT_SHIFT, CRITERIA_BITS, N_BITS, OWN_CUT, Criterion
 from ...schema.criteria import BoundSelection
+from ...schema.rows import MaskKey
+from ..masks.exclusions import ImageBox, excluded_pixels
 from ..masks.mask import Mask
 from ..masks.reader import MaskLocation, MaskReader
 
@@ -26,10 +30,13 @@ class PixelReasons:
         Flags as stored.
     failing : ndarray of int64, shape (n,)
         Criteria that fail by the selection; 0 is good.
+    excluded : ndarray of bool, shape (n,)
+        Whether the selection excludes the pixels.
     """
 
     flags: Ints
     failing: Ints
+    excluded: npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +72,36 @@ class Reasons:
         for number, location in enumerate(locations):
             by_mask.setdefault(location, []).append(number)
         flags, failing = np.zeros((2, len(locations)), np.int64)
+        excluded = np.zeros(len(locations), np.bool_)
         for location in sorted(by_mask, key=lambda each: _file_order(each.row)):
             of_mask = by_mask[location]
             flags[of_mask] = reader.flags_at(location, x[of_mask] * int(location.row["ny"]) + y[of_mask])
-            if not self.selection.by_pixel:
+            if self.selection.selection.shapes_mask:
                 mask = reader.read(location)
                 failing[of_mask] = [self._with_neighbours(mask, int(x[k]), int(y[k])) for k in of_mask]
-        if self.selection.by_pixel:
+            excluded[of_mask] = [self.excludes(location.key, location.row, int(x[k]), int(y[k])) for k in of_mask]
+        if not self.selection.selection.shapes_mask:
             failing = self.selection.criteria(flags).astype(np.int64)
-        return PixelReasons(flags, failing)
+        return PixelReasons(flags, failing | excluded * np.int64(OWN_CUT), excluded)
+
+    def excludes(self, key: MaskKey, row: Mapping[str, Any], x: int, y: int) -> bool:
+        """Return whether the selection excludes a pixel of an image, zero-based."""
+        exclusions = self.selection.selection.exclude
+        if not exclusions:
+            return False
+        image = ImageBox(key, row, Region(x, x + 1, y, y + 1), (int(row["ny"]), int(row["nx"])))
+        return excluded_pixels(exclusions, image) is not None
 
     def _with_neighbours(self, mask: Mask, x: int, y: int) -> int:
         """Return the criteria that fail at a pixel, for a selection that depends on the pixels around it."""
         recut = mask.cutout(x, x + 1, y, y + 1).recut(self.selection)
         return int(recut.encoded.flags[0]) & CRITERIA_BITS
 
-    def criteria_texts(self, failing: Sequence[int]) -> list[str]:
-        """Return the names of the criteria that fail at each pixel, such as ``SE_SEG, COADD_SEG``."""
-        texts = {each: _criteria_text(each) for each in set(failing)}
-        return [texts[each] for each in failing]
+    def criteria_texts(self, failing: Sequence[int], excluded: Sequence[bool]) -> list[str]:
+        """Return the names of the criteria that fail at each pixel, such as ``SE_SEG, EXCLUDED``."""
+        pixels = list(zip(failing, excluded, strict=True))
+        texts = {each: _criteria_text(*each) for each in set(pixels)}
+        return [texts[each] for each in pixels]
 
     def bits_texts(self, plane: str, flags: Sequence[int]) -> list[str]:
         """Return the names of the mask bits set at each pixel; `plane` is ``"se"`` or ``"coadd"``."""
@@ -94,8 +112,8 @@ class Reasons:
         return ", ".join(self.selection.bit_names.name(plane, bit) for bit in range(N_BITS) if bits >> bit & 1)
 
 
-def _criteria_text(failing: int) -> str:
-    own = ["OWN_CUT"] if failing & OWN_CUT else []
+def _criteria_text(failing: int, excluded: bool) -> str:
+    own = ["EXCLUDED" if excluded else "OWN_CUT"] if failing & OWN_CUT else []
     return ", ".join([*(str(each.name) for each in Criterion if failing & each), *own])
 
 

@@ -22,7 +22,7 @@ def apply_selection(
     region: Region | None = None,
     image_shape: tuple[int, int] | None = None,
 ) -> Runs:
-    """Return runs whose criteria are those that fail under a selection.
+    """Return runs whose criteria are those that fail under a selection, leaving `exclude` aside.
 
     Mask bits are unchanged; a pixel is good where ``flags & 0xFF`` is 0.
 
@@ -40,7 +40,7 @@ def apply_selection(
     region, whole = region or Region(0, runs.nx, 0, runs.ny), image_shape or (runs.ny, runs.nx)
     criteria = selection.criteria(runs.flags).astype(np.int64)
     flags = (runs.flags & ~np.int64(CRITERIA_BITS)) | criteria
-    if selection.by_pixel:
+    if not selection.selection.shapes_mask:
         return merge_runs((runs.ny, runs.nx), runs.lengths, flags)
     image = np.repeat(flags, runs.lengths).reshape(runs.nx, runs.ny).T
     for growth in selection.growths:

@@ -110,6 +110,10 @@ class Image:
         inside: Bools = (x >= 0) & (x < nx) & (y >= 0) & (y < ny)
         return inside
 
+    def sky(self, x: npt.ArrayLike, y: npt.ArrayLike) -> Floats:
+        """Return right ascension and declination by wcslib, degrees; shape (2, n)."""
+        return np.array(_wcslib(self.cards).wcs_pix2world(np.array([x, y]).T + self.offset, 1)).T
+
     def directions(self, n: int) -> Floats:
         """Return directions all over the image, its edges among them, n steps a pixel; shape (3, m)."""
         ny, nx = SHAPE

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+import goodpix
+
 from ..watchdog import VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -109,6 +111,10 @@ def test_demo_runs_where_only_the_package_is(archives: dict[str, Path], tmp_path
     made = {path.suffix for path in (folder / "demo-folder").rglob("*") if path.stat().st_size > 0}
     assert {".png", ".db", ".parquet"} <= made
     assert [path.name for path in folder.iterdir()] == ["demo-folder"]
+
+
+def test_package_tells_its_version() -> None:
+    assert goodpix.__version__ == importlib.metadata.version("goodpix")
 
 
 def imported(path: Path) -> set[str]:

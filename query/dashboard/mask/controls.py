@@ -39,12 +39,18 @@ class SelectionBox:
             margin=(2, 0),
         )
         self._border = pn.widgets.IntInput(label="Border, pixels", start=0, value=0, width=110, margin=(2, 0, 2, 12))
-        for widget in (self._ignore, self._bits, self._grow, self._border):
+        self._exclude = pn.widgets.TextInput(
+            label="Exclude: KEY=VALUE,KEY=VALUE ...",
+            placeholder="ccdnum=31,amplifier=A box=0:48:0:4096",
+            width=440,
+            margin=(2, 0),
+        )
+        for widget in (self._ignore, self._bits, self._grow, self._border, self._exclude):
             widget.param.watch(lambda _: self._ask(), "value")
         ignored = [
             pane for box in (self._ignore, self._bits) for pane in (html_pane(f"<p class='note'>{box.label}</p>"), box)
         ]
-        self.body = under(*ignored, pn.FlexBox(self._grow, self._border, margin=0))
+        self.body = under(*ignored, pn.FlexBox(self._grow, self._border, self._exclude, margin=0))
 
     def show(self, selection: Selection) -> None:
         """Show a selection."""
@@ -58,6 +64,7 @@ class SelectionBox:
             self._bits.value = sorted(names, key=self._bits.options.index)
             self._grow.value = " ".join(words.grow)
             self._border.value = words.border
+            self._exclude.value = " ".join(words.exclude)
         finally:
             self._showing = False
 
@@ -74,7 +81,11 @@ class SelectionBox:
             If it is invalid.
         """
         words = SelectionWords(
-            self._ignore.value, self._bits.value, self._grow.value.replace(",", " ").split(), self._border.value or 0
+            self._ignore.value,
+            self._bits.value,
+            self._grow.value.replace(",", " ").split(),
+            self._border.value or 0,
+            self._exclude.value.split(),
         )
         return BoundSelection.of(words.selection(), self._bit_names).selection
 

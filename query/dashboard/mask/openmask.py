@@ -106,12 +106,13 @@ class OpenMask:
         run = int(np.searchsorted(self.ends, pixel.x * ny + pixel.y, side="right"))
         flags = int(self.mask.encoded.flags[run])
         reasons = Reasons(self.selection)
+        excluded = reasons.excludes(self.mask.key, self.mask.row or {}, pixel.x, pixel.y)
         return PixelInfo(
             pixel.x,
             pixel.y,
             float(ra[0]),
             float(dec[0]),
-            reasons.criteria_texts([int(self.criteria[pixel.y, pixel.x])])[0],
+            reasons.criteria_texts([int(self.criteria[pixel.y, pixel.x])], [excluded])[0],
             reasons.bits_texts("se", [flags])[0],
             reasons.bits_texts("coadd", [flags])[0],
         )
@@ -244,8 +245,11 @@ def python_lines(key: MaskKey, selection: Selection, database: str) -> str:
         "ignore_bits": by_plane and repr(by_plane),
         "grow": radii and "{" + ", ".join(f"{what!r}: {radius}" for what, radius in radii.items()) + "}",
         "border": words.border and str(words.border),
+        "exclude": words.exclude and repr(list(words.exclude)),
     }
     arguments = ", ".join(f"{name}={value}" for name, value in given.items() if value)
     chosen = f"goodpix.Selection({arguments})" if arguments else ""
+    if selection.name:
+        chosen = f"cat.selection({selection.name!r})"
     mask = f"cat.mask({key.tilename!r}, {key.band!r}, {key.expnum}, {key.ccdnum})"
     return f"import goodpix\ncat = goodpix.Catalogue({database!r})\ngood = {mask}.good({chosen})"

@@ -18,7 +18,7 @@ def given(*arguments: str) -> dict[str, Any]:
 
     @program.command()
     @with_options
-    def command(*, filters: dict[str, Any], plain: int = 7, selection: Selection) -> None:
+    def command(*, db: str = "none", filters: dict[str, Any], plain: int = 7, selection: Selection) -> None:
         received.update(filters=filters, plain=plain, selection=selection)
 
     done = CliRunner().invoke(program, arguments)

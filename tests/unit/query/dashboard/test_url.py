@@ -9,7 +9,7 @@ import pytest
 from goodpix.query.dashboard.url import Pixel, SkyBox, Span, TableView, UrlQuery, View
 from goodpix.schema.amplifiers import Region
 from goodpix.schema.criteria import Selection
-from goodpix.schema.errors import UsageError
+from goodpix.schema.errors import UnknownNameError, UsageError
 
 FULL = View(
     band="r",
@@ -21,7 +21,13 @@ FULL = View(
     statistic="SE:TRAIL",
     by="exposure",
     tables={"tiles": TableView("-n_epochs", 3, "n_pixels", 12345678.25, 1e20), "ccds": TableView(page=2)},
-    selection=Selection(["COADD_SEG"], {"SE": ["STAR", "2048"]}, {"SE:TRAIL": 5.5, "SE_SEG": 3}, 48),
+    selection=Selection(
+        ["COADD_SEG"],
+        {"SE": ["STAR", "2048"]},
+        {"SE:TRAIL": 5.5, "SE_SEG": 3},
+        48,
+        ["ccdnum=31,amplifier=A", "nite=20131115:"],
+    ),
     hide=("SE-object", "coadd-object"),
     image=True,
     window=Region(100, 220, 40, 200),
@@ -46,7 +52,10 @@ def test_a_view_of_nothing_special_has_no_parameters() -> None:
 
 def test_the_words_of_a_selection_are_those_of_the_command_line() -> None:
     query = View(selection=FULL.selection).query()
-    assert query == "ignore=COADD_SEG&ignore-bit=SE:STAR&ignore-bit=SE:2048&grow=SE:TRAIL=5.5&grow=SE_SEG=3&border=48"
+    assert query == (
+        "ignore=COADD_SEG&ignore-bit=SE:STAR&ignore-bit=SE:2048&grow=SE:TRAIL=5.5&grow=SE_SEG=3"
+        "&exclude=ccdnum=31,amplifier=A&exclude=nite=20131115:&border=48"
+    )
 
 
 @pytest.mark.parametrize("text", ["<script>alert(1)</script>", "a&band=r#x?y", "ü %00 '", '"><img src=x>'])
@@ -146,3 +155,36 @@ def test_a_box_goes_east_across_zero(box: SkyBox, inside: list[bool]) -> None:
     found: Any = box.holds(ra, dec)
     assert found.tolist() == inside
     assert SkyBox.parse(str(box)) == box
+
+
+WIDE = Selection(border=48, exclude=["ccdnum=31"])
+
+
+def named(name: str) -> Selection:
+    if name != "wide":
+        raise UnknownNameError(f"unknown selection {name!r}")
+    return WIDE.with_name(name)
+
+
+def test_named_selection_is_in_the_address_by_its_name() -> None:
+    query = View(selection=WIDE.with_name("wide")).query()
+    assert query == "selection=wide"
+    found = UrlQuery.of(parse_qs(query), named)
+    assert (found.view.selection, found.view.selection.name, found.problems) == (WIDE, "wide", ())
+    plain = View(selection=Selection().with_name("plain"))
+    assert plain.query() == "selection=plain"
+
+
+@pytest.mark.parametrize(
+    ("query", "problem"),
+    [
+        ("selection=wise", "unknown selection 'wise'"),
+        ("selection=a b", "selection: name of a selection is 'a b'"),
+        ("selection=wide&border=4", "selection: wide replaces the other parameters of a selection"),
+        ("exclude=31", "exclude 31: cannot read '31'"),
+        (f"exclude=band={'a' * 200}", "exclude: expected at most 200 characters"),
+    ],
+)
+def test_selection_that_cannot_be_shown_is_a_problem(query: str, problem: str) -> None:
+    (found,) = UrlQuery.of(parse_qs(query), named).problems
+    assert found.startswith(problem)

@@ -9,7 +9,20 @@ REASONS = Reasons(BoundSelection.of(Selection(), DES_Y6))
 
 def test_criteria_are_named_in_their_order_and_own_cuts_last() -> None:
     failing = [0, Criterion.COADD_SEG | Criterion.SE_SEG, OWN_CUT, OWN_CUT | Criterion.OFF_COADD, 0]
-    assert REASONS.criteria_texts(failing) == ["", "SE_SEG, COADD_SEG", "OWN_CUT", "OFF_COADD, OWN_CUT", ""]
+    assert REASONS.criteria_texts(failing, [False] * 5) == [
+        "",
+        "SE_SEG, COADD_SEG",
+        "OWN_CUT",
+        "OFF_COADD, OWN_CUT",
+        "",
+    ]
+
+
+def test_own_cut_of_an_exclusion_is_labelled() -> None:
+    assert REASONS.criteria_texts([OWN_CUT, OWN_CUT | Criterion.SE_SEG], [True, True]) == [
+        "EXCLUDED",
+        "SE_SEG, EXCLUDED",
+    ]
 
 
 def test_bits_are_named_by_plane() -> None:

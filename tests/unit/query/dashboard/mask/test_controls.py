@@ -18,6 +18,7 @@ SELECTIONS = [
     Selection(["COADD_SEG", "SE_SEG"]),
     Selection(ignore_bits={"SE": ["STAR", "TRAIL"], "COADD": ["NO_DATA"]}),
     Selection(grow={"COADD_SEG": 8, "SE:TRAIL": 5.5}, border=48),
+    Selection(exclude=["ccdnum=31,amplifier=A", "box=0:48:0:4096"]),
 ]
 
 

@@ -1,0 +1,1 @@
+"""Selections: definitions of a good pixel, in Python and in text."""
