@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,7 +88,7 @@ def test_call_inside_another_pool_is_served(stored: Survey, call: str, inside: s
 def test_functions_of_a_notebook_are_served(stored: Survey, tmp_path: Path) -> None:
     folder = f"import os\nos.environ['MEDS_DIR'] = {str(stored.folder)!r}\n"
     cells = [folder + text_of(PRINTED, stored, call, workers=3) for call in CALLS]
-    code = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
+    code: dict[str, Any] = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
     described = [code | {"id": f"cell-{k}", "source": cell} for k, cell in enumerate(cells)]
     path = tmp_path / "cells.ipynb"
     path.write_text(json.dumps({"cells": described, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
