@@ -62,6 +62,15 @@ class Tile:
         content["src_info"] = content["src_info"][:n_epochs]
         return Tile(_label(self.label, n_epochs), self._write(content, folder))
 
+    def repeated(self, n_epochs: int, folder: Path) -> "Tile":
+        """Return the tile with its epochs listed again as other exposures, whose files are copied below a folder."""
+        content = self._content()
+        entries = content["src_info"]
+        content["src_info"] = [
+            _as_exposure(entries[k % len(entries)], k // len(entries), folder) for k in range(n_epochs)
+        ]
+        return Tile(_label(self.label, n_epochs), self._write(content, folder))
+
     def renamed(self, tilename: str, folder: Path, *, shift: float = 0.0) -> "Tile":
         """Return the same pixels under another tile's name; files that must differ are copied below a folder.
 
@@ -101,6 +110,24 @@ class Tile:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(yaml.dump(content, Dumper=yaml.CSafeDumper))
         return path
+
+
+def _as_exposure(entry: dict[str, Any], number: int, folder: Path) -> dict[str, Any]:
+    """Return an epoch's entry for its exposure number plus a million times `number`, with copies of its files."""
+    if number == 0:
+        return entry
+    expnum, copies = entry["expnum"] + 1_000_000 * number, {}
+    for name in ("image_path", "weight_path", "bmask_path", "seg_path"):
+        copy = folder / f"exposures-{number}" / Path(entry[name]).name
+        copies[name] = str(copy)
+        if not copy.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(entry[name], copy)
+            with fitsio.FITS(copy, "rw") as file:
+                for hdu in file:
+                    if "EXPNUM" in hdu.read_header():
+                        hdu.write_key("EXPNUM", expnum)
+    return {**entry, **copies, "expnum": expnum}
 
 
 def absolute(label: str, survey: Path, info_path: Path, folder: Path) -> Tile:

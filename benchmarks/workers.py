@@ -1,9 +1,10 @@
-"""Speed-up of several workers over one, on one tile or several.
+"""Speed-up of several workers over one, on one tile or several, and on one of many epochs apart from the start.
 
 The mask files must be identical, whatever the number of workers.
 """
 
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from .tiles import Tile
 __all__ = ["digests", "run"]
 
 _GOAL_OF_TWO = Goal(GoalKind.FASTER, 1.7)
+_N_EPOCHS = 32
 _MORE_NAMES = ("DES0001-0001", "DES0002-0002", "DES0003-0003")
 
 
@@ -30,7 +32,9 @@ def run(bench: Bench) -> list[Result]:
             return rows
         names = _MORE_NAMES if bench.effort is Effort.FULL else _MORE_NAMES[:1]
         several = [first, *(first.renamed(name, folder) for name in names)]
-        return rows + _of_tiles(several, f"{len(several)} tiles: {first.label}", folder, bench.rounds(2, 1))
+        rows += _of_tiles(several, f"{len(several)} tiles: {first.label}", folder, bench.rounds(2, 1))
+        many = first.repeated(_N_EPOCHS if bench.effort is Effort.FULL else 3, folder / "many")
+        return rows + _apart_from_the_start(many, folder, bench.rounds(3, 1))
 
 
 def _of_tiles(tiles: Sequence[Tile], label: str, folder: Path, rounds: int) -> list[Result]:
@@ -51,6 +55,27 @@ def _of_tiles(tiles: Sequence[Tile], label: str, folder: Path, rounds: int) -> l
     return rows
 
 
+def _apart_from_the_start(tile: Tile, folder: Path, rounds: int) -> list[Result]:
+    """Measure the work on a tile by one worker and by two: the coadd, the epochs and the database."""
+    samples: dict[str, list[float]] = {"one worker, start apart": [], "two workers, start apart": []}
+    made = []
+    for number in range(rounds):
+        turns = list(enumerate(samples, start=1))
+        for n_workers, name in reversed(turns) if number % 2 else turns:
+            catalogue = folder / f"many-{n_workers}"
+            contender = _contender([tile], catalogue, n_workers, "--report", catalogue / "report.json")
+            contender.run()
+            samples[name].append(sum(json.loads((catalogue / "report.json").read_text())["stages"].values()))
+            made.append(digests(catalogue))
+    check(
+        all(files == made[0] and len(files) == 1 for files in made),
+        "mask files of two workers differ from those of one",
+    )
+    measured = Measured("workers", tile.label, "s", {name: tuple(each) for name, each in samples.items()})
+    one, two = samples
+    return [measured.row(one), measured.row(two, peer=one, goal=_GOAL_OF_TWO)]
+
+
 def _numbers_of_workers() -> list[int]:
     """Return 1, 2, 4 and so on up to the number of cores, and at least up to 2."""
     n_cores = max(2, os.cpu_count() or 1)
@@ -58,13 +83,13 @@ def _numbers_of_workers() -> list[int]:
     return [*powers, n_cores]
 
 
-def _contender(tiles: Sequence[Tile], catalogue: Path, n_workers: int) -> Contender:
+def _contender(tiles: Sequence[Tile], catalogue: Path, n_workers: int, *options: str | Path) -> Contender:
     def empty() -> None:
         shutil.rmtree(catalogue, ignore_errors=True)
         catalogue.mkdir()
 
     # the tiles share their CCD images, and would have to wait for each other
-    command = [*ingest_command(tiles, catalogue, n_workers), "--reread"]
+    command = [*ingest_command(tiles, catalogue, n_workers), "--reread", *options]
     return Contender(f"goodpix ingest --workers {n_workers}", lambda: run_program(command), empty, warm_up=False)
 
 

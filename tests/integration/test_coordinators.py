@@ -214,6 +214,22 @@ def test_server_that_is_started_again_is_waited_for(
     whole(own_database)
 
 
+def test_server_that_is_not_up_yet_is_waited_for_when_an_ingest_begins(
+    survey: Survey, own_server: Server, own_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    own_server.stop()
+    try:
+        with ThreadPoolExecutor(1) as thread:
+            own = thread.submit(survey.ingest, db=own_database)
+            until(lambda: "waiting for it" in caplog.text or own.done(), "it waits")
+            own_server.start()
+            assert own.result().n_epochs == 6
+    except BaseException:
+        own_server.start()
+        raise
+    whole(own_database)
+
+
 def test_server_that_stays_away_ends_the_run_with_a_sentence(
     survey: Survey, own_server: Server, own_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -115,3 +115,12 @@ def test_password_that_is_not_written_as_it_should_be_is_not_shown(password: str
     with pytest.raises(UsageError, match="--db") as raised:
         survey.ingest(db=f"postgresql://user:{password}@127.0.0.1:1/db")
     assert PASSWORD not in str(raised.value)
+
+
+def test_report_for_a_dash_goes_to_standard_output(
+    survey: Survey, cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = cli("ingest", survey.folder, "--db", survey.database, "--masks", survey.masks, "--report", "-")
+    assert (done.status, json.loads(done.out)["n_epochs"]) == (0, 6)
+    assert not (tmp_path / "-").exists()

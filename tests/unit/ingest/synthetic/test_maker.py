@@ -203,6 +203,20 @@ def test_epoch_header_agrees_with_info_file(tile: Tile, keyword: str) -> None:
     assert all(tile.header(entry)[keyword] == entry[keyword] for entry in tile.epochs)
 
 
+@pytest.mark.parametrize("extname", ["sci", "msk", "wgt"])
+def test_every_plane_says_which_image_it_is_of(tile: Tile, extname: str) -> None:
+    for entry in tile.epochs:
+        headers = [tile.header(entry, extname), fitsio.read_header(tile.path(entry["seg_path"]), ext="sci")]
+        for header in headers:
+            assert (header["EXPNUM"], header["CCDNUM"], header["BAND"]) == (
+                entry["expnum"],
+                entry["ccdnum"],
+                entry["band"],
+            )
+    assert tile.header(tile.info, extname)["TILENAME"] == tile.info["tilename"]
+    assert fitsio.read_header(tile.path(tile.info["seg_path"]), ext="sci")["TILENAME"] == tile.info["tilename"]
+
+
 def test_paths_exist(tile: Tile) -> None:
     wanted = ("image_path", "weight_path", "bmask_path", "seg_path", "head_path")
     entries = [entry for info in tile.infos for entry in (info, *info["src_info"])]

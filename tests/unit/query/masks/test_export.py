@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from astropy.io import fits
 
-from goodpix.query.masks.export import write_fits, write_npz
+from goodpix.query.masks.export import write_fits, write_image, write_npz
 from goodpix.schema.amplifiers import Region
 from goodpix.schema.masks.rle import encode
 from goodpix.schema.rows import MaskKey
@@ -38,3 +39,18 @@ def test_npz_has_good_pixels_and_runs_under_the_name_that_was_given(tmp_path: Pa
         np.testing.assert_array_equal(file["good"], ~BAD)
         np.testing.assert_array_equal(np.repeat(file["flags"], file["lengths"]).reshape(30, 40).T, BAD)
         assert str(file["selection"]) == "all"
+
+
+@pytest.mark.parametrize("name", ["x[1].fits", "!x.fits", " x.fits", "x(1).fits", "mem:.fits", "x.fits.gz"])
+def test_letters_of_a_name_are_no_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):  # the second replaces the first
+        write_image(name, BAD.astype(np.int16), extname="MASK", compress="PLIO")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    with (tmp_path / name).open("rb") as file, fits.open(file) as hdus:
+        np.testing.assert_array_equal(hdus["MASK"].data, BAD)
+
+
+def test_missing_folder_is_an_error_of_one_line(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"\A[^\n]+missing/mask\.fits'\Z"):
+        write_image(tmp_path / "missing" / "mask.fits", BAD.astype(np.int16))

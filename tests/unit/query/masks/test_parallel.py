@@ -1,7 +1,9 @@
 """A function of many masks: its results, and what goes wrong on the way."""
 
+import os
 from collections.abc import Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -87,3 +89,27 @@ def test_nothing_to_do_is_no_result(source: Source) -> None:
 def test_no_workers_are_refused(source: Source, workers: int) -> None:
     with pytest.raises(UsageError, match=f"workers is {workers}: expected 1 or more"):
         list(map_masks(Mask.count, (), source.database, workers=workers))
+
+
+def test_a_mask_that_kills_its_worker_fails_alone(source: Source) -> None:
+    deadly = min(COUNTED, key=str)
+
+    def count(mask: Mask) -> int:
+        if str(mask.key) == str(deadly):
+            os._exit(1)
+        return mask.count()
+
+    found = {each.key: each for each in map_masks(count, locations(source), source.database, workers=2)}
+    assert found[deadly] == Mapped(deadly, error="WorkerLostError: the worker process died")
+    assert {key: each.value for key, each in found.items() if key != deadly} == {
+        key: n for key, n in COUNTED.items() if key != deadly
+    }
+
+
+def test_an_executor_that_is_broken_is_an_error(source: Source) -> None:
+    with ProcessPoolExecutor(1, get_context("fork")) as pool:
+        dying = pool.submit(os._exit, 1)
+        with pytest.raises(BrokenExecutor, match="terminated abruptly"):
+            dying.result()
+        with pytest.raises(BrokenExecutor, match="not usable anymore"):
+            list(map_masks(Mask.count, locations(source), source.database, executor=pool))
