@@ -18,7 +18,8 @@ import goodpix
 from goodpix.ingest.attempt import side_by_side
 from goodpix.ingest.plan import TileTask
 from goodpix.ingest.run import WINDOW
-from goodpix.schema.executors import process_pool, usable_cores
+from goodpix.schema.executors import usable_cores
+from goodpix.schema.workers.pool import process_pool
 
 from .measure import Result, check
 from .postgres import ServerError, running_server

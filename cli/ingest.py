@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -14,7 +15,7 @@ import typer
 from ..schema.errors import UsageError
 from .formats import render_table
 from .options import DEFAULT_DB, Db
-from .output import db_option, say, show, show_progress
+from .output import STANDARD_OUTPUT, db_option, say, show, show_progress
 from .signals import stoppable
 
 __all__ = ["check", "dask_executor", "demo", "ingest"]
@@ -94,7 +95,12 @@ def ingest(
         typer.Option("--dask", metavar="ADDRESS", help="Address or scheduler file of a Dask cluster to ingest on."),
     ] = None,
     report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE.json", help="Write a report of the run to this JSON file.")
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="FILE.json",
+            help="Write a report of the run to this JSON file, or to standard output for ``-``.",
+        ),
     ] = None,
 ) -> None:
     """Compute and store the mask of every epoch that the info files list."""
@@ -122,12 +128,27 @@ def ingest(
             allow_dithered_weights=allow_dithered_weights,
             allow_damaged=allow_damaged,
             progress=advance,
-            report=report,
+            report=stack.enter_context(_report_file(report)),
         )
     say(str(done))
     if done.n_failures:
         say(f"list the failures: goodpix failures{db_option(db)}")
         raise typer.Exit(1)
+
+
+@contextmanager
+def _report_file(report: Path | None) -> Iterator[Path | None]:
+    """Provide the path of the report; what is written for ``-`` goes to standard output, after an interrupt as well."""
+    if report != STANDARD_OUTPUT:
+        yield report
+        return
+    with TemporaryDirectory(prefix="goodpix-report-") as folder:
+        path = Path(folder, "report.json")
+        try:
+            yield path
+        finally:
+            if path.exists():
+                show(path.read_text())
 
 
 def _masks_of_environment(db: str) -> str | None:

@@ -17,9 +17,10 @@ from .streams import write_bytes
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["answer", "db_option", "say", "show", "show_progress", "write_output", "write_table"]
+__all__ = ["STANDARD_OUTPUT", "answer", "db_option", "say", "show", "show_progress", "write_output", "write_table"]
 
-_STANDARD_OUTPUT = Path("-")
+STANDARD_OUTPUT = Path("-")
+"""Output file that stands for standard output."""
 
 
 # Views and tables whose columns the filters of an answer bound.
@@ -78,7 +79,7 @@ def answer(
 def write_table(frames: "Iterable[pd.DataFrame]", name: str, format_: Format, output: Path | None) -> None:
     """Write a table that comes in parts to a file, or to standard output; a file is whole or is not there."""
     parts = rendered(frames, name, format_)
-    if output is not None and output != _STANDARD_OUTPUT:
+    if output is not None and output != STANDARD_OUTPUT:
         write_output(lambda: _write_parts(parts, output), output)
         return
     on_terminal = sys.stdout.isatty()

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from ..schema.errors import WorkerLostError, WorkersNotStartedError, interruption
-from ..schema.executors import Spread, Window, in_order
-from ..schema.printable import printable
+from ..schema.executors import NumberAhead, Spread, Window, in_order
+from ..schema.printable import one_line
 from .images.coadd import read_coadd
 from .plan import TileTask
 from .report import Failure
@@ -36,7 +36,7 @@ def attempt_tile(task: TileTask, spread: Spread = map, scratch: Path | None = No
         return _without_file(task, error, "no new mask file was written")
 
 
-def side_by_side(tasks: Iterator[TileTask], executor: Executor, n_ahead: int) -> Window[TileTask, Receipt]:
+def side_by_side(tasks: Iterator[TileTask], executor: Executor, n_ahead: NumberAhead) -> Window[TileTask, Receipt]:
     """Submit tiles to an executor, a few at a time; a tile whose future has no receipt is lost.
 
     The window raises `WorkerLostError` if the executor accepts no more tiles.
@@ -58,7 +58,7 @@ def attempt_alone(task: TileTask, executor: Executor) -> Receipt:
     if error is None:
         return future.result()
     # each executor has its own exceptions
-    why = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    why = f"{type(error).__name__}: {one_line(error)}"
     return _without_file(
         task, WorkerLostError(why), "its worker died, and so did the next one, which ran this tile alone"
     )
@@ -97,7 +97,7 @@ def _submit(executor: Executor, task: TileTask) -> Future[Receipt]:
         return executor.submit(attempt_tile, task)
     except Exception as error:
         raise WorkerLostError(
-            f"the executor accepts no more tiles ({type(error).__name__}: {' '.join(str(error).split())}): "
+            f"the executor accepts no more tiles ({type(error).__name__}: {one_line(error)}): "
             "finished tiles are stored, and the same call continues with the rest"
         ) from error
 
@@ -107,7 +107,7 @@ def _without_file(task: TileTask, error: Exception, what: str) -> Receipt:
         key=task.failure_key("coadd"),
         path=task.info_path,
         error_type=type(error).__name__,
-        message=f"{what}: {printable(' '.join(str(error).split())) or type(error).__name__}",
+        message=f"{what}: {one_line(error)}",
         tilename=task.info.tilename,
         band=task.info.band,
     )

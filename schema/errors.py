@@ -4,7 +4,9 @@ Each is a `GoodpixError` and also a fitting built-in exception, so that a caller
 """
 
 import difflib
+import errno
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from .printable import printable
@@ -30,6 +32,7 @@ __all__ = [
     "MissingLibraryError",
     "OutputError",
     "PlaneError",
+    "StopRequest",
     "StoreError",
     "UnknownNameError",
     "UnsupportedFitsError",
@@ -42,6 +45,8 @@ __all__ = [
     "did_you_mean",
     "interruption",
     "mask_file_error",
+    "may_pass",
+    "stop_request",
 ]
 
 
@@ -211,9 +216,62 @@ def did_you_mean(
     return f": expected one of {', '.join(known)}" if otherwise is None else otherwise
 
 
+# Errors of a system or a server, not of the file for which they were raised.
+_OF_SYSTEM = {
+    *(errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN),
+    *(errno.EBUSY, errno.ENODEV, errno.ENXIO, errno.ENOSPC, errno.EDQUOT, errno.EREMOTEIO, errno.ETIMEDOUT),
+    *(errno.ENOTCONN, errno.ECONNRESET, errno.ECONNREFUSED, errno.ESHUTDOWN, errno.EHOSTDOWN, errno.EHOSTUNREACH),
+    *(errno.ENETDOWN, errno.ENETUNREACH, errno.ENOLCK, errno.EINTR),
+}
+
+
+def may_pass(error: BaseException) -> bool:
+    """Tell whether an error may not recur although the files are the same.
+
+    That is so of a worker that died, and if no permission, a failing disk or server, too many open files, no memory
+    or no room is behind the error.
+    """
+    if isinstance(error, OSError) and error.errno == errno.EFBIG:
+        return True  # written, not read: a limit on the size of files
+    chain: BaseException | None = error
+    while chain is not None:
+        if isinstance(chain, WorkerLostError | MemoryError):
+            return True
+        if isinstance(chain, OSError) and chain.errno in _OF_SYSTEM:
+            return True
+        chain = chain.__cause__ or chain.__context__
+    return False
+
+
+@dataclass(slots=True)
+class StopRequest:
+    """Request to stop this process, which a signal makes.
+
+    Parameters
+    ----------
+    interrupt : callable, optional
+        Returns the interrupt to raise; None while there is no request.
+    """
+
+    interrupt: Callable[[], KeyboardInterrupt] | None = None
+
+
+stop_request = StopRequest()
+"""The request to stop this process."""
+
+
 def interruption(error: BaseException) -> KeyboardInterrupt | None:
-    """Return the interrupt that became another error, as in a library that converts whatever stops it; or None."""
+    """Return the interrupt that became another error; None if the error is one of its own.
+
+    Notes
+    -----
+    Some libraries convert whatever stops them, and the interrupt is then among the causes. Others lose it: ctypes
+    swallows an interrupt inside a callback, for instance of the compiler, which then fails in some other way. So after
+    a request to stop, any error is taken to be the interruption.
+    """
     chain: BaseException | None = error
     while chain is not None and not isinstance(chain, KeyboardInterrupt):
         chain = chain.__cause__ or chain.__context__
+    if chain is None and stop_request.interrupt is not None:
+        return stop_request.interrupt()
     return chain

@@ -1,6 +1,6 @@
 """Text that is safe to print on a terminal."""
 
-__all__ = ["printable"]
+__all__ = ["one_line", "printable"]
 
 # Bytes that Python keeps in a file name that it cannot decode.
 _BYTES = range(0xDC80, 0xDD00)
@@ -19,6 +19,11 @@ def printable(text: str, *, keep: str = "") -> str:
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() or letter in keep else _escape(ord(letter)) for letter in text)
+
+
+def one_line(error: BaseException) -> str:
+    """Return the message of an error in one printable line; its type if there is none."""
+    return printable(" ".join(str(error).split())) or type(error).__name__
 
 
 def _escape(code: int) -> str:

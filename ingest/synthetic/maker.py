@@ -143,7 +143,9 @@ def _make_coadds(tile: _Tile, bands: Sequence[_Band]) -> list[dict[str, Any]]:
         planes = coadd_planes(truth, bright_stars(x, y, sources), _COADD_SIGMA, spec.ccd_shape, rng)
         facts: Cards = {"TILENAME": spec.tilename, "BAND": band.files.band, "MAGZERO": _COADD_MAGZP}
         write_packed(tile.folder / band.files.image, _image_planes(planes, tile.wcs, facts))
-        write_plain(tile.folder / band.files.seg, ImageExtension("sci", planes.seg, tile.wcs))
+        write_plain(
+            tile.folder / band.files.seg, ImageExtension("sci", planes.seg, {**tile.wcs, "TILENAME": spec.tilename})
+        )
         pfw_attempt_id = _first_expnum(spec) - 1 - band.number
         entries.append({**band.files.entry(spec.coadd_shape, pfw_attempt_id), **_unique_region(spec)})
     return entries
@@ -173,7 +175,7 @@ def _make_epoch(tile: _Tile, band: _Band, index: int) -> tuple[Exposure, dict[st
     # both widths occur in the survey
     mask_type = np.int16 if index % 2 == 0 else np.int32
     write_packed(tile.folder / files.image, _image_planes(planes, wcs, facts, mask_type))
-    write_packed(tile.folder / files.seg, [ImageExtension("sci", planes.seg, wcs)])
+    write_packed(tile.folder / files.seg, [ImageExtension("sci", planes.seg, {**wcs, **_identity(facts)})])
     if index % 3 != 2:
         background = np.broadcast_to(residual_sky(spec.ccd_shape), spec.ccd_shape)
         write_packed(tile.folder / files.bkg, [ImageExtension("sci", np.ascontiguousarray(background), wcs)])
@@ -233,11 +235,17 @@ def _reach_degrees(shape: tuple[int, int]) -> float:
 def _image_planes(
     planes: SyntheticPlanes, wcs: Cards, facts: Cards, mask_type: type[np.signedinteger] = np.int32
 ) -> list[ImageExtension]:
+    cards = {**wcs, **_identity(facts)}
     return [
         ImageExtension("sci", planes.image, {**wcs, **facts}),
-        ImageExtension("msk", planes.bmask.astype(mask_type, copy=False), wcs, "PLIO"),
-        ImageExtension("wgt", planes.weight, wcs),
+        ImageExtension("msk", planes.bmask.astype(mask_type, copy=False), cards, "PLIO"),
+        ImageExtension("wgt", planes.weight, cards),
     ]
+
+
+def _identity(facts: Cards) -> Cards:
+    """Return the cards that say what image a plane is of, which each of the survey's planes has."""
+    return {name: facts[name] for name in ("TILENAME", "EXPNUM", "CCDNUM", "BAND") if name in facts}
 
 
 def _unique_region(spec: TileSpec) -> dict[str, Any]:

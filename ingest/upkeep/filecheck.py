@@ -9,12 +9,13 @@ from ...schema.bits import BitNames
 from ...schema.columns import values_of
 from ...schema.counts import BitCounts, Counts, count, count_coadd
 from ...schema.errors import MaskFileError, MaskFileUnreadableError, StoreError
-from ...schema.executors import Spread, check_workers, in_order, process_pool
+from ...schema.executors import Spread, check_workers, in_order
 from ...schema.maskfile import MaskFile
 from ...schema.masks.maskfilename import MaskFileName
 from ...schema.masks.rle import Runs
 from ...schema.rows import EpochFacts, MaskRow, nonzero_bits
 from ...schema.store.masksroot import MasksRoot
+from ...schema.workers.pool import process_pool
 
 __all__ = ["CheckedFile", "CheckedMask", "FileJob", "check_file", "rows_of", "spread_over"]
 

@@ -12,6 +12,7 @@ from ...schema.criteria import BoundSelection, Selection
 from ...schema.errors import UsageError
 from ...schema.wcs.nearestpixel import mark_nearest
 from ...schema.wcs.pixelmap import pixel_map
+from ..masks.export import write_image
 from ..plots.tile import plot_counts
 from ..source import Source
 from .coaddgrid import CoaddGrid, find_grid
@@ -136,15 +137,13 @@ def check_map_name(path: Path | str) -> str:
 
 
 def _write_fits(depth: EpochMap, path: Path | str) -> None:
-    import fitsio
-
     header = dict(depth.grid.wcs.keywords)
     # FITS pixels start at 1, whatever the offset of the coadd's own WCS
     for key in ("CRPIX1", "CRPIX2"):
         header[key] = float(header[key]) + 1 - depth.grid.offset
     header |= {"TILENAME": depth.grid.tilename, "BAND": depth.grid.band, "SELECT": str(depth.selection)}
     header |= {"N_EPOCHS": depth.n_epochs, "BUNIT": "good epochs"}
-    fitsio.write(str(path), depth.counts, extname="N_GOOD", compress="RICE", header=header, clobber=True)
+    write_image(path, depth.counts, extname="N_GOOD", compress="RICE", header=header)
 
 
 def _write_npz(depth: EpochMap, path: Path | str) -> None:

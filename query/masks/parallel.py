@@ -1,18 +1,21 @@
 """Parallel evaluation of a function on many masks."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import BrokenExecutor, Executor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Protocol
 
 from ...schema.bits import BitNames
 from ...schema.database import Database
-from ...schema.errors import MaskFileMissingError, MaskNotFoundError, WorkersNotStartedError
-from ...schema.executors import Window, check_workers, process_pool
+from ...schema.errors import MaskFileMissingError, MaskNotFoundError, UsageError, WorkerLostError
+from ...schema.executors import Window, check_workers
+from ...schema.printable import one_line
 from ...schema.rows import MaskKey
 from ...schema.store.masksroot import MasksRoot
+from ...schema.workers.pool import process_pool
+from ...schema.workers.portable import Portable
 from .mask import Mask
 from .reader import MaskReader
 
@@ -73,7 +76,7 @@ class _Batch:
     root: MasksRoot
     bit_names: BitNames
     locations: tuple[Readable, ...]
-    function: Callable[[Mask], Any]
+    function: Portable[[Mask], Any]
 
 
 def map_masks(
@@ -97,9 +100,9 @@ def map_masks(
             results = (_apply(function, reader, location) for location in locations)
         else:
             pool = executor or stack.enter_context(process_pool(workers, "goodpix.query.masks.preload"))
-            remaining = iter(locations)
+            remaining, portable = iter(locations), Portable(function)
             chunks = iter(lambda: tuple(islice(remaining, _BATCH)), ())
-            results = _as_completed(pool, (_Batch(root, bit_names, chunk, function) for chunk in chunks))
+            results = _as_completed(pool, (_Batch(root, bit_names, chunk, portable) for chunk in chunks))
         for result in stack.enter_context(closing(results)):
             if isinstance(result, Mapped):
                 yield result
@@ -108,20 +111,44 @@ def map_masks(
 
 
 def _as_completed(pool: Executor, batches: Iterator[_Batch]) -> Generator[Mapped | Readable, None, None]:
+    """Yield the results of batches.
+
+    Raises
+    ------
+    UsageError
+        If the function cannot be sent to workers, or these cannot start.
+    BrokenExecutor
+        If the executor can do no more work.
+    """
     window = Window(lambda batch: pool.submit(_apply_to_all, batch), _AHEAD, batches)
     try:
         for batch, future in window.as_done():
             error = future.exception()
-            if isinstance(error, WorkersNotStartedError):
-                raise error
-            yield from future.result() if error is None else (_failed(location, error) for location in batch.locations)
+            if error is None:
+                yield from future.result()
+            elif isinstance(error, BrokenExecutor):
+                yield from _apart(pool, batch)
+            elif isinstance(error, UsageError | ImportError):
+                raise error  # of the batch, not of a mask: nothing was done
+            else:
+                yield from (_failed(location, error) for location in batch.locations)
     finally:
         window.close()
 
 
+def _apart(pool: Executor, batch: _Batch) -> Iterator[Mapped | Readable]:
+    """Yield the results of a batch whose worker died, so that a mask that kills its worker fails alone."""
+    for location in batch.locations:
+        future = pool.submit(_apply_to_all, replace(batch, locations=(location,)))
+        try:
+            yield from future.result()
+        except BrokenExecutor as error:
+            yield _failed(location, WorkerLostError(one_line(error)))
+
+
 def _apply_to_all(batch: _Batch) -> list[Mapped | Readable]:
-    reader = MaskReader(batch.root, batch.bit_names)
-    return [_apply(batch.function, reader, location) for location in batch.locations]
+    reader, function = MaskReader(batch.root, batch.bit_names), batch.function.function
+    return [_apply(function, reader, location) for location in batch.locations]
 
 
 def _apply(function: Callable[[Mask], Any], reader: MaskReader, location: Readable) -> Mapped | Readable:
@@ -147,4 +174,4 @@ def _apply_to_newer(
 
 
 def _failed(location: Readable, error: BaseException) -> Mapped:
-    return Mapped(location.key, error=f"{type(error).__name__}: {' '.join(str(error).split())}")
+    return Mapped(location.key, error=f"{type(error).__name__}: {one_line(error)}")

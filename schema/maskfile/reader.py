@@ -237,11 +237,10 @@ class MaskFile:
         self._check_row_group(row_group)
         self._check_sizes(row_group, names)
         try:
-            # one mask is too little for Parquet's threads, which a busy machine makes wait
-            table = self._parquet.file.read_row_group(row_group, columns=list(names), use_threads=False)
+            table = self._parquet.read_columns(row_group, names)
         except StoreError:
             raise
-        except (OSError, MemoryError, pa.ArrowException) as error:
+        except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
             raise mask_file_error(self.path, error) from error
         if table.num_rows != 1:
             raise self._damaged(f"row group {row_group} has {table.num_rows} rows")

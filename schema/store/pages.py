@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from ..jit import kernel
 
-__all__ = ["read_list"]
+__all__ = ["check_pages", "read_list"]
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -61,11 +61,43 @@ def read_list(source: pa.NativeFile, group: pq.RowGroupMetaData, number: int) ->
     try:
         chunk = source.read_at(column.total_compressed_size, first)
         numbers = _numbers(list(_pages(chunk, column)), column.num_values)
-    except (ValueError, IndexError, OverflowError, KeyError, OSError, pa.ArrowException):
+    except (ValueError, IndexError, OverflowError, KeyError, OSError, RecursionError, pa.ArrowException):
         return None
     if numbers is not None:
         numbers.flags.writeable = False
     return numbers
+
+
+def check_pages(chunk: bytes, column: pq.ColumnChunkMetaData) -> None:
+    """Check that the headers of a column's pages claim no more than the footer, which Parquet's own reader trusts.
+
+    Parameters
+    ----------
+    chunk : bytes
+        The column's bytes in one row group.
+    column : ColumnChunkMetaData
+        What the footer says of them.
+
+    Raises
+    ------
+    ValueError
+        If they claim more values or bytes, or are damaged.
+    """
+    start, n_values, n_bytes = 0, 0, 0
+    try:
+        while start < len(chunk):
+            header, start = _parse_struct(chunk, start)
+            kind, size = header[_KIND], header[_PACKED_SIZE]
+            claimed = max(0, *(part.get(_N_VALUES, 0) for part in header.values() if isinstance(part, dict)), 0)
+            n_values += 0 if kind == _DICTIONARY_PAGE else claimed
+            n_bytes += header[_UNPACKED_SIZE]
+            if size < 0 or claimed > column.num_values or n_values > column.num_values:
+                raise ValueError(f"page has {max(claimed, n_values)} values: expected {column.num_values} in all")
+            if not 0 <= header[_UNPACKED_SIZE] <= n_bytes <= column.total_uncompressed_size:
+                raise ValueError(f"pages have {n_bytes} bytes: expected {column.total_uncompressed_size} or fewer")
+            start += size
+    except (IndexError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise ValueError("header of a page is damaged") from error
 
 
 @dataclass(frozen=True, slots=True, eq=False)

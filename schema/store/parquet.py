@@ -1,6 +1,7 @@
 """Parquet files opened in place, so that as little as possible is read."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .object import StoredObject
-from .pages import read_list
+from .pages import check_pages, read_list
 from .protocol import Place
 
 __all__ = ["OpenParquet", "numbers", "open_parquet", "single"]
@@ -34,10 +35,40 @@ class OpenParquet:
         The file; the CRCs of its pages are checked when they are read.
     content : NativeFile or None
         Its bytes, if any of them can be read at once; None for an object in a store.
+    ranged : file, optional
+        Reads ranges of the object.
     """
 
     file: pq.ParquetFile
     content: pa.NativeFile | None
+    ranged: "_RangedFile | None" = None
+
+    def read_columns(self, row_group: int, names: Sequence[str]) -> pa.Table:
+        """Return columns of a row group, whose pages claim no more memory than the footer says.
+
+        Raises
+        ------
+        ValueError, OSError, MemoryError, ArrowException
+            If they cannot be read or are damaged.
+        """
+        group = self.file.metadata.row_group(row_group)
+        columns = [column for k in range(group.num_columns) if (column := group.column(k)) and _name(column) in names]
+        if self.ranged is not None and columns:
+            # one request, from which the file below reads as well
+            self.ranged.keep(min(map(_start, columns)), max(map(_end, columns)))
+        for column in columns:
+            check_pages(self._chunk(column), column)
+        # one row is too little for Parquet's threads, which a busy machine makes wait
+        return self.file.read_row_group(row_group, columns=list(names), use_threads=False)
+
+    def _chunk(self, column: pq.ColumnChunkMetaData) -> bytes:
+        start, size = _start(column), column.total_compressed_size
+        if self.ranged is not None:
+            self.ranged.seek(start)
+            return self.ranged.read(size)
+        assert self.content is not None
+        content: bytes = self.content.read_at(size, start)
+        return content
 
     def read_list(self, row_group: int, column: int) -> npt.NDArray[Any] | None:
         """Return the only list of a row group; see `goodpix.schema.store.pages.read_list`. None for an object."""
@@ -67,9 +98,8 @@ def open_parquet(place: Place, *, whole: bool = False) -> OpenParquet:
     if isinstance(place, StoredObject) and not whole:
         footer = _read_footer(place)
         ranged = _RangedFile(place, _end_of_data(footer))
-        return OpenParquet(
-            pq.ParquetFile(ranged, metadata=footer, pre_buffer=True, page_checksum_verification=True), None
-        )
+        file = pq.ParquetFile(ranged, metadata=footer, pre_buffer=True, page_checksum_verification=True)
+        return OpenParquet(file, None, ranged)
     content = pa.OSFile(str(place)) if isinstance(place, Path) else pa.BufferReader(place.read())
     return OpenParquet(pq.ParquetFile(content, page_checksum_verification=True), content)
 
@@ -88,8 +118,19 @@ def _end_of_data(footer: pq.FileMetaData) -> int:
         return 0
     last = footer.row_group(footer.num_row_groups - 1)
     columns = [last.column(k) for k in range(last.num_columns)]
-    ends = [(each.dictionary_page_offset or each.data_page_offset) + each.total_compressed_size for each in columns]
-    return int(max(ends))
+    return max(map(_end, columns))
+
+
+def _name(column: pq.ColumnChunkMetaData) -> str:
+    return str(column.path_in_schema).partition(".")[0]
+
+
+def _start(column: pq.ColumnChunkMetaData) -> int:
+    return int(column.dictionary_page_offset or column.data_page_offset)
+
+
+def _end(column: pq.ColumnChunkMetaData) -> int:
+    return _start(column) + int(column.total_compressed_size)
 
 
 class _RangedFile(io.RawIOBase):
@@ -106,6 +147,12 @@ class _RangedFile(io.RawIOBase):
     def __init__(self, place: StoredObject, size: int) -> None:
         # pyarrow reads from its own threads
         self._reader, self._size, self._position = place.reader(), size, 0
+        self._kept, self._kept_from = b"", 0
+
+    def keep(self, start: int, end: int) -> None:
+        """Read a range in one request, and answer reads within it without another until the next range."""
+        self._position = start
+        self._kept, self._kept_from = self.read(end - start), start
 
     def readable(self) -> bool:
         """Return True."""
@@ -129,7 +176,11 @@ class _RangedFile(io.RawIOBase):
         end = self._size if size < 0 else min(self._position + size, self._size)
         if end <= self._position:
             return b""
-        content = self._reader(self._position, end)
+        first = self._position - self._kept_from
+        if first >= 0 and end <= self._kept_from + len(self._kept):
+            content = self._kept[first : end - self._kept_from]
+        else:
+            content = self._reader(self._position, end)
         self._position += len(content)
         return content
 

@@ -31,6 +31,15 @@ _REFUSED = {
     r"(CD|PC)([12]_[3-9]|[3-9]_[12])": "couples the celestial axes to another",
 }
 _LAST_PV = 39
+
+# A keyword of the drafts of the standard.
+_RENAMED = {"RADECSYS": "RADESYS"}
+
+# Years by which an equinox may differ from 2000: a year is 50 arcsec.
+_MOST_YEARS = 1e-4
+
+# Equinox before which an unnamed system is FK4.
+_LAST_FK4 = 1984.0
 _UNITS = {"arcmin": 1 / 60, "arcsec": 1 / 3600, "mas": 1 / 3.6e6, "rad": math.degrees(1.0)}
 
 # Names of units other than those of the standard, in lower case.
@@ -46,7 +55,7 @@ def wcs_cards(header: Mapping[str, Any], source: str) -> dict[str, Card]:
     """Return the validated WCS keywords of a header; see `goodpix.schema.wcs.solution.Wcs.from_header`."""
     cards: dict[str, Card] = {}
     for name in header:
-        key, value = str(name).upper(), header[name]
+        key, value = _RENAMED.get(str(name).upper(), str(name).upper()), header[name]
         is_wcs, refusal = _classify(key)
         if not (is_wcs or refusal) or value is None or not str(value).strip():
             continue
@@ -57,6 +66,7 @@ def wcs_cards(header: Mapping[str, Any], source: str) -> dict[str, Card]:
     for key in _REQUIRED:
         if key not in cards:
             raise WcsError(f"{source}: the header has no {key}: expected a celestial WCS")
+    _check_frame(cards, source)
     _check_projection(cards, source)
     _check_numbers(cards, source)
     return _with_distortion(_right_ascension_first(cards))
@@ -115,6 +125,18 @@ def _value(key: str, value: Any, source: str) -> Card:
     if not math.isfinite(number):
         raise WcsError(f"{source}: {key} is {value}: expected a finite number")
     return value if isinstance(value, int) else number
+
+
+def _check_frame(cards: Mapping[str, Card], source: str) -> None:
+    """Check that positions are in ICRS or in FK5 of J2000, which is the same within 0.03 arcsec."""
+    equinox = float(cards.get("EQUINOX", 2000.0))
+    system = str(cards.get("RADESYS", "FK4" if equinox < _LAST_FK4 else "FK5")).upper()
+    if system == "ICRS":
+        return
+    if system != "FK5":
+        raise WcsError(f"{source}: RADESYS is {system}: expected ICRS or FK5")
+    if abs(equinox - 2000.0) > _MOST_YEARS:
+        raise WcsError(f"{source}: EQUINOX is {equinox:g} and RADESYS {system}: expected 2000")
 
 
 def _check_projection(cards: Mapping[str, Card], source: str) -> None:

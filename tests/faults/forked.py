@@ -5,23 +5,23 @@
 To load everything, it ingests a small tile in SCRATCH and reads the catalogue. Then it reads requests from standard
 input, one line of JSON each, and answers each with a line. ``{"arguments": [...], ...}``, the fields of `Order`,
 starts a command; the answer is its process id. A process id asks for the exit status; the answer is null while the
-command runs, and negative for the signal that ended it. The fork server of a command's workers is a fork as well.
+command runs, and negative for the signal that ended it. The server of a command's workers is a fork as well.
 """
 
 import contextlib
 import json
-import multiprocessing.util
 import os
 import pwd
 import resource
 import signal
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from multiprocessing.forkserver import _forkserver
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,6 +30,7 @@ from goodpix.cli import main, signals
 from goodpix.ingest import survey as survey_module
 from goodpix.ingest.synthetic import TileSpec, make_tile
 from goodpix.schema import dialects
+from goodpix.schema.workers import forkserver
 
 __all__ = ["Order"]
 
@@ -53,6 +54,11 @@ class Order:
     step : str
         Kind of step to count: ``fsync``, ``replace``, ``unlink``, ``sqlite3.connect``, ``commit`` or the first word
         of a statement; all kinds by default.
+    signal_at : str
+        Qualified name of a function, such as ``goodpix.ingest.plan.make_plan``: when the command or one of its workers
+        first calls it, the command gets a signal. Empty for no function.
+    signal : int
+        That signal.
     busy_ms : int
         Milliseconds to wait for an SQLite lock; 0 for the usual time.
     largest_file : int
@@ -68,6 +74,8 @@ class Order:
     kill_at_step: int = 0
     stop_at_step: int = 0
     step: str = ""
+    signal_at: str = ""
+    signal: int = 0
     busy_ms: int = 0
     largest_file: int = 0
     user: str = ""
@@ -80,7 +88,7 @@ class Order:
         # SIGINT is ignored if a shell runs the tests in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
         # a busy machine may need longer to end a command than users should wait; test_signals states the deadline
-        signals._TIMEOUT = 120.0
+        signals._TIMEOUT = signals._DEAF = 120.0
         for descriptor, path in ((1, self.out), (2, self.err)):
             os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), descriptor)
         if self.largest_file:
@@ -92,6 +100,8 @@ class Order:
         if self.kill_at_step or self.stop_at_step:
             number = signal.SIGKILL if self.kill_at_step else signal.SIGSTOP
             _Steps(self.kill_at_step or self.stop_at_step, self.step, number).watch()
+        if self.signal_at:
+            _signal_at(self.signal_at, self.signal)
         os._exit(_status(self.arguments))
 
 
@@ -134,31 +144,61 @@ class _Steps:
         return stepping
 
 
-def _spawn(path: bytes, args: Sequence[Any], passfds: Sequence[int]) -> int:
-    """Fork the fork server, which would otherwise load everything again; start other programs as usual."""
-    program = args[-1]
-    if "multiprocessing.forkserver" not in program:
-        return _spawn_program(path, args, passfds)
+def _signal_at(function: str, number: int) -> None:
+    """Send this process a signal when it, one of its threads or of its workers first calls a function."""
+    command = os.getpid()
+
+    def look(frame: FrameType, event: str, _: Any) -> None:
+        if event == "call" and f"{frame.f_globals.get('__name__')}.{frame.f_code.co_qualname}" == function:
+            threading.setprofile(None)
+            sys.setprofile(None)
+            os.kill(command, number)
+
+    threading.setprofile(look)
+    sys.setprofile(look)
+
+
+class _ForkedServer:
+    """A fork of this process, with what its maker asks of a started program."""
+
+    def __init__(self, process: int) -> None:
+        self._process: int = process
+        self._status: int | None = None
+
+    def poll(self, options: int = os.WNOHANG) -> int | None:
+        """Return the exit status; None while it runs."""
+        if self._status is None:
+            ended, status = os.waitpid(self._process, options)
+            self._status = os.waitstatus_to_exitcode(status) if ended else None
+        return self._status
+
+    def wait(self, _timeout: float | None = None) -> int | None:
+        """Wait for its end."""
+        return self.poll(0)
+
+    def kill(self) -> None:
+        """Kill it."""
+        if self.poll() is None:
+            os.kill(self._process, signal.SIGKILL)
+
+
+def _fork_server(program: str, descriptors: Sequence[int]) -> _ForkedServer:
+    """Fork the server of workers, which would otherwise load everything again."""
     with warnings.catch_warnings():
         # Python 3.12 and newer warn that the command has threads; its standard error must stay what users see
         warnings.simplefilter("ignore", DeprecationWarning)
         process = os.fork()
     if process == 0:
         for descriptor in map(int, os.listdir("/proc/self/fd")):
-            if descriptor > 2 and descriptor not in passfds:
+            if descriptor > 2 and descriptor not in descriptors:
                 with contextlib.suppress(OSError):  # the descriptor of /proc/self/fd, closed by now
                     os.close(descriptor)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        _forkserver.__init__()  # type: ignore[misc]  # its lock was held when it was forked
         try:
             exec(program, {})
         finally:
             os._exit(0)
-    return process
-
-
-_spawn_program = multiprocessing.util.spawnv_passfds
+    return _ForkedServer(process)
 
 
 def _become(user: str) -> None:
@@ -225,6 +265,6 @@ def _serve() -> None:
 
 if __name__ == "__main__":
     _load(Path(sys.argv[1]))
-    multiprocessing.util.spawnv_passfds = _spawn
+    forkserver.run_server = _fork_server  # type: ignore[assignment]  # it has what is asked of it
     survey_module.BYTES_PER_WORKER = 1  # so that workers are started even for a small tile
     _serve()

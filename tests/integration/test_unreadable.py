@@ -1,9 +1,12 @@
 """What cannot be read for the moment is not taken for missing: rows and files stay, and it is named."""
 
+import errno
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -236,3 +239,29 @@ def test_old_object_stays_while_the_one_in_use_is_refused(in_bucket: Survey, buc
     bucket.server.accept()
     assert before.items() <= bucket.mask_files().items()
     assert failures(in_bucket).empty
+
+
+@pytest.mark.parametrize(
+    ("call", "number"),
+    [("open", errno.EACCES), ("open", errno.EMFILE), ("preadv", errno.EIO), ("preadv", errno.ESTALE)],
+)
+def test_image_that_cannot_be_read_for_the_moment_is_tried_again_by_the_next_run(
+    survey: Survey, monkeypatch: pytest.MonkeyPatch, call: str, number: int
+) -> None:
+    seg, of_system = survey.path(1, "seg").resolve(), getattr(os, call)
+
+    def failing(file: str | int, *arguments: Any, **options: Any) -> Any:
+        path = Path(os.readlink(f"/proc/self/fd/{file}")) if isinstance(file, int) else Path(file).resolve()
+        if path == seg:
+            raise OSError(number, os.strerror(number), str(file))
+        return of_system(file, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, failing)
+        report = survey.ingest()
+    (failure,) = report.failures
+    assert os.strerror(number) in failure.message
+    again = survey.ingest()
+    assert (again.failures, again.n_epochs, again.n_failed_before) == ((), 1, 0)
+    with survey.catalogue() as catalogue:
+        assert catalogue.failures().empty

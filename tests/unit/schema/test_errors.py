@@ -1,5 +1,6 @@
 """Facts about errors."""
 
+import errno
 import os
 
 import pytest
@@ -7,7 +8,9 @@ import pytest
 from goodpix.schema import errors
 
 
-@pytest.mark.parametrize("name", [name for name in errors.__all__ if name != "GoodpixError" and name[0].isupper()])
+@pytest.mark.parametrize(
+    "name", [name for name in errors.__all__ if name[0].isupper() and name not in ("GoodpixError", "StopRequest")]
+)
 def test_error_is_ours_and_also_the_builtin_that_fits(name: str) -> None:
     kind = getattr(errors, name)
     assert issubclass(kind, errors.GoodpixError)
@@ -39,5 +42,50 @@ def test_interrupt_that_became_another_error_is_found(named: bool) -> None:
     assert errors.interruption(converted(converted(stop, named=named), named=named)) is stop
 
 
+def test_error_after_a_request_to_stop_is_the_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = KeyboardInterrupt()
+    monkeypatch.setattr(errors.stop_request, "interrupt", lambda: stop)
+    assert errors.interruption(ValueError("of its own?")) is stop
+
+
 def test_error_that_no_interrupt_became_has_none() -> None:
     assert errors.interruption(converted(ValueError("of its own"), named=True)) is None
+
+
+def behind(error: BaseException, *, named: bool) -> BaseException:
+    """Return an error of ours that was raised because of another."""
+    try:
+        try:
+            raise error
+        except BaseException as reason:  # noqa: BLE001  # as a library does
+            raise errors.FitsFileError("cannot be read") from (reason if named else None)
+    except errors.FitsFileError as found:
+        return found
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENOMEM, errno.ENOSPC])
+def test_error_of_the_system_behind_another_may_pass(number: int, named: bool) -> None:
+    assert errors.may_pass(behind(OSError(number, "x"), named=named))
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), errors.WorkerLostError("x"), OSError(errno.EFBIG, "x"), PermissionError(errno.EPERM, "x")]
+)
+def test_error_of_the_machine_may_pass(error: Exception) -> None:
+    assert errors.may_pass(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.PlaneError("x"),
+        ValueError("x"),
+        behind(FileNotFoundError(errno.ENOENT, "x"), named=True),
+        behind(OSError(errno.EFBIG, "has more bytes"), named=True),
+        behind(OSError(errno.ELOOP, "x"), named=False),
+    ],
+    ids=repr,
+)
+def test_error_of_a_file_stays(error: Exception) -> None:
+    assert not errors.may_pass(error)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from goodpix.schema.store.pages import read_list
+from goodpix.schema.store.pages import check_pages, read_list
 
 RNG = np.random.default_rng(4)
 LENGTHS = RNG.integers(1, 1 << 32, 5000, dtype=np.uint32)
@@ -121,3 +121,45 @@ def test_damaged_byte_is_never_another_number(numbers: npt.NDArray[Any]) -> None
 def test_file_that_ends_early_is_left_to_the_reader_of_parquet() -> None:
     content = stored(LENGTHS)
     assert all(read(content[:n], group_of(content)) is None for n in range(0, len(LENGTHS), 997))
+
+
+def chunk_of(content: bytes) -> tuple[bytes, pq.ColumnChunkMetaData]:
+    column = group_of(content).column(0)
+    first = column.dictionary_page_offset or column.data_page_offset
+    return content[first : first + column.total_compressed_size], column
+
+
+def zigzag(value: int) -> bytes:
+    """Return an integer of a page header as its bytes."""
+    left, out = value << 1, bytearray()
+    while left > 0x7F:
+        out.append(left & 0x7F | 0x80)
+        left >>= 7
+    return bytes([*out, left])
+
+
+@pytest.mark.parametrize("numbers", [LENGTHS, flags_of(300)], ids=["lengths", "flags"])
+def test_headers_of_pages_that_agree_with_the_footer_are_taken(numbers: npt.NDArray[Any]) -> None:
+    check_pages(*chunk_of(stored(numbers, data_page_size=1024)))
+
+
+def test_page_that_claims_more_values_than_the_footer_is_refused() -> None:
+    chunk, column = chunk_of(stored(LENGTHS))
+    claimed = chunk.replace(zigzag(LENGTHS.size), zigzag(1 << 30), 1)
+    with pytest.raises(ValueError, match="page has 1073741824 values: expected 5000 in all"):
+        check_pages(claimed, column)
+
+
+def test_page_that_claims_more_bytes_than_the_footer_is_refused() -> None:
+    chunk, column = chunk_of(stored(LENGTHS, compression="none"))
+    (size,) = [n for n in (column.total_uncompressed_size - gap for gap in range(60)) if zigzag(n) in chunk[:12]]
+    claimed = chunk.replace(zigzag(size), zigzag(1 << 30), 1)
+    with pytest.raises(ValueError, match="pages have 1073741824 bytes: expected"):
+        check_pages(claimed, column)
+
+
+@pytest.mark.parametrize("length", [1, 5, 12])
+def test_header_of_a_page_that_ends_early_is_refused(length: int) -> None:
+    chunk, column = chunk_of(stored(LENGTHS))
+    with pytest.raises(ValueError, match="header of a page is damaged"):
+        check_pages(chunk[:length], column)

@@ -1,6 +1,7 @@
 """Headers whose coordinates cannot be used are refused in one line."""
 
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -148,3 +149,38 @@ def test_other_units_may_be_written_out(unit: str, short: str) -> None:
 def test_equinox_that_is_no_number_is_refused_as_it_stands() -> None:
     with pytest.raises(WcsError, match="EQUINOX is 'J': expected a number"):
         read(tan(EQUINOX="J"))
+
+
+@pytest.mark.parametrize(
+    "cards",
+    [
+        {"RADESYS": "ICRS", "EQUINOX": 1950.0},
+        {"RADESYS": "icrs "},
+        {"RADESYS": "FK5"},
+        {"RADESYS": "FK5", "EQUINOX": 2000.0},
+        {"RADECSYS": "FK5", "EQUINOX": "J2000"},
+        {"EQUINOX": 2000.0},
+    ],
+    ids=str,
+)
+def test_icrs_and_fk5_of_j2000_are_taken(cards: Cards) -> None:
+    assert read({**tan(), **cards}).polynomial
+
+
+@pytest.mark.parametrize(
+    ("cards", "says"),
+    [
+        ({"RADESYS": "FK4"}, "RADESYS is FK4: expected ICRS or FK5"),
+        ({"RADESYS": "FK4-NO-E", "EQUINOX": 1950.0}, "RADESYS is FK4-NO-E: expected ICRS or FK5"),
+        ({"RADECSYS": "FK4"}, "RADESYS is FK4: expected ICRS or FK5"),
+        ({"RADESYS": "GAPPT"}, "RADESYS is GAPPT: expected ICRS or FK5"),
+        ({"EQUINOX": 1950.0}, "RADESYS is FK4: expected ICRS or FK5"),
+        ({"EQUINOX": "B1950"}, "RADESYS is FK4: expected ICRS or FK5"),
+        ({"RADESYS": "FK5", "EQUINOX": 1975.0}, "EQUINOX is 1975 and RADESYS FK5: expected 2000"),
+        ({"EQUINOX": 2013.7}, "EQUINOX is 2013.7 and RADESYS FK5: expected 2000"),
+    ],
+    ids=str,
+)
+def test_positions_in_another_system_are_refused(cards: Cards, says: str) -> None:
+    with pytest.raises(WcsError, match=rf"\Aimage\.fits\[sci\]: {re.escape(says)}\Z"):
+        read({**tan(), **cards})
