@@ -28,8 +28,9 @@ LEADING = {
     "n_se_bmask nite",
     "exposures": "band expnum n_ccds fraction_good_se n_good_se n_pixels nite exptime mean_fwhm mean_skybrite",
     "at": "tilename band expnum ccdnum x y on_image coadd_x coadd_y on_coadd good criteria se_bits coadd_bits",
-    "sky": "tilename band expnum ccdnum amplifier x0 y0 n clipped_median clipped_mean_error plane_level gradient_x "
-    "gradient_y noise_ratio correlation_x correlation_y unit skybrite bkg_subtracted",
+    "sky": "tilename band expnum ccdnum n_tiles amplifier x0 y0 n clipped_median level level_error plane_level "
+    "plane_level_error gradient_x gradient_y noise_ratio correlation_x correlation_y unit skybrite mu_sky "
+    "bkg_subtracted",
     "failures": "failure_key error_type message attempts failed_at",
 }
 """Columns that the text format shows of the widest answers; the other formats have every column."""

@@ -25,6 +25,15 @@ def sky(
     db: Db = DEFAULT_DB,
     filters: dict[str, Any],
     selection: "Selection",
+    by: Annotated[
+        str | None,
+        typer.Option(
+            "--by",
+            metavar="ccd|epoch",
+            help="Measure each CCD image once, over all tiles that contain it (ccd), or once per tile (epoch). "
+            "By default ccd, or what the folder of --dataset holds.",
+        ),
+    ] = None,
     box: Annotated[
         str | None,
         typer.Option("--box", metavar="ROWS[xCOLUMNS]", help="Measure each box of a grid of this size, such as 256."),
@@ -47,14 +56,15 @@ def sky(
     dataset: Annotated[
         Path | None,
         typer.Option(
-            "--dataset", metavar="DIR", help="Add to this folder of Parquet files; epochs already in it are skipped."
+            "--dataset", metavar="DIR", help="Add to this folder of Parquet files; images already in it are skipped."
         ),
     ] = None,
     format_: FormatOption = None,
     output: Output = None,
 ) -> None:
-    """Measure the sky background over good pixels: level, noise, gradient, correlation."""
+    """Measure the sky background over good pixels: level, noise, gradient, correlation; one row per CCD image."""
     options: dict[str, Any] = {
+        "by": by or (dataset and _recorded(dataset)) or "ccd",
         "box": _box(box),
         "amplifiers": amplifiers,
         "statistics": statistic or None,
@@ -76,12 +86,21 @@ def sky(
                 dataset, db, lambda cat, **given: cat.extend_background(dataset, selection, **options, **given), filters
             )
     if n_problems:
-        say(f"epochs that could not be used: {n_problems}")
+        what = "epochs" if options["by"] == "epoch" else "CCD images"
+        say(f"{what} that could not be used: {n_problems}")
         raise typer.Exit(1)
 
 
+def _recorded(dataset: Path) -> str | None:
+    """Return whether a dataset is by CCD image or by epoch; None if there is none yet."""
+    from ..query.background.dataset import SkyDataset
+
+    by = SkyDataset(dataset).by
+    return None if by is None else by.value
+
+
 def _extend(dataset: Path, db: str, extend: Callable[..., Any], filters: dict[str, Any]) -> int:
-    """Add statistics to a dataset; return the number of unusable epochs."""
+    """Add statistics to a dataset; return the number of unusable images."""
     from ..query.catalogue import Catalogue
     from ..query.unmatched import unmatched
 
@@ -92,8 +111,8 @@ def _extend(dataset: Path, db: str, extend: Callable[..., Any], filters: dict[st
             if isinstance(error, GoodpixError):
                 raise
             raise UsageError(f"{dataset}: cannot be written ({' '.join(str(error).split())})") from error
-        n_epochs = report.n_measured + report.n_known + len(report.problems)
-        lines = unmatched(catalogue.database, "epoch", filters, some=n_epochs > 0)
+        n_images = report.n_measured + report.n_known + len(report.problems)
+        lines = unmatched(catalogue.database, "epoch", filters, some=n_images > 0)
     say(f"{dataset}: {report}")
     for line in lines:
         say(f"goodpix: {line}")

@@ -12,12 +12,12 @@ from ..schema.criteria import Selection
 from ..schema.errors import UsageError
 from ..schema.extras import optional
 from ..schema.rows import MaskKey
-from .background.dataset import joined
+from .background.dataset import SkyDataset, ccd_images, joined
 from .background.studies import SkyStudies
 from .filters import Bounds
 from .listings import Listings, view_frame
 from .maps.cataloguemaps import CatalogueMaps
-from .maps.ccdmask import ccd_mask
+from .masks.ccdmask import ccd_mask
 from .masks.mask import Mask
 from .masks.parallel import Mapped, map_masks
 from .masks.reader import find_masks
@@ -111,18 +111,20 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         return later.of_frame(recounted(stored, found, bound))
 
     def with_background(self, folder: str | os.PathLike[str], **filters: Any) -> "pd.DataFrame":
-        """Return `epochs` joined with the sky statistics in a folder; see `extend_background`.
+        """Return `epochs`, or `ccds`, joined with the sky statistics in a folder; see `extend_background`.
 
         Returns
         -------
         DataFrame
-            One row per epoch, or per part of its image, which has ``n_pixels_part`` pixels (``n_pixels`` counts those
-            of the epoch). Statistics are null if the folder has none for the epoch's present mask.
+            One row per epoch (CCD image in a folder by ``"ccd"``), or per part of it, with ``n_pixels_part`` pixels.
+            Statistics are null if the folder has none for the present mask.
 
         Examples
         --------
         >>> cat.with_background("sky", band="i", max={"fwhm": 4})  # doctest: +SKIP
         """
+        if SkyDataset(Path(folder)).is_by_ccd:
+            return joined(ccd_images(self.database, filters), Path(folder))
         return joined(self.epochs(**filters), Path(folder))
 
     def mask(self, tilename: str, band: str, expnum: int | None = None, ccdnum: int | None = None) -> Mask:
@@ -138,7 +140,6 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         Examples
         --------
         >>> mask = cat.mask("DES0124-3332", "i", 492768, 11)  # doctest: +SKIP
-        >>> own = cat.mask("DES0124-3332", "i")  # doctest: +SKIP
         """
         if (expnum is None) != (ccdnum is None):
             raise UsageError("give both expnum and ccdnum, or neither for the coadd's own mask")
@@ -275,7 +276,7 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         --------
         >>> cat.ccd_mask("i", 492768, 11).good().mean()  # doctest: +SKIP
         """
-        return ccd_mask(self._source, band, expnum, ccdnum)
+        return ccd_mask(self._source.database, self._source.reader, band, expnum, ccdnum)
 
     def at(
         self,

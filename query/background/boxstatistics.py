@@ -8,8 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema.amplifiers import Region
+from .boxmedians import box_medians
 from .clipping import SIGMA, Clipped, SortedValues
-from .pixelsums import Tilt, blank_bad, correlations, fit_plane, sum_pixels, sum_variance, take_finite
+from .hull import hull_contains
+from .pixelsums import Tilt, blank_bad, correlations, sum_pixels, sum_variance, take_finite
+from .planefit import PlaneFit, fit_plane
 
 __all__ = ["SCALED", "GoodPixels"]
 
@@ -19,12 +22,16 @@ Numbers = dict[str, Any]
 # The first-pass plane only sets the clipping limits, so that a subset of the rows is enough.
 _ROWS_OF_FIRST_PLANE = 512
 
+# With a smaller fraction of good pixels a plane says little about the middle.
+_LEAST_GOOD = 0.05
+
 _PERCENTILES = (1, 5, 16, 25, 75, 84, 95, 99)
 
 SCALED = (
     *("mean", "std", "median", "mad_std", "clipped_mean", "clipped_mean_error", "clipped_median", "clipped_std"),
     *(f"p{percent:02d}" for percent in _PERCENTILES),
-    *("plane_level", "plane_level_error", "gradient_x", "gradient_x_error", "gradient_y", "gradient_y_error"),
+    *("level", "level_error", "plane_level", "plane_level_error"),
+    *("gradient_x", "gradient_x_error", "gradient_y", "gradient_y_error"),
     "noise_predicted",
 )
 """Statistics in the unit of the values."""
@@ -102,9 +109,7 @@ class GoodPixels:
             clipped = sorted_values.clipped()
             if "clipped" in statistics:
                 numbers |= _of_clipped(clipped)
-            if {"gradient", "correlation"} & set(statistics):
-                centre = (region.x1 - region.x0 - 1) / 2, (region.y0 + region.y1 - 1) / 2 - (self.y0 + box.y0)
-                numbers |= self._of_positions(box, centre, clipped, statistics)
+            numbers |= self._of_positions(region, clipped, statistics)
         return numbers
 
     def _within_rows(self, region: Region) -> Region:
@@ -112,23 +117,40 @@ class GoodPixels:
         y0, y1 = (min(max(y - self.y0, 0), self.image.shape[0]) for y in (region.y0, region.y1))
         return Region(region.x0, region.x1, y0, y1)
 
-    def _of_positions(
-        self, box: Region, centre: tuple[float, float], clipped: Clipped, statistics: Collection[str]
-    ) -> Numbers:
+    def _of_positions(self, region: Region, clipped: Clipped, statistics: Collection[str]) -> Numbers:
         """Return the statistics that depend on pixel positions, over pixels clipped about a plane."""
-        limit = SIGMA * clipped.moments.std
+        box, limit = self._within_rows(region), SIGMA * clipped.moments.std
         # clipping about a constant level biases the slope by 3 %; clipping about a first plane, by 3 % of that
         plane = Tilt(clipped.median)
-        first = fit_plane(sum_pixels(self.image, box, plane, limit, step=_step(box)), plane, centre)
-        plane = plane if first is None else first.tilt(centre)
+        first = fit_plane(sum_pixels(self.image, box, plane, limit, step=_step(box)), plane)
+        plane = plane if first is None or first.slopes is None else first.tilt()
         sums, numbers = sum_pixels(self.image, box, plane, limit), Numbers()
-        fit = fit_plane(sums, plane, centre) if "gradient" in statistics else None
+        fit = fit_plane(sums, plane) if {"clipped", "gradient"} & set(statistics) else None
         if fit is not None:
-            numbers |= {"plane_level": fit.level, "plane_level_error": fit.level_error}
-            numbers |= {"gradient_x": fit.x, "gradient_x_error": fit.x_error}
-            numbers |= {"gradient_y": fit.y, "gradient_y_error": fit.y_error}
+            fit = fit.with_boxes(box_medians(self.image, box, fit.tilt(), limit))
+            level_error = fit.level_error(*fit.centroid)
+            if "clipped" in statistics:
+                numbers["clipped_mean_error"] = max(clipped.moments.std / clipped.moments.n**0.5, level_error)
+            if "gradient" in statistics:
+                numbers |= {"level": fit.level, "level_error": level_error}
+                numbers |= {"level_x": fit.centroid[0] + region.x0, "level_y": fit.centroid[1] + box.y0 + self.y0}
+                numbers |= self._of_plane(region, fit)
         if "correlation" in statistics:
             numbers["correlation_x"], numbers["correlation_y"] = correlations(sums)
+        return numbers
+
+    def _of_plane(self, region: Region, fit: PlaneFit) -> Numbers:
+        """Return the slopes of a plane, and its level in the middle of a box that good pixels surround."""
+        if fit.slopes is None:
+            return {}
+        errors = fit.slope_errors
+        numbers: Numbers = {"gradient_x": fit.slopes[0], "gradient_x_error": errors[0]}
+        numbers |= {"gradient_y": fit.slopes[1], "gradient_y_error": errors[1]}
+        box = self._within_rows(region)
+        middle = (region.x1 - region.x0 - 1) / 2, (region.y0 + region.y1 - 1) / 2 - (self.y0 + box.y0)
+        n_good = int(np.count_nonzero(self.good[box.y0 : box.y1, box.x0 : box.x1]))
+        if n_good >= _LEAST_GOOD * region.n_pixels and hull_contains(self.image, box, middle):
+            numbers |= {"plane_level": fit.at(*middle), "plane_level_error": fit.level_error(*middle)}
         return numbers
 
 
@@ -154,7 +176,6 @@ def _of_clipped(clipped: Clipped) -> Numbers:
     return {
         "n_clipped": moments.n,
         "clipped_mean": moments.mean,
-        "clipped_mean_error": moments.std / moments.n**0.5,
         "clipped_median": clipped.median,
         "clipped_std": moments.std,
     }

@@ -16,28 +16,36 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+import sqlalchemy as sa
 
+from ...schema.database import Database
 from ...schema.errors import AmbiguousInputError, UsageError
 from ...schema.store.folder import publish
-from ..masks.reader import MaskLocation, find_masks
+from ...schema.tables import epoch
+from ..dataframes import read_frame
+from ..filters import Filters
+from ..listings import view_frame
+from ..masks.ccdmask import ccd_fingerprint
+from ..masks.parallel import Readable
 from ..source import Source
-from .skyrow import KEY, SKY_SCHEMA
-from .statistics import Measure, Row, measure_epochs
+from .skyrow import KEY, SKY_SCHEMA, By
+from .statistics import Measure, Row, find_images, measure_images
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow.dataset as pads
 
-__all__ = ["SkyDataset", "SkyReport", "extend_dataset", "joined"]
+__all__ = ["SkyDataset", "SkyReport", "ccd_images", "extend_dataset", "joined"]
 
 logger = logging.getLogger(__name__)
 
-FORMAT_VERSION = 1
+# Version 2 has rows by CCD image, which goodpix 0.1.0 would take for rows by epoch.
+FORMAT_VERSIONS = {By.EPOCH: 1, By.CCD: 2}
 
 # Parquet readers skip files whose names begin with an underscore.
 _MARKER = "_goodpix-sky.json"
 
-# A file is written after so many epochs or seconds; a killed run loses at most that much work.
+# A file is written after so many images or seconds; a killed run loses at most that much work.
 _EPOCHS_PER_FILE, _SECONDS_PER_FILE = 1000, 60.0
 
 
@@ -48,25 +56,29 @@ class SkyReport:
     Parameters
     ----------
     n_measured : int
-        Epochs whose statistics were added.
+        Epochs or CCD images whose statistics were added.
     n_known : int
-        Epochs already in the dataset.
+        Those already in the dataset.
     problems : tuple of str
-        Unusable epochs with the reason; they are retried next time.
+        Unusable ones with the reason; they are retried next time.
+    by : By
+        Whether CCD images or epochs were counted.
     """
 
     n_measured: int
     n_known: int
     problems: tuple[str, ...] = ()
+    by: By = By.EPOCH
 
     def __str__(self) -> str:
         n_problems = len(self.problems)
-        return f"epochs: {self.n_measured:,} measured, {self.n_known:,} already present, {n_problems:,} unusable"
+        what = "epochs" if self.by is By.EPOCH else "CCD images"
+        return f"{what}: {self.n_measured:,} measured, {self.n_known:,} already present, {n_problems:,} unusable"
 
 
 @dataclass(frozen=True, slots=True)
 class SkyDataset:
-    """A folder of Parquet files with the sky statistics of a catalogue's epochs.
+    """A folder of Parquet files with the sky statistics of a catalogue's CCD images or epochs.
 
     Its columns are those of `goodpix.query.background.skyrow.SkyRow`. Files are never modified. A remade mask has
     another fingerprint and hence other rows.
@@ -100,11 +112,28 @@ class SkyDataset:
         except OSError as error:
             raise UsageError(f"{self.folder}: cannot be used as a sky dataset ({error})") from error
         for name, value in definition.items():
-            if recorded.get(name) != value:
+            if name != "format_version" and recorded.get(name) != value:
                 raise AmbiguousInputError(
                     f"{self.folder}: {name} is {recorded.get(name)!r}, not {value!r}: "
                     "a sky dataset holds one catalogue and one definition, choose another folder"
                 )
+
+    @property
+    def by(self) -> By | None:
+        """Unit of the rows; None if the folder is not a sky dataset yet.
+
+        Raises
+        ------
+        UsageError
+            If its format is unknown.
+        """
+        recorded = self._read_marker()
+        return None if recorded is None else By.of(recorded["by"])
+
+    @property
+    def is_by_ccd(self) -> bool:
+        """True if each row is of a CCD image over all tiles."""
+        return self.by is By.CCD
 
     def append(self, rows: Sequence[Row]) -> None:
         """Write rows as one new file."""
@@ -115,7 +144,7 @@ class SkyDataset:
         self._write(f"sky-{content}.parquet", sink.getvalue().to_pybytes())
 
     def fingerprints(self) -> npt.NDArray[np.bytes_]:
-        """Return the shortened fingerprints of all epochs in the dataset, sorted."""
+        """Return the shortened fingerprints of all images in the dataset, sorted."""
         column = self._data().to_table(columns=["fingerprint"])["fingerprint"]
         return np.unique(np.array([_short(fingerprint) for fingerprint in column.unique().to_pylist()], "S24"))
 
@@ -138,7 +167,8 @@ class SkyDataset:
         kinds = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
         rows: pd.DataFrame = self._data().to_table(filter=condition).to_pandas(types_mapper=kinds.get)
         key = [*KEY, "fingerprint", "y0", "x0"]
-        return rows.drop_duplicates(key).sort_values(key, ignore_index=True)
+        rows = rows.drop_duplicates(key).sort_values(key, ignore_index=True)
+        return rows.drop(columns=(self.by or By.EPOCH).other_column)
 
     def _data(self) -> "pads.Dataset":
         import pyarrow.dataset as pads  # slow to import
@@ -155,9 +185,15 @@ class SkyDataset:
             return None
         except (OSError, ValueError) as error:
             raise UsageError(f"{self.folder / _MARKER}: cannot be read ({error})") from error
-        if not isinstance(recorded, dict) or recorded.get("format_version") != FORMAT_VERSION:
-            raise UsageError(f"{self.folder}: a sky dataset of another format: expected version {FORMAT_VERSION}")
-        return recorded
+        if isinstance(recorded, dict):
+            # goodpix 0.1.0 wrote rows by epoch and did not say so
+            known: dict[str, Any] = {"by": By.EPOCH.value, **recorded}
+            if known.get("format_version") in [
+                version for by, version in FORMAT_VERSIONS.items() if by.value == known["by"]
+            ]:
+                return known
+        versions = " or ".join(str(version) for version in FORMAT_VERSIONS.values())
+        raise UsageError(f"{self.folder}: a sky dataset of another format: expected version {versions}")
 
     def _write(self, name: str, content: bytes) -> None:
         with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".", suffix=".partial", delete=False) as file:
@@ -174,31 +210,44 @@ def extend_dataset(
     workers: int = 1,
     **filters: Any,
 ) -> SkyReport:
-    """Measure the epochs missing from a dataset and add them; see `goodpix.Catalogue.extend_background`."""
-    locations = find_masks(source.database, "epoch", filters)
+    """Measure the images missing from a dataset and add them; see `goodpix.Catalogue.extend_background`."""
+    locations = find_images(source, measure.by, filters)
     dataset = SkyDataset(folder)
     dataset.claim(_definition(source, measure))
-    missing = _MissingEpochs(locations, dataset.fingerprints())
-    measured = measure_epochs(source, measure, missing, executor=executor, workers=workers)
+    missing = _MissingImages(locations, dataset.fingerprints())
+    measured = measure_images(source, measure, missing, executor=executor, workers=workers)
     with closing(_Buffer(dataset)) as buffer:
         for rows in measured:
             buffer.add(rows)
-    return SkyReport(buffer.n_measured, missing.n_known, tuple(buffer.problems))
+    return SkyReport(buffer.n_measured, missing.n_known, tuple(buffer.problems), measure.by)
 
 
-def joined(epochs: "pd.DataFrame", folder: Path) -> "pd.DataFrame":
-    """Join the rows of a dataset to epochs; see `goodpix.Catalogue.with_background`."""
-    rows = SkyDataset(folder).read(epochs["fingerprint"].tolist())
+def joined(images: "pd.DataFrame", folder: Path) -> "pd.DataFrame":
+    """Join the rows of a dataset to epochs or CCD images; see `goodpix.Catalogue.with_background`."""
+    rows = SkyDataset(folder).read(images["fingerprint"].tolist())
     rows = rows.rename(columns={"n_pixels": "n_pixels_part"})
-    new = [name for name in rows.columns if name in KEY or name not in epochs.columns]
-    return epochs.merge(rows[new], on=list(KEY), how="left")
+    key = [name for name in KEY if name in rows.columns]
+    new = [name for name in rows.columns if name in key or name not in images.columns]
+    return images.merge(rows[new], on=key, how="left")
+
+
+def ccd_images(database: Database, filters: Mapping[str, Any]) -> "pd.DataFrame":
+    """Return the rows of the view ``ccd_quality`` that match filters, with the `fingerprint` of each CCD image."""
+    images = view_frame(database, "ccd_quality", filters)
+    key = ["band", "expnum", "ccdnum"]
+    shared = Filters.of(**{name: filters[name] for name in (*key, "nite") if name in filters})
+    columns = [epoch.c[name] for name in (*key, "tilename", "fingerprint")]
+    epochs = read_frame(database.engine, sa.select(*columns).where(*shared.conditions(epoch)))
+    fingerprints = epochs.sort_values("tilename").groupby(key)["fingerprint"].agg(list).map(ccd_fingerprint)
+    return images.merge(fingerprints.reset_index(), on=key, how="left")
 
 
 def _definition(source: Source, measure: Measure) -> dict[str, object]:
     """Return the definition that all rows of a dataset share."""
     return {
-        "format_version": FORMAT_VERSION,
+        "format_version": FORMAT_VERSIONS[measure.by],
         "catalogue": source.database.identity.uuid,
+        "by": measure.by.value,
         "selection": str(measure.selection),
         "box": None if measure.box is None else list(measure.box),
         "amplifiers": measure.amplifiers,
@@ -208,16 +257,16 @@ def _definition(source: Source, measure: Measure) -> dict[str, object]:
     }
 
 
-class _MissingEpochs:
-    """Iteration over the epochs missing from a dataset, with a count of those present."""
+class _MissingImages:
+    """Iteration over the images missing from a dataset, with a count of those present."""
 
-    def __init__(self, locations: Iterator[MaskLocation], known: npt.NDArray[np.bytes_]) -> None:
+    def __init__(self, locations: Iterator[Readable], known: npt.NDArray[np.bytes_]) -> None:
         self._locations, self._known = locations, known
         self.n_known = 0
 
-    def __iter__(self) -> Iterator[MaskLocation]:
+    def __iter__(self) -> Iterator[Readable]:
         for location in self._locations:
-            if self._has(_short(location.row["fingerprint"])):
+            if self._has(_short(location.fingerprint)):
                 self.n_known += 1
             else:
                 yield location
@@ -239,10 +288,11 @@ class _Buffer:
     _since: float = field(default_factory=time.monotonic)
 
     def add(self, rows: list[Row]) -> None:
-        """Add the rows of an epoch; an unusable epoch is recorded as a problem instead."""
+        """Add the rows of an image; an unusable image is recorded as a problem instead."""
         first = rows[0]
         if first["n"] is None:
-            name = f"{first['tilename']} {first['band']} {first['expnum']}/{first['ccdnum']}"
+            tile = "" if first["tilename"] is None else f"{first['tilename']} "
+            name = f"{tile}{first['band']} {first['expnum']}/{first['ccdnum']}"
             self.problems.append(f"{name}: {first['problem']}")
             return
         self._rows += rows
@@ -255,7 +305,7 @@ class _Buffer:
         """Write the waiting rows; also called on an interrupt."""
         if self._rows:
             self.dataset.append(self._rows)
-            logger.info("%s: %d epochs added", self.dataset.folder, self._n_waiting)
+            logger.info("%s: %d images added", self.dataset.folder, self._n_waiting)
         self._rows, self._n_waiting, self._since = [], 0, time.monotonic()
 
 

@@ -16,7 +16,7 @@ from ...schema.planes.reader import PlaneReader
 from ..masks.mask import Mask
 from ..source import Source
 
-__all__ = ["PLANES", "EpochFiles", "GoodRows", "calibration_of", "floats", "unit_of"]
+__all__ = ["PLANES", "EpochFiles", "GoodRows", "calibration_of", "floats", "unit_of", "zero_point_of"]
 
 PLANES = ("image", "weight", "bmask", "seg", "bkg")
 """Names of an epoch's planes."""
@@ -92,7 +92,7 @@ class EpochFiles:
         return cls(source.database.identity.wcs_source, allow_changed)
 
     def planes(self, mask: Mask, reader: PlaneReader) -> "EpochPlanes":
-        """Return the planes of an epoch after checking its files.
+        """Return the planes of an epoch, or of the first epoch of a CCD image, after checking the files.
 
         Raises
         ------
@@ -105,16 +105,17 @@ class EpochFiles:
         """
         if mask.row is None or mask.key.kind != "epoch":
             raise UsageError(f"{mask.key}: expected the mask of an epoch of a catalogue")
-        files = files_of_row(mask.row, "image", "weight")
-        planes = EpochPlanes(mask, files, reader)
+        planes = EpochPlanes(mask, files_of_row(mask.row, "image", "weight"), reader)
         # opened before the check, because a missing file raises a clearer error here
         planes.plane("image")
         if not self.allow_changed:
-            self._check(mask, files)
+            # a merged mask has pixels of each of its epochs; its planes are those of the first
+            for row in mask.row.get("epochs", (mask.row,)):
+                self._check(mask, row)
         return planes
 
-    def _check(self, mask: Mask, files: dict[str, PlaneFile]) -> None:
-        row = mask.row or {}
+    def _check(self, mask: Mask, row: Mapping[str, Any]) -> None:
+        files = files_of_row(row, "image", "weight")
         states = {files[name].path: file_state(files[name].path_now) for name in FINGERPRINTED if name in files}
         if not inputs_unchanged(row, states, wcs_source=self.wcs_source):
             raise InputChangedError(
@@ -198,6 +199,11 @@ def calibration_of(mask: Mask) -> float:
     if not scale > 0:
         raise InfoFileError(f"{mask.key}: the info file's scale is {scale:g}: expected a positive number")
     return float(scale)
+
+
+def zero_point_of(row: Mapping[str, Any], *, calibrated: bool) -> float | None:
+    """Return the magnitude zero point of an epoch's values; None if unknown."""
+    return _ZERO_POINT if calibrated else row.get("magzp")
 
 
 def unit_of(row: Mapping[str, Any], *, calibrated: bool) -> str | None:

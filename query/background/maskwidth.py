@@ -6,12 +6,13 @@ import math
 import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ...schema.amplifiers import Region
 from ...schema.criteria import BoundSelection, Criterion, Selection
 from ...schema.errors import FitsFileError, PlaneError, UsageError
 from ...schema.jit import kernel
@@ -21,10 +22,12 @@ from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
 from ..masks.mask import Mask
 from ..masks.parallel import Mapped, map_masks
-from ..masks.reader import find_masks
 from ..source import Source
+from .boxstatistics import GoodPixels
 from .epochplanes import EpochFiles, GoodRows, floats
 from .problems import problem_of, said_together
+from .skyrow import By
+from .statistics import find_images
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,11 +39,11 @@ logger = logging.getLogger(__name__)
 WIDTH_COLUMNS = {
     "band": "filter band",
     "radius": "pixels by which the criteria are grown",
-    "n_epochs": "epochs used",
-    "n_left_out": "epochs left out, for example without a background map or skysigma",
+    "n_images": "images used",
+    "n_left_out": "images left out, for example without a background map or skysigma",
     "n": "good pixels",
     "median": "median over the good pixels of image / skysigma, or of (image - background) / skysigma",
-    "median_error": "standard error of the median, assuming independent pixels",
+    "median_error": "standard error of the median, from the scatter between images and that of medians in boxes",
     "scatter": "half the distance from the 16th to the 84th percentile",
     "bkg_subtracted": "true if the residual background map (bkg_path) was subtracted",
     "selection": "definition of good before growing",
@@ -60,9 +63,25 @@ Histograms = npt.NDArray[np.int64]
 """Histogram of the residuals of good pixels for each radius; shape (n_radii, _N_BINS)."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageResiduals:
+    """Residuals of one image, in units of skysigma.
+
+    Parameters
+    ----------
+    histograms : ndarray of int64, shape (n_radii, _N_BINS)
+        See `Histograms`.
+    error : float
+        Standard error of the image's level, from the scatter of medians in boxes.
+    """
+
+    histograms: Histograms
+    error: float
+
+
 @dataclass(frozen=True, slots=True)
 class _CountResiduals:
-    """Function from the mask of an epoch to the histograms of its residuals."""
+    """Function from the mask of an image to its residuals."""
 
     files: EpochFiles
     selection: BoundSelection
@@ -71,7 +90,7 @@ class _CountResiduals:
     radii: tuple[float, ...]
     subtract_background: bool
 
-    def __call__(self, mask: Mask) -> Histograms:
+    def __call__(self, mask: Mask) -> ImageResiduals:
         row = mask.row or {}
         sigma = row.get("skysigma")
         if sigma is None or not sigma > 0:
@@ -93,8 +112,20 @@ class _CountResiduals:
         counts = np.zeros((len(self.radii) + 1, _N_BINS), np.int64)
         _count(np.ascontiguousarray(residual.T), good.T[:, span], distance.T[:, span], n_good_for, float(sigma), counts)
         # a pixel that stays good for k radii does so for the k smallest
-        histograms: Histograms = counts[:0:-1].cumsum(axis=0)[::-1]
-        return histograms
+        return ImageResiduals(counts[:0:-1].cumsum(axis=0)[::-1], _level_error(residual, good[span]) / float(sigma))
+
+
+def _level_error(residual: npt.NDArray[np.floating[Any]], good: npt.NDArray[np.bool_]) -> float:
+    """Return the standard error of the level of an image's good pixels; they are all that is left of `residual`."""
+    if not good.size:
+        return 0.0
+    pixels = GoodPixels(residual, good, 0)
+    ny, nx = good.shape
+    region = Region(0, nx, 0, ny)
+    (values,) = pixels.values([region], np.empty(good.size + 1, residual.dtype))
+    values.sort()
+    error = pixels.describe(region, values, None, ("clipped",)).get("clipped_mean_error", 0.0)
+    return float(error)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,7 +137,7 @@ class MaskWidths:
     table : DataFrame
         See `goodpix.Catalogue.mask_width`.
     left_out : list of str
-        Epochs left out, with the reason.
+        Images left out, with the reason.
     """
 
     table: "pd.DataFrame"
@@ -121,11 +152,13 @@ class WidthStudy:
         source: Source,
         selection: Selection | None = None,
         *,
+        by: str = By.CCD.value,
         radii: Iterable[float] = range(17),
         grow: Sequence[str] = ("SE_SEG", "COADD_SEG"),
         subtract_background: bool = True,
         allow_changed: bool = False,
     ) -> None:
+        self._by = By.of(by)
         bound = source.bound(selection)
         self._radii = _check_radii(radii)
         single = isinstance(grow, str) or not hasattr(grow, "__iter__")
@@ -137,27 +170,68 @@ class WidthStudy:
     def counted(
         self, filters: Mapping[str, Any], *, executor: Executor | None = None, workers: int = 1
     ) -> Iterator[Mapped]:
-        """Yield the histograms of each epoch as it completes, or its error."""
-        locations = find_masks(self._source.database, "epoch", filters)
+        """Yield the residuals of each image as it completes, or its error."""
+        locations = find_images(self._source, self._by, filters)
         return map_masks(self._count, locations, self._source.database, executor=executor, workers=workers)
 
     def summed(self, counted: Iterable[Mapped]) -> MaskWidths:
-        """Sum the histograms of epochs and return their statistics."""
-        sums: dict[str, Histograms] = {}
-        n_epochs: dict[str, list[int]] = {}
+        """Sum the histograms of images and return their statistics."""
+        sums: dict[str, _BandSums] = {}
         left_out: list[tuple[MaskKey, str]] = []
         for mapped in counted:
-            band = mapped.key.band
-            numbers = n_epochs.setdefault(band, [0, 0])
-            numbers[mapped.error is not None] += 1
-            if mapped.error is not None:
+            of_band = sums.setdefault(mapped.key.band, _BandSums.empty(len(self._radii)))
+            if mapped.error is None:
+                of_band.add(mapped.value)
+            else:
+                of_band.n_left_out += 1
                 left_out.append((mapped.key, problem_of(mapped.key, mapped.error)))
-                continue
-            sums[band] = sums.get(band, 0) + mapped.value
         for line in said_together(left_out):
             logger.warning("left out: %s", line)
         common = (self._count.subtract_background, str(self._count.selection))
-        return MaskWidths(_frame(sums, n_epochs, self._radii, common), [f"{key}: {text}" for key, text in left_out])
+        return MaskWidths(_frame(sums, self._radii, common), [f"{key}: {text}" for key, text in left_out])
+
+
+@dataclass(slots=True)
+class _BandSums:
+    """Sums over the images of a band; medians and errors have a row per image and a column per radius."""
+
+    histograms: Histograms
+    n_images: int = 0
+    n_left_out: int = 0
+    n: list[npt.NDArray[np.float64]] = field(default_factory=list)
+    medians: list[list[float]] = field(default_factory=list)
+    errors: list[npt.NDArray[np.float64]] = field(default_factory=list)
+
+    @classmethod
+    def empty(cls, n_radii: int) -> "_BandSums":
+        return cls(np.zeros((n_radii, _N_BINS), np.int64))
+
+    def add(self, image: ImageResiduals) -> None:
+        """Add an image."""
+        self.histograms = self.histograms + image.histograms
+        self.n_images += 1
+        n = image.histograms.sum(axis=1).astype(np.float64)
+        self.n.append(n)
+        self.medians.append([_quantile(counts, 0.5) for counts in image.histograms])
+        # with fewer pixels the error is at least that of the pixels
+        scatter = [(_quantile(counts, 0.84) - _quantile(counts, 0.16)) / 2 for counts in image.histograms]
+        self.errors.append(np.fmax(image.error, _MEDIAN_ERROR * np.array(scatter) / np.sqrt(np.maximum(n, 1))))
+
+    def error(self, radius: int) -> float:
+        """Return the standard error of the median of all pixels at a radius; NaN without pixels."""
+        if not self.n:
+            return math.nan
+        n, median, error = (np.array(each)[:, radius] for each in (self.n, self.medians, self.errors))
+        used = (n > 0) & np.isfinite(median)
+        n, median, error = n[used], median[used], error[used]
+        if not n.size:
+            return math.nan
+        formal, between = float(((n * error) ** 2).sum()), 0.0
+        if n.size > 1:
+            mean = (n @ median) / n.sum()
+            between = float(((n * (median - mean)) ** 2).sum()) * n.size / (n.size - 1)
+        # the scatter between images has their errors in it
+        return math.sqrt(max(formal, between)) / float(n.sum())
 
 
 def _grown_bits(names: Sequence[str], bound: BoundSelection) -> int:
@@ -183,24 +257,18 @@ def _check_radii(radii: Iterable[float]) -> tuple[float, ...]:
     return tuple(distinct)
 
 
-def _frame(
-    sums: Mapping[str, Histograms],
-    n_epochs: Mapping[str, Sequence[int]],
-    radii: Sequence[float],
-    common: tuple[bool, str],
-) -> "pd.DataFrame":
+def _frame(sums: "Mapping[str, _BandSums]", radii: Sequence[float], common: tuple[bool, str]) -> "pd.DataFrame":
     import pandas as pd  # slow to import
 
     rows = []
-    for band in sorted(n_epochs):
-        empty = np.zeros((len(radii), _N_BINS), np.int64)
-        for radius, counts in zip(radii, sums.get(band, empty), strict=True):
-            n = int(counts.sum())
+    for band in sorted(sums):
+        of_band = sums[band]
+        for k, radius in enumerate(radii):
+            counts = of_band.histograms[k]
             low, median, high = (_quantile(counts, fraction) for fraction in (0.16, 0.5, 0.84))
-            scatter = (high - low) / 2
-            error = _MEDIAN_ERROR * scatter / math.sqrt(n) if n else math.nan
-            rows.append((band, radius, *n_epochs[band], n, median, error, scatter, *common))
-    kinds = {"radius": "float64", "n_epochs": "int64", "n_left_out": "int64", "n": "int64"}
+            numbers = (int(counts.sum()), median, of_band.error(k), (high - low) / 2)
+            rows.append((band, radius, of_band.n_images, of_band.n_left_out, *numbers, *common))
+    kinds = {"radius": "float64", "n_images": "int64", "n_left_out": "int64", "n": "int64"}
     kinds |= dict.fromkeys(("median", "median_error", "scatter"), "float64") | {"band": "str", "selection": "str"}
     kinds |= {"bkg_subtracted": "bool"}
     return pd.DataFrame(rows, columns=list(WIDTH_COLUMNS)).astype(kinds)

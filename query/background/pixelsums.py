@@ -1,6 +1,5 @@
-"""Sums over good pixels of a box, and the plane and correlations that follow from them."""
+"""Sums over good pixels of a box, and the correlations that follow from them."""
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,10 +9,10 @@ from ...schema.amplifiers import Region
 from ...schema.jit import kernel
 
 __all__ = [
+    "PixelSums",
     "Tilt",
     "blank_bad",
     "correlations",
-    "fit_plane",
     "sum_pixels",
     "sum_variance",
     "take_finite",
@@ -244,68 +243,6 @@ def _add_pixels(
     for x in range(is_in.size - 1):
         n_x += np.int32(is_in[x] & is_in[x + 1])
     return n, n_x, n_y
-
-
-# Above this condition number the pixels are nearly collinear and the plane is undetermined.
-_WORST_CONDITION = 1e12
-
-
-@dataclass(frozen=True, slots=True)
-class PlaneFit:
-    """Least-squares plane: level at a reference pixel, and slopes per pixel.
-
-    The errors are standard errors, assuming independent pixels.
-    """
-
-    level: float
-    level_error: float
-    x: float
-    x_error: float
-    y: float
-    y_error: float
-
-    def tilt(self, reference: tuple[float, float]) -> Tilt:
-        """Return the plane with its level at the first pixel, given the reference pixel's x and y from there."""
-        return Tilt(self.level - reference[0] * self.x - reference[1] * self.y, self.x, self.y)
-
-
-def fit_plane(sums: PixelSums, plane: Tilt, reference: tuple[float, float]) -> PlaneFit | None:
-    """Fit a plane by least squares; None for fewer than four pixels or pixels in a line.
-
-    Parameters
-    ----------
-    sums : PixelSums
-        Sums over the pixels.
-    plane : Tilt
-        Plane that was subtracted from their values.
-    reference : tuple of float
-        The x and y, counted as in the sums, at which to give the level.
-    """
-    if sums.n < 4:
-        return None
-    x0, y0 = reference
-    # in units of the box size, so that the condition number measures how well the plane is determined
-    size_x, size_y = max(abs(x0), 1.0), max(abs(y0), 1.0)
-    x, y = (sums.x - sums.n * x0) / size_x, (sums.y - sums.n * y0) / size_y
-    xx = (sums.xx - x0 * (2 * sums.x - sums.n * x0)) / size_x**2
-    yy = (sums.yy - y0 * (2 * sums.y - sums.n * y0)) / size_y**2
-    xy = (sums.xy - x0 * sums.y - y0 * (sums.x - sums.n * x0)) / (size_x * size_y)
-    xv, yv = (sums.xv - x0 * sums.v) / size_x, (sums.yv - y0 * sums.v) / size_y
-    normal = np.array([[sums.n, x, y], [x, xx, xy], [y, xy, yy]])
-    if not np.linalg.cond(normal) < _WORST_CONDITION:
-        return None
-    inverse, right = np.linalg.inv(normal), np.array([sums.v, xv, yv])
-    solution = inverse @ right
-    residual = max(sums.vv - float(solution @ right), 0.0)
-    errors = np.sqrt(np.diag(inverse) * residual / (sums.n - 3))
-    return PlaneFit(
-        level=plane.level + x0 * plane.x + y0 * plane.y + float(solution[0]),
-        level_error=float(errors[0]),
-        x=plane.x + float(solution[1]) / size_x,
-        x_error=float(errors[1]) / size_x,
-        y=plane.y + float(solution[2]) / size_y,
-        y_error=float(errors[2]) / size_y,
-    )
 
 
 def correlations(sums: PixelSums) -> tuple[float | None, float | None]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -13,7 +14,36 @@ from ..dataframes import typed_frame
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["KEY", "SKY_SCHEMA", "STATISTICS", "SkyRow", "check_statistics", "in_order", "sky_frame"]
+__all__ = ["KEY", "SKY_SCHEMA", "STATISTICS", "By", "SkyRow", "check_statistics", "in_order", "sky_frame"]
+
+
+class By(Enum):
+    """Unit of sky statistics."""
+
+    CCD = "ccd"
+    """CCD images, each over all tiles that contain it."""
+    EPOCH = "epoch"
+    """Epochs: a CCD image counts once per tile."""
+
+    @classmethod
+    def of(cls, by: object) -> "By":
+        """Return the unit of a name.
+
+        Raises
+        ------
+        UsageError
+            If there is no such unit.
+        """
+        try:
+            return cls(by)
+        except ValueError:
+            raise UsageError(f"by is {by!r}: expected ccd or epoch") from None
+
+    @property
+    def other_column(self) -> str:
+        """The column of `SkyRow` that only rows of the other unit have."""
+        return "tilename" if self is By.CCD else "n_tiles"
+
 
 KEY = ("tilename", "band", "expnum", "ccdnum")
 """Key columns of an epoch."""
@@ -27,10 +57,11 @@ class SkyRow:
     residual.
     """
 
-    tilename: str = column("coadd tile, such as DES0124-3332")
+    tilename: str | None = column("coadd tile, such as DES0124-3332; only by epoch")
     band: str = column("filter band, as given in the info file")
     expnum: int = column("exposure number")
     ccdnum: int = column("CCD number")
+    n_tiles: int | None = column("tiles that contain the CCD image; only by CCD image", None)
     amplifier: str | None = column("amplifier half, A or B; null for a box or the whole CCD", None)
     x0: int | None = column("first column of the region", None)
     x1: int | None = column("column after the last of the region", None)
@@ -45,7 +76,9 @@ class SkyRow:
     mad_std: float | None = column("robust standard deviation: 1.4826 times the median absolute deviation", None)
     n_clipped: int | None = column("pixels left by sigma clipping: 3 sigma about the median, 5 iterations", None)
     clipped_mean: float | None = column("mean after clipping", None)
-    clipped_mean_error: float | None = column("standard error of clipped_mean, assuming independent pixels", None)
+    clipped_mean_error: float | None = column(
+        "standard error of clipped_mean, from the scatter of medians in boxes", None
+    )
     clipped_median: float | None = column("median after clipping", None)
     clipped_std: float | None = column("standard deviation after clipping", None)
     p01: float | None = column("1st percentile", None)
@@ -56,10 +89,18 @@ class SkyRow:
     p84: float | None = column("84th percentile", None)
     p95: float | None = column("95th percentile", None)
     p99: float | None = column("99th percentile", None)
-    plane_level: float | None = column(
-        "level at the centre of the region of a least-squares plane through pixels within 3 clipped_std", None
+    level: float | None = column(
+        "level at the centroid of the good pixels of a least-squares plane through pixels within 3 clipped_std", None
     )
-    plane_level_error: float | None = column("standard error of plane_level, assuming independent pixels", None)
+    level_error: float | None = column("standard error of level, from the scatter of medians in boxes", None)
+    level_x: float | None = column("x of the centroid, pixels", None)
+    level_y: float | None = column("y of the centroid, pixels", None)
+    plane_level: float | None = column(
+        "level of the plane at the centre of the region; null if the centre lies outside the hull of the good pixels "
+        "or under 5 % of the region is good",
+        None,
+    )
+    plane_level_error: float | None = column("standard error of plane_level, from the covariance of the plane", None)
     gradient_x: float | None = column("slope of the plane along x, per pixel", None)
     gradient_x_error: float | None = column("standard error of gradient_x", None)
     gradient_y: float | None = column("slope of the plane along y, per pixel", None)
@@ -72,7 +113,13 @@ class SkyRow:
     correlation_y: float | None = column(
         "correlation of adjacent pixels along y, after subtraction of the first-pass plane", None
     )
+    mu_sky: float | None = column(
+        "surface brightness of the subtracted sky, mag/arcsec^2; null without zero point or positive skybrite", None
+    )
     unit: str | None = column("unit of the values: bunit, or zero point 30 if calibrated; null if unknown", None)
+    zero_point: float | None = column(
+        "magnitude zero point of the values: 30 if calibrated, otherwise that of the info file; null if unknown", None
+    )
     calibrated: bool = column("true if values are scaled to a zero point of 30 by the info file's scale")
     skybrite: float | None = column("sky level that the survey subtracted from the image, in bunit", None)
     skysigma: float | None = column("sky noise from the image header, in bunit", None)
@@ -92,7 +139,8 @@ STATISTICS: Mapping[str, tuple[str, ...]] = {
     "clipped": ("n_clipped", "clipped_mean", "clipped_mean_error", "clipped_median", "clipped_std"),
     "percentiles": ("p01", "p05", "p16", "p25", "p75", "p84", "p95", "p99"),
     "gradient": (
-        *("plane_level", "plane_level_error", "gradient_x", "gradient_x_error", "gradient_y", "gradient_y_error"),
+        *("level", "level_error", "level_x", "level_y", "plane_level", "plane_level_error"),
+        *("gradient_x", "gradient_x_error", "gradient_y", "gradient_y_error"),
     ),
     "noise": ("noise_predicted", "noise_ratio"),
     "correlation": ("correlation_x", "correlation_y"),
@@ -128,11 +176,16 @@ def check_statistics(names: Iterable[str] | None) -> tuple[str, ...]:
 
 def in_order(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Return rows sorted by their key, then by y0 and x0."""
-    return sorted(rows, key=lambda row: (*(row[name] for name in KEY), row["y0"] or 0, row["x0"] or 0))
+    return sorted(
+        rows,
+        key=lambda row: (row["tilename"] or "", *(row[name] for name in KEY[1:]), row["y0"] or 0, row["x0"] or 0),
+    )
 
 
-def sky_frame(rows: Sequence[Mapping[str, Any]], statistics: Iterable[str]) -> "pd.DataFrame":
+def sky_frame(rows: Sequence[Mapping[str, Any]], statistics: Iterable[str], by: By) -> "pd.DataFrame":
     """Return rows as a data frame in the column order of `SkyRow`, without the columns of other statistics."""
-    unwanted = {name for statistic in set(STATISTICS) - set(statistics) for name in STATISTICS[statistic]}
+    unwanted = {by.other_column} | {
+        name for statistic in set(STATISTICS) - set(statistics) for name in STATISTICS[statistic]
+    }
     shown: list[Column] = [each for each in columns(SkyRow) if each.name not in unwanted]
     return typed_frame(shown, ([row[each.name] for each in shown] for row in rows))

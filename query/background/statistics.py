@@ -1,8 +1,9 @@
-"""Sky statistics of epochs, boxes and amplifier halves."""
+"""Sky statistics of CCD images or epochs, boxes and amplifier halves."""
 
 import logging
+import math
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,19 +17,20 @@ from ...schema.criteria import BoundSelection, Selection
 from ...schema.errors import GoodpixError, UsageError
 from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
+from ..masks.ccdmask import find_ccd_images
 from ..masks.mask import Mask
-from ..masks.parallel import map_masks
-from ..masks.reader import MaskLocation, find_masks
+from ..masks.parallel import Readable, map_masks
+from ..masks.reader import find_masks
 from ..source import Source
 from .boxstatistics import SCALED, GoodPixels
-from .epochplanes import EpochFiles, GoodRows, calibration_of, floats, unit_of
+from .epochplanes import EpochFiles, GoodRows, calibration_of, floats, unit_of, zero_point_of
 from .problems import said_together
-from .skyrow import KEY, SkyRow, check_statistics, in_order, sky_frame
+from .skyrow import KEY, By, SkyRow, check_statistics, in_order, sky_frame
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Box", "Measure", "Row", "make_measure", "measure_epochs", "sky_statistics"]
+__all__ = ["Box", "Measure", "Row", "find_images", "make_measure", "measure_images", "sky_statistics"]
 
 Box = tuple[int, int] | int | None
 """Rows and columns of grid boxes; one number for both, None for no grid."""
@@ -95,10 +97,12 @@ _FACTS = ("skybrite", "skysigma", "bunit", "se_seg_used", "fingerprint")
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """Function from the mask of an epoch to its sky statistics; can be sent to workers.
+    """Function from the mask of a CCD image or epoch to its sky statistics; can be sent to workers.
 
     Parameters
     ----------
+    by : By
+        Whether masks are of CCD images or of epochs.
     files : EpochFiles
         Access to the files of epochs.
     selection : BoundSelection
@@ -115,6 +119,7 @@ class Measure:
         Whether to scale values to a zero point of 30.
     """
 
+    by: By
     files: EpochFiles
     selection: BoundSelection
     box: tuple[int, int] | None
@@ -124,21 +129,24 @@ class Measure:
     calibrated: bool
 
     def __call__(self, mask: Mask) -> list[Row]:
-        """Return the rows of the epoch's regions; for an unusable epoch, one row with the problem."""
+        """Return the rows of the image's regions; for an unusable image, one row with the problem."""
         try:
             return list(self._rows(mask))
         except GoodpixError as error:
             return [self.problem(mask.key, " ".join(str(error).split()), mask)]
 
     def problem(self, key: MaskKey, why: str, mask: Mask | None = None) -> Row:
-        """Return the row of an epoch without statistics."""
+        """Return the row of an image without statistics."""
         return values_of(SkyRow(**self._facts(key, mask), problem=why.removeprefix(f"{key}: ")))
 
     def _facts(self, key: MaskKey, mask: Mask | None) -> Row:
         row = {} if mask is None or mask.row is None else mask.row
         return {name: getattr(key, name) for name in KEY} | {
+            **({"tilename": None, "n_tiles": row.get("n_tiles")} if self.by is By.CCD else {}),
             **{name: row.get(name) for name in _FACTS},
+            "mu_sky": _mu_sky(row),
             "unit": unit_of(row, calibrated=self.calibrated),
+            "zero_point": zero_point_of(row, calibrated=self.calibrated),
             "calibrated": self.calibrated,
             "bkg_subtracted": False,
             "selection": str(self.selection),
@@ -185,6 +193,14 @@ def _buffer(dtype: np.dtype[Any], n: int) -> npt.NDArray[Any]:
     return buffer
 
 
+def _mu_sky(row: Mapping[str, Any]) -> float | None:
+    """Return the surface brightness of the subtracted sky, mag/arcsec^2; None if it is not known."""
+    skybrite, magzp, pixel_area = (row.get(name) for name in ("skybrite", "magzp", "pixel_area"))
+    if magzp is None or not (skybrite and skybrite > 0) or not (pixel_area and pixel_area > 0):
+        return None
+    return float(magzp - 2.5 * math.log10(skybrite / pixel_area))
+
+
 def _sort(arrays: Iterable[npt.NDArray[Any]]) -> None:
     for array in arrays:
         array.sort()
@@ -197,6 +213,7 @@ def make_measure(
     source: Source,
     selection: Selection | None = None,
     *,
+    by: str = By.EPOCH.value,
     box: Box = None,
     amplifiers: bool = False,
     statistics: Iterable[str] | None = None,
@@ -204,8 +221,9 @@ def make_measure(
     calibrated: bool = False,
     allow_changed: bool = False,
 ) -> Measure:
-    """Return the `Measure` of a catalogue's epochs; see `goodpix.Catalogue.background`."""
+    """Return the `Measure` of a catalogue's images; see `goodpix.Catalogue.background`."""
     return Measure(
+        by=By.of(by),
         files=EpochFiles.of(source, allow_changed=allow_changed),
         selection=source.bound(selection),
         box=_check_box(box, amplifiers=amplifiers),
@@ -216,17 +234,24 @@ def make_measure(
     )
 
 
-def measure_epochs(
+def find_images(source: Source, by: By, filters: Mapping[str, Any]) -> Iterator[Readable]:
+    """Locate the masks of the CCD images or epochs that match filters on epochs."""
+    if by is By.CCD:
+        return find_ccd_images(source.database, filters)
+    return find_masks(source.database, "epoch", filters)
+
+
+def measure_images(
     source: Source,
     measure: Measure,
-    locations: Iterable[MaskLocation],
+    locations: Iterable[Readable],
     *,
     executor: Executor | None = None,
     workers: int = 1,
 ) -> Iterator[list[Row]]:
-    """Yield the rows of each epoch as it completes.
+    """Yield the rows of each image as it completes.
 
-    A warning is logged for each unusable epoch; at the end one for all whose unit is not known.
+    A warning is logged for each unusable image; at the end one for all whose unit is not known.
     """
     usable: list[tuple[MaskKey, str]] = []
     for mapped in map_masks(measure, locations, source.database, executor=executor, workers=workers):
@@ -244,7 +269,7 @@ def measure_epochs(
 def sky_statistics(
     source: Source, measure: Measure, *, executor: Executor | None, workers: int, **filters: Any
 ) -> "pd.DataFrame":
-    """Return sky statistics of epochs over their good pixels; see `goodpix.Catalogue.background`."""
-    locations = find_masks(source.database, "epoch", filters)
-    epochs = measure_epochs(source, measure, locations, executor=executor, workers=workers)
-    return sky_frame(in_order(row for rows in epochs for row in rows), measure.statistics)
+    """Return sky statistics of images over their good pixels; see `goodpix.Catalogue.background`."""
+    locations = find_images(source, measure.by, filters)
+    images = measure_images(source, measure, locations, executor=executor, workers=workers)
+    return sky_frame(in_order(row for rows in images for row in rows), measure.statistics, measure.by)

@@ -10,12 +10,13 @@ from ...schema.criteria import Selection
 from ...schema.rows import MaskKey
 from ..masks.reader import find_masks
 from ..source import Source
-from .dataset import SkyReport, extend_dataset
+from .dataset import SkyDataset, SkyReport, extend_dataset
 from .definitions import compare_definitions
 from .epochpixels import EpochPixels, PixelRequest
 from .epochplanes import EpochFiles
 from .maps import BackgroundMap, background_map
 from .maskwidth import WidthStudy
+from .skyrow import By
 from .statistics import Box, make_measure, sky_statistics
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class SkyStudies:
         plane : str
             ``"image"``, ``"weight"``, ``"bmask"``, ``"seg"`` or ``"bkg"``.
         selection : Selection, optional
-            Definition of good; the catalogue's default if omitted.
+            Definition of good; by default the catalogue's.
         weight, sky : bool
             Whether to return the weight of each pixel, and its ra and dec.
         subtract_background : bool
@@ -85,8 +86,7 @@ class SkyStudies:
 
         Examples
         --------
-        >>> for epoch in cat.pixels("image", band="i", weight=True):  # doctest: +SKIP
-        ...     print(epoch.key, epoch.values.mean())
+        >>> [epoch.values.mean() for epoch in cat.pixels("image", band="i")]  # doctest: +SKIP
         """
         request = PixelRequest(
             EpochFiles.of(self._source, allow_changed=allow_changed),
@@ -105,6 +105,7 @@ class SkyStudies:
         selection: Selection | None = None,
         box: Box = None,
         *,
+        by: str = "epoch",
         amplifiers: bool = False,
         statistics: Iterable[str] | None = None,
         subtract_background: bool = False,
@@ -114,7 +115,7 @@ class SkyStudies:
         workers: int = 1,
         **filters: Any,
     ) -> "pd.DataFrame":
-        """Return sky statistics over good pixels, one row per epoch, box or amplifier half.
+        """Return sky statistics over good pixels, one row per epoch or CCD image, box or amplifier half.
 
         Parameters
         ----------
@@ -122,6 +123,9 @@ class SkyStudies:
             Definition of good; the catalogue's default if omitted.
         box : tuple of int, optional
             Rows and columns of grid boxes, such as ``(256, 256)``, or one number for both; gives a row per box.
+        by : str
+            ``"ccd"``: each CCD image once, by the mask merged over all tiles that contain it (see
+            `goodpix.Catalogue.ccd_mask`). ``"epoch"``: once per tile, by the mask of that tile.
         amplifiers : bool
             Whether to give a row per amplifier half.
         statistics : iterable of str, optional
@@ -133,18 +137,17 @@ class SkyStudies:
             Whether to scale values to a zero point of 30; see `pixels`.
         allow_changed : bool
             Whether to use files that have changed since the ingest.
-        executor : concurrent.futures.Executor, optional
-            Executor that runs the work; see `goodpix.Catalogue.map`.
-        workers : int
-            Number of worker processes if no executor is given.
+        executor, workers : Executor and int, optional
+            See `goodpix.Catalogue.map`.
         **filters
             Selection of epochs; see `goodpix.Catalogue.epochs`.
 
         Returns
         -------
         DataFrame
-            Columns of `goodpix.query.background.skyrow.SkyRow`. Without good pixels `n` is 0 and the statistics
-            are null; an unusable epoch has nulls and a ``problem``.
+            Columns of `goodpix.query.background.skyrow.SkyRow`, by CCD image with ``n_tiles`` in place of
+            ``tilename``. Without good pixels `n` is 0 and the statistics are null; an unusable image has nulls and a
+            ``problem``.
 
         Raises
         ------
@@ -153,11 +156,12 @@ class SkyStudies:
 
         Examples
         --------
-        >>> cat.background(box=256, statistics=["clipped", "noise"], band="i")  # doctest: +SKIP
+        >>> cat.background(by="ccd", statistics=["gradient", "noise"], band="i")  # doctest: +SKIP
         """
         measure = make_measure(
             self._source,
             selection,
+            by=by,
             box=box,
             amplifiers=amplifiers,
             statistics=statistics,
@@ -173,6 +177,7 @@ class SkyStudies:
         selection: Selection | None = None,
         box: Box = None,
         *,
+        by: str | None = None,
         amplifiers: bool = False,
         statistics: Iterable[str] | None = None,
         subtract_background: bool = False,
@@ -182,26 +187,24 @@ class SkyStudies:
         workers: int = 1,
         **filters: Any,
     ) -> SkyReport:
-        """Add the sky statistics of new epochs to a folder of Parquet files.
+        """Add the sky statistics of new images to a folder of Parquet files.
 
         After an interruption, call it again to continue. `goodpix.Catalogue.with_background` joins the folder's
-        statistics to the epochs; pandas, DuckDB and other tools read the folder directly.
+        statistics to the epochs or CCD images; pandas, DuckDB and other tools read the folder directly.
 
         Parameters
         ----------
         folder : path
             Folder of one catalogue and one definition of good; created if it does not exist.
-        selection : Selection, optional
-            Definition of good; the catalogue's default if omitted.
-        box : tuple of int, optional
+        selection, box : optional
             See `background`.
+        by : str, optional
+            See `background`; by default that of the folder, and ``"epoch"`` for a new one.
         amplifiers : bool
             See `background`.
         statistics : iterable of str, optional
             See `background`; the columns of other statistics are null.
-        subtract_background, calibrated, allow_changed : bool
-            See `background`.
-        executor, workers : Executor and int, optional
+        subtract_background, calibrated, allow_changed, executor, workers : optional
             See `background`.
         **filters
             Selection of epochs; see `goodpix.Catalogue.epochs`.
@@ -209,7 +212,7 @@ class SkyStudies:
         Returns
         -------
         SkyReport
-            Numbers of epochs measured, already present, and unusable; unusable epochs are retried next time.
+            Numbers of images measured, already present, and unusable; unusable images are retried next time.
 
         Raises
         ------
@@ -224,9 +227,11 @@ class SkyStudies:
         --------
         >>> print(cat.extend_background("sky", workers=4, band="i"))  # doctest: +SKIP
         """
+        recorded = SkyDataset(Path(folder)).by if by is None else By.of(by)
         measure = make_measure(
             self._source,
             selection,
+            by=(recorded or By.EPOCH).value,
             box=box,
             amplifiers=amplifiers,
             statistics=statistics,
@@ -252,10 +257,8 @@ class SkyStudies:
 
         Parameters
         ----------
-        tilename, band : str
-            Tile and band.
-        expnum, ccdnum : int
-            Exposure and CCD number.
+        tilename, band, expnum, ccdnum : str and int
+            The epoch.
         selection : Selection, optional
             Definition of good; the catalogue's default if omitted.
         box : tuple of int
@@ -293,6 +296,7 @@ class SkyStudies:
         self,
         selection: Selection | None = None,
         *,
+        by: str = "ccd",
         radii: Iterable[float] = range(17),
         grow: Sequence[str] = ("SE_SEG", "COADD_SEG"),
         subtract_background: bool = True,
@@ -310,15 +314,15 @@ class SkyStudies:
         ----------
         selection : Selection, optional
             Definition of good before growing; the catalogue's default if omitted.
+        by : str
+            See `background`.
         radii : iterable of float
             Radii in pixels.
         grow : sequence of str
             Criteria and bits to grow together, as in `Selection.grow`.
         subtract_background : bool
-            Whether to subtract the survey's residual background map, ``bkg_path``. Epochs without one are left out.
-        allow_changed : bool
-            Whether to use files that have changed since the ingest.
-        executor, workers : Executor and int, optional
+            Whether to subtract the survey's residual background map, ``bkg_path``. Images without one are left out.
+        allow_changed, executor, workers : optional
             See `background`.
         **filters
             Selection of epochs; see `goodpix.Catalogue.epochs`.
@@ -341,6 +345,7 @@ class SkyStudies:
         study = WidthStudy(
             self._source,
             selection,
+            by=by,
             radii=radii,
             grow=grow,
             subtract_background=subtract_background,
@@ -352,6 +357,7 @@ class SkyStudies:
         self,
         definitions: Mapping[str, Selection | None],
         *,
+        by: str = "ccd",
         subtract_background: bool = False,
         calibrated: bool = False,
         allow_changed: bool = False,
@@ -365,9 +371,7 @@ class SkyStudies:
         ----------
         definitions : mapping of str to Selection
             Definitions by name; None stands for the default definition.
-        subtract_background, calibrated, allow_changed : bool
-            See `background`.
-        executor, workers : Executor and int, optional
+        by, subtract_background, calibrated, allow_changed, executor, workers : optional
             See `background`.
         **filters
             Selection of epochs; see `goodpix.Catalogue.epochs`.
@@ -385,10 +389,10 @@ class SkyStudies:
 
         Examples
         --------
-        >>> wide = Selection(grow={"COADD_SEG": 8})  # doctest: +SKIP
-        >>> cat.compare_definitions({"stored": None, "wide": wide}, band="i")  # doctest: +SKIP
+        >>> cat.compare_definitions({"stored": None, "wide": Selection(grow={"COADD_SEG": 8})})  # doctest: +SKIP
         """
         options = {
+            "by": by,
             "subtract_background": subtract_background,
             "calibrated": calibrated,
             "allow_changed": allow_changed,

@@ -5,7 +5,7 @@ from concurrent.futures import BrokenExecutor, Executor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 from ...schema.bits import BitNames
 from ...schema.database import Database
@@ -17,15 +17,37 @@ from ...schema.store.masksroot import MasksRoot
 from ...schema.workers.pool import process_pool
 from ...schema.workers.portable import Portable
 from .mask import Mask
-from .reader import MaskLocation, MaskReader, read_mask
+from .reader import MaskReader
 
-__all__ = ["Mapped", "map_masks"]
+__all__ = ["Mapped", "Readable", "map_masks"]
 
 # Masks sent to a worker together, mostly from one file, which it opens once.
 _BATCH = 16
 
 # Batches submitted ahead, enough for a few hundred workers.
 _AHEAD = 512
+
+
+class Readable(Protocol):
+    """Location of a mask, or of the masks that it is merged from."""
+
+    @property
+    def key(self) -> MaskKey:
+        """Key of the mask."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 that changes with the mask."""
+        ...
+
+    def read(self, reader: MaskReader) -> Mask:
+        """Return the mask."""
+        ...
+
+    def read_newer(self, database: Database, reader: MaskReader) -> Mask:
+        """Return the mask as it is in the catalogue now."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +75,13 @@ class _Batch:
 
     root: MasksRoot
     bit_names: BitNames
-    locations: tuple[MaskLocation, ...]
+    locations: tuple[Readable, ...]
     function: Portable[[Mask], Any]
 
 
 def map_masks(
     function: Callable[[Mask], Any],
-    locations: Iterable[MaskLocation],
+    locations: Iterable[Readable],
     database: Database,
     *,
     executor: Executor | None = None,
@@ -88,7 +110,7 @@ def map_masks(
                 yield from _apply_to_newer(function, reader, database, result)
 
 
-def _as_completed(pool: Executor, batches: Iterator[_Batch]) -> Generator[Mapped | MaskLocation, None, None]:
+def _as_completed(pool: Executor, batches: Iterator[_Batch]) -> Generator[Mapped | Readable, None, None]:
     """Yield the results of batches.
 
     Raises
@@ -114,7 +136,7 @@ def _as_completed(pool: Executor, batches: Iterator[_Batch]) -> Generator[Mapped
         window.close()
 
 
-def _apart(pool: Executor, batch: _Batch) -> Iterator[Mapped | MaskLocation]:
+def _apart(pool: Executor, batch: _Batch) -> Iterator[Mapped | Readable]:
     """Yield the results of a batch whose worker died, so that a mask that kills its worker fails alone."""
     for location in batch.locations:
         future = pool.submit(_apply_to_all, replace(batch, locations=(location,)))
@@ -124,15 +146,15 @@ def _apart(pool: Executor, batch: _Batch) -> Iterator[Mapped | MaskLocation]:
             yield _failed(location, WorkerLostError(one_line(error)))
 
 
-def _apply_to_all(batch: _Batch) -> list[Mapped | MaskLocation]:
+def _apply_to_all(batch: _Batch) -> list[Mapped | Readable]:
     reader, function = MaskReader(batch.root, batch.bit_names), batch.function.function
     return [_apply(function, reader, location) for location in batch.locations]
 
 
-def _apply(function: Callable[[Mask], Any], reader: MaskReader, location: MaskLocation) -> Mapped | MaskLocation:
-    """Return the result for a mask, or the `MaskLocation` if its file is missing, as after a replacement."""
+def _apply(function: Callable[[Mask], Any], reader: MaskReader, location: Readable) -> Mapped | Readable:
+    """Return the result for a mask, or its location if its file is missing, as after a replacement."""
     try:
-        return Mapped(location.key, function(reader.read(location)))
+        return Mapped(location.key, function(location.read(reader)))
     except MaskFileMissingError:
         return location
     except Exception as error:  # noqa: BLE001  # one bad mask must not stop the others
@@ -140,16 +162,16 @@ def _apply(function: Callable[[Mask], Any], reader: MaskReader, location: MaskLo
 
 
 def _apply_to_newer(
-    function: Callable[[Mask], Any], reader: MaskReader, database: Database, location: MaskLocation
+    function: Callable[[Mask], Any], reader: MaskReader, database: Database, location: Readable
 ) -> Iterator[Mapped]:
     """Yield the result for a mask whose file was missing; nothing if an ingest has removed the mask since."""
     try:
-        yield Mapped(location.key, function(read_mask(database, reader, location.key)))
+        yield Mapped(location.key, function(location.read_newer(database, reader)))
     except MaskNotFoundError:
         return
     except Exception as error:  # noqa: BLE001  # as above
         yield _failed(location, error)
 
 
-def _failed(location: MaskLocation, error: BaseException) -> Mapped:
+def _failed(location: Readable, error: BaseException) -> Mapped:
     return Mapped(location.key, error=f"{type(error).__name__}: {one_line(error)}")

@@ -19,7 +19,7 @@ from ...schema.store.masksroot import MasksRoot
 from ..filters import Filters
 from .mask import Mask
 
-__all__ = ["MaskLocation", "MaskReader", "find_mask", "find_masks", "read_mask", "read_masks"]
+__all__ = ["MaskLocation", "MaskReader", "find_mask", "find_masks", "location_rows", "read_mask", "read_masks"]
 
 # Number of mask files kept open.
 _FILES_OPEN = 8
@@ -44,6 +44,19 @@ class MaskLocation:
     def of(cls, kind: str, row: Mapping[str, Any]) -> "MaskLocation":
         """Return the location given by a row."""
         return cls(MaskKey(row["tilename"], row["band"], kind, row.get("expnum"), row.get("ccdnum")), row)
+
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of the mask's inputs."""
+        return str(self.row["fingerprint"])
+
+    def read(self, reader: "MaskReader") -> Mask:
+        """Return the mask; see `MaskReader.read`."""
+        return reader.read(self)
+
+    def read_newer(self, database: Database, reader: "MaskReader") -> Mask:
+        """Return the mask as it is in the catalogue now; see `read_mask`."""
+        return read_mask(database, reader, self.key)
 
 
 class MaskReader:
@@ -101,7 +114,7 @@ def find_mask(database: Database, key: MaskKey) -> MaskLocation:
     table = tables.coadd if key.kind == "coadd" else tables.epoch
     wanted = [table.c[name] == getattr(key, name) for name in _KEYS[key.kind]]
     with database.engine.connect() as connection:
-        rows = connection.execute(_rows(connection, key.kind).where(*wanted)).mappings().all()
+        rows = connection.execute(location_rows(connection, key.kind).where(*wanted)).mappings().all()
         if not rows:
             raise MaskNotFoundError(f"the catalogue has no mask of {key}{_instead(connection, key)}")
         (row,) = with_variables(connection, rows)
@@ -164,7 +177,7 @@ def _locations(database: Database, kind: str, conditions: "Sequence[sa.ColumnEle
     tiles = sa.select(table.c.tilename, table.c.band).where(*conditions).distinct()
     with database.engine.connect() as connection:
         tiles_and_bands = connection.execute(tiles.order_by(*tiles.selected_columns)).all()
-        rows = _rows(connection, kind)
+        rows = location_rows(connection, kind)
     of_tile = [table.c.tilename == sa.bindparam("of_tile"), table.c.band == sa.bindparam("of_band")]
     rows = rows.where(*of_tile, *conditions).order_by(table.c.mask_row_group)
     for tilename, band in tiles_and_bands:
@@ -178,7 +191,8 @@ def _locations(database: Database, kind: str, conditions: "Sequence[sa.ColumnEle
 _KEYS = {"coadd": ("tilename", "band"), "epoch": ("tilename", "band", "expnum", "ccdnum")}
 
 
-def _rows(connection: sa.Connection, kind: str) -> "sa.Select[Any]":
+def location_rows(connection: sa.Connection, kind: str) -> "sa.Select[Any]":
+    """Return the query for the rows of masks with their mask files, still without conditions."""
     coadd, epoch = tables.coadd, tables.epoch
     if kind == "coadd":
         return sa.select(*as_stored(connection, coadd))

@@ -36,7 +36,7 @@ def plot_mask_width(widths: "pd.DataFrame", *, ax: "Axes | None" = None) -> "Axe
     selection = f"selection: {widths['selection'].iloc[0]}" if len(widths) else ""
     title(ax, "Residual background around objects: the mask is wide enough where it is flat", selection)
     if not widths["n"].any():
-        return say_nothing(ax, "no epoch matches, or none is usable")
+        return say_nothing(ax, "no image matches, or none is usable")
     ax.axhline(0, color=NO_DATA_COLOUR, linewidth=0.8)
     for band in in_band_order(widths["band"]):
         of_band = widths[widths["band"] == band]
@@ -55,7 +55,7 @@ def plot_mask_width(widths: "pd.DataFrame", *, ax: "Axes | None" = None) -> "Axe
             markersize=4,
             linewidth=1.2,
             capsize=2,
-            label=f"{band}: {first['n_epochs']} epochs, {left}",
+            label=f"{band}: {_images(first['n_images'])}, {left}",
         )
     ax.set_xlabel("dilation radius of objects (pixels)")
     residual = "(image - background)" if widths["bkg_subtracted"].iloc[0] else "image"
@@ -86,12 +86,12 @@ def plot_definitions(
     -------
     Axes
         A point for each definition and band; thick bars are standard errors, thin bars the scatter between
-        epochs.
+        images.
     """
     ax = ax or new_axes(*_SIZE)
     title(ax, "Residual level and good pixels of each definition")
     if not definitions["n"].any():
-        return say_nothing(ax, "no epoch matches, or none is usable")
+        return say_nothing(ax, "no image matches, or none is usable")
     bands = in_band_order(definitions["band"])
     for band in bands:
         of_band = definitions[definitions["band"] == band]
@@ -105,7 +105,7 @@ def plot_definitions(
             marker=band_marker(band),
             linestyle="none",
             linewidth=3,
-            label=f"{band}: {of_band['n_epochs'].max()} epochs",
+            label=f"{band}: {_images(of_band['n_images'].max())}",
         )
         if band == bands[0]:
             for x, level, name in zip(share, of_band["level"], of_band["definition"], strict=True):
@@ -119,3 +119,7 @@ def plot_definitions(
     ax.legend(frameon=False, fontsize="small", loc="upper left")
     tidy(ax)
     return ax
+
+
+def _images(n: int) -> str:
+    return f"{n} image{'' if n == 1 else 's'}"

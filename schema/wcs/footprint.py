@@ -154,6 +154,24 @@ class UniqueRegion:
         _inside_vectors(np.ascontiguousarray(vectors), self._limits(), out)
         return out
 
+    def edges(self, vectors: Floats) -> tuple[Floats, ...]:
+        """Return how far directions lie from each meridian and parallel: the numbers whose signs `contains` tests.
+
+        Parameters
+        ----------
+        vectors : ndarray of float64, shape (3, ...)
+            Unit vectors in equatorial coordinates.
+
+        Returns
+        -------
+        tuple of ndarray of float64, shape (...)
+            Numbers that vary smoothly over the sphere and are zero on the western and eastern meridian and the
+            southern and northern parallel; per radian they change by 1 at most.
+        """
+        west_x, west_y, east_x, east_y, south, north = self._limits()
+        x, y, z = vectors
+        return y * west_x - x * west_y, y * east_x - x * east_y, z - south, z - north
+
     def contains_rows(self, grid: PixelGrid, rows: slice) -> npt.NDArray[np.bool_]:
         """Return which pixels in a range of rows have their centre in the region.
 

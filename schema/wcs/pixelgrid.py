@@ -50,17 +50,19 @@ class PixelGrid:
         y, x = np.mgrid[box.y0 : box.y1, box.x0 : box.x1].astype(np.float64)
         return self.vectors(x.ravel(), y.ravel()).reshape(3, *x.shape)
 
-    def columns(self, columns: slice) -> Floats:
+    def columns(self, columns: slice, rows: Floats | None = None) -> Floats:
         """Return unit vectors of the pixels in a range of columns, in the order of the run-length code.
 
         Parameters
         ----------
         columns : slice
             Zero-based columns.
+        rows : ndarray of float64, shape (n_rows,), optional
+            Zero-based rows; all by default.
 
         Returns
         -------
-        ndarray of float64, shape (3, n_columns * ny)
+        ndarray of float64, shape (3, n_columns * n_rows)
             Equatorial coordinates, column after column.
 
         Notes
@@ -68,7 +70,8 @@ class PixelGrid:
         On a tangent plane with polynomial distortion, directions that are not normalised are polynomials in the
         pixel's x and y, so no trigonometry is needed per pixel.
         """
-        x, y = np.arange(columns.start, columns.stop, dtype=float), np.arange(self.shape[0], dtype=float)
+        x = np.arange(columns.start, columns.stop, dtype=float)
+        y = np.arange(self.shape[0], dtype=float) if rows is None else rows
         if not self.wcs.polynomial:
             across, down = np.meshgrid(x, y, indexing="ij")
             return self.vectors(across.ravel(), down.ravel())

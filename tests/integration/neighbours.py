@@ -13,7 +13,7 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 import goodpix
-from goodpix.ingest.synthetic import make_tile
+from goodpix.ingest.synthetic import TileSpec, make_tile
 
 from .survey import SPEC, Survey
 
@@ -53,15 +53,15 @@ SELECTIONS = {
 """Definitions of good of every sort."""
 
 
-def make_neighbours(folder: Path) -> tuple[Survey, Survey]:
+def make_neighbours(folder: Path, spec: TileSpec = SPEC) -> tuple[Survey, Survey]:
     """Make two tiles that list the same CCD images."""
-    width = _PIXEL / math.cos(math.radians(SPEC.dec))
-    border = SPEC.ra - _BORDER * width
+    width = _PIXEL / math.cos(math.radians(spec.dec))
+    border = spec.ra - _BORDER * width
     first, second = Survey(folder / "first" / "survey"), Survey(folder / "second" / "survey")
-    make_tile(first.folder, SPEC)
-    beside = replace(SPEC, tilename=NEIGHBOUR, ra=SPEC.ra - _WEST * width, dec=SPEC.dec - _SOUTH * _PIXEL)
+    make_tile(first.folder, spec)
+    beside = replace(spec, tilename=NEIGHBOUR, ra=spec.ra - _WEST * width, dec=spec.dec - _SOUTH * _PIXEL)
     make_tile(second.folder, beside)
-    for band in SPEC.bands:
+    for band in spec.bands:
         for each in (first, second):  # in folders of their own
             path = each.info_path(band)
             path.write_text(path.read_text().replace("$MEDS_DIR", str(each.folder)))

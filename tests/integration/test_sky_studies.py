@@ -67,11 +67,12 @@ def test_median_is_that_of_the_pixels_for_every_radius(larger: Survey, base: Sel
         for row in records(found):
             grown = replace(base, grow={"SE_SEG": row.radius, "COADD_SEG": row.radius})
             values, n_epochs = residuals(larger, catalogue, row.band, grown)
-            assert (row.n, row.n_epochs, row.n_left_out) == (values.size, n_epochs, 1)
+            assert (row.n, row.n_images, row.n_left_out) == (values.size, n_epochs, 1)
             low, middle, high = np.percentile(values, (16, 50, 84))
             assert row.median == pytest.approx(middle, abs=0.003)
             assert row.scatter == pytest.approx((high - low) / 2, abs=0.005)
-            assert row.median_error == pytest.approx(1.2533 * row.scatter / np.sqrt(row.n), rel=1e-3)
+            # at least that of independent pixels
+            assert row.median_error >= 0.95 * 1.2533 * row.scatter / np.sqrt(row.n)
             assert row.selection == str(base)
     assert found.columns.tolist() == list(WIDTH_COLUMNS)
     assert found["band"].tolist() == ["i"] * len(RADII) + ["r"] * len(RADII)
@@ -84,7 +85,9 @@ def test_wings_of_objects_show_until_the_mask_is_wide(larger: Survey) -> None:
     for band in LARGER.bands:
         narrow, *_, wide = records(found[found["band"] == band])
         assert narrow.n > wide.n > 1000
-        assert narrow.median > 4 * narrow.median_error
+        # the wings differ from image to image, which the error counts: against the noise of the pixels they are sure
+        assert narrow.median > 4 * 1.2533 * narrow.scatter / np.sqrt(narrow.n)
+        assert narrow.median > abs(wide.median)
         assert abs(wide.median) < 4 * wide.median_error
 
 
@@ -92,7 +95,7 @@ def test_one_criterion_can_grow_alone_and_without_a_background(larger: Survey) -
     with larger.catalogue() as catalogue:
         found = catalogue.mask_width(radii=[0, 5], grow=["SE:EDGE"], subtract_background=False, band="r")
         counts = catalogue.epochs(selection=Selection(grow={"SE:EDGE": 5}), band="r")
-    assert found["n_epochs"].tolist() == [LARGER.n_epochs] * 2
+    assert found["n_images"].tolist() == [LARGER.n_epochs] * 2
     assert found["n"].tolist()[1] == counts["n_good"].sum() < found["n"].tolist()[0]
     assert found["median"].gt(0.1).all()
     assert not found["bkg_subtracted"].any()
@@ -115,7 +118,7 @@ def test_epochs_that_cannot_be_used_are_left_out_of_a_width(stored: Survey, capl
         assert found["n_left_out"].tolist() == [3, 3]
         assert found["median"].isna().all()
         ignored = Selection(ignore=["SE_SEG"])
-        assert catalogue.mask_width(ignored, radii=[0], grow=["COADD_SEG"], band="r")["n_epochs"].tolist() == [1]
+        assert catalogue.mask_width(ignored, radii=[0], grow=["COADD_SEG"], band="r")["n_images"].tolist() == [1]
     for text in ("skysigma is None", "no SE segmentation map", "bkg.fits.fz"):
         assert text in caplog.text
 
@@ -144,7 +147,7 @@ def test_picture_of_widths_has_a_line_for_each_band(larger: Survey) -> None:
     assert axes.get_title(loc="left").splitlines()[-1] == f"selection: {BASE}"
     legend = axes.get_legend()
     assert legend is not None
-    assert [each.get_text().partition(",")[0] for each in legend.get_texts()] == ["r: 2 epochs", "i: 2 epochs"]
+    assert [each.get_text().partition(",")[0] for each in legend.get_texts()] == ["r: 2 images", "i: 2 images"]
     assert "skysigma" in axes.get_ylabel()
     assert within_its_figure(plot_mask_width(widths.assign(selection=", ".join(["ignore SE:STREAK"] * 12))))
 
@@ -154,7 +157,7 @@ def test_picture_of_nothing_says_so(larger: Survey) -> None:
         left_out = catalogue.mask_width(radii=[0], expnum=201002)
         none = catalogue.compare_definitions({"one": None}, band="Y")
     for axes in (plot_mask_width(left_out), plot_definitions(none)):
-        assert [each.get_text() for each in axes.texts] == ["no epoch matches, or none is usable"]
+        assert [each.get_text() for each in axes.texts] == ["no image matches, or none is usable"]
 
 
 # What definitions leave.
@@ -165,17 +168,19 @@ def test_definitions_are_compared_by_their_epochs(larger: Survey) -> None:
     with larger.catalogue() as catalogue:
         found = catalogue.compare_definitions(definitions)
         for row in records(found):
-            rows = catalogue.background(definitions[row.definition], band=row.band)
+            rows = catalogue.background(definitions[row.definition], by="ccd", band=row.band)
             assert row.n == rows["n"].sum()
             assert row.fraction == rows["n"].sum() / rows["n_pixels"].sum()
             assert (row.unit, row.calibrated, row.bkg_subtracted) == ("ADU", False, False)
             if row.definition != "none":
-                assert row.level == pytest.approx(rows["plane_level"].mean())
-                assert row.scatter == pytest.approx(rows["plane_level"].std(ddof=1))
-                assert row.level_error == pytest.approx(np.sqrt((rows["plane_level_error"] ** 2).sum()) / len(rows))
+                levels = rows.dropna(subset="plane_level")
+                assert row.n_images == len(levels) == 2
+                weights = 1 / (levels["plane_level_error"] ** 2 + row.scatter**2)
+                assert row.level == pytest.approx((weights * levels["plane_level"]).sum() / weights.sum())
+                assert row.level_error == pytest.approx(weights.sum() ** -0.5)
     assert found.columns.tolist() == list(DEFINITION_COLUMNS)
     none = found[found["definition"] == "none"]
-    assert (none["n_epochs"].tolist(), none["n_left_out"].tolist()) == ([0, 0], [3, 3])
+    assert (none["n_images"].tolist(), none["n_left_out"].tolist()) == ([0, 0], [3, 3])
     assert none["level"].isna().all()
     assert (none["n"].tolist(), none["fraction"].tolist()) == ([0, 0], [0, 0])
     for band in LARGER.bands:

@@ -1,4 +1,4 @@
-"""Mask width section of the overview, measured on the images of a sample of epochs."""
+"""Mask width section of the overview, measured on a sample of CCD images."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -28,14 +28,14 @@ _PER_BAND = 4
 
 _INTRODUCTION = (
     "Objects have wings beyond their detected outlines. The plot shows the residual brightness of good pixels after "
-    f"growing the masks of objects, measured on the images of {_PER_BAND} epochs per band, spread evenly over these "
-    "tiles. It takes about a second per epoch."
+    f"growing the masks of objects, measured on {_PER_BAND} CCD images per band, spread evenly over these tiles, each "
+    "over all tiles that contain it. It takes about a second per image."
 )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Widths:
-    """Mask widths of a sample of epochs.
+    """Mask widths of a sample of CCD images.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class Widths:
 
 
 def widths_of(cache: CatalogueCache, scope: TileScope, since: float) -> Widths:
-    """Return the residual of good pixels by the radius of growth, for a sample of epochs.
+    """Return the residual of good pixels by the radius of growth, for a sample of CCD images.
 
     Parameters
     ----------
@@ -64,20 +64,22 @@ def widths_of(cache: CatalogueCache, scope: TileScope, since: float) -> Widths:
     bands = [scope.band] if scope.band else bands_of(cache, since)
 
     def sample(connection: sa.Connection) -> tuple[dict[str, int], tuple[tuple[int, str], ...]]:
-        """Return the number of epochs by band, and the ids and fingerprints of the sample."""
+        """Return the number of epochs by band, and the ids and fingerprints of the sample's epochs in all tiles."""
         n_epochs: dict[str, int] = {}
         ids: list[int] = []
         for band in in_band_order(bands):
             of_band, n_epochs[band] = sampled_epochs(connection, replace(scope, band=band), _PER_BAND)
             ids += of_band
-        query = sa.select(epoch.c.epoch_id, epoch.c.fingerprint).where(epoch.c.epoch_id.in_(ids))
-        rows = connection.execute(query.order_by(epoch.c.epoch_id))
+        own = epoch.alias("own")
+        same_image = sa.and_(*(own.c[name] == epoch.c[name] for name in ("band", "expnum", "ccdnum")))
+        query = sa.select(own.c.epoch_id, epoch.c.fingerprint).join(own, same_image).where(own.c.epoch_id.in_(ids))
+        rows = connection.execute(query.order_by(own.c.epoch_id, epoch.c.tilename))
         return n_epochs, tuple((epoch_id, fingerprint) for epoch_id, fingerprint in rows)
 
     n_epochs, chosen = cache.get(("width sample", scope), sample, since=since)
 
     def measured(earliest: float) -> MaskWidths:
-        ids = [epoch_id for epoch_id, _ in chosen]
+        ids = sorted({epoch_id for epoch_id, _ in chosen})
         return cache.get(("widths", chosen), lambda _: _measured(cache, ids), since=earliest)
 
     # results of the same fingerprints never expire, but a missing file may have appeared
@@ -93,7 +95,7 @@ def _measured(cache: CatalogueCache, ids: list[int]) -> MaskWidths:
 
 
 def _interruptible(counted: Iterator[Mapped], cache: CatalogueCache) -> Iterator[Mapped]:
-    """Yield the same items, releasing the file lock between epochs and stopping when the server ends."""
+    """Yield the same items, releasing the file lock between images and stopping when the server ends."""
     while not cache.closed:
         with cache.files:
             mapped = next(counted, None)
@@ -117,7 +119,7 @@ class WidthBox:
         self._note = html_pane()
         self._plot = new_figure(
             "radius by which objects are grown (pixels)",
-            "median residual / skysigma",
+            "median residual (skysigma)",
             tooltips=[("band", "@band"), ("radius", "@radius"), ("median", "@median{0.0000} ± @error{0.0000}")],
             visible=False,
             name="width-plot",
@@ -169,7 +171,8 @@ def _notes(widths: Widths, table: "pd.DataFrame") -> str:
         of_band = table[table["band"] == band]
         first, last = of_band.iloc[0], of_band.iloc[-1]
         bands.append(
-            f"{band}: {first['n_epochs']} of {count(widths.n_epochs[band])} epochs, "
+            f"{band}: {first['n_images']} CCD image{'' if first['n_images'] == 1 else 's'} from "
+            f"{count(widths.n_epochs[band])} epochs, "
             f"{fraction(last['n'] / first['n'])} of good pixels left at a radius of {last['radius']:g} pixels"
         )
     notes = note("The mask is wide enough where the curve is flat. " + "; ".join(bands) + ".") if bands else ""
@@ -177,5 +180,5 @@ def _notes(widths: Widths, table: "pd.DataFrame") -> str:
     if left_out:
         notes += note(f"Left out: {len(left_out)}, the first {left_out[0]}")
     elif not bands:
-        notes += note("No matching epochs.")
+        notes += note("No matching images.")
     return notes

@@ -33,14 +33,15 @@ def test_rows_are_of_the_statistics_that_are_asked_for(mask_catalogue: MaskCatal
     done = CliRunner().invoke(app, ["sky", "--db", mask_catalogue.url, *options])
     assert (done.exit_code, done.stderr) == (0, "")
     found = pd.read_csv(io.StringIO(done.stdout))
-    assert len(found) == 2 * len(EPOCHS)
+    assert len(found) == 2 * len({(key.band, key.expnum, key.ccdnum) for key in EPOCHS})
+    assert ("n_tiles" in found, "tilename" in found) == (True, False)
     assert ("mean" in found, "median" in found) == (True, False)
 
 
 def test_epochs_that_cannot_be_used_are_counted_and_exit_1(mask_catalogue: MaskCatalogue) -> None:
     # what their fingerprints were made of is not what the files are
     done = CliRunner().invoke(app, ["sky", "--db", mask_catalogue.url, "--format", "csv", "--band", "r"])
-    assert (done.exit_code, done.stderr.splitlines()[-1]) == (1, "epochs that could not be used: 3")
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (1, "CCD images that could not be used: 2")
     assert pd.read_csv(io.StringIO(done.stdout)).n.isna().all()
 
 
@@ -51,3 +52,14 @@ def test_dataset_is_no_output_as_well(option: list[str], mask_catalogue: MaskCat
     assert isinstance(done.exception, UsageError)
     assert "receives the answer: expected no --output or --format as well" in str(done.exception)
     assert not (tmp_path / "sky").exists()
+
+
+def test_dataset_goes_on_as_it_was_begun(mask_catalogue: MaskCatalogue, tmp_path: Path) -> None:
+    options = ["sky", "--db", mask_catalogue.url, "--allow-changed", "--dataset"]
+    for name, by, first, again in [
+        ("ccds", [], "CCD images: 3 measured", "CCD images: 0 measured, 3 already"),
+        ("epochs", ["--by", "epoch"], "epochs: 4 measured", "epochs: 0 measured, 4 already"),
+    ]:
+        folder = str(tmp_path / name)
+        assert first in CliRunner().invoke(app, [*options, folder, *by]).stderr
+        assert again in CliRunner().invoke(app, [*options, folder]).stderr

@@ -39,6 +39,32 @@ def test_plane_is_that_of_the_centre_of_a_box_beyond_the_rows() -> None:
     assert [found[name] for name in ("plane_level", "gradient_x", "gradient_y")] == pytest.approx([5.5, 1, 6])
 
 
+def test_level_is_that_of_the_centroid_and_the_middle_needs_good_pixels_around_it() -> None:
+    y, x = np.indices((4, 6))
+    good = np.asfortranarray(x >= 4)
+    pixels = GoodPixels(5.0 + x + 6 * y, good, Y0)
+    box = Region(0, 6, 100, 104)
+    (values,) = pixels.values([box], np.empty(9))
+    found = pixels.describe(box, np.sort(values), None, ["gradient"])
+    assert (found["level"], found["level_x"], found["level_y"]) == pytest.approx((18.5, 4.5, 101.5))
+    assert (found["gradient_x"], found["gradient_y"]) == pytest.approx((1, 6))
+    assert "plane_level" not in found
+
+
+@pytest.mark.parametrize(("n_good", "known"), [(19, False), (20, True)])
+def test_middle_is_not_known_where_under_a_twentieth_is_good(n_good: int, known: bool) -> None:
+    image = np.random.default_rng(1).normal(size=(20, 20))
+    order = np.random.default_rng(2).permutation(400)
+    corners = [0, 19, 380, 399]
+    chosen = (corners + [each for each in order.tolist() if each not in corners])[:n_good]
+    good = np.zeros(400, np.bool_)
+    good[chosen] = True
+    pixels = GoodPixels(image, np.asfortranarray(good.reshape(20, 20)), 0)
+    box = Region(0, 20, 0, 20)
+    (values,) = pixels.values([box], np.empty(n_good + 1))
+    assert ("plane_level" in pixels.describe(box, np.sort(values), None, ["gradient"])) == known
+
+
 def test_noise_is_predicted_by_the_weights() -> None:
     found = rows().describe(Region(0, 2, 100, 101), np.array([0.0, 1]), np.full((4, 6), 0.25), ["noise"])
     assert found["noise_predicted"] == 2.0
@@ -47,4 +73,4 @@ def test_noise_is_predicted_by_the_weights() -> None:
 
 def test_statistics_in_the_unit_of_the_values_are_scaled() -> None:
     every = {name for names in STATISTICS.values() for name in names}
-    assert every - set(SCALED) == {"n_clipped", "noise_ratio", "correlation_x", "correlation_y"}
+    assert every - set(SCALED) == {"n_clipped", "level_x", "level_y", "noise_ratio", "correlation_x", "correlation_y"}

@@ -1,18 +1,22 @@
 """A folder of sky statistics: what it takes, what it keeps, and what it is joined to."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
-from goodpix.query.background.dataset import SkyDataset, SkyReport, extend_dataset, joined
-from goodpix.query.background.skyrow import SKY_SCHEMA
+from goodpix.query.background.dataset import SkyDataset, SkyReport, ccd_images, extend_dataset, joined
+from goodpix.query.background.skyrow import SKY_SCHEMA, By
 from goodpix.query.background.statistics import make_measure
 from goodpix.query.source import Source
 from goodpix.schema.errors import AmbiguousInputError, UsageError
+
+from ....maskcatalogue import EAST, EPOCHS
 
 DEFINITION = {"format_version": 1, "selection": "default", "box": None}
 
@@ -33,7 +37,7 @@ def dataset(tmp_path: Path) -> SkyDataset:
 def test_new_folder_has_its_definition_and_no_rows(dataset: SkyDataset) -> None:
     assert [path.name for path in dataset.folder.iterdir()] == ["_goodpix-sky.json"]
     assert json.loads((dataset.folder / "_goodpix-sky.json").read_text()) == DEFINITION
-    assert dataset.read().columns.tolist() == SKY_SCHEMA.names
+    assert dataset.read().columns.tolist() == [name for name in SKY_SCHEMA.names if name != "n_tiles"]
     assert (len(dataset.read()), dataset.fingerprints().size) == (0, 0)
 
 
@@ -41,6 +45,32 @@ def test_same_definition_claims_the_folder_again(dataset: SkyDataset) -> None:
     dataset.claim(dict(DEFINITION))
     with pytest.raises(AmbiguousInputError, match=r"box is None, not 5: .*choose another folder"):
         dataset.claim(DEFINITION | {"box": 5})
+
+
+def test_folder_that_does_not_say_is_by_epoch(dataset: SkyDataset, tmp_path: Path) -> None:
+    assert dataset.by is By.EPOCH
+    dataset.claim(DEFINITION | {"by": "epoch"})
+    assert SkyDataset(tmp_path / "none").by is None
+    with pytest.raises(AmbiguousInputError, match=r"by is 'epoch', not 'ccd': .*choose another folder"):
+        dataset.claim(DEFINITION | {"by": "ccd", "format_version": 2})
+
+
+def test_folder_by_ccd_has_another_format_and_no_tiles(tmp_path: Path) -> None:
+    dataset = SkyDataset(tmp_path / "sky")
+    dataset.claim(DEFINITION | {"by": "ccd", "format_version": 2})
+    assert (dataset.by, dataset.is_by_ccd) == (By.CCD, True)
+    dataset.append([row_of(1, "a" * 64, tilename=None, n_tiles=2)])
+    found = dataset.read()
+    assert found["n_tiles"].tolist() == [2]
+    assert "tilename" not in found
+
+
+def test_file_without_newer_columns_is_read(dataset: SkyDataset) -> None:
+    dataset.append([row_of(1, "a" * 64, plane_level=1.5)])
+    (path,) = dataset.folder.glob("*.parquet")
+    pq.write_table(pq.read_table(path).drop_columns(["n_tiles", "level", "level_error", "mu_sky", "zero_point"]), path)
+    found = dataset.read()
+    assert (found["plane_level"].tolist(), found["level"].isna().tolist()) == ([1.5], [True])
 
 
 def test_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
@@ -56,7 +86,12 @@ def test_folder_of_something_else_is_left_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("{", "cannot be read"), ("[]", "another format"), ('{"format_version": 2}', "another format")],
+    [
+        ("{", "cannot be read"),
+        ("[]", "another format"),
+        ('{"format_version": 2}', "another format"),
+        ('{"format_version": 3}', "another format"),
+    ],
 )
 def test_folder_that_cannot_be_understood_is_refused(tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "_goodpix-sky.json").write_text(content)
@@ -103,6 +138,20 @@ def test_epochs_without_statistics_stay_and_those_of_another_mask_do_not_count(d
     assert found["n_pixels"].tolist() == [70, 70]
     assert found["n_pixels_part"].tolist() == [7, pd.NA]
     assert np.array_equal(found["median"], [1.5, np.nan], equal_nan=True)
+
+
+def test_ccd_images_are_joined_by_the_fingerprints_of_their_epochs(source: Source, tmp_path: Path) -> None:
+    measure = make_measure(source, by="ccd", allow_changed=True)
+    report = extend_dataset(source, measure, tmp_path / "sky", tilename=EAST)
+    assert str(report) == "CCD images: 3 measured, 0 already present, 0 unusable"
+    assert extend_dataset(source, measure, tmp_path / "sky").n_known == 3
+    images = ccd_images(source.database, {"band": "r"})
+    both = [hashlib.sha256(str(key).encode()).hexdigest() for key in EPOCHS if key.expnum == 1]
+    assert len(both) == 2
+    assert images["fingerprint"][0] == hashlib.sha256("".join(both).encode()).hexdigest()
+    found = joined(images, tmp_path / "sky")
+    assert found[["expnum", "n_tiles"]].to_numpy().tolist() == [[1, 2], [2, 1]]
+    assert found["median"].notna().all()
 
 
 def test_only_missing_epochs_are_measured_and_unusable_ones_are_told(source: Source, tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from goodpix.query.background.maskwidth import (
     _FURTHEST,
     _N_BINS,
     WIDTH_COLUMNS,
+    ImageResiduals,
+    _BandSums,
     _check_radii,
     _count,
     _frame,
@@ -82,15 +84,34 @@ def test_pixels_are_counted_by_the_radii_for_which_they_stay_good() -> None:
 def test_table_has_a_row_for_each_band_and_radius() -> None:
     values = np.random.default_rng(2).normal(0, 1, 5000)
     counts = np.array([histogram(values), histogram(np.empty(0))])
-    table = _frame({"r": counts}, {"r": [3, 1], "i": [0, 2]}, [0.0, 4.0], (True, "all"))
+    r, i = (_BandSums.empty(2) for _ in "ri")
+    r.add(ImageResiduals(counts, 0.0))
+    r.n_left_out, i.n_left_out = 1, 2
+    table = _frame({"r": r, "i": i}, [0.0, 4.0], (True, "all"))
     assert table.columns.tolist() == list(WIDTH_COLUMNS)
-    assert table[["band", "radius", "n_epochs", "n_left_out", "n"]].to_numpy().tolist() == [
+    assert table[["band", "radius", "n_images", "n_left_out", "n"]].to_numpy().tolist() == [
         ["i", 0.0, 0, 2, 0],
         ["i", 4.0, 0, 2, 0],
-        ["r", 0.0, 3, 1, 5000],
-        ["r", 4.0, 3, 1, 0],
+        ["r", 0.0, 1, 1, 5000],
+        ["r", 4.0, 1, 1, 0],
     ]
     row = table.iloc[2]
     # the standard error of a normal distribution's median is 1.2533 sigma / sqrt(n)
     assert row["median_error"] == pytest.approx(1.2533 / 5000**0.5, rel=0.05)
     assert table["median"].isna().tolist() == [True, True, False, True]
+
+
+def test_error_of_an_image_is_that_of_its_boxes_where_that_is_larger() -> None:
+    sums = _BandSums.empty(1)
+    sums.add(ImageResiduals(np.array([histogram(np.random.default_rng(3).normal(0, 1, 5000))]), 0.2))
+    assert sums.error(0) == pytest.approx(0.2)
+
+
+def test_error_of_images_is_that_of_their_scatter() -> None:
+    rng = np.random.default_rng(4)
+    sums = _BandSums.empty(1)
+    levels = rng.normal(0, 0.5, 25)
+    for level in levels:
+        sums.add(ImageResiduals(np.array([histogram(rng.normal(level, 1, 4000))]), 0.01))
+    assert sums.error(0) == pytest.approx(levels.std(ddof=1) / 5, rel=0.1)
+    assert math.isnan(_BandSums.empty(1).error(0))

@@ -1,4 +1,4 @@
-"""Sums over good pixels, and the plane through them, against numpy."""
+"""Sums over good pixels, against numpy."""
 
 from typing import Any
 
@@ -10,7 +10,6 @@ from goodpix.query.background.pixelsums import (
     Tilt,
     blank_bad,
     correlations,
-    fit_plane,
     sum_pixels,
     sum_variance,
     take_finite,
@@ -22,7 +21,6 @@ Floats = npt.NDArray[np.float64]
 SHAPE = (70, 19)  # more rows and columns than are turned at a time
 BOX = Region(3, 17, 2, 69)
 WITHIN = np.s_[BOX.y0 : BOX.y1, BOX.x0 : BOX.x1]
-CENTRE = (6.5, 33.0)
 
 
 def image_of(dtype: Any = np.float64, seed: int = 1) -> npt.NDArray[Any]:
@@ -85,27 +83,6 @@ def test_step_uses_every_so_many_rows_from_the_first() -> None:
     _, counts = included(image_of(), Tilt(20.0), 9.0)
     found = sum_pixels(image_of(), BOX, Tilt(20.0), 9.0, step=5)
     assert (found.n, found.y) == (counts[::5].sum(), 5 * np.nonzero(counts[::5])[0].sum())
-
-
-@pytest.mark.parametrize("plane", [Tilt(0.0), Tilt(21.0, 0.3, -0.1)])
-def test_plane_and_errors_are_those_of_least_squares(plane: Tilt) -> None:
-    image = image_of()
-    found = fit_plane(sum_pixels(image, BOX, plane, np.inf), plane, CENTRE)
-    y, x = np.nonzero(np.isfinite(image[WITHIN]))
-    matrix = np.column_stack([np.ones(x.size), x - CENTRE[0], y - CENTRE[1]])
-    solution, (left_over, *_), _, _ = np.linalg.lstsq(matrix, image[WITHIN][y, x])
-    errors = np.sqrt(np.diag(np.linalg.inv(matrix.T @ matrix)) * left_over / (x.size - 3))
-    assert found is not None
-    assert [found.level, found.x, found.y] == pytest.approx(solution, rel=1e-9)
-    assert [found.level_error, found.x_error, found.y_error] == pytest.approx(errors, rel=1e-7)
-    assert found.tilt(CENTRE).level == pytest.approx(solution[0] - solution[1] * CENTRE[0] - solution[2] * CENTRE[1])
-
-
-@pytest.mark.parametrize("pixels", [np.s_[2, 3:6], np.s_[10, 3:17], np.s_[2:69, 5], np.s_[0:0, 0]])
-def test_pixels_in_a_line_or_too_few_have_no_plane(pixels: Any) -> None:
-    image = np.full(SHAPE, np.nan)
-    image[pixels] = 1.0
-    assert fit_plane(sum_pixels(image, BOX, Tilt(0.0), np.inf), Tilt(0.0), CENTRE) is None
 
 
 def test_correlation_is_the_mean_product_of_neighbours_over_the_variance() -> None:

@@ -10,7 +10,7 @@ from goodpix.query.background.statistics import (
     _check_box,
     _measured_regions,
     make_measure,
-    measure_epochs,
+    measure_images,
     sky_statistics,
 )
 from goodpix.query.masks.reader import find_masks
@@ -77,7 +77,7 @@ def test_statistics_are_those_of_the_good_pixels_of_each_box(source: Source, box
 
 def test_epoch_that_cannot_be_used_is_one_row_with_the_reason(source: Source, caplog: pytest.LogCaptureFixture) -> None:
     measure = make_measure(source, box=8)
-    rows = list(measure_epochs(source, measure, find_masks(source.database, "epoch", {"band": "i"})))
+    rows = list(measure_images(source, measure, find_masks(source.database, "epoch", {"band": "i"})))
     (((row,)),) = rows
     assert row["problem"].startswith("files have changed since the ingest")
     assert (row["expnum"], row["n"], row["x0"], row["bkg_subtracted"]) == (3, None, None, False)

@@ -58,7 +58,7 @@ def test_width_counts_good_pixels_and_has_no_median_beyond_its_bins(studies: Sky
     assert key.expnum is not None
     residuals = (pixels_of(key.expnum)[epoch.flags == 0] - BKG) / SKYSIGMA
     assert residuals.min() > 10
-    assert (row.n, row.n_epochs, row.bkg_subtracted) == (residuals.size, 1, True)
+    assert (row.n, row.n_images, row.bkg_subtracted) == (residuals.size, 1, True)
     assert np.isnan(float(str(row.median)))
 
 

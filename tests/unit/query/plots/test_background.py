@@ -20,7 +20,7 @@ WIDTHS = pd.DataFrame(
     {
         "band": ["i", "i", "r", "r"],
         "radius": [0.0, 4.0, 0.0, 4.0],
-        "n_epochs": [3, 3, 2, 2],
+        "n_images": [3, 3, 2, 2],
         "n_left_out": 0,
         "n": [100, 75, 40, 10],
         "median": [0.2, 0.05, 0.3, 0.1],
@@ -34,7 +34,7 @@ DEFINITIONS = pd.DataFrame(
     {
         "definition": ["stored", "wide"],
         "band": "r",
-        "n_epochs": [3, 2],
+        "n_images": [3, 2],
         "n": [50, 40],
         "fraction": [0.5, 0.4],
         "level": [2.5, 2.1],
@@ -70,11 +70,11 @@ def test_width_has_a_line_for_each_band_in_its_colour() -> None:
 
 def test_legend_of_a_width_says_how_many_pixels_are_left() -> None:
     assert legend(plot_mask_width(WIDTHS)) == [
-        "r: 2 epochs, 25% of good pixels left at 4",
-        "i: 3 epochs, 75% of good pixels left at 4",
+        "r: 2 images, 25% of good pixels left at 4",
+        "i: 3 images, 75% of good pixels left at 4",
     ]
     none = WIDTHS.assign(n=[0, 0, 40, 10])
-    assert legend(plot_mask_width(none))[1] == "i: 3 epochs, no good pixels"
+    assert legend(plot_mask_width(none))[1] == "i: 3 images, no good pixels"
 
 
 @pytest.mark.parametrize(("subtracted", "label"), [(True, "(image - background)"), (False, "image")])
@@ -88,7 +88,7 @@ def test_definitions_lie_at_their_pixels_and_level() -> None:
     found = [points(each) for each in bars(axes)]
     assert found == [[[50.0, 2.5], [40.0, 2.1]]] * 2
     assert [text.get_text() for text in axes.texts] == ["stored", "wide"]
-    assert legend(axes) == ["known: 2", "r: 3 epochs"]
+    assert legend(axes) == ["known: 2", "r: 3 images"]
 
 
 @pytest.mark.parametrize(
@@ -110,5 +110,5 @@ def test_nothing_to_draw_is_said() -> None:
         plot_mask_width(WIDTHS[:0]),
         plot_definitions(DEFINITIONS.assign(n=0)),
     ):
-        assert [text.get_text() for text in axes.texts] == ["no epoch matches, or none is usable"]
+        assert [text.get_text() for text in axes.texts] == ["no image matches, or none is usable"]
         assert not axes.containers

@@ -97,7 +97,7 @@ def test_width_is_measured_only_when_asked_for(barren: OpenPage[Overview]) -> No
     assert button.visible
     barren.do(lambda: setattr(button, "clicks", 1))
     assert (barren.session.view.widths, button.visible) == (True, False)
-    assert "No matching epochs." in barren.text
+    assert "No matching images." in barren.text
 
 
 def test_bars_of_criteria_are_ratios_of_sums_and_the_longest_comes_first() -> None:
