@@ -135,7 +135,7 @@ def _reason_columns(sightings: Sightings, reasons: Reasons, reader: MaskReader) 
 
 def _mask_locations(sightings: Sightings) -> list[MaskLocation]:
     """Return the location of each epoch's mask; one object per epoch."""
-    names = ("tilename", "band", "expnum", "ccdnum", "ny", "mask_file", "mask_row_group")
+    names = ("tilename", "band", "expnum", "ccdnum", "nx", "ny", "mask_file", "mask_row_group")
     epoch_ids = sightings.epochs["epoch_id"].tolist()
     columns = [sightings.epochs[name].tolist() for name in names]
     by_epoch: dict[int, MaskLocation] = {}

@@ -29,7 +29,7 @@ _EPOCHS_PER_QUERY = 2000
 
 _TILE = ("tilename", "band")
 _KEY = (*_TILE, "expnum", "ccdnum")
-_SHOWN = (*_KEY, "nite", "mjd_obs", "epoch_id", "mask_file", "mask_row_group", "ny")
+_SHOWN = (*_KEY, "nite", "mjd_obs", "epoch_id", "mask_file", "mask_row_group", "nx", "ny")
 _IMAGE = ("wcs", "nx", "ny", "position_offset")
 _LIMITS = ("uramin", "uramax", "udecmin", "udecmax")
 
