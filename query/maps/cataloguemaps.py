@@ -37,15 +37,16 @@ class CatalogueMaps:
     ) -> "npt.NDArray[np.int16]":
         """Return the number of epochs that are good at each pixel of a coadd.
 
-        An epoch counts once at every coadd pixel that is the nearest to at least one of its good pixels. Epochs without
-        an SE segmentation map are excluded unless the selection ignores `SE_SEG`.
+        An epoch counts at a coadd pixel if the pixel of its image that contains the centre of the coadd pixel is good,
+        as `at` reports for that position. Epochs without an SE segmentation map are excluded unless the selection
+        ignores `SE_SEG`.
 
         Parameters
         ----------
         tilename, band : str
             The coadd.
         selection : Selection, optional
-            A definition of good other than the default. Ignoring `OFF_COADD` has no effect on the map.
+            A definition of good other than the default.
         path : path, optional
             File to write the map to: ``.fits`` (with the coadd's WCS), ``.png`` or ``.npz``.
 

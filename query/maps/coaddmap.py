@@ -10,8 +10,7 @@ import numpy.typing as npt
 
 from ...schema.criteria import BoundSelection, Selection
 from ...schema.errors import UsageError
-from ...schema.wcs.nearestpixel import mark_nearest
-from ...schema.wcs.pixelmap import pixel_map
+from ...schema.wcs.inversemap import add_covered, inverse_map
 from ..plots.tile import plot_counts
 from ..source import Source
 from .coaddgrid import CoaddGrid, find_grid
@@ -102,18 +101,10 @@ def epoch_map(source: Source, tilename: str, band: str, selection: Selection | N
     """Return the map of good epochs of a coadd; see `goodpix.Catalogue.good_epoch_map`."""
     grid = find_grid(source.database, tilename, band)
     bound = BoundSelection.of(selection, source.database.identity.bit_names)
-    ny, nx = grid.shape
     counts = np.zeros(grid.shape, np.int16)
-    marks = np.zeros((ny + 2, nx + 2), np.bool_)
     n_epochs = 0
     for mask in source.counted_masks(bound, tilename=[tilename], band=[band]):
-        box = mark_nearest(pixel_map(mask.grid, grid), mask.good(bound), marks)
-        # without the border, which stands for everything off the coadd
-        x0, x1, y0, y1 = max(box.x0, 1), min(box.x1, nx + 1), max(box.y0, 1), min(box.y1, ny + 1)
-        if x0 < x1 and y0 < y1:
-            touched = marks[y0:y1, x0:x1]
-            counts[y0 - 1 : y1 - 1, x0 - 1 : x1 - 1] += touched
-            touched[...] = False
+        add_covered(inverse_map(mask.grid, grid), mask.good(bound), counts)
         n_epochs += 1
     return EpochMap(counts, grid, bound.selection, n_epochs)
 

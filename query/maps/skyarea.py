@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ...schema.criteria import BoundSelection, Selection
 from ...schema.errors import UsageError
-from ...schema.wcs.inversemap import inverse_map, mark_covered
+from ...schema.wcs.inversemap import add_covered, inverse_map
 from ...schema.wcs.pixelgrid import solid_angles
 from ..masks.mask import Mask
 from ..source import Source
@@ -34,28 +34,28 @@ def sky_area(source: Source, selection: Selection | None = None, **filters: Any)
 def _tile_area(source: Source, masks: Iterable[Mask], selection: BoundSelection) -> float:
     """Return the area of one tile, from at least one mask."""
     grid: CoaddGrid | None = None
-    covered: npt.NDArray[np.bool_] = np.empty((0, 0), np.bool_)
+    n_good: npt.NDArray[np.int16] = np.empty((0, 0), np.int16)
     for (tilename, band), of_band in groupby(masks, lambda mask: (mask.key.tilename, mask.key.band)):
         band_grid = find_grid(source.database, tilename, band)
         if grid is None:
-            grid, covered = band_grid, np.zeros(band_grid.shape, np.bool_)
+            grid, n_good = band_grid, np.zeros(band_grid.shape, np.int16)
         elif not grid.same_sky(band_grid):
             raise UsageError(
                 f"tile {tilename}: the coadds of bands {grid.band} and {band} have different pixels or unique "
                 f"regions: expected one band at a time, such as {band}"
             )
         for mask in of_band:
-            mark_covered(inverse_map(mask.grid, grid), mask.good(selection), covered)
-    return 0.0 if grid is None else _area(grid, covered)
+            add_covered(inverse_map(mask.grid, grid), mask.good(selection), n_good)
+    return 0.0 if grid is None else _area(grid, n_good)
 
 
-def _area(grid: CoaddGrid, covered: npt.NDArray[np.bool_]) -> float:
+def _area(grid: CoaddGrid, n_good: npt.NDArray[np.int16]) -> float:
     """Return the solid angle of covered coadd pixels in the unique region, square arcminutes."""
     ny = grid.shape[0]
     total = 0.0
     for y in range(0, ny, _ROWS):
         rows = slice(y, min(y + _ROWS, ny))
-        counted = covered[rows] & grid.unique_rows(rows)
+        counted = (n_good[rows] > 0) & grid.unique_rows(rows)
         if counted.any():
             total += float(solid_angles(grid, rows).sum(where=counted))
     return total

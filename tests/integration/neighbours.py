@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import esutil
 import numpy as np
 import numpy.typing as npt
 from astropy.io import fits
@@ -21,7 +20,6 @@ __all__ = [
     "NEIGHBOUR",
     "SELECTIONS",
     "by_astropy",
-    "coadd_positions",
     "epoch_positions",
     "ingest_neighbours",
     "inside_region",
@@ -89,25 +87,6 @@ def sky_of_pixels(row: Any) -> Floats:
     """Return right ascension and declination of every pixel of an image; shape (2, ny, nx)."""
     y, x = np.mgrid[0 : row["ny"], 0 : row["nx"]] + row["position_offset"]
     return np.array(by_astropy(row).all_pix2world(x.ravel(), y.ravel(), 1)).reshape(2, *x.shape)
-
-
-def coadd_positions(epoch: Any, coadd: Any, how: str) -> Floats:
-    """Return the zero-based position on the coadd of every pixel of an epoch; shape (2, ny, nx)."""
-    if how == "wcslib":
-        ra, dec = sky_of_pixels(epoch)
-        places = by_astropy(coadd).all_world2pix(ra.ravel(), dec.ravel(), 1)
-    else:
-        first, second = (
-            esutil.wcsutil.WCS(
-                {key.lower(): value for key, value in json.loads(row["wcs"]).items()}
-                | {"naxis1": row["nx"], "naxis2": row["ny"]}
-            )
-            for row in (epoch, coadd)
-        )
-        y, x = np.mgrid[0 : epoch["ny"], 0 : epoch["nx"]] + float(epoch["position_offset"])
-        places = second.sky2image(*first.image2sky(x.ravel(), y.ravel()))
-    out: Floats = np.array(places).reshape(2, epoch["ny"], epoch["nx"]) - coadd["position_offset"]
-    return out
 
 
 def epoch_positions(epoch: Any, coadd: Any) -> Floats:
