@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import hpgeom
 import numpy as np
 import numpy.typing as npt
 from astropy.io import fits
@@ -17,9 +18,11 @@ from goodpix.ingest.synthetic import make_tile
 from .survey import SPEC, Survey
 
 __all__ = [
+    "CENTRES",
     "NEIGHBOUR",
     "SELECTIONS",
     "by_astropy",
+    "centres_seen",
     "epoch_positions",
     "ingest_neighbours",
     "inside_region",
@@ -33,6 +36,9 @@ Ints = npt.NDArray[np.int64]
 
 NEIGHBOUR = "DES0130-3206"
 """The tile west of that of `SPEC`, and a little south."""
+
+CENTRES = 1 << 19
+"""HEALPix resolution of the centres at which area is sampled."""
 
 _PIXEL = 0.263 / 3600
 
@@ -95,6 +101,29 @@ def epoch_positions(epoch: Any, coadd: Any) -> Floats:
     places = by_astropy(epoch).all_world2pix(ra.ravel(), dec.ravel(), 1)
     out: Floats = np.array(places).reshape(2, *ra.shape) - epoch["position_offset"]
     return out
+
+
+def centres_seen(
+    catalogue: goodpix.Catalogue, selection: goodpix.Selection | None, **filters: Any
+) -> tuple[Ints, Ints]:
+    """Return the HEALPix pixels with their centre in an image, and those in a good pixel of one, by astropy.
+
+    Each image counts in its tile's unique region, if there is one.
+    """
+    seen, good = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for mask in catalogue.masks(**filters):
+        row: Any = mask.row
+        coadd: Any = catalogue.mask(mask.key.tilename, mask.key.band).row
+        radius = 0.51 * _PIXEL * math.hypot(row["nx"] + 8, row["ny"] + 8)
+        hpix = hpgeom.query_circle(CENTRES, row["ra_cent"], row["dec_cent"], radius, nest=True)
+        sky = np.array(hpgeom.pixel_to_angle(CENTRES, hpix, nest=True))
+        x, y = nearest(np.array(by_astropy(row).all_world2pix(*sky, 1)) - row["position_offset"])
+        inside = (x >= 0) & (x < row["nx"]) & (y >= 0) & (y < row["ny"])
+        if coadd["uramin"] is not None:
+            inside &= inside_region(coadd, sky)
+        seen.append(hpix[inside])
+        good.append(hpix[inside][mask.good(selection)[y[inside], x[inside]]])
+    return np.unique(np.concatenate(seen)), np.unique(np.concatenate(good))
 
 
 def nearest(positions: Floats) -> Ints:
