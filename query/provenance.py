@@ -61,6 +61,10 @@ class Provenance:
             {"name": _CARDS[name][0], "value": value, "comment": _CARDS[name][1]} for name, value in self.facts.items()
         ]
 
+    def metadata(self, meaning: str) -> dict[str, str]:
+        """Return the facts, and the meaning of the values, as metadata of Parquet files: ``goodpix.<fact>``."""
+        return {f"goodpix.{name}": text for name, text in self.texts(meaning=meaning).items()}
+
     def texts(self, **more: str) -> dict[str, str]:
-        """Return the facts, and more, as texts: the metadata of PNG, Parquet and JSON files."""
+        """Return the facts, and more, as texts, as PNG files hold them."""
         return {name: str(value) for name, value in {**self.facts, **more}.items()}

@@ -58,6 +58,7 @@ def ccd_mask(source: Source, band: str, expnum: int, ccdnum: int) -> Mask:
         first.encoded if len(masks) == 1 else _merged(layers),
         first.bit_names,
         row={**row, "tilename": tilename},
+        catalogue=first.catalogue,
     )
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from ...schema.bits import BitNames
-from ...schema.database import Database
+from ...schema.database import Database, Identity
 from ...schema.errors import MaskFileMissingError, MaskNotFoundError, WorkersNotStartedError
 from ...schema.executors import Window, check_workers, process_pool
 from ...schema.rows import MaskKey
@@ -49,7 +48,7 @@ class _Batch:
     """Masks sent to a worker together."""
 
     root: MasksRoot
-    bit_names: BitNames
+    catalogue: Identity
     locations: tuple[MaskLocation, ...]
     function: Callable[[Mask], Any]
 
@@ -67,9 +66,9 @@ def map_masks(
     Workers do not open the database, but must be able to read its masks root under the same path or URL.
     """
     check_workers(workers)
-    root, bit_names = database.root, database.identity.bit_names
+    root, catalogue = database.root, database.identity
     with ExitStack() as stack:
-        reader = MaskReader(root, bit_names)
+        reader = MaskReader(root, catalogue)
         stack.callback(reader.close)
         if executor is None and workers == 1:
             results = (_apply(function, reader, location) for location in locations)
@@ -77,7 +76,7 @@ def map_masks(
             pool = executor or stack.enter_context(process_pool(workers, "goodpix.query.masks.preload"))
             remaining = iter(locations)
             chunks = iter(lambda: tuple(islice(remaining, _BATCH)), ())
-            results = _as_completed(pool, (_Batch(root, bit_names, chunk, function) for chunk in chunks))
+            results = _as_completed(pool, (_Batch(root, catalogue, chunk, function) for chunk in chunks))
         for result in stack.enter_context(closing(results)):
             if isinstance(result, Mapped):
                 yield result
@@ -98,7 +97,7 @@ def _as_completed(pool: Executor, batches: Iterator[_Batch]) -> Generator[Mapped
 
 
 def _apply_to_all(batch: _Batch) -> list[Mapped | MaskLocation]:
-    reader = MaskReader(batch.root, batch.bit_names)
+    reader = MaskReader(batch.root, batch.catalogue)
     return [_apply(batch.function, reader, location) for location in batch.locations]
 
 

@@ -40,3 +40,8 @@ def test_texts_are_all_texts() -> None:
         "selection": "default",
         "unit": "px",
     }
+
+
+def test_metadata_say_what_the_values_mean() -> None:
+    found = Provenance.of("default").metadata("0 is good")
+    assert (found["goodpix.selection"], found["goodpix.meaning"]) == ("default", "0 is good")
