@@ -127,7 +127,7 @@ class Side:
 
 def _read_side(row: Mapping[str, Any], wcs_source: str) -> Side:
     """Read the planes and the header of the image in a database row."""
-    files = files_of_row(row)
+    files = files_of_row(row, "image", "weight", "bmask")
     with CfitsioReader() as reader:
         image = reader.open(files["image"])
         header = image.header

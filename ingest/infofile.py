@@ -28,7 +28,7 @@ SUFFIX = "_pizza_cutter_info.yaml"
 
 # Letters of a path, as on Linux, and of a value in a message.
 _LONGEST_PATH = 4096
-_MOST_SHOWN = 100
+_MOST_SHOWN = 200
 
 # Epochs of a tile; surveys have hundreds.
 _MOST_EPOCHS = 20_000

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from ..schema import tables
 from ..schema.dialects import interrupted, limit_time, unlimit_time
 from ..schema.errors import CatalogueError, UsageError, did_you_mean
-from ..schema.sqlfunctions import refused_functions
 from ..schema.views import VIEWS
+from .sqlfunctions import refused_functions
 
 if TYPE_CHECKING:
     import pandas as pd

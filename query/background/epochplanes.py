@@ -104,7 +104,7 @@ class EpochFiles:
         """
         if mask.row is None or mask.key.kind != "epoch":
             raise UsageError(f"{mask.key}: expected the mask of an epoch of a catalogue")
-        files = files_of_row(mask.row)
+        files = files_of_row(mask.row, "image", "weight")
         planes = EpochPlanes(mask, files, reader)
         # opened before the check, because a missing file raises a clearer error here
         planes.plane("image")

@@ -43,7 +43,7 @@ def image_behind(mask: MaskLike) -> npt.NDArray[np.float32]:
         raise UsageError(f"{mask.key} has no image: expected a mask from a catalogue")
     shape, region = (int(mask.row["ny"]), int(mask.row["nx"])), mask.place
     with PlaneReader() as reader:
-        plane = reader.open(files_of_row(mask.row)["image"])
+        plane = reader.open(files_of_row(mask.row, "image")["image"])
         if plane.shape != shape:
             raise PlaneError(
                 f"{plane.path}[{plane.ext}] is {plane.shape[1]} x {plane.shape[0]}: its mask is {shape[1]} x {shape[0]}"

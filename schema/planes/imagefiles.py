@@ -21,8 +21,6 @@ __all__ = [
     "variables",
 ]
 
-_REQUIRED = ("image", "weight", "bmask")
-
 Extension = str | int
 """EXTNAME or number of an extension."""
 
@@ -53,23 +51,25 @@ class PlaneFile:
         return re.sub(r"\$(\w+|\{\w+\})", lambda name: unset.get(name[1].strip("{}"), name[0]), self.path)
 
 
-def files_of_row(row: Mapping[str, Any]) -> dict[str, PlaneFile]:
+def files_of_row(row: Mapping[str, Any], *needed: str) -> dict[str, PlaneFile]:
     """Return the file of each plane of a row's image, by the plane's name.
 
     Parameters
     ----------
     row : mapping
         Row of an epoch or coadd; see `goodpix.schema.database.with_variables`.
+    *needed : str
+        Planes whose file the row has to name.
 
     Raises
     ------
     DamagedValueError
-        If the row does not name a file of the image, the weight and the bmask.
+        If the row names no file of a needed plane, or a file by something other than path and extension.
     """
     ingested = row.get("variables", {})
     planes = json_object(row["planes"], "planes")
     wrong = [name for name, value in planes.items() if not _is_plane(value)]
-    missing = [name for name in _REQUIRED if name not in planes]
+    missing = [name for name in needed if name not in planes]
     if wrong or missing:
         raise DamagedValueError(
             f"{row.get('filename') or row.get('image_path') or 'row'}: its column planes names no file of "

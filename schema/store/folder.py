@@ -1,5 +1,6 @@
 """Masks roots in folders on local or mounted file systems."""
 
+import errno
 import os
 import stat
 import tempfile
@@ -44,6 +45,8 @@ class LocalFolder:
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                return False
             raise StoreError(f"{self.folder} cannot be read: {error.strerror}") from error
 
     def path(self, name: str) -> Path:

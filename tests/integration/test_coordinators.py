@@ -133,7 +133,7 @@ def test_waiting_ingest_says_for_whom(survey: Survey, postgres_database: str, ca
         for band in SPEC.bands:
             assert other.claims.take(SPEC.tilename, band)
         own = thread.submit(survey.ingest, db=url)
-        until(lambda: "waiting for 2 tiles" in caplog.text, "it says that it waits")
+        until(lambda: "waiting for 1 tile in 2 bands" in caplog.text, "it says that it waits")
         for band in SPEC.bands:
             other.claims.release(SPEC.tilename, band)
         assert own.result().n_epochs == 6

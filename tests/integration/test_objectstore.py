@@ -147,11 +147,11 @@ def test_store_that_refuses_is_no_damage(in_bucket: Survey, bucket: Bucket, cli:
     before, name = all_rows(in_bucket.database), mask_name(in_bucket)
     bucket.server.refuse("GET", f"{name}", 403, "AccessDenied", "Access Denied")
     done = cli("verify", "--repair", "--db", in_bucket.database)
-    assert (done.status, done.out) == (2, "")
-    assert done.lines[-1] == f"goodpix: {bucket.root}/{name}: Access Denied"
+    assert done.status == 1
+    assert f"{bucket.root}/{name}: Access Denied" in done.out
     assert all_rows(in_bucket.database) == before
     done = cli("rebuild", "--force", "--db", in_bucket.database)
-    assert done.status == 2
+    assert done.status == 1
     assert all_rows(in_bucket.database) == before
 
 

@@ -8,10 +8,10 @@ import sqlalchemy as sa
 
 from goodpix.ingest.database.opening import open_for_writing
 from goodpix.query.catalogue import Catalogue
+from goodpix.query.sqlfunctions import refused_functions
 from goodpix.schema import tables
 from goodpix.schema.database import open_for_reading
 from goodpix.schema.errors import CatalogueError, UsageError
-from goodpix.schema.sqlfunctions import refused_functions
 from goodpix.schema.views import VIEWS
 
 from ..conftest import new_database

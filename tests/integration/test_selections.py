@@ -302,7 +302,7 @@ def test_mask_that_is_not_there_is_refused_with_what_is(ingested: Survey) -> Non
         (("r", 211000.7, 12.9), "expnum is 211000.7: expected a whole number"),
         (("r", 211000, 12.9), "ccdnum is 12.9: expected a whole number"),
         (("r", "a", "b"), "expnum is 'a': expected a whole number"),
-        ((["r"], 211000, 12), r"band is \['r'\]: expected a name"),
+        ((["r"], 211000, 12), r"band is \['r'\]: expected text"),
     ],
 )
 def test_key_that_is_none_is_refused(ingested: Survey, key: tuple[Any, ...], message: str) -> None:
@@ -314,7 +314,7 @@ def test_key_that_is_none_is_refused(ingested: Survey, key: tuple[Any, ...], mes
 
 def test_tile_that_is_no_name_is_refused(ingested: Survey) -> None:
     wrong: Any = ["T"]
-    with ingested.catalogue() as catalogue, pytest.raises(UsageError, match=r"^tilename is \['T'\]: expected a name$"):
+    with ingested.catalogue() as catalogue, pytest.raises(UsageError, match=r"^tilename is \['T'\]: expected text$"):
         catalogue.mask(wrong, "r")
 
 

@@ -37,10 +37,9 @@ from .survey import records
 
 @pytest.fixture(scope="module", autouse=True)
 def _few_masks_and_calls() -> Iterator[None]:
-    """Make few masks, of small CCDs, and ask for few of them."""
+    """Make few masks, of few objects, and ask for few of them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(maskfiles, "_N_MASKS", 2)
-        patch.setattr(maskfiles, "CCD_SHAPE", (256, 128))
         patch.setattr(maskfiles, "_N_OBJECTS", 20)
         patch.setattr(asking, "_N_CALLS", 3)
         yield

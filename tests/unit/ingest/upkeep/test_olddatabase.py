@@ -28,7 +28,7 @@ def record(catalogue: SmallCatalogue, key: str) -> None:
 
 def test_state_of_a_database(catalogue: SmallCatalogue) -> None:
     found = old(catalogue)
-    assert (found.what, found.empty, found.is_good) == ("has 1 tile and band", False, True)
+    assert (found.what, found.empty, found.is_good) == ("has 1 tile", False, True)
     catalogue.path.unlink()
     assert (old(catalogue).what, old(catalogue).empty, old(catalogue).is_good) == ("is empty", True, False)
 

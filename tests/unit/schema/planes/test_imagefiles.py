@@ -78,7 +78,7 @@ def test_column_keeps_the_places_of_planes() -> None:
 )
 def test_damaged_column_is_an_error(planes: str | None, message: str) -> None:
     with pytest.raises(DamagedValueError, match=message):
-        files_of_row({"planes": planes, "filename": "a.fits"})
+        files_of_row({"planes": planes, "filename": "a.fits"}, "image")
 
 
 def test_two_dollar_signs_stay_in_a_path(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,24 +1,17 @@
-"""Mask files: all masks of one tile and band, in Parquet."""
+"""Reading of mask files."""
 
-import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from .bits import BitNames
-from .columns import MAX_JSON, check_text, columns, json_object, values_of
-from .counts import Counts
-from .errors import (
+from ..bits import BitNames
+from ..columns import MAX_JSON, check_text, json_object
+from ..errors import (
     MalformedRunsError,
     MaskFileError,
     MaskFileUnreadableError,
@@ -26,143 +19,22 @@ from .errors import (
     damaged_mask_file,
     mask_file_error,
 )
-from .maskhead import HEAD_COLUMNS, KEY_COLUMNS, MaskHead, verified_heads
-from .masks.maskfilename import MaskFileName, generation_of
-from .masks.rle import MAX_PIXELS, Runs
-from .masks.runpixels import find_runs
-from .rows import DES_PROFILE, SEG_FROM_FILE, MaskKey, MaskRow
-from .store.masksroot import FORMAT_VERSION, READABLE_FORMATS, MasksRoot
-from .store.parquet import OpenParquet, numbers, open_parquet, single
-from .store.protocol import Place
+from ..masks.maskfilename import generation_of
+from ..masks.rle import MAX_PIXELS, Runs
+from ..masks.runpixels import find_runs
+from ..rows import MaskKey, MaskRow
+from ..store.masksroot import FORMAT_VERSION, READABLE_FORMATS
+from ..store.parquet import OpenParquet, open_parquet
+from ..store.protocol import Place
+from .head import HEAD_COLUMNS, MaskHead, verified_heads
+from .layout import LISTS, MASK_SCHEMA
 
-__all__ = ["LIST_ENCODING", "MASK_SCHEMA", "MaskFile", "MaskFileWriter"]
-
-_ORDER = "column-major"
-_ARROW_TYPES = {int: pa.int64(), float: pa.float64(), str: pa.string()}
-_LISTS = ["lengths", "flags"]
-
-LIST_ENCODING: Mapping[str, Any] = {
-    "use_dictionary": ["flags.list.element"],
-    "column_encoding": {"lengths.list.element": "BYTE_STREAM_SPLIT"},
-}
-"""Options of a Parquet writer for the columns ``lengths`` and ``flags``, which make them small."""
+__all__ = ["MaskFile"]
 
 # Limits of what is read before the number of pixels is known: runs of a mask, and bytes of a value in another column.
 _FEW_RUNS, _MAX_BYTES = 1 << 19, 2 * MAX_JSON
 
-
-def _schema() -> pa.Schema:
-    keys = [("tilename", pa.string()), ("band", pa.string()), ("kind", pa.string())]
-    image = [("expnum", pa.int64()), ("ccdnum", pa.int16()), ("nx", pa.int32()), ("ny", pa.int32())]
-    runs = [("lengths", pa.list_(pa.uint32())), ("flags", pa.list_(pa.int64())), ("checksum", pa.string())]
-    counts = [(each.name, _ARROW_TYPES[each.kind]) for each in columns(Counts)]
-    return pa.schema([*keys, *image, *runs, *counts, ("record", pa.string())])
-
-
-MASK_SCHEMA: pa.Schema = _schema()
-"""Columns of a mask file, which has one row and one row group per mask."""
-
-_ROW_COLUMNS = [name for name in MASK_SCHEMA.names if name not in _LISTS]
-
-
-class MaskFileWriter:
-    """Write a mask file; a context manager that leaves no file unless `finish` is called.
-
-    Parameters
-    ----------
-    root : MasksRoot
-        Masks root to write to.
-    tilename, band : str
-        Tile and band of the masks.
-    generation : int
-        Number of files written for this tile and band so far, including this one.
-    bit_names : BitNames
-        The survey's mask bits, recorded in the file.
-    profile : str
-        Profile of the images, recorded in the file.
-    segmentation : str
-        Source of the segmentation maps, recorded in the file.
-
-    Attributes
-    ----------
-    n_bytes : int
-        Size of the finished file.
-    """
-
-    def __init__(
-        self,
-        root: MasksRoot,
-        tilename: str,
-        band: str,
-        generation: int,
-        bit_names: BitNames,
-        *,
-        profile: str = DES_PROFILE,
-        segmentation: str = SEG_FROM_FILE,
-    ) -> None:
-        self._root = root
-        self._name = MaskFileName(tilename, band, generation)
-        software = version("goodpix")
-        metadata = {
-            "goodpix.format_version": str(FORMAT_VERSION),
-            "goodpix.order": _ORDER,
-            "goodpix.generation": str(generation),
-            "goodpix.profile": profile,
-            "goodpix.segmentation": segmentation,
-            "goodpix.bits": json.dumps({"se": dict(bit_names.se), "coadd": dict(bit_names.coadd)}),
-            "goodpix.version": software,
-        }
-        self._digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
-        self._draft = root.store.draft(band)
-        self._writer = pq.ParquetWriter(
-            self._draft.file,
-            MASK_SCHEMA,
-            compression="zstd",
-            compression_level=3,  # docs/format.md compares levels
-            **LIST_ENCODING,
-            write_statistics=list(KEY_COLUMNS),
-            write_page_checksum=True,
-            store_schema=False,  # Parquet's types are enough, and the footer is smaller
-        )
-        self._writer.add_key_value_metadata(metadata)
-        self._n_rows = 0
-        self.n_bytes = 0
-
-    def __enter__(self) -> "MaskFileWriter":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        # on a full disk closing fails again; the draft must be discarded all the same
-        with suppress(OSError, ValueError, pa.ArrowException):
-            if self._writer.is_open:
-                self._writer.close()
-        self._draft.discard()
-
-    def add(self, row: MaskRow, runs: Runs) -> int:
-        """Write a mask and return the index of its row group."""
-        record = row.record
-        values: dict[str, Any] = values_of(row.key) | values_of(row.counts)
-        values |= {"nx": row.nx, "ny": row.ny, "checksum": row.checksum, "record": record}
-        arrays = {name: single(value, MASK_SCHEMA.field(name).type) for name, value in values.items()}
-        for name, array in (("lengths", runs.lengths), ("flags", runs.flags)):
-            offsets = numbers(np.array([0, array.size], np.int32), pa.int32())
-            arrays[name] = pa.ListArray.from_arrays(offsets, numbers(array, MASK_SCHEMA.field(name).type.value_type))
-        table = pa.Table.from_arrays([arrays[name] for name in MASK_SCHEMA.names], schema=MASK_SCHEMA)
-        self._writer.write_table(table, row_group_size=1)
-        self._digest.update(f"{row.key}{row.checksum}{record}".encode())
-        self._n_rows += 1
-        return self._n_rows - 1
-
-    def finish(self) -> str:
-        """Finish and publish the file; return its name relative to the root."""
-        self._writer.close()
-        self.n_bytes = self._draft.file.tell()
-        name = self._name.with_hash(self._digest.hexdigest())
-        self._root.raise_version()
-        self._draft.publish(name)
-        return name
+_ROW_COLUMNS = [name for name in MASK_SCHEMA.names if name not in LISTS]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -346,11 +218,11 @@ class MaskFile:
     def _contents(self, row_group: int, head: MaskHead | None) -> "_Contents":
         """Return the head, lengths and flags of a mask; the head given if there is one."""
         self._check_row_group(row_group)
-        self._check_sizes(row_group, _LISTS)
-        lengths, flags = (self._parquet.read_list(row_group, MASK_SCHEMA.get_field_index(name)) for name in _LISTS)
+        self._check_sizes(row_group, LISTS)
+        lengths, flags = (self._parquet.read_list(row_group, MASK_SCHEMA.get_field_index(name)) for name in LISTS)
         if lengths is None or flags is None:
-            table = self._table(row_group, [*HEAD_COLUMNS, *_LISTS])
-            lengths, flags = (table[name].chunk(0).values.to_numpy() for name in _LISTS)
+            table = self._table(row_group, [*HEAD_COLUMNS, *LISTS])
+            lengths, flags = (table[name].chunk(0).values.to_numpy() for name in LISTS)
             return _Contents(MaskHead.of(table), lengths, flags)
         return _Contents(head or MaskHead.of(self._table(row_group, HEAD_COLUMNS)), lengths, flags)
 
@@ -380,7 +252,7 @@ class MaskFile:
         group = self._parquet.file.metadata.row_group(row_group)
         for name in names:
             chunk = group.column(MASK_SCHEMA.get_field_index(name))
-            if name not in _LISTS:
+            if name not in LISTS:
                 if chunk.total_uncompressed_size > _MAX_BYTES:
                     raise self._damaged(f"row {row_group}: {name} takes more than {_MAX_BYTES:,} bytes")
             elif chunk.num_values > _FEW_RUNS and chunk.num_values > self._n_pixels(row_group):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from goodpix.schema.maskhead import MaskHead, verified_heads
+from goodpix.schema.maskfile.head import MaskHead, verified_heads
 from goodpix.schema.rows import MaskKey
 from goodpix.schema.store.object import StoredObject
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from goodpix.schema.sqlfunctions import ALLOWED
+from goodpix.query.sqlfunctions import ALLOWED
 
 
 @pytest.mark.parametrize(

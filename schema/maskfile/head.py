@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from .rows import MaskKey
-from .store.protocol import Place
+from ..rows import MaskKey
+from ..store.protocol import Place
 
 __all__ = ["HEAD_COLUMNS", "KEY_COLUMNS", "MaskHead", "verified_heads"]
 
