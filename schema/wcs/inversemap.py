@@ -128,9 +128,8 @@ def _fit_inverse(forward: PixelMap, shape: tuple[int, int]) -> PolynomialInverse
         coefficients = np.zeros((2, degree + 1, degree + 1))
         powers = [(p, q) for p in range(degree + 1) for q in range(degree + 1 - p)]
         basis = np.array([u**p * v**q for p, q in powers]).T
-        for k, epoch_coordinate in enumerate((x.ravel(), y.ravel())):
-            solution = np.linalg.lstsq(basis, epoch_coordinate, rcond=None)[0]
-            coefficients[k][tuple(np.array(powers).T)] = solution
+        solutions = np.linalg.lstsq(basis, np.array([x.ravel(), y.ravel()]).T, rcond=None)[0]
+        coefficients[(slice(None), *np.array(powers).T)] = solutions.T
         inverse = PolynomialInverse(coefficients, centre, half)
         if _is_exact(inverse, forward, shape):
             return inverse
@@ -157,7 +156,8 @@ def _add(coefficients: Floats, u: Floats, v: Floats, columns: Bools, counts: Cou
     n = coefficients.shape[1]
     nx, ny = columns.shape
     in_u = np.empty((2, n))
-    px, py = np.empty(_STRIP), np.empty(_STRIP)
+    px, py, pixel = np.empty(_STRIP), np.empty(_STRIP), np.empty(_STRIP, np.int32)
+    flat = columns.reshape(-1)
     for x0 in range(0, u.size, _STRIP):
         m = min(_STRIP, u.size - x0)
         for row in range(v.size):
@@ -167,13 +167,17 @@ def _add(coefficients: Floats, u: Floats, v: Floats, columns: Bools, counts: Cou
                     for q in range(n - 1, -1, -1):
                         value = value * v[row] + coefficients[k, p, q]
                     in_u[k, p] = value
+                in_u[k, 0] += 0.5
             _polynomial(in_u[0], u[x0 : x0 + m], px)
             _polynomial(in_u[1], u[x0 : x0 + m], py)
+            for x in range(m):
+                inside = (px[x] >= 0.0) & (px[x] < nx) & (py[x] >= 0.0) & (py[x] < ny)
+                # numbers of 32 bits, which processors convert several at a time
+                pixel[x] = np.int32(px[x]) * np.int32(ny) + np.int32(py[x]) if inside else np.int32(-1)
             line = counts[row, x0 : x0 + m]
             for x in range(m):
-                x_up, y_up = px[x] + 0.5, py[x] + 0.5
-                if (x_up >= 0.0) & (x_up < nx) & (y_up >= 0.0) & (y_up < ny):
-                    line[x] += columns[np.int64(x_up), np.int64(y_up)]
+                if pixel[x] >= 0:
+                    line[x] += flat[pixel[x]]
 
 
 @kernel
