@@ -41,6 +41,8 @@ CONTENDERS = {
     "selection": {"disc of 8 pixels", "scipy binary_dilation, disc of 8 pixels"}
     | {"two masks, run by run", "two boolean images, numpy"}
     | {"epochs(selection=), a criterion ignored", "epochs(selection=), two grown, a border"},
+    "maps": {"Catalogue.good_epoch_map", "marks at nearest coadd pixels, numpy", "Catalogue.sky_area"}
+    | {'healsparse_map("fracdet")'},
     "sky": {"Catalogue.background", "Catalogue.extend_background", "fitsio.read of image and weight"},
     "startup": {"goodpix --help", 'python -c "import goodpix"', "goodpix epochs of the demo tile"}
     | {'python -c "pass"'},
@@ -59,6 +61,7 @@ GOALS = {
     "fetch": [">= 8 x faster", "<= 2.5 x", ">= 8 x faster"],
     "manymasks": [">= 1.7 x faster"] * 2,
     "selection": ["<= 0.3 s"],
+    "maps": ["<= 0.25 x"],
     "sky": ["<= 0.8 x"] * 2,
     "startup": ["<= 0.2 s", "<= 0.05 s", "<= 1.2 s", "<= 0.8 s"],
 }
