@@ -10,6 +10,7 @@ import json
 import os
 import pickle
 import random
+import re
 import sys
 import tempfile
 import time
@@ -28,7 +29,7 @@ import goodpix
 from goodpix.ingest.plan import TileTask
 from goodpix.ingest.tile import Receipt
 from goodpix.ingest.upkeep.crosschecks import check_summaries
-from goodpix.schema.tables import coadd, ingest_run
+from goodpix.schema.tables import coadd
 
 from .measure import Result, check
 from .postgres import Server, running_server
@@ -43,6 +44,8 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 # Names and exposures of tiles depend on it.
 _ANY = Target("", "", run=1)
+
+_EXPNUM = re.compile(r"\bexpnum: (\d+)")
 
 # Workers of one process; each has its own connection to the scheduler, heartbeat and thread.
 _WORKERS_AT_MOST = 250
@@ -201,6 +204,11 @@ class _Crew:
         return sum(seconds for (name, _), seconds in self._seconds.items() if name == kind)
 
 
+def _with_own_images(info: str, number: int) -> str:
+    """Return the text of an info file with exposures of its own."""
+    return _EXPNUM.sub(lambda match: f"expnum: {int(match[1]) + number * 1_000_000}", info)
+
+
 def rehearse(size: Rehearsal, folder: Path) -> list[Result]:
     """Ingest tiles with simulated workers, and kill workers, a coordinator and the server on the way.
 
@@ -220,7 +228,9 @@ def rehearse(size: Rehearsal, folder: Path) -> list[Result]:
     for number in range(size.n_tiles):
         tilename = of_another_tile(tile.receipt, _ANY, number).tilename
         path = info / f"{tilename}_{tile.receipt.band}_pizza_cutter_info.yaml"
-        path.write_text(text.replace(tile.receipt.tilename, tilename))
+        # tiles with the same CCD images would take turns
+        own = _with_own_images(text, number)
+        path.write_text(own.replace(tile.receipt.tilename, tilename))
     with ExitStack() as stack:
         server = stack.enter_context(running_server(folder / "server"))
         crew = _Crew(stack, size, folder, server, _Task(template, size.seconds))
@@ -238,9 +248,7 @@ def _watch(size: Rehearsal, crew: _Crew, server: Server) -> None:
     n_acts = 0
     while any(each.is_alive() for each in crew.coordinators):
         crew.look()
-        # a coordinator that has just been started would not wait for a server
-        under_way = _n_rows(server, ingest_run) == len(crew.reports)
-        if n_acts < len(acts) and under_way and _n_rows(server, coadd) > (n_acts + 1) * size.n_tiles / (len(acts) + 1):
+        if n_acts < len(acts) and _n_rows(server, coadd) > (n_acts + 1) * size.n_tiles / (len(acts) + 1):
             acts[n_acts]()
             n_acts += 1
         time.sleep(_POLL_SECONDS)

@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from ..schema.errors import GoodpixError
+from ..schema.errors import GoodpixError, stop_request
 from .output import say
 
 __all__ = ["stoppable"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-# Seconds after which an interrupted command is killed if it is still running.
-_TIMEOUT = 9.0
+# Seconds after which an interrupted command is killed if it is still running, and if it has not noticed the signal.
+_TIMEOUT, _DEAF = 9.0, 1.5
 
 # Seconds after which an exception that was lost is raised again.
 _AGAIN = 0.1
@@ -27,7 +27,7 @@ _AGAIN = 0.1
 
 @contextmanager
 def stoppable(what_now: str) -> Iterator[None]:
-    """Let Ctrl-C or SIGTERM stop a command cleanly, with exit status 130 or 143, within 10 s.
+    """Let Ctrl-C or SIGTERM stop a command cleanly, with exit status 130 or 143, within 2 s if nothing is to be stored.
 
     Parameters
     ----------
@@ -39,7 +39,8 @@ def stoppable(what_now: str) -> Iterator[None]:
     A signal raises an exception in the main thread. The exception can be lost: Python swallows it inside
     ``__del__`` methods and weak-reference callbacks, and cannot raise it while foreign code waits, for example
     for a database lock. A watcher thread, which is notified of the signal at once, therefore repeats the signal
-    until the exception gets through, and finally kills the process.
+    until the exception gets through. It kills the process if foreign code runs on, or if storing finished work takes
+    too long.
     """
     stop = _Stop(what_now)
     stop.watch()
@@ -54,7 +55,10 @@ def stoppable(what_now: str) -> Iterator[None]:
             say(f"goodpix: {error}")
         say(what_now)
         raise SystemExit(128 + stop.number) from error
-    stop.unwatch()
+    else:
+        stop.unwatch()
+    finally:
+        stop_request.interrupt = None
 
 
 class _Stopped(KeyboardInterrupt):
@@ -77,6 +81,7 @@ class _Stop:
         self._what_now = what_now
         self.number: int | None = None
         self.heeded = False
+        self._n_noticed = 0
         self._over = threading.Event()
         # a weak reference: dead once the exception was swallowed, alive while it propagates or is handled
         self._raised: weakref.ref[_Stopped] | None = None
@@ -106,9 +111,10 @@ class _Stop:
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         """Raise the exception, unless an earlier one is still being handled: batch systems send several signals."""
+        self._n_noticed += 1
         if self.heeded or (self._raised is not None and self._raised() is not None):
             return
-        self.number = number
+        self.number, stop_request.interrupt = number, self._again
         raise self._new()  # a local variable would keep the exception alive through its traceback
 
     def _new(self) -> _Stopped:
@@ -116,16 +122,23 @@ class _Stop:
         self._raised = weakref.ref(stopped)
         return stopped
 
+    def _again(self) -> KeyboardInterrupt:
+        """Return the exception in place of one that was lost."""
+        return self._new() if threading.current_thread() is threading.main_thread() else KeyboardInterrupt()
+
     def _enforce(self, wakeup: int, main_thread: int) -> None:
-        """Wait for a signal, repeat it until the exception gets through, and kill the process at the deadline."""
+        """Wait for a signal, repeat it until the exception gets through, and kill the process at the deadlines."""
         with os.fdopen(wakeup, "rb", buffering=0) as signals:
             while (received := signals.read(1)) and received[0] not in _SIGNALS:
                 pass
-            number, deadline = int.from_bytes(received), time.monotonic() + _TIMEOUT
+            number, n_noticed = int.from_bytes(received), 0
+            began = sent = time.monotonic()
             while not self._over.wait(_AGAIN):
-                if time.monotonic() > deadline:
+                now, is_deaf = time.monotonic(), self._n_noticed == n_noticed
+                if now > began + _TIMEOUT or (is_deaf and now > sent + _DEAF):
                     self._kill(number)
-                if not self.heeded and self._raised is not None and self._raised() is None:
+                if not (is_deaf or self.heeded) and self._raised is not None and self._raised() is None:
+                    sent, n_noticed = now, self._n_noticed
                     signal.pthread_kill(main_thread, number)
 
     def _kill(self, number: int) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from ..schema.errors import WorkerLostError, WorkersNotStartedError, interruption
-from ..schema.executors import Spread, Window, in_order
+from ..schema.executors import NumberAhead, Spread, Window, in_order
 from ..schema.printable import printable
 from .images.coadd import read_coadd
 from .plan import TileTask
@@ -36,7 +36,7 @@ def attempt_tile(task: TileTask, spread: Spread = map, scratch: Path | None = No
         return _without_file(task, error, "no new mask file was written")
 
 
-def side_by_side(tasks: Iterator[TileTask], executor: Executor, n_ahead: int) -> Window[TileTask, Receipt]:
+def side_by_side(tasks: Iterator[TileTask], executor: Executor, n_ahead: NumberAhead) -> Window[TileTask, Receipt]:
     """Submit tiles to an executor, a few at a time; a tile whose future has no receipt is lost.
 
     The window raises `WorkerLostError` if the executor accepts no more tiles.

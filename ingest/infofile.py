@@ -3,28 +3,22 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from ..schema.errors import AmbiguousInputError, InfoFileError, UsageError
+from ..schema.errors import InfoFileError
 from ..schema.planes.imagefiles import PlaneFile
 from ..schema.planes.regularfile import read_regular, why_not
 from .plainyaml import load_yaml
 
-__all__ = ["EpochInfo", "ImageInfo", "Input", "TileInfo", "check_inputs", "read_info_file", "read_inputs"]
-
-PathLike = str | os.PathLike[str]
+__all__ = ["EpochInfo", "ImageInfo", "TileInfo", "in_utf8", "read_info_file"]
 
 _PLANES = ("image", "weight", "bmask", "seg", "bkg", "head")
 
 # Of an info file; one of 250 epochs has half a million.
 _MOST_BYTES = 1 << 25
-
-SUFFIX = "_pizza_cutter_info.yaml"
 
 # Letters of a path, as on Linux, and of a value in a message.
 _LONGEST_PATH = 4096
@@ -138,100 +132,7 @@ class TileInfo(ImageInfo):
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
-    """An info file: its content, or the error that makes it unusable."""
-
-    path: Path
-    content: TileInfo | InfoFileError
-
-    @property
-    def name(self) -> str:
-        """Path as it is stored: text of any encoding in UTF-8."""
-        return _in_utf8(os.fspath(self.path))
-
-
-def read_inputs(given: Iterable[PathLike]) -> list[Input]:
-    """Read the info files at some paths, searching folders.
-
-    Raises
-    ------
-    UsageError
-        If a path does not exist or there is no path.
-    """
-    inputs = [_read(path) for path in _find_info_files([Path(each) for each in given])]
-    if not inputs:
-        raise UsageError("no info files given: expected at least one")
-    return inputs
-
-
-def _read(path: Path) -> Input:
-    try:
-        return Input(path, read_info_file(path))
-    except InfoFileError as error:
-        return Input(path, error)
-
-
-def check_inputs(inputs: list[Input]) -> str:
-    """Return the campaign of the inputs, after checking that no two contradict each other."""
-    first = inputs[0].path
-    tiles: dict[tuple[str, str], Path] = {}
-    for file in inputs:
-        if campaign_of(file.path) != campaign_of(first):
-            raise AmbiguousInputError(
-                f"{first} belongs to campaign {campaign_of(first)}, {file.path} to {campaign_of(file.path)}: "
-                "expected one campaign per catalogue"
-            )
-        if isinstance(file.content, TileInfo):
-            tile = (file.content.tilename, file.content.band)
-            if tile in tiles:
-                raise AmbiguousInputError(
-                    f"{tiles[tile]} and {file.path} both list tile {tile[0]}, band {tile[1]}: give one of them"
-                )
-            tiles[tile] = file.path
-    return campaign_of(first)
-
-
-def _find_info_files(paths: list[Path]) -> list[Path]:
-    """Return the info files in a list of files and folders, in order and without duplicates.
-
-    Folders and their subfolders are searched for names that end in ``_pizza_cutter_info.yaml``.
-
-    Raises
-    ------
-    UsageError
-        If a path does not exist or a folder contains no info file.
-    """
-    files: dict[Path, None] = {}
-    for path in paths:
-        if os.path.isdir(path):  # unlike Path.is_dir, it raises nothing where a name is too long
-            inside = sorted(_info_files_below(path))
-            if not inside:
-                raise UsageError(f"{path}: the folder contains no *{SUFFIX}")
-            files |= dict.fromkeys(inside)
-        elif os.path.exists(path):
-            files[Path(os.path.abspath(path))] = None
-        else:
-            raise UsageError(f"{path}: no such file or folder")
-    return list(files)
-
-
-def _info_files_below(folder: Path) -> list[Path]:
-    """Return the info files in a folder and its subfolders; follow links, but not in circles."""
-    files, seen = [], set()
-    for parent, folders, names in os.walk(os.path.abspath(folder), followlinks=True):
-        seen.add(os.path.realpath(parent))
-        folders[:] = [name for name in folders if os.path.realpath(Path(parent, name)) not in seen]
-        files += [Path(parent, name) for name in names if name.endswith(SUFFIX)]
-    return files
-
-
-def campaign_of(path: Path) -> str:
-    """Return the campaign of an info file: the name of its grandparent folder."""
-    return _in_utf8(path.parent.parent.name)
-
-
-def _in_utf8(name: str) -> str:
+def in_utf8(name: str) -> str:
     """Return a file name with its bytes that are not UTF-8 as escapes."""
     return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
@@ -245,7 +146,7 @@ def read_info_file(path: Path) -> TileInfo:
         If it is not a regular file, cannot be read, is not YAML or has wrong content; the message names the file,
         the key, its value and what was expected.
     """
-    if _in_utf8(os.fspath(path)) != os.fspath(path):
+    if in_utf8(os.fspath(path)) != os.fspath(path):
         raise InfoFileError(f"{path}: its name is not UTF-8: expected a name that databases can store")
     try:
         text = read_regular(os.fspath(path), _MOST_BYTES)

@@ -7,8 +7,7 @@ from typing import Any
 
 from ..schema.errors import FitsFileError, PlaneError
 from ..schema.inputs.filedigest import FileDigest, digest_file, digest_opened
-from ..schema.inputs.fingerprint import FINGERPRINTED
-from ..schema.inputs.recordedfiles import RecordedFile, State, files_column
+from ..schema.inputs.recordedfiles import FINGERPRINTED, RecordedFile, State, files_column
 from ..schema.planes.imagefiles import Extension, file_state
 from ..schema.planes.reader import OpenedFile
 from ..schema.rows import DES_PROFILE
@@ -42,10 +41,10 @@ class InputFiles:
         """State of each file, by path."""
         return {path: file.state for path, file in self.files.items()}
 
-    def facts(self, segmentation: str) -> dict[str, Any]:
-        """Return the columns of a mask that describe its input files and its source of segmentation maps."""
+    def facts(self, info: ImageInfo, segmentation: str) -> dict[str, Any]:
+        """Return the columns of an image's mask that describe its input files and its source of segmentation maps."""
         return {
-            "files": files_column(self.files),
+            "files": files_column(self.files, info.files),
             "planes_checked": self.checked,
             "damaged_taken": self.damaged,
             "profile": DES_PROFILE,

@@ -1,12 +1,12 @@
 """Plan of a tile job: which masks to make and which to copy."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 
 from ..schema.bits import BitNames
-from ..schema.inputs.fingerprint import SE_PLANES, fingerprint
-from ..schema.inputs.recordedfiles import State, files_column, recorded_files
+from ..schema.inputs.fingerprint import fingerprint
+from ..schema.inputs.recordedfiles import SE_PLANES, RecordedFile, State, files_column, recorded_files
 from ..schema.planes.imagefiles import planes_column
 from ..schema.store.masksroot import MasksRoot
 from ..schema.wcs.scamphead import SCAMP_RULE_VERSION
@@ -24,6 +24,7 @@ __all__ = [
     "Step",
     "TileTask",
     "make_plan",
+    "plan_unless_made",
     "se_fingerprint",
 ]
 
@@ -142,8 +143,8 @@ class TileTask:
         Fingerprints of inputs that failed before, by failure key.
     sources : mapping of (expnum, ccdnum) to tuple of SourceMask
         The catalogue's masks of the tile's CCD images, in this tile and others; none to read the files instead.
-    states : mapping of str to State, optional
-        States of the tile's input files, by path, as the run found them; by default the job asks for them.
+    plan : Plan, optional
+        The plan, if the run has found that nothing is to be made; by default the job makes it.
     force : bool
         Make every mask again.
     retry_failed : bool
@@ -158,7 +159,7 @@ class TileTask:
     known: KnownTile = field(default_factory=KnownTile)
     failed: Mapping[str, str | None] = field(default_factory=dict)
     sources: Mapping[EpochKey, tuple[SourceMask, ...]] = field(default_factory=dict)
-    states: Mapping[str, State] | None = None
+    plan: "Plan | None" = None
     force: bool = False
     retry_failed: bool = False
 
@@ -250,38 +251,58 @@ def make_plan(task: TileTask) -> Plan:
     task : TileTask
         The tile, and the catalogue's masks of it.
     """
+    return _plan(task, _Look(file_states, compare_files))
+
+
+def plan_unless_made(task: TileTask, states: Mapping[str, State]) -> Plan | None:
+    """Return the plan of a tile job if the states of the input files tell that nothing is to be made, else None.
+
+    No file is read: None as well if a file must be compared with what is recorded of it.
+
+    Parameters
+    ----------
+    task : TileTask
+        The tile, and the catalogue's masks of it.
+    states : mapping of str to State
+        State of each of its input files, by path.
+    """
+    plan = _plan(task, _Look(lambda info: {path: states[path] for path in input_paths(info)}, _if_same_states))
+    return None if plan.needs_coadd else plan
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Functions that return the states of an image's files, and their records if the files have not changed."""
+
+    states: Callable[[ImageInfo], Mapping[str, State]]
+    compare: Callable[[ImageInfo, Mapping[str, RecordedFile], Mapping[str, State]], Mapping[str, RecordedFile] | None]
+
+
+def _if_same_states(
+    _info: ImageInfo, recorded: Mapping[str, RecordedFile], states: Mapping[str, State]
+) -> Mapping[str, RecordedFile] | None:
+    return recorded if all(states.get(path) == file.state for path, file in recorded.items()) else None
+
+
+def _plan(task: TileTask, look: _Look) -> Plan:
     known = task.known
-    coadd = _step(task, "coadd", task.info, _coadd_options(task.options), known.coadd)
+    coadd = _step(task, "coadd", task.info, _coadd_options(task.options), known.coadd, look)
     epochs = []
     for entry in task.info.src_info:
         of_epoch = known.epochs.get((entry.expnum, entry.ccdnum))
         options = _epoch_options(entry, task.options, coadd.fingerprint)
-        epochs.append((entry, _step(task, entry.name, entry, options, of_epoch)))
+        epochs.append((entry, _step(task, entry.name, entry, options, of_epoch, look)))
     listed = {(entry.expnum, entry.ccdnum) for entry in task.info.src_info}
     return Plan(coadd, tuple(epochs), dropped=tuple(sorted(set(known.epochs) - listed)))
 
 
-def _step(task: TileTask, name: str, info: ImageInfo, options: dict[str, object], known: Known | None) -> Step:
-    if task.states is not None:
-        states = {path: task.states[path] for path in input_paths(info)}
-        step = _step_of_states(task, name, info, states, options, known)
-        if step.action is not Action.MAKE:
-            return step
-        # the files may have changed since, and the fingerprint must be that of the files that are read
-    return _step_of_states(task, name, info, file_states(info), options, known)
-
-
-def _step_of_states(
-    task: TileTask,
-    name: str,
-    info: ImageInfo,
-    states: Mapping[str, State],
-    options: dict[str, object],
-    known: Known | None,
+def _step(
+    task: TileTask, name: str, info: ImageInfo, options: dict[str, object], known: Known | None, look: _Look
 ) -> Step:
+    states = look.states(info)
     failed = task.failed.get(task.failure_key(name))
     if known is not None and known.files is not None and failed is None and not task.force:
-        files = _files_if_unchanged(info, states, options, known.fingerprint, known.files)
+        files = _files_if_unchanged(info, states, options, known.fingerprint, known.files, look)
         if files is not None:
             return Step(name, known.fingerprint, known, Action.COPY, files)
         return Step(name, _digest(info, states, options), known, Action.MAKE)
@@ -293,13 +314,13 @@ def _step_of_states(
         if known.files is None:
             if known.fingerprint == inputs:
                 return Step(name, inputs, known, Action.COPY)
-        elif (files := _files_if_unchanged(info, states, options, known.fingerprint, known.files)) is not None:
+        elif (files := _files_if_unchanged(info, states, options, known.fingerprint, known.files, look)) is not None:
             return Step(name, known.fingerprint, known, Action.COPY, files)
     return Step(name, inputs, known, Action.MAKE)
 
 
 def _files_if_unchanged(
-    info: ImageInfo, states: Mapping[str, State], options: dict[str, object], known: str, files: str
+    info: ImageInfo, states: Mapping[str, State], options: dict[str, object], known: str, files: str, look: _Look
 ) -> str | None:
     """Return the column ``files`` with the present modification times; None if the inputs of a mask have changed.
 
@@ -313,14 +334,16 @@ def _files_if_unchanged(
         Options that affect the mask.
     known, files : str
         Fingerprint and column ``files`` of the mask.
+    look : _Look
+        Compares files.
     """
-    recorded = recorded_files(files)
+    recorded = recorded_files(files, info.files)
     if _digest(info, supposed_states(recorded, states), options) != known:
         return None
-    now = compare_files(info, recorded, states)
+    now = look.compare(info, recorded, states)
     if now is None:
         return None
-    return files if now is recorded else files_column(now)
+    return files if now is recorded else files_column(now, info.files)
 
 
 def _coadd_options(options: Options) -> dict[str, object]:

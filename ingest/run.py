@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -13,27 +14,31 @@ from typing import Any
 
 from ..schema.database import parse_url, shown
 from ..schema.errors import InfoFileError
-from ..schema.executors import Spread, in_order
+from ..schema.executors import NumberAhead, Spread, count_workers, in_order
 from .attempt import attempt_alone, attempt_apart, attempt_tile, side_by_side
 from .database.opening import WritableDatabase
 from .database.writer import Writer
 from .filestates import FileStates
 from .images.sharedarray import scratch_folder
-from .infofile import Input, TileInfo
-from .plan import Options, TileTask
+from .infofile import TileInfo
+from .infofiles import Input, PackedTile
+from .plan import Options, TileTask, plan_unless_made
 from .report import Failure, IngestReport, Stages, counted, counted_tiles
 from .tile import Receipt
 from .tilequeue import Tile, TileQueue
 
-__all__ = ["WINDOW", "Run"]
+__all__ = ["WINDOW", "Following", "Run"]
 
 logger = logging.getLogger(__name__)
 
 # Tiles submitted per worker, so that a worker that finishes one has the next at hand.
 _AHEAD = 2
 
-# Tiles submitted to an executor whose number of workers is unknown: enough for a few hundred.
+# Tiles submitted to an executor at least: enough for a few hundred workers, whose number may be unknown.
 WINDOW = 512
+
+# Seconds after which an executor is asked again for its number of workers, which may come and go.
+_WORKERS_COUNT = 10.0
 
 # Seconds between attempts to claim tiles that other ingests hold, and between log lines about them.
 _PAUSE = 0.5
@@ -137,7 +142,7 @@ class Run:
         """
         tiles: list[Tile] = []
         for file in self._inputs:
-            if isinstance(file.content, TileInfo):
+            if isinstance(file.content, PackedTile):
                 tiles.append((file.path, file.content))
             else:
                 self._info_failures.append(_info_failure(file.name, file.content, self._writer))
@@ -154,7 +159,7 @@ class Run:
     ) -> Iterator[None]:
         """Ingest the tiles in the queue that no other ingest has claimed."""
         if executor is not None:
-            yield from self._by_executor(executor, _AHEAD * n_workers if n_workers > 1 else WINDOW)
+            yield from self._by_executor(executor, _AHEAD * n_workers if n_workers > 1 else Following(executor))
         elif pool is not None:
             yield from self._by_pool(pool, n_workers)
         else:
@@ -166,7 +171,7 @@ class Run:
             if self._take(attempt_tile(task, spread, scratch)):
                 yield
 
-    def _by_executor(self, executor: Executor, n_ahead: int) -> Iterator[None]:
+    def _by_executor(self, executor: Executor, n_ahead: NumberAhead) -> Iterator[None]:
         """Ingest the tiles with an executor; retry each lost one alone before it counts as a failure."""
         lost: list[TileTask] = []
         yield from self._side_by_side(self._queue, executor, n_ahead, lost)
@@ -193,7 +198,7 @@ class Run:
                 yield
 
     def _side_by_side(
-        self, tiles: Iterable[Tile], executor: Executor, n_ahead: int, lost: list[TileTask]
+        self, tiles: Iterable[Tile], executor: Executor, n_ahead: NumberAhead, lost: list[TileTask]
     ) -> Iterator[None]:
         """Ingest the tiles with an executor, a few submitted at a time; append the lost ones to `lost`."""
         window = side_by_side(self._tasks(tiles), executor, n_ahead)
@@ -229,7 +234,7 @@ class Run:
         self._queue.done(receipt.tilename, receipt.band)
         self._seconds_commit += time.monotonic() - started
         if committed:
-            self._receipts.append(receipt)
+            self._receipts.append(replace(receipt, rows=()))  # the rows of a survey would take 50 GB
             _log(receipt)
         else:
             tile = f"{receipt.tilename} {receipt.band}"
@@ -237,7 +242,7 @@ class Run:
             self._elsewhere += [
                 (file.path, file.content)
                 for file in self._inputs
-                if str(file.path) == receipt.info_path and isinstance(file.content, TileInfo)
+                if str(file.path) == receipt.info_path and isinstance(file.content, PackedTile)
             ]
         if stop is not None:
             raise stop
@@ -280,7 +285,7 @@ class Run:
     def _claimed_task(self, tile: Tile) -> TileTask | None:
         path, info = tile
         if self._claims.take(info.tilename, info.band):
-            return self._task(path, info)
+            return self._task(path, info.unpacked())
         self._elsewhere.append(tile)
         self._queue.done(info.tilename, info.band)
         return None
@@ -299,7 +304,7 @@ class Run:
     def _task(self, path: Path, info: TileInfo) -> TileTask:
         known = self._writer.known(info)
         force = self._force and known.generation == self._generations.get((info.tilename, info.band), 0)
-        return TileTask(
+        task = TileTask(
             info_path=str(path),
             info=info,
             root=self._database.root,
@@ -307,11 +312,28 @@ class Run:
             bit_names=self._database.identity.bit_names,
             known=known,
             failed=self._writer.failed(str(path)),
-            sources={} if self._reread else self._writer.sources(info),
-            states=self._states.of(info) if known.mask_file is not None and not force else None,
             force=force,
             retry_failed=self._retry_failed,
         )
+        if not force and (known.mask_file is not None or task.failed):
+            plan = plan_unless_made(task, self._states.of(info))
+            if plan is not None:
+                return replace(task, plan=plan)
+        return task if self._reread else replace(task, sources=self._writer.sources(info))
+
+
+class Following:
+    """Number of tiles to submit to an executor, which follows its number of workers."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor, self._n_ahead, self._until = executor, WINDOW, 0.0
+
+    def __call__(self) -> int:
+        """Return the number."""
+        if time.monotonic() > self._until:
+            self._n_ahead = max(WINDOW, _AHEAD * (count_workers(self._executor) or 0))
+            self._until = time.monotonic() + _WORKERS_COUNT
+        return self._n_ahead
 
 
 def _has_receipt(future: Future[Receipt]) -> bool:

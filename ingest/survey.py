@@ -13,7 +13,7 @@ from ..schema.errors import UsageError
 from ..schema.executors import check_workers, process_pool, thread_pool, usable_cores
 from ..schema.planes.imagefiles import file_state, first_variable
 from .images.sharedarray import remove_leftovers
-from .infofile import Input, TileInfo, check_inputs, read_inputs
+from .infofiles import Input, PackedTile, check_inputs, read_inputs
 from .plan import Options
 from .report import IngestReport
 
@@ -64,13 +64,14 @@ def ingest_tiles(
         Maximum number of processes. They share the tiles or, if there are fewer tiles than workers, the
         epochs of one tile; two workers of one tile are threads of this process. 1 means this process alone,
         which also does work too small to be worth starting others; None means the number of cores that this
-        process may use. A script that asks for more than 1
+        process may use. Hundreds of info files are read by as many processes, also for an `executor` if `workers`
+        is None. A script that asks for more than 1
         must keep its own work under ``if __name__ == "__main__":``, as always with multiprocessing.
     executor : concurrent.futures.Executor, optional
         Runs the tiles instead, for example Dask's ``Client(...).get_executor(pure=False)``. Its workers write
         the mask files and never touch the database; they need goodpix, and must see the masks root and the
-        survey's files under the same paths as this process. ``2 * workers`` tiles are submitted at a time, or
-        512 if `workers` is 1 or None.
+        survey's files under the same paths as this process. ``2 * workers`` tiles are submitted at a time; if
+        `workers` is 1 or None, two for each worker that the executor has at the time, but at least 512.
     force : bool
         Make every mask again from its files, even if its inputs are unchanged.
     reread : bool
@@ -116,7 +117,9 @@ def ingest_tiles(
     if wcs_source not in ("image", "scamp"):
         raise UsageError(f"wcs_source is {wcs_source!r}: expected image or scamp")
     given = [info_paths] if isinstance(info_paths, str | os.PathLike) else list(info_paths)
-    inputs = read_inputs(given)
+    if workers is not None:
+        check_workers(workers)
+    inputs = read_inputs(given, 1 if executor is not None and workers is not None else workers)
     campaign = check_inputs(inputs)
     if executor is None:  # the workers of an executor may know other variables
         _check_variables(inputs)
@@ -158,8 +161,6 @@ def ingest_tiles(
 
 def _number_of(workers: int | None, executor: Executor | None, inputs: list[Input]) -> int:
     """Return the number of workers to use."""
-    if workers is not None:
-        check_workers(workers)
     if executor is not None:
         return workers or 1
     return worth_starting(workers, inputs)
@@ -170,10 +171,13 @@ def worth_starting(n_workers: int | None, inputs: list[Input]) -> int:
 
     Looks at no more files than it takes to tell.
     """
+    if n_workers == 1:
+        return 1
     n_bytes, most = 0, n_workers
     for each in inputs:
-        if isinstance(each.content, TileInfo):
-            for entry in (each.content, *each.content.src_info):
+        if isinstance(each.content, PackedTile):
+            info = each.content.unpacked()
+            for entry in (info, *info.src_info):
                 state = file_state(entry.image_path)
                 n_bytes += 0 if state is None else state[0]
                 if most is None and n_bytes >= BYTES_PER_WORKER:
@@ -183,8 +187,8 @@ def worth_starting(n_workers: int | None, inputs: list[Input]) -> int:
     return max(1, min(most or 1, n_bytes // BYTES_PER_WORKER))
 
 
-def _tiles(inputs: list[Input]) -> list[TileInfo]:
-    return [file.content for file in inputs if isinstance(file.content, TileInfo)]
+def _tiles(inputs: list[Input]) -> list[PackedTile]:
+    return [file.content for file in inputs if isinstance(file.content, PackedTile)]
 
 
 def _used_variables(inputs: list[Input]) -> dict[str, str]:
@@ -192,9 +196,8 @@ def _used_variables(inputs: list[Input]) -> dict[str, str]:
 
     Other values are not recorded: they may be anything, secrets too, and whoever reads the catalogue can read them.
     """
-    entries = (entry for tile in _tiles(inputs) for entry in (tile, *tile.src_info))
-    names = dict.fromkeys(first_variable(file.path) for entry in entries for file in entry.files.values())
-    values = {name: os.environ[name] for name in names if name is not None and name in os.environ}
+    names = dict.fromkeys(name for tile in _tiles(inputs) for name in tile.variables)
+    values = {name: os.environ[name] for name in names if name in os.environ}
     return {name: os.path.abspath(value) for name, value in values.items() if os.path.isdir(value)}
 
 

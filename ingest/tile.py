@@ -60,8 +60,10 @@ class Receipt:
         Keys of inputs that failed before and were not retried.
     dropped : tuple of (expnum, ccdnum)
         Epochs that the info file no longer lists.
-    n_unchanged : int
-        Number of epochs that were up to date.
+    n_made, n_unchanged : int
+        Numbers of epochs whose masks were made, and of those that were up to date.
+    n_pixels : int
+        Number of pixels in the masks made.
     n_bytes : int
         Size of the new mask file, bytes.
     seconds, seconds_coadd : float
@@ -78,24 +80,12 @@ class Receipt:
     failures: tuple[Failure, ...] = ()
     failed_before: tuple[str, ...] = ()
     dropped: tuple[EpochKey, ...] = ()
+    n_made: int = 0
     n_unchanged: int = 0
+    n_pixels: int = 0
     n_bytes: int = 0
     seconds: float = 0.0
     seconds_coadd: float = 0.0
-
-    @property
-    def n_made(self) -> int:
-        """Number of epochs whose masks were made."""
-        return len(self._made)
-
-    @property
-    def n_pixels(self) -> int:
-        """Number of pixels in these masks."""
-        return sum(row.nx * row.ny for row in self._made)
-
-    @property
-    def _made(self) -> list[MaskRow]:
-        return [each.row for each in self.rows if each.made and each.row.key.kind == "epoch"]
 
 
 def ingest_tile(task: TileTask, spread: Spread = map, scratch: Path | None = None) -> Receipt:
@@ -121,8 +111,8 @@ def ingest_tile(task: TileTask, spread: Spread = map, scratch: Path | None = Non
     """
     started = time.monotonic()
     previous = _open_previous(task)
-    if previous is None:
-        task = replace(task, known=replace(task.known, coadd=None, epochs={}))
+    if previous is None and task.known.mask_file is not None:
+        task = replace(task, known=replace(task.known, coadd=None, epochs={}), plan=None)
     receipt = _ingest(task, previous, spread, scratch)
     if isinstance(receipt, _LostMask) and previous is not None:
         receipt = _ingest(_without_lost(task, previous), previous, spread, scratch)
@@ -133,7 +123,7 @@ def ingest_tile(task: TileTask, spread: Spread = map, scratch: Path | None = Non
 
 def _ingest(task: TileTask, previous: MaskFile | None, spread: Spread, scratch: Path | None) -> "Receipt | _LostMask":
     """Run a tile job; stop at the first mask that cannot be copied."""
-    plan = make_plan(task)
+    plan = task.plan or make_plan(task)
     receipt = Receipt(
         task.info_path,
         task.info.tilename,
@@ -226,12 +216,15 @@ def _write(task: TileTask, plan: Plan, receipt: Receipt, sources: _Sources) -> "
         if not changed:
             return receipt
         mask_file = writer.finish()
+    of_epochs = [each.row for each in rows if each.made and each.row.key.kind == "epoch"]
     return replace(
         receipt,
         mask_file=mask_file,
         generation=generation,
         rows=tuple(rows),
         dropped=plan.dropped,
+        n_made=len(of_epochs),
+        n_pixels=sum(row.nx * row.ny for row in of_epochs),
         n_bytes=writer.n_bytes,
     )
 
@@ -339,7 +332,7 @@ def _without_lost(task: TileTask, previous: MaskFile) -> TileTask:
         lost = _copy(task, previous, step)
         if isinstance(lost, _LostMask):
             logger.warning("%s %s: %s: %s", task.info.tilename, task.info.band, step.name, lost.error)
-            task = replace(task, known=task.known.without(step.name))
+            task = replace(task, known=task.known.without(step.name), plan=None)
     return task
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .infofile import TileInfo
+from .infofiles import PackedTile
 
 __all__ = ["Tile", "TileQueue"]
 
-Tile = tuple[Path, TileInfo]
+Tile = tuple[Path, PackedTile]
 """An info file and its content."""
 
 
@@ -58,12 +58,11 @@ class TileQueue(Iterator[Tile]):
             heappush(self._free, other)
 
 
-def _neighbours(tiles: Sequence[TileInfo]) -> list[list[int]]:
+def _neighbours(tiles: Sequence[PackedTile]) -> list[list[int]]:
     """Return the numbers of the tiles that share a CCD image with each tile."""
     # a dictionary of 8 million epochs would take a gigabyte; images with equal hashes only make a tile wait
-    sizes = [len(each.src_info) for each in tiles]
-    keys = ((each.band, each.expnum, each.ccdnum) for tile in tiles for each in tile.src_info)
-    images = np.fromiter(map(hash, keys), np.int64, sum(sizes))
+    sizes = [each.images.size for each in tiles]
+    images = np.concatenate([np.empty(0, np.int64), *(each.images for each in tiles)])
     order = np.argsort(images, kind="stable")
     images, numbers = images[order], np.repeat(np.arange(len(tiles)), sizes)[order]
     pairs: set[int] = set()

@@ -5,6 +5,7 @@ Each is a `GoodpixError` and also a fitting built-in exception, so that a caller
 
 import difflib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from .printable import printable
@@ -30,6 +31,7 @@ __all__ = [
     "MissingLibraryError",
     "OutputError",
     "PlaneError",
+    "StopRequest",
     "StoreError",
     "UnknownNameError",
     "UnsupportedFitsError",
@@ -42,6 +44,7 @@ __all__ = [
     "did_you_mean",
     "interruption",
     "mask_file_error",
+    "stop_request",
 ]
 
 
@@ -211,9 +214,35 @@ def did_you_mean(
     return f": expected one of {', '.join(known)}" if otherwise is None else otherwise
 
 
+@dataclass(slots=True)
+class StopRequest:
+    """Request to stop this process, which a signal makes.
+
+    Parameters
+    ----------
+    interrupt : callable, optional
+        Returns the interrupt to raise; None while there is no request.
+    """
+
+    interrupt: Callable[[], KeyboardInterrupt] | None = None
+
+
+stop_request = StopRequest()
+"""The request to stop this process."""
+
+
 def interruption(error: BaseException) -> KeyboardInterrupt | None:
-    """Return the interrupt that became another error, as in a library that converts whatever stops it; or None."""
+    """Return the interrupt that became another error; None if the error is one of its own.
+
+    Notes
+    -----
+    Some libraries convert whatever stops them, and the interrupt is then among the causes. Others lose it: ctypes
+    swallows an interrupt inside a callback, for instance of the compiler, which then fails in some other way. So after
+    a request to stop, any error is taken to be the interruption.
+    """
     chain: BaseException | None = error
     while chain is not None and not isinstance(chain, KeyboardInterrupt):
         chain = chain.__cause__ or chain.__context__
+    if chain is None and stop_request.interrupt is not None:
+        return stop_request.interrupt()
     return chain

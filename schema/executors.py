@@ -26,11 +26,27 @@ from typing import Generic, ParamSpec, Protocol, TypeVar
 
 from .errors import UsageError, WorkerLostError, WorkersNotStartedError
 
-__all__ = ["Spread", "Window", "check_workers", "in_order", "process_pool", "thread_pool", "usable_cores"]
+__all__ = [
+    "NumberAhead",
+    "Spread",
+    "Window",
+    "check_workers",
+    "count_workers",
+    "in_order",
+    "process_pool",
+    "thread_pool",
+    "usable_cores",
+]
 
 Arguments = ParamSpec("Arguments")
 Job = TypeVar("Job")
 Result = TypeVar("Result")
+
+NumberAhead = int | Callable[[], int]
+"""A maximum number of jobs, or a function that returns what it is by now."""
+
+# Seconds after which a number that may have changed is asked for again.
+_ASK_AGAIN = 10.0
 
 
 class Spread(Protocol):
@@ -47,13 +63,13 @@ class Window(Generic[Job, Result]):
     ----------
     submit : callable
         Submits one job to the executor.
-    n_ahead : int
+    n_ahead : int or callable
         Maximum number of jobs submitted and not yet collected.
     jobs : iterable
         The jobs.
     """
 
-    def __init__(self, submit: Callable[[Job], Future[Result]], n_ahead: int, jobs: Iterable[Job]) -> None:
+    def __init__(self, submit: Callable[[Job], Future[Result]], n_ahead: NumberAhead, jobs: Iterable[Job]) -> None:
         self._submit, self._n_ahead, self._left = submit, n_ahead, iter(jobs)
         self._pending: dict[Future[Result], Job] = {}
         self._refused: Exception | None = None
@@ -61,7 +77,8 @@ class Window(Generic[Job, Result]):
     def fill(self) -> None:
         """Submit jobs until the window is full, or until the executor refuses one."""
         if self._refused is None:
-            for job in islice(self._left, self._n_ahead - len(self._pending)):
+            n_ahead = self._n_ahead() if callable(self._n_ahead) else self._n_ahead
+            for job in islice(self._left, max(0, n_ahead - len(self._pending))):
                 try:
                     self._pending[self._submit(job)] = job
                 except Exception as error:  # noqa: BLE001  # each executor has its own exceptions; raised by `_end`
@@ -75,7 +92,7 @@ class Window(Generic[Job, Result]):
         """
         self.fill()
         while self._pending:
-            wait(self._pending, return_when=FIRST_COMPLETED)
+            wait(self._pending, _ASK_AGAIN if callable(self._n_ahead) else None, FIRST_COMPLETED)
             yield from self.done()
             self.fill()
         self._end()
@@ -297,6 +314,18 @@ def check_workers(workers: object) -> None:
     """Raise a `UsageError` unless a number of workers is a whole number of at least 1."""
     if isinstance(workers, bool) or not hasattr(workers, "__index__") or workers < 1:  # type: ignore[operator]  # a number
         raise UsageError(f"workers is {workers!r}: expected 1 or more")
+
+
+def count_workers(executor: Executor) -> int | None:
+    """Return the number of jobs that an executor runs at once, as far as it can be asked; else None."""
+    client = getattr(executor, "_client", None)  # Dask's executor has no other way to its scheduler
+    if client is not None:
+        try:
+            return int(sum(client.nthreads().values()))
+        except Exception:  # noqa: BLE001  # a scheduler that does not answer is reported when a job is submitted
+            return None
+    n_workers = getattr(executor, "_max_workers", None)
+    return n_workers if isinstance(n_workers, int) else None
 
 
 def usable_cores() -> int:

@@ -120,9 +120,11 @@ def _cache_type() -> Any:
             return found if found is not None else super().load_overload(sig, target_context)
 
         def save_overload(self, sig: Any, data: Any) -> None:
-            """Store a kernel that was compiled, and release the lock."""
+            """Store a kernel that was compiled, if possible, and release the lock."""
             try:
-                super().save_overload(sig, data)
+                # an interrupt is lost in the callback that brings the machine code, and then there is nothing to store
+                with suppress(RuntimeError):
+                    super().save_overload(sig, data)
             finally:
                 _lock.release()
 

@@ -150,7 +150,7 @@ class ImageFacts:
     weight_zquantiz: str | None = column("quantization method of the weight plane (ZQUANTIZ); null if absent")
     fingerprint: str = column("SHA-256 of the mask's inputs")
     files: str | None = column(
-        "size, mtime and digests of each input file by path, JSON; null for masks of format 1", None, since=_REVISION
+        "size, mtime and digests of each input file, JSON; null for masks of format 1", None, since=_REVISION
     )
     planes_checked: bool | None = column(
         "true if all planes agreed with their DATASUM; null for masks of format 1", None, since=_REVISION
@@ -357,7 +357,7 @@ def _facts(kind: type[EpochFacts] | type[CoaddFacts], record: Mapping[str, Any])
     ):
         raise DamagedValueError("wcs is not text and finite numbers by keyword")
     if values["files"] is not None:
-        recorded_files(values["files"])
+        recorded_files(values["files"], {})
     return kind(**values)
 
 

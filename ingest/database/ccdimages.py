@@ -8,8 +8,7 @@ import sqlalchemy as sa
 
 from ...schema.summaries import CCD_IMAGES
 from ...schema.tables import ccd_image
-from .bulk import insert_rows
-from .givenrows import matching
+from .bulk import insert_rows, matching
 
 __all__ = ["ImageChange", "ImageKey", "refresh_ccd_images"]
 

@@ -119,8 +119,12 @@ def lock_creation(connection: sa.Connection, url: sa.URL) -> None:
 @contextmanager
 def sharing(engine: sa.Engine, url: sa.URL, retry: Retry) -> Iterator[LockSession]:
     """Share a Postgres database with other writers, unless one has locked it for itself."""
-    with engine.connect() as connection:
-        key = _key(connection, "catalogue")
+
+    def key_of_catalogue() -> int:
+        with engine.connect() as connection:
+            return _key(connection, "catalogue")
+
+    key = retry(key_of_catalogue)
     session = LockSession(engine, retry)
     try:
         if not session.try_lock(key, shared=True):

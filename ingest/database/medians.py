@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from ...schema.tables import ccd_image, ccd_median
-from .bulk import insert_rows
+from .bulk import given_rows, insert_rows, matching
 from .ccdimages import ImageChange
-from .givenrows import given_rows, matching
 
 __all__ = ["count_medians", "fill_medians", "move_medians"]
 

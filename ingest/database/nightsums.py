@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from ...schema.tables import bit_count, ccd_bit_night, ccd_night, epoch
+from .bulk import given_rows, matching
 from .ccdimages import ImageChange, ImageKey
-from .givenrows import given_rows, matching
 
 __all__ = ["Bits", "TileBits", "add_to_bit_nights", "add_to_nights", "read_tile_bits"]
 

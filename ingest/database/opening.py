@@ -90,11 +90,15 @@ def open_for_writing(
     if path is not None and not os.path.isdir(path.parent):
         raise CatalogueError(f"{shown(parsed)}: the folder {path.parent} does not exist")
     with sole_writer(parsed), engine_to_write(parsed) as engine, ExitStack() as stack:
-        if is_empty(engine, parsed):
-            _create(engine, parsed, given or MasksRoot.of("goodpix-masks"), campaign, wcs_source, bit_names)
         retry = Retry(shown(parsed))
+
+        def create() -> None:
+            if is_empty(engine, parsed):
+                _create(engine, parsed, given or MasksRoot.of("goodpix-masks"), campaign, wcs_source, bit_names)
+
+        retry.opening(create)
         session = stack.enter_context(sharing(engine, parsed, retry)) if path is None else None
-        identity = read_identity(engine, parsed, (REVISION,))
+        identity = retry.opening(lambda: read_identity(engine, parsed, (REVISION,)))
         root = root_of(parsed, identity)
         for what, wanted, found in (
             ("campaign", campaign, identity.campaign),
@@ -106,7 +110,7 @@ def open_for_writing(
                     f"{what} is {wanted}, but the catalogue {shown(parsed)} was made with {found}: "
                     "use another --db and --masks for it"
                 )
-        root.claim(identity.uuid, new=_has_no_masks(engine), facts=identity.facts)
+        root.claim(identity.uuid, new=retry(lambda: _has_no_masks(engine)), facts=identity.facts)
         claims = TileClaims(session, identity.uuid) if session else WholeCatalogue()
         yield WritableDatabase(parsed, engine, identity, root, claims, retry)
 

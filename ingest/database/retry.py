@@ -1,6 +1,7 @@
 """Retries after a database server was unavailable for a while."""
 
 import logging
+import re
 import sqlite3
 import time
 from collections.abc import Callable
@@ -48,20 +49,42 @@ class Retry:
         CatalogueError
             If the server stays away for longer than `PATIENCE`.
         """
+        try:
+            return self._repeat(attempt, _is_away)
+        except sa.exc.DBAPIError as error:
+            if not _is_away(error):
+                raise
+            self._worn_out = True
+            raise CatalogueError(
+                f"the database {self._database} no longer answers ({driver_text(error)}): stored data are "
+                "kept, and the same command resumes with the rest"
+            ) from error
+
+    def opening(self, attempt: Callable[[], Result]) -> Result:
+        """Return the result of the first attempt that the server answers, of a database that is being opened.
+
+        A server that refuses a user or has no such database is not waited for: one that starts, stops or is down is.
+
+        Parameters
+        ----------
+        attempt : callable
+            As above. Its errors may be `CatalogueError` from those of the database.
+        """
+        return self._repeat(attempt, _is_starting)
+
+    def _repeat(self, attempt: Callable[[], Result], is_away: Callable[[sa.exc.DBAPIError], bool]) -> Result:
+        """Return the result of the first attempt that does not fail because the server is away, within `PATIENCE`."""
         until = time.monotonic() + PATIENCE
         pause = 0.0  # the connection may merely have been closed while idle
         while True:
             try:
                 return attempt()
-            except sa.exc.DBAPIError as error:
-                if not _is_away(error):
+            except (sa.exc.DBAPIError, CatalogueError) as raised:
+                error = raised.__cause__ if isinstance(raised, CatalogueError) else raised
+                if not isinstance(error, sa.exc.DBAPIError) or not is_away(error):
                     raise
                 if self._worn_out or time.monotonic() + pause > until:
-                    self._worn_out = True
-                    raise CatalogueError(
-                        f"the database {self._database} no longer answers ({driver_text(error)}): stored data are "
-                        "kept, and the same command resumes with the rest"
-                    ) from error
+                    raise
                 if pause:
                     logger.warning(
                         "the database %s does not answer (%s): waiting for it", self._database, driver_text(error)
@@ -83,3 +106,16 @@ def _is_away(error: sa.exc.DBAPIError) -> bool:
     if isinstance(error.orig, sqlite3.Error):
         return False
     return error.connection_invalidated or error.statement is None
+
+
+# Parts of what libpq and Postgres say of a server that is down, starts or stops; they give no code. In other languages
+# than English an ingest does not wait when it opens a catalogue.
+_STARTING = re.compile(
+    r"refused|is the server running|starting up|shutting down|recovery|not yet accepting|closed the connection|"
+    r"terminating connection|connection was lost"
+)
+
+
+def _is_starting(error: sa.exc.DBAPIError) -> bool:
+    """Tell whether a server that cannot be connected to is down, starts or stops."""
+    return _is_away(error) and (error.connection_invalidated or bool(_STARTING.search(driver_text(error).lower())))

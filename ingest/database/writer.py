@@ -51,9 +51,8 @@ class Writer:
             "host": platform.node(),
             "started": _now(),
         }
-        with self._engine.begin() as connection:
-            numbered = tables.ingest_run.insert().returning(tables.ingest_run.c.run_id)
-            self.run_id = int(connection.execute(numbered, values).scalar_one())
+        numbered = tables.ingest_run.insert().returning(tables.ingest_run.c.run_id)
+        self.run_id = int(self._transact(lambda connection: connection.execute(numbered, values).scalar_one()))
 
     def known(self, info: TileInfo) -> KnownTile:
         """Return the catalogue's masks of a tile and band."""

@@ -84,7 +84,7 @@ class ReadCoadd:
                 covered,
                 fingerprint=fingerprint,
                 quantization=self.quantization,
-                inputs=self.inputs.facts(SEG_FROM_FILE),
+                inputs=self.inputs.facts(info, SEG_FROM_FILE),
             ),
         )
         key = MaskKey(info.tilename, info.band, "coadd", None, None)

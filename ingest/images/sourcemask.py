@@ -3,7 +3,7 @@
 import json
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from ...schema.masks.rle import Runs
 from ...schema.planes.reader import PlaneReader
 from ...schema.rows import SEG_FROM_FILE, EpochFacts, MaskRow
 from ...schema.store.masksroot import MasksRoot
+from ...schema.wcs.scamphead import IMAGE_NAMES
 from ..infofile import EpochInfo
 from ..inputs import InputFiles, compare_files, record_files, supposed_states
 from ..plan import Options, SourceMask, se_fingerprint
@@ -117,7 +118,7 @@ def _same_inputs(row: MaskRow, entry: EpochInfo, options: Options, states: Mappi
     if not same_image or not isinstance(facts, EpochFacts) or facts.stale or facts.files is None:
         return None
     of_planes = {path: state for path, state in states.items() if path != entry.head_path}
-    recorded = {path: file for path, file in recorded_files(facts.files).items() if path in of_planes}
+    recorded = {path: file for path, file in recorded_files(facts.files, entry.files).items() if path in of_planes}
     if se_fingerprint(entry, options, supposed_states(recorded, of_planes)) != facts.se_fingerprint:
         return None
     now = compare_files(entry, recorded, of_planes)
@@ -132,11 +133,29 @@ def _same_inputs(row: MaskRow, entry: EpochInfo, options: Options, states: Mappi
 
 
 def _header(row: MaskRow, reader: PlaneReader, entry: EpochInfo, options: Options) -> Mapping[str, Any]:
-    """Return the image header, or its WCS keywords if the mask retains them, as it does those of the WCS source."""
+    """Return the image header, or what a mask retains of it if that is the WCS source."""
     if options.wcs_source == "image":
-        keywords: dict[str, Any] = json.loads(row.facts.wcs)
-        return keywords
+        return _RetainedHeader(json.loads(row.facts.wcs), entry)
     return reader.plane(entry.image_path, entry.image_ext).header
+
+
+class _RetainedHeader(Mapping[str, Any]):
+    """WCS keywords of an image header, which is read where a SCAMP header is chosen by the image's names."""
+
+    def __init__(self, keywords: dict[str, Any], entry: EpochInfo) -> None:
+        self._keywords, self._entry = keywords, entry
+
+    def __getitem__(self, key: str) -> Any:
+        if key in IMAGE_NAMES:
+            with PlaneReader() as reader:
+                return reader.plane(self._entry.image_path, self._entry.image_ext).header[key]
+        return self._keywords[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keywords)
+
+    def __len__(self) -> int:
+        return len(self._keywords)
 
 
 def _retained(row: MaskRow, runs: Runs, inputs: InputFiles, header: Mapping[str, Any]) -> CcdImage:

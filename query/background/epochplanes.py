@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema.errors import FitsFileError, InfoFileError, InputChangedError, PlaneError, UsageError
-from ...schema.inputs.fingerprint import FINGERPRINTED, inputs_unchanged
+from ...schema.inputs.fingerprint import inputs_unchanged
+from ...schema.inputs.recordedfiles import FINGERPRINTED
 from ...schema.planes.imagefiles import PlaneFile, file_state, files_of_row
 from ...schema.planes.plane import Plane
 from ...schema.planes.reader import PlaneReader

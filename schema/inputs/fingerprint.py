@@ -10,9 +10,7 @@ from ..planes.imagefiles import files_of_row
 from .recordedfiles import recorded_files
 
 __all__ = [
-    "FINGERPRINTED",
     "MASK_RULE_VERSION",
-    "SE_PLANES",
     "fingerprint",
     "inputs_unchanged",
     "matches_unrecorded_inputs",
@@ -20,12 +18,6 @@ __all__ = [
 
 MASK_RULE_VERSION = 1
 """Version of the rules that make masks; raised whenever the same inputs can give other pixels."""
-
-SE_PLANES = ("image", "weight", "bmask", "seg")
-"""Planes of a CCD image whose files enter its single-epoch fingerprint."""
-
-FINGERPRINTED = (*SE_PLANES, "head")
-"""Planes of an epoch whose files enter its fingerprint."""
 
 _AS_GIVEN = ("tilename", "band", "expnum", "ccdnum", "magzp", "scale", "image_flags", "pfw_attempt_id", "filename")
 _PLANES = ("image", "weight", "bmask", "seg", "bkg")
@@ -63,13 +55,13 @@ def inputs_unchanged(row: Mapping[str, Any], files: Mapping[str, object], *, wcs
     row : mapping
         The epoch's row, with its coadd's fingerprint as ``coadd_fingerprint``.
     files : mapping of str to object
-        Present state of each file of the row's `FINGERPRINTED` planes; see `fingerprint`.
+        Present state of each file of the row's planes in `goodpix.schema.inputs.recordedfiles.FINGERPRINTED`.
     wcs_source : str
         WCS source of the catalogue.
     """
     if row["files"] is None:
         return matches_unrecorded_inputs(row, files, wcs_source=wcs_source)
-    recorded = recorded_files(row["files"])
+    recorded = recorded_files(row["files"], files_of_row(row))
     return all(state == (recorded[path].state if path in recorded else None) for path, state in files.items())
 
 

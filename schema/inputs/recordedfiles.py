@@ -7,9 +7,16 @@ from typing import Any
 
 from ..columns import json_object
 from ..errors import DamagedValueError
+from ..planes.imagefiles import PlaneFile
 from .filedigest import FileDigest
 
-__all__ = ["RecordedFile", "State", "files_column", "recorded_files"]
+__all__ = ["FINGERPRINTED", "SE_PLANES", "RecordedFile", "State", "files_column", "recorded_files"]
+
+SE_PLANES = ("image", "weight", "bmask", "seg")
+"""Planes of a CCD image whose files enter its single-epoch fingerprint."""
+
+FINGERPRINTED = (*SE_PLANES, "head")
+"""Planes of an epoch whose files enter its fingerprint, and are recorded."""
 
 State = tuple[int, int] | None
 """Size (bytes) and modification time (ns) of a file; None if it does not exist."""
@@ -62,23 +69,40 @@ class RecordedFile:
         return replace(self, mtime_ns=mtime_ns, fingerprint_mtime_ns=None if original == mtime_ns else original)
 
 
-def files_column(files: Mapping[str, RecordedFile]) -> str:
-    """Return the value of the column ``files``: JSON, by path as written in the info file."""
-    return json.dumps({path: _values(file) for path, file in files.items()}, sort_keys=True, separators=(",", ":"))
+def files_column(files: Mapping[str, RecordedFile], planes: Mapping[str, PlaneFile]) -> str:
+    """Return the value of the column ``files``: JSON, each file by the name of its first plane.
+
+    Parameters
+    ----------
+    files : mapping of str to RecordedFile
+        Files by path as written in the info file.
+    planes : mapping of str to PlaneFile
+        Planes of the image by name. They have a column of their own, so that paths need not be repeated.
+    """
+    names = _first_planes(planes)
+    return json.dumps(
+        {names[path]: _values(file) for path, file in files.items()}, sort_keys=True, separators=(",", ":")
+    )
 
 
-def recorded_files(text: str) -> dict[str, RecordedFile]:
-    """Parse a value of the column ``files``; return its files by path, ignoring unknown entries.
+def recorded_files(text: str, planes: Mapping[str, PlaneFile]) -> dict[str, RecordedFile]:
+    """Parse a value of the column ``files``; return its files by path, those of other planes left out.
 
     Raises
     ------
     DamagedValueError
         If the value is not one of that column.
     """
-    return {path: _file(path, values) for path, values in json_object(text, "files").items()}
+    found = {name: _file(name, values) for name, values in json_object(text, "files").items()}
+    return {path: found[name] for path, name in _first_planes(planes).items() if name in found}
 
 
-def _file(path: str, values: Any) -> RecordedFile:
+def _first_planes(planes: Mapping[str, PlaneFile]) -> dict[str, str]:
+    """Return the name of the first plane in each file, by path."""
+    return {planes[name].path: name for name in reversed(FINGERPRINTED) if name in planes}
+
+
+def _file(name: str, values: Any) -> RecordedFile:
     try:
         file = RecordedFile(
             size=values["size"],
@@ -92,16 +116,13 @@ def _file(path: str, values: Any) -> RecordedFile:
             return file
     except (KeyError, TypeError, ValueError, AttributeError):
         pass
-    raise DamagedValueError(f"files has no size, time and digests of {path}")
+    raise DamagedValueError(f"files has no size, time and digests of {name}")
 
 
 def _values(file: RecordedFile) -> dict[str, Any]:
-    values: dict[str, Any] = {
-        "size": file.size,
-        "mtime_ns": file.mtime_ns,
-        "headers": file.headers,
-        "datasums": {str(number): total for number, total in file.datasums.items()},
-    }
+    values: dict[str, Any] = {"size": file.size, "mtime_ns": file.mtime_ns, "headers": file.headers}
+    if file.datasums:
+        values["datasums"] = {str(number): total for number, total in file.datasums.items()}
     if file.fingerprint_mtime_ns is not None:
         values["fingerprint_mtime_ns"] = file.fingerprint_mtime_ns
     return values

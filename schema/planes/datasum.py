@@ -8,6 +8,7 @@ import numpy.typing as npt
 from ..errors import DamagedFileError
 from ..jit import kernel
 from .fitsfile import FitsFile, Unit
+from .headers import whole_number
 
 __all__ = ["DataSum", "compute_datasum", "stated_datasum"]
 
@@ -79,7 +80,8 @@ def stated_datasum(unit: Unit) -> int | None:
 def _number(text: str) -> int | None:
     if not text:
         return None
-    return int(text) % _MODULUS if text.isascii() and text.isdigit() else -1
+    number = whole_number(text)
+    return -1 if number is None or number < 0 else number % _MODULUS
 
 
 @kernel

@@ -14,10 +14,13 @@ from ..planes.imagefiles import PlaneFile, expand
 from ..planes.regularfile import read_regular, why_not
 from .solution import Wcs
 
-__all__ = ["SCAMP_RULE_VERSION", "HeadOf", "read_scamp_head"]
+__all__ = ["IMAGE_NAMES", "SCAMP_RULE_VERSION", "HeadOf", "read_scamp_head"]
 
 SCAMP_RULE_VERSION = 2
 """Version of the rule that chooses the header of an image; raised whenever it can choose another one."""
+
+IMAGE_NAMES = ("EXTNAME", "DETPOS")
+"""Keywords of an image header by which one of several SCAMP headers without CCDNUM is chosen."""
 
 # Maximum bytes of a SCAMP header file; one with all CCDs of an exposure has half a megabyte.
 _MOST_BYTES = 1 << 22
@@ -90,7 +93,7 @@ def _choose(heads: list[Header], image: HeadOf, path: str) -> Header:
 
 def _of_name(heads: list[Header], image: HeadOf) -> list[Header]:
     """Return the headers with the image's EXTNAME or DETPOS; all headers if there are none."""
-    for keyword in ("EXTNAME", "DETPOS"):
+    for keyword in IMAGE_NAMES:
         name = str(image.header.get(keyword) or "").strip().lower()
         if name and (found := [head for head in heads if head.text("EXTNAME").lower() == name]):
             return found

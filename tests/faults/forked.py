@@ -17,11 +17,13 @@ import resource
 import signal
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.forkserver import _forkserver
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import sqlalchemy as sa
@@ -53,6 +55,11 @@ class Order:
     step : str
         Kind of step to count: ``fsync``, ``replace``, ``unlink``, ``sqlite3.connect``, ``commit`` or the first word
         of a statement; all kinds by default.
+    signal_at : str
+        Qualified name of a function, such as ``goodpix.ingest.plan.make_plan``: when the command or one of its workers
+        first calls it, the command gets a signal. Empty for no function.
+    signal : int
+        That signal.
     busy_ms : int
         Milliseconds to wait for an SQLite lock; 0 for the usual time.
     largest_file : int
@@ -68,6 +75,8 @@ class Order:
     kill_at_step: int = 0
     stop_at_step: int = 0
     step: str = ""
+    signal_at: str = ""
+    signal: int = 0
     busy_ms: int = 0
     largest_file: int = 0
     user: str = ""
@@ -80,7 +89,7 @@ class Order:
         # SIGINT is ignored if a shell runs the tests in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
         # a busy machine may need longer to end a command than users should wait; test_signals states the deadline
-        signals._TIMEOUT = 120.0
+        signals._TIMEOUT = signals._DEAF = 120.0
         for descriptor, path in ((1, self.out), (2, self.err)):
             os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), descriptor)
         if self.largest_file:
@@ -92,6 +101,8 @@ class Order:
         if self.kill_at_step or self.stop_at_step:
             number = signal.SIGKILL if self.kill_at_step else signal.SIGSTOP
             _Steps(self.kill_at_step or self.stop_at_step, self.step, number).watch()
+        if self.signal_at:
+            _signal_at(self.signal_at, self.signal)
         os._exit(_status(self.arguments))
 
 
@@ -132,6 +143,20 @@ class _Steps:
             return result
 
         return stepping
+
+
+def _signal_at(function: str, number: int) -> None:
+    """Send this process a signal when it, one of its threads or of its workers first calls a function."""
+    command = os.getpid()
+
+    def look(frame: FrameType, event: str, _: Any) -> None:
+        if event == "call" and f"{frame.f_globals.get('__name__')}.{frame.f_code.co_qualname}" == function:
+            threading.setprofile(None)
+            sys.setprofile(None)
+            os.kill(command, number)
+
+    threading.setprofile(look)
+    sys.setprofile(look)
 
 
 def _spawn(path: bytes, args: Sequence[Any], passfds: Sequence[int]) -> int:

@@ -136,12 +136,11 @@ def test_copied_coadd_makes_nothing_again(stored: Survey) -> None:
 
 def test_rows_say_what_their_masks_were_made_from(ingested: Survey) -> None:
     of_first = files(ingested)[0]
-    paths = [entry[name] for entry in [ingested.epoch(0, "i")] for name in ("image_path", "seg_path", "head_path")]
-    assert sorted(of_first) == sorted(paths)
-    state = ingested.path(0, "image", "i").stat()
-    found = of_first[paths[0]]
-    assert (found["size"], found["mtime_ns"]) == (state.st_size, state.st_mtime_ns)
-    assert (len(found["headers"]), list(found["datasums"])) == (64, ["1", "2", "3"])
+    assert sorted(of_first) == ["head", "image", "seg"]
+    for name, size in ((name, ingested.path(0, name, "i").stat().st_size) for name in of_first):
+        assert of_first[name]["size"] == size
+    assert of_first["image"]["mtime_ns"] == ingested.path(0, "image", "i").stat().st_mtime_ns
+    assert (len(of_first["image"]["headers"]), list(of_first["image"]["datasums"])) == (64, ["1", "2", "3"])
 
 
 @pytest.fixture
@@ -178,7 +177,7 @@ def test_planes_without_checksums_are_not_checked(ingested: Survey) -> None:
 
 
 def test_image_with_a_checksum_is_not_read(checked: Survey) -> None:
-    found = files(checked)[0][checked.epoch(0, "i")["image_path"]]
+    found = files(checked)[0]["image"]
     assert list(found["datasums"]) == ["2", "3"]
 
 

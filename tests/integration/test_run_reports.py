@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 import goodpix
+from goodpix.ingest.database import retry
 from goodpix.schema.errors import CatalogueError, UsageError
 
 from .conftest import Run
@@ -100,7 +101,10 @@ def test_password_reaches_no_row_file_message_or_log(
         f"postgresql://user:{PASSWORD}@127.0.0.1/db?port=1",
     ],
 )
-def test_password_is_not_in_the_error_of_a_database_that_does_not_answer(url: str, survey: Survey) -> None:
+def test_password_is_not_in_the_error_of_a_database_that_does_not_answer(
+    url: str, survey: Survey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "PATIENCE", 0)
     with pytest.raises(CatalogueError, match="cannot use the database") as raised:
         survey.ingest(db=url)
     assert PASSWORD not in str(raised.value)

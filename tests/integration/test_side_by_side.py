@@ -10,7 +10,7 @@ import pytest
 
 import goodpix
 from goodpix.ingest import survey as survey_module
-from goodpix.ingest.infofile import read_inputs
+from goodpix.ingest.infofiles import read_inputs
 from goodpix.ingest.survey import worth_starting
 from goodpix.schema.errors import UsageError
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlite3 import connect
 from typing import Any
 
+import fitsio
 import pytest
 
 import goodpix
@@ -92,6 +93,23 @@ def test_each_image_is_read_once_with_masks_in_an_object_store(made: Overlapping
 def test_scamp_header_is_the_tiles_own(made: Overlapping) -> None:
     made.ingest(name="scamp-once", wcs_source="scamp")
     assert made.files("scamp-once") == made.files("scamp")
+
+
+@pytest.mark.parametrize("name", ["sci", "N4"])
+def test_scamp_header_is_chosen_by_the_names_in_the_image_header(tiles: Overlapping, name: str) -> None:
+    for tilename, expnums in TILES.items():
+        for expnum in expnums:
+            text = tiles.head(tilename, expnum).read_text()
+            other = text.replace("CRPIX1", "EXTNAME = 'other   '\nCRPIX1", 1)
+            tiles.head(tilename, expnum).write_text(text.replace("CRPIX1", f"EXTNAME = '{name:<8}'\nCRPIX1", 1) + other)
+    for expnum in IMAGES:
+        with fitsio.FITS(str(tiles.image(expnum)), "rw") as file:
+            file["sci"].write_key("DETPOS", "N4")
+    tiles.ingest()
+    tiles.ingest(name="reread", reread=True)
+    with goodpix.Catalogue(tiles.database()) as catalogue:
+        assert catalogue.epochs().wcs_delta_pix.notna().all()
+    assert tiles.files() == tiles.files("reread")
 
 
 def test_files_are_not_opened(tiles: Overlapping) -> None:

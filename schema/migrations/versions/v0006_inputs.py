@@ -9,7 +9,7 @@ revision = "0006"
 down_revision = "0005"
 
 _ADDED: dict[str, tuple[type[sa.types.TypeEngine[str]] | type[sa.types.TypeEngine[bool]], str]] = {
-    "files": (sa.Text, "size, mtime and digests of each input file by path, JSON; null for masks of format 1"),
+    "files": (sa.Text, "size, mtime and digests of each input file, JSON; null for masks of format 1"),
     "planes_checked": (sa.Boolean, "true if all planes agreed with their DATASUM; null for masks of format 1"),
     "damaged_taken": (
         sa.Boolean,

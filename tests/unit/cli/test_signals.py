@@ -12,6 +12,7 @@ PROGRAM = """
 import ctypes, gc, os, signal, threading, weakref
 from contextlib import suppress
 from goodpix.cli import signals
+from goodpix.schema.errors import interruption
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -94,15 +95,25 @@ def at_the_end():
     Dying()
     print("done")
 
-signals._TIMEOUT, signals._AGAIN = {patience}, {again}
+def in_a_callback_of_foreign_code_that_then_fails():
+    ctypes.CFUNCTYPE(None)(told)()
+    try:
+        raise RuntimeError("no compiled object")
+    except Exception as error:
+        stop = interruption(error)
+        raise stop if stop is not None else error
+
+signals._TIMEOUT, signals._DEAF, signals._AGAIN = {patience}, {deaf}, {again}
 with signals.stoppable("stopped: so it is"):
     {case}()
 """
 
 
-def stopped(case: str, number: int, patience: float = 50.0, again: float = 0.1) -> subprocess.CompletedProcess[str]:
+def stopped(
+    case: str, number: int, patience: float = 50.0, deaf: float = 50.0, again: float = 0.1
+) -> subprocess.CompletedProcess[str]:
     """Run the program; one that does not stop ends the test by an error."""
-    program = PROGRAM.format(number=int(number), case=case, patience=patience, again=again)
+    program = PROGRAM.format(number=int(number), case=case, patience=patience, deaf=deaf, again=again)
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
 
@@ -122,9 +133,11 @@ def test_a_signal_that_is_swallowed_comes_again(case: str, number: int) -> None:
     assert (done.returncode, done.stderr) == (128 + number, "stopped: so it is\n")
 
 
-@pytest.mark.parametrize("case", ["where_everything_is_caught_for_ever", "in_foreign_code"])
-def test_what_does_not_stop_is_ended(case: str) -> None:
-    done = stopped(case, signal.SIGTERM, patience=0.5)
+@pytest.mark.parametrize(
+    ("case", "deadline"), [("where_everything_is_caught_for_ever", "patience"), ("in_foreign_code", "deaf")]
+)
+def test_what_does_not_stop_is_ended(case: str, deadline: str) -> None:
+    done = stopped(case, signal.SIGTERM, **{deadline: 0.5})
     assert (done.returncode, done.stderr) == (143, "stopped: so it is; unfinished work was killed\n")
 
 
@@ -151,6 +164,12 @@ def test_every_command_stops(number: int) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (128 + number, "", "stopped\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_error_that_hides_a_swallowed_signal_is_taken_for_it(number: int) -> None:
+    done = stopped("in_a_callback_of_foreign_code_that_then_fails", number, again=50.0)
+    assert (done.returncode, done.stderr) == (128 + number, "stopped: so it is\n")
 
 
 def test_a_signal_that_is_swallowed_as_the_work_ends_does_no_harm() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from goodpix.ingest.infofile import EpochInfo, TileInfo, campaign_of, check_inputs, read_info_file, read_inputs
-from goodpix.schema.errors import InfoFileError, UsageError
+from goodpix.ingest.infofile import EpochInfo, in_utf8, read_info_file
+from goodpix.schema.errors import InfoFileError
 from goodpix.schema.planes.imagefiles import PlaneFile
 
 ENTRY: dict[str, Any] = {
@@ -33,17 +33,6 @@ def test_place_of_a_plane_is_its_path_and_extension() -> None:
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), None])
 def test_number_that_is_not_finite_is_null(value: float | None) -> None:
     assert EpochInfo.model_validate(ENTRY | {"magzp": value}).magzp is None
-
-
-def test_folder_is_searched_through_links_once(tmp_path: Path) -> None:
-    below = tmp_path / "campaign" / "info"
-    below.mkdir(parents=True)
-    (below / "a_pizza_cutter_info.yaml").write_text("")
-    (below / "round").symlink_to(tmp_path, target_is_directory=True)
-    (found,) = read_inputs([tmp_path, below / "a_pizza_cutter_info.yaml"])
-    assert found.path == below / "a_pizza_cutter_info.yaml"
-    assert campaign_of(found.path) == "campaign"
-    assert "is empty: expected a mapping" in str(found.content)
 
 
 KEYS = ("tilename", "band", *(f"{name}_{what}" for name in ("image", "weight", "bmask") for what in ("path", "ext")))
@@ -124,30 +113,11 @@ def test_file_that_is_no_info_file_is_called_that(tmp_path: Path, text: str, say
         read_info_file(written(tmp_path, text, "notes.txt"))
 
 
-def test_info_file_whose_name_is_not_utf_8_fails_alone(tmp_path: Path) -> None:
-    written(tmp_path)
-    bad = written(tmp_path, name=os.fsdecode(b"caf\xe9_pizza_cutter_info.yaml"))
-    found = {each.name: each.content for each in read_inputs([tmp_path])}
-    name = f"{bad.parent}/caf\\xe9_pizza_cutter_info.yaml"
-    assert str(found.pop(name)) == f"{name}: its name is not UTF-8: expected a name that databases can store"
-    (good,) = found.values()
-    assert isinstance(good, TileInfo)
-
-
-def test_path_that_is_too_long_does_not_exist() -> None:
-    with pytest.raises(UsageError, match="a: no such file or folder"):
-        read_inputs(["a" * 100_000])
-
-
-def test_campaign_whose_name_is_not_utf_8_is_stored_as_escapes(tmp_path: Path) -> None:
-    folder = tmp_path / os.fsdecode(b"caf\xe9")
-    folder.mkdir()
-    written(folder)
-    (folder / "campaign").rename(folder / os.fsdecode(b"y\xff"))
-    assert check_inputs(read_inputs([folder])) == "y\\xff"
-
-
 def test_control_characters_of_a_name_are_escapes_in_messages(tmp_path: Path) -> None:
     with pytest.raises(InfoFileError, match=r"/\\x1b\[31m\.yaml: not an info file") as caught:
         read_info_file(written(tmp_path, "[]", "\x1b[31m.yaml"))
     assert "\x1b" not in str(caught.value)
+
+
+def test_name_that_is_not_utf_8_is_shown_as_escapes() -> None:
+    assert in_utf8(os.fsdecode(b"caf\xe9")) == "caf\\xe9"

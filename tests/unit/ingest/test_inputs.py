@@ -119,6 +119,6 @@ def test_file_without_a_digest_has_changed_with_its_time(entry: EpochInfo) -> No
 
 
 def test_facts_of_a_mask_name_its_profile_and_segmentation(entry: EpochInfo) -> None:
-    found = read(entry).facts("none")
+    found = read(entry).facts(entry, "none")
     assert (found["profile"], found["segmentation"]) == ("des", "none")
     assert (found["planes_checked"], found["damaged_taken"]) == (False, False)

@@ -15,12 +15,15 @@ from goodpix.ingest.plan import (
     Step,
     TileTask,
     make_plan,
+    plan_unless_made,
     se_fingerprint,
 )
 from goodpix.schema.bits import DES_Y6
 from goodpix.schema.inputs.fingerprint import fingerprint
-from goodpix.schema.inputs.recordedfiles import State
+from goodpix.schema.inputs.recordedfiles import RecordedFile, State, files_column
 from goodpix.schema.store.masksroot import MasksRoot
+
+from ...integration.opens import counted_opens
 
 PLANES = ("image", "weight", "bmask", "seg")
 FILES = {f"{name}_path": "none.fits" for name in PLANES} | {f"{name}_ext": "sci" for name in PLANES}
@@ -168,16 +171,47 @@ def test_single_epoch_fingerprint_is_of_nothing_else(change: dict[str, Any]) -> 
     assert found == se_fingerprint(entry, Options(), {"none.fits": (1, 2)})
 
 
-def test_states_that_the_run_found_are_enough_for_what_is_unchanged(task: TileTask) -> None:
-    assert actions(replace(with_known(task), states={"none.fits": None})) == [COPY, COPY, MAKE]
+NONE: dict[str, State] = {"none.fits": None}
 
 
-def test_fingerprint_of_what_is_made_is_that_of_the_files_as_they_are_now(task: TileTask) -> None:
-    found_before = replace(task, states={"none.fits": (5, 5)})
-    assert [step.fingerprint for step in make_plan(found_before).steps] == [
-        step.fingerprint for step in make_plan(task).steps
-    ]
+def whole(task: TileTask, **changed: Any) -> TileTask:
+    """Return the task as if all its masks had been made."""
+    plan = make_plan(task)
+    epochs = {(e.expnum, e.ccdnum): Known(n, step.fingerprint) for n, (e, step) in enumerate(plan.epochs, start=1)}
+    known = KnownTile(5, "file", Known(0, plan.coadd.fingerprint), epochs)
+    return replace(task, known=known, **changed)
 
 
-def test_file_that_changed_back_since_the_run_asked_for_it_is_unchanged(task: TileTask) -> None:
-    assert actions(replace(with_known(task), states={"none.fits": (5, 5)})) == [COPY, COPY, MAKE]
+def test_plan_that_makes_nothing_is_known_from_the_states_of_files(task: TileTask) -> None:
+    done = whole(task)
+    assert plan_unless_made(done, NONE) == make_plan(done)
+
+
+def test_plan_that_makes_something_is_left_to_the_job(task: TileTask) -> None:
+    assert plan_unless_made(with_known(task), NONE) is None
+    assert plan_unless_made(whole(task), {"none.fits": (5, 5)}) is None
+    assert plan_unless_made(whole(task, force=True), NONE) is None
+
+
+def test_inputs_that_failed_before_are_known_from_the_states_of_files(task: TileTask) -> None:
+    failed = {f"info#{step.name}": step.fingerprint for step in make_plan(task).steps}
+    plan = plan_unless_made(replace(task, failed=failed), NONE)
+    assert plan is not None
+    assert [step.action for step in plan.steps] == [SKIP, SKIP, SKIP]
+
+
+def test_file_with_another_time_is_left_to_the_job_unread(task: TileTask, tmp_path: Path) -> None:
+    path = tmp_path / "a.fits"
+    path.write_text("a" * 9)
+    info = INFO.model_copy(update={f"{name}_path": str(path) for name in PLANES})
+    state = path.stat()
+    files = files_column({str(path): RecordedFile(state.st_size, state.st_mtime_ns)}, info.files)
+    first = make_plan(replace(task, info=info)).coadd
+    done = whole(replace(task, info=info))
+    done = replace(done, known=replace(done.known, coadd=Known(0, first.fingerprint, files=files)))
+    now: dict[str, State] = NONE | {str(path): (state.st_size, state.st_mtime_ns)}
+    later: dict[str, State] = NONE | {str(path): (state.st_size, state.st_mtime_ns + 1)}
+    assert plan_unless_made(done, now) is not None
+    with counted_opens([path]) as opened:
+        assert plan_unless_made(done, later) is None
+    assert not opened

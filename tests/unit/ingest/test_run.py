@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ import pytest
 import sqlalchemy as sa
 
 from goodpix.ingest.database.opening import WritableDatabase, open_for_writing
-from goodpix.ingest.infofile import Input, TileInfo
+from goodpix.ingest.infofiles import Input, PackedTile
 from goodpix.ingest.plan import Options
 from goodpix.ingest.report import IngestReport
-from goodpix.ingest.run import Run
+from goodpix.ingest.run import WINDOW, Following, Run
 from goodpix.schema import tables
 from goodpix.schema.errors import InfoFileError, WorkerLostError
 
@@ -36,7 +36,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def inputs(images: Path) -> list[Input]:
     """Two tiles of the same images."""
     names = ("DES0001+0001", SECOND)
-    return [Input(Path(f"{name}.yaml"), info_of(images, tilename=name)) for name in names]
+    return [Input(Path(f"{name}.yaml"), PackedTile.of(info_of(images, tilename=name))) for name in names]
 
 
 def opened(folder: Path) -> AbstractContextManager[WritableDatabase]:
@@ -90,7 +90,7 @@ def test_report_counts_what_was_made(database: WritableDatabase, inputs: list[In
     assert (report.n_pixels, report.seconds, report.outcome, report.run_id) == (4 * 16 * 12, 2.0, "done", 1)
     assert report.stages.coadd > 0 < report.stages.database
     assert outcomes(database) == [("done", 0)]
-    assert stored(database) == sorted(each.content.tilename for each in inputs if isinstance(each.content, TileInfo))
+    assert stored(database) == sorted(each.content.tilename for each in inputs if isinstance(each.content, PackedTile))
 
 
 def test_second_run_has_nothing_to_do_unless_forced(database: WritableDatabase, inputs: list[Input]) -> None:
@@ -98,6 +98,26 @@ def test_second_run_has_nothing_to_do_unless_forced(database: WritableDatabase, 
     again, forced = ingest(database, inputs[:1]), ingest(database, inputs[:1], force=True)
     assert (again.n_epochs, again.n_unchanged, again.run_id) == (0, 2, 2)
     assert (forced.n_epochs, forced.n_unchanged) == (2, 0)
+
+
+def test_places_of_source_masks_are_asked_for_only_where_something_is_made(
+    database: WritableDatabase, inputs: list[Input]
+) -> None:
+    questions: list[str] = []
+    sa.event.listen(database.engine, "before_cursor_execute", lambda *event: questions.append(event[2]))
+
+    def n_asked(**options: Any) -> int:
+        questions.clear()
+        ingest(database, inputs, **options)
+        return sum("se_fingerprint" in each for each in questions if each.startswith("SELECT"))
+
+    assert (n_asked(), n_asked(), n_asked(options=Options(allow_damaged=True))) == (2, 0, 2)
+
+
+def test_more_tiles_than_a_window_are_submitted_to_more_workers() -> None:
+    assert Following(ThreadPoolExecutor(4))() == WINDOW
+    assert Following(ThreadPoolExecutor(1000))() == 2000
+    assert Following(Executing(done))() == WINDOW
 
 
 def test_info_file_that_cannot_be_used_stops_nothing_else(database: WritableDatabase, inputs: list[Input]) -> None:
@@ -182,5 +202,6 @@ def test_tile_that_another_ingest_stored_meanwhile_is_checked_again(
 
 
 def test_failures_come_in_the_order_of_the_inputs(database: WritableDatabase, images: Path) -> None:
-    broken = [Input(Path(f"{k}.yaml"), info_of("gone", tilename=f"DES000{k}+000{k}")) for k in (3, 1, 2)]
+    gone = {k: PackedTile.of(info_of("gone", tilename=f"DES000{k}+000{k}")) for k in (3, 1, 2)}
+    broken = [Input(Path(f"{k}.yaml"), tile) for k, tile in gone.items()]
     assert [each.path for each in ingest(database, broken).failures] == ["3.yaml", "1.yaml", "2.yaml"]

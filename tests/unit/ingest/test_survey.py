@@ -11,7 +11,7 @@ import sqlalchemy as sa
 import yaml
 
 from goodpix.ingest import survey
-from goodpix.ingest.infofile import Input, TileInfo, read_inputs
+from goodpix.ingest.infofiles import Input, PackedTile, read_inputs
 from goodpix.ingest.report import IngestReport
 from goodpix.ingest.survey import ingest_tiles, worth_starting
 from goodpix.schema import tables
@@ -181,7 +181,7 @@ def test_workers_are_as_many_as_have_enough_to_read(
 
 def test_files_that_are_missing_and_info_files_without_content_have_no_bytes(info_path: Path) -> None:
     (given,) = read_inputs([info_path])
-    assert isinstance(given.content, TileInfo)
-    gone = given.content.model_copy(update={"image_path": "gone.fits", "src_info": ()})
-    inputs = [Input(Path("a"), InfoFileError("a: is empty")), Input(Path("b"), gone)]
+    assert isinstance(given.content, PackedTile)
+    gone = given.content.unpacked().model_copy(update={"image_path": "gone.fits", "src_info": ()})
+    inputs = [Input(Path("a"), InfoFileError("a: is empty")), Input(Path("b"), PackedTile.of(gone))]
     assert worth_starting(4, inputs) == 1

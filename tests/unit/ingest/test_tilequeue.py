@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from goodpix.ingest.infofile import TileInfo
+from goodpix.ingest.infofiles import PackedTile
 from goodpix.ingest.tilequeue import Tile, TileQueue
 
 from .tinytile import entry
@@ -14,7 +15,7 @@ def tile(name: str, *expnums: int, band: str = "r", ccdnum: int = 2) -> Tile:
     """Return a tile of some CCD images."""
     epochs = [entry("none.fits", expnum=expnum, ccdnum=ccdnum) for expnum in expnums]
     content = entry("none.fits", tilename=name, band=band, src_info=epochs)
-    return Path(f"{name}_{band}.yaml"), TileInfo.model_validate(content)
+    return Path(f"{name}_{band}.yaml"), PackedTile.of(TileInfo.model_validate(content))
 
 
 def names(tiles: list[Tile]) -> list[str]:

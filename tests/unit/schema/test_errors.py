@@ -7,7 +7,9 @@ import pytest
 from goodpix.schema import errors
 
 
-@pytest.mark.parametrize("name", [name for name in errors.__all__ if name != "GoodpixError" and name[0].isupper()])
+@pytest.mark.parametrize(
+    "name", [name for name in errors.__all__ if name[0].isupper() and name not in ("GoodpixError", "StopRequest")]
+)
 def test_error_is_ours_and_also_the_builtin_that_fits(name: str) -> None:
     kind = getattr(errors, name)
     assert issubclass(kind, errors.GoodpixError)
@@ -37,6 +39,12 @@ def converted(error: BaseException, *, named: bool) -> RuntimeError:
 def test_interrupt_that_became_another_error_is_found(named: bool) -> None:
     stop = KeyboardInterrupt()
     assert errors.interruption(converted(converted(stop, named=named), named=named)) is stop
+
+
+def test_error_after_a_request_to_stop_is_the_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = KeyboardInterrupt()
+    monkeypatch.setattr(errors.stop_request, "interrupt", lambda: stop)
+    assert errors.interruption(ValueError("of its own?")) is stop
 
 
 def test_error_that_no_interrupt_became_has_none() -> None:

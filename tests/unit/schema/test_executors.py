@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from goodpix.ingest.images.sharedarray import SharedArray, scratch_folder
-from goodpix.schema.executors import Window, in_order, process_pool, thread_pool, usable_cores
+from goodpix.schema.executors import Window, count_workers, in_order, process_pool, thread_pool, usable_cores
 
 from ...waiting import DEADLINE, until
 
@@ -89,6 +89,28 @@ def test_what_was_not_wanted_any_more_is_cancelled() -> None:
     next(results)
     results.close()  # type: ignore[attr-defined]  # it is a generator
     assert all(future.cancelled() for future in waiting[1:])
+
+
+def test_window_grows_with_the_number_that_it_asks_for() -> None:
+    recorder, sizes = Recorder(), iter([2, 5, 1, 1, 1, 1, 1, 1])
+    window = Window(lambda job: recorder.submit(square, job), lambda: next(sizes), range(9))
+    n_submitted = []
+    for _ in window.as_done():
+        n_submitted.append(len(recorder.submitted))
+    assert n_submitted[:7] == [2, 2, 7, 7, 7, 7, 7]
+    assert len(n_submitted) == 9
+
+
+def test_workers_of_an_executor_are_counted_where_it_knows() -> None:
+    class Client:
+        def nthreads(self) -> dict[str, int]:
+            return {"tcp://a": 1, "tcp://b": 4}
+
+    class Dask(Recorder):
+        _client = Client()
+
+    assert (count_workers(ThreadPoolExecutor(3)), count_workers(Dask())) == (3, 5)
+    assert count_workers(Recorder()) is None
 
 
 def test_cores_are_those_of_the_affinity() -> None:

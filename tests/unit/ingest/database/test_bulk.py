@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from goodpix.ingest.database.bulk import insert_rows, new_ids, upsert_rows
+from goodpix.ingest.database.bulk import given_rows, insert_rows, matching, new_ids, upsert_rows
 
 things = sa.Table(
     "things",
@@ -116,3 +116,40 @@ def test_row_takes_the_place_of_the_one_with_its_key_and_counts_on(connection: s
     upsert_rows(connection, tries, [{"key": "b", "message": "other", "attempts": 1}], counter="attempts")
     found = connection.execute(sa.select(tries).order_by(tries.c.key)).all()
     assert [tuple(each) for each in found] == [("a", "third", 3), ("b", "other", 1)]
+
+
+TABLE = sa.Table("thing", sa.MetaData(), sa.Column("number", sa.BigInteger), sa.Column("text", sa.Text))
+COLUMNS = [TABLE.c.number, TABLE.c.text]
+GIVEN = [(1, "a"), (-(1 << 63), "b\"'\\"), (2, None), (None, "ä")]
+
+
+@pytest.fixture
+def with_things(database_url: str) -> Iterator[sa.Connection]:
+    engine = sa.create_engine(database_url)
+    with engine.connect() as connection:
+        TABLE.create(connection)
+        connection.execute(TABLE.insert(), [dict(zip(("number", "text"), row, strict=True)) for row in GIVEN])
+        yield connection
+    engine.dispose()
+
+
+@pytest.mark.parametrize("rows", [GIVEN, GIVEN[:1], []])
+def test_rows_are_those_given(with_things: sa.Connection, rows: list[tuple[int | None, str | None]]) -> None:
+    given = given_rows(with_things, COLUMNS, rows)
+    assert [tuple(row) for row in with_things.execute(sa.select(given))] == rows
+
+
+def test_text_of_the_statement_does_not_depend_on_the_rows(with_things: sa.Connection) -> None:
+    texts = {str(sa.select(given_rows(with_things, COLUMNS, GIVEN[:n])).compile(with_things)) for n in range(4)}
+    assert len(texts) == 1
+
+
+@pytest.mark.parametrize("keys", [GIVEN[:2], [(1, "b")], []])
+def test_rows_match_their_keys(with_things: sa.Connection, keys: list[tuple[int, str]]) -> None:
+    found = with_things.execute(sa.select(TABLE).where(matching(with_things, COLUMNS, keys))).all()
+    assert {tuple(row) for row in found} == {*GIVEN} & {*keys}
+
+
+def test_matching_rows_are_deleted(with_things: sa.Connection) -> None:
+    with_things.execute(TABLE.delete().where(matching(with_things, COLUMNS, GIVEN[:1])))
+    assert {tuple(row) for row in with_things.execute(sa.select(TABLE))} == {*GIVEN[1:]}

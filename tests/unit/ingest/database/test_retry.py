@@ -3,6 +3,7 @@
 import itertools
 import sqlite3
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -110,3 +111,50 @@ def test_interrupted_wait_is_the_last(clock: Clock, monkeypatch: pytest.MonkeyPa
     with pytest.raises(CatalogueError, match="no longer answers"):
         retry(failing(away()))
     assert clock.pauses == []
+
+
+def starting(text: str) -> sa.exc.DBAPIError:
+    return sa.exc.OperationalError(None, None, ConnectionError(text))
+
+
+def opened(error: sa.exc.DBAPIError) -> CatalogueError:
+    """Return the error of somebody who could not open the database."""
+    raised = CatalogueError("cannot use the database")
+    raised.__cause__ = error
+    return raised
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "connection to server at 127.0.0.1, port 5432 failed: Connection refused",
+        "FATAL:  the database system is starting up",
+        "FATAL:  the database system is shutting down",
+        "server closed the connection unexpectedly",
+    ],
+)
+@pytest.mark.parametrize("raised", [lambda error: error, opened], ids=["plain", "named"])
+def test_server_that_starts_is_waited_for_when_a_catalogue_is_opened(clock: Clock, text: str, raised: Any) -> None:
+    assert Retry("db").opening(failing(raised(starting(text)), raised(starting(text)))) == "done"
+    assert clock.pauses == [0.0, 0.1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'FATAL:  password authentication failed for user "a"',
+        'FATAL:  database "b" does not exist',
+        "could not translate host name",
+    ],
+)
+def test_server_that_refuses_is_not_waited_for_when_a_catalogue_is_opened(clock: Clock, text: str) -> None:
+    with pytest.raises(CatalogueError, match=r"^cannot use the database$"):
+        Retry("db").opening(failing(opened(starting(text))))
+    assert clock.pauses == []
+
+
+def test_opening_gives_up_with_the_error_of_the_last_attempt(clock: Clock) -> None:
+    refused = opened(starting("Connection refused"))
+    with pytest.raises(CatalogueError, match=r"^cannot use the database$"):
+        Retry("db").opening(failing(*itertools.repeat(refused, 1000)))
+    assert PATIENCE - 2 < clock.now <= PATIENCE

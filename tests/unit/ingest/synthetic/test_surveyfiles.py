@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pytest
 import yaml
 
-from goodpix.ingest.infofile import EpochInfo, TileInfo, campaign_of
+from goodpix.ingest.infofile import EpochInfo, TileInfo
+from goodpix.ingest.infofiles import campaign_of
 from goodpix.ingest.synthetic.exposure import Exposure
 from goodpix.ingest.synthetic.surveyfiles import (
     CoaddPaths,
