@@ -8,6 +8,7 @@ from . import (
     ingest_tile,
     manymasks,
     mapping,
+    maps,
     mask_size,
     memory,
     nothing_to_do,
@@ -36,6 +37,7 @@ QUESTIONS: Mapping[str, Callable[[Bench], list[Result]]] = {
     "fetch": fetch.run,
     "manymasks": manymasks.run,
     "selection": selection.run,
+    "maps": maps.run,
     "sky": sky.run,
     "startup": startup.run,
 }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..schema.errors import UsageError
 from ..schema.printable import printable
 from .formats import format_of, render_table
 from .options import DEFAULT_DB, Db, FormatOption, Output, with_options
@@ -81,18 +82,26 @@ def mask(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write: .png, .fits, .npz or .parquet.")
     ] = None,
+    good: Annotated[
+        bool, typer.Option("--good", help="Write 1 for good pixels to .fits; by default 1 is bad, 0 good.")
+    ] = False,
 ) -> None:
     """Summarise one mask, and optionally write it to a file."""
     from ..query.catalogue import Catalogue
+    from ..query.masks.export import check_mask_name
     from ..query.namedselections import unmatched_exclusions
 
+    if output is not None:
+        check_mask_name(output, good=good)
+    elif good:
+        raise UsageError("--good: expected -o FILE.fits")
     with Catalogue(db) as catalogue:
         found = catalogue.mask(tilename, band, expnum, ccdnum)
         n_good = found.count(selection)
         for line in unmatched_exclusions(catalogue.database, selection):
             say(f"goodpix: {line}")
         if output is not None:
-            write_output(lambda: found.save(output, selection), output)
+            write_output(lambda: found.save(output, selection, good=good), output)
     show(found)
     show(f"good pixels ({selection}): {n_good:,} of {found.encoded.nx * found.encoded.ny:,}")
 

@@ -24,6 +24,7 @@ from .masks.reader import find_masks
 from .masks.selectioncounts import COUNT_COLUMNS, Recount, recounted
 from .masks.tables import mask_frame, mask_table, run_frames, write_masks
 from .position.at import epochs_at
+from .provenance import Provenance
 from .source import open_source
 
 if TYPE_CHECKING:
@@ -232,7 +233,8 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         With `plain` the file has no integers in BYTE_STREAM_SPLIT, which readers older than Parquet format 2.11 refuse,
         and is a quarter larger.
         """
-        return write_masks(self.masks(kind=kind, **filters), path, plain=plain)
+        provenance = Provenance.of(Selection(), catalogue=self.database.identity)
+        return write_masks(self.masks(kind=kind, **filters), path, plain=plain, provenance=provenance)
 
     def runs(self, *, kind: str = "epoch", **filters: Any) -> "Iterator[pd.DataFrame]":
         """Yield the runs of each mask, split at column ends, as a data frame.

@@ -86,7 +86,7 @@ def open_source(url: str | os.PathLike[str]) -> Iterator[Source]:
         If this software does not read the catalogue's version.
     """
     with open_for_reading(url) as database:
-        reader = MaskReader(database.root, database.identity.bit_names)
+        reader = MaskReader(database.root, database.identity)
         try:
             yield Source(database, reader)
         finally:

@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,7 @@ from .dialects import OUT_OF_TIME, driver_text, interrupted, reader, sqlite_path
 from .errors import CatalogueError, CatalogueVersionError, DamagedValueError, UsageError, check_utf_8
 from .store.masksroot import FORMAT_VERSION, MasksRoot
 from .tables import catalogue, ingest_run
+from .views import RENAMED
 from .wcs.footprint import NSIDE
 
 __all__ = [
@@ -97,10 +98,10 @@ def shown(url: sa.URL) -> str:
     return url.update_query_dict(dict.fromkeys(secret, "***")).render_as_string(hide_password=True)
 
 
-REVISION = "0007"
+REVISION = "0008"
 """The newest migration, whose tables this software writes."""
 
-_READABLE = ("0001", "0002", "0003", "0004", "0005", "0006", REVISION)
+_READABLE = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", REVISION)
 """Revisions whose tables and views this software reads."""
 
 # Cures by the error codes of SQLite and Postgres.
@@ -285,10 +286,14 @@ def as_stored(
     revision = str(recorded_revision(connection))
     given = list(selectable.c)
     infos = [getattr(each, "info", {}) for each in described or given]
-    return [
-        each if info.get("since", "") <= revision else sa.literal(info.get("before"), each.type).label(each.name)
-        for each, info in zip(given, infos, strict=True)
-    ]
+    former = {name: old for name, (since, old) in RENAMED.items() if revision < since}
+
+    def column(each: "sa.ColumnElement[Any]", info: Mapping[str, Any]) -> "sa.ColumnElement[Any]":
+        if each.name in former:
+            return selectable.c[former[each.name]].label(each.name)
+        return each if info.get("since", "") <= revision else sa.literal(info.get("before"), each.type).label(each.name)
+
+    return [column(each, info) for each, info in zip(given, infos, strict=True)]
 
 
 def with_variables(connection: sa.Connection, rows: Sequence[sa.RowMapping]) -> list[dict[str, Any]]:

@@ -10,10 +10,17 @@ from .columns import Column
 from .rows import CoaddFacts
 from .tables import bit_count, ccd_image, coadd, epoch, exposure_summary, names, tile_summary
 
-__all__ = ["VIEWS", "SqlView", "create_views", "drop_views"]
+__all__ = ["IMAGE_AREA", "RENAMED", "VIEWS", "SqlView", "create_views", "drop_views"]
+
+IMAGE_AREA = "good_area_images_unique"
+"""Name in views of the stored ``area_good_unique``, which is a sum over images."""
+
+RENAMED = {IMAGE_AREA: ("0008", "area_good_unique")}
+"""Columns of views that had another name before a revision: the revision, and the name."""
 
 _TILE_NUMBERS = ["n_epochs", "n_epochs_used", "n_epochs_stale"]
 _AREAS = ["area_good", "area_good_unique"]
+_IMAGE_AREA_DOC = "n_good_unique * pixel_area, arcmin^2 x images"
 _COADD_COUNTS = {
     "coadd_n_pixels": "n_pixels",
     "coadd_n_good": "n_good",
@@ -71,10 +78,14 @@ def _ratio(part: "sa.ColumnElement[Any]", whole: "sa.ColumnElement[Any]", name: 
     return (sa.cast(part, sa.Double) / sa.func.nullif(whole, 0)).label(name)
 
 
+def _image_area(table: sa.Table) -> "sa.Label[Any]":
+    return table.c.area_good_unique.label(IMAGE_AREA)
+
+
 def _epoch_quality() -> "sa.Select[tuple[object, ...]]":
     hidden = {"epoch_id", "mask_row_group", "wcs", "planes", "files"}
     shown = [c for c in epoch.c if c.name not in hidden]
-    return sa.select(*shown, coadd.c.generation).join(
+    return sa.select(*shown, coadd.c.generation, _image_area(epoch)).join(
         coadd, sa.and_(coadd.c.tilename == epoch.c.tilename, coadd.c.band == epoch.c.band)
     )
 
@@ -97,6 +108,7 @@ def _tile_quality() -> "sa.Select[tuple[object, ...]]":
         coadd.c.generation,
         coadd.c.mask_file,
         coadd.c.run_id,
+        _image_area(tile_summary),
     ).outerjoin_from(
         coadd, tile_summary, sa.and_(of_epochs.tilename == coadd.c.tilename, of_epochs.band == coadd.c.band)
     )
@@ -121,7 +133,7 @@ def _bit_quality() -> "sa.Select[tuple[object, ...]]":
 VIEWS = {
     view.name: view
     for view in (
-        SqlView("epoch_quality", _epoch_quality(), "one epoch"),
+        SqlView("epoch_quality", _epoch_quality(), "one epoch", computed={IMAGE_AREA: _IMAGE_AREA_DOC}),
         SqlView(
             "tile_quality",
             _tile_quality(),
@@ -130,6 +142,7 @@ VIEWS = {
                 **{name: str(tile_summary.c[name].comment) for name in _TILE_NUMBERS},
                 **{label: f"{coadd.c[name].comment}; coadd's own mask" for label, name in _COADD_COUNTS.items()},
                 **_FRACTIONS,
+                IMAGE_AREA: f"{_IMAGE_AREA_DOC}; sum over the epochs used",
             },
         ),
         SqlView("ccd_quality", _ccd_quality(), "one CCD image, in whatever number of tiles"),

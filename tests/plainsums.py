@@ -54,6 +54,7 @@ def _tiles(epochs: list[Row], coadds: list[Row]) -> Expected:
             "n_epochs_stale": sum(each["stale"] for each in own),
             **{label: coadd[name] for label, name in _OF_COADD.items()},
         }
+        row["good_area_images_unique"] = row["area_good_unique"]
         row["fraction_good"] = _ratio(row["n_good"], row["n_pixels"])
         row["fraction_good_on_coadd"] = _ratio(row["n_good"], row["n_on_coadd"])
         row["fraction_good_se"] = _ratio(row["n_good_se"], row["n_pixels"])

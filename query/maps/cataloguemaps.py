@@ -37,15 +37,16 @@ class CatalogueMaps:
     ) -> "npt.NDArray[np.int16]":
         """Return the number of epochs that are good at each pixel of a coadd.
 
-        An epoch counts once at every coadd pixel that is the nearest to at least one of its good pixels. Epochs without
-        an SE segmentation map are excluded unless the selection ignores `SE_SEG`.
+        An epoch counts at a coadd pixel if the pixel of its image that contains the centre of the coadd pixel is good,
+        as `at` reports for that position. Epochs without an SE segmentation map are excluded unless the selection
+        ignores `SE_SEG`.
 
         Parameters
         ----------
         tilename, band : str
             The coadd.
         selection : Selection, optional
-            A definition of good other than the default. Ignoring `OFF_COADD` has no effect on the map.
+            A definition of good other than the default.
         path : path, optional
             File to write the map to: ``.fits`` (with the coadd's WCS), ``.png`` or ``.npz``.
 
@@ -76,10 +77,10 @@ class CatalogueMaps:
     def sky_area(self, selection: Selection | None = None, **filters: Any) -> float:
         """Return the sky area that is good in at least one epoch.
 
-        The area of a tile is that of the coadd pixels whose centre lies in a good pixel of at least one epoch, of any
-        band, within the tile's unique region. Unique regions do not overlap, so the areas of tiles add up. A tile
-        without a unique region is used in full. Epochs without an SE segmentation map are excluded unless the selection
-        ignores `SE_SEG`.
+        The area is sampled at the centres of HEALPix pixels of nside 524288 (0.16 arcsec^2). A centre counts if it lies
+        in a good pixel of at least one epoch, of any band, whose tile's unique region contains it. A tile without a
+        unique region is used in full. Epochs without an SE segmentation map are excluded unless the selection ignores
+        `SE_SEG`.
 
         Parameters
         ----------
@@ -91,14 +92,12 @@ class CatalogueMaps:
         Returns
         -------
         float
-            Square arcminutes: the sum of the solid angles of coadd pixels.
+            Square arcminutes. Sampling errors are about 0.1 % for the area of one CCD.
 
         Raises
         ------
         UnknownNameError
             If a filter, a column or a bit does not exist.
-        UsageError
-            If the bands of a tile have coadds with different pixels or unique regions: use one band at a time.
 
         Examples
         --------
@@ -123,8 +122,10 @@ class CatalogueMaps:
         Parameters
         ----------
         statistic : str
-            ``"fraction"``: the fraction of good pixels among all epoch pixels with their centre in the HEALPix pixel.
-            ``"n_epochs"``: the number of epochs with at least one good pixel there.
+            ``"fraction"``: the fraction of good pixels among the pixels of all epochs with their centre in the HEALPix
+            pixel. ``"fracdet"``: the fraction of the HEALPix pixel's area that is good in at least one image, which
+            times that area adds up to `sky_area`. ``"n_images"``: the number of CCD images with at least one good pixel
+            there, each counted once.
         nside : int
             Resolution of the map; at 4096, pixels are 0.86 arcmin wide.
         nside_coverage : int
@@ -133,27 +134,30 @@ class CatalogueMaps:
             A definition of good other than the default.
         unique : bool
             Count only pixels in their tile's unique region, so that no pixel of a CCD image counts in two tiles. A tile
-            without a unique region is used in full. In a HEALPix pixel across the border of two tiles, a CCD image may
-            still count as two epochs. If False, a pixel counts in every tile that contains its image, and is bad where
-            it is off the coadd of that tile.
+            without a unique region is used in full. If False, a pixel counts in every tile that contains its image, and
+            is bad where it is off the coadd of that tile. Always true for ``"fracdet"``.
         **filters
             Filters on epochs by their stored columns; see `epochs`.
 
         Returns
         -------
         HealSparseMap
-            Nested; float32 (fraction) or int32 (n_epochs). Unset where no epoch has a pixel, 0 where none is good.
+            Nested; float32 (fraction, fracdet) or int32 (n_images). Unset where no epoch has a pixel, 0 where none is
+            good. Its ``metadata``, which `write` keeps, says what it shows (``MAPTYPE``, ``WHAT``), in which unit
+            (``BUNIT``), by which selection (``SELECT``) and filters (``FILTERS``), of which catalogue (``CATALOG``,
+            ``CAMPAIGN``), made by which software (``CREATOR``).
 
         Raises
         ------
         UnknownNameError
             If a filter, a column or a bit does not exist.
         UsageError
-            If healsparse is not installed, the statistic is unknown, or a resolution is not a power of 2.
+            If healsparse is not installed, the statistic is unknown, or a resolution is not a power of 2 (for
+            ``"fracdet"`` up to 524288).
 
         Examples
         --------
-        >>> cat.healsparse_map("n_epochs", nside=1024, band="i").write("depth.hsp")  # doctest: +SKIP
+        >>> cat.healsparse_map("n_images", nside=1024, band="i").write("depth.hsp")  # doctest: +SKIP
         """
         return healsparse_map(
             self._source,

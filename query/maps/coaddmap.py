@@ -3,17 +3,18 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ...schema.criteria import Selection
+from ...schema.database import Identity
 from ...schema.errors import UsageError
-from ...schema.wcs.nearestpixel import mark_nearest
-from ...schema.wcs.pixelmap import pixel_map
-from ..masks.export import write_image
+from ...schema.wcs.inversemap import add_covered, inverse_map
+from ..masks.export import FitsImage, fits_wcs, write_fits, write_picture
 from ..plots.tile import plot_counts
+from ..provenance import Provenance
 from ..source import Source
 from .coaddgrid import CoaddGrid, find_grid
 
@@ -39,12 +40,21 @@ class EpochMap:
         The definition of good.
     n_epochs : int
         Number of epochs considered.
+    catalogue : Identity, optional
+        Catalogue of the epochs.
     """
 
     counts: npt.NDArray[np.int16]
     grid: CoaddGrid
     selection: Selection
     n_epochs: int
+    catalogue: Identity | None = None
+
+    @property
+    def provenance(self) -> Provenance:
+        """Where the map comes from."""
+        tile = {"tilename": self.grid.tilename, "band": self.grid.band}
+        return Provenance.of(self.selection, catalogue=self.catalogue, **tile)
 
     def summary(self) -> "pd.DataFrame":
         """Return the number of pixels with 0, 1, 2, ... good epochs.
@@ -78,8 +88,8 @@ class EpochMap:
         path : path
             Output file; an existing file is replaced. ``.fits`` (or ``.fits.fz``): an integer image with lossless RICE
             compression and the coadd's WCS. ``.png``: a plot. ``.npz``: ``n_good_epochs`` (int16 [y, x]),
-            ``n_epochs``, ``tilename``, ``band``, ``selection``, ``wcs`` (the coadd's WCS keywords, JSON) and
-            ``position_offset``, which is added to zero-based coordinates before that WCS.
+            ``n_epochs``, ``unit``, ``wcs`` (the coadd's WCS keywords, JSON), ``position_offset``, which is added to
+            zero-based coordinates before that WCS. All have the provenance; see `goodpix.query.provenance`.
 
         Raises
         ------
@@ -90,9 +100,7 @@ class EpochMap:
         """
         suffix = check_map_name(path)
         if suffix == ".png":
-            figure = self.plot().get_figure(root=True)
-            assert figure is not None  # new axes have a figure
-            figure.savefig(path)
+            write_picture(path, self.plot(), self.provenance)
         elif suffix == ".npz":
             _write_npz(self, path)
         else:
@@ -103,20 +111,12 @@ def epoch_map(source: Source, tilename: str, band: str, selection: Selection | N
     """Return the map of good epochs of a coadd; see `goodpix.Catalogue.good_epoch_map`."""
     grid = find_grid(source.database, tilename, band)
     bound = source.bound(selection)
-    ny, nx = grid.shape
     counts = np.zeros(grid.shape, np.int16)
-    marks = np.zeros((ny + 2, nx + 2), np.bool_)
     n_epochs = 0
     for mask in source.counted_masks(bound, tilename=[tilename], band=[band]):
-        box = mark_nearest(pixel_map(mask.grid, grid), mask.good(bound), marks)
-        # without the border, which stands for everything off the coadd
-        x0, x1, y0, y1 = max(box.x0, 1), min(box.x1, nx + 1), max(box.y0, 1), min(box.y1, ny + 1)
-        if x0 < x1 and y0 < y1:
-            touched = marks[y0:y1, x0:x1]
-            counts[y0 - 1 : y1 - 1, x0 - 1 : x1 - 1] += touched
-            touched[...] = False
+        add_covered(inverse_map(mask.grid, grid), mask.good(bound), counts)
         n_epochs += 1
-    return EpochMap(counts, grid, bound.selection, n_epochs)
+    return EpochMap(counts, grid, bound.selection, n_epochs, source.database.identity)
 
 
 _FITS = (".fits", ".fz")
@@ -137,13 +137,13 @@ def check_map_name(path: Path | str) -> str:
 
 
 def _write_fits(depth: EpochMap, path: Path | str) -> None:
-    header = dict(depth.grid.wcs.keywords)
-    # FITS pixels start at 1, whatever the offset of the coadd's own WCS
-    for key in ("CRPIX1", "CRPIX2"):
-        header[key] = float(header[key]) + 1 - depth.grid.offset
-    header |= {"TILENAME": depth.grid.tilename, "BAND": depth.grid.band, "SELECT": str(depth.selection)}
-    header |= {"N_EPOCHS": depth.n_epochs, "BUNIT": "good epochs"}
-    write_image(path, depth.counts, extname="N_GOOD", compress="RICE", header=header)
+    cards = [
+        *depth.provenance.cards(),
+        {"name": "N_EPOCHS", "value": depth.n_epochs, "comment": "epochs considered"},
+        {"name": "BUNIT", "value": "good epochs"},
+        *fits_wcs(depth.grid),
+    ]
+    write_fits(path, [FitsImage("N_GOOD", depth.counts, cards)])
 
 
 def _write_npz(depth: EpochMap, path: Path | str) -> None:
@@ -152,9 +152,8 @@ def _write_npz(depth: EpochMap, path: Path | str) -> None:
             file,
             n_good_epochs=depth.counts,
             n_epochs=depth.n_epochs,
-            tilename=depth.grid.tilename,
-            band=depth.grid.band,
-            selection=str(depth.selection),
+            unit="good epochs",
             wcs=json.dumps(dict(depth.grid.wcs.keywords)),
             position_offset=depth.grid.offset,
+            **dict[str, Any](depth.provenance.facts),
         )

@@ -81,7 +81,7 @@ class CcdImage:
                     f"{mask.shape[1]} x {mask.shape[0]}: expected images of the same size"
                 )
         encoded = first.encoded if len(masks) == 1 else merged_runs(masks)
-        return Mask(self.key, encoded, first.bit_names, row=self._row())
+        return Mask(self.key, encoded, first.bit_names, row=self._row(), catalogue=first.catalogue)
 
     def read_newer(self, database: Database, reader: MaskReader) -> Mask:
         """Return the merged mask as it is in the catalogue now, after an ingest has replaced a tile."""

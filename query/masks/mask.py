@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ...schema.amplifiers import Region
 from ...schema.bits import CRITERIA_BITS, DES_Y6, OWN_CUT, BitNames
 from ...schema.criteria import AnySelection, BoundSelection, Selection
+from ...schema.database import Identity
 from ...schema.errors import UsageError
 from ...schema.masks.applyselection import apply_selection, apply_selection_to_box
 from ...schema.masks.rle import Runs, decode, decode_bytes, decode_good, encode
@@ -20,9 +21,10 @@ from ...schema.rows import MaskKey
 from ...schema.wcs.pixelgrid import PixelGrid, stored_grid
 from ...schema.wcs.solution import Wcs
 from ..plots.mask import plot_mask, thumbnail
+from ..provenance import Provenance
 from ..shapes import Disc, Polygon
 from .exclusions import ImageBox, exclude
-from .export import write_fits, write_npz
+from .export import GOOD_RUNS, MaskExport, check_mask_name, column_runs, write_parquet, write_picture
 from .regions import box_within, pixels_inside
 
 if TYPE_CHECKING:
@@ -57,6 +59,8 @@ class Mask:
         Runs of the whole image, for a cut-out.
     image_shape : tuple of int, optional
         (ny, nx) of the whole image, for a cut-out.
+    catalogue : Identity, optional
+        Catalogue that the mask is from.
     """
 
     key: MaskKey
@@ -67,6 +71,7 @@ class Mask:
     row: Mapping[str, Any] | None = None
     whole: Runs | None = None
     image_shape: tuple[int, int] | None = None
+    catalogue: Identity | None = None
 
     @classmethod
     def from_bool(cls, good: npt.ArrayLike, *, like: "Mask | None" = None) -> "Mask":
@@ -94,9 +99,7 @@ class Mask:
         if like is not None and image.shape != _image(like).shape:
             raise UsageError(f"array has shape {image.shape}: expected {like.shape}, that of the mask")
         runs = encode(np.where(image, 0, OWN_CUT).astype(np.uint8))
-        if like is None:
-            return cls(MaskKey.own(), runs)
-        return replace(like, key=MaskKey.own(), encoded=runs, whole=None)
+        return cls(MaskKey.own(), runs) if like is None else replace(like, key=MaskKey.own(), encoded=runs, whole=None)
 
     @classmethod
     def from_discs(cls, ra: npt.ArrayLike, dec: npt.ArrayLike, radius: npt.ArrayLike, *, like: "Mask") -> "Mask":
@@ -256,15 +259,7 @@ class Mask:
         DataFrame
             Columns ``x``, ``y`` (first pixel, in the whole image), ``length`` and ``flags``.
         """
-        import pandas as pd  # slow to import, and most masks never need it
-
-        ny, starts = self.encoded.ny, self.encoded.starts
-        columns = np.arange(self.encoded.nx, dtype=np.int64) * ny
-        pieces = np.union1d(starts, columns)
-        run = np.searchsorted(starts, pieces, side="right") - 1
-        lengths = np.diff(pieces, append=ny * self.encoded.nx)
-        x, y = pieces // ny + self.x0, pieces % ny + self.y0
-        return pd.DataFrame({"x": x, "y": y, "length": lengths, "flags": self.encoded.flags[run]})
+        return column_runs(self.encoded, self.place)
 
     def cutout(self, x0: int, x1: int, y0: int, y1: int) -> "Mask":
         """Return the cut-out ``x0 <= x < x1``, ``y0 <= y < y1``.
@@ -280,10 +275,9 @@ class Mask:
             If a limit is no whole number, or the box is empty or extends beyond the mask.
         """
         box = box_within(self.shape, x0, x1, y0, y1)
-        cropped = crop(self.encoded, box)
         whole, image_shape = (self.encoded, self.shape) if self.image_shape is None else (self.whole, self.image_shape)
         x0, y0 = self.x0 + box.x0, self.y0 + box.y0
-        return replace(self, encoded=cropped, x0=x0, y0=y0, whole=whole, image_shape=image_shape)
+        return replace(self, encoded=crop(self.encoded, box), x0=x0, y0=y0, whole=whole, image_shape=image_shape)
 
     def __and__(self, other: "Mask") -> "Mask":
         """Return the mask that is good where both are."""
@@ -333,22 +327,20 @@ class Mask:
         """
         return plot_mask(self, selection, over=over, ax=ax)
 
-    def to_fits(self, path: Path | str, selection: Selection | None = None) -> None:
-        """Write the mask as a PLIO-compressed FITS image: 0 is good, 1 is bad.
+    def to_fits(self, path: Path | str, selection: Selection | None = None, *, good: bool = False) -> None:
+        """Write the mask as a FITS file: 1 is bad and 0 is good, or with `good` the other way round.
 
-        Raises
-        ------
-        OSError
-            If the file cannot be written.
+        Extension ``MASK`` is that image, with its meaning in the header. ``REASONS`` has a bit for each criterion and
+        mask bit, named by ``MP_<name>`` (its number) and ``MSKNnnnn``, ``MSKMnnnn``, ``MSKDnnnn`` (name, value, text).
         """
-        write_fits(path, self.bad(selection), self.key, self.place, str(selection or Selection()))
+        self._export(selection).to_fits(path, good=good)
 
     def to_npz(self, path: Path | str, selection: Selection | None = None) -> None:
-        """Write ``good`` (bool [ny, nx]) and the runs (``lengths``, ``flags``) as a numpy npz file."""
-        write_npz(path, self.good(selection), self.encoded, str(selection or Selection()))
+        """Write ``good`` (bool [ny, nx]), the runs (``lengths``, ``flags``) and the provenance as a numpy npz file."""
+        self._export(selection).to_npz(path)
 
-    def save(self, path: Path | str, selection: Selection | None = None) -> None:
-        """Write the mask in the format given by the ending of the file name.
+    def save(self, path: Path | str, selection: Selection | None = None, *, good: bool = False) -> None:
+        """Write the mask, with its provenance, in the format given by the ending of the file name.
 
         Parameters
         ----------
@@ -357,29 +349,36 @@ class Mask:
             criteria that fail by the selection.
         selection : Selection, optional
             A definition of good other than the default. The runs in npz keep every reason.
+        good : bool
+            Write 1 for good pixels to ``.fits``; other formats say which they are.
 
         Raises
         ------
         UsageError
-            If the name has another ending.
+            If the name has another ending, or not ``.fits`` with `good`.
 
         Examples
         --------
         >>> mask.save("mask.fits", Selection(ignore=["SE_SEG", "COADD_SEG"]))  # doctest: +SKIP
         """
-        suffix = Path(path).suffix.lower()
+        suffix = check_mask_name(path, good=good)
         if suffix == ".png":
-            figure = self.plot(selection).get_figure(root=True)
-            assert figure is not None  # new axes have a figure
-            figure.savefig(path)
-        elif suffix in (".fits", ".fz"):
-            self.to_fits(path, selection)
+            write_picture(path, self.plot(selection), self.provenance(selection))
         elif suffix == ".npz":
             self.to_npz(path, selection)
         elif suffix == ".parquet":
-            (self if selection is None else self.recut(selection)).runs().to_parquet(path, index=False)
+            write_parquet(path, self.recut(selection).runs(), self.provenance(selection), GOOD_RUNS)
         else:
-            raise UsageError(f"{path}: expected a name that ends in .png, .fits, .npz or .parquet")
+            self.to_fits(path, selection, good=good)
+
+    def provenance(self, selection: AnySelection = None) -> Provenance:
+        """Return where the mask comes from, for files that are made of it."""
+        about = asdict(self.key) | {"fingerprint": (self.row or {}).get("fingerprint")}
+        return Provenance.of(selection or Selection(), catalogue=self.catalogue, **about)
+
+    def _export(self, selection: AnySelection) -> MaskExport:
+        grid, runs = None if self.row is None else self.grid, self.recut(selection).encoded
+        return MaskExport(runs, self.encoded, self.place, self.bit_names, self.provenance(selection), grid)
 
     def __repr__(self) -> str:
         ny, nx = self.shape

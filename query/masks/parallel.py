@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Protocol
 
-from ...schema.bits import BitNames
-from ...schema.database import Database
+from ...schema.database import Database, Identity
 from ...schema.errors import MaskFileMissingError, MaskNotFoundError, UsageError, WorkerLostError
 from ...schema.executors import Window, check_workers
 from ...schema.printable import one_line
@@ -74,7 +73,7 @@ class _Batch:
     """Masks sent to a worker together."""
 
     root: MasksRoot
-    bit_names: BitNames
+    catalogue: Identity
     locations: tuple[Readable, ...]
     function: Portable[[Mask], Any]
 
@@ -92,9 +91,9 @@ def map_masks(
     Workers do not open the database, but must be able to read its masks root under the same path or URL.
     """
     check_workers(workers)
-    root, bit_names = database.root, database.identity.bit_names
+    root, catalogue = database.root, database.identity
     with ExitStack() as stack:
-        reader = MaskReader(root, bit_names)
+        reader = MaskReader(root, catalogue)
         stack.callback(reader.close)
         if executor is None and workers == 1:
             results = (_apply(function, reader, location) for location in locations)
@@ -102,7 +101,7 @@ def map_masks(
             pool = executor or stack.enter_context(process_pool(workers, "goodpix.query.masks.preload"))
             remaining, portable = iter(locations), Portable(function)
             chunks = iter(lambda: tuple(islice(remaining, _BATCH)), ())
-            results = _as_completed(pool, (_Batch(root, bit_names, chunk, portable) for chunk in chunks))
+            results = _as_completed(pool, (_Batch(root, catalogue, chunk, portable) for chunk in chunks))
         for result in stack.enter_context(closing(results)):
             if isinstance(result, Mapped):
                 yield result
@@ -147,7 +146,7 @@ def _apart(pool: Executor, batch: _Batch) -> Iterator[Mapped | Readable]:
 
 
 def _apply_to_all(batch: _Batch) -> list[Mapped | Readable]:
-    reader, function = MaskReader(batch.root, batch.bit_names), batch.function.function
+    reader, function = MaskReader(batch.root, batch.catalogue), batch.function.function
     return [_apply(function, reader, location) for location in batch.locations]
 
 

@@ -10,8 +10,7 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from ...schema import tables
-from ...schema.bits import BitNames
-from ...schema.database import Database, as_stored, with_variables
+from ...schema.database import Database, Identity, as_stored, with_variables
 from ...schema.errors import MaskFileError, MaskFileMissingError, MaskNotFoundError, UsageError
 from ...schema.maskfile import MaskFile
 from ...schema.rows import MaskKey
@@ -66,12 +65,12 @@ class MaskReader:
     ----------
     root : MasksRoot
         Masks root of the catalogue.
-    bit_names : BitNames
-        Names of the survey's mask bits.
+    catalogue : Identity
+        The catalogue, which names the survey's mask bits.
     """
 
-    def __init__(self, root: MasksRoot, bit_names: BitNames) -> None:
-        self._bit_names = bit_names
+    def __init__(self, root: MasksRoot, catalogue: Identity) -> None:
+        self._catalogue = catalogue
         # opening a file takes as long as reading a mask, and mask files never change
         self._open = lru_cache(maxsize=_FILES_OPEN)(lambda mask_file: MaskFile.open(root.path(mask_file)))
 
@@ -92,7 +91,7 @@ class MaskReader:
                 f"mask file {file.path}: {location.key} has {runs.nx} x {runs.ny} pixels, but in the database "
                 f"{row['nx']} x {row['ny']}: run goodpix verify --repair"
             )
-        return Mask(location.key, runs, self._bit_names, row=row)
+        return Mask(location.key, runs, self._catalogue.bit_names, row=row, catalogue=self._catalogue)
 
     def flags_at(self, location: MaskLocation, pixels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return the flags of some pixels of a mask; see `MaskFile.flags_at`."""

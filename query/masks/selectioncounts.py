@@ -10,6 +10,7 @@ from ...schema.columns import columns, values_of
 from ...schema.counts import Counts, count
 from ...schema.criteria import BoundSelection
 from ...schema.errors import UsageError
+from ...schema.views import IMAGE_AREA
 from .mask import Mask
 from .parallel import Mapped
 
@@ -20,7 +21,7 @@ __all__ = ["COUNT_COLUMNS", "Recount", "counts_of", "recounted"]
 
 logger = logging.getLogger(__name__)
 
-COUNT_COLUMNS = frozenset(each.name for each in columns(Counts))
+COUNT_COLUMNS = frozenset(each.name for each in columns(Counts)) | {IMAGE_AREA}
 """Columns that depend on the selection."""
 
 # Good pixels in the unique region stay unknown, since runs do not record the region; its size needs no recount.
@@ -81,7 +82,7 @@ def recounted(stored: "pd.DataFrame", found: Iterable[Mapped], selection: BoundS
     -------
     DataFrame
         The same epochs. Counts are null, with a logged warning, where a mask could not be read;
-        ``n_good_unique`` and ``area_good_unique``, which runs do not determine, are always null.
+        ``n_good_unique`` and ``good_area_images_unique``, which runs do not determine, are always null.
     """
     import pandas as pd  # slow to import
 
@@ -101,4 +102,6 @@ def recounted(stored: "pd.DataFrame", found: Iterable[Mapped], selection: BoundS
                 epochs[column.name] = values.astype("float64")
             else:
                 epochs[column.name] = values.astype("Int64") if values.isna().any() else values.astype("int64")
+    if IMAGE_AREA in names:
+        epochs[IMAGE_AREA] = epochs["area_good_unique"]
     return epochs.assign(selection=str(selection))

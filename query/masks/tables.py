@@ -8,6 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ...schema.maskfile import LIST_ENCODING
+from ..provenance import Provenance
+from .export import GOOD_RUNS
 from .mask import Mask
 
 if TYPE_CHECKING:
@@ -65,12 +67,20 @@ def run_frames(masks: Iterable[Mask]) -> "Iterator[pd.DataFrame]":
         yield runs
 
 
-def write_masks(masks: Iterable[Mask], path: str | os.PathLike[str], *, plain: bool = False) -> int:
+def write_masks(
+    masks: Iterable[Mask],
+    path: str | os.PathLike[str],
+    *,
+    plain: bool = False,
+    provenance: Provenance | None = None,
+) -> int:
     """Write masks to a Parquet file, one row group each; return their number. See `goodpix.Catalogue.to_parquet`."""
     encoded = {} if plain else LIST_ENCODING
+    facts = provenance.metadata(GOOD_RUNS) if provenance else {}
+    columns = _MASK_COLUMNS.with_metadata(facts or None)
     n = 0
-    with pq.ParquetWriter(os.fspath(path), _MASK_COLUMNS, compression="zstd", **encoded) as writer:
+    with pq.ParquetWriter(os.fspath(path), columns, compression="zstd", **encoded) as writer:
         for table in _mask_tables(masks):
-            writer.write_table(table)
+            writer.write_table(table.cast(columns))
             n += 1
     return n

@@ -12,7 +12,17 @@ from ..errors import WcsError
 from ..jit import kernel
 from .pixelgrid import PixelGrid
 
-__all__ = ["CELL_SHIFT", "EVERY_CELL", "NSIDE", "Footprint", "UniqueRegion", "footprint", "gather_cells", "split_cells"]
+__all__ = [
+    "CELL_SHIFT",
+    "EVERY_CELL",
+    "NSIDE",
+    "Footprint",
+    "UniqueRegion",
+    "footprint",
+    "gather_cells",
+    "inside_limits",
+    "split_cells",
+]
 
 NSIDE = 256
 """HEALPix resolution of footprints, nested order: pixels of 13.7 arcmin."""
@@ -151,7 +161,7 @@ class UniqueRegion:
             True inside.
         """
         out = np.empty(vectors.shape[1], np.bool_)
-        _inside_vectors(np.ascontiguousarray(vectors), self._limits(), out)
+        _inside_vectors(np.ascontiguousarray(vectors), self.limits(), out)
         return out
 
     def edges(self, vectors: Floats) -> tuple[Floats, ...]:
@@ -168,7 +178,7 @@ class UniqueRegion:
             Numbers that vary smoothly over the sphere and are zero on the western and eastern meridian and the
             southern and northern parallel; per radian they change by 1 at most.
         """
-        west_x, west_y, east_x, east_y, south, north = self._limits()
+        west_x, west_y, east_x, east_y, south, north = self.limits()
         x, y, z = vectors
         return y * west_x - x * west_y, y * east_x - x * east_y, z - south, z - north
 
@@ -194,19 +204,22 @@ class UniqueRegion:
             east, north, centre = wcs.basis
             along = np.radians(wcs.cd.T @ np.array([east, north]))
             origin = centre + (grid.offset - wcs.crpix) @ along
-            _inside_rows(origin, along, rows.start, self._limits(), out)
+            _inside_rows(origin, along, rows.start, self.limits(), out)
             return out
         return self.contains(grid.box(Region(0, nx, rows.start, rows.stop)).reshape(3, -1)).reshape(out.shape)
 
-    def _limits(self) -> Floats:
-        """Return the cosine and sine of each meridian, and the sine of each parallel; shape (6,)."""
+    def limits(self) -> Floats:
+        """Return the limits as numbers for `inside_limits`; shape (6,).
+
+        They are the cosine and sine of each meridian, and the sine of each parallel.
+        """
         west, east, south, north = np.radians([self.west, self.east, self.south, self.north])
         meridians = [np.cos(west), np.sin(west), np.cos(east), np.sin(east)]
         return np.array([*meridians, np.sin(south), np.sin(north)])
 
 
 @kernel
-def _inside(x: float, y: float, z: float, limits: Floats) -> bool:
+def inside_limits(x: float, y: float, z: float, limits: Floats) -> bool:
     """Return whether a direction lies east of one meridian, west of the other, and between the parallels."""
     length = np.sqrt(x * x + y * y + z * z)
     return bool(
@@ -220,7 +233,7 @@ def _inside(x: float, y: float, z: float, limits: Floats) -> bool:
 @kernel
 def _inside_vectors(vectors: Floats, limits: Floats, out: npt.NDArray[np.bool_]) -> None:
     for k in range(out.size):
-        out[k] = _inside(vectors[0, k], vectors[1, k], vectors[2, k], limits)
+        out[k] = inside_limits(vectors[0, k], vectors[1, k], vectors[2, k], limits)
 
 
 @kernel
@@ -235,6 +248,6 @@ def _inside_rows(
     for row in range(out.shape[0]):
         start = origin + (y0 + row) * along[1]
         for x in range(out.shape[1]):
-            out[row, x] = _inside(
+            out[row, x] = inside_limits(
                 start[0] + x * along[0, 0], start[1] + x * along[0, 1], start[2] + x * along[0, 2], limits
             )

@@ -14,10 +14,11 @@ from ..jit import kernel
 from .pixelgrid import PixelGrid
 from .pixelmap import PixelMap, WcslibMap, pixel_map
 
-__all__ = ["PolynomialInverse", "inverse_map", "mark_covered"]
+__all__ = ["PolynomialInverse", "add_covered", "inverse_map"]
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+Counts = npt.NDArray[np.int16]
 
 _DEGREES = (5, 7, 9)
 
@@ -84,8 +85,8 @@ class PolynomialInverse:
         return epoch_x, epoch_y
 
 
-def mark_covered(inverse: PixelMap, pixels: Bools, covered: Bools) -> None:
-    """Mark the coadd pixels whose centre lies in a selected pixel of an epoch.
+def add_covered(inverse: PixelMap, pixels: Bools, counts: Counts) -> None:
+    """Add 1 at the coadd pixels whose centre lies in a selected pixel of an epoch.
 
     Parameters
     ----------
@@ -93,23 +94,23 @@ def mark_covered(inverse: PixelMap, pixels: Bools, covered: Bools) -> None:
         Mapping from the coadd to the epoch.
     pixels : ndarray of bool, shape (ny, nx)
         Selected pixels of the epoch. Fastest in column-major memory order.
-    covered : ndarray of bool, shape (coadd ny, coadd nx)
-        Coadd pixels, marked in place.
+    counts : ndarray of int16, shape (coadd ny, coadd nx)
+        Counts at the coadd pixels, changed in place.
     """
-    coadd_ny, coadd_nx = covered.shape
+    coadd_ny, coadd_nx = counts.shape
     if isinstance(inverse, PolynomialInverse):
         box = inverse.box
         x0, x1, y0, y1 = max(box.x0, 0), min(box.x1, coadd_nx), max(box.y0, 0), min(box.y1, coadd_ny)
         if x0 < x1 and y0 < y1:
             u, v = inverse.scaled(np.arange(x0, x1, dtype=float), np.arange(y0, y1, dtype=float))
-            _mark(inverse.coefficients, u, v, np.ascontiguousarray(pixels.T), covered[y0:y1, x0:x1])
+            _add(inverse.coefficients, u, v, np.ascontiguousarray(pixels.T), counts[y0:y1, x0:x1])
         return
     ny, nx = pixels.shape
     for row in range(0, coadd_ny, _ROWS):
         y, x = np.mgrid[row : min(row + _ROWS, coadd_ny), 0:coadd_nx].astype(np.float64)
         px, py = (np.floor(np.nan_to_num(each, nan=-1.0) + 0.5) for each in inverse.positions(x, y))
         inside = (px >= 0) & (px < nx) & (py >= 0) & (py < ny)
-        covered[row : row + _ROWS][inside] |= pixels[py[inside].astype(np.intp), px[inside].astype(np.intp)]
+        counts[row : row + _ROWS][inside] += pixels[py[inside].astype(np.intp), px[inside].astype(np.intp)]
 
 
 def _fit_inverse(forward: PixelMap, shape: tuple[int, int]) -> PolynomialInverse | None:
@@ -127,9 +128,8 @@ def _fit_inverse(forward: PixelMap, shape: tuple[int, int]) -> PolynomialInverse
         coefficients = np.zeros((2, degree + 1, degree + 1))
         powers = [(p, q) for p in range(degree + 1) for q in range(degree + 1 - p)]
         basis = np.array([u**p * v**q for p, q in powers]).T
-        for k, epoch_coordinate in enumerate((x.ravel(), y.ravel())):
-            solution = np.linalg.lstsq(basis, epoch_coordinate, rcond=None)[0]
-            coefficients[k][tuple(np.array(powers).T)] = solution
+        solutions = np.linalg.lstsq(basis, np.array([x.ravel(), y.ravel()]).T, rcond=None)[0]
+        coefficients[(slice(None), *np.array(powers).T)] = solutions.T
         inverse = PolynomialInverse(coefficients, centre, half)
         if _is_exact(inverse, forward, shape):
             return inverse
@@ -152,11 +152,12 @@ def _is_exact(inverse: PolynomialInverse, forward: PixelMap, shape: tuple[int, i
 
 
 @kernel
-def _mark(coefficients: Floats, u: Floats, v: Floats, columns: Bools, covered: Bools) -> None:
+def _add(coefficients: Floats, u: Floats, v: Floats, columns: Bools, counts: Counts) -> None:
     n = coefficients.shape[1]
     nx, ny = columns.shape
     in_u = np.empty((2, n))
-    px, py = np.empty(_STRIP), np.empty(_STRIP)
+    px, py, pixel = np.empty(_STRIP), np.empty(_STRIP), np.empty(_STRIP, np.int32)
+    flat = columns.reshape(-1)
     for x0 in range(0, u.size, _STRIP):
         m = min(_STRIP, u.size - x0)
         for row in range(v.size):
@@ -166,13 +167,17 @@ def _mark(coefficients: Floats, u: Floats, v: Floats, columns: Bools, covered: B
                     for q in range(n - 1, -1, -1):
                         value = value * v[row] + coefficients[k, p, q]
                     in_u[k, p] = value
+                in_u[k, 0] += 0.5
             _polynomial(in_u[0], u[x0 : x0 + m], px)
             _polynomial(in_u[1], u[x0 : x0 + m], py)
-            line = covered[row, x0 : x0 + m]
             for x in range(m):
-                x_up, y_up = px[x] + 0.5, py[x] + 0.5
-                if (x_up >= 0.0) & (x_up < nx) & (y_up >= 0.0) & (y_up < ny):
-                    line[x] |= columns[np.int64(x_up), np.int64(y_up)]
+                inside = (px[x] >= 0.0) & (px[x] < nx) & (py[x] >= 0.0) & (py[x] < ny)
+                # numbers of 32 bits, which processors convert several at a time
+                pixel[x] = np.int32(px[x]) * np.int32(ny) + np.int32(py[x]) if inside else np.int32(-1)
+            line = counts[row, x0 : x0 + m]
+            for x in range(m):
+                if pixel[x] >= 0:
+                    line[x] += flat[pixel[x]]
 
 
 @kernel

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import esutil
+import hpgeom
 import numpy as np
 import numpy.typing as npt
 from astropy.io import fits
@@ -18,10 +18,11 @@ from goodpix.ingest.synthetic import TileSpec, make_tile
 from .survey import SPEC, Survey
 
 __all__ = [
+    "CENTRES",
     "NEIGHBOUR",
     "SELECTIONS",
     "by_astropy",
-    "coadd_positions",
+    "centres_seen",
     "epoch_positions",
     "ingest_neighbours",
     "inside_region",
@@ -35,6 +36,9 @@ Ints = npt.NDArray[np.int64]
 
 NEIGHBOUR = "DES0130-3206"
 """The tile west of that of `SPEC`, and a little south."""
+
+CENTRES = 1 << 19
+"""HEALPix resolution of the centres at which area is sampled."""
 
 _PIXEL = 0.263 / 3600
 
@@ -91,31 +95,35 @@ def sky_of_pixels(row: Any) -> Floats:
     return np.array(by_astropy(row).all_pix2world(x.ravel(), y.ravel(), 1)).reshape(2, *x.shape)
 
 
-def coadd_positions(epoch: Any, coadd: Any, how: str) -> Floats:
-    """Return the zero-based position on the coadd of every pixel of an epoch; shape (2, ny, nx)."""
-    if how == "wcslib":
-        ra, dec = sky_of_pixels(epoch)
-        places = by_astropy(coadd).all_world2pix(ra.ravel(), dec.ravel(), 1)
-    else:
-        first, second = (
-            esutil.wcsutil.WCS(
-                {key.lower(): value for key, value in json.loads(row["wcs"]).items()}
-                | {"naxis1": row["nx"], "naxis2": row["ny"]}
-            )
-            for row in (epoch, coadd)
-        )
-        y, x = np.mgrid[0 : epoch["ny"], 0 : epoch["nx"]] + float(epoch["position_offset"])
-        places = second.sky2image(*first.image2sky(x.ravel(), y.ravel()))
-    out: Floats = np.array(places).reshape(2, epoch["ny"], epoch["nx"]) - coadd["position_offset"]
-    return out
-
-
 def epoch_positions(epoch: Any, coadd: Any) -> Floats:
     """Return the zero-based position in an epoch of every pixel of the coadd; shape (2, ny, nx)."""
     ra, dec = sky_of_pixels(coadd)
     places = by_astropy(epoch).all_world2pix(ra.ravel(), dec.ravel(), 1)
     out: Floats = np.array(places).reshape(2, *ra.shape) - epoch["position_offset"]
     return out
+
+
+def centres_seen(
+    catalogue: goodpix.Catalogue, selection: goodpix.Selection | None, **filters: Any
+) -> tuple[Ints, Ints]:
+    """Return the HEALPix pixels with their centre in an image, and those in a good pixel of one, by astropy.
+
+    Each image counts in its tile's unique region, if there is one.
+    """
+    seen, good = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for mask in catalogue.masks(**filters):
+        row: Any = mask.row
+        coadd: Any = catalogue.mask(mask.key.tilename, mask.key.band).row
+        radius = 0.51 * _PIXEL * math.hypot(row["nx"] + 8, row["ny"] + 8)
+        hpix = hpgeom.query_circle(CENTRES, row["ra_cent"], row["dec_cent"], radius, nest=True)
+        sky = np.array(hpgeom.pixel_to_angle(CENTRES, hpix, nest=True))
+        x, y = nearest(np.array(by_astropy(row).all_world2pix(*sky, 1)) - row["position_offset"])
+        inside = (x >= 0) & (x < row["nx"]) & (y >= 0) & (y < row["ny"])
+        if coadd["uramin"] is not None:
+            inside &= inside_region(coadd, sky)
+        seen.append(hpix[inside])
+        good.append(hpix[inside][mask.good(selection)[y[inside], x[inside]]])
+    return np.unique(np.concatenate(seen)), np.unique(np.concatenate(good))
 
 
 def nearest(positions: Floats) -> Ints:

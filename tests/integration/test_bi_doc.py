@@ -168,9 +168,11 @@ def test_tiles_come_by_their_unique_area(cat: goodpix.Catalogue, made: tuple[goo
         key: (total(rows, "area_good_unique"), total(rows, "n_good_unique") / total(rows, "n_unique"))
         for key, rows in grouped(made[1], "tilename", "band").items()
     }
-    rows = {(row.tilename, row.band): (row.area_good_unique, row.fraction_good_unique) for row in found.itertuples()}
+    rows = {
+        (row.tilename, row.band): (row.good_area_images_unique, row.fraction_good_unique) for row in found.itertuples()
+    }
     assert rows == {key: pytest.approx(values) for key, values in expected.items()}
-    assert found.area_good_unique.is_monotonic_increasing
+    assert found.good_area_images_unique.is_monotonic_increasing
 
 
 def test_nights_and_times_become_dates(cat: goodpix.Catalogue) -> None:

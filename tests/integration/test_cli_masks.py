@@ -116,6 +116,23 @@ def test_mask_of_an_unknown_ending_exits_2(
     assert "expected a name that ends in .png, .fits, .npz or .parquet" in done.err
 
 
+def test_good_writes_the_other_sense(ingested: Survey, db: list[str], cli: Run, tmp_path: Path) -> None:
+    for options, path in (([], tmp_path / "bad.fits"), (["--good"], tmp_path / "good.fits")):
+        assert cli("mask", *arguments_of(ingested), *db, *options, "-o", path).status == 0
+    bad, good = (fitsio.read(path, ext="MASK") for path in (tmp_path / "bad.fits", tmp_path / "good.fits"))
+    assert np.array_equal(bad, 1 - good)
+    assert fitsio.read_header(tmp_path / "good.fits", ext="MASK")["MASKGOOD"] == 1
+
+
+@pytest.mark.parametrize(("output", "says"), [([], "expected -o FILE.fits"), (["-o", "m.npz"], "ends in .fits")])
+def test_good_without_a_fits_file_is_refused(
+    output: list[str], says: str, ingested: Survey, db: list[str], cli: Run
+) -> None:
+    done = cli("mask", *arguments_of(ingested), *db, "--good", *output)
+    assert (done.status, done.out, len(done.lines)) == (2, "", 1)
+    assert says in done.err
+
+
 @pytest.mark.parametrize("suffix", ["png", "fits", "npz", "parquet"])
 def test_mask_that_cannot_be_written_exits_2(
     suffix: str, ingested: Survey, db: list[str], cli: Run, tmp_path: Path

@@ -57,6 +57,13 @@ def test_columns_added_since_are_null(frozen: Path) -> None:
         assert catalogue.info()["format_version"] == 1
 
 
+def test_column_with_a_new_name_has_the_values_of_the_old_one(frozen: Path) -> None:
+    with goodpix.Catalogue(frozen) as catalogue:
+        for rows in (catalogue.epochs(), catalogue.tiles()):
+            assert rows.area_good_unique.notna().any()
+            assert rows.good_area_images_unique.equals(rows.area_good_unique)
+
+
 def test_catalogue_of_version_1_is_verified_without_an_upgrade(frozen: Path) -> None:
     report = goodpix.verify(frozen)
     assert (report.ok, report.n_masks) == (True, 8)

@@ -5,10 +5,8 @@ import numpy.typing as npt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goodpix.schema.wcs.inversemap import PolynomialInverse, inverse_map, mark_covered
-from goodpix.schema.wcs.nearestpixel import mark_nearest
+from goodpix.schema.wcs.inversemap import PolynomialInverse, add_covered, inverse_map
 from goodpix.schema.wcs.pixelgrid import PixelGrid, solid_angles
-from goodpix.schema.wcs.pixelmap import pixel_map
 
 from .strategies import shapes, tangent_planes
 
@@ -37,29 +35,6 @@ def inside(pixels: npt.NDArray[np.int64], shape: tuple[int, int]) -> Bools:
 
 @settings(max_examples=40)
 @given(st.data(), shapes, shapes, seeds)
-def test_nearest_pixels_are_marked_as_by_the_twin(
-    data: st.DataObject, shape: tuple[int, int], coadd_shape: tuple[int, int], seed: int
-) -> None:
-    epoch = data.draw(tangent_planes(shape, distorted=data.draw(st.booleans())))
-    mapping = pixel_map(
-        PixelGrid(epoch, shape), PixelGrid(data.draw(tangent_planes(coadd_shape, distorted=False)), coadd_shape)
-    )
-    y, x = np.indices(shape)
-    places = np.array(mapping.positions(x.astype(float), y.astype(float)))
-    pixels = some_pixels(shape, seed) & ~near_a_boundary(places)
-    ix, iy = found = np.floor(places + 0.5).astype(np.int64)
-    hits = pixels & inside(found, coadd_shape)
-    expected = np.zeros(coadd_shape, np.bool_)
-    expected[iy[hits], ix[hits]] = True
-    marks = np.zeros((coadd_shape[0] + 2, coadd_shape[1] + 2), np.bool_)
-    box = mark_nearest(mapping, pixels, marks)
-    assert np.array_equal(marks[1:-1, 1:-1], expected)
-    marks[box.y0 : box.y1, box.x0 : box.x1] = False
-    assert not marks.any()
-
-
-@settings(max_examples=40)
-@given(st.data(), shapes, shapes, seeds)
 def test_covered_pixels_are_those_of_the_twin(
     data: st.DataObject, shape: tuple[int, int], coadd_shape: tuple[int, int], seed: int
 ) -> None:
@@ -75,8 +50,8 @@ def test_covered_pixels_are_those_of_the_twin(
     hits = inside(found, shape)
     expected = np.zeros(coadd_shape, np.bool_)
     expected[hits] = pixels[iy[hits], ix[hits]]
-    covered = np.zeros(coadd_shape, np.bool_)
-    mark_covered(inverse, pixels, covered)
+    covered = np.zeros(coadd_shape, np.int16)
+    add_covered(inverse, pixels, covered)
     certain = ~near_a_boundary(places)
     assert np.array_equal(covered[certain], expected[certain])
 

@@ -1,6 +1,6 @@
 """Colours of a mask on the screen."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 
 import numpy as np
@@ -54,15 +54,18 @@ def grey_codes(image: npt.NDArray[np.float32], black: float, white: float) -> np
     return columns.astype(np.uint8).T
 
 
-def as_png(criteria: npt.NDArray[np.uint8], reasons: npt.NDArray[np.uint8]) -> bytes:
-    """Return a full-resolution PNG of a mask, with the first row at the bottom."""
-    from PIL import Image  # a dependency of Bokeh, needed only for downloads
+def as_png(criteria: npt.NDArray[np.uint8], reasons: npt.NDArray[np.uint8], texts: Mapping[str, str]) -> bytes:
+    """Return a full-resolution PNG of a mask, with the first row at the bottom and texts in its metadata."""
+    from PIL import Image, PngImagePlugin  # a dependency of Bokeh, needed only for downloads
 
     shown = reasons[criteria][::-1]
     picture = Image.frombytes("P", shown.shape[::-1], np.ascontiguousarray(shown).tobytes())
     picture.putpalette(_flat([GOOD_COLOUR, *(reason.colour for reason in REASONS)]))
     out = BytesIO()
-    picture.save(out, "PNG", optimize=True)
+    metadata = PngImagePlugin.PngInfo()
+    for name, text in texts.items():
+        metadata.add_text(name, text)
+    picture.save(out, "PNG", optimize=True, pnginfo=metadata)
     return out.getvalue()
 
 

@@ -236,9 +236,9 @@ class MaskView:
 
     def _offer_downloads(self, data: _Data, view: View) -> None:
         name = f"{data.key.tilename}_{data.key.band}_{data.key.expnum}_{data.key.ccdnum:02d}"
-        reasons = reason_table(view.hide)
+        reasons, texts = reason_table(view.hide), data.opened.mask.provenance(data.opened.selection).texts()
         self._downloads.objects = [
-            _download(f"{name}.png", "PNG", lambda: as_png(data.opened.criteria, reasons)),
+            _download(f"{name}.png", "PNG", lambda: as_png(data.opened.criteria, reasons, texts)),
             _download(f"{name}.fits", "FITS", lambda: _as_fits(data.opened)),
         ]
 

@@ -124,6 +124,16 @@ def test_tile_area_is_a_sum(catalogue: Catalogue) -> None:
     assert catalogue.row("tile_quality")["area_good"] == pytest.approx(46 * PIXEL_AREA / 3600, rel=1e-12)
 
 
+def test_area_of_images_is_what_its_old_name_says(catalogue: Catalogue) -> None:
+    catalogue.coadd()
+    for ccdnum, n_good_unique in ((11, 3), (12, 5)):
+        catalogue.epoch(10, ccdnum=ccdnum, unique=(9, n_good_unique))
+    epochs = [row["good_area_images_unique"] for row in catalogue.rows("epoch_quality")]
+    assert sorted(epochs) == pytest.approx([n * PIXEL_AREA / 3600 for n in (3, 5)], rel=1e-12)
+    tile = catalogue.row("tile_quality")
+    assert tile["good_area_images_unique"] == tile["area_good_unique"] == pytest.approx(8 * PIXEL_AREA / 3600)
+
+
 def test_tile_shows_the_coadds_own_counts(catalogue: Catalogue) -> None:
     catalogue.coadd(n_good=30)
     row = catalogue.row("tile_quality")

@@ -10,7 +10,9 @@ from astropy.wcs import WCS
 
 from goodpix.query.maps.coaddgrid import CoaddGrid
 from goodpix.query.maps.coaddmap import EpochMap, check_map_name
+from goodpix.schema.bits import DES_Y6
 from goodpix.schema.criteria import Selection
+from goodpix.schema.database import Identity
 from goodpix.schema.errors import UsageError
 
 from ...schema.wcs.headers import read, tan
@@ -20,7 +22,7 @@ COUNTS = np.random.default_rng(1).choice([0, 2, 5], (30, 40)).astype(np.int16)
 
 def map_of(offset: float = 1.0) -> EpochMap:
     grid = CoaddGrid(wcs=read(tan()), shape=COUNTS.shape, offset=offset, tilename="T", band="r", region=None)
-    return EpochMap(COUNTS, grid, Selection(border=3), 6)
+    return EpochMap(COUNTS, grid, Selection(border=3), 6, Identity("uuid-1", "masks", "y6", "image", DES_Y6))
 
 
 def test_summary_has_a_row_for_each_number_up_to_the_largest() -> None:
@@ -36,7 +38,8 @@ def test_fits_pixels_count_from_one_whatever_the_offset_of_the_coadd(tmp_path: P
     with fits.open(tmp_path / "map.fits") as hdus:
         header, image = hdus[1].header, hdus[1].data
     np.testing.assert_array_equal(image, COUNTS)
-    assert [header[name] for name in ("TILENAME", "BAND", "SELECT", "N_EPOCHS")] == ["T", "r", "border 3", 6]
+    names = ("TILENAME", "BAND", "SELECT", "N_EPOCHS", "BUNIT", "CATALOG", "CAMPAIGN")
+    assert [header[name] for name in names] == ["T", "r", "border 3", 6, "good epochs", "uuid-1", "y6"]
     x, y = np.array([0.0, 39.0]), np.array([0.0, 29.0])
     expected = WCS(fits.Header(list(tan().items()))).all_pix2world(x + offset, y + offset, 1)
     np.testing.assert_allclose(WCS(header).all_pix2world(x, y, 0), expected, rtol=0, atol=1e-11)
@@ -47,6 +50,7 @@ def test_npz_has_the_numbers_and_the_offset(tmp_path: Path) -> None:
     with np.load(tmp_path / "map.npz") as file:
         np.testing.assert_array_equal(file["n_good_epochs"], COUNTS)
         assert [str(file[name]) for name in ("tilename", "band", "selection")] == ["T", "r", "border 3"]
+        assert [str(file[name]) for name in ("unit", "catalogue", "campaign")] == ["good epochs", "uuid-1", "y6"]
         assert (int(file["n_epochs"]), float(file["position_offset"])) == (6, 0.0)
         assert json.loads(str(file["wcs"]))["CRPIX1"] == 1000.5
 

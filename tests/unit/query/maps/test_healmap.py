@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from goodpix.query.maps import healmap
-from goodpix.query.maps.healmap import _CellCounts, _count, _epoch_counts, _total, healsparse_map
+from goodpix.query.maps.healmap import _CellCounts, _count, _epoch_counts, _SeenImages, _total, healsparse_map
 from goodpix.query.source import Source
 from goodpix.schema.criteria import BoundSelection
 from goodpix.schema.errors import UsageError
@@ -37,17 +37,20 @@ def test_pixels_are_counted_where_their_centres_lie(
     monkeypatch.setattr(healmap, "_COLUMNS", columns)
     for mask in source.masks({"tilename": EAST}):
         n_pixels, n_good = plain(EPOCHS[mask.key].flags == 0, EPOCHS[mask.key].first)
-        found = _count(mask, mask.good(), NSIDE, None)
+        seen = _SeenImages({}, [])
+        found = _count(mask, mask.good(), NSIDE, None, seen)
         assert (np.diff(found.hpix) > 0).all()
         assert as_dict(found, "n_pixels") == n_pixels
         assert as_dict(found, "n_good") == {hpix: n_good[hpix] for hpix in n_pixels}
-        assert as_dict(found, "n_epochs") == {hpix: int(n_good[hpix] > 0) for hpix in n_pixels}
+        # without a region, any other tile may have the image there too
+        assert not found.n_images.any()
+        assert seen.distinct().tolist() == [sorted(n_good), [0] * len(n_good)]
 
 
 def test_pixels_outside_the_region_do_not_count(source: Source) -> None:
     (mask,) = source.masks({"band": "i"})
-    assert _count(mask, mask.good(), NSIDE, UniqueRegion(31, 32, -41, -39)).hpix.size == 0
-    everywhere = _count(mask, mask.good(), NSIDE, UniqueRegion(29, 31, -41, -39))
+    assert _count(mask, mask.good(), NSIDE, UniqueRegion(31, 32, -41, -39), None).hpix.size == 0
+    everywhere = _count(mask, mask.good(), NSIDE, UniqueRegion(29, 31, -41, -39), None)
     assert everywhere.n_pixels.sum() == SHAPE[0] * SHAPE[1]
 
 
@@ -56,13 +59,12 @@ def test_total_is_the_sum_of_all_epochs_however_many_are_held(
     source: Source, pending: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(healmap, "_PENDING", pending)
-    expected: dict[str, Counter[int]] = {name: Counter() for name in ("n_pixels", "n_good", "n_epochs")}
+    expected: dict[str, Counter[int]] = {name: Counter() for name in ("n_pixels", "n_good")}
     for epoch in EPOCHS.values():
         n_pixels, n_good = plain(epoch.flags == 0, epoch.first if epoch.key.tilename == EAST else (5, 8))
         expected["n_pixels"] += n_pixels
         expected["n_good"] += n_good
-        expected["n_epochs"] += Counter(list(n_good))
-    found = _total(_epoch_counts(source, BoundSelection.of(None), NSIDE, False, {}))
+    found = _total(_epoch_counts(source, BoundSelection.of(None), NSIDE, False, {}, None))
     for name, counter in expected.items():
         assert {hpix: n for hpix, n in as_dict(found, name).items() if n} == counter
 
@@ -74,7 +76,8 @@ def test_sum_of_nothing_is_empty() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"statistic": "median"}, "statistic is 'median': expected fraction or n_epochs"),
+        ({"statistic": "median"}, "statistic is 'median': expected fraction, fracdet or n_images$"),
+        ({"statistic": "n_epochs"}, "expected fraction, fracdet or n_images, which replaces n_epochs"),
         ({"nside": 1000}, "nside is 1000: expected a power of 2"),
         ({"nside": 0}, "nside is 0: expected a power of 2"),
         ({"nside": 4096.0}, r"nside is 4096\.0: expected a power of 2"),

@@ -1,39 +1,67 @@
-"""Area of good pixels, against the pixels of shifted arrays."""
+"""Area of good pixels, against a count of HEALPix centres by hpgeom and whole-pixel shifts."""
 
+import hpgeom
 import numpy as np
 import pytest
 
-from goodpix.query.maps.skyarea import sky_area
+from goodpix.query.maps.skyarea import SkyCover, sky_area, sky_covers
 from goodpix.query.source import Source
-from goodpix.schema.criteria import Selection
+from goodpix.schema.criteria import BoundSelection, Selection
 from goodpix.schema.errors import UnknownNameError
+from goodpix.schema.wcs.healpixlookup import CENTRES_NSIDE
 
-from ....maskcatalogue import BORDER, COADD_SHAPE, EAST, EPOCHS, WEST
+from ....maskcatalogue import BORDER, COADD_SHAPE, EAST, EPOCHS, WEST, grid_of
 
-# of every pixel, because all are near the tangent point
-PIXEL_ARCMIN2 = (0.263 / 60) ** 2
+ARCMIN2 = float(hpgeom.nside_to_pixel_area(CENTRES_NSIDE, degrees=True)) * 3600
 
 
-def n_covered(tilename: str, ignored: int = 0) -> int:
-    """Return the number of coadd pixels in a tile's unique region that are good in one of its epochs."""
-    covered = np.zeros(COADD_SHAPE, np.bool_)
+def plain(ignored: int = 0) -> dict[str, set[int]]:
+    """Return the centres in good pixels in each tile's unique region."""
+    hpix = hpgeom.query_circle(CENTRES_NSIDE, 30.0, -40.0, 20 / 3600, nest=True)
+    ra, dec = hpgeom.pixel_to_angle(CENTRES_NSIDE, hpix, nest=True)
+    # all grids are shifts of that of the eastern coadd, on which the border lies at a whole number of pixels
+    wcs = grid_of((0, 0), COADD_SHAPE).wcs.wcslib()
+    x, y = wcs.all_world2pix(ra, dec, 0)
+    out: dict[str, set[int]] = {EAST: set(), WEST: set()}
     for key, epoch in EPOCHS.items():
-        if key.tilename == tilename:
-            covered |= epoch.on_coadd(epoch.flags & 0xFF & ~ignored == 0)
-    # the western tile begins where the unique region of the eastern one ends
-    return int(np.count_nonzero(covered[:, :BORDER] if tilename == EAST else covered))
+        x0, y0 = epoch.first[0] + (20 if key.tilename == WEST else 0), epoch.first[1]
+        ix, iy = np.floor(np.array([x - x0, y - y0]) + 0.5).astype(int)
+        ny, nx = epoch.flags.shape
+        held = (ix >= 0) & (iy >= 0) & (ix < nx) & (iy < ny)
+        held &= (x < BORDER - 0.5) if key.tilename == EAST else (x > BORDER - 0.5)
+        good = epoch.flags[iy[held], ix[held]] & 0xFF & ~ignored == 0
+        out[key.tilename] |= set(hpix[held][good].tolist())
+    return out
 
 
 @pytest.mark.parametrize(("names", "ignored"), [([], 0), (["SE_SEG"], 1), (["SE_SEG", "SE_BMASK"], 5)])
-def test_area_is_that_of_the_covered_pixels_of_unique_regions(source: Source, names: list[str], ignored: int) -> None:
-    expected = (n_covered(EAST, ignored) + n_covered(WEST, ignored)) * PIXEL_ARCMIN2
-    assert sky_area(source, Selection(ignore=names)) == pytest.approx(expected, rel=1e-6)
+def test_area_is_that_of_the_centres_in_good_pixels(source: Source, names: list[str], ignored: int) -> None:
+    expected = len(set.union(*plain(ignored).values()))
+    assert sky_area(source, Selection(ignore=names)) == pytest.approx(expected * ARCMIN2, rel=1e-9)
 
 
 def test_areas_of_tiles_add_up(source: Source) -> None:
     east, west = (sky_area(source, tilename=each) for each in (EAST, WEST))
-    assert east == pytest.approx(n_covered(EAST) * PIXEL_ARCMIN2, rel=1e-6)
+    assert east == pytest.approx(len(plain()[EAST]) * ARCMIN2, rel=1e-9)
     assert sky_area(source) == pytest.approx(east + west)
+
+
+@pytest.mark.parametrize("nside", [256, 2048, 1 << 14, CENTRES_NSIDE])
+def test_counts_are_those_of_the_centres_at_any_resolution(source: Source, nside: int) -> None:
+    found: dict[int, int] = {}
+    for cover in sky_covers(source, BoundSelection.of(None), {}):
+        for hpix, n_good in zip(*(each.tolist() for each in cover.counts(nside)), strict=True):
+            found[hpix] = found.get(hpix, 0) + n_good
+    per_pixel = (CENTRES_NSIDE // nside) ** 2
+    expected: dict[int, int] = {}
+    for centre in set.union(*plain().values()):
+        expected[centre // per_pixel] = expected.get(centre // per_pixel, 0) + 1
+    assert {hpix: n for hpix, n in found.items() if n} == expected
+
+
+def test_cover_of_nothing_has_no_area() -> None:
+    assert SkyCover().area == 0
+    assert [each.size for each in SkyCover().counts(1024)] == [0, 0]
 
 
 def test_no_epoch_is_no_area_and_an_unknown_filter_an_error(source: Source) -> None:

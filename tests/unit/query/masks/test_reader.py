@@ -7,7 +7,6 @@ import pytest
 
 from goodpix.query.masks.reader import MaskReader, find_mask, find_masks, read_mask, read_masks
 from goodpix.query.source import Source
-from goodpix.schema.bits import DES_Y6
 from goodpix.schema.errors import MaskNotFoundError, UnknownNameError, UsageError
 from goodpix.schema.rows import MaskKey
 
@@ -80,7 +79,7 @@ def test_flags_of_some_pixels_are_those_of_the_mask(source: Source) -> None:
 
 
 def test_reader_that_was_closed_opens_its_files_again(source: Source) -> None:
-    reader = MaskReader(source.database.root, DES_Y6)
+    reader = MaskReader(source.database.root, source.database.identity)
     location = find_mask(source.database, FIRST)
     first = reader.read(location)
     reader.close()

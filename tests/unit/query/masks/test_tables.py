@@ -4,9 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 
 from goodpix.query.masks.mask import Mask
 from goodpix.query.masks.tables import mask_frame, mask_table, run_frames, write_masks
+from goodpix.query.provenance import Provenance
 from goodpix.schema.maskfile import MASK_SCHEMA
 
 from ....rows import coadd_and_epochs
@@ -61,3 +63,12 @@ def test_runs_have_the_key_of_their_mask() -> None:
         assert frame["length"].sum() == mask.encoded.nx * mask.encoded.ny
         assert list(frame.columns[:4]) == ["tilename", "band", "expnum", "ccdnum"]
         assert {None if np.isnan(each) else each for each in frame["ccdnum"].astype(float)} == {mask.key.ccdnum}
+
+
+@pytest.mark.parametrize("masks", [MASKS, []], ids=["some", "none"])
+def test_written_masks_have_their_provenance(masks: list[Mask], tmp_path: Path) -> None:
+    provenance = Provenance.of("default", band="r")
+    assert write_masks(masks, tmp_path / "masks.parquet", provenance=provenance) == len(masks)
+    metadata = pq.read_schema(tmp_path / "masks.parquet").metadata
+    assert metadata[b"goodpix.band"] == b"r"
+    assert b"0 where pixels are good" in metadata[b"goodpix.meaning"]

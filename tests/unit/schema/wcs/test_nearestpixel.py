@@ -4,10 +4,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pytest
 
-from goodpix.schema.amplifiers import Region
-from goodpix.schema.wcs.nearestpixel import mark_nearest, nearest_pixels
+from goodpix.schema.wcs.nearestpixel import nearest_pixels
 from goodpix.schema.wcs.pixelgrid import PixelGrid
 from goodpix.schema.wcs.pixelmap import PixelMap, RationalMap, WcslibMap, pixel_map
 from goodpix.schema.wcs.solution import Wcs
@@ -56,64 +54,11 @@ MAPS: dict[str, PixelMap] = {
 }
 
 
-def twin(mapping: PixelMap, pixels: Bools) -> Bools:
-    y, x = np.nonzero(pixels)
-    places = np.array(mapping.positions(x.astype(float), y.astype(float)))
-    ix, iy = np.floor(np.nan_to_num(places, nan=-9.0) + 0.5).astype(int)
-    inside = (ix >= 0) & (ix < COADD[1]) & (iy >= 0) & (iy < COADD[0])
-    out = np.zeros(COADD, np.bool_)
-    out[iy[inside], ix[inside]] = True
-    return out
-
-
-def some_pixels(share: float = 0.3) -> Bools:
-    return np.random.default_rng(5).random(SHAPE) < share
-
-
-def marked(mapping: PixelMap, pixels: Bools) -> tuple[Bools, Region]:
-    marks = np.zeros((COADD[0] + 2, COADD[1] + 2), np.bool_)
-    box = mark_nearest(mapping, pixels, marks)
-    return marks, box
-
-
 def test_the_maps_are_of_every_sort() -> None:
     sorts = {name: (type(each), isinstance(each, RationalMap) and each.cubic) for name, each in MAPS.items()}
     assert sorts["across"] == (RationalMap, True)
     assert sorts["fourth order"] == (RationalMap, False)
     assert sorts["wcslib"] == (WcslibMap, False)
-
-
-@pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize("name", MAPS)
-def test_marks_are_those_of_the_plain_twin(name: str, order: Any) -> None:
-    pixels = np.asarray(some_pixels(), order=order)
-    marks, _ = marked(MAPS[name], pixels)
-    np.testing.assert_array_equal(marks[1:-1, 1:-1], twin(MAPS[name], pixels))
-
-
-@pytest.mark.parametrize("name", ["along", "finer", "fourth order", "wcslib"])
-def test_marks_are_of_the_set_pixels_alone(name: str) -> None:
-    assert marked(MAPS[name], some_pixels(1.0))[0][1:-1, 1:-1].any()
-    assert not marked(MAPS[name], some_pixels(0.0))[0].any()
-
-
-@pytest.mark.parametrize("name", MAPS)
-def test_nothing_is_set_outside_of_the_box(name: str) -> None:
-    marks, box = marked(MAPS[name], some_pixels(1.0))
-    marks[box.y0 : box.y1, box.x0 : box.x1] = False
-    assert not marks.any()
-
-
-@pytest.mark.parametrize("name", ["along", "across", "wcslib"])
-def test_box_of_an_image_on_the_coadd_is_not_the_whole_coadd(name: str) -> None:
-    _, box = marked(MAPS[name], some_pixels(0.0))
-    assert box.n_pixels < 0.6 * (COADD[0] + 2) * (COADD[1] + 2)
-
-
-def test_what_was_set_before_stays() -> None:
-    marks = np.ones((COADD[0] + 2, COADD[1] + 2), np.bool_)
-    mark_nearest(MAPS["along"], some_pixels(0.0), marks)
-    assert marks.all()
 
 
 def test_nearest_pixels_are_one_more_with_ends_for_what_is_outside() -> None:

@@ -38,7 +38,8 @@ def test_greys_go_from_black_to_white_and_what_is_no_number_is_between() -> None
 
 def test_the_png_has_a_pixel_for_each_the_first_row_at_the_bottom() -> None:
     criteria = some_criteria(30, 20)
-    with Image.open(io.BytesIO(as_png(criteria, reason_table()))) as picture:
+    with Image.open(io.BytesIO(as_png(criteria, reason_table(), {"selection": "border 3"}))) as picture:
+        assert picture.info["selection"] == "border 3"
         pixels = np.asarray(picture.convert("RGB"))
     shown = [[f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in row] for row in pixels[::-1].tolist()]
     assert shown == [[plain_colour(each) for each in row] for row in criteria.tolist()]

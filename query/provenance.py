@@ -1,0 +1,70 @@
+"""Provenance of files that leave the catalogue."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from ..schema.database import Identity
+
+__all__ = ["Provenance"]
+
+# Facts in order, with their FITS keywords and comments.
+_CARDS = {
+    "software": ("CREATOR", "software that wrote this file"),
+    "catalogue": ("CATALOG", "UUID of the catalogue"),
+    "campaign": ("CAMPAIGN", "processing campaign of the catalogue"),
+    "tilename": ("TILENAME", "tile"),
+    "band": ("BAND", "filter band"),
+    "expnum": ("EXPNUM", "exposure number"),
+    "ccdnum": ("CCDNUM", "CCD number"),
+    "selection": ("SELECT", "definition of a good pixel"),
+    "fingerprint": ("MASKFP", "SHA-256 of the inputs of the mask"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Facts that say where the content of a file comes from.
+
+    The facts name no time and no path, so equal contents give equal files.
+
+    Parameters
+    ----------
+    facts : mapping of str to str or int
+        By name: ``software``, ``catalogue`` (its UUID), ``campaign``, ``tilename``, ``band``, ``expnum``, ``ccdnum``,
+        ``selection`` and ``fingerprint`` (of the mask); those that do not apply are absent.
+    """
+
+    facts: Mapping[str, str | int]
+
+    @classmethod
+    def of(cls, selection: object, *, catalogue: Identity | None = None, **about: Any) -> "Provenance":
+        """Return the provenance of what a selection chose from a catalogue.
+
+        Parameters
+        ----------
+        selection : object
+            A selection, or its text.
+        catalogue : Identity, optional
+            The catalogue.
+        **about
+            Further facts, such as ``tilename``; empty ones are left out.
+        """
+        known = {"catalogue": catalogue.uuid, "campaign": catalogue.campaign} if catalogue else {}
+        given = {"software": f"goodpix {version('goodpix')}", **known, **about, "selection": str(selection)}
+        return cls({name: given[name] for name in _CARDS if given.get(name) not in (None, "")})
+
+    def cards(self) -> list[dict[str, Any]]:
+        """Return the facts as FITS cards with ``name``, ``value`` and ``comment``."""
+        return [
+            {"name": _CARDS[name][0], "value": value, "comment": _CARDS[name][1]} for name, value in self.facts.items()
+        ]
+
+    def metadata(self, meaning: str) -> dict[str, str]:
+        """Return the facts, and the meaning of the values, as metadata of Parquet files: ``goodpix.<fact>``."""
+        return {f"goodpix.{name}": text for name, text in self.texts(meaning=meaning).items()}
+
+    def texts(self, **more: str) -> dict[str, str]:
+        """Return the facts, and more, as texts, as PNG files hold them."""
+        return {name: str(value) for name, value in {**self.facts, **more}.items()}
