@@ -38,6 +38,15 @@ def test_key_joins_the_tiles_and_the_row_is_of_the_image_alone(source: Source) -
     assert not {"n_good", "n_off_coadd", "mask_file", "epoch_id"} & set(found.row)
 
 
+@pytest.mark.parametrize(("expnum", "ccdnum"), [(1, 11), (2, 12)])
+def test_files_of_it_name_the_catalogue_and_its_fingerprint(expnum: int, ccdnum: int, source: Source) -> None:
+    found = ccd_mask(source.database, source.reader, "r", expnum, ccdnum)
+    facts = found.provenance().facts
+    assert facts["catalogue"] == source.database.identity.uuid
+    assert facts["tilename"] == found.key.tilename
+    assert facts["fingerprint"] == (found.row or {})["fingerprint"]
+
+
 @pytest.mark.parametrize(("band", "expnum", "ccdnum"), [("i", 3, 11), ("r", 2, 12)])
 def test_image_in_one_tile_is_the_mask_of_that_tile(source: Source, band: str, expnum: int, ccdnum: int) -> None:
     expected = EPOCHS[MaskKey(EAST, band, "epoch", expnum, ccdnum)].flags
