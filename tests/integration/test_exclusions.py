@@ -90,7 +90,8 @@ def test_entry_that_matches_nothing_is_said(everywhere: SmallSky, caplog: pytest
     nowhere = {**place, "dec": -place["dec"] if abs(place["dec"]) > 20 else place["dec"] + 30}
     lost = [nowhere, {"ccdnum": 7}, {**place, "band": "u"}]
     with everywhere.catalogue() as catalogue:
-        catalogue.sky_area(Selection(exclude=[*ENTRIES[:4], place, *lost]), band="r")
+        image = everywhere.images[0]
+        catalogue.good_epoch_map(image.tilename, image.band, Selection(exclude=[*ENTRIES[:4], place, *lost]))
     said = [record.message for record in caplog.records]
     assert len(said) == len(lost)
     for line, entry in zip(said, Selection(exclude=lost).exclude, strict=True):
