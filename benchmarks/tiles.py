@@ -84,18 +84,10 @@ class Tile:
             Distance to the west by which the coadd is moved, in widths of the coadd; the CCD images stay.
         """
         content = self._content()
-        image = Path(content["image_path"])
-        copy = folder / tilename / image.name
-        copy.parent.mkdir(parents=True)
-        shutil.copyfile(image, copy)
-        with fitsio.FITS(copy, "rw") as file:
-            for hdu in file:
-                header = hdu.read_header()
-                if "TILENAME" in header:
-                    hdu.write_key("TILENAME", tilename)
-                if "CRPIX1" in header and shift:
-                    hdu.write_key("CRPIX1", header["CRPIX1"] - shift * header.get("ZNAXIS1", header["NAXIS1"]))
-        moved = {key: str(copy) for key, value in content.items() if key.endswith("_path") and value == str(image)}
+        copies = {}
+        for name in sorted({content[f"{plane}_path"] for plane in ("image", "weight", "bmask", "seg")}):
+            copies[name] = str(_of_tile(Path(name), tilename, folder / tilename, shift))
+        moved = {key: copies[value] for key, value in content.items() if key.endswith("_path") and value in copies}
         entries = [{**entry, "tilename": tilename} for entry in content["src_info"]]
         content = {**content, **moved, "tilename": tilename, "src_info": entries}
         return Tile(self.label, self._write(content, folder / tilename))
@@ -110,6 +102,21 @@ class Tile:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(yaml.dump(content, Dumper=yaml.CSafeDumper))
         return path
+
+
+def _of_tile(file: Path, tilename: str, folder: Path, shift: float) -> Path:
+    """Copy a file of a coadd under another tile's name, moved to the west by some widths; return the copy."""
+    copy = folder / file.name
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(file, copy)
+    with fitsio.FITS(copy, "rw") as hdus:
+        for hdu in hdus:
+            header = hdu.read_header()
+            if "TILENAME" in header:
+                hdu.write_key("TILENAME", tilename)
+            if "CRPIX1" in header and shift:
+                hdu.write_key("CRPIX1", header["CRPIX1"] - shift * header.get("ZNAXIS1", header["NAXIS1"]))
+    return copy
 
 
 def _as_exposure(entry: dict[str, Any], number: int, folder: Path) -> dict[str, Any]:

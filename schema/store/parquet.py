@@ -58,8 +58,12 @@ class OpenParquet:
             self.ranged.keep(min(map(_start, columns)), max(map(_end, columns)))
         for column in columns:
             check_pages(self._chunk(column), column)
-        # one row is too little for Parquet's threads, which a busy machine makes wait
-        return self.file.read_row_group(row_group, columns=list(names), use_threads=False)
+        try:
+            # one row is too little for Parquet's threads, which a busy machine makes wait
+            return self.file.read_row_group(row_group, columns=list(names), use_threads=False)
+        finally:
+            if self.ranged is not None:
+                self.ranged.forget()
 
     def _chunk(self, column: pq.ColumnChunkMetaData) -> bytes:
         start, size = _start(column), column.total_compressed_size
@@ -150,9 +154,13 @@ class _RangedFile(io.RawIOBase):
         self._kept, self._kept_from = b"", 0
 
     def keep(self, start: int, end: int) -> None:
-        """Read a range in one request, and answer reads within it without another until the next range."""
+        """Read a range in one request, and answer reads within it without another until it is forgotten."""
         self._position = start
         self._kept, self._kept_from = self.read(end - start), start
+
+    def forget(self) -> None:
+        """Forget the range that was kept: the object may be another by now."""
+        self._kept, self._kept_from = b"", 0
 
     def readable(self) -> bool:
         """Return True."""

@@ -25,8 +25,8 @@ STAGES = [
     "goodpix.schema.inputs.filedigest._text_digest",
     "goodpix.schema.wcs.scamphead.read_scamp_head",
     "goodpix.ingest.images.flagging.flag_epoch",
-    "goodpix.schema.maskfile.MaskFileWriter.add",
-    "goodpix.schema.maskfile.MaskFileWriter.finish",
+    "goodpix.schema.maskfile.writer.MaskFileWriter.add",
+    "goodpix.schema.maskfile.writer.MaskFileWriter.finish",
     "goodpix.ingest.database.writer.Writer.commit",
 ]
 
