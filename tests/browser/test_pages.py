@@ -104,10 +104,12 @@ def test_the_width_of_masks_is_measured_when_asked_for(
     page = share("")
     n_epochs = len(catalogue.epochs(band="r"))
     page.get_by_role("button", name="Measure").click()
-    expect(page.get_by_text(f" of {n_epochs} epochs, ")).to_be_visible()
+    expect(page.get_by_text(f" from {n_epochs} epochs, ")).to_be_visible()
     assert parameters(page) == ["widths=1"]
     open_page(page, dashboard, f"?tile={DEMO}&widths=1")
-    expect(page.get_by_text("The mask is wide enough where the curve is flat. r: 2 of 3 epochs, ")).to_be_visible()
+    expect(
+        page.get_by_text("The mask is wide enough where the curve is flat. r: 2 CCD images from 3 epochs, ")
+    ).to_be_visible()
     expect(page.get_by_text("Left out: 2, the first epoch 201005/33")).to_be_visible()
     expect(page.get_by_role("button", name="Measure")).to_be_hidden()
     expected = catalogue.mask_width(tilename=DEMO)
