@@ -16,6 +16,7 @@ from goodpix.demo import run_demo
 from goodpix.ingest.synthetic import TileSpec, make_tile
 from goodpix.query.dashboard.server import DashboardServer
 
+from ..machine import lacks
 from .dashboard import Dashboard, Watched, open_page
 
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
@@ -119,10 +120,7 @@ def browser() -> Iterator[Browser]:
     """The system's Chromium."""
     executable = shutil.which("chromium-headless-shell") or shutil.which("chromium") or shutil.which("chromium-browser")
     if executable is None:
-        missing = "Chromium is not installed: apt install chromium-headless-shell"
-        if os.environ.get("CI") == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
+        lacks("Chromium is not installed: apt install chromium-headless-shell")
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)

@@ -31,6 +31,7 @@ from goodpix.schema.wcs.footprint import footprint
 from goodpix.schema.wcs.pixelgrid import PixelGrid
 from goodpix.schema.wcs.solution import Wcs
 
+from ..machine import lacks
 from ..plainsums import assert_summaries_are_true
 from .survey import records
 
@@ -64,7 +65,7 @@ def loaded(request: pytest.FixtureRequest, survey: Survey, folder: Path) -> Iter
         with DATABASES[request.param](survey, folder) as found:
             yield found
     except ServerError as error:
-        pytest.skip(f"no Postgres server: {error}")
+        lacks(f"no Postgres server: {error}")
     assert not (folder / request.param).exists()
 
 
@@ -197,6 +198,6 @@ def test_ingest_of_which_parts_are_killed_is_rehearsed(folder: Path) -> None:
     try:
         rows = rehearse(size, folder / "rehearsal")
     except ServerError as error:
-        pytest.skip(str(error))
+        lacks(f"no Postgres server: {error}")
     assert all(math.isfinite(value) and value > 0 for row in rows for value in row.samples)
     assert {"tiles per second", "processor time of scheduler per tile"} <= {row.contender for row in rows}
