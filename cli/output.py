@@ -17,6 +17,8 @@ from .streams import write_bytes
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..query.provenance import Provenance
+
 __all__ = ["STANDARD_OUTPUT", "answer", "db_option", "say", "show", "show_progress", "write_output", "write_table"]
 
 STANDARD_OUTPUT = Path("-")
@@ -44,7 +46,9 @@ def answer(
     format_: Format | None,
     output: Path | None,
     *,
+    selection: object = None,
     position: tuple[float, float] | None = None,
+    radius: float | None = None,
 ) -> "pd.DataFrame":
     """Query a catalogue, write the answer and return it; say which filters match nothing.
 
@@ -60,25 +64,39 @@ def answer(
         See `goodpix.query.filters.Filters`.
     format_, output : Format and Path, optional
         Format and file; by default text on standard output.
+    selection : Selection, optional
+        Definition of good, for the provenance of files.
     position : tuple of float, optional
         Right ascension and declination that were asked for, degrees.
+    radius : float, optional
+        Radius about the position, degrees.
     """
     from ..query.catalogue import Catalogue
+    from ..query.provenance import Provenance, filters_text
     from ..query.unmatched import unmatched
 
     chosen = format_ or format_of(output)
     with Catalogue(db) as catalogue:
         rows = ask(catalogue, **filters)
         lines = unmatched(catalogue.database, _VIEWS[name], filters, some=not rows.empty, position=position)
-    write_table([rows], name, chosen, output)
+        place = ", ".join(str(each) for each in (*(position or ()), radius) if each is not None)
+        about = {"filters": filters_text(filters), "position": place}
+        provenance = Provenance.of(selection, catalogue=catalogue.database.identity, **about)
+    write_table([rows], name, chosen, output, provenance)
     for line in lines:
         say(f"goodpix: {line}")
     return rows
 
 
-def write_table(frames: "Iterable[pd.DataFrame]", name: str, format_: Format, output: Path | None) -> None:
+def write_table(
+    frames: "Iterable[pd.DataFrame]",
+    name: str,
+    format_: Format,
+    output: Path | None,
+    provenance: "Provenance | None" = None,
+) -> None:
     """Write a table that comes in parts to a file, or to standard output; a file is whole or is not there."""
-    parts = rendered(frames, name, format_)
+    parts = rendered(frames, name, format_, provenance)
     if output is not None and output != STANDARD_OUTPUT:
         write_output(lambda: _write_parts(parts, output), output)
         return

@@ -61,7 +61,9 @@ def epochs(
     """List epochs: pixel counts by any definition of good, and header values of the image."""
     wanted = None if str(selection) == "default" else selection
     options = {"selection": wanted, "workers": workers}
-    found = answer("epochs", db, lambda cat, **given: cat.epochs(**options, **given), filters, format_, output)
+    found = answer(
+        "epochs", db, lambda cat, **given: cat.epochs(**options, **given), filters, format_, output, selection=selection
+    )
     if wanted is not None:
         say(f"selection: {wanted}")
     n_problems = int(found["n_off_coadd"].isna().sum()) if wanted is not None else 0
@@ -120,6 +122,7 @@ def sql(
 ) -> None:
     """Run a read-only SQL query."""
     from ..query.catalogue import Catalogue
+    from ..query.provenance import Provenance
 
     chosen = format_ or format_of(output)
     with (
@@ -127,7 +130,8 @@ def sql(
         Catalogue(db) as catalogue,
         catalogue.sql_answer(query, timeout=timeout, limit=limit) as found,
     ):
-        write_table(found.parts(), "sql", chosen, output)
+        provenance = Provenance.of(None, catalogue=catalogue.database.identity, query=" ".join(query.split()))
+        write_table(found.parts(), "sql", chosen, output, provenance)
     if found.cut:
         say(f"there are more rows: the answer is cut after {limit:,} (--limit)")
 
@@ -174,8 +178,9 @@ def at(
     from ..query.angles import angle_of_text
 
     place = angle_of_text("RA", ra, "01:31:31.2 (hours) or 1h31m31.2s", hours=True), angle_of_text("DEC", dec)
+    size = None if radius is None else angle_of_text("--radius", radius, "30arcsec")
     options = {
-        "radius": None if radius is None else angle_of_text("--radius", radius, "30arcsec"),
+        "radius": size,
         "reasons": not no_reasons,
         "unique": unique,
         "selection": None if str(selection) == "default" else selection,
@@ -187,7 +192,9 @@ def at(
         filters,
         format_,
         output,
+        selection=selection,
         position=place,
+        radius=size,
     )
 
 

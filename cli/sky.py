@@ -75,7 +75,13 @@ def sky(
     }
     if dataset is None:
         rows = answer(
-            "sky", db, lambda cat, **given: cat.background(selection, **options, **given), filters, format_, output
+            "sky",
+            db,
+            lambda cat, **given: cat.background(selection, **options, **given),
+            filters,
+            format_,
+            output,
+            selection=selection,
         )
         n_problems = int(rows["n"].isna().sum())
     elif output is not None or format_ is not None:

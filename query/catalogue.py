@@ -82,7 +82,7 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         workers: int = 1,
         **filters: Any,
     ) -> "pd.DataFrame":
-        """Return one row per epoch: the view ``epoch_quality``; see `tiles`.
+        """Return one row per epoch: the view ``epoch_quality``, with the derived columns of `ccds`; see `tiles`.
 
         Parameters
         ----------

@@ -123,11 +123,25 @@ class Listings:
         return view_frame(self._database, "tile_quality", filters)
 
     def ccds(self, **filters: Any) -> "pd.DataFrame":
-        """Return one row per CCD image, even if several tiles share it: the view ``ccd_quality``; see `tiles`."""
+        """Return one row per CCD image, even if several tiles share it: the view ``ccd_quality``; see `tiles`.
+
+        Returns
+        -------
+        DataFrame
+            All columns of the view, ``fwhm_arcsec`` (``fwhm`` times the root of ``pixel_area``) and
+            ``skybrite_per_second`` (``bunit`` per second).
+        """
         return view_frame(self._database, "ccd_quality", filters)
 
     def exposures(self, **filters: Any) -> "pd.DataFrame":
-        """Return one row per exposure: the view ``exposure_quality``; see `tiles`."""
+        """Return one row per exposure: the view ``exposure_quality``; see `tiles`.
+
+        Returns
+        -------
+        DataFrame
+            All columns of the view, ``mean_fwhm_arcsec`` (``mean_fwhm`` times the root of the mean pixel area of the
+            CCD images) and ``mean_skybrite_per_second`` (``bunit`` per second).
+        """
         return view_frame(self._database, "exposure_quality", filters)
 
     def bits(self, **filters: Any) -> "pd.DataFrame":
@@ -203,10 +217,37 @@ class Listings:
 
 
 def view_frame(database: Database, name: str, filters: Mapping[str, Any]) -> "pd.DataFrame":
-    """Return the rows of a view that match filters, sorted by its key."""
+    """Return the rows of a view that match filters, sorted by its key, with columns derived from seeing and sky."""
     view = VIEWS[name].table
     key = [c for c in view.c if c.name in ("tilename", "band", "expnum", "ccdnum", "plane", "bit")]
     with database.engine.connect() as connection:
         selected = as_stored(connection, view, VIEWS[name].select.selected_columns)
+    if name == "exposure_quality":
+        selected = [*selected, _mean_pixel_area(view)]
     query = sa.select(*selected).where(*Filters.of(**filters).conditions(view)).order_by(*key)
-    return read_frame(database.engine, query)
+    return _with_derived(read_frame(database.engine, query))
+
+
+_PIXEL_AREA = "mean_pixel_area"
+
+
+def _mean_pixel_area(view: sa.TableClause) -> "sa.Label[Any]":
+    """Return the mean pixel area of the CCD images of an exposure."""
+    image = tables.ccd_image
+    of_exposure = sa.and_(image.c.expnum == view.c.expnum, image.c.band == view.c.band)
+    return (
+        sa.select(sa.func.avg(image.c.pixel_area, type_=sa.Double))
+        .where(of_exposure)
+        .scalar_subquery()
+        .label(_PIXEL_AREA)
+    )
+
+
+def _with_derived(rows: "pd.DataFrame") -> "pd.DataFrame":
+    """Return rows with the seeing in arcsec and the sky brightness per second, where there are seeing and sky."""
+    for prefix, pixel_area in (("", "pixel_area"), ("mean_", _PIXEL_AREA)):
+        if {f"{prefix}fwhm", pixel_area} <= set(rows):
+            rows[f"{prefix}fwhm_arcsec"] = rows[f"{prefix}fwhm"] * rows[pixel_area] ** 0.5
+            exptime = rows["exptime"]
+            rows[f"{prefix}skybrite_per_second"] = rows[f"{prefix}skybrite"] / exptime.where(exptime > 0)
+    return rows.drop(columns=_PIXEL_AREA, errors="ignore")
