@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..query.provenance import Provenance
+    from ..query.tableshape import TableShape
 
 __all__ = ["STANDARD_OUTPUT", "answer", "db_option", "say", "show", "show_progress", "write_output", "write_table"]
 
@@ -47,10 +48,11 @@ def answer(
     output: Path | None,
     *,
     selection: object = None,
+    shape: "TableShape",
     position: tuple[float, float] | None = None,
     radius: float | None = None,
 ) -> "pd.DataFrame":
-    """Query a catalogue, write the answer and return it; say which filters match nothing.
+    """Query a catalogue, write the answer and return it, all rows and columns; say which filters match nothing.
 
     Parameters
     ----------
@@ -66,6 +68,8 @@ def answer(
         Format and file; by default text on standard output.
     selection : Selection, optional
         Definition of good, for the provenance of files.
+    shape : TableShape
+        Order, number and columns of the rows to write.
     position : tuple of float, optional
         Right ascension and declination that were asked for, degrees.
     radius : float, optional
@@ -80,9 +84,12 @@ def answer(
         rows = ask(catalogue, **filters)
         lines = unmatched(catalogue.database, _VIEWS[name], filters, some=not rows.empty, position=position)
         place = ", ".join(str(each) for each in (*(position or ()), radius) if each is not None)
-        about = {"filters": filters_text(filters), "position": place}
+        about = {
+            "filters": filters_text({**filters, "sort": shape.sort or None, "limit": shape.limit}),
+            "position": place,
+        }
         provenance = Provenance.of(selection, catalogue=catalogue.database.identity, **about)
-    write_table([rows], name, chosen, output, provenance)
+    write_table([shape.of_frame(rows, name)], "" if shape.columns else name, chosen, output, provenance)
     for line in lines:
         say(f"goodpix: {line}")
     return rows

@@ -1,6 +1,7 @@
 """Commands that read a catalogue: listings, masks, maps, SQL and the dashboard."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,7 @@ from .output import answer, say, show, write_output, write_table
 from .signals import stoppable
 
 if TYPE_CHECKING:
+    from ..query.tableshape import TableShape
     from ..schema.criteria import Selection
 
 __all__ = ["AS_THEY_STAND", "LISTINGS", "at", "dashboard", "epoch_map", "epochs", "info", "listing", "mask", "sql"]
@@ -38,10 +40,14 @@ def listing(name: str) -> Callable[..., None]:
         *,
         db: Db = DEFAULT_DB,
         filters: dict[str, Any],
+        shape: "TableShape",
         format_: FormatOption = None,
         output: Output = None,
     ) -> None:
-        answer(name, db, lambda catalogue, **given: getattr(catalogue, name)(**given), filters, format_, output)
+        shaped = asdict(shape)
+        answer(
+            name, db, lambda cat, **given: getattr(cat, name)(**shaped, **given), filters, format_, output, shape=shape
+        )
 
     return command
 
@@ -55,6 +61,7 @@ def epochs(
     workers: Annotated[
         int, typer.Option(min=1, help="Number of processes that count pixels by another definition of good.")
     ] = 1,
+    shape: "TableShape",
     format_: FormatOption = None,
     output: Output = None,
 ) -> None:
@@ -62,7 +69,14 @@ def epochs(
     wanted = None if str(selection) == "default" else selection
     options = {"selection": wanted, "workers": workers}
     found = answer(
-        "epochs", db, lambda cat, **given: cat.epochs(**options, **given), filters, format_, output, selection=selection
+        "epochs",
+        db,
+        lambda cat, **given: cat.epochs(**options, **given),
+        filters,
+        format_,
+        output,
+        shape=shape,
+        selection=selection,
     )
     if wanted is not None:
         say(f"selection: {wanted}")
@@ -171,6 +185,7 @@ def at(
     ] = False,
     filters: dict[str, Any],
     selection: "Selection",
+    shape: "TableShape",
     format_: FormatOption = None,
     output: Output = None,
 ) -> None:
@@ -193,6 +208,7 @@ def at(
         format_,
         output,
         selection=selection,
+        shape=shape,
         position=place,
         radius=size,
     )

@@ -113,7 +113,7 @@ class Statistic:
             raise UnknownNameError(f"{table.name} has no statistic {name!r}{hint}")
         if not isinstance(column.type, sa.Integer | sa.Numeric | sa.Float):
             raise UsageError(f"column {name} is not numeric: expected a numeric column")
-        if name.startswith(("n_", "only_", "area_", "coadd_n_")):
+        if name.startswith(("n_", "only_", "area_", "good_area_", "coadd_n_")):
             return cls(name, f"sum of {name}", total(column, "value"))
         return cls(name, name, sa.func.avg(column, type_=sa.Double).label("value"))
 
@@ -133,9 +133,11 @@ def statistic_unit(database: Database, name: str) -> str:
     unit = "{bunit}/s" if name == "sky_rate" else UNITS.get(name, UNITS.get(f"mean_{name}", ""))
     if "{" in unit:
         unit = unit.format(bunit=_pixel_unit(database)).replace("**2", "²")
-    return _SHOWN.get(unit, unit)
+    images = " x images" if name in _OF_IMAGES else ""
+    return _SHOWN.get(unit, unit) + images
 
 
+_OF_IMAGES = ("area_good", "area_good_unique", "good_area_images_unique")
 _SHOWN = {"pix": "pixels", "arcsec2": "arcsec²", "arcmin2": "arcmin²", "deg": "degrees", "d": "days"}
 
 

@@ -60,8 +60,6 @@ def _to_exposure(row: Mapping[str, Any]) -> str:
     return f"./mask?{View(band=row['band'], expnum=row['expnum']).query()}"
 
 
-_IN_BUNIT = "in the unit of the pixel values (BUNIT) per second"
-
 TILE_COLUMNS = (
     _column("tile_quality", "tilename", "Tile", link=_to_tile),
     _column("tile_quality", "band", "Band"),
@@ -81,9 +79,7 @@ CCD_COLUMNS = (
     TableColumn("median", "CCD median", "fraction", "median fraction_good_se of this CCD and band"),
     TableColumn("fraction_se_seg", "Objects", "fraction", "n_se_seg / n_pixels"),
     TableColumn("fraction_se_bmask", "Mask bits", "fraction", "n_se_bmask / n_pixels"),
-    _column("ccd_quality", "fwhm", "Seeing, pixels", "number"),
-    TableColumn("fwhm_arcsec", "Seeing, arcsec", "number", "fwhm times the root of pixel_area, arcsec"),
-    TableColumn("skybrite_per_second", "Sky per second", "number", f"skybrite / exptime, {_IN_BUNIT}"),
+    _column("ccd_quality", "fwhm", "Seeing, pixels (arcsec)", "number", also="fwhm_arcsec"),
 )
 
 FAILURE_COLUMNS = (
@@ -106,19 +102,13 @@ EXPOSURE_COLUMNS = (
     _column("exposure_quality", "n_ccds", "CCD images", "count", bounded=True),
     _column("exposure_quality", "exptime", "Time, s", "number", bounded=True),
     _column("exposure_quality", "airmass", "Airmass", "number", bounded=True),
-    _column("exposure_quality", "mean_fwhm", "Seeing, pixels", "number", bounded=True),
-    TableColumn(
-        "mean_fwhm_arcsec",
-        "Seeing, arcsec",
-        "number",
-        "mean_fwhm times the root of the mean pixel area of the CCD images, arcsec",
-        sortable=False,
-    ),
-    _column("exposure_quality", "mean_skybrite", "Sky", "number", bounded=True),
-    TableColumn(
-        "mean_skybrite_per_second", "Sky per second", "number", f"mean_skybrite / exptime, {_IN_BUNIT}", sortable=False
+    _column(
+        "exposure_quality", "mean_fwhm", "Seeing, pixels (arcsec)", "number", bounded=True, also="mean_fwhm_arcsec"
     ),
     _column("exposure_quality", "bunit", "Unit of the sky"),
+    _column(
+        "exposure_quality", "mean_skybrite", "Sky (per second)", "number", bounded=True, also="mean_skybrite_per_second"
+    ),
 )
 
 

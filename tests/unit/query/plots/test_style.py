@@ -23,7 +23,7 @@ def test_filters_are_named_in_titles() -> None:
         ("fwhm", "fwhm (pixels)"),
         ("mean_fwhm", "mean_fwhm (pixels)"),
         ("exptime", "exptime (s)"),
-        ("good_area_images_unique", "good_area_images_unique (arcmin²)"),
+        ("good_area_images_unique", "good_area_images_unique (arcmin² x images)"),
         ("sky_rate", "sky_rate = skybrite / exptime (BUNIT/s)"),
         ("mean_skybrite", "mean_skybrite (BUNIT)"),
     ],
