@@ -20,7 +20,7 @@ from .selection import add, remove, selections, show_selection
 from .signals import stoppable
 from .sky import sky
 from .streams import guarded_streams
-from .upkeep import gc, rebuild, upgrade, verify
+from .upkeep import doctor, gc, rebuild, upgrade, verify
 
 __all__ = ["app", "main", "program"]
 
@@ -51,6 +51,7 @@ app.command(cls=Command)(verify)
 app.command(cls=Command)(rebuild)
 app.command(cls=Command)(gc)
 app.command(cls=Command)(dashboard)
+app.command(cls=Command)(doctor)
 
 db_app = typer.Typer(cls=Program, help="The database of a catalogue.", no_args_is_help=True, rich_markup_mode=None)
 db_app.command(cls=Command)(info)

@@ -37,6 +37,7 @@ EXAMPLES = {
     "rebuild": "goodpix rebuild --db new.db --masks goodpix-masks",
     "gc": "goodpix gc",
     "dashboard": "goodpix dashboard --port 5006",
+    "doctor": "goodpix doctor",
     "db info": "goodpix db info",
     "db upgrade": "goodpix db upgrade",
     "selection add": "goodpix selection add shear --border 48 --grow COADD_SEG=8",
