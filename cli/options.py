@@ -34,11 +34,11 @@ def _option(name: str, *, default: Any = None, kind: Any = list[str] | None, **g
 
 
 _FILTERS = (
-    _option("tile", help="Tile name; may be repeated."),
-    _option("band", help="Band; may be repeated."),
-    _option("expnum", help="Exposure number or range A:B; may be repeated."),
-    _option("ccdnum", help="CCD number or range A:B; may be repeated."),
-    _option("nite", help="Night YYYYMMDD or range A:B; may be repeated."),
+    _option("tile", metavar="NAME", help="Tile name; may be repeated."),
+    _option("band", metavar="BAND", help="Band; may be repeated."),
+    _option("expnum", metavar="N|A:B", help="Exposure number or range A:B; may be repeated."),
+    _option("ccdnum", metavar="N|A:B", help="CCD number or range A:B; may be repeated."),
+    _option("nite", metavar="NITE|A:B", help="Night YYYYMMDD or range A:B; may be repeated."),
     _option("min_", metavar="COLUMN=VALUE", help="Minimum of a numeric column; may be repeated."),
     _option("max_", metavar="COLUMN=VALUE", help="Maximum of a numeric column; may be repeated."),
 )

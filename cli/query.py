@@ -89,9 +89,11 @@ def epochs(
 @with_options
 def mask(
     tilename: Annotated[str, typer.Argument(metavar="TILE", help="Tile name.")],
-    band: Annotated[str, typer.Argument(help="Band.")],
-    expnum: Annotated[int | None, typer.Argument(help="Exposure number; omit for the coadd's own mask.")] = None,
-    ccdnum: Annotated[int | None, typer.Argument(help="CCD number.")] = None,
+    band: Annotated[str, typer.Argument(metavar="BAND", help="Band.")],
+    expnum: Annotated[
+        int | None, typer.Argument(metavar="EXPNUM", help="Exposure number; omit for the coadd's own mask.")
+    ] = None,
+    ccdnum: Annotated[int | None, typer.Argument(metavar="CCDNUM", help="CCD number.")] = None,
     *,
     db: Db = DEFAULT_DB,
     selection: "Selection",
@@ -123,7 +125,7 @@ def mask(
 
 
 def sql(
-    query: Annotated[str, typer.Argument(help="One SELECT statement.")],
+    query: Annotated[str, typer.Argument(metavar="SELECT", help="One SELECT statement.")],
     db: Db = DEFAULT_DB,
     timeout: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="Give up a query that takes longer; default: no limit.")
@@ -217,7 +219,7 @@ def at(
 @with_options
 def epoch_map(
     tilename: Annotated[str, typer.Argument(metavar="TILE", help="Tile name.")],
-    band: Annotated[str, typer.Argument(help="Band.")],
+    band: Annotated[str, typer.Argument(metavar="BAND", help="Band.")],
     *,
     db: Db = DEFAULT_DB,
     selection: "Selection",
