@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table
 
-from goodpix.cli.formats import format_of, render_table, rendered
+from goodpix.cli.formats import format_of, rendered
 from goodpix.cli.options import Format
+from goodpix.cli.texttable import render_table
 from goodpix.query.provenance import Provenance
 from goodpix.schema.errors import UsageError
 
