@@ -9,10 +9,11 @@ import typer
 
 from ..schema.errors import UsageError
 from ..schema.printable import printable
-from .formats import format_of, render_table
+from .formats import format_of
 from .options import DEFAULT_DB, Db, FormatOption, Output, with_options
 from .output import answer, say, show, write_output, write_table
 from .signals import stoppable
+from .texttable import render_table
 
 if TYPE_CHECKING:
     from ..query.tableshape import TableShape
@@ -67,9 +68,18 @@ def epochs(
 ) -> None:
     """List epochs: pixel counts by any definition of good, and header values of the image."""
     wanted = None if str(selection) == "default" else selection
-    options = {"selection": wanted, "workers": workers}
+    options: dict[str, Any] = {"selection": wanted, "workers": workers}
+    if wanted is None:  # else the rows are counted first
+        options |= asdict(shape)
     found = answer(
-        "epochs", db, lambda cat, **given: cat.epochs(**options, **given), filters, format_, output, shape=shape
+        "epochs",
+        db,
+        lambda cat, **given: cat.epochs(**options, **given),
+        filters,
+        format_,
+        output,
+        shape=shape,
+        selection=selection,
     )
     if wanted is not None:
         say(f"selection: {wanted}")
@@ -131,6 +141,7 @@ def sql(
 ) -> None:
     """Run a read-only SQL query."""
     from ..query.catalogue import Catalogue
+    from ..query.provenance import Provenance
 
     chosen = format_ or format_of(output)
     with (
@@ -138,7 +149,8 @@ def sql(
         Catalogue(db) as catalogue,
         catalogue.sql_answer(query, timeout=timeout, limit=limit) as found,
     ):
-        write_table(found.parts(), "sql", chosen, output)
+        provenance = Provenance.of(None, catalogue=catalogue.database.identity, query=" ".join(query.split()))
+        write_table(found.parts(), "sql", chosen, output, provenance)
     if found.cut:
         say(f"there are more rows: the answer is cut after {limit:,} (--limit)")
 
@@ -186,8 +198,9 @@ def at(
     from ..query.angles import angle_of_text
 
     place = angle_of_text("RA", ra, "01:31:31.2 (hours) or 1h31m31.2s", hours=True), angle_of_text("DEC", dec)
+    size = None if radius is None else angle_of_text("--radius", radius, "30arcsec")
     options = {
-        "radius": None if radius is None else angle_of_text("--radius", radius, "30arcsec"),
+        "radius": size,
         "reasons": not no_reasons,
         "unique": unique,
         "selection": None if str(selection) == "default" else selection,
@@ -199,8 +212,10 @@ def at(
         filters,
         format_,
         output,
+        selection=selection,
         shape=shape,
         position=place,
+        radius=size,
     )
 
 

@@ -24,7 +24,7 @@ from ..plots.mask import plot_mask, thumbnail
 from ..provenance import Provenance
 from ..shapes import Disc, Polygon
 from .exclusions import ImageBox, exclude
-from .export import GOOD_RUNS, MaskExport, check_mask_name, column_runs, write_parquet, write_picture
+from .export import CUT_RUNS, MaskExport, check_mask_name, column_runs, write_parquet, write_picture
 from .regions import box_within, pixels_inside
 
 if TYPE_CHECKING:
@@ -336,7 +336,7 @@ class Mask:
         self._export(selection).to_fits(path, good=good)
 
     def to_npz(self, path: Path | str, selection: Selection | None = None) -> None:
-        """Write ``good`` (bool [ny, nx]), the runs (``lengths``, ``flags``) and the provenance as a numpy npz file."""
+        """Write ``good`` and ``excluded`` (bool [ny, nx]), the stored runs and the provenance as a numpy npz file."""
         self._export(selection).to_npz(path)
 
     def save(self, path: Path | str, selection: Selection | None = None, *, good: bool = False) -> None:
@@ -367,7 +367,7 @@ class Mask:
         elif suffix == ".npz":
             self.to_npz(path, selection)
         elif suffix == ".parquet":
-            write_parquet(path, self.recut(selection).runs(), self.provenance(selection), GOOD_RUNS)
+            write_parquet(path, self.recut(selection).runs(), self.provenance(selection), CUT_RUNS)
         else:
             self.to_fits(path, selection, good=good)
 

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from html import escape
 from io import BytesIO
 from pathlib import Path
@@ -16,6 +17,7 @@ from ....schema.amplifiers import Region
 from ....schema.criteria import Selection
 from ....schema.errors import GoodpixError
 from ....schema.rows import MaskKey
+from ...namedselections import find_selection, named_selections
 from ...plots.reasons import reason_table
 from ...position.at import epochs_at
 from ..look.markup import STYLE, html_pane, title
@@ -44,6 +46,7 @@ class _Data:
     grey: npt.NDArray[np.uint8] | None
     no_grey: str
     epochs: Sequence[Any]
+    selections: Sequence[str]
 
 
 class MaskView:
@@ -66,7 +69,8 @@ class MaskView:
         self._choice = EpochChoice(self._choose, self._step)
         self._legend = ReasonLegend(sizing_mode="stretch_width")
         self._legend.param.watch(lambda event: self._hide(event.new), "hidden_names")
-        self._selection = SelectionBox(session.cache.source.database.identity.bit_names, self._recut)
+        database = session.cache.source.database
+        self._selection = SelectionBox(database.identity.bit_names, partial(find_selection, database), self._recut)
         self._counts, self._pixel, self._code = html_pane(), html_pane(), html_pane()
         self._image = pn.widgets.CheckBoxGroup(options=[_IMAGE], margin=(4, 0), stylesheets=[STYLE])
         self._image.param.watch(lambda event: self._change(image=_IMAGE in event.new), "value")
@@ -111,6 +115,11 @@ class MaskView:
         key_of_view = (view.tile, view.band, view.expnum, view.ccdnum)
         key = cache.get(("epoch of", key_of_view), lambda c: epoch_of(c, view), since=since)
         epochs = cache.get(("epochs in", key.tilename), lambda c: epochs_in(c, key.tilename), since=since)
+        selections = cache.get(
+            "named selections",
+            lambda _: [str(row["name"]) for row in named_selections(cache.source.database)],
+            since=since,
+        )
         opened = self._masks.open(key, view.selection)
         stored = self._masks.open(key, Selection())
         grey, no_grey = None, ""
@@ -119,7 +128,7 @@ class MaskView:
                 grey = self._masks.grey(opened.mask)
             except GoodpixError as error:
                 no_grey = f"The image cannot be shown: {error}"
-        return _Data(key, opened, stored, grey, no_grey, epochs)
+        return _Data(key, opened, stored, grey, no_grey, epochs, selections)
 
     def _show(self, view: View, data: _Data) -> None:
         new_epoch = self._data is None or self._data.key != data.key
@@ -139,7 +148,7 @@ class MaskView:
         self._legend.param.update(items=items, hidden_names=list(view.hide))
         self._image.value = [_IMAGE] if view.image else []
         self._image_problem.object = f"<p class='words'>{escape(data.no_grey)}</p>" if data.no_grey else ""
-        self._selection.show(view.selection)
+        self._selection.show(view.selection, data.selections)
         self._counts.object = counts_html(data.stored, data.opened)
         self._explain(view.pixel)
         url = self._session.cache.listings.shown_url

@@ -81,3 +81,9 @@ def test_columns_that_can_be_used_are_accepted(view: TableView) -> None:
 def test_column_that_cannot_be_used_is_refused_with_those_that_can(view: TableView, message: str) -> None:
     with pytest.raises(UnknownNameError, match=message):
         check_columns(view, COLUMNS)
+
+
+def test_value_may_be_shown_in_another_unit_too() -> None:
+    seeing = TableColumn("fwhm", "Seeing, pixels (arcsec)", "number", also="fwhm_arcsec")
+    assert seeing.cell({"fwhm": 4.0, "fwhm_arcsec": 1.0520}) == {"text": "4 (1.052)"}
+    assert seeing.cell({"fwhm": 4.0, "fwhm_arcsec": None}) == {"text": "4"}
