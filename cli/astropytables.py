@@ -110,6 +110,8 @@ def _column(name: str, values: Sequence[Any], dtype: Any) -> Column:
     """Return a column of an astropy table; nulls are masked, or NaN."""
     null = [value is None for value in values]
     kind, unused = getattr(dtype, "kind", "O"), None
+    if kind == "O":
+        kind = _kind_of(values)
     if kind == "b":
         array = np.array([bool(value) for value in values], np.bool_)
     elif kind in "iu":
@@ -123,6 +125,16 @@ def _column(name: str, values: Sequence[Any], dtype: Any) -> Column:
 
 def _text(value: object) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
+
+
+def _kind_of(values: list[Any]) -> str:
+    """Return the kind of numbers in a column of objects, of which some parts may be all null; O for anything else."""
+    types = {type(value) for value in values if value is not None}
+    if types == {int} and all(value is None or abs(value) < 1 << 63 for value in values):
+        return "i"
+    if types and types <= {int, float} and all(value is None or float(value) == value for value in values):
+        return "f"
+    return "O"
 
 
 def _for_fits(name: str, column: Column) -> Column:

@@ -9,32 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..schema.errors import UsageError
-from ..schema.printable import printable
 from .options import Format
+from .texttable import TextTable, plain, python_columns
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..query.provenance import Provenance
 
-__all__ = ["LEADING", "format_of", "render_table", "rendered"]
-
-LEADING = {
-    "epochs": "tilename band expnum ccdnum fraction_good_se fraction_good_on_coadd n_good n_on_coadd n_se_seg "
-    "n_se_weight n_se_bmask n_off_coadd n_coadd_seg n_coadd_weight n_coadd_bmask nite stale",
-    "tiles": "tilename band n_epochs fraction_good_se fraction_good_on_coadd n_good n_on_coadd n_good_unique "
-    "good_area_images_unique coadd_fraction_good generation",
-    "ccds": "band expnum ccdnum n_tiles tiles_disagree fraction_good_se n_good_se n_pixels n_se_seg n_se_weight "
-    "n_se_bmask nite",
-    "exposures": "band expnum n_ccds fraction_good_se n_good_se n_pixels nite exptime mean_fwhm "
-    "mean_fwhm_arcsec mean_skybrite mean_skybrite_per_second bunit",
-    "at": "tilename band expnum ccdnum x y on_image coadd_x coadd_y on_coadd good criteria se_bits coadd_bits",
-    "sky": "tilename band expnum ccdnum n_tiles amplifier x0 y0 n clipped_median level level_error plane_level "
-    "plane_level_error gradient_x gradient_y noise_ratio correlation_x correlation_y unit skybrite mu_sky "
-    "bkg_subtracted",
-    "failures": "failure_key error_type message attempts failed_at",
-}
-"""Columns that the text format shows of the widest answers; the other formats have every column."""
+__all__ = ["format_of", "rendered"]
 
 _ENDINGS = {f".{name}": name for name in Format if name is not Format.table} | {
     ".txt": Format.table,
@@ -68,7 +51,7 @@ def rendered(frames: Frames, name: str, format_: Format, provenance: "Provenance
     frames : iterable of DataFrame
         One or more parts with the same columns.
     name : str
-        Name of the answer, see `LEADING`.
+        Name of the answer, see `goodpix.cli.texttable.LEADING`.
     format_ : Format
         Format to write.
     provenance : Provenance, optional
@@ -87,66 +70,8 @@ def rendered(frames: Frames, name: str, format_: Format, provenance: "Provenance
         raise UsageError(f"the answer cannot be written as {format_}: {' '.join(str(error).split())}") from error
 
 
-def render_table(rows: "pd.DataFrame", name: str) -> str:
-    """Return rows as lines of text, with only the `LEADING` columns of the answer of that name, and their units."""
-    return b"".join(_text([rows], name)).decode().removesuffix("\n")
-
-
-def _text(frames: Frames, name: str, _provenance: "Provenance | None" = None) -> Iterator[bytes]:
-    """Yield lines of text; the first part sets the widths of columns."""
-    widths: list[int] = []
-    for number, rows in enumerate(frames):
-        leading = [column for column in LEADING.get(name, "").split() if column in rows]
-        shown = rows[leading] if leading else rows
-        digits = _all_digits if name == "sql" else _six_digits
-        columns = [[_cell(value, digits) for value in column] for column in _columns(shown)]
-        if number == 0:
-            headings = [_heading(printable(str(column)), name) for column in shown.columns]
-            columns = [[heading, *column] for heading, column in zip(headings, columns, strict=True)]
-            widths = [max(map(len, column)) for column in columns]
-        for row in zip(*columns, strict=True):
-            cells = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-            yield ("  ".join(cells) + "\n").encode(errors="backslashreplace")
-
-
-_COUNTS = ("n_", "only_", "coadd_n_")
-
-
-def _heading(column: str, name: str) -> str:
-    """Return a column with its unit, unless the name says it, as counts do, or another column of each row does."""
-    from ..query.dataframes import UNITS
-
-    unit = "" if name == "sql" or column == "n" or column.startswith(_COUNTS) else UNITS.get(column, "")
-    return f"{column}[{unit}]" if unit and "{" not in unit and not column.endswith(f"_{unit}") else column
-
-
-def _columns(rows: "pd.DataFrame") -> list[list[Any]]:
-    """Return the columns as lists of Python objects, with None for nulls; two may have the same name."""
-    out = []
-    for position in range(rows.shape[1]):
-        series = rows.iloc[:, position]
-        null = series.isna().tolist()
-        out.append([None if is_null else value for value, is_null in zip(series.tolist(), null, strict=True)])
-    return out
-
-
-def _cell(value: object, digits: Callable[[float], str]) -> str:
-    if value is None:
-        return "-"
-    return digits(value) if isinstance(value, float) else printable(_plain(value))
-
-
-def _six_digits(value: float) -> str:
-    return f"{value:.6g}" if abs(value) < 1e6 or not math.isfinite(value) else f"{value:.15g}"
-
-
-def _all_digits(value: float) -> str:
-    return repr(float(value))
-
-
-def _plain(value: object) -> str:
-    """Return a value as text; bytes in hexadecimal digits."""
-    return value.hex() if isinstance(value, bytes) else str(value)
+def _text(frames: Frames, name: str, _provenance: "Provenance | None") -> Iterator[bytes]:
+    return TextTable(name).lines(frames)
 
 
 def _csv(frames: Frames, _name: str, _provenance: "Provenance | None") -> Iterator[bytes]:
@@ -166,7 +91,7 @@ def _json(frames: Frames, _name: str, _provenance: "Provenance | None") -> Itera
     for rows in frames:
         names = [str(column) for column in rows.columns]
         _refuse_twice(names)
-        columns = [[_json_value(value) for value in column] for column in _columns(rows)]
+        columns = [[_json_value(value) for value in column] for column in python_columns(rows)]
         keys = [json.dumps(column) for column in names]
         for row in zip(*columns, strict=True):
             fields = ", ".join(f"{key}: {value}" for key, value in zip(keys, row, strict=True))
@@ -194,7 +119,7 @@ def _json_value(value: object) -> str:
         return f"[{', '.join(map(_json_value, value))}]"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{json.dumps(str(key))}: {_json_value(each)}" for key, each in value.items()) + "}"
-    return json.dumps(value.isoformat() if hasattr(value, "isoformat") else _plain(value))
+    return json.dumps(value.isoformat() if hasattr(value, "isoformat") else plain(value))
 
 
 class _Sink(io.RawIOBase):
@@ -252,7 +177,7 @@ def _astropy(format_: Format) -> Callable[[Frames, str, "Provenance | None"], It
 
         rows = joined(frames)
         _refuse_twice([str(column) for column in rows.columns])
-        columns = {str(column): values for column, values in zip(rows.columns, _columns(rows), strict=True)}
+        columns = {str(column): values for column, values in zip(rows.columns, python_columns(rows), strict=True)}
         dtypes = dict(zip(columns, rows.dtypes, strict=True))
         yield table_bytes(format_, columns, dtypes, _units(rows, name), provenance)
 

@@ -13,6 +13,7 @@ from ..schema.printable import printable
 from .formats import format_of, rendered
 from .options import DEFAULT_DB, Format
 from .streams import write_bytes
+from .texttable import TextTable, terminal_width
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,6 +104,13 @@ def write_table(
     provenance: "Provenance | None" = None,
 ) -> None:
     """Write a table that comes in parts to a file, or to standard output; a file is whole or is not there."""
+    if output is None and format_ is Format.table:
+        table = TextTable(name, None if name in ("", "sql") else terminal_width())
+        for part in table.lines(frames):
+            sys.stdout.write(part.decode())
+        if table.hidden and sys.stdout.isatty():
+            say(f"not shown: {', '.join(table.hidden)} (--columns A,B chooses, --wide shows every column)")
+        return
     parts = rendered(frames, name, format_, provenance)
     if output is not None and output != STANDARD_OUTPUT:
         write_output(lambda: _write_parts(parts, output), output)
@@ -111,9 +119,7 @@ def write_table(
     if on_terminal and format_ in (Format.parquet, Format.fits):
         raise UsageError(f"--format {format_} is not text: expected -o FILE, or a pipe")
     for part in parts:
-        if format_ is Format.table:
-            sys.stdout.write(part.decode())
-        elif on_terminal:
+        if on_terminal:
             sys.stdout.write(printable(part.decode(), keep="\n"))
         else:
             write_bytes(part)

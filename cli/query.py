@@ -9,10 +9,11 @@ import typer
 
 from ..schema.errors import UsageError
 from ..schema.printable import printable
-from .formats import format_of, render_table
+from .formats import format_of
 from .options import DEFAULT_DB, Db, FormatOption, Output, with_options
 from .output import answer, say, show, write_output, write_table
 from .signals import stoppable
+from .texttable import render_table
 
 if TYPE_CHECKING:
     from ..query.tableshape import TableShape
@@ -67,7 +68,9 @@ def epochs(
 ) -> None:
     """List epochs: pixel counts by any definition of good, and header values of the image."""
     wanted = None if str(selection) == "default" else selection
-    options = {"selection": wanted, "workers": workers}
+    options: dict[str, Any] = {"selection": wanted, "workers": workers}
+    if wanted is None:  # else the rows are counted first
+        options |= asdict(shape)
     found = answer(
         "epochs",
         db,
