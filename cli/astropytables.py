@@ -127,7 +127,7 @@ def _text(value: object) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
-def _kind_of(values: list[Any]) -> str:
+def _kind_of(values: Sequence[Any]) -> str:
     """Return the kind of numbers in a column of objects, of which some parts may be all null; O for anything else."""
     types = {type(value) for value in values if value is not None}
     if types == {int} and all(value is None or abs(value) < 1 << 63 for value in values):
