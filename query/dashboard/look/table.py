@@ -9,6 +9,7 @@ import param
 from panel.custom import JSComponent
 
 from ....schema.errors import UnknownNameError
+from ....schema.printable import printable
 from ..url import TableView
 from .format import NO_VALUE, count, fraction, number
 from .markup import STYLE
@@ -62,7 +63,7 @@ class TableColumn:
         value = row[self.name]
         if value is None or value != value:  # NaN
             return {"text": NO_VALUE, "title": "no value (not zero)"}
-        shown = {"text": _KINDS.get(self.kind, str)(value)}
+        shown = {"text": printable(_KINDS.get(self.kind, str)(value))}
         return shown | {"href": self.link(row)} if self.link else shown
 
 
