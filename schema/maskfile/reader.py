@@ -16,6 +16,7 @@ from ..errors import (
     MaskFileError,
     MaskFileUnreadableError,
     StoreError,
+    UsageError,
     damaged_mask_file,
     mask_file_error,
 )
@@ -76,8 +77,8 @@ class MaskFile:
             metadata = parquet.file.metadata.metadata or {}
             format_version = metadata.get(b"goodpix.format_version", b"none").decode()[:80]
             same_columns = parquet.file.schema_arrow.equals(MASK_SCHEMA)
-        except StoreError:
-            raise
+        except (StoreError, UsageError):
+            raise  # nothing is known of the file: the store's library may be missing
         except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
             raise mask_file_error(path, error) from error
         if format_version not in map(str, READABLE_FORMATS):
