@@ -17,6 +17,8 @@ from .streams import write_bytes
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..query.tableshape import TableShape
+
 __all__ = ["STANDARD_OUTPUT", "answer", "db_option", "say", "show", "show_progress", "write_output", "write_table"]
 
 STANDARD_OUTPUT = Path("-")
@@ -44,9 +46,10 @@ def answer(
     format_: Format | None,
     output: Path | None,
     *,
+    shape: "TableShape",
     position: tuple[float, float] | None = None,
 ) -> "pd.DataFrame":
-    """Query a catalogue, write the answer and return it; say which filters match nothing.
+    """Query a catalogue, write the answer and return it, all rows and columns; say which filters match nothing.
 
     Parameters
     ----------
@@ -60,6 +63,8 @@ def answer(
         See `goodpix.query.filters.Filters`.
     format_, output : Format and Path, optional
         Format and file; by default text on standard output.
+    shape : TableShape
+        Order, number and columns of the rows to write.
     position : tuple of float, optional
         Right ascension and declination that were asked for, degrees.
     """
@@ -70,7 +75,7 @@ def answer(
     with Catalogue(db) as catalogue:
         rows = ask(catalogue, **filters)
         lines = unmatched(catalogue.database, _VIEWS[name], filters, some=not rows.empty, position=position)
-    write_table([rows], name, chosen, output)
+    write_table([shape.of_frame(rows, name)], "" if shape.columns else name, chosen, output)
     for line in lines:
         say(f"goodpix: {line}")
     return rows
