@@ -116,11 +116,12 @@ def _unusable(stored: StoredTile, file: CheckedFile) -> Problem | None:
 
 def _wrong_area(stored: StoredTile, file: CheckedFile, *, every: bool) -> str | None:
     """Return how the area that is good in an epoch differs from that in the file; None if they agree."""
-    if "coadd" not in stored.masks:
+    # what is lost of the file is said of its masks
+    if "coadd" not in stored.masks or not file.whole:
         return None
     in_row, in_file = stored.masks["coadd"].values["area_good_any_unique"], file.recorded_area
     # null where an epoch of the file is lost, which a sample does not tell
-    if in_row == in_file or (in_row is None and not (every and file.whole)):
+    if in_row == in_file or (in_row is None and not every):
         return None
     return f"area_good_any_unique is {_short(in_row)}, but {_short(in_file)} in the mask file"
 
