@@ -259,6 +259,8 @@ def _column(name: str, values: list[Any], dtype: Any) -> "Column":
 
     null = [value is None for value in values]
     kind, unused = getattr(dtype, "kind", "O"), None
+    if kind == "O":
+        kind = _kind_of(values)
     if kind == "b":
         array = np.array([bool(value) for value in values], np.bool_)
     elif kind in "iu":
@@ -268,6 +270,16 @@ def _column(name: str, values: list[Any], dtype: Any) -> "Column":
     else:
         array = np.array(["" if value is None else _plain(value) for value in values], dtype=str)
     return MaskedColumn(array, name, mask=null, fill_value=unused) if any(null) else Column(array, name)
+
+
+def _kind_of(values: list[Any]) -> str:
+    """Return the kind of numbers in a column of objects, of which some parts may be all null; O for anything else."""
+    types = {type(value) for value in values if value is not None}
+    if types == {int} and all(value is None or abs(value) < 1 << 63 for value in values):
+        return "i"
+    if types and types <= {int, float} and all(value is None or float(value) == value for value in values):
+        return "f"
+    return "O"
 
 
 def _for_fits(name: str, column: "Column") -> "Column":

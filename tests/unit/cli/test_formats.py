@@ -62,6 +62,16 @@ def test_every_number_comes_out_as_it_went_in(format_: Format) -> None:
     assert [text or None for text in found["band"]] == ["g", "Y", None, "z", 'a "quote"']
 
 
+@pytest.mark.parametrize("format_", [Format.ecsv, Format.votable, Format.fits])
+def test_numbers_of_a_column_whose_first_part_is_null_are_numbers(format_: Format) -> None:
+    parts = [
+        pd.DataFrame({"n": pd.Series([None], dtype=object), "f": pd.Series([None], dtype=object)}),
+        pd.DataFrame({"n": pd.Series([2**53 + 1], dtype="int64"), "f": pd.Series([3.697e-15], dtype="float64")}),
+    ]
+    found = read(b"".join(rendered(parts, "sql", format_)), format_)
+    assert found == {"n": [None, 2**53 + 1], "f": [None, 3.697e-15]}
+
+
 def test_text_of_a_query_has_all_digits() -> None:
     lines = [line.split() for line in render_table(ROWS[["level", "n"]][:2], "sql").splitlines()]
     assert lines == [["level", "n"], ["3.697e-15", str(2**62 + 1)], ["123456789.125", "-"]]
