@@ -150,7 +150,11 @@ class Writer:
         run_ids |= {each.row.key.name: self.run_id for each in receipt.rows if each.made}
         connection.execute(tables.epoch.delete().where(of_tile))
         connection.execute(tables.coadd.delete().where(of_coadd))
-        of_file = {"mask_file": receipt.mask_file, "generation": receipt.generation}
+        of_file = {
+            "mask_file": receipt.mask_file,
+            "generation": receipt.generation,
+            "area_good_any_unique": receipt.area_good_any_unique,
+        }
         masks = [(each.row, each.row_group) for each in receipt.rows]
         insert_masks(connection, masks, of_file, self._bit_names, run_ids)
 
