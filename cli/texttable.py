@@ -121,11 +121,14 @@ def plain(value: object) -> str:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
+_COUNTS = ("n_", "only_", "coadd_n_")
+
+
 def _heading(column: str, name: str) -> str:
     """Return a column with its unit, unless the name says it, as counts do, or another column of each row does."""
     from ..query.dataframes import UNITS
 
-    unit = "" if name == "sql" or column.startswith(("n_", "only_")) else UNITS.get(column, "")
+    unit = "" if name == "sql" or column == "n" or column.startswith(_COUNTS) else UNITS.get(column, "")
     return f"{column}[{unit}]" if unit and "{" not in unit and not column.endswith(f"_{unit}") else column
 
 

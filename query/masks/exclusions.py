@@ -66,7 +66,8 @@ def exclude(runs: Runs, exclusions: Sequence[Exclusion], image: ImageBox) -> Run
 def excluded_pixels(exclusions: Sequence[Exclusion], image: ImageBox) -> Bools | None:
     """Return which pixels of a box of an image are excluded.
 
-    In a mask that several tiles were merged to, pixels are excluded that are so in all of its tiles.
+    In a mask that was merged from several tiles and no longer knows them, pixels are excluded that are so in all of
+    them; see `goodpix.query.masks.merge.without_tiles`.
 
     Returns
     -------

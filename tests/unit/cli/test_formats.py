@@ -149,6 +149,7 @@ def test_text_names_units_where_the_name_of_the_column_does_not() -> None:
     headings = ["n_pixels", "exptime[s]", "mean_fwhm[pix]", "mean_fwhm_arcsec"]
     assert render_table(rows, "exposures").split()[:4] == headings
     assert render_table(rows, "sql").split()[:4] == list(rows.columns)
+    assert render_table(pd.DataFrame({"n": [1], "level_x": [2.0]}), "").split()[:2] == ["n", "level_x[pix]"]
 
 
 def test_parquet_has_units_and_provenance_in_its_metadata() -> None:
