@@ -128,8 +128,9 @@ def write_table(
 def _write_parts(parts: Iterable[bytes], output: Path) -> None:
     """Write a file under a temporary name beside it; as it is where that cannot be, such as a pipe."""
     target = Path(os.path.realpath(output))
-    if target.exists() and not (target.is_file() and os.access(target.parent, os.W_OK)):
-        with target.open("wb") as file:
+    # by its own name: the real one of a pipe, such as /dev/stdout or >(gzip), cannot be opened
+    if output.exists() and not (target.is_file() and os.access(target.parent, os.W_OK)):
+        with output.open("wb") as file:
             file.writelines(parts)
         return
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")

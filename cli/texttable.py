@@ -19,7 +19,7 @@ LEADING = {
     "epochs": "tilename band expnum ccdnum fraction_good_se fraction_good_on_coadd n_good n_on_coadd n_se_seg "
     "n_se_weight n_se_bmask n_off_coadd n_coadd_seg n_coadd_weight n_coadd_bmask nite stale",
     "tiles": "tilename band n_epochs fraction_good_se fraction_good_on_coadd n_good n_on_coadd n_good_unique "
-    "good_area_images_unique coadd_fraction_good generation",
+    "good_area_images_unique area_good_any_unique coadd_fraction_good generation",
     "ccds": "band expnum ccdnum n_tiles tiles_disagree fraction_good_se n_good_se n_pixels n_se_seg n_se_weight "
     "n_se_bmask nite",
     "exposures": "band expnum n_ccds fraction_good_se n_good_se n_pixels nite exptime mean_fwhm "

@@ -190,7 +190,7 @@ def _selections(root: MasksRoot, memory: Memory, report: _Progress) -> list[dict
 def _load(connection: sa.Connection, choice: Choice, bit_names: BitNames, memory: Memory) -> None:
     if choice.file is not None:
         generation = max(choice.generation, memory.generation(choice.tilename, choice.band))
-        of_file = {"mask_file": choice.file.name, "generation": generation}
+        of_file = choice.file.of_coadd(generation)
         rows = rows_of(choice.file.usable.values())
         runs = memory.run_ids(choice.tilename, choice.band)
         run_ids = {row.key.name: runs.get((row.key.name, row.facts.fingerprint)) for row, _ in rows}

@@ -77,10 +77,11 @@ class CatalogueMaps:
     def sky_area(self, selection: Selection | None = None, **filters: Any) -> float:
         """Return the sky area that is good in at least one epoch.
 
-        The area is sampled at the centres of HEALPix pixels of nside 524288 (0.16 arcsec^2). A centre counts if it lies
+        The area is sampled at the centres of HEALPix pixels of nside 262144 (0.65 arcsec^2). A centre counts if it lies
         in a good pixel of at least one epoch, of any band, whose tile's unique region contains it. A tile without a
         unique region is used in full. Epochs without an SE segmentation map are excluded unless the selection ignores
-        `SE_SEG`.
+        `SE_SEG`. For the default definition, the column `area_good_any_unique` of `tiles` has the area of each tile and
+        band, sampled at nside 131072.
 
         Parameters
         ----------
@@ -153,7 +154,7 @@ class CatalogueMaps:
             If a filter, a column or a bit does not exist.
         UsageError
             If healsparse is not installed, the statistic is unknown, or a resolution is not a power of 2 (for
-            ``"fracdet"`` up to 524288).
+            ``"fracdet"`` up to 262144).
 
         Examples
         --------

@@ -13,12 +13,15 @@ from ...schema.criteria import BoundSelection, Selection
 from ...schema.database import Database
 from ...schema.tables import coadd
 from ...schema.wcs.footprint import UniqueRegion
-from ...schema.wcs.healpixlookup import BLOCK_NSIDE, BLOCK_SIDE, CENTRES_NSIDE, GOOD, CentreLookup, morton
+from ...schema.wcs.healpixlookup import BLOCK_NSIDE, CENTRES_NSIDE, GOOD, CentreLookup, morton
 from ...schema.wcs.pixelgrid import PixelGrid
 from ..source import Source
 from .coaddgrid import find_grid
 
 __all__ = ["SkyCover", "sky_area", "sky_covers"]
+
+# Centres along each side of a block.
+_BLOCK_SIDE = CENTRES_NSIDE // BLOCK_NSIDE
 
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -36,7 +39,7 @@ class SkyCover:
     ----------
     blocks : dict of int to ndarray of uint8
         By nested HEALPix pixel of `BLOCK_NSIDE`: packed bits of the centres in at least one image, and of those in at
-        least one good pixel; shape (2, BLOCK_SIDE**2 / 8).
+        least one good pixel; shape (2, n_centres / 8).
     """
 
     blocks: dict[int, Bytes] = field(default_factory=dict)
@@ -55,7 +58,7 @@ class SkyCover:
         """
         lookup, columns = CentreLookup.of(grid), np.ascontiguousarray(good.T)
         for block in lookup.blocks():
-            states = np.zeros((BLOCK_SIDE, BLOCK_SIDE), np.uint8)
+            states = np.zeros((_BLOCK_SIDE, _BLOCK_SIDE), np.uint8)
             if block in self.blocks:
                 states.reshape(-1)[:] = np.unpackbits(self.blocks[block], axis=1).sum(axis=0, dtype=np.uint8)
             lookup.mark(block, columns, region, states)
@@ -88,7 +91,7 @@ class SkyCover:
         inner_x, inner_y = morton(np.arange(per_side * per_side, dtype=np.int64))
         hpix, n_good = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
         for block, packed in self.blocks.items():
-            side = BLOCK_SIDE // per_side
+            side = _BLOCK_SIDE // per_side
             images = np.unpackbits(packed, axis=1).reshape(2, per_side, side, per_side, side)
             seen, good = images.sum(axis=(2, 4), dtype=np.int64)[:, inner_y, inner_x]
             covered = np.flatnonzero(seen)

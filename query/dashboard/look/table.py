@@ -9,6 +9,7 @@ import param
 from panel.custom import JSComponent
 
 from ....schema.errors import UnknownNameError
+from ....schema.printable import printable
 from ..url import TableView
 from .format import NO_VALUE, count, fraction, number
 from .markup import STYLE
@@ -67,7 +68,7 @@ class TableColumn:
             return {"text": NO_VALUE, "title": "no value (not zero)"}
         text = _KINDS.get(self.kind, str)
         more = f" ({text(row[self.also])})" if self.also and row[self.also] is not None else ""
-        shown = {"text": f"{text(value)}{more}"}
+        shown = {"text": printable(f"{text(value)}{more}")}
         return shown | {"href": self.link(row)} if self.link else shown
 
 

@@ -1,7 +1,6 @@
 """Controls of the mask page: the selection and the choice of an epoch."""
 
 from collections.abc import Callable, Sequence
-from html import escape
 from typing import Any
 
 import panel as pn
@@ -10,7 +9,7 @@ from ....schema.bits import BitNames
 from ....schema.criteria import BoundSelection, Criterion, Selection, SelectionWords
 from ....schema.rows import MaskKey
 from ..look.format import fraction
-from ..look.markup import STYLE, html_pane, under
+from ..look.markup import STYLE, escaped, html_pane, under
 
 __all__ = ["EpochChoice", "SelectionBox"]
 
@@ -160,7 +159,7 @@ class EpochChoice:
 
     def say(self, text: str) -> None:
         """Show a message about the epochs that cover the same position."""
-        self._words.object = f"<span class='note'>{escape(text)}</span>"
+        self._words.object = f"<span class='note'>{escaped(text)}</span>"
 
     def _take_tile(self, text: str) -> None:
         if self._key is not None and text and text != self._key.tilename:

@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from html import escape
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from ....schema.rows import MaskKey
 from ...namedselections import find_selection, named_selections
 from ...plots.reasons import reason_table
 from ...position.at import epochs_at
-from ..look.markup import STYLE, html_pane, title
+from ..look.markup import STYLE, escaped, html_pane, title
 from ..mask.colours import as_png
 from ..mask.controls import EpochChoice, SelectionBox
 from ..mask.legend import ReasonLegend, counts_html, legend_items, pixel_html
@@ -147,12 +146,12 @@ class MaskView:
         items = legend_items(data.opened, view.hide, over_image=data.grey is not None)
         self._legend.param.update(items=items, hidden_names=list(view.hide))
         self._image.value = [_IMAGE] if view.image else []
-        self._image_problem.object = f"<p class='words'>{escape(data.no_grey)}</p>" if data.no_grey else ""
+        self._image_problem.object = f"<p class='words'>{escaped(data.no_grey)}</p>" if data.no_grey else ""
         self._selection.show(view.selection, data.selections)
         self._counts.object = counts_html(data.stored, data.opened)
         self._explain(view.pixel)
         url = self._session.cache.listings.shown_url
-        self._code.object = f"<pre>{escape(python_lines(key, view.selection, url))}</pre>"
+        self._code.object = f"<pre>{escaped(python_lines(key, view.selection, url))}</pre>"
         self._offer_downloads(data, view)
 
     def _change(self, **changes: Any) -> None:

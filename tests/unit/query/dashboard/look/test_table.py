@@ -53,6 +53,11 @@ def test_missing_value_is_a_dash_without_a_link(column: TableColumn, value: floa
     assert column.cell({column.name: value}) == {"text": NO_VALUE, "title": "no value (not zero)"}
 
 
+def test_cell_shows_control_characters_as_escapes_and_its_link_stays() -> None:
+    cell = COLUMNS[0].cell({"tilename": "A\x1b\u202e"})
+    assert cell == {"text": r"A\x1b\u202e", "href": "mask?tile=A\x1b\u202e"}
+
+
 def test_zero_is_a_value() -> None:
     assert COLUMNS[2].cell({"n": 0}) == {"text": "0"}
 
