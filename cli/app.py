@@ -13,8 +13,9 @@ import typer
 from ..schema.errors import GoodpixError
 from ..schema.extras import extra_of, missing_library
 from .ingest import check, demo, ingest
+from .maps import make_map
 from .output import say
-from .query import AS_THEY_STAND, LISTINGS, at, dashboard, epoch_map, epochs, info, listing, mask, sql
+from .query import AS_THEY_STAND, LISTINGS, at, dashboard, epochs, info, listing, mask, sql
 from .selection import add, remove, selections, show_selection
 from .signals import stoppable
 from .sky import sky
@@ -42,7 +43,7 @@ for _name, _meaning in LISTINGS.items():
 app.command(context_settings=AS_THEY_STAND)(at)
 app.command()(mask)
 app.command()(check)
-app.command("map")(epoch_map)
+app.command("map")(make_map)
 app.command()(sky)
 app.command()(sql)
 app.command()(verify)

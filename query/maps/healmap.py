@@ -171,10 +171,15 @@ def _metadata(
 ) -> dict[str, Any]:
     """Return the header of a map: FITS cards by keyword."""
     provenance = Provenance.of(selection, catalogue=source.database.identity)
-    chosen = ", ".join(f"{name}={value}" for name, value in sorted(filters.items()))
+    chosen = ", ".join(f"{name}={_shown(value)}" for name, value in sorted(filters.items()))
     cards: dict[str, Any] = {"MAPTYPE": statistic.name, "WHAT": statistic.meaning, "BUNIT": statistic.unit}
     cards |= {"CENTRES": tally.centres_nside, "UNIQUE": tally.unique, "FILTERS": chosen or "none"}
     return cards | {card["name"]: card["value"] for card in provenance.cards()}
+
+
+def _shown(value: object) -> str:
+    """Return a filter's value as text, several values by commas."""
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _check_resolution(name: str, number: object) -> None:
