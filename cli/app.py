@@ -13,7 +13,7 @@ import typer
 from ..schema.errors import GoodpixError
 from ..schema.extras import extra_of, missing_library
 from .ingest import check, demo, ingest
-from .maps import make_map
+from .maps import make_map, moc
 from .output import say
 from .query import AS_THEY_STAND, LISTINGS, at, dashboard, epochs, info, listing, mask, sql
 from .selection import add, remove, selections, show_selection
@@ -44,6 +44,7 @@ app.command(context_settings=AS_THEY_STAND)(at)
 app.command()(mask)
 app.command()(check)
 app.command("map")(make_map)
+app.command()(moc)
 app.command()(sky)
 app.command()(sql)
 app.command()(verify)

@@ -1,6 +1,7 @@
-"""The ``map`` command: maps on the pixels of a coadd, and on those of the sky."""
+"""Commands for maps: of a coadd, of the sky, and of its coverage."""
 
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 # Imports in function bodies: they load numba, pandas and SQL, which would slow --help down.
 
-__all__ = ["make_map"]
+__all__ = ["make_map", "moc"]
 
 _NSIDE = 4096
 _ENDINGS = (".hsp", ".hs", ".fits")
@@ -68,6 +69,47 @@ def make_map(
     _coadd_map(db, tilename, of_band, selection, output)
 
 
+@with_options
+def moc(
+    *,
+    db: Db = DEFAULT_DB,
+    filters: dict[str, Any],
+    selection: "Selection",
+    max_order: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Finest order; by default 17 up to 21 square degrees, else 13. Holes below a cell vanish."
+        ),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Number of worker processes.")] = 1,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write: .fits, .txt or .json.")] = None,
+) -> None:
+    """Map where the sky is good in at least one image, as an IVOA MOC; show its area beside the sampled one."""
+    from ..query.catalogue import Catalogue
+    from ..query.maps.moc import check_moc_name, moc_area
+    from ..query.unmatched import unmatched
+
+    if output is not None:
+        check_moc_name(output)
+    options: dict[str, Any] = {"workers": workers, **filters}
+    with stoppable("stopped"), Catalogue(db) as catalogue:
+        found = None
+
+        def make() -> None:
+            nonlocal found
+            found = catalogue.moc(selection, max_order=max_order, path=output, **options)
+
+        make() if output is None else write_output(make, output)
+        area = catalogue.sky_area(selection, **options)
+        lines = unmatched(catalogue.database, "epoch", filters, some=area > 0)
+    assert found is not None
+    show(f"max_order {found.max_order}")
+    show(f"area      {moc_area(found):.6g} arcmin^2")
+    show(f"sky_area  {area:.6g} arcmin^2")
+    for line in lines:
+        say(f"goodpix: {line}")
+
+
 def _coadd_map(db: str, tilename: str, band: str, selection: "Selection", output: Path | None) -> None:
     from ..query.maps.coaddmap import check_map_name, epoch_map
     from ..query.source import open_source
@@ -108,7 +150,7 @@ def _sky_maps(
         show(render_table(_summary(maps.items()), "map"))
     for name, each in maps.items() if output is not None else ():
         path = _path(output, name, len(maps)) if output is not None else Path()
-        write_output(lambda each=each, path=path: each.write(str(path), clobber=True), path)
+        write_output(partial(each.write, str(path), clobber=True), path)
     for line in lines:
         say(f"goodpix: {line}")
 

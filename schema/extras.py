@@ -14,6 +14,7 @@ _EXTRAS = {
     "panel": "dashboard",
     "bokeh": "dashboard",
     "healsparse": "maps",
+    "mocpy": "maps",
     "s3fs": "s3",
 }
 

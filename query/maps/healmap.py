@@ -18,7 +18,7 @@ from ..provenance import Provenance
 from ..source import Source
 from .memory import check_memory
 from .patches import PATCH_NSIDE, Patch, find_patches, map_patches
-from .statistics import Statistic, check_statistics
+from .statistics import Statistic, check_statistics, filters_text
 from .tally import Sums, Tally
 
 __all__ = ["healsparse_map", "healsparse_maps"]
@@ -171,15 +171,9 @@ def _metadata(
 ) -> dict[str, Any]:
     """Return the header of a map: FITS cards by keyword."""
     provenance = Provenance.of(selection, catalogue=source.database.identity)
-    chosen = ", ".join(f"{name}={_shown(value)}" for name, value in sorted(filters.items()))
     cards: dict[str, Any] = {"MAPTYPE": statistic.name, "WHAT": statistic.meaning, "BUNIT": statistic.unit}
-    cards |= {"CENTRES": tally.centres_nside, "UNIQUE": tally.unique, "FILTERS": chosen or "none"}
+    cards |= {"CENTRES": tally.centres_nside, "UNIQUE": tally.unique, "FILTERS": filters_text(filters)}
     return cards | {card["name"]: card["value"] for card in provenance.cards()}
-
-
-def _shown(value: object) -> str:
-    """Return a filter's value as text, several values by commas."""
-    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _check_resolution(name: str, number: object) -> None:

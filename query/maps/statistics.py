@@ -10,7 +10,7 @@ from ...schema.bits import BIT_SHIFT, BitNames, Criterion
 from ...schema.errors import UnknownNameError, UsageError, did_you_mean
 from .imagevalues import QUANTITIES
 
-__all__ = ["STATISTICS", "Statistic", "check_statistics"]
+__all__ = ["STATISTICS", "Statistic", "check_statistics", "filters_text"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -104,6 +104,15 @@ def check_statistics(names: str | Iterable[str], bit_names: BitNames) -> tuple[S
     if not given:
         raise UsageError("statistic is empty: expected one or more names, such as n_images")
     return tuple(dict.fromkeys(_statistic(name, bit_names) for name in given))
+
+
+def filters_text(filters: Mapping[str, object]) -> str:
+    """Return filters as text for the header of a map; ``none`` without any."""
+    listed = {
+        name: ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+        for name, value in filters.items()
+    }
+    return ", ".join(f"{name}={listed[name]}" for name in sorted(listed)) or "none"
 
 
 def _statistic(name: object, bit_names: BitNames) -> Statistic:

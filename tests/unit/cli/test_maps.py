@@ -5,6 +5,7 @@ from pathlib import Path
 import healsparse
 import numpy as np
 import pytest
+from mocpy import MOC
 from typer.testing import CliRunner, Result
 
 import goodpix
@@ -16,8 +17,8 @@ from ...maskcatalogue import EAST, MaskCatalogue
 NSIDE = ["--nside", "65536"]
 
 
-def run(url: str, *arguments: str) -> Result:
-    done = CliRunner().invoke(app, ["map", "--db", url, *arguments])
+def run(url: str, *arguments: str, command: str = "map") -> Result:
+    done = CliRunner().invoke(app, [command, "--db", url, *arguments])
     if done.exception is not None and not isinstance(done.exception, SystemExit):
         raise done.exception
     return done
@@ -77,3 +78,29 @@ def test_question_without_an_answer_is_an_error(
 ) -> None:
     with pytest.raises((UsageError, UnknownNameError), match=message):
         run(mask_catalogue.url, *arguments)
+
+
+def test_moc_is_that_of_python_and_its_area_stands_beside_the_sampled_one(
+    mask_catalogue: MaskCatalogue, tmp_path: Path
+) -> None:
+    path = tmp_path / "good.txt"
+    done = run(mask_catalogue.url, "--band", "r", "--max-order", "18", "-o", str(path), command="moc")
+    with goodpix.Catalogue(mask_catalogue.url) as catalogue:
+        expected, area = catalogue.moc(band="r", max_order=18), catalogue.sky_area(band="r")
+    assert MOC.load(path, "ascii") == expected
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert [line[0] for line in lines] == ["max_order", "area", "sky_area"]
+    assert lines[0][1] == "18"
+    assert [float(line[1]) for line in lines[1:]] == pytest.approx([area, area], rel=1e-5)
+    assert done.stderr == f"wrote {path}\n"
+
+
+def test_moc_of_nothing_is_empty_and_says_why(mask_catalogue: MaskCatalogue) -> None:
+    done = run(mask_catalogue.url, "--band", "u", command="moc")
+    assert done.stdout.splitlines()[1:] == ["area      0 arcmin^2", "sky_area  0 arcmin^2"]
+    assert done.stderr == "goodpix: band u matches nothing: the catalogue has i, r\n"
+
+
+def test_moc_of_an_unknown_format_is_refused(mask_catalogue: MaskCatalogue) -> None:
+    with pytest.raises(UsageError, match=r"good\.moc: expected a name that ends in \.fits, \.txt, \.json"):
+        run(mask_catalogue.url, "-o", "good.moc", command="moc")
