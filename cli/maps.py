@@ -46,6 +46,10 @@ def make_map(
     filters: dict[str, Any],
     selection: "Selection",
     workers: Annotated[int, typer.Option(min=1, help="Without TILE, number of worker processes.")] = 1,
+    dataset: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Without TILE, sky statistics whose noise stands in where headers have none."),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -59,7 +63,8 @@ def make_map(
     """Count the good epochs at each pixel of a coadd, or without TILE map the sky; without -o, show a summary."""
     if tilename is None:
         names = statistic or ["fracdet"]
-        _sky_maps(db, names, selection, filters, output, nside=_NSIDE if nside is None else nside, workers=workers)
+        options = {"nside": _NSIDE if nside is None else nside, "workers": workers, "dataset": dataset}
+        _sky_maps(db, names, selection, filters, output, options)
         return
     if of_band is None:
         raise UsageError(f"map {tilename}: expected TILE BAND, or --statistic without a tile")
@@ -130,20 +135,16 @@ def _sky_maps(
     selection: "Selection",
     filters: dict[str, Any],
     output: Path | None,
-    *,
-    nside: int,
-    workers: int,
+    options: dict[str, Any],
 ) -> None:
     from ..query.catalogue import Catalogue
     from ..query.unmatched import unmatched
 
     if output is not None and output.suffix.lower() not in _ENDINGS:
         raise UsageError(f"-o {output}: expected a name that ends in {', '.join(_ENDINGS)}")
-    nside_coverage = min(32, nside)
+    options["nside_coverage"] = min(32, options["nside"])
     with stoppable("stopped"), Catalogue(db) as catalogue:
-        maps = catalogue.healsparse_map(
-            names, nside=nside, nside_coverage=nside_coverage, selection=selection, workers=workers, **filters
-        )
+        maps = catalogue.healsparse_map(names, selection=selection, **options, **filters)
         some = any(each.n_valid for each in maps.values())
         lines = unmatched(catalogue.database, "epoch", filters, some=some)
     if output is None:

@@ -188,6 +188,7 @@ class CatalogueMaps:
         unique: bool = True,
         executor: Executor | None = None,
         workers: int = 1,
+        dataset: str | os.PathLike[str] | None = None,
         **filters: Any,
     ) -> Any:
         """Return a HEALPix map of good pixels and of what the images are like there; needs the extra ``maps``.
@@ -223,6 +224,8 @@ class CatalogueMaps:
             Executor that reads the masks; see `map`.
         workers : int
             Number of processes that read the masks if no executor is given.
+        dataset : path, optional
+            Folder of sky statistics (see `extend_background`) whose noise stands in where headers have none.
         **filters
             Filters on epochs by their stored columns; see `epochs`.
 
@@ -256,5 +259,6 @@ class CatalogueMaps:
             unique=unique,
             executor=executor,
             workers=workers,
+            dataset=dataset,
             **filters,
         )

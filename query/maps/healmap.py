@@ -1,10 +1,12 @@
 """HEALPix maps of good pixels and of what the images are like there."""
 
 import logging
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from ...schema.errors import UsageError
 from ...schema.extras import optional
 from ...schema.wcs.footprint import NSIDE
 from ...schema.wcs.healpixlookup import CENTRES_NSIDE
+from ..background.dataset import SkyDataset
 from ..provenance import Provenance
 from ..source import Source
 from .memory import check_memory
@@ -53,6 +56,7 @@ def healsparse_maps(
     unique: bool = True,
     executor: Executor | None = None,
     workers: int = 1,
+    dataset: str | os.PathLike[str] | None = None,
     **filters: Any,
 ) -> dict[str, Any]:
     """Return HEALPix maps by name, all made in one pass; see `goodpix.Catalogue.healsparse_map`."""
@@ -80,7 +84,8 @@ def healsparse_maps(
         for each in wanted
     }
     left_out: Counter[str] = Counter()
-    found = map_patches(source, bound, tally, patches, filters, executor=executor, workers=workers)
+    noise = None if dataset is None else SkyDataset(Path(dataset)).noise()
+    found = map_patches(source, bound, tally, patches, filters, executor=executor, workers=workers, noise=noise)
     for sums in _merged(found, left_out):
         for each in wanted:
             values = sums.values(each)

@@ -28,13 +28,10 @@ class ImageValues:
     Parameters
     ----------
     row : mapping of str to object
-        Its row of the catalogue.
-    noise : float
-        Sky noise in stored sky statistics, in bunit; NaN if unknown.
+        Its row of the catalogue; ``stored_noise`` is the noise in stored sky statistics, in bunit.
     """
 
     row: Row
-    noise: float = math.nan
 
     def number(self, name: str) -> float:
         """Return a positive number of the row; NaN for null or any other."""
@@ -50,7 +47,7 @@ class ImageValues:
     @property
     def skyvar(self) -> Halves:
         """Sky variance in bunit^2: SKYVARA and SKYVARB, else SKYSIGMA squared, else stored noise squared."""
-        others = (self.number("skysigma"), self.noise)
+        others = (self.number("skysigma"), self.number("stored_noise"))
         known = next((each for each in others if not math.isnan(each)), math.nan) ** 2
         a, b = (self.number(name) for name in ("skyvara", "skyvarb"))
         return known if math.isnan(a) else a, known if math.isnan(b) else b

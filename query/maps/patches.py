@@ -5,7 +5,7 @@ from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import sqlalchemy as sa
 
@@ -13,7 +13,7 @@ from ...schema import tables
 from ...schema.criteria import BoundSelection, Criterion
 from ...schema.database import Database, Identity, with_variables
 from ...schema.errors import MaskFileMissingError
-from ...schema.executors import check_workers, in_order
+from ...schema.executors import check_workers, count_workers, in_order
 from ...schema.store.masksroot import MasksRoot
 from ...schema.wcs.footprint import NSIDE, UniqueRegion
 from ...schema.workers.pool import process_pool
@@ -21,6 +21,9 @@ from ..filters import Filters
 from ..masks.mask import Mask
 from ..masks.reader import MaskLocation, MaskReader, location_rows
 from ..source import Source
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["PATCH_NSIDE", "Epoch", "Patch", "find_patches", "map_patches"]
 
@@ -30,8 +33,8 @@ PATCH_NSIDE = 64
 # Pixels of footprints in a patch that is larger than others, so that a tile is one: 1.7 square degrees.
 _MOST_CELLS = 32
 
-# Patches submitted ahead of the one whose result is awaited.
-_AHEAD = 64
+# Patches submitted per worker, and at least: each holds the rows of a thousand epochs, too many for those of a survey.
+_AHEAD, _LEAST_AHEAD = 2, 16
 
 _LIMITS = ("uramin", "uramax", "udecmin", "udecmax")
 
@@ -149,11 +152,31 @@ def map_patches(
     *,
     executor: Executor | None = None,
     workers: int = 1,
+    noise: "pd.DataFrame | None" = None,
 ) -> Iterator[Result]:
     """Yield a function's result for each patch, in order; the same on any number of workers.
 
     Epochs without an SE segmentation map are left out, as from the sums in views, because their objects are unknown,
     unless the selection ignores `SE_SEG`. A worker holds one image at a time.
+
+    Parameters
+    ----------
+    source : Source
+        The catalogue.
+    selection : BoundSelection
+        The definition of good.
+    function : PatchFunction
+        The function; picklable for an executor or several workers.
+    patches : list of Patch
+        The patches.
+    filters : mapping
+        See `goodpix.query.filters.Filters`.
+    executor : Executor, optional
+        Executor that reads the masks.
+    workers : int
+        Number of processes that read them if no executor is given.
+    noise : DataFrame, optional
+        Noise of CCD images, see `SkyDataset.noise`; the column ``stored_noise`` of the rows of their masks.
 
     Raises
     ------
@@ -166,6 +189,8 @@ def map_patches(
 
     def job(patch: Patch) -> _Job[Result]:
         locations = tuple(_locations(database, patch, filters, seg_ignored))
+        if noise is not None:
+            locations = _with_noise(locations, noise)
         return _Job(database.root, database.identity, function, patch, locations)
 
     jobs = (job(patch) for patch in patches)
@@ -176,7 +201,8 @@ def map_patches(
             results = map(run, jobs)
         else:
             pool = executor or stack.enter_context(process_pool(min(workers, len(patches) or 1)))
-            results = in_order(pool, _AHEAD)(_run, jobs)
+            n_ahead = max(_LEAST_AHEAD, _AHEAD * (count_workers(pool) or workers))
+            results = in_order(pool, n_ahead)(_run, jobs)
         for result in results:
             # an ingest has replaced a mask file in the meantime
             yield job(result.patch).run(source.reader) if isinstance(result, _Job) else result
@@ -212,6 +238,15 @@ def _images(locations: tuple[MaskLocation, ...], reader: MaskReader) -> Iterator
 def _region(row: Mapping[str, Any]) -> UniqueRegion | None:
     limits = [row[name] for name in _LIMITS]
     return None if None in limits else UniqueRegion(*limits)
+
+
+def _with_noise(locations: tuple[MaskLocation, ...], noise: "pd.DataFrame") -> tuple[MaskLocation, ...]:
+    keys = [(each.key.band, each.key.expnum, each.key.ccdnum) for each in locations]
+    found = noise["noise"].reindex(keys).tolist() if keys else []
+    return tuple(
+        MaskLocation(each.key, {**each.row, "stored_noise": value})
+        for each, value in zip(locations, found, strict=True)
+    )
 
 
 def _locations(

@@ -124,6 +124,26 @@ def test_without_zero_points_maps_are_null_and_a_line_says_so(
     assert record.message == "maglim, skyvar: null: a weight takes a zero point and a sky variance"
 
 
+def test_stored_noise_stands_in_where_headers_have_none(stored: Survey, tmp_path: Path) -> None:
+    nothing: dict[str, float | None] = {"skyvara": None, "skyvarb": None, "skysigma": None}
+    set_headers(stored.database, {FIRST: nothing, FIRST + 1: {**nothing, "skysigma": 13.0}})
+    with stored.catalogue() as catalogue:
+        for by in ("ccd", "epoch"):
+            catalogue.extend_background(tmp_path / by, by=by, band="r", statistics=["median"])
+        row = catalogue.background(by="ccd", expnum=FIRST, statistics=["median"]).iloc[0]
+        assert catalogue.healsparse_map("skyvar_mean", expnum=FIRST).n_valid == 0
+        for by in ("ccd", "epoch"):
+            found = catalogue.healsparse_map("skyvar_mean", dataset=tmp_path / by, expnum=FIRST)
+            np.testing.assert_allclose(found[found.valid_pixels], row.mad_std**2, rtol=1e-6)
+            other = catalogue.healsparse_map("skyvar_mean", dataset=tmp_path / by, expnum=FIRST + 1)
+            np.testing.assert_allclose(other[other.valid_pixels], 169, rtol=1e-6)
+        catalogue.extend_background(tmp_path / "calibrated", calibrated=True, band="r", statistics=["median"])
+        with pytest.raises(UsageError, match="its values are calibrated: expected a sky dataset in the unit of pixels"):
+            catalogue.healsparse_map("skyvar", dataset=tmp_path / "calibrated")
+        with pytest.raises(UsageError, match="not a sky dataset"):
+            catalogue.healsparse_map("skyvar", dataset=tmp_path)
+
+
 @pytest.mark.parametrize(("ra", "dec"), [(0.0004, -40.0), (359.9999, 3.0), (77.0, -84.9), (20.0, 84.95)])
 def test_maps_at_ra_0_and_near_the_poles_equal_the_plain_way(
     ra: float, dec: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

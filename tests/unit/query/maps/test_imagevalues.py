@@ -31,7 +31,7 @@ def test_variance_is_that_of_each_amplifier() -> None:
 def test_variance_falls_back_to_skysigma_and_to_stored_noise(nothing: float | None) -> None:
     assert image(skyvarb=nothing).skyvar == (100.0, 225.0)
     without = {**ROW, "skyvara": nothing, "skyvarb": nothing, "skysigma": nothing}
-    assert ImageValues(without, noise=3.0).skyvar == (9.0, 9.0)
+    assert ImageValues({**without, "stored_noise": 3.0}).skyvar == (9.0, 9.0)
     assert all(math.isnan(each) for each in ImageValues(without).skyvar)
 
 

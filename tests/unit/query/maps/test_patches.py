@@ -1,6 +1,7 @@
 """Patches of the sky and the images that touch them."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -42,6 +43,14 @@ def test_a_ccd_image_comes_once_with_its_tiles_in_order(source: Source) -> None:
         assert patch.nside == 64
         # in order of band: i before r
         assert found == [[(EAST, 3)], [(WEST, 1), (EAST, 1)], [(EAST, 2)]]
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_any_executor_gives_the_results_in_order(source: Source, workers: int) -> None:
+    patches = find_patches(source.database, 256, {})
+    with ThreadPoolExecutor(workers) as executor:
+        found = list(map_patches(source, DEFAULT, names, patches, {}, executor=executor))
+    assert found == list(map_patches(source, DEFAULT, names, patches, {}))
 
 
 def test_filters_choose_the_epochs(source: Source) -> None:
