@@ -31,6 +31,7 @@ EXAMPLES = {
     "mask": "goodpix mask DES0131-3206 r 201000 12 --border 48 -o mask.fits",
     "check": "goodpix check DES0131-3206 r 201000 12",
     "map": "goodpix map DES0131-3206 r -o good-epochs.fits",
+    "moc": "goodpix moc --band r -o good.fits",
     "sky": "goodpix sky --band r --grow SE_SEG=8 -o sky.parquet",
     "sql": 'goodpix sql "SELECT band, COUNT(*) AS n FROM epoch_quality GROUP BY band"',
     "verify": "goodpix verify --images 10",

@@ -1,4 +1,4 @@
-"""Commands that read a catalogue: listings, masks, maps, SQL and the dashboard."""
+"""Commands that read a catalogue: listings, masks, SQL and the dashboard."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -13,13 +13,12 @@ from .formats import format_of
 from .options import DEFAULT_DB, Db, FormatOption, Output, with_options
 from .output import answer, say, show, write_output, write_table
 from .signals import stoppable
-from .texttable import render_table
 
 if TYPE_CHECKING:
     from ..query.tableshape import TableShape
     from ..schema.criteria import Selection
 
-__all__ = ["AS_THEY_STAND", "LISTINGS", "at", "dashboard", "epoch_map", "epochs", "info", "listing", "mask", "sql"]
+__all__ = ["AS_THEY_STAND", "LISTINGS", "at", "dashboard", "epochs", "info", "listing", "mask", "sql"]
 
 # Imports in function bodies: they load numba, pandas and SQL, which would slow --help down.
 
@@ -217,32 +216,6 @@ def at(
         position=place,
         radius=size,
     )
-
-
-@with_options
-def epoch_map(
-    tilename: Annotated[str, typer.Argument(metavar="TILE", help="Tile name.")],
-    band: Annotated[str, typer.Argument(metavar="BAND", help="Band.")],
-    *,
-    db: Db = DEFAULT_DB,
-    selection: "Selection",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write: .fits (with WCS), .png or .npz.")
-    ] = None,
-) -> None:
-    """Count the good epochs at each coadd pixel; without -o, show the histogram of the counts."""
-    from ..query.maps.coaddmap import check_map_name
-    from ..query.maps.coaddmap import epoch_map as make_map
-    from ..query.source import open_source
-
-    if output is not None:
-        check_map_name(output)
-    with open_source(db) as source:
-        found = make_map(source, tilename, band, selection)
-    if output is None:
-        show(render_table(found.summary(), "map"))
-    else:
-        write_output(lambda: found.save(output), output)
 
 
 def dashboard(

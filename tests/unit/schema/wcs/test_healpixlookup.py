@@ -99,6 +99,15 @@ def test_centres_of_any_resolution_have_their_states(place: str, nside: int) -> 
     assert lookup.side * block_nside(nside) == nside
 
 
+@pytest.mark.parametrize("nside", [1, 4, 64, 256, 1024])
+def test_centre_of_a_pixel_larger_than_the_image_is_found(nside: int) -> None:
+    pixel = 7 * nside * nside + nside * nside // 3
+    ra, dec = hpgeom.pixel_to_angle(nside, pixel, nest=True)
+    header = cards(float(ra), float(dec), CRPIX1=30.0, CRPIX2=50.0)
+    found = looked_up(CentreLookup.of(PixelGrid(Wcs.from_header(header, "x"), SHAPE, 1.0), nside))
+    assert found == {pixel: GOOD if good_pixels()[49, 29] else SEEN}
+
+
 def test_distorted_image_has_the_states_of_astropy() -> None:
     header = cards(30.0, -50.0, **SIP)
     assert looked_up(CentreLookup.of(PixelGrid(Wcs.from_header(header, "x"), SHAPE, 1.0), FINE)) == plain(header, 1.0)
