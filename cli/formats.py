@@ -1,10 +1,10 @@
-"""Formats of tables: text, CSV, JSON, Parquet, ECSV, VOTable and FITS."""
+"""Formats of tables: text, CSV, JSON, Parquet, ECSV, VOTable, FITS and DS9 regions."""
 
 import io
 import json
 import math
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from .options import Format
 
 if TYPE_CHECKING:
     import pandas as pd
-    from astropy.table import Column
+    from astropy.table import Column, Table
 
 __all__ = ["LEADING", "format_of", "render_table", "rendered"]
 
@@ -216,6 +216,8 @@ def _parquet(frames: Frames, _name: str) -> Iterator[bytes]:
     for rows in frames:
         _refuse_twice(list(rows.columns))
         table = pa.Table.from_pandas(rows, preserve_index=False)
+        facts = {f"goodpix.{name}": str(value) for name, value in _facts(rows).items()}
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), **facts})
         if writer is None:
             writer = pq.ParquetWriter(sink, table.schema)
         writer.write_table(table.cast(writer.schema))
@@ -242,12 +244,14 @@ def _astropy(format_: str) -> Callable[[Frames, str], Iterator[bytes]]:
             warnings.simplefilter("ignore")  # of names that VOTable changes into identifiers
             if format_ == "ascii.ecsv":
                 text = io.StringIO()
-                Table(columns).write(text, format=format_)
+                Table(columns, meta=_facts(rows)).write(text, format=format_)
                 yield text.getvalue().encode()
-            else:
+            elif format_ == "fits":
                 file = io.BytesIO()
-                Table(columns).write(file, format=format_)
+                Table(columns, meta=_cards(rows)).write(file, format=format_)
                 yield file.getvalue()
+            else:
+                yield _votable(Table(columns), _facts(rows))
 
     return write
 
@@ -284,6 +288,45 @@ def _for_fits(name: str, column: "Column") -> "Column":
     return column
 
 
+def _facts(rows: "pd.DataFrame") -> dict[str, Any]:
+    """Return the provenance of a table, by name."""
+    return {str(name): value for name, value in rows.attrs.items()}
+
+
+def _cards(rows: "pd.DataFrame") -> dict[str, Any]:
+    """Return the provenance of a table as FITS cards."""
+    if not rows.attrs:
+        return {}
+    from ..query.provenance import Provenance  # loads SQL
+
+    return {card["name"]: (card["value"], card["comment"]) for card in Provenance(_facts(rows)).cards()}
+
+
+def _votable(table: "Table", facts: Mapping[str, Any]) -> bytes:
+    """Return a VOTable with an INFO element for each fact."""
+    from astropy.io.votable import from_table
+    from astropy.io.votable.tree import Info
+
+    document, file = from_table(table), io.BytesIO()
+    document.infos.extend(Info(name=name, value=str(value)) for name, value in facts.items())
+    document.to_xml(file)
+    return file.getvalue()
+
+
+def _regions(frames: Frames, _name: str) -> Iterator[bytes]:
+    """Yield regions for DS9: circles if the table has a radius, or else points."""
+    for number, rows in enumerate(frames):
+        if not {"ra", "dec"} <= set(rows.columns):
+            raise ValueError("it has no columns ra and dec")
+        if number == 0:
+            facts = "".join(f"# {name}: {printable(str(value))}\n" for name, value in _facts(rows).items())
+            yield f"# Region file format: DS9 version 4.1\n{facts}icrs\n".encode()
+        radius = rows.attrs.get("radius_arcsec")
+        for ra, dec in zip(rows.ra.tolist(), rows.dec.tolist(), strict=True):
+            shape = f"point({ra!r},{dec!r}) # point=x" if radius is None else f'circle({ra!r},{dec!r},{radius!r}")'
+            yield f"{shape}\n".encode()
+
+
 _WRITERS: dict[Format, Callable[[Iterator["pd.DataFrame"], str], Iterator[bytes]]] = {
     Format.table: _text,
     Format.csv: _csv,
@@ -292,4 +335,5 @@ _WRITERS: dict[Format, Callable[[Iterator["pd.DataFrame"], str], Iterator[bytes]
     Format.ecsv: _astropy("ascii.ecsv"),
     Format.votable: _astropy("votable"),
     Format.fits: _astropy("fits"),
+    Format.reg: _regions,
 }

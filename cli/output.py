@@ -33,6 +33,7 @@ _VIEWS = {
     "failures": "failure",
     "at": "epoch",
     "sky": "epoch",
+    "blank-sky": "epoch",
 }
 
 

@@ -20,6 +20,9 @@ _CARDS = {
     "ccdnum": ("CCDNUM", "CCD number"),
     "selection": ("SELECT", "definition of a good pixel"),
     "fingerprint": ("MASKFP", "SHA-256 of the inputs of the mask"),
+    "filters": ("FILTERS", "filters on epochs"),
+    "radius_arcsec": ("RADIUS", "radius of the discs, arcsec"),
+    "seed": ("SEED", "seed of the positions"),
 }
 
 
@@ -31,12 +34,13 @@ class Provenance:
 
     Parameters
     ----------
-    facts : mapping of str to str or int
+    facts : mapping of str to str or number
         By name: ``software``, ``catalogue`` (its UUID), ``campaign``, ``tilename``, ``band``, ``expnum``, ``ccdnum``,
-        ``selection`` and ``fingerprint`` (of the mask); those that do not apply are absent.
+        ``selection``, ``fingerprint`` (of the mask), ``filters``, ``radius_arcsec`` and ``seed``; those that do not
+        apply are absent.
     """
 
-    facts: Mapping[str, str | int]
+    facts: Mapping[str, str | int | float]
 
     @classmethod
     def of(cls, selection: object, *, catalogue: Identity | None = None, **about: Any) -> "Provenance":

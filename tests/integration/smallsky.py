@@ -4,7 +4,7 @@ import functools
 import itertools
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -151,17 +151,30 @@ class SmallSky:
     coadds: Mapping[str, Cards]
 
     @classmethod
-    def make(cls, database: str, folder: Path, ra: float, dec: float, *, n_images: int = 14) -> "SmallSky":
-        """Make a catalogue about a place; every other image is an epoch of both tiles."""
+    def make(
+        cls,
+        database: str,
+        folder: Path,
+        ra: float,
+        dec: float,
+        *,
+        n_images: int = 14,
+        flags_of: Callable[[int, str], npt.NDArray[np.int64]] | None = None,
+    ) -> "SmallSky":
+        """Make a catalogue about a place; every other image is an epoch of both tiles.
+
+        `flags_of` makes the mask of an image from a seed and the tile; by default it is the same in both.
+        """
         rng = np.random.default_rng(8)
         coadds = {"EAST": _cards(ra, dec, 0.5, 0.0, COADD_SHAPE), "WEST": _cards(ra, dec, -0.5, 0.0, COADD_SHAPE)}
         images = []
         for number, band in itertools.product(range(n_images), "ri"):
             east, north = rng.uniform(-1.2, 1.2), rng.uniform(-0.6, 0.6)
             own = {**_cards(ra, dec, east, north, SHAPE, angle=rng.uniform(0, 2 * math.pi)), **_kind(number)}
-            flags = flags_image(int(rng.integers(1 << 30)), SHAPE)
+            seed = int(rng.integers(1 << 30))
             for tilename in ("EAST", "WEST") if number % 2 else ("EAST" if east > 0 else "WEST",):
                 expnum = 1000 + 100 * (band == "i") + number
+                flags = flags_of(seed, tilename) if flags_of else flags_image(seed, SHAPE)
                 images.append(Image(tilename, band, expnum, 1 + number % 5, own, number % 3 / 2, flags))
         self = cls(database, sorted(images, key=lambda each: each.key), coadds)
         self._store(folder)

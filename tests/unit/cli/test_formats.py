@@ -26,7 +26,7 @@ ROWS = pd.DataFrame(
         "band": pd.Series(["g", "Y", None, "z", 'a "quote"'], dtype="str"),
     }
 )
-MACHINE_FORMATS = [each for each in Format if each is not Format.table]
+MACHINE_FORMATS = [each for each in Format if each not in (Format.table, Format.reg)]
 
 
 def bytes_of(rows: pd.DataFrame, format_: Format, name: str = "sql") -> bytes:
@@ -88,7 +88,7 @@ def test_json_has_infinities_and_all_kinds_of_values() -> None:
     assert second == {"a": -np.inf, "b": "00ff", "c": {"k": 2.5}, "d": "2013-11-15T01:02:03"}
 
 
-@pytest.mark.parametrize("format_", list(Format))
+@pytest.mark.parametrize("format_", [Format.table, *MACHINE_FORMATS])
 def test_table_without_rows_can_be_read(format_: Format) -> None:
     data = bytes_of(ROWS[:0], format_)
     if format_ is Format.json:
@@ -129,3 +129,17 @@ def test_ending_stands_for_a_format(name: str, format_: str) -> None:
 def test_ending_that_stands_for_no_format_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match=re.escape(f"-o {name}: expected a name that ends in .csv, .json")):
         format_of(Path(name))
+
+
+def test_regions_are_points_without_a_radius() -> None:
+    rows = pd.DataFrame({"ra": [10.5, 359.25], "dec": [-1e-7, 45.0]})
+    assert bytes_of(rows, Format.reg).decode().splitlines()[1:] == [
+        "icrs",
+        "point(10.5,-1e-07) # point=x",
+        "point(359.25,45.0) # point=x",
+    ]
+
+
+def test_regions_need_positions() -> None:
+    with pytest.raises(UsageError, match="cannot be written as reg: it has no columns ra and dec"):
+        bytes_of(ROWS, Format.reg)
