@@ -14,7 +14,7 @@ from ..schema.errors import GoodpixError
 from ..schema.extras import extra_of, missing_library
 from .ingest import check, demo, ingest
 from .output import say
-from .places import blank_sky
+from .places import blank_sky, randoms
 from .query import AS_THEY_STAND, LISTINGS, at, dashboard, epoch_map, epochs, info, listing, mask, sql
 from .selection import add, remove, selections, show_selection
 from .signals import stoppable
@@ -46,6 +46,7 @@ app.command()(check)
 app.command("map")(epoch_map)
 app.command()(sky)
 app.command()(blank_sky)
+app.command()(randoms)
 app.command()(sql)
 app.command()(verify)
 app.command()(rebuild)

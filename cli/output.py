@@ -34,6 +34,7 @@ _VIEWS = {
     "at": "epoch",
     "sky": "epoch",
     "blank-sky": "epoch",
+    "randoms": "epoch",
 }
 
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from ...schema import tables
 from ...schema.criteria import BoundSelection, Criterion, Selection
 from ...schema.errors import MaskFileError, UsageError
+from ...schema.rows import key_text
 from ...schema.wcs.footprint import NSIDE
 from ...schema.wcs.solution import unit_vectors
 from ..filters import Filters, words_of
@@ -27,7 +28,7 @@ from .sequence import EvenPoints, sky_of
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["blank_sky", "checked_seed", "images_of"]
+__all__ = ["bands_of", "blank_sky", "checked_seed", "chosen", "images_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -64,10 +65,10 @@ def blank_sky(
     n, radius_arcsec = _checked_number("n", n), _checked_radius(radius_arcsec)
     least = 1 if min_images is None else _checked_number("min_images", min_images)
     bound, points = source.bound(selection), EvenPoints(checked_seed(seed))
-    bands, area = _bands(source, filters), _area(source, filters)
+    bands, area = bands_of(source, filters), _area(source, filters)
     judge = Judge(points, _order(_FEWEST * n, area), radius_arcsec, bound)
     blank = _Blank.none(len(bands))
-    while bands:
+    while area:
         images = images_of(source, bound, filters)
         verdicts = _verdicts(source, judge, images, bands, executor=executor, workers=workers)
         blank = verdicts.blank(least, judge, n)
@@ -126,14 +127,14 @@ def _checked_radius(radius: Any) -> float:
     return arcsec
 
 
-def _bands(source: Source, filters: Mapping[str, Any]) -> list[str]:
+def bands_of(source: Source, filters: Mapping[str, Any]) -> list[str]:
     """Return the bands that filters name, or else those of the epochs that match."""
     wanted = Filters.of(**filters)
     query = sa.select(tables.epoch.c.band).where(*wanted.conditions(tables.epoch)).distinct()
     with source.database.engine.connect() as connection:
         found = set(connection.scalars(query))
-    named = [] if wanted.band is None else [str(each) for each in words_of(wanted.band)]
-    return sorted(found | set(named)) if found else []
+    named = [] if wanted.band is None else [key_text("band", each) for each in words_of(wanted.band)]
+    return sorted(found | set(named))
 
 
 def _area(source: Source, filters: Mapping[str, Any]) -> float:

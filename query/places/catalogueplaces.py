@@ -7,6 +7,7 @@ from ...schema.criteria import Selection
 from ..position.at import epochs_at
 from ..source import Source
 from .blanksky import blank_sky
+from .randoms import randoms
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -191,6 +192,80 @@ class CataloguePlaces:
             seed=seed,
             selection=selection,
             min_images=min_images,
+            executor=executor,
+            workers=workers,
+            **filters,
+        )
+
+    def randoms(
+        self,
+        n: int | None = None,
+        *,
+        density: float | None = None,
+        seed: int | None = None,
+        selection: Selection | None = None,
+        executor: Executor | None = None,
+        workers: int = 1,
+        **filters: Any,
+    ) -> "pd.DataFrame":
+        """Return random points on the sky, with the images that hold each, and how many of them are good there.
+
+        Points are uniform on the sphere over the unique regions of the tiles that have epochs, also where no image
+        is. Tiles without a unique region (or with several, in different bands) have points where an image has a
+        pixel, each spot once.
+
+        Parameters
+        ----------
+        n : int, optional
+            Number of points.
+        density : float, optional
+            Or their mean number per square degree: each area has as many as a Poisson distribution gives.
+        seed : int, optional
+            Seed, 0 by default. Points depend on it and on their tile alone: another tile, executor or number of
+            workers moves none. With `n`, another tile takes points away from the others.
+        selection : Selection, optional
+            A definition of good other than the default.
+        executor : concurrent.futures.Executor, optional
+            Executor that reads the masks, tile by tile; see `map`.
+        workers : int
+            Number of processes that read the masks if no executor is given.
+        **filters
+            Filters on epochs; see `epochs`. Bands are those that they name, or else those of all matching epochs.
+
+        Returns
+        -------
+        DataFrame
+            One row per point, sorted by tilename; in each tile, a beginning is as random as all.
+
+            - ``ra``, ``dec``: degrees;
+            - ``tilename``: the tile whose unique region holds the point, or else the first by name that has an
+              image there;
+            - ``n_images_<band>``, ``n_good_<band>``: number of CCD images with a pixel there, and of those whose
+              pixel is good, as ``at(ra, dec, unique=True)`` lists them;
+            - ``reasons``: names of the criteria and mask bits by which the pixels of the others are bad.
+
+            Its ``attrs`` have the provenance and the seed.
+
+        Raises
+        ------
+        UnknownNameError
+            If a filter, a column or a bit does not exist.
+        UsageError
+            If a number is out of range, or `n` and `density` are both given, or neither.
+        MaskFileError
+            If a mask file is missing or damaged.
+
+        Examples
+        --------
+        >>> points = cat.randoms(density=100_000, band="i")  # doctest: +SKIP
+        >>> (points.n_good_i > 0).mean()  # the fraction of the sky that is good in an image  # doctest: +SKIP
+        """
+        return randoms(
+            self._source,
+            n,
+            density=density,
+            seed=seed,
+            selection=selection,
             executor=executor,
             workers=workers,
             **filters,

@@ -7,7 +7,7 @@ import hpgeom
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["EvenPoints"]
+__all__ = ["DEEPEST", "EvenPoints", "sky_of"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -15,7 +15,7 @@ Hashes = npt.NDArray[np.uint64]
 
 _FACES = 12
 
-_DEEPEST = 29
+DEEPEST = 29
 """HEALPix order of the pixels at whose centres the points lie: they are 0.4 mas wide."""
 
 # Orders in which the four children of a pixel can be numbered.
@@ -57,7 +57,7 @@ class EvenPoints:
             Their order.
         """
         pixels = cells
-        for level in range(order, _DEEPEST):
+        for level in range(order, DEEPEST):
             pixels = 4 * pixels + _CHILDREN[self._numbering(pixels, level), 0]
         return pixels
 
@@ -87,5 +87,5 @@ def _mixed(values: Hashes) -> Hashes:
 
 def sky_of(pixels: Ints) -> tuple[Floats, Floats]:
     """Return right ascension and declination of points, degrees; see `EvenPoints.pixels`."""
-    ra, dec = hpgeom.pixel_to_angle(1 << _DEEPEST, pixels, nest=True)
+    ra, dec = hpgeom.pixel_to_angle(1 << DEEPEST, pixels, nest=True)
     return np.asarray(ra), np.asarray(dec)

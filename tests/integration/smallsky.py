@@ -19,6 +19,7 @@ import goodpix
 from goodpix.ingest.database.opening import open_for_writing
 from goodpix.ingest.database.writer import Writer
 from goodpix.ingest.tile import Receipt, StoredRow
+from goodpix.schema.criteria import Criterion
 from goodpix.schema.masks.rle import Runs, encode
 from goodpix.schema.rows import CoaddFacts, EpochFacts, MaskRow
 from goodpix.schema.wcs.footprint import Footprint, footprint
@@ -38,6 +39,7 @@ __all__ = [
     "Image",
     "SmallSky",
     "around",
+    "few_bad",
     "keys",
 ]
 
@@ -209,6 +211,19 @@ def around(sky: SmallSky, n: int, seed: int = 3) -> list[tuple[float, float]]:
     x, y = rng.uniform(-1.5, 1.5, n) / SCALE, rng.uniform(-0.9, 0.9, n) / SCALE
     ra, dec = WCS(fits.Header(list(middle.items()))).wcs_pix2world(x, y, 1)
     return list(zip(ra.tolist(), dec.tolist(), strict=True))
+
+
+def few_bad(seed: int, tilename: str) -> npt.NDArray[np.int64]:
+    """Return a mask with few bad pixels: by the image, by the tile's coadd, and half of the image off that."""
+    rng = np.random.default_rng(seed)
+    flags = np.where(rng.random(SHAPE) < 0.01, np.int64(Criterion.SE_BMASK | 1 << 8), np.int64(0))
+    x = np.arange(SHAPE[1])
+    if tilename == "EAST":
+        flags[rng.random(SHAPE) < 0.02] |= int(Criterion.COADD_SEG)
+        flags[:, x >= 15 + seed % 15] = int(Criterion.OFF_COADD)
+    else:
+        flags[:: 7 + seed % 5, ::9] |= int(Criterion.COADD_BMASK) | 1 << 32
+    return flags
 
 
 def keys(found: pd.DataFrame) -> list[tuple[Any, ...]]:

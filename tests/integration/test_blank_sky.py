@@ -16,7 +16,7 @@ from goodpix.schema.criteria import Criterion, Selection
 from goodpix.schema.errors import MaskFileError, UnknownNameError, UsageError
 from goodpix.schema.wcs.solution import unit_vectors
 
-from .smallsky import HERE, PLACES, SHAPE, Image, SmallSky
+from .smallsky import HERE, PLACES, SHAPE, Image, SmallSky, few_bad
 from .survey import Survey, records
 
 Floats = npt.NDArray[np.float64]
@@ -35,19 +35,6 @@ SELECTIONS = {
 }
 
 
-def flags_of(seed: int, tilename: str) -> npt.NDArray[np.int64]:
-    """Return a mask with few bad pixels: by the image, by the tile's coadd, and half of the image off that."""
-    rng = np.random.default_rng(seed)
-    flags = np.where(rng.random(SHAPE) < 0.01, np.int64(Criterion.SE_BMASK | 1 << 8), np.int64(0))
-    x = np.arange(SHAPE[1])
-    if tilename == "EAST":
-        flags[rng.random(SHAPE) < 0.02] |= int(Criterion.COADD_SEG)
-        flags[:, x >= 15 + seed % 15] = int(Criterion.OFF_COADD)
-    else:
-        flags[:: 7 + seed % 5, ::9] |= int(Criterion.COADD_BMASK) | 1 << 32
-    return flags
-
-
 @pytest.fixture(scope="module", params=PLACES.values(), ids=list(PLACES))
 def anywhere(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SmallSky:
     """A catalogue about each of the places, of images whose flags differ between two tiles; nobody changes it."""
@@ -61,7 +48,7 @@ def blank(tmp_path_factory: pytest.TempPathFactory) -> SmallSky:
 
 
 def make(folder: Path, ra: float, dec: float) -> SmallSky:
-    return SmallSky.make(f"sqlite:///{folder / 'sky.db'}", folder, ra, dec, n_images=10, flags_of=flags_of)
+    return SmallSky.make(f"sqlite:///{folder / 'sky.db'}", folder, ra, dec, n_images=10, flags_of=few_bad)
 
 
 class Brute:

@@ -40,7 +40,21 @@ def test_blank_sky_in_ds9_and_fits(mask_catalogue: MaskCatalogue, tmp_path: Path
     assert pq.read_schema(tmp_path / "places.parquet").metadata[b"goodpix.selection"] == b"border 1"
 
 
-@pytest.mark.parametrize("words", [["blank-sky", 0, "--radius", 1], ["blank-sky", 1, "--radius", 0]])
+def test_randoms_are_listed_by_number_or_density(mask_catalogue: MaskCatalogue) -> None:
+    done = run(mask_catalogue, "randoms", 30, "--format", "csv", "--seed", 1, "--grow", "SE_BMASK=2")
+    assert (done.exit_code, done.stderr) == (0, "selection: grow SE_BMASK by 2\n")
+    heading, *rows = done.stdout.splitlines()
+    assert heading == "ra,dec,tilename,n_images_i,n_good_i,n_images_r,n_good_r,reasons"
+    assert len(rows) == 30
+    done = run(mask_catalogue, "randoms", "--density", 0.001, "--tile", "NONE")
+    assert done.stdout.split() == ["ra", "dec", "tilename", "reasons"]
+    assert "NONE" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["blank-sky", 0, "--radius", 1], ["blank-sky", 1, "--radius", 0], ["randoms"], ["randoms", 5, "--density", 2]],
+)
 def test_number_out_of_range_is_refused(words: list[object], mask_catalogue: MaskCatalogue) -> None:
     with pytest.raises(ValueError, match="expected"):
         CliRunner().invoke(
