@@ -32,6 +32,8 @@ EXAMPLES = {
     "check": "goodpix check DES0131-3206 r 201000 12",
     "map": "goodpix map DES0131-3206 r -o good-epochs.fits",
     "moc": "goodpix moc --band r -o good.fits",
+    "blank-sky": "goodpix blank-sky 100 --radius 1.5 --band r -o fibres.reg",
+    "randoms": "goodpix randoms 10000 --band r -o randoms.parquet",
     "sky": "goodpix sky --band r --grow SE_SEG=8 -o sky.parquet",
     "sql": 'goodpix sql "SELECT band, COUNT(*) AS n FROM epoch_quality GROUP BY band"',
     "verify": "goodpix verify --images 10",
