@@ -14,6 +14,9 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 PROGRAM = Path(__file__).parent / "notebook.py"
 REFRESH = "to store what the cells give now: .venv/bin/python tests/integration/notebook.py docs/NAME.ipynb"
 
+LARGEST = {"tutorial.ipynb": 500_000, "science.ipynb": 500_000, "maps.ipynb": 600_000}
+"""Bytes that each notebook may have."""
+
 pytestmark = pytest.mark.slow
 
 Cell = dict[str, Any]
@@ -59,7 +62,12 @@ def science(tmp_path_factory: pytest.TempPathFactory) -> Notebook:
     return run("science.ipynb", tmp_path_factory.mktemp("science"))
 
 
-@pytest.fixture(params=["tutorial", "science"])
+@pytest.fixture(scope="module")
+def maps(tmp_path_factory: pytest.TempPathFactory) -> Notebook:
+    return run("maps.ipynb", tmp_path_factory.mktemp("maps"))
+
+
+@pytest.fixture(params=["tutorial", "science", "maps"])
 def notebook(request: pytest.FixtureRequest) -> Notebook:
     found: Notebook = request.getfixturevalue(request.param)
     return found
@@ -86,7 +94,7 @@ def test_there_are_pictures_where_pictures_are_drawn(notebook: Notebook) -> None
             assert drawn == ("plt.show()" in "".join(cell["source"])), name
 
 
-@pytest.mark.parametrize("name", ["tutorial.ipynb", "science.ipynb"])
+@pytest.mark.parametrize("name", LARGEST)
 def test_every_picture_names_its_selection(name: str) -> None:
     for cell_name, cell in code_cells(DOCS / name).items():
         source = "".join(cell["source"])
@@ -96,7 +104,7 @@ def test_every_picture_names_its_selection(name: str) -> None:
 
 
 def test_the_stored_notebook_is_small(notebook: Notebook) -> None:
-    assert max(each.stat().st_size for each in (notebook.fresh, notebook.stored)) < 500_000
+    assert max(each.stat().st_size for each in (notebook.fresh, notebook.stored)) < LARGEST[notebook.stored.name]
 
 
 def test_the_mask_by_hand_equals_the_catalogue_at_every_pixel(tutorial: Notebook) -> None:
@@ -129,6 +137,25 @@ def test_bias_falls_as_objects_are_left_out(science: Notebook) -> None:
         assert biases[0] > 5 * float(of_band[-1]["level_error"])
         assert biases[0] > 3 * float(of_band[0]["level_error"])
         assert abs(biases[-1]) < 3 * float(of_band[-1]["level_error"])
+
+
+def test_areas_agree_within_their_errors(maps: Notebook) -> None:
+    lines = words(code_cells(maps.fresh)["areas"]).splitlines()
+    areas = {line[:24].strip(): [float(each) for each in re.findall(r"\d+\.\d+", line)] for line in lines}
+    (sky,) = areas["sky_area"]
+    assert areas["sum of fracdet x pixel"] == areas["MOC of order 18"] == [sky]
+    assert abs(areas["MOC of order 14"][0] / sky - 1) < 0.02
+    by_points, error = areas["random points"]
+    assert abs(by_points - sky) < 3 * error < 0.02 * sky
+
+
+def test_random_points_agree_with_the_map(maps: Notebook) -> None:
+    text = words(code_cells(maps.fresh)["agree"])
+    n_pixels = int(text.split()[0])
+    mean, error, scatter = (float(each) for each in re.findall(r"\d+\.\d+", text))
+    assert n_pixels > 100
+    assert mean < 3 * error
+    assert abs(scatter - 1) < 4 / (2 * n_pixels) ** 0.5
 
 
 def table(text: str) -> list[dict[str, str]]:
