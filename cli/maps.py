@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..schema.errors import UsageError
-from .formats import render_table
 from .options import DEFAULT_DB, Db, with_options
 from .output import say, show, write_output
 from .signals import stoppable
+from .texttable import render_table
 
 if TYPE_CHECKING:
     import pandas as pd

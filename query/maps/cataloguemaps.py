@@ -90,7 +90,8 @@ class CatalogueMaps:
         The area is sampled at the centres of HEALPix pixels of nside 262144 (0.65 arcsec^2). A centre counts if it lies
         in a good pixel of at least one epoch, of any band, whose tile's unique region contains it. A tile without a
         unique region is used in full. Epochs without an SE segmentation map are excluded unless the selection ignores
-        `SE_SEG`.
+        `SE_SEG`. For the default definition, the column `area_good_any_unique` of `tiles` has the area of each tile and
+        band, sampled at nside 131072.
 
         Parameters
         ----------
