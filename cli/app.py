@@ -16,6 +16,7 @@ from .help import Command, Program
 from .ingest import check, demo, ingest
 from .maps import make_map, moc
 from .output import say
+from .places import blank_sky, randoms
 from .query import AS_THEY_STAND, LISTINGS, at, dashboard, epochs, info, listing, mask, sql
 from .selection import add, remove, selections, show_selection
 from .signals import stoppable
@@ -47,6 +48,8 @@ app.command(cls=Command)(mask)
 app.command(cls=Command)(check)
 app.command("map", cls=Command)(make_map)
 app.command(cls=Command)(moc)
+app.command(cls=Command)(blank_sky)
+app.command(cls=Command)(randoms)
 app.command(cls=Command)(sky)
 app.command(cls=Command)(sql)
 app.command(cls=Command)(verify)

@@ -1,4 +1,4 @@
-"""Formats of tables: text, CSV, JSON, Parquet, ECSV, VOTable and FITS."""
+"""Formats of tables: text, CSV, JSON, Parquet, ECSV, VOTable, FITS and DS9 regions."""
 
 import io
 import json
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..schema.errors import UsageError
+from ..schema.printable import printable
 from .options import Format
 from .texttable import TextTable, plain, python_columns
 
@@ -191,6 +192,21 @@ def _units(rows: "pd.DataFrame", name: str) -> dict[str, str]:
     return {} if name == "sql" else units_of(rows)
 
 
+def _regions(frames: Frames, _name: str, provenance: "Provenance | None") -> Iterator[bytes]:
+    """Yield regions for DS9: circles if the provenance has their radius, or else points."""
+    facts = {} if provenance is None else provenance.facts
+    radius = facts.get("radius_arcsec")
+    for number, rows in enumerate(frames):
+        if not {"ra", "dec"} <= set(rows.columns):
+            raise ValueError("it has no columns ra and dec")
+        if number == 0:
+            lines = "".join(f"# {name}: {printable(str(value))}\n" for name, value in facts.items())
+            yield f"# Region file format: DS9 version 4.1\n{lines}icrs\n".encode()
+        for ra, dec in zip(rows.ra.tolist(), rows.dec.tolist(), strict=True):
+            shape = f"point({ra!r},{dec!r}) # point=x" if radius is None else f'circle({ra!r},{dec!r},{radius!r}")'
+            yield f"{shape}\n".encode()
+
+
 _WRITERS: dict[Format, Callable[[Iterator["pd.DataFrame"], str, "Provenance | None"], Iterator[bytes]]] = {
     Format.table: _text,
     Format.csv: _csv,
@@ -199,4 +215,5 @@ _WRITERS: dict[Format, Callable[[Iterator["pd.DataFrame"], str, "Provenance | No
     Format.ecsv: _astropy(Format.ecsv),
     Format.votable: _astropy(Format.votable),
     Format.fits: _astropy(Format.fits),
+    Format.reg: _regions,
 }

@@ -19,7 +19,7 @@ __all__ = ["DEFAULT_DB", "Db", "Format", "FormatOption", "Output", "with_options
 
 DEFAULT_DB = "sqlite:///goodpix.db"
 
-Format = StrEnum("Format", ["table", "csv", "json", "parquet", "ecsv", "votable", "fits"])
+Format = StrEnum("Format", ["table", "csv", "json", "parquet", "ecsv", "votable", "fits", "reg"])
 
 Db = Annotated[str, typer.Option("--db", envvar="GOODPIX_DB", metavar="URL", help="Database URL or SQLite file.")]
 FormatOption = Annotated[

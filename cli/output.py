@@ -37,6 +37,8 @@ _VIEWS = {
     "failures": "failure",
     "at": "epoch",
     "sky": "epoch",
+    "blank-sky": "epoch",
+    "randoms": "epoch",
 }
 
 
@@ -90,6 +92,8 @@ def answer(
             "position": place,
         }
         provenance = Provenance.of(selection, catalogue=catalogue.database.identity, **about)
+        if "software" in rows.attrs:  # an answer that says itself what it is of
+            provenance = Provenance({str(name): value for name, value in rows.attrs.items()})
     write_table([shape.of_frame(rows, name)], "" if shape.columns else name, chosen, output, provenance)
     for line in lines:
         say(f"goodpix: {line}")

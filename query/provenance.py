@@ -23,6 +23,8 @@ _CARDS = {
     "filters": ("FILTERS", "filters of the rows"),
     "position": ("POSITION", "right ascension, declination, radius, degrees"),
     "query": ("QUERY", "SQL query"),
+    "radius_arcsec": ("RADIUS", "radius of the discs, arcsec"),
+    "seed": ("SEED", "seed of the positions"),
 }
 
 
@@ -34,13 +36,13 @@ class Provenance:
 
     Parameters
     ----------
-    facts : mapping of str to str or int
+    facts : mapping of str to str or number
         By name: ``software``, ``catalogue`` (its UUID), ``campaign``, ``tilename``, ``band``, ``expnum``, ``ccdnum``,
-        ``selection``, ``fingerprint`` (of the mask), and of tables ``filters``, ``position`` and ``query``; those that
-        do not apply are absent.
+        ``selection``, ``fingerprint`` (of the mask), and of tables ``filters``, ``position``, ``query``,
+        ``radius_arcsec`` and ``seed``; those that do not apply are absent.
     """
 
-    facts: Mapping[str, str | int]
+    facts: Mapping[str, str | int | float]
 
     @classmethod
     def of(cls, selection: object, *, catalogue: Identity | None = None, **about: Any) -> "Provenance":

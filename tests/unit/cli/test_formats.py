@@ -29,7 +29,7 @@ ROWS = pd.DataFrame(
         "band": pd.Series(["g", "Y", None, "z", 'a "quote"'], dtype="str"),
     }
 )
-MACHINE_FORMATS = [each for each in Format if each is not Format.table]
+MACHINE_FORMATS = [each for each in Format if each not in (Format.table, Format.reg)]
 
 
 def bytes_of(rows: pd.DataFrame, format_: Format, name: str = "sql") -> bytes:
@@ -101,7 +101,7 @@ def test_json_has_infinities_and_all_kinds_of_values() -> None:
     assert second == {"a": -np.inf, "b": "00ff", "c": {"k": 2.5}, "d": "2013-11-15T01:02:03"}
 
 
-@pytest.mark.parametrize("format_", list(Format))
+@pytest.mark.parametrize("format_", [Format.table, *MACHINE_FORMATS])
 def test_table_without_rows_can_be_read(format_: Format) -> None:
     data = bytes_of(ROWS[:0], format_)
     if format_ is Format.json:
@@ -159,3 +159,17 @@ def test_parquet_has_units_and_provenance_in_its_metadata() -> None:
     assert (schema.field("exptime").metadata[b"unit"], schema.field("band").metadata) == (b"s", None)
     assert (schema.metadata[b"goodpix.selection"], schema.metadata[b"goodpix.filters"]) == (b"border 3", b"band=r")
     pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(data)), rows)
+
+
+def test_regions_are_points_without_a_radius() -> None:
+    rows = pd.DataFrame({"ra": [10.5, 359.25], "dec": [-1e-7, 45.0]})
+    assert bytes_of(rows, Format.reg).decode().splitlines()[1:] == [
+        "icrs",
+        "point(10.5,-1e-07) # point=x",
+        "point(359.25,45.0) # point=x",
+    ]
+
+
+def test_regions_need_positions() -> None:
+    with pytest.raises(UsageError, match="cannot be written as reg: it has no columns ra and dec"):
+        bytes_of(ROWS, Format.reg)
