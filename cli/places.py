@@ -26,6 +26,9 @@ def blank_sky(
     min_images: Annotated[
         int, typer.Option("--min-images", min=1, help="Number of images of each band that hold a disc, at least.")
     ] = 1,
+    background: Annotated[
+        bool, typer.Option("--background", help="Measure level and noise in the discs, from the image files.")
+    ] = False,
     seed: Seed = 0,
     workers: Workers = 1,
     db: Db = DEFAULT_DB,
@@ -35,7 +38,8 @@ def blank_sky(
     output: Output = None,
 ) -> None:
     """Find discs on the sky that are good in every image, evenly spread; -o FILE.reg writes regions for DS9."""
-    options: dict[str, Any] = {"seed": seed, "min_images": min_images, "selection": selection, "workers": workers}
+    options: dict[str, Any] = {"seed": seed, "min_images": min_images, "background": background, "workers": workers}
+    options["selection"] = selection
     answer("blank-sky", db, lambda cat, **given: cat.blank_sky(n, radius, **options, **given), filters, format_, output)
     if str(selection) != "default":
         say(f"selection: {selection}")

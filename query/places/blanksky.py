@@ -16,12 +16,14 @@ from ...schema.errors import MaskFileError, UsageError
 from ...schema.rows import key_text
 from ...schema.wcs.footprint import NSIDE
 from ...schema.wcs.solution import unit_vectors
+from ..background.epochplanes import EpochFiles
 from ..filters import Filters, words_of
 from ..masks.ccdmask import CcdImage, find_ccd_images
 from ..masks.parallel import map_masks
 from ..provenance import Provenance
 from ..source import Source
 from .candidates import Judge, Verdicts
+from .discpixels import DiscPixels, levels_and_noise
 from .discs import disjoint
 from .sequence import EvenPoints, sky_of
 
@@ -57,6 +59,7 @@ def blank_sky(
     seed: int | None = None,
     selection: Selection | None = None,
     min_images: int | None = None,
+    background: bool = False,
     executor: Executor | None = None,
     workers: int = 1,
     **filters: Any,
@@ -80,7 +83,15 @@ def blank_sky(
         logger.warning(
             "found %s blank places of radius %g arcsec, %s were asked for", blank.cells.size, radius_arcsec, n
         )
-    return _frame(source, blank, bands, judge, filters)
+    found = _frame(source, blank, bands, judge, filters)
+    if background:
+        centres = unit_vectors(found.ra, found.dec)
+        pixels = DiscPixels(EpochFiles.of(source), centres, radius_arcsec)
+        images = images_of(source, bound, filters)
+        columns = levels_and_noise(source, pixels, images, bands, executor=executor, workers=workers)
+        for name, values in columns.items():
+            found[name] = values
+    return found
 
 
 def images_of(source: Source, selection: BoundSelection, filters: Mapping[str, Any]) -> Iterator[CcdImage]:
