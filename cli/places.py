@@ -8,6 +8,7 @@ from .options import DEFAULT_DB, Db, FormatOption, Output, with_options
 from .output import answer, say
 
 if TYPE_CHECKING:
+    from ..query.tableshape import TableShape
     from ..schema.criteria import Selection
 
 # Imports in function bodies: they load numba, pandas and SQL, which would slow --help down.
@@ -34,13 +35,23 @@ def blank_sky(
     db: Db = DEFAULT_DB,
     filters: dict[str, Any],
     selection: "Selection",
+    shape: "TableShape",
     format_: FormatOption = None,
     output: Output = None,
 ) -> None:
     """Find discs on the sky that are good in every image, evenly spread; -o FILE.reg writes regions for DS9."""
     options: dict[str, Any] = {"seed": seed, "min_images": min_images, "background": background, "workers": workers}
     options["selection"] = selection
-    answer("blank-sky", db, lambda cat, **given: cat.blank_sky(n, radius, **options, **given), filters, format_, output)
+    answer(
+        "blank-sky",
+        db,
+        lambda cat, **given: cat.blank_sky(n, radius, **options, **given),
+        filters,
+        format_,
+        output,
+        selection=selection,
+        shape=shape,
+    )
     if str(selection) != "default":
         say(f"selection: {selection}")
 
@@ -57,11 +68,21 @@ def randoms(
     db: Db = DEFAULT_DB,
     filters: dict[str, Any],
     selection: "Selection",
+    shape: "TableShape",
     format_: FormatOption = None,
     output: Output = None,
 ) -> None:
     """Draw random points on the sky, with the number of images and of good images at each."""
     options: dict[str, Any] = {"density": density, "seed": seed, "selection": selection, "workers": workers}
-    answer("randoms", db, lambda cat, **given: cat.randoms(n, **options, **given), filters, format_, output)
+    answer(
+        "randoms",
+        db,
+        lambda cat, **given: cat.randoms(n, **options, **given),
+        filters,
+        format_,
+        output,
+        selection=selection,
+        shape=shape,
+    )
     if str(selection) != "default":
         say(f"selection: {selection}")

@@ -25,6 +25,7 @@ from .masks.tables import mask_frame, mask_table, run_frames, write_masks
 from .places.catalogueplaces import CataloguePlaces
 from .provenance import Provenance
 from .source import open_source
+from .tableshape import TableShape
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +83,7 @@ class Catalogue(Listings, CatalogueMaps, CataloguePlaces, SkyStudies):
         workers: int = 1,
         **filters: Any,
     ) -> "pd.DataFrame":
-        """Return one row per epoch: the view ``epoch_quality``; see `tiles`.
+        """Return one row per epoch: the view ``epoch_quality``, with the derived columns of `ccds`; see `tiles`.
 
         Parameters
         ----------
@@ -94,19 +95,20 @@ class Catalogue(Listings, CatalogueMaps, CataloguePlaces, SkyStudies):
         workers : int
             Number of processes that read the masks if no executor is given.
         **filters
-            See `tiles`. `min` and `max` apply to the selection's counts, `where` to stored values.
+            And `sort`, `limit`, `columns`: see `tiles`. All but `where` apply to the selection's counts.
 
         Examples
         --------
         >>> cat.epochs(band="i", selection=Selection(border=48), workers=4)  # doctest: +SKIP
         """
+        shape, filters = TableShape.taken_from(filters)
         if selection is None:
-            return view_frame(self.database, "epoch_quality", filters)
+            return view_frame(self.database, "epoch_quality", filters, shape)
         bound = self._source.bound(selection)
         later, now = Bounds.taken_from(filters, COUNT_COLUMNS)
         stored = view_frame(self.database, "epoch_quality", now)
         found = self.map(Recount(bound), executor, workers=workers, **now)
-        return later.of_frame(recounted(stored, found, bound))
+        return shape.of_frame(later.of_frame(recounted(stored, found, bound)), "epochs")
 
     def with_background(self, folder: str | os.PathLike[str], **filters: Any) -> "pd.DataFrame":
         """Return `epochs`, or `ccds`, joined with the sky statistics in a folder; see `extend_background`.

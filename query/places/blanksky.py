@@ -20,7 +20,7 @@ from ..background.epochplanes import EpochFiles
 from ..filters import Filters, words_of
 from ..masks.ccdmask import CcdImage, find_ccd_images
 from ..masks.parallel import map_masks
-from ..provenance import Provenance
+from ..provenance import Provenance, filters_text
 from ..source import Source
 from .candidates import Judge, Verdicts
 from .discpixels import DiscPixels, levels_and_noise
@@ -30,7 +30,7 @@ from .sequence import EvenPoints, sky_of
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["bands_of", "blank_sky", "checked_seed", "chosen", "images_of"]
+__all__ = ["bands_of", "blank_sky", "checked_seed", "images_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -256,17 +256,12 @@ def _verdicts(
     return verdicts
 
 
-def chosen(filters: Mapping[str, Any]) -> str:
-    """Return filters in words, for the provenance of a table."""
-    return ", ".join(f"{name}={value}" for name, value in sorted(filters.items())) or "none"
-
-
 def _frame(source: Source, blank: _Blank, bands: list[str], judge: Judge, filters: Mapping[str, Any]) -> "pd.DataFrame":
     import pandas as pd  # slow to import, and the command line starts without it
 
     ra, dec = sky_of(judge.points.pixels(blank.cells, judge.order))
     counts = {f"n_images_{band}": blank.n_images[k] for k, band in enumerate(bands)}
     found = pd.DataFrame({"ra": ra, "dec": dec, "distance_arcsec": blank.distance, **counts})
-    about = {"filters": chosen(filters), "radius_arcsec": judge.radius_arcsec, "seed": judge.points.seed}
+    about = {"filters": filters_text(filters), "radius_arcsec": judge.radius_arcsec, "seed": judge.points.seed}
     found.attrs.update(Provenance.of(judge.selection, catalogue=source.database.identity, **about).facts)
     return found

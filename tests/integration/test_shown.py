@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from goodpix.cli.help import EXAMPLES
 from goodpix.demo import run_demo
 from goodpix.schema.views import VIEWS
 
@@ -68,6 +69,15 @@ def test_the_tour_of_the_readme_runs(
     exec(code, {"__name__": "__main__"})
     n_good, n_wide, _ = capfd.readouterr().out.split()
     assert int(n_wide) > int(n_good) > 0
+
+
+@pytest.mark.parametrize("words", sorted(EXAMPLES.keys() - {"demo", "ingest", "dashboard", "rebuild"}))
+def test_the_example_of_a_command_runs(here: Path, cli: Run, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+    monkeypatch.setenv("GOODPIX_DB", str(here / "goodpix-demo" / "goodpix.db"))
+    if words in ("selection show", "selection remove"):
+        cli(*shlex.split(EXAMPLES["selection add"])[1:])
+    done = cli(*shlex.split(EXAMPLES[words])[1:])
+    assert done.status == 0, done.err
 
 
 def test_every_column_that_the_readme_explains_exists() -> None:

@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table
 
-from goodpix.cli.formats import format_of, render_table, rendered
+from goodpix.cli.formats import format_of, rendered
 from goodpix.cli.options import Format
+from goodpix.cli.texttable import render_table
+from goodpix.query.provenance import Provenance
 from goodpix.schema.errors import UsageError
 
 NUMBERS = [3.697e-15, 123456789.125, -1 / 3, 2.0**-1074, None]
@@ -60,6 +63,16 @@ def test_every_number_comes_out_as_it_went_in(format_: Format) -> None:
     assert found["n"] == BIG
     assert found["stale"] == [True, None, False, True, False]
     assert [text or None for text in found["band"]] == ["g", "Y", None, "z", 'a "quote"']
+
+
+@pytest.mark.parametrize("format_", [Format.ecsv, Format.votable, Format.fits])
+def test_numbers_of_a_column_whose_first_part_is_null_are_numbers(format_: Format) -> None:
+    parts = [
+        pd.DataFrame({"n": pd.Series([None], dtype=object), "f": pd.Series([None], dtype=object)}),
+        pd.DataFrame({"n": pd.Series([2**53 + 1], dtype="int64"), "f": pd.Series([3.697e-15], dtype="float64")}),
+    ]
+    found = read(b"".join(rendered(parts, "sql", format_)), format_)
+    assert found == {"n": [None, 2**53 + 1], "f": [None, 3.697e-15]}
 
 
 def test_text_of_a_query_has_all_digits() -> None:
@@ -131,13 +144,30 @@ def test_ending_that_stands_for_no_format_is_refused(name: str) -> None:
         format_of(Path(name))
 
 
-def test_regions_are_points_without_a_radius() -> None:
+def test_text_names_units_where_the_name_of_the_column_does_not() -> None:
+    rows = pd.DataFrame({"n_pixels": [1], "exptime": [90.0], "mean_fwhm": [4.0], "mean_fwhm_arcsec": [1.0]})
+    headings = ["n_pixels", "exptime[s]", "mean_fwhm[pix]", "mean_fwhm_arcsec"]
+    assert render_table(rows, "exposures").split()[:4] == headings
+    assert render_table(rows, "sql").split()[:4] == list(rows.columns)
+    assert render_table(pd.DataFrame({"n": [1], "level_x": [2.0]}), "").split()[:2] == ["n", "level_x[pix]"]
+
+
+def test_parquet_has_units_and_provenance_in_its_metadata() -> None:
+    rows = pd.DataFrame({"exptime": [90.0], "band": ["r"]})
+    data = b"".join(rendered([rows], "epochs", Format.parquet, Provenance.of("border 3", filters="band=r")))
+    schema = pq.read_schema(io.BytesIO(data))
+    assert (schema.field("exptime").metadata[b"unit"], schema.field("band").metadata) == (b"s", None)
+    assert (schema.metadata[b"goodpix.selection"], schema.metadata[b"goodpix.filters"]) == (b"border 3", b"band=r")
+    pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(data)), rows)
+
+
+def test_regions_are_points_without_a_radius_and_else_circles() -> None:
     rows = pd.DataFrame({"ra": [10.5, 359.25], "dec": [-1e-7, 45.0]})
-    assert bytes_of(rows, Format.reg).decode().splitlines()[1:] == [
-        "icrs",
-        "point(10.5,-1e-07) # point=x",
-        "point(359.25,45.0) # point=x",
-    ]
+    points = ["icrs", "point(10.5,-1e-07) # point=x", "point(359.25,45.0) # point=x"]
+    assert bytes_of(rows, Format.reg).decode().splitlines()[1:] == points
+    data = b"".join(rendered([rows], "blank-sky", Format.reg, Provenance({"seed": 3, "radius_arcsec": 1.5})))
+    circles = ["icrs", 'circle(10.5,-1e-07,1.5")', 'circle(359.25,45.0,1.5")']
+    assert data.decode().splitlines()[1:] == ["# seed: 3", "# radius_arcsec: 1.5", *circles]
 
 
 def test_regions_need_positions() -> None:
