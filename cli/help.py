@@ -35,6 +35,8 @@ EXAMPLES = {
     "blank-sky": "goodpix blank-sky 100 --radius 1.5 --band r -o fibres.reg",
     "randoms": "goodpix randoms 10000 --band r -o randoms.parquet",
     "sky": "goodpix sky --band r --grow SE_SEG=8 -o sky.parquet",
+    "blank-sky": "goodpix blank-sky 1000 --radius 1.5 --band r --border 48 -o places.reg",
+    "randoms": "goodpix randoms --density 100000 --band r -o randoms.parquet",
     "sql": 'goodpix sql "SELECT band, COUNT(*) AS n FROM epoch_quality GROUP BY band"',
     "verify": "goodpix verify --images 10",
     "rebuild": "goodpix rebuild --db new.db --masks goodpix-masks",

@@ -16,7 +16,7 @@ from ..masks.mask import Mask
 from .nearestbad import BadPixels, distance_to_image
 from .sequence import EvenPoints, sky_of
 
-__all__ = ["Judge", "Verdicts"]
+__all__ = ["Judge", "Verdicts", "metric_at"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -98,12 +98,12 @@ class Judge:
         vectors = unit_vectors(*sky_of(self.points.pixels(cells, self.order)))
         pixels = WcsStack.of([grid.wcs]).pixels(np.zeros(cells.size, np.intp), vectors) - grid.offset
         ny, nx = grid.shape
-        steps = _metric(grid, np.array([(nx - 1) / 2]), np.array([(ny - 1) / 2]))[0]
+        steps = metric_at(grid, np.array([(nx - 1) / 2]), np.array([(ny - 1) / 2]))[0]
         reach = 2 * self.radius_arcsec / np.sqrt(min(steps[0], steps[2])) + 1
         with np.errstate(invalid="ignore"):
             near = (abs(pixels - np.array([[nx - 1], [ny - 1]]) / 2) <= np.array([[nx], [ny]]) / 2 + reach).all(axis=0)
         cells, vectors, (x, y) = cells[near], vectors[:, near], pixels[:, near]
-        metric = _metric(grid, x, y)
+        metric = metric_at(grid, x, y)
         # the metric of a position holds in its neighbourhood; what it may miss there is added to the radius
         radius = self.radius_arcsec * (1 + _uncertainty(grid, (reach - 1) / 2))
         inside = (x >= -0.5) & (y >= -0.5) & (x < nx - 0.5) & (y < ny - 0.5)
@@ -134,7 +134,7 @@ def _outline(grid: PixelGrid) -> Floats:
     return grid.vectors(x, y)
 
 
-def _metric(grid: PixelGrid, x: Floats, y: Floats) -> Floats:
+def metric_at(grid: PixelGrid, x: Floats, y: Floats) -> Floats:
     """Return the metric at positions, arcsec**2 per pixel**2; see `BadPixels.nearest`."""
     along_x = (grid.vectors(x + 0.5, y) - grid.vectors(x - 0.5, y)) * _ARCSEC
     along_y = (grid.vectors(x, y + 0.5) - grid.vectors(x, y - 0.5)) * _ARCSEC
@@ -148,7 +148,7 @@ def _uncertainty(grid: PixelGrid, reach: float) -> float:
     ny, nx = grid.shape
     reach = min(reach, float(max(nx, ny)))
     x, y = (each.ravel() for each in np.meshgrid(*(np.linspace(0, n - 1.0, _CHECKS) for n in (nx, ny))))
-    start, metric = grid.vectors(x, y), _metric(grid, x, y)
+    start, metric = grid.vectors(x, y), metric_at(grid, x, y)
     worst = 0.0
     for u, v in (_STEPS * reach).T:
         true = np.linalg.norm(grid.vectors(x + u, y + v) - start, axis=0) * _ARCSEC
