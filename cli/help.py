@@ -32,8 +32,6 @@ EXAMPLES = {
     "check": "goodpix check DES0131-3206 r 201000 12",
     "map": "goodpix map --statistic fracdet --statistic maglim --band r -o r.hsp",
     "moc": "goodpix moc --band r -o good.fits",
-    "blank-sky": "goodpix blank-sky 100 --radius 1.5 --band r -o fibres.reg",
-    "randoms": "goodpix randoms 10000 --band r -o randoms.parquet",
     "sky": "goodpix sky --band r --grow SE_SEG=8 -o sky.parquet",
     "blank-sky": "goodpix blank-sky 1000 --radius 1.5 --band r --border 48 -o places.reg",
     "randoms": "goodpix randoms --density 100000 --band r -o randoms.parquet",
