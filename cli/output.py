@@ -93,8 +93,6 @@ def answer(
         }
         about |= {name: rows.attrs[name] for name in ("radius_arcsec", "seed") if name in rows.attrs}
         provenance = Provenance.of(selection, catalogue=catalogue.database.identity, **about)
-        if "software" in rows.attrs:  # an answer that says itself what it is of
-            provenance = Provenance({str(name): value for name, value in rows.attrs.items()})
     write_table([shape.of_frame(rows, name)], "" if shape.columns else name, chosen, output, provenance)
     for line in lines:
         say(f"goodpix: {line}")
