@@ -32,7 +32,7 @@ LEADING = {
 }
 """Columns of the widest answers, as many of which are shown as fit; the other formats have every column."""
 
-_KEY = ("tilename", "band", "expnum", "ccdnum", "plane", "bit", "failure_key")
+_KEY = ("tilename", "band", "expnum", "ccdnum", "plane", "bit", "failure_key", "ra", "dec")
 
 _WIDTH = 80
 
