@@ -15,6 +15,7 @@ from ...schema.errors import MaskFileError, MaskFileMissingError, MaskNotFoundEr
 from ...schema.maskfile import MaskFile
 from ...schema.rows import MaskKey
 from ...schema.store.masksroot import MasksRoot
+from ...schema.wcs.pixelgrid import PixelGrid, stored_grid
 from ..filters import Filters
 from .mask import Mask
 
@@ -48,6 +49,11 @@ class MaskLocation:
     def fingerprint(self) -> str:
         """Fingerprint of the mask's inputs."""
         return str(self.row["fingerprint"])
+
+    @property
+    def grid(self) -> PixelGrid:
+        """Pixels of the image on the sphere."""
+        return stored_grid(self.row["wcs"], (self.row["ny"], self.row["nx"]), float(self.row["position_offset"]))
 
     def read(self, reader: "MaskReader") -> Mask:
         """Return the mask; see `MaskReader.read`."""

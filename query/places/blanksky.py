@@ -72,8 +72,8 @@ def blank_sky(
     judge = Judge(points, _order(_FEWEST * n, area), radius_arcsec, bound)
     blank = _Blank.none(len(bands))
     while area:
-        images = images_of(source, bound, filters)
-        verdicts = _verdicts(source, judge, images, bands, executor=executor, workers=workers)
+        reached = (each for each in images_of(source, bound, filters) if judge.reaches(each.locations[0].grid))
+        verdicts = _verdicts(source, judge, reached, bands, executor=executor, workers=workers)
         blank = verdicts.blank(least, judge, n)
         order = _deeper(judge.order, n, blank.cells.size, area, radius_arcsec)
         if order == judge.order:

@@ -27,6 +27,9 @@ _ARCSEC = np.degrees(1.0) * 3600
 _AT_ONCE = 1 << 20
 _BLOCK_ORDER = 13
 
+# Candidates around an image so few that it may have none.
+_FEW = 256
+
 # Positions on each axis of an image at which its metric is checked, and steps about each of them.
 _CHECKS = 5
 _STEPS = np.array([(u, v) for u in (-1, 0, 1) for v in (-1, 0, 1) if u or v], np.float64).T
@@ -78,13 +81,28 @@ class Judge:
             np.concatenate([np.empty(0), *(distance for _, distance in judged)]),
         )
 
-    def _cells(self, grid: PixelGrid) -> Iterator[Ints]:
-        """Yield the cells on and around an image."""
+    def reaches(self, grid: PixelGrid) -> bool:
+        """Return whether any candidate may be on an image or near it; its mask need not be read otherwise."""
+        cells = next(self._cells(grid))
+        if cells.size > _FEW:
+            return True
+        middle, reach = self._circle(grid)
+        vectors = unit_vectors(*sky_of(self.points.pixels(cells, self.order)))
+        chords = np.linalg.norm(vectors.T - middle, axis=1)
+        return bool((chords <= 2 * np.sin(np.radians(min(reach, 180.0)) / 2)).any())
+
+    def _circle(self, grid: PixelGrid) -> tuple[Floats, float]:
+        """Return centre and radius, degrees, of a circle that holds every candidate whose disc an image touches."""
         outline = _outline(grid)
         middle = outline.sum(axis=1)
         middle /= np.linalg.norm(middle)
         # chords are shorter than arcs, by 0.2 % at 10 degrees
         reach = 1.01 * np.degrees(np.linalg.norm(outline.T - middle, axis=1).max()) + self.radius_arcsec / 3600
+        return middle, float(reach)
+
+    def _cells(self, grid: PixelGrid) -> Iterator[Ints]:
+        """Yield the cells on and around an image."""
+        middle, reach = self._circle(grid)
         coarse = min(self.order, _BLOCK_ORDER)
         ra, dec = ra_dec(middle)
         blocks = hpgeom.query_circle(1 << coarse, ra, dec, min(reach, 180.0), inclusive=True)
