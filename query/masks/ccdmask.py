@@ -16,6 +16,7 @@ from ...schema.database import Database, with_variables
 from ...schema.errors import MaskFileMissingError, MaskNotFoundError, UsageError
 from ...schema.masks.rle import Runs, merge_runs
 from ...schema.masks.runalgebra import overlay
+from ...schema.observing.covariates import Covariates
 from ...schema.rows import EpochFacts, MaskKey
 from ...schema.wcs.footprint import UniqueRegion
 from ..filters import Filters
@@ -26,7 +27,7 @@ from .uniqueruns import ColumnSamples, RegionRuns
 __all__ = ["CcdImage", "ccd_fingerprint", "ccd_mask", "find_ccd_images", "merged_runs"]
 
 # Columns that describe the image itself; counts differ between tiles.
-_SHARED = {field.name for field in fields(EpochFacts)} | {
+_SHARED = {field.name for row in (EpochFacts, Covariates) for field in fields(row)} | {
     "band",
     "expnum",
     "ccdnum",
