@@ -14,8 +14,10 @@ from ..schema.errors import GoodpixError
 from ..schema.extras import extra_of, missing_library
 from .help import Command, Program
 from .ingest import check, demo, ingest
+from .maps import make_map, moc
 from .output import say
-from .query import AS_THEY_STAND, LISTINGS, at, dashboard, epoch_map, epochs, info, listing, mask, sql
+from .places import blank_sky, randoms
+from .query import AS_THEY_STAND, LISTINGS, at, dashboard, epochs, info, listing, mask, sql
 from .selection import add, remove, selections, show_selection
 from .signals import stoppable
 from .sky import sky
@@ -44,7 +46,10 @@ for _name, _meaning in LISTINGS.items():
 app.command(cls=Command, context_settings=AS_THEY_STAND)(at)
 app.command(cls=Command)(mask)
 app.command(cls=Command)(check)
-app.command("map", cls=Command)(epoch_map)
+app.command("map", cls=Command)(make_map)
+app.command(cls=Command)(moc)
+app.command(cls=Command)(blank_sky)
+app.command(cls=Command)(randoms)
 app.command(cls=Command)(sky)
 app.command(cls=Command)(sql)
 app.command(cls=Command)(verify)

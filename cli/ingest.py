@@ -13,10 +13,10 @@ from typing import Annotated
 import typer
 
 from ..schema.errors import UsageError
-from .formats import render_table
 from .options import DEFAULT_DB, Db
 from .output import STANDARD_OUTPUT, db_option, say, show, show_progress
 from .signals import stoppable
+from .texttable import render_table
 
 __all__ = ["check", "dask_executor", "demo", "ingest"]
 

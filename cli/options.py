@@ -19,7 +19,7 @@ __all__ = ["DEFAULT_DB", "Db", "Format", "FormatOption", "Output", "with_options
 
 DEFAULT_DB = "sqlite:///goodpix.db"
 
-Format = StrEnum("Format", ["table", "csv", "json", "parquet", "ecsv", "votable", "fits"])
+Format = StrEnum("Format", ["table", "csv", "json", "parquet", "ecsv", "votable", "fits", "reg"])
 
 Db = Annotated[str, typer.Option("--db", envvar="GOODPIX_DB", metavar="URL", help="Database URL or SQLite file.")]
 FormatOption = Annotated[
@@ -64,6 +64,7 @@ _SHAPE = (
     _option("sort", metavar="COLUMN", help="Column to sort by, descending if written -COLUMN; may be repeated."),
     _option("limit", kind=int | None, min=0, metavar="N", help="Maximum number of rows."),
     _option("columns", kind=str | None, metavar="A,B", help="Columns to write, in this order; default: all."),
+    _option("wide", default=False, kind=bool, help="Show every column of a table of text, however wide."),
 )
 
 
@@ -136,12 +137,15 @@ def _parse_selection(
         return find_selection(database, selection)
 
 
-def _parse_shape(_db: str, *, sort: list[str] | None, limit: int | None, columns: str | None) -> "TableShape":
+def _parse_shape(
+    _db: str, *, sort: list[str] | None, limit: int | None, columns: str | None, wide: bool
+) -> "TableShape":
     """Return the shape of a table that the options describe."""
-    from ..query.tableshape import TableShape  # loads SQLAlchemy, which would slow --help down
+    from ..query.tableshape import EVERY, TableShape  # loads SQLAlchemy, which would slow --help down
 
-    names = [name.strip() for name in (columns or "").split(",")]
-    return TableShape.of(sort, limit, None if columns is None else names)
+    if columns is None:
+        return TableShape.of(sort, limit, EVERY if wide else None)
+    return TableShape.of(sort, limit, [name.strip() for name in columns.split(",")])
 
 
 _PARSERS: dict[str, Callable[..., Any]] = {

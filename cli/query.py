@@ -1,4 +1,4 @@
-"""Commands that read a catalogue: listings, masks, maps, SQL and the dashboard."""
+"""Commands that read a catalogue: listings, masks, SQL and the dashboard."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -9,7 +9,7 @@ import typer
 
 from ..schema.errors import UsageError
 from ..schema.printable import printable
-from .formats import format_of, render_table
+from .formats import format_of
 from .options import DEFAULT_DB, Db, FormatOption, Output, with_options
 from .output import answer, say, show, write_output, write_table
 from .signals import stoppable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..query.tableshape import TableShape
     from ..schema.criteria import Selection
 
-__all__ = ["AS_THEY_STAND", "LISTINGS", "at", "dashboard", "epoch_map", "epochs", "info", "listing", "mask", "sql"]
+__all__ = ["AS_THEY_STAND", "LISTINGS", "at", "dashboard", "epochs", "info", "listing", "mask", "sql"]
 
 # Imports in function bodies: they load numba, pandas and SQL, which would slow --help down.
 
@@ -67,9 +67,18 @@ def epochs(
 ) -> None:
     """List epochs: pixel counts by any definition of good, and header values of the image."""
     wanted = None if str(selection) == "default" else selection
-    options = {"selection": wanted, "workers": workers}
+    options: dict[str, Any] = {"selection": wanted, "workers": workers}
+    if wanted is None:  # else the rows are counted first
+        options |= asdict(shape)
     found = answer(
-        "epochs", db, lambda cat, **given: cat.epochs(**options, **given), filters, format_, output, shape=shape
+        "epochs",
+        db,
+        lambda cat, **given: cat.epochs(**options, **given),
+        filters,
+        format_,
+        output,
+        shape=shape,
+        selection=selection,
     )
     if wanted is not None:
         say(f"selection: {wanted}")
@@ -131,6 +140,7 @@ def sql(
 ) -> None:
     """Run a read-only SQL query."""
     from ..query.catalogue import Catalogue
+    from ..query.provenance import Provenance
 
     chosen = format_ or format_of(output)
     with (
@@ -138,7 +148,8 @@ def sql(
         Catalogue(db) as catalogue,
         catalogue.sql_answer(query, timeout=timeout, limit=limit) as found,
     ):
-        write_table(found.parts(), "sql", chosen, output)
+        provenance = Provenance.of(None, catalogue=catalogue.database.identity, query=" ".join(query.split()))
+        write_table(found.parts(), "sql", chosen, output, provenance)
     if found.cut:
         say(f"there are more rows: the answer is cut after {limit:,} (--limit)")
 
@@ -186,8 +197,9 @@ def at(
     from ..query.angles import angle_of_text
 
     place = angle_of_text("RA", ra, "01:31:31.2 (hours) or 1h31m31.2s", hours=True), angle_of_text("DEC", dec)
+    size = None if radius is None else angle_of_text("--radius", radius, "30arcsec")
     options = {
-        "radius": None if radius is None else angle_of_text("--radius", radius, "30arcsec"),
+        "radius": size,
         "reasons": not no_reasons,
         "unique": unique,
         "selection": None if str(selection) == "default" else selection,
@@ -199,35 +211,11 @@ def at(
         filters,
         format_,
         output,
+        selection=selection,
         shape=shape,
         position=place,
+        radius=size,
     )
-
-
-@with_options
-def epoch_map(
-    tilename: Annotated[str, typer.Argument(metavar="TILE", help="Tile name.")],
-    band: Annotated[str, typer.Argument(metavar="BAND", help="Band.")],
-    *,
-    db: Db = DEFAULT_DB,
-    selection: "Selection",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write: .fits (with WCS), .png or .npz.")
-    ] = None,
-) -> None:
-    """Count the good epochs at each coadd pixel; without -o, show the histogram of the counts."""
-    from ..query.maps.coaddmap import check_map_name
-    from ..query.maps.coaddmap import epoch_map as make_map
-    from ..query.source import open_source
-
-    if output is not None:
-        check_map_name(output)
-    with open_source(db) as source:
-        found = make_map(source, tilename, band, selection)
-    if output is None:
-        show(render_table(found.summary(), "map"))
-    else:
-        write_output(lambda: found.save(output), output)
 
 
 def dashboard(

@@ -83,6 +83,7 @@ def sky(
             filters,
             format_,
             output,
+            selection=selection,
             shape=shape,
         )
         n_problems = int(rows["n"].isna().sum())

@@ -25,7 +25,10 @@ def verify(
         int, typer.Option("--images", min=0, metavar="N", help="Also recompute N masks from the FITS files.")
     ] = 0,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Rewrite damaged rows from their masks; record a failure for a lost mask.")
+        bool,
+        typer.Option(
+            "--repair", help="Rewrite damaged rows from what lies beside the masks; record a failure for a lost mask."
+        ),
     ] = False,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the random choice.")] = 1,
     workers: Workers = 1,

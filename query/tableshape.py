@@ -1,6 +1,6 @@
 """Order, number and columns of the rows of a table."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,10 @@ from ..schema.errors import UnknownNameError, UsageError, did_you_mean
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Names", "TableShape"]
+__all__ = ["EVERY", "Names", "TableShape"]
+
+EVERY = "*"
+"""Stands for every column, as in SQL."""
 
 Names = str | Iterable[str] | None
 """One name, several, or none."""
@@ -29,7 +32,7 @@ class TableShape:
     limit : int, optional
         Maximum number of rows.
     columns : tuple of str
-        Columns, in this order; by default all.
+        Columns, in this order; by default all, as ``*`` is.
 
     Raises
     ------
@@ -51,6 +54,12 @@ class TableShape:
     def of(cls, sort: Names = None, limit: int | None = None, columns: Names = None) -> "TableShape":
         """Return the shape that arguments of a method describe."""
         return cls(_names(sort), limit, _names(columns))
+
+    @classmethod
+    def taken_from(cls, arguments: Mapping[str, Any]) -> "tuple[TableShape, dict[str, Any]]":
+        """Return the shape that keyword arguments describe, and the other arguments."""
+        rest = dict(arguments)
+        return cls.of(*(rest.pop(name, None) for name in ("sort", "limit", "columns"))), rest
 
     def of_query(self, query: "sa.Select[Any]", key: "Iterable[sa.ColumnElement[Any]]", where: str) -> "sa.Select[Any]":
         """Return a query for rows of this shape.
@@ -95,8 +104,9 @@ class TableShape:
         return order
 
     def _chosen(self, known: Collection[str], where: str) -> list[str]:
-        _check(self.columns, known, where)
-        return list(dict.fromkeys(self.columns)) or list(known)
+        names = [every for name in self.columns for every in (known if name == EVERY else [name])]
+        _check(names, known, where)
+        return list(dict.fromkeys(names)) or list(known)
 
 
 def _names(given: Names) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ __all__ = ["EXTRAS", "extra_of", "missing_library", "optional"]
 
 EXTRAS = {
     "plot": ("matplotlib",),
-    "maps": ("healsparse",),
+    "maps": ("healsparse", "mocpy"),
     "dashboard": ("panel", "bokeh"),
     "postgres": ("psycopg",),
     "dask": ("distributed",),

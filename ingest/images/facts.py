@@ -120,9 +120,9 @@ def _number(header: Header, primary: Header, keyword: str) -> float | None:
 
 def _nite(value: object, date_obs: str | None) -> int | None:
     """Return the night as YYYYMMDD: NITE, else from DATE-OBS."""
-    digits = str(value).strip().replace("-", "")
-    if re.fullmatch(r"[12]\d{7}", digits):
-        return int(digits)
+    number = whole_number(str(value).replace("-", ""))
+    if number is not None and re.fullmatch(r"[12]\d{7}", str(number)):
+        return number
     try:
         # datetime does not know second 60, of leap seconds and of rounding
         text, n_extra = _SECOND_60.subn(r"\g<1>59", date_obs or "")

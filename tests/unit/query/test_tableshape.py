@@ -76,3 +76,13 @@ def test_unknown_column_names_the_nearest(shape: TableShape) -> None:
 def test_limit_is_a_number_of_rows(limit: Any) -> None:
     with pytest.raises(UsageError, match=r"^limit is .*: expected a whole number of rows$"):
         TableShape.of(limit=limit)
+
+
+def test_star_is_every_column_and_may_follow_some() -> None:
+    assert list(TableShape.of(columns="*").of_frame(FRAME, "seeing")) == list(FRAME)
+    assert list(from_database(TableShape.of(columns=["fwhm", "*"]))) == ["fwhm", "ccdnum", "band"]
+
+
+def test_shape_is_taken_from_arguments_and_leaves_the_filters() -> None:
+    shape, rest = TableShape.taken_from({"sort": "-fwhm", "limit": 3, "band": "r"})
+    assert (shape, rest) == (TableShape.of(sort="-fwhm", limit=3), {"band": "r"})
