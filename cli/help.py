@@ -30,7 +30,7 @@ EXAMPLES = {
     "at": "goodpix at 22.8785 -32.1003 --band r",
     "mask": "goodpix mask DES0131-3206 r 201000 12 --border 48 -o mask.fits",
     "check": "goodpix check DES0131-3206 r 201000 12",
-    "map": "goodpix map DES0131-3206 r -o good-epochs.fits",
+    "map": "goodpix map --statistic fracdet --statistic maglim --band r -o r.hsp",
     "moc": "goodpix moc --band r -o good.fits",
     "blank-sky": "goodpix blank-sky 100 --radius 1.5 --band r -o fibres.reg",
     "randoms": "goodpix randoms 10000 --band r -o randoms.parquet",
