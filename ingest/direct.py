@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from ..schema import tables
 from ..schema.bits import BIT_SHIFT, Criterion, fold_bmask
-from ..schema.database import open_for_reading, with_variables
+from ..schema.database import as_stored, open_for_reading, with_variables
 from ..schema.errors import MaskNotFoundError
 from ..schema.maskfile import MaskFile
 from ..schema.masks.rle import decode
@@ -96,10 +96,10 @@ def check_mask(db: str | os.PathLike[str], tilename: str, band: str, expnum: int
         coadd, epoch = tables.coadd, tables.epoch
         with database.engine.connect() as connection:
             of_coadd = connection.execute(
-                sa.select(coadd).where(coadd.c.tilename == tilename, coadd.c.band == band)
+                sa.select(*as_stored(connection, coadd)).where(coadd.c.tilename == tilename, coadd.c.band == band)
             ).mappings()
             of_epoch = connection.execute(
-                sa.select(epoch).where(
+                sa.select(*as_stored(connection, epoch)).where(
                     epoch.c.tilename == tilename,
                     epoch.c.band == band,
                     epoch.c.expnum == expnum,

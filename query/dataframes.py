@@ -23,7 +23,8 @@ _COLUMNS = {
     "arcsec": "fwhm_arcsec mean_fwhm_arcsec distance_arcsec",
     "arcsec2": "pixel_area",
     "arcmin2": "area_good area_good_unique good_area_images_unique area_good_any_unique",
-    "deg": "ra dec rac1 decc1 rac2 decc2 rac3 decc3 rac4 decc4 ra_cent dec_cent uramin uramax udecmin udecmax",
+    "deg": "ra dec rac1 decc1 rac2 decc2 rac3 decc3 rac4 decc4 ra_cent dec_cent uramin uramax udecmin udecmax "
+    "moon_separation moon_altitude sun_altitude galactic_latitude ecliptic_latitude",
     "s": "exptime",
     "d": "mjd_obs",
     "mag": "magzp zero_point",

@@ -98,10 +98,10 @@ def shown(url: sa.URL) -> str:
     return url.update_query_dict(dict.fromkeys(secret, "***")).render_as_string(hide_password=True)
 
 
-REVISION = "0009"
+REVISION = "0011"
 """The newest migration, whose tables this software writes."""
 
-_READABLE = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", REVISION)
+_READABLE = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", REVISION)
 """Revisions whose tables and views this software reads."""
 
 # Cures by the error codes of SQLite and Postgres.

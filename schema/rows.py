@@ -175,7 +175,7 @@ class EpochFacts(ImageFacts):
     mjd_obs: float | None = column("start of the exposure, MJD, days")
     date_obs: str | None = column("start of the exposure, UTC (DATE-OBS)")
     exptime: float | None = column("exposure time, s")
-    airmass: float | None = column("airmass")
+    airmass: float | None = column("airmass of the header; where it has none, of the image centre at mid-exposure")
     fwhm: float | None = column("seeing FWHM, pixels")
     skybrite: float | None = column("sky level subtracted from the image, in bunit")
     skysigma: float | None = column("sky noise, in bunit")

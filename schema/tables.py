@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from .columns import Column, columns
 from .counts import SE_COUNTS, Counts
 from .criteria import Criterion
+from .observing.covariates import Covariates
 from .rows import CoaddFacts, EpochFacts
 from .wcs.footprint import EVERY_CELL, NSIDE
 
@@ -54,18 +55,18 @@ _TYPES: dict[type, type[sa.types.TypeEngine[Any]]] = {
 }
 
 
-def _sql(each: Column) -> "sa.Column[object]":
-    info = {"since": each.since}
-    return sa.Column(each.name, _TYPES[each.kind](), nullable=each.nullable, comment=each.doc, info=info)
+def _sql(each: Column, meaning: str = "{}") -> "sa.Column[object]":
+    info, comment = {"since": each.since}, meaning.format(each.doc)
+    return sa.Column(each.name, _TYPES[each.kind](), nullable=each.nullable, comment=comment, info=info)
 
 
 def _of(row: type) -> list["sa.Column[object]"]:
     return [_sql(each) for each in columns(row) if not each.since]
 
 
-def _added_to(row: type) -> list["sa.Column[object]"]:
+def _added_to(row: type, meaning: str = "{}") -> list["sa.Column[object]"]:
     """Return the columns added later, which are the last of a table: an upgrade cannot insert them elsewhere."""
-    return [_sql(each) for each in columns(row) if each.since]
+    return [_sql(each, meaning) for each in columns(row) if each.since]
 
 
 def _tile_key() -> list["sa.Column[object]"]:
@@ -152,6 +153,7 @@ epoch = sa.Table(
         "run_id", _Id, sa.ForeignKey("ingest_run.run_id"), nullable=True, comment="ingest run; null after a rebuild"
     ),
     *_added_to(EpochFacts),
+    *_added_to(Covariates),
     sa.UniqueConstraint("tilename", "band", "expnum", "ccdnum"),
     sa.ForeignKeyConstraint(["tilename", "band"], ["coadd.tilename", "coadd.band"]),
     sa.Index("ix_epoch_ccd", "band", "expnum", "ccdnum"),
@@ -286,6 +288,7 @@ ccd_image = sa.Table(
     sa.Column("tiles_disagree", sa.Boolean, nullable=True, comment="true if tiles differ in SE counts"),
     *_like([*SE_COUNTS, *_AMPLIFIERS, *_OF_EXPOSURE[:-1], *_SKY, "skyvara", "skyvarb", "bunit", "detpos"]),
     *_like(["pixel_area", "fraction_good_se"]),
+    *_added_to(Covariates),
     # an exposure has one band and may be queried without it
     sa.PrimaryKeyConstraint("expnum", "band", "ccdnum"),
     # with expnum, Postgres need not read the rows; SQLite holds the primary key in every index
@@ -320,6 +323,7 @@ exposure_summary = sa.Table(
         for c in (epoch.c[name] for name in _SKY)
     ),
     *_like([*SE_COUNTS, *_AMPLIFIERS], "{}; sum over the CCD images"),
+    *_added_to(Covariates, "{}; mean of the CCD images"),
     sa.PrimaryKeyConstraint("expnum", "band"),
     sa.Index("ix_exposure_summary_nite", "nite"),
     sqlite_with_rowid=False,

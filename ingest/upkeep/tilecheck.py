@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from ...schema.bits import BitNames
 from ...schema.masks.maskfilename import MaskFileName
-from ...schema.rows import MaskKey
+from ...schema.observing.covariates import COMPUTED, TOLERANCE
+from ...schema.rows import MaskKey, MaskRow
 from ...schema.wcs.footprint import EVERY_CELL
 from ..database.maskrows import bit_rows, mask_values
 from ..report import counted
@@ -134,7 +135,7 @@ def _compare(stored: StoredMask, checked: CheckedMask, bit_names: BitNames) -> l
     wrong = [
         f"{name} is {_short(stored.values[name])}, but {_short(value)} in the mask file"
         for name, value in expected.items()
-        if stored.values[name] != value
+        if stored.values[name] != value and not _as_computed(row, name, stored.values[name], value)
     ]
     problems = []
     if wrong:
@@ -159,6 +160,13 @@ def _compare(stored: StoredMask, checked: CheckedMask, bit_names: BitNames) -> l
     if wrong:
         problems.append(Problem("footprint", str(stored.key), _first(wrong)))
     return problems
+
+
+def _as_computed(row: MaskRow, name: str, stored: float | None, value: float | None) -> bool:
+    """Tell whether a stored value is what was computed for a row, or its revision has none."""
+    if name not in COMPUTED or getattr(row.facts, name, None) is not None:
+        return False
+    return stored is None or (value is not None and abs(stored - value) <= TOLERANCE)
 
 
 def _why_lost(mask: StoredMask, file: CheckedFile) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from ...schema import tables
-from ...schema.database import Database, open_for_reading
+from ...schema.database import REVISION, Database, open_for_reading, recorded_revision
 from ...schema.errors import GoodpixError, MaskFileUnreadableError, StoreError, UsageError
 from ...schema.rows import MaskKey
 from ...schema.selection.named import SELECTIONS_FILE
@@ -233,13 +233,13 @@ class _Check:
     def between_rows(self, chosen: Sample | None) -> None:
         """Check rows against each other."""
         with self.database.engine.connect() as connection:
-            has_summaries = sa.inspect(connection).has_table(tables.tile_summary.name)
+            is_new = recorded_revision(connection) == REVISION
             tiles, ccd_images = (chosen.tiles_by_band, chosen.ccd_images) if chosen else (None, None)
             self.problems += check_ccd_images(connection, ccd_images)
             orphans = [] if chosen else check_orphans(connection)
-            wrong = check_summaries(connection, tiles, ccd_images) if has_summaries else []
-        if not has_summaries:
-            self.notes.append("the tables are old and have no summaries: goodpix db upgrade adds them")
+            wrong = check_summaries(connection, tiles, ccd_images) if is_new else []
+        if not is_new:
+            self.notes.append("the tables are old, their summaries are not checked: goodpix db upgrade upgrades them")
         self._mend(orphans, delete_orphans)
         self._mend(wrong, fill_summaries)
 
