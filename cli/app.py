@@ -12,7 +12,7 @@ import typer
 
 from ..schema.errors import GoodpixError
 from ..schema.extras import extra_of, missing_library
-from .ingest import check, demo, ingest
+from .ingest import check, demo, ingest, profiles
 from .output import say
 from .query import AS_THEY_STAND, LISTINGS, at, dashboard, epoch_map, epochs, info, listing, mask, sql
 from .selection import add, remove, selections, show_selection
@@ -36,6 +36,7 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(ingest)
+app.command()(profiles)
 app.command()(epochs)
 for _name, _meaning in LISTINGS.items():
     app.command(_name, help=_meaning)(listing(_name))

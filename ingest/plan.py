@@ -6,6 +6,7 @@ from enum import Enum
 
 from ..schema.bits import BitNames
 from ..schema.inputs.fingerprint import fingerprint
+from ..schema.inputs.profile import DES_PIZZA_CUTTER, ProfileId
 from ..schema.inputs.recordedfiles import SE_PLANES, RecordedFile, State, files_column, recorded_files
 from ..schema.planes.imagefiles import planes_column
 from ..schema.store.masksroot import MasksRoot
@@ -46,19 +47,26 @@ class Options:
         Accept weight planes that may have lost their exact zeros.
     allow_damaged : bool
         Accept planes whose data do not agree with their DATASUM.
+    profile : ProfileId
+        Profile of the files.
     """
 
     wcs_source: str = "image"
     allow_missing_se_seg: bool = False
     allow_dithered_weights: bool = False
     allow_damaged: bool = False
+    profile: ProfileId = DES_PIZZA_CUTTER
 
     @property
     def fingerprinted(self) -> dict[str, object]:
         """Options by name, as they enter fingerprints: what 0.1.0 did not have only where it applies."""
-        options = {option.name: getattr(self, option.name) for option in fields(self)}
+        options = {option.name: getattr(self, option.name) for option in fields(self) if option.name != "profile"}
         options = {name: value for name, value in options.items() if name != "allow_damaged" or value}
-        return options | ({"scamp_rule": SCAMP_RULE_VERSION} if self.wcs_source == "scamp" else {})
+        return (
+            options
+            | dict(self.profile.fingerprinted)
+            | ({"scamp_rule": SCAMP_RULE_VERSION} if self.wcs_source == "scamp" else {})
+        )
 
 
 class Action(Enum):
@@ -348,7 +356,7 @@ def _files_if_unchanged(
 
 def _coadd_options(options: Options) -> dict[str, object]:
     """Return the options that affect a coadd's own mask."""
-    names = ("allow_dithered_weights", "allow_damaged")
+    names = ("allow_dithered_weights", "allow_damaged", "profile")
     return {name: value for name, value in options.fingerprinted.items() if name in names}
 
 

@@ -2,20 +2,21 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
-from ..schema.bits import DES_Y6, BitNames
+from ..schema.bits import BitNames
 from ..schema.errors import UsageError
 from ..schema.executors import check_workers, thread_pool, usable_cores
 from ..schema.planes.imagefiles import file_state, first_variable
 from ..schema.workers.pool import process_pool
 from .images.sharedarray import remove_leftovers
-from .infofiles import Input, PackedTile, check_inputs, read_inputs
+from .infofiles import Input, PackedTile, Reading, check_inputs, read_inputs
 from .plan import Options
+from .profiles.registry import checked_settings, find_profile
 from .report import IngestReport
 
 __all__ = ["BYTES_PER_WORKER", "ingest_tiles", "worth_starting"]
@@ -44,16 +45,18 @@ def ingest_tiles(
     allow_missing_se_seg: bool = False,
     allow_dithered_weights: bool = False,
     allow_damaged: bool = False,
-    bit_names: BitNames = DES_Y6,
+    profile: str = "des-pizza-cutter",
+    settings: Mapping[str, str] | None = None,
+    bit_names: BitNames | None = None,
     progress: Progress | None = None,
     report: PathLike | None = None,
 ) -> IngestReport:
-    """Compute and store the mask of every epoch in the info files.
+    """Compute and store the mask of every epoch in the info files, or in the files of another profile.
 
     Parameters
     ----------
     info_paths : path or iterable of paths
-        Info files, and folders to search for ``*_pizza_cutter_info.yaml``.
+        Info files, and folders to search for ``*_pizza_cutter_info.yaml``; with another profile, its files.
     db : str or path
         Database URL or SQLite file, created if it does not exist.
     masks : str or path, optional
@@ -87,8 +90,12 @@ def ingest_tiles(
         Accept weight planes that may have lost their exact zeros.
     allow_damaged : bool
         Accept planes whose data do not agree with the DATASUM in their header.
-    bit_names : BitNames
-        Names of the survey's mask bits, recorded when the catalogue is created.
+    profile : str
+        Profile of the files, which says how they are found and what their values mean; a catalogue has one.
+    settings : mapping of str to str, optional
+        Settings of the profile, by name.
+    bit_names : BitNames, optional
+        Names of the mask bits, recorded when the catalogue is created; by default those of the profile.
     progress : callable, optional
         Called after each tile with the number of tiles done and the total.
     report : path, optional
@@ -103,8 +110,8 @@ def ingest_tiles(
     Raises
     ------
     UsageError
-        If an input path does not exist, the environment variable that paths begin with is not set, or inputs
-        contradict each other or the catalogue.
+        If the profile or one of its settings is unknown, an input path does not exist, the environment variable that
+        paths begin with is not set, or inputs contradict each other or the catalogue.
     CatalogueError
         If the catalogue or its masks root cannot be used.
     WorkerLostError
@@ -122,17 +129,20 @@ def ingest_tiles(
     given = [info_paths] if isinstance(info_paths, str | os.PathLike) else list(info_paths)
     if workers is not None:
         check_workers(workers)
-    inputs = read_inputs(given, 1 if executor is not None and workers is not None else workers)
-    campaign = check_inputs(inputs)
+    known = find_profile(profile)
+    reading = Reading(known, checked_settings(known, settings or {}))
+    inputs = read_inputs(given, 1 if executor is not None and workers is not None else workers, reading)
+    campaign = check_inputs(inputs, reading)
     if executor is None:  # the workers of an executor may know other variables
         _check_variables(inputs)
-    options = Options(wcs_source, allow_missing_se_seg, allow_dithered_weights, allow_damaged)
+    options = Options(wcs_source, allow_missing_se_seg, allow_dithered_weights, allow_damaged, profile=known.identity)
     arguments = asdict(options) | {
         "inputs": [str(each) for each in given],
         "masks": None if masks is None else str(masks),
         "force": force,
         "reread": reread,
         "retry_failed": retry_failed,
+        "settings": dict(reading.settings),
         "variables": _used_variables(inputs),
     }
     if report is not None and not os.path.isdir(Path(report).absolute().parent):
@@ -150,7 +160,14 @@ def ingest_tiles(
         from .run import Run
 
         database = stack.enter_context(
-            open_for_writing(db, masks=masks, campaign=campaign, wcs_source=wcs_source, bit_names=bit_names)
+            open_for_writing(
+                db,
+                masks=masks,
+                campaign=campaign,
+                wcs_source=wcs_source,
+                bit_names=bit_names or known.bit_names,
+                profile=known.identity,
+            )
         )
         run = Run(inputs, db, database, arguments, options, force=force, retry_failed=retry_failed, reread=reread)
         if report is not None:

@@ -183,7 +183,10 @@ def _write(task: TileTask, plan: Plan, receipt: Receipt, sources: _Sources) -> "
     changed = task.force or bool(plan.dropped) or sources.of_coadd is not None
     changed |= any(step.changes_files for step in plan.steps)
     generation = task.known.generation + 1
-    with MaskFileWriter(task.root, receipt.tilename, receipt.band, generation, task.bit_names) as writer:
+    profile = task.options.profile
+    with MaskFileWriter(
+        task.root, receipt.tilename, receipt.band, generation, task.bit_names, profile=profile
+    ) as writer:
 
         def add(mask: Mask, *, made: bool) -> None:
             rows.append(StoredRow(mask[0], writer.add(*mask), made))

@@ -15,6 +15,7 @@ from .bits import BitNames
 from .columns import json_object
 from .dialects import OUT_OF_TIME, driver_text, interrupted, reader, sqlite_path
 from .errors import CatalogueError, CatalogueVersionError, DamagedValueError, UsageError, check_utf_8
+from .inputs.profile import DES_PIZZA_CUTTER, ProfileId
 from .store.masksroot import FORMAT_VERSION, MasksRoot
 from .tables import catalogue, ingest_run
 from .views import RENAMED
@@ -98,10 +99,10 @@ def shown(url: sa.URL) -> str:
     return url.update_query_dict(dict.fromkeys(secret, "***")).render_as_string(hide_password=True)
 
 
-REVISION = "0008"
+REVISION = "0010"
 """The newest migration, whose tables this software writes."""
 
-_READABLE = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", REVISION)
+_READABLE = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", REVISION)
 """Revisions whose tables and views this software reads."""
 
 # Cures by the error codes of SQLite and Postgres.
@@ -127,6 +128,7 @@ class Identity:
     wcs_source: str
     bit_names: BitNames
     format_version: int = FORMAT_VERSION
+    profile: ProfileId = DES_PIZZA_CUTTER
 
     @property
     def row(self) -> dict[str, object]:
@@ -140,6 +142,8 @@ class Identity:
             "wcs_source": self.wcs_source,
             "bits": json.dumps({"se": dict(self.bit_names.se), "coadd": dict(self.bit_names.coadd)}),
             "footprint_nside": NSIDE,
+            "profile": self.profile.name,
+            "profile_version": self.profile.version,
         }
 
     @property
@@ -232,8 +236,9 @@ def read_identity(engine: sa.Engine, url: sa.URL, revisions: Collection[str]) ->
         with engine.connect() as connection:
             if not sa.inspect(connection).has_table("catalogue"):
                 raise CatalogueError(f"{shown(url)} is not a goodpix catalogue: it has no table catalogue")
-            row = connection.execute(sa.select(catalogue)).mappings().one_or_none()
             revision = recorded_revision(connection)
+            known = as_stored(connection, catalogue) if revision else [catalogue.c.catalogue_id]
+            row = connection.execute(sa.select(*known)).mappings().one_or_none()
     except sa.exc.DBAPIError as error:
         raise unusable(url, error) from error
     if row is None:
@@ -250,8 +255,11 @@ def read_identity(engine: sa.Engine, url: sa.URL, revisions: Collection[str]) ->
     try:
         bits = json_object(row["bits"], "bits")
         bit_names = BitNames(bits["se"], bits["coadd"])
+        profile = ProfileId.recorded(row["profile"], row["profile_version"])
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise CatalogueError(f"{shown(url)}: the names of its mask bits are damaged ({error})") from error
+        raise CatalogueError(
+            f"{shown(url)}: its profile or the names of its mask bits are damaged ({error})"
+        ) from error
     return Identity(
         uuid=row["uuid"],
         masks_root=row["masks_root"],
@@ -259,6 +267,7 @@ def read_identity(engine: sa.Engine, url: sa.URL, revisions: Collection[str]) ->
         wcs_source=row["wcs_source"],
         bit_names=bit_names,
         format_version=row["format_version"],
+        profile=profile,
     )
 
 

@@ -13,11 +13,11 @@ from .bits import N_BITS
 from .columns import MAX_JSON, check_text, column, columns, json_object, values_of
 from .counts import COADD_COUNTS, BitCounts, Counts
 from .errors import DamagedValueError, InfoFileError, UsageError
+from .inputs.profile import DES_PROFILE
 from .inputs.recordedfiles import recorded_files
 from .wcs.footprint import EVERY_CELL, NSIDE
 
 __all__ = [
-    "DES_PROFILE",
     "SEG_FROM_FILE",
     "SEG_NONE",
     "CoaddFacts",
@@ -29,9 +29,6 @@ __all__ = [
     "key_text",
     "nonzero_bits",
 ]
-
-DES_PROFILE = "des"
-"""Profile of the Dark Energy Survey's images."""
 
 SEG_FROM_FILE, SEG_NONE = "file", "none"
 """Values of ``segmentation``: the map of the survey's file, or no map."""

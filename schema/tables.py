@@ -82,6 +82,9 @@ def _image_size() -> list["sa.Column[object]"]:
     ]
 
 
+# in a catalogue upgraded from an older revision these are null: it is of des-pizza-cutter
+_SINCE_PROFILES = {"since": "0010"}
+
 catalogue = sa.Table(
     "catalogue",
     metadata,
@@ -93,6 +96,8 @@ catalogue = sa.Table(
     sa.Column("wcs_source", sa.Text, nullable=False, comment="source of the epochs' WCS: image or scamp"),
     sa.Column("bits", sa.Text, nullable=False, comment="names and values of the SE and coadd mask bits, JSON"),
     sa.Column("footprint_nside", sa.Integer, nullable=False, comment="HEALPix nside of the table footprint"),
+    sa.Column("profile", sa.Text, nullable=True, comment="profile of all inputs", info=_SINCE_PROFILES),
+    sa.Column("profile_version", sa.Text, nullable=True, comment="version of the profile", info=_SINCE_PROFILES),
     sa.CheckConstraint("catalogue_id = 1", name="one_row"),
 )
 

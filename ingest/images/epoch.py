@@ -75,7 +75,7 @@ def make_epoch_mask(
             covered,
             fingerprint=fingerprint,
             quantization=image.quantization,
-            inputs=image.inputs.facts(entry, SEG_FROM_FILE if image.seg_used else SEG_NONE),
+            inputs=image.inputs.facts(entry, SEG_FROM_FILE if image.seg_used else SEG_NONE, options.profile),
         ),
     )
     key = MaskKey(entry.tilename, entry.band, "epoch", entry.expnum, entry.ccdnum)

@@ -121,7 +121,7 @@ def _opened(db: PathLike, repair: bool) -> AbstractContextManager[Database]:
         return open_for_reading(db)
     with open_for_reading(db) as database:
         known = database.identity
-    return open_for_writing(db, masks=None, campaign=known.campaign, wcs_source=known.wcs_source)
+    return open_for_writing(db, masks=None, campaign=known.campaign, wcs_source=known.wcs_source, profile=known.profile)
 
 
 @dataclass(slots=True)

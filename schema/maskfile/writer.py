@@ -13,9 +13,10 @@ import pyarrow.parquet as pq
 
 from ..bits import BitNames
 from ..columns import values_of
+from ..inputs.profile import DES_PIZZA_CUTTER, ProfileId
 from ..masks.maskfilename import MaskFileName
 from ..masks.rle import Runs
-from ..rows import DES_PROFILE, SEG_FROM_FILE, MaskRow
+from ..rows import SEG_FROM_FILE, MaskRow
 from ..store.masksroot import FORMAT_VERSION, MasksRoot
 from ..store.parquet import numbers, single
 from .head import KEY_COLUMNS
@@ -37,7 +38,7 @@ class MaskFileWriter:
         Number of files written for this tile and band so far, including this one.
     bit_names : BitNames
         The survey's mask bits, recorded in the file.
-    profile : str
+    profile : ProfileId
         Profile of the images, recorded in the file.
     segmentation : str
         Source of the segmentation maps, recorded in the file.
@@ -56,7 +57,7 @@ class MaskFileWriter:
         generation: int,
         bit_names: BitNames,
         *,
-        profile: str = DES_PROFILE,
+        profile: ProfileId = DES_PIZZA_CUTTER,
         segmentation: str = SEG_FROM_FILE,
     ) -> None:
         self._root = root
@@ -66,7 +67,7 @@ class MaskFileWriter:
             "goodpix.format_version": str(FORMAT_VERSION),
             "goodpix.order": "column-major",
             "goodpix.generation": str(generation),
-            "goodpix.profile": profile,
+            **profile.metadata,
             "goodpix.segmentation": segmentation,
             "goodpix.bits": json.dumps({"se": dict(bit_names.se), "coadd": dict(bit_names.coadd)}),
             "goodpix.version": software,

@@ -71,7 +71,7 @@ class PlaneReader:
     def open(self, file: PlaneFile) -> Plane:
         """Return the plane of a file and extension; see `plane`. Messages show the path as written."""
         opened = self._open(file)
-        plane = open_plane(opened.file, file.ext)
+        plane = open_plane(opened.file, file.ext, file.conversion)
         opened.units[plane.unit.number] = plane.unit
         return plane
 
@@ -121,7 +121,7 @@ class PlaneReader:
 
 
 def check_weight(plane: Plane, *, allow_dithered: bool = False) -> str | None:
-    """Return the quantisation of a weight plane after checking that it preserves exact zeros.
+    """Return the quantisation of a weight plane after checking that exact zeros are preserved, or found by a rule.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def check_weight(plane: Plane, *, allow_dithered: bool = False) -> str | None:
         If the plane was compressed with SUBTRACTIVE_DITHER_1, which makes half of the zeros positive.
     """
     quantization = plane.quantization
-    if quantization == "SUBTRACTIVE_DITHER_1" and not allow_dithered:
+    if quantization == "SUBTRACTIVE_DITHER_1" and not (allow_dithered or plane.conversion.lost_zeros):
         raise DitheredWeightError(
             f"{plane.path}[{plane.ext}]: ZQUANTIZ is SUBTRACTIVE_DITHER_1, which loses the exact zeros of a "
             "weight plane: expected SUBTRACTIVE_DITHER_2 (--allow-dithered-weights accepts it anyway)"
