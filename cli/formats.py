@@ -92,9 +92,12 @@ def render_table(rows: "pd.DataFrame", name: str) -> str:
 def _text(frames: Frames, name: str) -> Iterator[bytes]:
     """Yield lines of text; the first part sets the widths of columns."""
     widths: list[int] = []
+    hidden: set[str] = set()
     for number, rows in enumerate(frames):
         leading = [column for column in LEADING.get(name, "").split() if column in rows]
-        shown = rows[leading] if leading else rows
+        if number == 0:
+            hidden = _hidden(rows)
+        shown = rows[[column for column in leading if column not in hidden]] if leading else rows
         digits = _all_digits if name == "sql" else _six_digits
         columns = [[_cell(value, digits) for value in column] for column in _columns(shown)]
         if number == 0:
@@ -104,6 +107,13 @@ def _text(frames: Frames, name: str) -> Iterator[bytes]:
         for row in zip(*columns, strict=True):
             cells = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
             yield ("  ".join(cells) + "\n").encode(errors="backslashreplace")
+
+
+def _hidden(rows: "pd.DataFrame") -> set[str]:
+    """Return the columns about the coadd that are null throughout, where no row has a coadd."""
+    has_none = any(name in rows and not rows.empty and rows[name].isna().all() for name in ("n_on_coadd", "on_coadd"))
+    about = [name for name in map(str, rows.columns) if "coadd" in name or name.endswith("_unique")]
+    return {name for name in about if has_none and rows[name].isna().all()}
 
 
 def _columns(rows: "pd.DataFrame") -> list[list[Any]]:

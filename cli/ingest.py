@@ -93,6 +93,10 @@ def ingest(
     allow_missing_se_seg: Annotated[
         bool, typer.Option("--allow-missing-se-seg", help="Accept epochs without a segmentation map.")
     ] = False,
+    no_segment: Annotated[
+        bool, typer.Option("--no-segment", help="Use no segmentation maps of epochs; fixed for a catalogue.")
+    ] = False,
+    segment: Annotated[bool, typer.Option("--segment", help="Make segmentation maps.", hidden=True)] = False,
     allow_dithered_weights: Annotated[
         bool, typer.Option("--allow-dithered-weights", help="Accept weights that may have lost their zeros.")
     ] = False,
@@ -115,6 +119,8 @@ def ingest(
     """Compute and store the mask of every epoch that the info files list."""
     if dask is not None and workers is not None:
         raise UsageError("--workers starts local processes: expected --dask or --workers, not both")
+    if segment:
+        raise UsageError("--segment is not in this version: expected --no-segment, or files with segmentation maps")
     with ExitStack() as stack:
         stack.enter_context(stoppable("stopped: finished work is stored; run the same command again to continue"))
         from ..ingest.survey import ingest_tiles
@@ -137,6 +143,7 @@ def ingest(
             allow_dithered_weights=allow_dithered_weights,
             allow_damaged=allow_damaged,
             profile=profile,
+            no_segment=no_segment,
             settings=dict(_setting(text) for text in set_ or ()),
             progress=advance,
             report=stack.enter_context(_report_file(report)),

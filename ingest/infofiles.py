@@ -49,6 +49,8 @@ class PackedTile:
         Environment variables that paths begin with.
     images : ndarray of int64
         Hash of each CCD image, equal in all tiles that contain it and on all machines.
+    has_seg : bool
+        Whether every CCD image has a segmentation map.
     """
 
     tilename: str
@@ -56,6 +58,7 @@ class PackedTile:
     image_path: str
     variables: tuple[str, ...]
     images: npt.NDArray[np.int64]
+    has_seg: bool
     _packed: bytes = field(repr=False)
 
     @classmethod
@@ -66,7 +69,8 @@ class PackedTile:
         keys = (f"{entry.band}/{entry.expnum}/{entry.ccdnum}" for entry in info.src_info)
         images = np.fromiter(map(_hash, keys), np.int64, len(info.src_info))
         packed = zlib.compress(pickle.dumps(info, pickle.HIGHEST_PROTOCOL), level=1)
-        return cls(info.tilename, info.band, info.image_path, tuple(names), images, packed)
+        has_seg = all(entry.seg_path for entry in info.src_info)
+        return cls(info.tilename, info.band, info.image_path, tuple(names), images, has_seg, packed)
 
     def unpacked(self) -> TileInfo:
         """Return the content."""

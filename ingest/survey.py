@@ -47,6 +47,7 @@ def ingest_tiles(
     allow_damaged: bool = False,
     profile: str = "des-pizza-cutter",
     settings: Mapping[str, str] | None = None,
+    no_segment: bool = False,
     bit_names: BitNames | None = None,
     progress: Progress | None = None,
     report: PathLike | None = None,
@@ -94,6 +95,9 @@ def ingest_tiles(
         Profile of the files, which says how they are found and what their values mean; a catalogue has one.
     settings : mapping of str to str, optional
         Settings of the profile, by name.
+    no_segment : bool
+        Use no segmentation maps of epochs: their counts are null, and all epochs count in aggregates. Fixed when the
+        catalogue is created.
     bit_names : BitNames, optional
         Names of the mask bits, recorded when the catalogue is created; by default those of the profile.
     progress : callable, optional
@@ -133,9 +137,13 @@ def ingest_tiles(
     reading = Reading(known, checked_settings(known, settings or {}))
     inputs = read_inputs(given, 1 if executor is not None and workers is not None else workers, reading)
     campaign = check_inputs(inputs, reading)
+    if not (known.identity.is_des or no_segment):
+        _check_segmentation(inputs)
     if executor is None:  # the workers of an executor may know other variables
         _check_variables(inputs)
-    options = Options(wcs_source, allow_missing_se_seg, allow_dithered_weights, allow_damaged, profile=known.identity)
+    options = Options(
+        wcs_source, allow_missing_se_seg, allow_dithered_weights, allow_damaged, known.identity, no_segment
+    )
     arguments = asdict(options) | {
         "inputs": [str(each) for each in given],
         "masks": None if masks is None else str(masks),
@@ -167,6 +175,7 @@ def ingest_tiles(
                 wcs_source=wcs_source,
                 bit_names=bit_names or known.bit_names,
                 profile=known.identity,
+                segmentation=options.segmentation,
             )
         )
         run = Run(inputs, db, database, arguments, options, force=force, retry_failed=retry_failed, reread=reread)
@@ -197,8 +206,9 @@ def worth_starting(n_workers: int | None, inputs: list[Input]) -> int:
     for each in inputs:
         if isinstance(each.content, PackedTile):
             info = each.content.unpacked()
-            for entry in (info, *info.src_info):
-                state = file_state(entry.image_path)
+            # the CCD images of an exposure may lie in one file
+            for path in dict.fromkeys(entry.image_path for entry in (info, *info.src_info)):
+                state = file_state(path)
                 n_bytes += 0 if state is None else state[0]
                 if most is None and n_bytes >= BYTES_PER_WORKER:
                     most = usable_cores()
@@ -219,6 +229,16 @@ def _used_variables(inputs: list[Input]) -> dict[str, str]:
     names = dict.fromkeys(name for tile in _tiles(inputs) for name in tile.variables)
     values = {name: os.environ[name] for name in names if name in os.environ}
     return {name: os.path.abspath(value) for name, value in values.items() if os.path.isdir(value)}
+
+
+def _check_segmentation(inputs: list[Input]) -> None:
+    """Check that every CCD image has a segmentation map, as those of DES have; without one each would fail."""
+    for file in inputs:
+        if isinstance(file.content, PackedTile) and not file.content.has_seg:
+            raise UsageError(
+                f"{file.name}: its CCD images have no segmentation map: expected --segment, which makes one, or "
+                "--no-segment, which does without (fixed for a catalogue)"
+            )
 
 
 def _check_variables(inputs: list[Input]) -> None:

@@ -23,6 +23,9 @@ COADD_COUNTS = (
 )
 """Counts about the coadd that only a catalogue without coadds lacks."""
 
+# what a mask without a coadd lacks besides
+_OF_COADD = ("n_off_coadd", "only_off_coadd", "n_unique", "n_good_unique", "fraction_good_on_coadd", "area_good_unique")
+
 _ARCMIN2 = 1 / 3600.0
 
 
@@ -92,6 +95,7 @@ def count(
     pixel_area: float,
     unique: tuple[int, int] | None,
     se_seg_used: bool = True,
+    has_coadd: bool = True,
 ) -> tuple[Counts, BitCounts]:
     """Return the counts of an epoch's mask, from one pass over its runs.
 
@@ -107,6 +111,8 @@ def count(
         The counts n_unique and n_good_unique; None if the tile has no unique region.
     se_seg_used : bool
         Whether there was an SE segmentation map; if not, its counts are null.
+    has_coadd : bool
+        Whether there is a coadd; if not, all counts about it are null.
     """
     tally = _tally(runs, amplifiers)
     n_off = int(tally.fail[3])
@@ -130,6 +136,8 @@ def count(
         values[f"only_{str(criterion.name).lower()}"] = int(tally.only[k])
     if not se_seg_used:
         values["n_se_seg"] = values["only_se_seg"] = None
+    if not has_coadd:
+        values |= dict.fromkeys((*COADD_COUNTS, *_OF_COADD))
     return Counts(**values), tally.bits  # type: ignore[arg-type]  # one dict of ints and floats
 
 

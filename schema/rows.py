@@ -182,7 +182,9 @@ class EpochFacts(ImageFacts):
     detpos: str | None = column("detector position in the focal plane, such as N4")
     dataseca: str | None = column("pixel section of amplifier A (DATASECA)")
     datasecb: str | None = column("pixel section of amplifier B (DATASECB)")
-    se_seg_used: bool = column("true if the epoch has an SE segmentation map; aggregates exclude epochs without one")
+    se_seg_used: bool = column(
+        "true if aggregates include the epoch: it has an SE segmentation map, or the catalogue is without any"
+    )
     stale: bool = column("true if the inputs can no longer be read; mask and row are from the last successful ingest")
     se_fingerprint: str | None = column(
         "SHA-256 of the SE inputs, equal in all tiles with the image; null for masks of format 1", None, since=_REVISION

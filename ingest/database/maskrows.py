@@ -26,7 +26,7 @@ __all__ = [
 
 def insert_masks(
     connection: sa.Connection,
-    masks: Iterable[tuple[MaskRow, int]],
+    masks: Iterable[tuple[MaskRow, int | None]],
     of_file: dict[str, Any],
     bit_names: BitNames,
     run_ids: Mapping[str, int | None] | None = None,
@@ -38,7 +38,8 @@ def insert_masks(
     connection : Connection
         In a transaction.
     masks : iterable of (MaskRow, int)
-        Rows and their row groups; the coadd's row is included, or in the database already.
+        Rows and their row groups, None for the row of a file without a coadd; the coadd's row is included, or in the
+        database already.
     of_file : dict
         ``mask_file`` and ``generation`` of the coadd's row.
     bit_names : BitNames
@@ -110,7 +111,7 @@ def owner_of(kind: str) -> str:
     return f"{table_of(kind).name}_id"
 
 
-def mask_values(row: MaskRow, row_group: int) -> dict[str, Any]:
+def mask_values(row: MaskRow, row_group: int | None) -> dict[str, Any]:
     """Return the database columns of a mask's row, except those set by its ingest."""
     key = {"tilename": row.key.tilename, "band": row.key.band, "nx": row.nx, "ny": row.ny}
     if row.key.kind == "epoch":

@@ -24,6 +24,7 @@ from ...schema.database import (
 from ...schema.dialects import sqlite_path
 from ...schema.errors import AmbiguousInputError, CatalogueError
 from ...schema.inputs.profile import DES_PIZZA_CUTTER, ProfileId
+from ...schema.rows import SEG_FROM_FILE
 from ...schema.store.masksroot import MasksRoot
 from ...schema.tables import catalogue, coadd, metadata
 from ...schema.views import create_views
@@ -59,6 +60,7 @@ def open_for_writing(
     wcs_source: str,
     bit_names: BitNames = DES_Y6,
     profile: ProfileId = DES_PIZZA_CUTTER,
+    segmentation: str = SEG_FROM_FILE,
 ) -> Iterator[WritableDatabase]:
     """Open a catalogue for an ingest, creating it if there is none.
 
@@ -74,11 +76,13 @@ def open_for_writing(
         Names of the mask bits, for a new catalogue.
     profile : ProfileId
         Profile of the inputs; its name must be that of the catalogue.
+    segmentation : str
+        Source of segmentation maps; must be that of the catalogue.
 
     Raises
     ------
     AmbiguousInputError
-        If campaign, wcs_source, profile or masks root are not those of the catalogue.
+        If campaign, wcs_source, profile, segmentation or masks root are not those of the catalogue.
     CatalogueBusyError
         If another process is writing to it on SQLite, or is rebuilding or upgrading it.
     CatalogueError
@@ -100,7 +104,15 @@ def open_for_writing(
             if is_empty(engine, parsed):
                 new_root = given or MasksRoot.of("goodpix-masks")
                 remembered = remembered_root(parsed, new_root)
-                identity = Identity(str(uuid.uuid4()), remembered, campaign, wcs_source, bit_names, profile=profile)
+                identity = Identity(
+                    str(uuid.uuid4()),
+                    remembered,
+                    campaign,
+                    wcs_source,
+                    bit_names,
+                    profile=profile,
+                    segmentation=segmentation,
+                )
                 _create(engine, parsed, new_root, identity)
 
         retry.opening(create)
@@ -109,6 +121,7 @@ def open_for_writing(
         root = root_of(parsed, identity)
         for what, wanted, found in (
             ("profile", profile.name, identity.profile.name),
+            ("segmentation", segmentation, identity.segmentation),
             ("campaign", campaign, identity.campaign),
             ("--wcs", wcs_source, identity.wcs_source),
             ("masks root", str(given or root), str(root)),

@@ -17,6 +17,7 @@ from ...schema.database import Identity, parse_url, remembered_root, shown
 from ...schema.errors import CatalogueError, MaskFileError, StoreError, UsageError
 from ...schema.inputs.profile import DES_PIZZA_CUTTER
 from ...schema.maskfile import MaskFile
+from ...schema.rows import SEG_FROM_FILE
 from ...schema.store.masksroot import MasksRoot
 from ...schema.store.protocol import FoundFile
 from ..database.bulk import insert_rows
@@ -232,9 +233,11 @@ def _identity(
         facts = known.facts
     facts = _complete(facts, given, url, root)
     file = _first_readable(root, files)
-    bit_names, profile = (known.bit_names, known.profile) if known else (DES_Y6, DES_PIZZA_CUTTER)
+    bit_names, profile, segmentation = DES_Y6, DES_PIZZA_CUTTER, SEG_FROM_FILE
     if file is not None:
-        bit_names, profile = file.bit_names, file.profile_id
+        bit_names, profile, segmentation = file.bit_names, file.profile_id, file.segmentation or SEG_FROM_FILE
+    elif known is not None:
+        bit_names, profile, segmentation = known.bit_names, known.profile, known.segmentation
     return Identity(
         uuid=owner or (known.uuid if known else str(uuid.uuid4())),
         masks_root=remembered_root(url, root),
@@ -242,6 +245,7 @@ def _identity(
         campaign=facts["campaign"],
         wcs_source=facts["wcs_source"],
         profile=profile,
+        segmentation=segmentation,
     )
 
 

@@ -18,7 +18,7 @@ from ...schema.wcs.healpixlookup import CENTRES_NSIDE
 from ..masks.mask import Mask
 from ..provenance import Provenance
 from ..source import Source
-from .coaddgrid import find_grid
+from .coaddgrid import find_region
 from .skyarea import sky_covers
 
 __all__ = ["healsparse_map"]
@@ -176,7 +176,7 @@ def _epoch_counts(
 ) -> Iterator[_CellCounts]:
     masks = source.counted_masks(selection, **filters)
     for (tilename, band), of_tile in groupby(masks, lambda mask: (mask.key.tilename, mask.key.band)):
-        region = find_grid(source.database, tilename, band).region if unique else None
+        region = find_region(source.database, tilename, band) if unique else None
         for mask in of_tile:
             yield _count(mask, mask.good(selection), nside, region, seen)
 

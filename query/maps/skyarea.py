@@ -16,7 +16,7 @@ from ...schema.wcs.footprint import UniqueRegion
 from ...schema.wcs.healpixlookup import BLOCK_NSIDE, BLOCK_SIDE, CENTRES_NSIDE, GOOD, CentreLookup, morton
 from ...schema.wcs.pixelgrid import PixelGrid
 from ..source import Source
-from .coaddgrid import find_grid
+from .coaddgrid import find_region
 
 __all__ = ["SkyCover", "sky_area", "sky_covers"]
 
@@ -115,7 +115,7 @@ def sky_covers(source: Source, selection: BoundSelection, filters: dict[str, Any
     cover = SkyCover()
     for _, of_tile in groupby(masks, lambda mask: mask.key.tilename):
         for (tilename, band), of_band in groupby(of_tile, lambda mask: (mask.key.tilename, mask.key.band)):
-            region = find_grid(source.database, tilename, band).region
+            region = find_region(source.database, tilename, band)
             for mask in of_band:
                 cover.add(mask.grid, mask.good(selection), region)
         if not together:

@@ -137,6 +137,11 @@ class MaskFile:
             raise self._damaged(error) from error
 
     @property
+    def has_coadd(self) -> bool:
+        """True if the file holds the mask of a coadd, as all do whose metadata say nothing else."""
+        return self._metadata("coadd") != "none"
+
+    @property
     def segmentation(self) -> str | None:
         """Source of the segmentation maps, from the file's metadata; None in format 1."""
         return self._metadata("segmentation") or None

@@ -42,6 +42,8 @@ class MaskFileWriter:
         Profile of the images, recorded in the file.
     segmentation : str
         Source of the segmentation maps, recorded in the file.
+    has_coadd : bool
+        Whether the file holds the mask of a coadd; recorded in the file if not.
 
     Attributes
     ----------
@@ -59,6 +61,7 @@ class MaskFileWriter:
         *,
         profile: ProfileId = DES_PIZZA_CUTTER,
         segmentation: str = SEG_FROM_FILE,
+        has_coadd: bool = True,
     ) -> None:
         self._root = root
         self._name = MaskFileName(tilename, band, generation)
@@ -69,6 +72,7 @@ class MaskFileWriter:
             "goodpix.generation": str(generation),
             **profile.metadata,
             "goodpix.segmentation": segmentation,
+            **({} if has_coadd else {"goodpix.coadd": "none"}),
             "goodpix.bits": json.dumps({"se": dict(bit_names.se), "coadd": dict(bit_names.coadd)}),
             "goodpix.version": software,
         }

@@ -183,9 +183,9 @@ def _values(pixels: Array, conversion: Conversion, dtype: np.dtype[Any]) -> Arra
     values = pixels.astype(dtype, copy=False)
     weights = np.zeros(values.shape, dtype)
     positive = (values > 0) & (values < np.inf)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", divide="ignore"):
         known = values[positive]
-        weights[positive] = 1 / known if conversion.meaning is Meaning.VARIANCE else (1 / known) ** 2
+        weights[positive] = 1 / known if conversion.meaning is Meaning.VARIANCE else 1 / known**2
     return weights
 
 

@@ -43,7 +43,7 @@ def written(path: Path, pixels: Pixels) -> Path:
 def test_weight_is_the_inverse_variance(tmp_path: Path, meaning: Meaning, power: int) -> None:
     path = written(tmp_path / "a.fits", VARIANCES)
     with np.errstate(all="ignore"):
-        expected = np.where(np.isfinite(VARIANCES) & (VARIANCES > 0), (1 / VARIANCES) ** power, 0).astype(np.float32)
+        expected = np.where(np.isfinite(VARIANCES) & (VARIANCES > 0), 1 / VARIANCES**power, 0).astype(np.float32)
     assert np.isinf(expected[1, 2])  # of a variance too small for an inverse, which is no weight
     check(path, Conversion(meaning), expected)
 
