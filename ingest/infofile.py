@@ -100,6 +100,11 @@ class EpochInfo(ImageInfo):
     bkg_ext: _Ext = "sci"
 
     @property
+    def wcs_vouched(self) -> bool | None:
+        """Whether the pipeline vouches for the WCS; None: info files do not say."""
+        return None
+
+    @property
     def identity(self) -> dict[str, object]:
         """Values that headers have to have where they have the keyword."""
         return {"EXPNUM": self.expnum, "CCDNUM": self.ccdnum, "BAND": self.band}

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..schema.bits import BitNames
+from ..schema.criteria import Selection
 from ..schema.errors import UsageError
 from ..schema.executors import check_workers, thread_pool, usable_cores
 from ..schema.planes.imagefiles import file_state, first_variable
@@ -16,6 +17,7 @@ from ..schema.workers.pool import process_pool
 from .images.sharedarray import remove_leftovers
 from .infofiles import Input, PackedTile, Reading, check_inputs, read_inputs
 from .plan import Options
+from .profiles.protocol import Profile
 from .profiles.registry import checked_settings, find_profile
 from .report import IngestReport
 
@@ -167,6 +169,7 @@ def ingest_tiles(
         from .database.opening import open_for_writing
         from .run import Run
 
+        shipped = _selections_to_add(db, known)
         database = stack.enter_context(
             open_for_writing(
                 db,
@@ -185,7 +188,22 @@ def ingest_tiles(
         for number, _ in enumerate(run.tiles(n_workers, executor, pool, threads), start=1):
             if progress is not None:
                 progress(number, len(inputs))
+    for name, selection in shipped.items():
+        # slow to import, and rarely needed
+        from .upkeep.selections import add_selection
+
+        add_selection(db, name, selection, f"shipped with the profile {known.identity.name}")
     return run.report(time.monotonic() - started)
+
+
+def _selections_to_add(db: PathLike, profile: Profile) -> dict[str, Selection]:
+    """Return the named selections of a profile if the catalogue is a new one, by name."""
+    if not profile.selections:
+        return {}
+    from ..schema.database import is_catalogue
+
+    new = not is_catalogue(db)
+    return {name: Selection.parse(words) for name, words in profile.selections.items() if new}
 
 
 def _number_of(workers: int | None, executor: Executor | None, inputs: list[Input]) -> int:

@@ -91,7 +91,7 @@ class _Tally:
 def count(
     runs: Runs,
     *,
-    amplifiers: Amplifiers,
+    amplifiers: Amplifiers | None,
     pixel_area: float,
     unique: tuple[int, int] | None,
     se_seg_used: bool = True,
@@ -103,8 +103,8 @@ def count(
     ----------
     runs : Runs
         The mask.
-    amplifiers : Amplifiers
-        The CCD's halves.
+    amplifiers : Amplifiers or None
+        The CCD's halves; None if unknown, and their counts are null.
     pixel_area : float
         Solid angle of a pixel, arcsec^2.
     unique : tuple of int or None
@@ -114,7 +114,7 @@ def count(
     has_coadd : bool
         Whether there is a coadd; if not, all counts about it are null.
     """
-    tally = _tally(runs, amplifiers)
+    tally = _tally(runs, amplifiers or Amplifiers.halves((runs.ny, runs.nx)))
     n_off = int(tally.fail[3])
     n_unique, n_good_unique = unique or (None, None)
     values: dict[str, int | float | None] = {
@@ -122,10 +122,10 @@ def count(
         "n_on_coadd": runs.nx * runs.ny - n_off,
         "n_good_se": tally.good_se,
         "fraction_good_se": tally.good_se / (runs.nx * runs.ny),
-        "n_good_se_amp_a": tally.good_se_amp_a,
-        "n_good_se_amp_b": tally.good_se_amp_b,
-        "n_pixels_amp_a": amplifiers.a.n_pixels,
-        "n_pixels_amp_b": amplifiers.b.n_pixels,
+        "n_good_se_amp_a": None if amplifiers is None else tally.good_se_amp_a,
+        "n_good_se_amp_b": None if amplifiers is None else tally.good_se_amp_b,
+        "n_pixels_amp_a": None if amplifiers is None else amplifiers.a.n_pixels,
+        "n_pixels_amp_b": None if amplifiers is None else amplifiers.b.n_pixels,
         "n_unique": n_unique,
         "n_good_unique": n_good_unique,
     }

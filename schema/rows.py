@@ -189,6 +189,11 @@ class EpochFacts(ImageFacts):
     se_fingerprint: str | None = column(
         "SHA-256 of the SE inputs, equal in all tiles with the image; null for masks of format 1", None, since=_REVISION
     )
+    wcs_ok: bool | None = column(
+        "false if the pipeline does not vouch for the WCS: no positions, not in maps; null if it does not say",
+        None,
+        since="0010",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +222,8 @@ _NULL_FOR_EPOCHS = {
     "area_good_unique",
     "fraction_good_on_coadd",
 }
-_NULL_WITHOUT_COADD = _NULL_FOR_EPOCHS | {*COADD_COUNTS, "n_off_coadd", "only_off_coadd"}
+_OF_AMPLIFIERS = {f"n_{what}_amp_{half}" for what in ("good_se", "pixels") for half in "ab"}
+_NULL_WITHOUT_COADD = _NULL_FOR_EPOCHS | {*COADD_COUNTS, "n_off_coadd", "only_off_coadd", *_OF_AMPLIFIERS}
 # masks of format 1 have no profile: all are of DES
 _PROFILES_WITH_COADD = (None, DES_PROFILE)
 
@@ -257,7 +263,8 @@ class MaskRow:
     def record(self) -> str:
         """Facts, bits and footprint as JSON, the same text for equal rows."""
         touched = {"hpix": list(self.hpix), "cells": list(self.hpix.values())}
-        every = values_of(self.facts) | {"bits": self.bits} | touched
+        facts = {name: value for name, value in values_of(self.facts).items() if value is not None or name != "wcs_ok"}
+        every = facts | {"bits": self.bits} | touched
         text = json.dumps(every, sort_keys=True, separators=(",", ":"), allow_nan=False)
         if len(text) > MAX_JSON:
             raise InfoFileError(

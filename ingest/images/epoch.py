@@ -62,9 +62,11 @@ def make_epoch_mask(
     runs = flagged.runs
     covered = footprint(grid)
     exposure = image.exposure
+    # only for DES is it known that the halves are those of x
+    amplifiers = Amplifiers.of if options.profile.is_des else Amplifiers.known
     counts, bits = count(
         runs,
-        amplifiers=Amplifiers.of(exposure.dataseca, exposure.datasecb, image.shape),
+        amplifiers=amplifiers(exposure.dataseca, exposure.datasecb, image.shape),
         pixel_area=covered.pixel_area,
         unique=(flagged.n_unique, flagged.n_good_unique) if coadd is not None and coadd.flags.has_region else None,
         se_seg_used=image.seg_used,
@@ -74,6 +76,7 @@ def make_epoch_mask(
         wcs_delta_pix=None if coadd is None else _wcs_delta(entry, of_image, grid, coadd.grid, options),
         se_seg_used=image.seg_used or options.no_segment,
         stale=False,
+        wcs_ok=entry.wcs_vouched,
         se_fingerprint=se_fingerprint(entry, options, image.inputs.states),
         **values_of(exposure),
         **image_facts(

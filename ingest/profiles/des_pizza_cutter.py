@@ -20,6 +20,7 @@ class DesPizzaCutter:
     summary: str = "Dark Energy Survey: info files (*_pizza_cutter_info.yaml), each of a coadd and its epochs"
     bit_names: BitNames = DES_Y6
     settings: Mapping[str, str] = {}
+    selections: Mapping[str, str] = {}
 
     def find(self, given: Sequence[Path], settings: Mapping[str, str]) -> list[Path]:  # noqa: ARG002  # it has none
         """Return the info files in a list of files and folders; see `find_files`."""

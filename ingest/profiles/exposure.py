@@ -26,6 +26,9 @@ class CcdInfo(EpochInfo):
     facts: ExposureFacts | None = None
     """Exposure metadata; by default those of the headers by the keywords of DES."""
 
+    wcs_ok: bool | None = None
+    """Whether the pipeline vouches for the WCS; None if it does not say."""
+
     def file(self, plane: str) -> PlaneFile | None:
         """Return the file of a plane with its conversion."""
         file = super().file(plane)
@@ -35,6 +38,11 @@ class CcdInfo(EpochInfo):
     def identity(self) -> dict[str, object]:
         """No keywords."""
         return {}
+
+    @property
+    def wcs_vouched(self) -> bool | None:
+        """Whether the pipeline vouches for the WCS; None if it does not say."""
+        return self.wcs_ok
 
     def exposure(self, header: Mapping[str, Any], primary: Mapping[str, Any]) -> ExposureFacts:
         """Return the exposure metadata of the profile."""

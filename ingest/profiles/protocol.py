@@ -26,12 +26,15 @@ class Profile(Protocol):
         Names of the mask bits as they are stored.
     settings : mapping of str to str
         Meaning of each setting that the profile takes, by name.
+    selections : mapping of str to str
+        Named selections that a new catalogue is given, in words as `Selection.parse` reads them, by name.
     """
 
     identity: ProfileId
     summary: str
     bit_names: BitNames
     settings: Mapping[str, str]
+    selections: Mapping[str, str]
 
     def find(self, given: Sequence[Path], settings: Mapping[str, str]) -> list[Path]:
         """Return the files to read, one for each tile and band or exposure, in order and without duplicates.

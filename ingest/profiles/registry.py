@@ -1,11 +1,11 @@
 """Profiles by name: those of goodpix, and those that installed packages bring."""
 
 from collections.abc import Mapping
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 
 from ...schema.errors import UsageError, did_you_mean
 from ...schema.printable import one_line
-from .des_pizza_cutter import DesPizzaCutter
 from .protocol import Profile
 
 __all__ = ["ENTRY_POINTS", "checked_settings", "find_profile", "installed_profiles"]
@@ -13,12 +13,22 @@ __all__ = ["ENTRY_POINTS", "checked_settings", "find_profile", "installed_profil
 ENTRY_POINTS = "goodpix.profiles"
 """Group of entry points in which a package names its profiles: each an instance of `Profile`, by the profile's name."""
 
-_BUILT_IN: Mapping[str, Profile] = {each.identity.name: each for each in (DesPizzaCutter(),)}
+# module and class; imported where wanted, since some read FITS files, for which numba is imported
+_BUILT_IN: Mapping[str, tuple[str, str]] = {
+    "des-pizza-cutter": ("des_pizza_cutter", "DesPizzaCutter"),
+    "noirlab-cp": ("noirlab_cp", "NoirlabCp"),
+}
+
+
+def _built_in(name: str) -> Profile:
+    module, kind = _BUILT_IN[name]
+    profile: Profile = getattr(import_module(f".{module}", __package__), kind)()
+    return profile
 
 
 def installed_profiles() -> tuple[dict[str, Profile], dict[str, str]]:
     """Return every profile by name, and why others cannot be used, by the name of their entry point."""
-    profiles, broken = dict(_BUILT_IN), dict[str, str]()
+    profiles, broken = {name: _built_in(name) for name in _BUILT_IN}, dict[str, str]()
     for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda each: each.name):
         if point.name in _BUILT_IN:
             broken[point.name] = f"{point.value}: goodpix has a profile of that name"
@@ -39,7 +49,7 @@ def find_profile(name: str) -> Profile:
         If there is no such profile, or the package that brings it cannot be imported.
     """
     if name in _BUILT_IN:  # without a look at every installed package
-        return _BUILT_IN[name]
+        return _built_in(name)
     profiles, broken = installed_profiles()
     if name in broken:
         raise UsageError(f"profile {name}: {broken[name]}")

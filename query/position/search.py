@@ -9,7 +9,7 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from ...schema import tables
-from ...schema.database import as_stored
+from ...schema.database import as_stored, recorded_revision
 from ...schema.wcs.footprint import NSIDE, UniqueRegion
 from ...schema.wcs.skytopixel import WcsStack
 from .images import SkyImages
@@ -134,6 +134,9 @@ def find_sightings(
     epochs = _EPOCHS.where(*conditions).order_by(tables.epoch.c.epoch_id)
     parts = [Sightings.none()]
     with engine.connect() as connection:
+        if str(recorded_revision(connection)) >= tables.epoch.c.wcs_ok.info["since"]:
+            # a position from a WCS that the pipeline does not vouch for may be anywhere
+            epochs = epochs.where(tables.epoch.c.wcs_ok.is_not(False))
         candidates = _candidates(connection)
         for block in _blocks(targets.cover(NSIDE)):
             rows = connection.execute(candidates, {"hpix": np.unique(block.hpix).tolist()}).all()

@@ -14,7 +14,7 @@ import goodpix
 
 from ..profilepackage import install_profile
 
-__all__ = ["CODES", "EXPNUMS", "SHAPE", "Exposures", "install_exposures_profile"]
+__all__ = ["CODES", "EXPNUMS", "PROFILE", "SHAPE", "Exposures", "install_exposures_profile"]
 
 Pixels = npt.NDArray[Any]
 
@@ -24,46 +24,9 @@ CCDS = {"N1": 1, "N2": 2, "S7": 31}
 PIXEL = 0.263 / 3600
 CODES = {"BAD": 1 << 1, "SATURATED": 1 << 3, "COSMIC_RAY": 1 << 5}
 
-PROFILE = """
-from goodpix.ingest.profiles.exposure import CcdInfo, ExposureInfo
-from goodpix.ingest.profiles.search import find_files
-from goodpix.schema.bits import BitNames
-from goodpix.schema.inputs.profile import ProfileId
-from goodpix.schema.planes.conversion import Conversion, Meaning
-from goodpix.schema.planes.reader import PlaneReader
-
-END = "_img.fits"
-
-class Survey:
-    identity = ProfileId("three-ccds", "1")
-    summary = "exposures of three CCDs, *_img.fits with *_var.fits and *_codes.fits"
-    bit_names = BitNames(se={"BAD": 2, "SATURATED": 8, "COSMIC_RAY": 32}, coadd={})
-    settings = {"seg": "end of the names of segmentation maps"}
-
-    def find(self, given, settings):
-        return find_files(given, lambda name: name.endswith(END), "*" + END)
-
-    def campaign(self, path, settings):
-        return "three-ccds"
-
-    def read(self, path, settings):
-        conversions = {"weight": Conversion(Meaning.VARIANCE), "bmask": Conversion(Meaning.CODES)}
-        with PlaneReader() as reader:
-            primary = reader.primary_header(str(path))
-            ccds = []
-            for number in range(1, 4):
-                header = reader.plane(str(path), number).header
-                planes = {"image": END, "weight": "_var.fits", "bmask": "_codes.fits"}
-                if "seg" in settings:
-                    planes["seg"] = settings["seg"]
-                keys = {f"{name}_path": str(path).replace(END, end) for name, end in planes.items()}
-                keys |= {f"{name}_ext": header["EXTNAME"] for name in planes}
-                keys |= {"tilename": path.name.removesuffix(END), "band": primary["FILTER"]}
-                ccds.append(CcdInfo(expnum=primary["EXPNUM"], ccdnum=header["CCDNUM"], conversions=conversions, **keys))
-        return ExposureInfo(tilename=ccds[0].tilename, band=ccds[0].band, src_info=tuple(ccds))
-
-PROFILE = Survey()
-"""
+_PAGE = Path(__file__).resolve().parents[2] / "docs" / "profiles.md"
+PROFILE = _PAGE.read_text().split("```python\n", 1)[1].split("```", 1)[0]
+"""The example in the documentation, as written."""
 
 
 def install_exposures_profile(site: Path) -> None:

@@ -17,7 +17,7 @@ from goodpix.schema.counts import COADD_COUNTS
 from goodpix.schema.errors import MaskNotFoundError, UsageError
 
 from .conftest import Run
-from .exposures import EXPNUMS, SHAPE, Exposures, install_exposures_profile
+from .exposures import EXPNUMS, PROFILE, SHAPE, Exposures, install_exposures_profile
 
 KEYS = [(expnum, ccdnum) for expnum in EXPNUMS for ccdnum in (1, 2, 31)]
 OF_COADD = [*COADD_COUNTS, "n_off_coadd", "only_off_coadd", "n_unique", "n_good_unique", "fraction_good_on_coadd"]
@@ -293,3 +293,13 @@ def test_printed_tables_hide_what_is_about_the_coadd(made: Exposures, cli: Run) 
         assert [name for name in heading if "coadd" in name or name.endswith("_unique")] == []
         with_all = cli(command, "--db", made.database, "--format", "csv").out.splitlines()[0].split(",")
         assert {"n_on_coadd", "fraction_good_on_coadd"} <= set(with_all)
+
+
+def test_profile_of_the_documentation_has_40_lines_and_its_selection(made: Exposures) -> None:
+    assert len([line for line in PROFILE.splitlines() if line.strip()]) <= 40
+    with made.catalogue() as catalogue:
+        assert catalogue.selections().name.tolist() == ["cosmic-rays-are-fine"]
+        selection = catalogue.selection("cosmic-rays-are-fine")
+        flags = made.flags(501, 1)
+        expected = (flags == 0) | (flags == (32 << 8 | 4))
+        np.testing.assert_array_equal(catalogue.mask("exp501", "r", 501, 1).good(selection), expected)

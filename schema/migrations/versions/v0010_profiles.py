@@ -26,6 +26,7 @@ _NULLABLE_BEFORE = (
 )
 
 
+_WCS_OK = "false if the pipeline does not vouch for the WCS: no positions, not in maps; null if it does not say"
 _SE_SEG_USED = (
     "true if the epoch has an SE segmentation map; aggregates exclude epochs without one",
     "true if aggregates include the epoch: it has an SE segmentation map, or the catalogue is without any",
@@ -39,10 +40,12 @@ def upgrade() -> None:
         op.execute(sa.text(f"UPDATE catalogue SET {name} = :value").bindparams(value=value))
     _set_nullable(nullable=True)
     _set_comment(*_SE_SEG_USED)
+    op.add_column("epoch", sa.Column("wcs_ok", sa.Boolean(), nullable=True, comment=_WCS_OK))
 
 
 def downgrade() -> None:
     """Forbid nulls again, and remove the columns."""
+    op.drop_column("epoch", "wcs_ok")
     _set_comment(*reversed(_SE_SEG_USED))
     _set_nullable(nullable=False)
     for name in reversed(_ADDED):
