@@ -150,7 +150,8 @@ def _units_by_path(info: ImageInfo) -> dict[str, list[Extension]]:
         if file is not None:
             of_path = units.setdefault(file.path, [])
             if name != "head":
-                of_path.append(file.ext)
+                also = () if file.conversion is None else file.conversion.also
+                of_path += [file.ext, *(ext for ext, _ in also)]
     return units
 
 

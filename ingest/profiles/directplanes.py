@@ -2,6 +2,7 @@
 
 import itertools
 import os
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,9 @@ def direct_plane(file: PlaneFile) -> Pixels:
             inverse = 1 / pixels**power
         return np.where((pixels > 0) & np.isfinite(pixels), inverse, 0)
     if conversion.meaning is Meaning.CODES or conversion.bits:
-        return _mask(pixels, conversion)
+        pixels = _mask(pixels, conversion)
+    for ext, each in conversion.also:
+        pixels = pixels | direct_plane(replace(file, ext=ext, conversion=each))
     return pixels
 
 

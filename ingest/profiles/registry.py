@@ -17,6 +17,7 @@ ENTRY_POINTS = "goodpix.profiles"
 _BUILT_IN: Mapping[str, tuple[str, str]] = {
     "des-pizza-cutter": ("des_pizza_cutter", "DesPizzaCutter"),
     "noirlab-cp": ("noirlab_cp", "NoirlabCp"),
+    "lsst": ("lsst", "Lsst"),
 }
 
 

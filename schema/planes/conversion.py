@@ -1,6 +1,6 @@
 """Conversion of stored pixels to weights, mask bits and segmentation maps."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ..errors import DamagedValueError, PlaneError
 from .scaling import Want, answer
 
-__all__ = ["Conversion", "Meaning", "Pixels", "convert"]
+__all__ = ["Conversion", "Meaning", "Pixels", "convert", "unite"]
 
 Array = npt.NDArray[Any]
 
@@ -66,6 +66,8 @@ class Conversion:
         Bit that other bits of the plane become; None to leave them out. Other codes n become bit n, 23 at most.
     trim : int
         Pixels at each edge that the image does not have.
+    also : tuple of (str or int, Conversion)
+        Other extensions of the same file whose mask bits are added, with their conversions.
     lost_zeros : bool
         Whether values quantised with SUBTRACTIVE_DITHER_1 are 0 up to half of their tile's ZSCALE, where ZZERO is 0: at
         exact zeros that method stores values from minus half to plus half of it.
@@ -76,6 +78,7 @@ class Conversion:
     others: int | None = None
     trim: int = 0
     lost_zeros: bool = False
+    also: tuple[tuple[str | int, "Conversion"], ...] = ()
 
     def __post_init__(self) -> None:
         numbers: list[Any] = [number for pair in self.bits for number in pair] + [self.trim, self.others or 0]
@@ -99,6 +102,8 @@ class Conversion:
         found: dict[str, Any] = {name: value for name, value in given.items() if value}
         if self.meaning is not Meaning.INVERSE_VARIANCE:
             found["meaning"] = str(self.meaning)
+        if self.also:
+            found["also"] = [[ext, each.values] for ext, each in self.also]
         return found if self.others is None else found | {"others": self.others}
 
     @classmethod
@@ -114,9 +119,47 @@ class Conversion:
             bits = tuple((int(number), to) for number, to in values.get("bits", {}).items())
             meaning = Meaning(values.get("meaning", Meaning.INVERSE_VARIANCE))
             trim, lost_zeros = values.get("trim", 0), bool(values.get("lost_zeros", False))
-            return cls(meaning, bits, values.get("others"), trim, lost_zeros)
+            also = tuple((_extension(ext), cls.of(each)) for ext, each in values.get("also", ()))
+            return cls(meaning, bits, values.get("others"), trim, lost_zeros, also)
         except (ValueError, TypeError, AttributeError) as error:
             raise DamagedValueError(f"conversion of a plane is {values!r} ({error})") from error
+
+
+def _extension(value: object) -> str | int:
+    if not isinstance(value, str | int):
+        raise TypeError(f"extension {value!r}")
+    return value
+
+
+class _United:
+    """Mask bits of several planes of one shape, added."""
+
+    def __init__(self, parts: Sequence[Pixels]) -> None:
+        self._parts, self.shape, self.dtype = parts, parts[0].shape, parts[0].dtype
+
+    def read(self, y0: int, y1: int, want: Want, make: Callable[[], Array]) -> Array:
+        """Return the wanted quantity for a range of rows."""
+        bits = np.zeros((y1 - y0, self.shape[1]), self.dtype)
+        part = np.empty_like(bits)
+        for each in self._parts:
+            bits |= each.read(y0, y1, Want.VALUES, lambda: part)
+        out = make()
+        answer(bits, want, out)
+        return out
+
+
+def unite(parts: Sequence[Pixels], where: str) -> Pixels:
+    """Return the mask bits of several planes, added.
+
+    Raises
+    ------
+    PlaneError
+        If their shapes differ.
+    """
+    if len({each.shape for each in parts}) > 1:
+        shapes = ", ".join(f"{each.shape[0]} x {each.shape[1]}" for each in parts)
+        raise PlaneError(f"{where}: its masks are {shapes}: expected equal shapes")
+    return _United(parts)
 
 
 class _Converted:

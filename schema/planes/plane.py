@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DamagedFileError, PlaneError
-from .conversion import Conversion, Pixels, convert
+from .conversion import Conversion, Pixels, convert, unite
 from .datasum import DataSum
 from .fitsfile import FitsFile, Unit
 from .headers import Header
@@ -44,6 +44,8 @@ class Plane:
         Data type of the pixels.
     conversion : Conversion
         Conversion of the stored pixels.
+    also : tuple of Plane
+        Other planes whose mask bits are added.
 
     Raises
     ------
@@ -75,6 +77,9 @@ class Plane:
         )
         if conversion is not None:
             self._pixels = convert(self._pixels, conversion, header.where)
+        self.also = tuple(open_plane(file, other, each) for other, each in self.conversion.also)
+        if self.also:
+            self._pixels = unite([self._pixels, *(each._pixels for each in self.also)], header.where)
         self.shape, self.dtype = self._pixels.shape, self._pixels.dtype
 
     @property

@@ -72,7 +72,8 @@ class PlaneReader:
         """Return the plane of a file and extension; see `plane`. Messages show the path as written."""
         opened = self._open(file)
         plane = open_plane(opened.file, file.ext, file.conversion)
-        opened.units[plane.unit.number] = plane.unit
+        for each in (plane, *plane.also):
+            opened.units[each.unit.number] = each.unit
         return plane
 
     def primary_header(self, path: str) -> Header:
@@ -102,11 +103,13 @@ class PlaneReader:
         FitsFileError
             If the data cannot be read.
         """
-        sums, number = self._files[plane.path].sums, plane.unit.number
-        if number not in sums:
-            sums[number] = plane.datasum()
-        if not allow_damaged:
-            sums[number].check()
+        sums = self._files[plane.path].sums
+        for each in (plane, *plane.also):
+            number = each.unit.number
+            if number not in sums:
+                sums[number] = each.datasum()
+            if not allow_damaged:
+                sums[number].check()
 
     @property
     def opened(self) -> Mapping[str, OpenedFile]:

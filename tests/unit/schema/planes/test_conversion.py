@@ -158,6 +158,7 @@ CONVERSIONS = [
     Conversion(lost_zeros=True, trim=1),
     Conversion(Meaning.CODES, ((1, 0), (8, 3))),
     Conversion(Meaning.BITS, ((30, 2),), others=0),
+    Conversion(Meaning.BITS, ((0, 1),), also=(("MSK2", Conversion(Meaning.BITS, ((1, 2),))), (4, Conversion()))),
 ]
 
 
@@ -183,6 +184,8 @@ def test_values_say_what_is_not_the_default() -> None:
         {"bits": {"1": 1}},
         {"bits": []},
         {"trim": -1},
+        {"also": [[None, {}]]},
+        {"also": [1]},
         {"trim": "1"},
         {"others": 24, "meaning": "bits"},
     ],
@@ -201,3 +204,14 @@ def test_weights_without_exact_zeros_are_taken_by_that_rule_alone(tmp_path: Path
         assert check_weight(open_plane(file, 1, Conversion(lost_zeros=True))) == "SUBTRACTIVE_DITHER_1"
         with pytest.raises(DitheredWeightError, match="loses the exact zeros"):
             check_weight(open_plane(file, 1, Conversion()))
+
+
+def test_bits_of_several_extensions_are_added(tmp_path: Path) -> None:
+    first, second = (np.random.default_rng(seed).integers(0, 4, (6, 7)).astype(np.int32) for seed in (1, 2))
+    units = [fits.PrimaryHDU(), fits.ImageHDU(first, name="A"), fits.ImageHDU(second, name="B")]
+    fits.HDUList([*units, fits.ImageHDU(second[:5], name="C")]).writeto(tmp_path / "a.fits")
+    other = Conversion(Meaning.BITS, ((0, 9),))
+    expected = np.where(first & 2, 8, 0) | np.where(second & 1, 512, 0)
+    check(tmp_path / "a.fits", Conversion(Meaning.BITS, ((1, 3),), also=(("B", other),)), expected.astype(np.uint32), 1)
+    with FitsFile(str(tmp_path / "a.fits")) as file, pytest.raises(PlaneError, match="its masks are 6 x 7, 5 x 7"):
+        open_plane(file, 1, Conversion(Meaning.BITS, ((1, 3),), also=(("C", other),)))
