@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .ingest.direct import Comparison, check_mask
     from .ingest.report import IngestReport
     from .ingest.survey import ingest_tiles
+    from .ingest.upkeep.doctor import Finding, diagnose
     from .ingest.upkeep.gc import gc
     from .ingest.upkeep.rebuild import rebuild
     from .ingest.upkeep.report import GcReport, Problem, RebuildReport, UpgradeReport, VerifyReport
@@ -33,6 +34,7 @@ __all__ = [
     "Catalogue",
     "Comparison",
     "Criterion",
+    "Finding",
     "GcReport",
     "GoodpixError",
     "IngestReport",
@@ -46,6 +48,7 @@ __all__ = [
     "__version__",
     "add_selection",
     "check_mask",
+    "diagnose",
     "gc",
     "ingest_tiles",
     "read_exclusions",
@@ -60,6 +63,7 @@ _HOMES = {
     "Catalogue": ".query.catalogue",
     "Comparison": ".ingest.direct",
     "Criterion": ".schema.criteria",
+    "Finding": ".ingest.upkeep.doctor",
     "GcReport": ".ingest.upkeep.report",
     "GoodpixError": ".schema.errors",
     "IngestReport": ".ingest.report",
@@ -72,6 +76,7 @@ _HOMES = {
     "VerifyReport": ".ingest.upkeep.report",
     "add_selection": ".ingest.upkeep.selections",
     "check_mask": ".ingest.direct",
+    "diagnose": ".ingest.upkeep.doctor",
     "gc": ".ingest.upkeep.gc",
     "ingest_tiles": ".ingest.survey",
     "read_exclusions": ".schema.selection.exclusionfile",

@@ -12,6 +12,7 @@ from . import (
     mask_size,
     memory,
     nothing_to_do,
+    places,
     planes,
     reuse,
     selection,
@@ -38,6 +39,7 @@ QUESTIONS: Mapping[str, Callable[[Bench], list[Result]]] = {
     "manymasks": manymasks.run,
     "selection": selection.run,
     "maps": maps.run,
+    "places": places.run,
     "sky": sky.run,
     "startup": startup.run,
 }

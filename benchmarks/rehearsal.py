@@ -7,6 +7,7 @@ scheduler and the coordinators on this machine have what they would have with so
 import argparse
 import asyncio
 import json
+import logging
 import os
 import pickle
 import random
@@ -49,6 +50,12 @@ _EXPNUM = re.compile(r"\bexpnum: (\d+)")
 
 # Workers of one process; each has its own connection to the scheduler, heartbeat and thread.
 _WORKERS_AT_MOST = 250
+
+_RARELY = {
+    "distributed.admin.tick.interval": "10s",
+    "distributed.admin.system-monitor.interval": "60s",
+    "distributed.worker.profile.enabled": False,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +123,14 @@ def _schedule(address: Any) -> None:
 
 def _work(address: str, n_workers: int) -> None:
     """Run workers of a scheduler."""
+    import dask
     from distributed import Worker
 
+    # hundreds of workers in one process: what each does by the clock would take all of the processor
+    dask.config.set(_RARELY)
+
     async def run() -> None:
-        options: dict[str, Any] = {"nthreads": 1, "dashboard": False, "memory_limit": 0}
+        options: dict[str, Any] = {"nthreads": 1, "dashboard": False, "memory_limit": 0, "silence_logs": logging.ERROR}
         workers = [Worker(address, name=f"{os.getpid()}-{k}", **options) for k in range(n_workers)]
         for worker in workers:
             await worker
@@ -270,6 +281,7 @@ def _results(size: Rehearsal, crew: _Crew, server: Server, seconds: float) -> li
     with engine.connect() as connection:
         generations = connection.execute(sa.select(coadd.c.generation)).scalars().all()
         check(list(generations) == [1] * size.n_tiles, f"{len(generations)} tiles of {size.n_tiles}, or one twice")
+        connection.execute(sa.text("ANALYZE"))  # without statistics the checks join tables row by row
         problems = check_summaries(connection)
         check(not problems, f"summaries are wrong: {problems[:3]}")
         query = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 import goodpix
 from goodpix import Mask, Selection
-from goodpix.query.masks.ccdmask import merged_runs
+from goodpix.query.masks.merge import merged_runs
 from goodpix.schema.masks.dilation import dilate
 from goodpix.schema.masks.rle import decode, merge_runs
 from goodpix.schema.wcs.footprint import UniqueRegion

@@ -12,14 +12,17 @@ import typer
 
 from ..schema.errors import GoodpixError
 from ..schema.extras import extra_of, missing_library
+from .help import Command, Program
 from .ingest import check, demo, ingest, profiles
+from .maps import make_map, moc
 from .output import say
-from .query import AS_THEY_STAND, LISTINGS, at, dashboard, epoch_map, epochs, info, listing, mask, sql
+from .places import blank_sky, randoms
+from .query import AS_THEY_STAND, LISTINGS, at, dashboard, epochs, info, listing, mask, sql
 from .selection import add, remove, selections, show_selection
 from .signals import stoppable
 from .sky import sky
 from .streams import guarded_streams
-from .upkeep import gc, rebuild, upgrade, verify
+from .upkeep import doctor, gc, rebuild, upgrade, verify
 
 __all__ = ["app", "main", "program"]
 
@@ -27,6 +30,7 @@ __all__ = ["app", "main", "program"]
 _GARBAGE = 50_000
 
 app = typer.Typer(
+    cls=Program,
     help="A catalogue of good background pixels.",
     no_args_is_help=True,
     add_completion=False,
@@ -34,33 +38,39 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(demo)
-app.command()(ingest)
-app.command()(profiles)
-app.command()(epochs)
+app.command(cls=Command)(demo)
+app.command(cls=Command)(ingest)
+app.command(cls=Command)(profiles)
+app.command(cls=Command)(epochs)
 for _name, _meaning in LISTINGS.items():
-    app.command(_name, help=_meaning)(listing(_name))
-app.command(context_settings=AS_THEY_STAND)(at)
-app.command()(mask)
-app.command()(check)
-app.command("map")(epoch_map)
-app.command()(sky)
-app.command()(sql)
-app.command()(verify)
-app.command()(rebuild)
-app.command()(gc)
-app.command()(dashboard)
+    app.command(_name, cls=Command, help=_meaning)(listing(_name))
+app.command(cls=Command, context_settings=AS_THEY_STAND)(at)
+app.command(cls=Command)(mask)
+app.command(cls=Command)(check)
+app.command("map", cls=Command)(make_map)
+app.command(cls=Command)(moc)
+app.command(cls=Command)(blank_sky)
+app.command(cls=Command)(randoms)
+app.command(cls=Command)(sky)
+app.command(cls=Command)(sql)
+app.command(cls=Command)(verify)
+app.command(cls=Command)(rebuild)
+app.command(cls=Command)(gc)
+app.command(cls=Command)(dashboard)
+app.command(cls=Command)(doctor)
 
-db_app = typer.Typer(help="The database of a catalogue.", no_args_is_help=True, rich_markup_mode=None)
-db_app.command()(info)
-db_app.command()(upgrade)
+db_app = typer.Typer(cls=Program, help="The database of a catalogue.", no_args_is_help=True, rich_markup_mode=None)
+db_app.command(cls=Command)(info)
+db_app.command(cls=Command)(upgrade)
 app.add_typer(db_app, name="db")
 
-selection_app = typer.Typer(help="The named selections of a catalogue.", no_args_is_help=True, rich_markup_mode=None)
-selection_app.command()(add)
-selection_app.command("list")(selections)
-selection_app.command("show")(show_selection)
-selection_app.command()(remove)
+selection_app = typer.Typer(
+    cls=Program, help="The named selections of a catalogue.", no_args_is_help=True, rich_markup_mode=None
+)
+selection_app.command(cls=Command)(add)
+selection_app.command("list", cls=Command)(selections)
+selection_app.command("show", cls=Command)(show_selection)
+selection_app.command(cls=Command)(remove)
 app.add_typer(selection_app, name="selection")
 
 

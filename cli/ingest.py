@@ -13,10 +13,10 @@ from typing import Annotated
 import typer
 
 from ..schema.errors import UsageError
-from .formats import render_table
 from .options import DEFAULT_DB, Db
 from .output import STANDARD_OUTPUT, db_option, say, show, show_progress
 from .signals import stoppable
+from .texttable import render_table
 
 __all__ = ["check", "dask_executor", "demo", "ingest", "profiles"]
 
@@ -27,7 +27,7 @@ WcsSource = StrEnum("WcsSource", ["image", "scamp"])
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Folder to create.")] = Path("goodpix-demo"),
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to create.")] = Path("goodpix-demo"),
     full: Annotated[
         bool, typer.Option("--full", help="Make a full-size tile; takes a minute or two and 1 GB of disk.")
     ] = False,
@@ -56,7 +56,10 @@ def demo(
 
 def ingest(
     inputs: Annotated[
-        list[Path], typer.Argument(help="Info files or, with --profile, other files; or folders to search for them.")
+        list[Path],
+        typer.Argument(
+            metavar="INPUT", help="Info files or, with --profile, other files; or folders to search for them."
+        ),
     ],
     db: Db = DEFAULT_DB,
     masks: Annotated[
@@ -197,9 +200,9 @@ def _masks_of_environment(db: str) -> str | None:
 
 def check(
     tilename: Annotated[str, typer.Argument(metavar="TILE", help="Tile name.")],
-    band: Annotated[str, typer.Argument(help="Band.")],
-    expnum: Annotated[int, typer.Argument(help="Exposure number.")],
-    ccdnum: Annotated[int, typer.Argument(help="CCD number.")],
+    band: Annotated[str, typer.Argument(metavar="BAND", help="Band.")],
+    expnum: Annotated[int, typer.Argument(metavar="EXPNUM", help="Exposure number.")],
+    ccdnum: Annotated[int, typer.Argument(metavar="CCDNUM", help="CCD number.")],
     db: Db = DEFAULT_DB,
 ) -> None:
     """Recompute one mask from the FITS files by an independent method and compare every pixel."""

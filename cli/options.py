@@ -12,13 +12,14 @@ import typer
 from ..schema.errors import UsageError
 
 if TYPE_CHECKING:
+    from ..query.tableshape import TableShape
     from ..schema.criteria import Selection
 
 __all__ = ["DEFAULT_DB", "Db", "Format", "FormatOption", "Output", "with_options"]
 
 DEFAULT_DB = "sqlite:///goodpix.db"
 
-Format = StrEnum("Format", ["table", "csv", "json", "parquet", "ecsv", "votable", "fits"])
+Format = StrEnum("Format", ["table", "csv", "json", "parquet", "ecsv", "votable", "fits", "reg"])
 
 Db = Annotated[str, typer.Option("--db", envvar="GOODPIX_DB", metavar="URL", help="Database URL or SQLite file.")]
 FormatOption = Annotated[
@@ -33,11 +34,11 @@ def _option(name: str, *, default: Any = None, kind: Any = list[str] | None, **g
 
 
 _FILTERS = (
-    _option("tile", help="Tile name; may be repeated."),
-    _option("band", help="Band; may be repeated."),
-    _option("expnum", help="Exposure number or range A:B; may be repeated."),
-    _option("ccdnum", help="CCD number or range A:B; may be repeated."),
-    _option("nite", help="Night YYYYMMDD or range A:B; may be repeated."),
+    _option("tile", metavar="NAME", help="Tile name; may be repeated."),
+    _option("band", metavar="BAND", help="Band; may be repeated."),
+    _option("expnum", metavar="N|A:B", help="Exposure number or range A:B; may be repeated."),
+    _option("ccdnum", metavar="N|A:B", help="CCD number or range A:B; may be repeated."),
+    _option("nite", metavar="NITE|A:B", help="Night YYYYMMDD or range A:B; may be repeated."),
     _option("min_", metavar="COLUMN=VALUE", help="Minimum of a numeric column; may be repeated."),
     _option("max_", metavar="COLUMN=VALUE", help="Maximum of a numeric column; may be repeated."),
 )
@@ -59,13 +60,21 @@ _SELECTION = (
 )
 
 
-def with_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Return a command with filter and selection options in place of the keywords ``filters`` and ``selection``.
+_SHAPE = (
+    _option("sort", metavar="COLUMN", help="Column to sort by, descending if written -COLUMN; may be repeated."),
+    _option("limit", kind=int | None, min=0, metavar="N", help="Maximum number of rows."),
+    _option("columns", kind=str | None, metavar="A,B", help="Columns to write, in this order; default: all."),
+    _option("wide", default=False, kind=bool, help="Show every column of a table of text, however wide."),
+)
 
-    The function receives the filters as keyword arguments for a `Catalogue` method, and a `Selection`.
+
+def with_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Return a command with options in place of the keywords ``filters``, ``selection`` and ``shape``.
+
+    The function receives the filters as keyword arguments for a `Catalogue` method, a `Selection` and a `TableShape`.
     """
     # typer reads only the signature
-    groups: dict[str, tuple[Parameter, ...]] = {"filters": _FILTERS, "selection": _SELECTION}
+    groups: dict[str, tuple[Parameter, ...]] = {"filters": _FILTERS, "selection": _SELECTION, "shape": _SHAPE}
     parameters = signature(function).parameters
     expanded = [option for name, parameter in parameters.items() for option in groups.get(name, (parameter,))]
 
@@ -74,7 +83,7 @@ def with_options(function: Callable[..., None]) -> Callable[..., None]:
         for name, options in groups.items():
             if name in parameters:
                 texts = {option.name: given.pop(option.name) for option in options}
-                given[name] = _parse_filters(**texts) if name == "filters" else _parse_selection(given["db"], **texts)
+                given[name] = _PARSERS[name](given["db"], **texts)
         function(**given)
 
     vars(command).pop("__wrapped__")
@@ -83,7 +92,7 @@ def with_options(function: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _parse_filters(tile: list[str] | None, **given: list[str] | None) -> dict[str, Any]:
+def _parse_filters(_db: str, tile: list[str] | None, **given: list[str] | None) -> dict[str, Any]:
     """Return the filters that the options describe."""
     named = {"tilename": tile} | {name.rstrip("_"): value for name, value in given.items()}
     filters: dict[str, Any] = {name: value for name, value in named.items() if value}
@@ -126,6 +135,24 @@ def _parse_selection(
 
     with open_for_reading(db) as database:
         return find_selection(database, selection)
+
+
+def _parse_shape(
+    _db: str, *, sort: list[str] | None, limit: int | None, columns: str | None, wide: bool
+) -> "TableShape":
+    """Return the shape of a table that the options describe."""
+    from ..query.tableshape import EVERY, TableShape  # loads SQLAlchemy, which would slow --help down
+
+    if columns is None:
+        return TableShape.of(sort, limit, EVERY if wide else None)
+    return TableShape.of(sort, limit, [name.strip() for name in columns.split(",")])
+
+
+_PARSERS: dict[str, Callable[..., Any]] = {
+    "filters": _parse_filters,
+    "selection": _parse_selection,
+    "shape": _parse_shape,
+}
 
 
 def _entries(exclude: Sequence[str]) -> tuple[str, ...]:

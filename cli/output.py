@@ -13,9 +13,13 @@ from ..schema.printable import printable
 from .formats import format_of, rendered
 from .options import DEFAULT_DB, Format
 from .streams import write_bytes
+from .texttable import TextTable, terminal_width
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ..query.provenance import Provenance
+    from ..query.tableshape import TableShape
 
 __all__ = ["STANDARD_OUTPUT", "answer", "db_option", "say", "show", "show_progress", "write_output", "write_table"]
 
@@ -33,6 +37,8 @@ _VIEWS = {
     "failures": "failure",
     "at": "epoch",
     "sky": "epoch",
+    "blank-sky": "epoch",
+    "randoms": "epoch",
 }
 
 
@@ -44,9 +50,12 @@ def answer(
     format_: Format | None,
     output: Path | None,
     *,
+    selection: object = None,
+    shape: "TableShape",
     position: tuple[float, float] | None = None,
+    radius: float | None = None,
 ) -> "pd.DataFrame":
-    """Query a catalogue, write the answer and return it; say which filters match nothing.
+    """Query a catalogue, write the answer and return it, all rows and columns; say which filters match nothing.
 
     Parameters
     ----------
@@ -60,25 +69,53 @@ def answer(
         See `goodpix.query.filters.Filters`.
     format_, output : Format and Path, optional
         Format and file; by default text on standard output.
+    selection : Selection, optional
+        Definition of good, for the provenance of files.
+    shape : TableShape
+        Order, number and columns of the rows to write.
     position : tuple of float, optional
         Right ascension and declination that were asked for, degrees.
+    radius : float, optional
+        Radius about the position, degrees.
     """
     from ..query.catalogue import Catalogue
+    from ..query.provenance import Provenance, filters_text
     from ..query.unmatched import unmatched
 
     chosen = format_ or format_of(output)
     with Catalogue(db) as catalogue:
         rows = ask(catalogue, **filters)
         lines = unmatched(catalogue.database, _VIEWS[name], filters, some=not rows.empty, position=position)
-    write_table([rows], name, chosen, output)
+        place = ", ".join(str(each) for each in (*(position or ()), radius) if each is not None)
+        about = {
+            "filters": filters_text({**filters, "sort": shape.sort or None, "limit": shape.limit}),
+            "position": place,
+        }
+        provenance = Provenance.of(selection, catalogue=catalogue.database.identity, **about)
+        if "software" in rows.attrs:  # an answer that says itself what it is of
+            provenance = Provenance({str(name): value for name, value in rows.attrs.items()})
+    write_table([shape.of_frame(rows, name)], "" if shape.columns else name, chosen, output, provenance)
     for line in lines:
         say(f"goodpix: {line}")
     return rows
 
 
-def write_table(frames: "Iterable[pd.DataFrame]", name: str, format_: Format, output: Path | None) -> None:
+def write_table(
+    frames: "Iterable[pd.DataFrame]",
+    name: str,
+    format_: Format,
+    output: Path | None,
+    provenance: "Provenance | None" = None,
+) -> None:
     """Write a table that comes in parts to a file, or to standard output; a file is whole or is not there."""
-    parts = rendered(frames, name, format_)
+    if output is None and format_ is Format.table:
+        table = TextTable(name, None if name in ("", "sql") else terminal_width())
+        for part in table.lines(frames):
+            sys.stdout.write(part.decode())
+        if table.hidden and sys.stdout.isatty():
+            say(f"not shown: {', '.join(table.hidden)} (--columns A,B chooses, --wide shows every column)")
+        return
+    parts = rendered(frames, name, format_, provenance)
     if output is not None and output != STANDARD_OUTPUT:
         write_output(lambda: _write_parts(parts, output), output)
         return
@@ -86,9 +123,7 @@ def write_table(frames: "Iterable[pd.DataFrame]", name: str, format_: Format, ou
     if on_terminal and format_ in (Format.parquet, Format.fits):
         raise UsageError(f"--format {format_} is not text: expected -o FILE, or a pipe")
     for part in parts:
-        if format_ is Format.table:
-            sys.stdout.write(part.decode())
-        elif on_terminal:
+        if on_terminal:
             sys.stdout.write(printable(part.decode(), keep="\n"))
         else:
             write_bytes(part)
@@ -97,8 +132,9 @@ def write_table(frames: "Iterable[pd.DataFrame]", name: str, format_: Format, ou
 def _write_parts(parts: Iterable[bytes], output: Path) -> None:
     """Write a file under a temporary name beside it; as it is where that cannot be, such as a pipe."""
     target = Path(os.path.realpath(output))
-    if target.exists() and not (target.is_file() and os.access(target.parent, os.W_OK)):
-        with target.open("wb") as file:
+    # by its own name: the real one of a pipe, such as /dev/stdout or >(gzip), cannot be opened
+    if output.exists() and not (target.is_file() and os.access(target.parent, os.W_OK)):
+        with output.open("wb") as file:
             file.writelines(parts)
         return
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")

@@ -1,6 +1,7 @@
-"""Commands that read a catalogue: listings, masks, maps, SQL and the dashboard."""
+"""Commands that read a catalogue: listings, masks, SQL and the dashboard."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,15 +9,16 @@ import typer
 
 from ..schema.errors import UsageError
 from ..schema.printable import printable
-from .formats import format_of, render_table
+from .formats import format_of
 from .options import DEFAULT_DB, Db, FormatOption, Output, with_options
 from .output import answer, say, show, write_output, write_table
 from .signals import stoppable
 
 if TYPE_CHECKING:
+    from ..query.tableshape import TableShape
     from ..schema.criteria import Selection
 
-__all__ = ["AS_THEY_STAND", "LISTINGS", "at", "dashboard", "epoch_map", "epochs", "info", "listing", "mask", "sql"]
+__all__ = ["AS_THEY_STAND", "LISTINGS", "at", "dashboard", "epochs", "info", "listing", "mask", "sql"]
 
 # Imports in function bodies: they load numba, pandas and SQL, which would slow --help down.
 
@@ -38,10 +40,14 @@ def listing(name: str) -> Callable[..., None]:
         *,
         db: Db = DEFAULT_DB,
         filters: dict[str, Any],
+        shape: "TableShape",
         format_: FormatOption = None,
         output: Output = None,
     ) -> None:
-        answer(name, db, lambda catalogue, **given: getattr(catalogue, name)(**given), filters, format_, output)
+        shaped = asdict(shape)
+        answer(
+            name, db, lambda cat, **given: getattr(cat, name)(**shaped, **given), filters, format_, output, shape=shape
+        )
 
     return command
 
@@ -55,13 +61,25 @@ def epochs(
     workers: Annotated[
         int, typer.Option(min=1, help="Number of processes that count pixels by another definition of good.")
     ] = 1,
+    shape: "TableShape",
     format_: FormatOption = None,
     output: Output = None,
 ) -> None:
     """List epochs: pixel counts by any definition of good, and header values of the image."""
     wanted = None if str(selection) == "default" else selection
-    options = {"selection": wanted, "workers": workers}
-    found = answer("epochs", db, lambda cat, **given: cat.epochs(**options, **given), filters, format_, output)
+    options: dict[str, Any] = {"selection": wanted, "workers": workers}
+    if wanted is None:  # else the rows are counted first
+        options |= asdict(shape)
+    found = answer(
+        "epochs",
+        db,
+        lambda cat, **given: cat.epochs(**options, **given),
+        filters,
+        format_,
+        output,
+        shape=shape,
+        selection=selection,
+    )
     if wanted is not None:
         say(f"selection: {wanted}")
     n_problems = int(found["n_off_coadd"].isna().sum()) if wanted is not None else 0
@@ -73,9 +91,11 @@ def epochs(
 @with_options
 def mask(
     tilename: Annotated[str, typer.Argument(metavar="TILE", help="Tile name.")],
-    band: Annotated[str, typer.Argument(help="Band.")],
-    expnum: Annotated[int | None, typer.Argument(help="Exposure number; omit for the coadd's own mask.")] = None,
-    ccdnum: Annotated[int | None, typer.Argument(help="CCD number.")] = None,
+    band: Annotated[str, typer.Argument(metavar="BAND", help="Band.")],
+    expnum: Annotated[
+        int | None, typer.Argument(metavar="EXPNUM", help="Exposure number; omit for the coadd's own mask.")
+    ] = None,
+    ccdnum: Annotated[int | None, typer.Argument(metavar="CCDNUM", help="CCD number.")] = None,
     *,
     db: Db = DEFAULT_DB,
     selection: "Selection",
@@ -107,7 +127,7 @@ def mask(
 
 
 def sql(
-    query: Annotated[str, typer.Argument(help="One SELECT statement.")],
+    query: Annotated[str, typer.Argument(metavar="SELECT", help="One SELECT statement.")],
     db: Db = DEFAULT_DB,
     timeout: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="Give up a query that takes longer; default: no limit.")
@@ -120,6 +140,7 @@ def sql(
 ) -> None:
     """Run a read-only SQL query."""
     from ..query.catalogue import Catalogue
+    from ..query.provenance import Provenance
 
     chosen = format_ or format_of(output)
     with (
@@ -127,7 +148,8 @@ def sql(
         Catalogue(db) as catalogue,
         catalogue.sql_answer(query, timeout=timeout, limit=limit) as found,
     ):
-        write_table(found.parts(), "sql", chosen, output)
+        provenance = Provenance.of(None, catalogue=catalogue.database.identity, query=" ".join(query.split()))
+        write_table(found.parts(), "sql", chosen, output, provenance)
     if found.cut:
         say(f"there are more rows: the answer is cut after {limit:,} (--limit)")
 
@@ -167,6 +189,7 @@ def at(
     ] = False,
     filters: dict[str, Any],
     selection: "Selection",
+    shape: "TableShape",
     format_: FormatOption = None,
     output: Output = None,
 ) -> None:
@@ -174,8 +197,9 @@ def at(
     from ..query.angles import angle_of_text
 
     place = angle_of_text("RA", ra, "01:31:31.2 (hours) or 1h31m31.2s", hours=True), angle_of_text("DEC", dec)
+    size = None if radius is None else angle_of_text("--radius", radius, "30arcsec")
     options = {
-        "radius": None if radius is None else angle_of_text("--radius", radius, "30arcsec"),
+        "radius": size,
         "reasons": not no_reasons,
         "unique": unique,
         "selection": None if str(selection) == "default" else selection,
@@ -187,34 +211,11 @@ def at(
         filters,
         format_,
         output,
+        selection=selection,
+        shape=shape,
         position=place,
+        radius=size,
     )
-
-
-@with_options
-def epoch_map(
-    tilename: Annotated[str, typer.Argument(metavar="TILE", help="Tile name.")],
-    band: Annotated[str, typer.Argument(help="Band.")],
-    *,
-    db: Db = DEFAULT_DB,
-    selection: "Selection",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write: .fits (with WCS), .png or .npz.")
-    ] = None,
-) -> None:
-    """Count the good epochs at each coadd pixel; without -o, show the histogram of the counts."""
-    from ..query.maps.coaddmap import check_map_name
-    from ..query.maps.coaddmap import epoch_map as make_map
-    from ..query.source import open_source
-
-    if output is not None:
-        check_map_name(output)
-    with open_source(db) as source:
-        found = make_map(source, tilename, band, selection)
-    if output is None:
-        show(render_table(found.summary(), "map"))
-    else:
-        write_output(lambda: found.save(output), output)
 
 
 def dashboard(

@@ -43,9 +43,11 @@ def remove(name: Name, db: Db = DEFAULT_DB) -> None:
 def selections(db: Db = DEFAULT_DB, format_: FormatOption = None, output: Output = None) -> None:
     """List the named selections with their descriptions and hashes."""
     from ..query.catalogue import Catalogue
+    from ..query.provenance import Provenance
 
     with Catalogue(db) as catalogue:
-        write_table([catalogue.selections()], "selections", format_ or format_of(output), output)
+        provenance = Provenance.of(None, catalogue=catalogue.database.identity)
+        write_table([catalogue.selections()], "selections", format_ or format_of(output), output, provenance)
 
 
 def show_selection(name: Name, db: Db = DEFAULT_DB) -> None:

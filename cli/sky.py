@@ -12,6 +12,7 @@ from .output import answer, say
 from .signals import stoppable
 
 if TYPE_CHECKING:
+    from ..query.tableshape import TableShape
     from ..schema.criteria import Selection
 
 # Imports in function bodies: they load numba, pandas and SQL, which would slow --help down.
@@ -59,6 +60,7 @@ def sky(
             "--dataset", metavar="DIR", help="Add to this folder of Parquet files; images already in it are skipped."
         ),
     ] = None,
+    shape: "TableShape",
     format_: FormatOption = None,
     output: Output = None,
 ) -> None:
@@ -75,7 +77,14 @@ def sky(
     }
     if dataset is None:
         rows = answer(
-            "sky", db, lambda cat, **given: cat.background(selection, **options, **given), filters, format_, output
+            "sky",
+            db,
+            lambda cat, **given: cat.background(selection, **options, **given),
+            filters,
+            format_,
+            output,
+            selection=selection,
+            shape=shape,
         )
         n_problems = int(rows["n"].isna().sum())
     elif output is not None or format_ is not None:

@@ -88,15 +88,31 @@ class _Stream:
 class _Output(_Stream):
     """Standard output."""
 
+    def __init__(self, stream: Any) -> None:
+        super().__init__(stream)
+        self._failure: BaseException | None = None
+
     def write(self, text: str) -> int:
         """Write a text; raises `OutputError`."""
-        with _reported():
+        with self._failing_again():
             return super().write(text)
 
     def flush(self) -> None:
         """Write what is buffered; raises `OutputError`."""
-        with _reported():
+        with self._failing_again():
             self._stream.flush()
+
+    @contextmanager
+    def _failing_again(self) -> Iterator[None]:
+        """Raise an earlier failure again: libraries try whether a stream can be written, and pass over it."""
+        if self._failure is not None:
+            raise self._failure
+        try:
+            with _reported():
+                yield
+        except (OutputError, SystemExit) as failure:
+            self._failure = failure
+            raise
 
 
 class _Messages(_Stream):

@@ -1,4 +1,4 @@
-"""Maintenance commands: ``verify``, ``rebuild``, ``gc`` and ``db upgrade``."""
+"""Maintenance commands: ``verify``, ``rebuild``, ``gc``, ``doctor`` and ``db upgrade``."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from .output import db_option, say, show, show_progress
 
 # Imports in function bodies: they load numba and SQL, which would slow --help down.
 
-__all__ = ["gc", "rebuild", "upgrade", "verify"]
+__all__ = ["doctor", "gc", "rebuild", "upgrade", "verify"]
 
 Workers = Annotated[int, typer.Option("--workers", min=1, help="Number of processes that read mask files.")]
 
@@ -25,7 +25,10 @@ def verify(
         int, typer.Option("--images", min=0, metavar="N", help="Also recompute N masks from the FITS files.")
     ] = 0,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Rewrite damaged rows from their masks; record a failure for a lost mask.")
+        bool,
+        typer.Option(
+            "--repair", help="Rewrite damaged rows from what lies beside the masks; record a failure for a lost mask."
+        ),
     ] = False,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the random choice.")] = 1,
     workers: Workers = 1,
@@ -120,3 +123,14 @@ def upgrade(db: Db = DEFAULT_DB) -> None:
     from ..ingest.upkeep.upgrade import upgrade as upgrade_database
 
     say(str(upgrade_database(db)))
+
+
+def doctor(db: Db = DEFAULT_DB) -> None:
+    """Examine the installation, the catalogue, its masks root and image files; exit 1 if anything is wrong."""
+    from ..ingest.upkeep.doctor import State, diagnose
+
+    findings = diagnose(db)
+    for finding in findings:
+        show(printable(str(finding)))
+    if any(finding.state is State.WRONG for finding in findings):
+        raise typer.Exit(1)

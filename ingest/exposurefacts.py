@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from ..schema.planes.headers import whole_number
+
 __all__ = ["ExposureFacts", "exposure_facts", "header_number", "header_text", "header_value", "night_of"]
 
 Header = Mapping[str, Any]
@@ -90,9 +92,9 @@ def header_number(header: Header, primary: Header, keyword: str) -> float | None
 
 def _nite(value: object, date_obs: str | None, night_starts: int) -> int | None:
     """Return the night as YYYYMMDD: NITE, else from DATE-OBS."""
-    digits = str(value).strip().replace("-", "")
-    if re.fullmatch(r"[12]\d{7}", digits):
-        return int(digits)
+    number = whole_number(str(value).replace("-", ""))
+    if number is not None and re.fullmatch(r"[12]\d{7}", str(number)):
+        return number
     return night_of(date_obs, night_starts)
 
 

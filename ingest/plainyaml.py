@@ -155,7 +155,9 @@ class _Builder:
             else:
                 content[name] = value
         for each in merged:
-            content = each | content
+            # in place: a copy for each of many mappings takes hours
+            for name, value in each.items():
+                content.setdefault(name, value)
         return content
 
     def _scalar(self, event: Any) -> Any:

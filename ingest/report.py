@@ -90,6 +90,12 @@ class IngestReport:
         Database URL, without the password.
     masks : str
         Masks root.
+    software : str
+        ``goodpix`` and its version, as files that leave the catalogue name it.
+    catalogue : str
+        UUID of the catalogue.
+    campaign : str
+        Processing campaign of the catalogue.
     """
 
     n_tiles: int
@@ -110,6 +116,9 @@ class IngestReport:
     version: str = ""
     database: str = ""
     masks: str = ""
+    software: str = ""
+    catalogue: str = ""
+    campaign: str = ""
 
     @property
     def n_failures(self) -> int:

@@ -277,6 +277,9 @@ class Run:
             version=version("goodpix"),
             database=shown(self._url),
             masks=str(self._database.root),
+            software=f"goodpix {version('goodpix')}",
+            catalogue=self._database.identity.uuid,
+            campaign=self._database.identity.campaign,
         )
 
     def _tasks(self, tiles: Iterable[Tile]) -> Iterator[TileTask]:

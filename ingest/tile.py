@@ -15,6 +15,7 @@ from ..schema.printable import one_line
 from ..schema.rows import EpochFacts, MaskRow
 from .images.coadd import Coadd, ReadCoadd, read_coadd
 from .images.epoch import make_epoch_mask
+from .images.goodcover import GoodCover
 from .images.sourcemask import SourceFiles, SourceMasks
 from .infofile import EpochInfo
 from .plan import Action, EpochKey, Options, Plan, Step, TileTask, make_plan
@@ -52,6 +53,8 @@ class Receipt:
         Generation of the tile's mask file after the job; 0 if there is none.
     rows : tuple of StoredRow
         Rows of the new mask file.
+    area_good_any_unique : float or None
+        Sky area that is good in at least one of its epochs, arcmin^2; see `goodpix.ingest.images.goodcover.GoodCover`.
     failures : tuple of Failure
         Inputs that failed in this job.
     failed_before : tuple of str
@@ -75,6 +78,7 @@ class Receipt:
     mask_file: str | None = None
     generation: int = 0
     rows: tuple[StoredRow, ...] = ()
+    area_good_any_unique: float | None = None
     failures: tuple[Failure, ...] = ()
     failed_before: tuple[str, ...] = ()
     dropped: tuple[EpochKey, ...] = ()
@@ -185,19 +189,23 @@ def _write(task: TileTask, plan: Plan, receipt: Receipt, sources: _Sources) -> "
     changed |= any(step.changes_files for step in plan.steps)
     generation = task.known.generation + 1
     with _writer(task, generation) as writer:
-
-        def add(mask: Mask, *, made: bool) -> None:
-            rows.append(StoredRow(mask[0], writer.add(*mask), made))
-
+        of_coadd = None
         if plan.coadd is None:
             row = file_row(receipt.tilename, receipt.band, task.options.profile, task.options.segmentation)
             rows.append(StoredRow(row, None, made=True))
         else:
-            of_coadd = sources.of_coadd or _copy(task, sources.previous, plan.coadd)
-            if isinstance(of_coadd, _LostMask):
-                return of_coadd
-            if of_coadd is not None:
-                add(of_coadd, made=sources.of_coadd is not None)
+            kept_or_made = sources.of_coadd or _copy(task, sources.previous, plan.coadd)
+            if isinstance(kept_or_made, _LostMask):
+                return kept_or_made
+            of_coadd = kept_or_made
+        cover = GoodCover.of(of_coadd and of_coadd[0])
+
+        def add(mask: Mask, *, made: bool) -> None:
+            rows.append(StoredRow(mask[0], writer.add(*mask), made))
+            cover.add(*mask)
+
+        if of_coadd is not None:
+            add(of_coadd, made=sources.of_coadd is not None)
         for entry, step in plan.epochs:
             if step.action is Action.MAKE:
                 made = _next_made(sources.made)
@@ -217,13 +225,14 @@ def _write(task: TileTask, plan: Plan, receipt: Receipt, sources: _Sources) -> "
         receipt = replace(receipt, failures=tuple(failures))
         if not changed:
             return receipt
-        mask_file = writer.finish()
+        mask_file = writer.finish(cover.area)
     of_epochs = [each.row for each in rows if each.made and each.row.key.kind == "epoch"]
     return replace(
         receipt,
         mask_file=mask_file,
         generation=generation,
         rows=tuple(rows),
+        area_good_any_unique=cover.area,
         dropped=plan.dropped,
         n_made=len(of_epochs),
         n_pixels=sum(row.nx * row.ny for row in of_epochs),

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ..schema.errors import UsageError
 
-__all__ = ["angle_of_text", "degrees", "position_degrees"]
+__all__ = ["angle_of_text", "corner_degrees", "degrees", "position_degrees"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -83,13 +83,37 @@ def position_degrees(ra: Any, dec: Any) -> tuple[Any, Any]:
         if dec is not None:
             raise UsageError("ra is a SkyCoord and dec is given: expected a SkyCoord alone")
         try:
-            coord = SkyCoord(ra).icrs
+            place = SkyCoord(ra).icrs.spherical  # whatever the representation of the coordinates
         except (AttributeError, TypeError, ValueError) as error:
             raise UsageError(f"ra is {_shown(ra)}: expected a place on the sky ({error})") from error
-        ra, dec = coord.ra, coord.dec
+        ra, dec = place.lon, place.lat
     return tuple(  # type: ignore[return-value]
         None if given is None else degrees(name, given) for name, given in (("ra", ra), ("dec", dec))
     )
+
+
+def corner_degrees(corners: Any) -> Floats:
+    """Return the corners of a polygon as an array of degrees.
+
+    Parameters
+    ----------
+    corners : array of float, Quantity, SkyCoord, or list of SkyCoord or of pairs
+        Right ascension and declination of each; those of a pair may have units of their own.
+
+    Raises
+    ------
+    UsageError
+        See `degrees`.
+    """
+    first = corners[0] if isinstance(corners, list | tuple) and len(corners) else corners
+    if hasattr(first, "transform_to"):
+        return np.stack(position_degrees(corners, None), axis=-1)
+    if isinstance(first, list | tuple) and any(_unit(each) for each in first):
+        if not all(isinstance(each, list | tuple) and len(each) == 2 for each in corners):
+            raise UsageError(f"polygon is {_shown(corners)}: expected pairs (ra, dec) of three or more corners")
+        ra, dec = zip(*corners, strict=True)
+        return np.stack(position_degrees(ra, dec), axis=-1)
+    return degrees("polygon", corners, "degrees, as pairs (ra, dec)")
 
 
 def angle_of_text(name: str, text: str, example: str = "-32:06:01 or -32d06m01s", *, hours: bool = False) -> float:

@@ -22,12 +22,12 @@ from .masks.parallel import Mapped, map_masks
 from .masks.reader import find_masks
 from .masks.selectioncounts import COUNT_COLUMNS, Recount, recounted
 from .masks.tables import mask_frame, mask_table, run_frames, write_masks
-from .position.at import epochs_at
+from .places.catalogueplaces import CataloguePlaces
 from .provenance import Provenance
 from .source import open_source
+from .tableshape import TableShape
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
     import pandas as pd
     import pyarrow as pa
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Catalogue"]
 
 
-class Catalogue(Listings, CatalogueMaps, SkyStudies):
+class Catalogue(Listings, CatalogueMaps, CataloguePlaces, SkyStudies):
     """A catalogue of good background pixels, open read-only; a context manager.
 
     Parameters
@@ -62,6 +62,7 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         self._source = self._stack.enter_context(open_source(url))
         Listings.__init__(self, self._source.database)
         CatalogueMaps.__init__(self, self._source)
+        CataloguePlaces.__init__(self, self._source)
         SkyStudies.__init__(self, self._source)
 
     def __enter__(self) -> Self:
@@ -82,7 +83,7 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         workers: int = 1,
         **filters: Any,
     ) -> "pd.DataFrame":
-        """Return one row per epoch: the view ``epoch_quality``; see `tiles`.
+        """Return one row per epoch: the view ``epoch_quality``, with the derived columns of `ccds`; see `tiles`.
 
         Parameters
         ----------
@@ -94,19 +95,20 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         workers : int
             Number of processes that read the masks if no executor is given.
         **filters
-            See `tiles`. `min` and `max` apply to the selection's counts, `where` to stored values.
+            And `sort`, `limit`, `columns`: see `tiles`. All but `where` apply to the selection's counts.
 
         Examples
         --------
         >>> cat.epochs(band="i", selection=Selection(border=48), workers=4)  # doctest: +SKIP
         """
+        shape, filters = TableShape.taken_from(filters)
         if selection is None:
-            return view_frame(self.database, "epoch_quality", filters)
+            return view_frame(self.database, "epoch_quality", filters, shape)
         bound = self._source.bound(selection)
         later, now = Bounds.taken_from(filters, COUNT_COLUMNS)
         stored = view_frame(self.database, "epoch_quality", now)
         found = self.map(Recount(bound), executor, workers=workers, **now)
-        return later.of_frame(recounted(stored, found, bound))
+        return shape.of_frame(later.of_frame(recounted(stored, found, bound)), "epochs")
 
     def with_background(self, folder: str | os.PathLike[str], **filters: Any) -> "pd.DataFrame":
         """Return `epochs`, or `ccds`, joined with the sky statistics in a folder; see `extend_background`.
@@ -276,92 +278,6 @@ class Catalogue(Listings, CatalogueMaps, SkyStudies):
         >>> cat.ccd_mask("i", 492768, 11).good().mean()  # doctest: +SKIP
         """
         return ccd_mask(self._source.database, self._source.reader, band, expnum, ccdnum)
-
-    def at(
-        self,
-        ra: "npt.ArrayLike | None" = None,
-        dec: "npt.ArrayLike | None" = None,
-        *,
-        radius: float | None = None,
-        polygon: "npt.ArrayLike | None" = None,
-        reasons: bool = True,
-        unique: bool = False,
-        selection: Selection | None = None,
-        **filters: Any,
-    ) -> "pd.DataFrame":
-        """Return every epoch that observed a position or region on the sky.
-
-        Parameters
-        ----------
-        ra, dec : float or array of float, any shape
-            One or more positions, in degrees or as quantities; right ascensions are taken modulo 360. Or `ra` alone
-            is an astropy ``SkyCoord``. Optional with `polygon`, and then its centre by default.
-        radius : float or Quantity, optional
-            Radius, in degrees without a unit; find epochs that overlap the disc around each position.
-        polygon : array of float, shape (m, 2), or SkyCoord, optional
-            Right ascension and declination of consecutive vertices, joined by great circles; find epochs that
-            overlap the polygon.
-        reasons : bool
-            Whether to read the masks, to report whether the pixel is good and why not. Otherwise only the database
-            is read.
-        unique : bool
-            Whether to return each CCD image only once per position: from the tile whose unique region contains the
-            position, or else from one whose coadd covers it, or else from the first.
-        selection : Selection, optional
-            A definition of good other than the default.
-        **filters
-            See `goodpix.query.filters.Filters`; columns are those of epochs.
-
-        Returns
-        -------
-        DataFrame
-            One row per position and epoch, sorted by position, tilename, band, expnum and ccdnum:
-
-            - ``position``: index of the position, if `ra` and `dec` are arrays;
-            - ``ra``, ``dec``: the position in degrees;
-            - ``tilename``, ``band``, ``expnum``, ``ccdnum``, ``nite``, ``mjd_obs``: the epoch;
-            - ``x``, ``y``: the position on the CCD image in zero-based pixels, possibly outside it with `radius`
-              or `polygon`;
-            - ``coadd_x``, ``coadd_y``, ``on_coadd``: the position on the tile's coadd, and whether the coadd has
-              a pixel there;
-            - ``on_image``: whether the CCD image has a pixel there, with `radius` or `polygon`;
-            - ``good``, ``flags``, ``criteria``, ``se_bits``, ``coadd_bits``: with `reasons`, whether the nearest
-              pixel is good, its stored flags, and the names of the criteria that it fails under `selection` and of
-              its mask bits; null where ``on_image`` is false.
-
-            An epoch observes a position if the nearest pixel, ``floor(v + 0.5)``, is inside its image.
-
-        Raises
-        ------
-        UnknownNameError
-            If a filter, a column or a bit does not exist.
-        UsageError
-            If a position, the radius or the polygon is not on the sky, or the arguments contradict each other.
-        MaskFileError
-            If a mask file is missing or damaged.
-
-        Notes
-        -----
-        Positions agree with the stored WCS to 1e-6 pixel. For `radius` and `polygon`, each edge of an image is
-        approximated by 16 great-circle arcs, accurate to 0.01 pixel for DECam.
-
-        Examples
-        --------
-        >>> cat.at(22.5, -32.1, band="r", unique=True)  # doctest: +SKIP
-        >>> cat.at([22.5, 22.6], [-32.1, -32.1], reasons=False)  # doctest: +SKIP
-        >>> cat.at(22.5, -32.1, radius=1 / 60)  # doctest: +SKIP
-        """
-        return epochs_at(
-            self._source,
-            ra,
-            dec,
-            radius=radius,
-            polygon=polygon,
-            reasons=reasons,
-            unique=unique,
-            selection=selection,
-            **filters,
-        )
 
     def dashboard(
         self,

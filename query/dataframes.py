@@ -1,6 +1,6 @@
 """Data frames of query results."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -10,7 +10,34 @@ from ..schema.columns import Column
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["frame", "joined", "read_frame", "typed_frame"]
+__all__ = ["UNITS", "frame", "joined", "read_frame", "typed_frame", "units_of"]
+
+# Columns by unit, spelt as VOUnit and astropy do.
+_COLUMNS = {
+    "pix": "nx ny x y x0 x1 y0 y1 coadd_x coadd_y level_x level_y position_offset wcs_delta_pix fwhm mean_fwhm "
+    "n n_not_finite n_clipped n_pixels_part n_pixels n_good n_on_coadd n_good_se n_good_coadd n_unique n_good_unique "
+    "n_good_se_amp_a n_good_se_amp_b n_pixels_amp_a n_pixels_amp_b "
+    "n_se_seg n_se_weight n_se_bmask n_off_coadd n_coadd_seg n_coadd_weight n_coadd_bmask "
+    "only_se_seg only_se_weight only_se_bmask only_off_coadd only_coadd_seg only_coadd_weight only_coadd_bmask "
+    "coadd_n_pixels coadd_n_good coadd_n_seg coadd_n_weight coadd_n_bmask",
+    "arcsec": "fwhm_arcsec mean_fwhm_arcsec",
+    "arcsec2": "pixel_area",
+    "arcmin2": "area_good area_good_unique good_area_images_unique area_good_any_unique",
+    "deg": "ra dec rac1 decc1 rac2 decc2 rac3 decc3 rac4 decc4 ra_cent dec_cent uramin uramax udecmin udecmax",
+    "s": "exptime",
+    "d": "mjd_obs",
+    "mag": "magzp zero_point",
+    "mag/arcsec2": "mu_sky",
+    "{bunit}": "skybrite skysigma mean_skybrite mean_skysigma",
+    "{bunit}**2": "skyvara skyvarb",
+    "{bunit}/s": "skybrite_per_second mean_skybrite_per_second",
+    "{unit}": "mean std median mad_std clipped_mean clipped_mean_error clipped_median clipped_std p01 p05 p16 p25 p75 "
+    "p84 p95 p99 level level_error plane_level plane_level_error noise_predicted",
+    "{unit}/pix": "gradient_x gradient_x_error gradient_y gradient_y_error",
+}
+
+UNITS: Mapping[str, str] = {name: unit for unit, names in _COLUMNS.items() for name in names.split()}
+"""Unit of each column that has one; ``{bunit}`` and ``{unit}`` stand for what the columns of these names say."""
 
 
 def frame(columns: Iterable[sa.ColumnElement[Any]], rows: Iterable[Sequence[Any]]) -> "pd.DataFrame":
@@ -45,6 +72,27 @@ def joined(frames: "Iterable[pd.DataFrame]") -> "pd.DataFrame":
 
     first, *others = frames
     return pd.concat([first, *others], ignore_index=True) if others else first
+
+
+def units_of(rows: "pd.DataFrame") -> dict[str, str]:
+    """Return the unit of each column of a listing that has one, the same in all rows.
+
+    Examples
+    --------
+    >>> units_of(pd.DataFrame({"skybrite": [20.0], "exptime": [90.0], "bunit": ["ADU"]}))  # doctest: +SKIP
+    {'skybrite': 'ADU', 'exptime': 's'}
+    """
+    given = {}
+    for name in ("bunit", "unit"):
+        texts = rows[name].dropna().unique().tolist() if name in rows else []
+        # a zero point, as calibrated values have, is no unit of files
+        given[name] = str(texts[0]) if len(texts) == 1 and " " not in str(texts[0]).strip() else None
+    found = {name: UNITS[name] for name in map(str, rows.columns) if name in UNITS}
+    return {
+        name: unit.format(**given)
+        for name, unit in found.items()
+        if all(value is not None or f"{{{each}}}" not in unit for each, value in given.items())
+    }
 
 
 def _kind(column: sa.ColumnElement[Any]) -> type:

@@ -101,6 +101,9 @@ class Filters:
 
 _KEYS = ("tilename", "band", "expnum", "ccdnum", "nite")
 
+# Values of one filter; databases take some 32,000 parameters.
+_MOST_VALUES = 30_000
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -160,11 +163,20 @@ def _column(view: sa.TableClause, name: Any) -> sa.ColumnElement[Any]:
 def _matches(column: sa.ColumnElement[Any], wanted: Wanted) -> sa.ColumnElement[bool]:
     """Return the condition that a column equals one of the values or lies in one of the ranges."""
     values = words_of(wanted)
-    exact = [value for value in values if not _is_range(value, column)]
+    # a column of a table names the same few things again and again
+    exact = list(dict.fromkeys(_value(column, value) for value in values if not _is_range(value, column)))
     terms = [_in_range(column, value) for value in values if _is_range(value, column)]
+    if len(exact) > _MOST_VALUES:
+        name, hint = getattr(column, "name", ""), ", or a range A:B" if _is_numeric(column) else ""
+        raise UsageError(f"{name} lists {len(exact):,} different values: expected at most {_MOST_VALUES:,}{hint}")
     if exact or not terms:
-        terms.append(column.in_([_value(column, value) for value in exact]))
+        terms.append(column.in_(sa.bindparam(None, exact, _type(column), expanding=True, unique=True)))
     return sa.or_(*terms)
+
+
+def _type(column: sa.ColumnElement[Any]) -> "sa.types.TypeEngine[Any]":
+    # numbers of a narrower column may be wider
+    return sa.BigInteger() if _is_numeric(column) else column.type
 
 
 def words_of(wanted: Wanted) -> list[Any]:
@@ -182,6 +194,8 @@ def _is_range(value: object, column: sa.ColumnElement[Any]) -> bool:
 def range_ends(value: object) -> tuple[Any, Any]:
     """Return the first and last number of a range, as given; None for an open end."""
     if isinstance(value, slice):
+        if value.step not in (None, 1):
+            raise UsageError(f"range is {value}: expected no step")
         return value.start, value.stop
     first, _, last = key_text("range", value).partition(":")
     return first.strip() or None, last.strip() or None
@@ -191,14 +205,18 @@ def _in_range(column: sa.ColumnElement[Any], wanted: object) -> sa.ColumnElement
     first, last = range_ends(wanted)
     terms = []
     if first is not None:
-        terms.append(column >= _value(column, first))
+        terms.append(column >= _bound(column, first))
     if last is not None:
-        terms.append(column <= _value(column, last))
+        terms.append(column <= _bound(column, last))
     return sa.and_(sa.true(), *terms)
 
 
-def _value(column: sa.ColumnElement[Any], value: object) -> Any:
-    """Return a value in its column's type."""
+def _bound(column: sa.ColumnElement[Any], end: object) -> sa.ColumnElement[Any]:
+    return sa.literal(_value(column, end), _type(column))
+
+
+def _value(column: sa.ColumnElement[Any], value: object) -> str | int:
+    """Return a value as text or a number, as its column has it."""
     name = getattr(column, "name", "")
     if not _is_numeric(column):
         return key_text(name, value)
@@ -206,7 +224,7 @@ def _value(column: sa.ColumnElement[Any], value: object) -> Any:
     number = key_number(name, value, "a whole number, or a range A:B")
     if abs(number) >= 1 << 63:
         raise UsageError(f"{name} is {number}: expected a 64-bit integer")
-    return sa.literal(number, sa.BigInteger)
+    return number
 
 
 def _number(name: str, value: object) -> float:

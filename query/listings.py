@@ -14,11 +14,15 @@ from .dataframes import joined, read_frame
 from .filters import Filters
 from .namedselections import find_selection, named_selections
 from .sqlanswer import SqlAnswer, sql_answer
+from .tableshape import Names, TableShape
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Listings", "view_frame"]
+
+
+_WHOLE = TableShape()
 
 
 class Listings:
@@ -101,18 +105,26 @@ class Listings:
         """
         return find_selection(self._database, name)
 
-    def tiles(self, **filters: Any) -> "pd.DataFrame":
+    def tiles(
+        self, *, sort: Names = None, limit: int | None = None, columns: Names = None, **filters: Any
+    ) -> "pd.DataFrame":
         """Return one row per tile and band: the view ``tile_quality``.
 
         Parameters
         ----------
+        sort : str or list of str, optional
+            Columns to sort by, the first one first; ``-`` before a name is descending order, and nulls come last.
+        limit : int, optional
+            Maximum number of rows.
+        columns : str or list of str, optional
+            Columns, in this order; by default all.
         **filters
             See `goodpix.query.filters.Filters`.
 
         Returns
         -------
         DataFrame
-            All columns of the view; no rows if nothing matches.
+            Rows of the view; none if nothing matches.
 
         Raises
         ------
@@ -122,27 +134,51 @@ class Listings:
         Examples
         --------
         >>> cat.tiles(band="i", min={"fraction_good_se": 0.5})  # doctest: +SKIP
+        >>> cat.tiles(sort="-n_good", limit=10, columns=["tilename", "band", "n_good"])  # doctest: +SKIP
         """
-        return view_frame(self._database, "tile_quality", filters)
+        return view_frame(self._database, "tile_quality", filters, TableShape.of(sort, limit, columns))
 
-    def ccds(self, **filters: Any) -> "pd.DataFrame":
-        """Return one row per CCD image, even if several tiles share it: the view ``ccd_quality``; see `tiles`."""
-        return view_frame(self._database, "ccd_quality", filters)
+    def ccds(
+        self, *, sort: Names = None, limit: int | None = None, columns: Names = None, **filters: Any
+    ) -> "pd.DataFrame":
+        """Return one row per CCD image, even if several tiles share it: the view ``ccd_quality``; see `tiles`.
 
-    def exposures(self, **filters: Any) -> "pd.DataFrame":
-        """Return one row per exposure: the view ``exposure_quality``; see `tiles`."""
-        return view_frame(self._database, "exposure_quality", filters)
+        Returns
+        -------
+        DataFrame
+            Columns of the view, ``fwhm_arcsec`` (``fwhm`` times the root of ``pixel_area``) and
+            ``skybrite_per_second`` (``bunit`` per second).
+        """
+        return view_frame(self._database, "ccd_quality", filters, TableShape.of(sort, limit, columns))
 
-    def bits(self, **filters: Any) -> "pd.DataFrame":
+    def exposures(
+        self, *, sort: Names = None, limit: int | None = None, columns: Names = None, **filters: Any
+    ) -> "pd.DataFrame":
+        """Return one row per exposure: the view ``exposure_quality``; see `tiles`.
+
+        Returns
+        -------
+        DataFrame
+            Columns of the view, ``mean_fwhm_arcsec`` (``mean_fwhm`` times the root of the mean pixel area of the
+            CCD images) and ``mean_skybrite_per_second`` (``bunit`` per second).
+        """
+        return view_frame(self._database, "exposure_quality", filters, TableShape.of(sort, limit, columns))
+
+    def bits(
+        self, *, sort: Names = None, limit: int | None = None, columns: Names = None, **filters: Any
+    ) -> "pd.DataFrame":
         """Return one row per epoch, plane and mask bit: the view ``bit_quality``; see `tiles`."""
-        return view_frame(self._database, "bit_quality", filters)
+        return view_frame(self._database, "bit_quality", filters, TableShape.of(sort, limit, columns))
 
-    def failures(self, **filters: Any) -> "pd.DataFrame":
+    def failures(
+        self, *, sort: Names = None, limit: int | None = None, columns: Names = None, **filters: Any
+    ) -> "pd.DataFrame":
         """Return one row per failed input: the table ``failure``; see `tiles`."""
         wanted = Filters.of(**filters)
         failure = tables.failure
-        query = sa.select(failure).where(*wanted.conditions(failure)).order_by(failure.c.failure_key)
-        return read_frame(self._database.engine, query)
+        query = sa.select(failure).where(*wanted.conditions(failure))
+        shaped = TableShape.of(sort, limit, columns).of_query(query, [failure.c.failure_key], failure.name)
+        return read_frame(self._database.engine, shaped)
 
     def sql(
         self,
@@ -205,11 +241,34 @@ class Listings:
         return sql_answer(self._database.engine, query, parameters, timeout=timeout, limit=limit)
 
 
-def view_frame(database: Database, name: str, filters: Mapping[str, Any]) -> "pd.DataFrame":
-    """Return the rows of a view that match filters, sorted by its key."""
+def view_frame(database: Database, name: str, filters: Mapping[str, Any], shape: TableShape = _WHOLE) -> "pd.DataFrame":
+    """Return the rows of a view that match filters, sorted by its key unless the shape says otherwise.
+
+    Columns derived from seeing and sky follow those of the view.
+    """
     view = VIEWS[name].table
     key = [c for c in view.c if c.name in ("tilename", "band", "expnum", "ccdnum", "plane", "bit")]
     with database.engine.connect() as connection:
         selected = as_stored(connection, view, VIEWS[name].select.selected_columns)
-    query = sa.select(*selected).where(*Filters.of(**filters).conditions(view)).order_by(*key)
-    return read_frame(database.engine, query)
+    query = sa.select(*selected, *_derived(view)).where(*Filters.of(**filters).conditions(view))
+    return read_frame(database.engine, shape.of_query(query, key, name))
+
+
+def _derived(view: sa.TableClause) -> "list[sa.Label[Any]]":
+    """Return the seeing in arcsec and the sky brightness per second, for a view with seeing and sky."""
+    prefix = next((prefix for prefix in ("", "mean_") if f"{prefix}fwhm" in view.c), None)
+    if prefix is None:
+        return []
+    fwhm, skybrite, exptime = (view.c[name] for name in (f"{prefix}fwhm", f"{prefix}skybrite", "exptime"))
+    pixel_area = _mean_pixel_area(view) if prefix else view.c.pixel_area
+    return [
+        (fwhm * sa.func.sqrt(pixel_area, type_=sa.Double)).label(f"{prefix}fwhm_arcsec"),
+        sa.case((exptime > 0, skybrite / exptime)).label(f"{prefix}skybrite_per_second"),
+    ]
+
+
+def _mean_pixel_area(view: sa.TableClause) -> "sa.ScalarSelect[Any]":
+    """Return the mean pixel area of the CCD images of an exposure."""
+    image = tables.ccd_image
+    of_exposure = sa.and_(image.c.expnum == view.c.expnum, image.c.band == view.c.band)
+    return sa.select(sa.func.avg(image.c.pixel_area, type_=sa.Double)).where(of_exposure).scalar_subquery()

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..schema.database import Identity
 
-__all__ = ["Provenance"]
+__all__ = ["Provenance", "filters_text"]
 
 # Facts in order, with their FITS keywords and comments.
 _CARDS = {
@@ -20,6 +20,11 @@ _CARDS = {
     "ccdnum": ("CCDNUM", "CCD number"),
     "selection": ("SELECT", "definition of a good pixel"),
     "fingerprint": ("MASKFP", "SHA-256 of the inputs of the mask"),
+    "filters": ("FILTERS", "filters of the rows"),
+    "position": ("POSITION", "right ascension, declination, radius, degrees"),
+    "query": ("QUERY", "SQL query"),
+    "radius_arcsec": ("RADIUS", "radius of the discs, arcsec"),
+    "seed": ("SEED", "seed of the positions"),
 }
 
 
@@ -31,12 +36,13 @@ class Provenance:
 
     Parameters
     ----------
-    facts : mapping of str to str or int
+    facts : mapping of str to str or number
         By name: ``software``, ``catalogue`` (its UUID), ``campaign``, ``tilename``, ``band``, ``expnum``, ``ccdnum``,
-        ``selection`` and ``fingerprint`` (of the mask); those that do not apply are absent.
+        ``selection``, ``fingerprint`` (of the mask), and of tables ``filters``, ``position``, ``query``,
+        ``radius_arcsec`` and ``seed``; those that do not apply are absent.
     """
 
-    facts: Mapping[str, str | int]
+    facts: Mapping[str, str | int | float]
 
     @classmethod
     def of(cls, selection: object, *, catalogue: Identity | None = None, **about: Any) -> "Provenance":
@@ -45,14 +51,19 @@ class Provenance:
         Parameters
         ----------
         selection : object
-            A selection, or its text.
+            A selection, or its text; None for what no selection concerns.
         catalogue : Identity, optional
             The catalogue.
         **about
             Further facts, such as ``tilename``; empty ones are left out.
         """
         known = {"catalogue": catalogue.uuid, "campaign": catalogue.campaign} if catalogue else {}
-        given = {"software": f"goodpix {version('goodpix')}", **known, **about, "selection": str(selection)}
+        given = {
+            "software": f"goodpix {version('goodpix')}",
+            **known,
+            **about,
+            "selection": "" if selection is None else str(selection),
+        }
         return cls({name: given[name] for name in _CARDS if given.get(name) not in (None, "")})
 
     def cards(self) -> list[dict[str, Any]]:
@@ -61,10 +72,35 @@ class Provenance:
             {"name": _CARDS[name][0], "value": value, "comment": _CARDS[name][1]} for name, value in self.facts.items()
         ]
 
-    def metadata(self, meaning: str) -> dict[str, str]:
-        """Return the facts, and the meaning of the values, as metadata of Parquet files: ``goodpix.<fact>``."""
-        return {f"goodpix.{name}": text for name, text in self.texts(meaning=meaning).items()}
+    def metadata(self, meaning: str = "") -> dict[str, str]:
+        """Return the facts, and any meaning of the values, as metadata of Parquet files: ``goodpix.<fact>``."""
+        more = {"meaning": meaning} if meaning else {}
+        return {f"goodpix.{name}": text for name, text in self.texts(**more).items()}
 
     def texts(self, **more: str) -> dict[str, str]:
         """Return the facts, and more, as texts, as PNG files hold them."""
         return {name: str(value) for name, value in {**self.facts, **more}.items()}
+
+
+def filters_text(filters: Mapping[str, Any]) -> str:
+    """Return filters in one line, such as ``band=i,r; min fwhm=3``; empty without any.
+
+    Parameters
+    ----------
+    filters : mapping
+        See `goodpix.query.filters.Filters`.
+    """
+    terms = []
+    for name, value in filters.items():
+        if isinstance(value, Mapping):
+            terms += [f"{name} {column}={bound}" for column, bound in value.items()]
+        elif value is not None:
+            several = value if isinstance(value, list | tuple | set | frozenset | range) else [value]
+            terms.append(f"{name}={','.join(map(_range_text, several))}")
+    return "; ".join(terms)
+
+
+def _range_text(value: object) -> str:
+    if not isinstance(value, slice):
+        return str(value)
+    return ":".join("" if end is None else str(end) for end in (value.start, value.stop))

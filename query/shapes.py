@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from ..schema.errors import UsageError
 from ..schema.wcs.solution import unit_vectors
-from .angles import degrees, position_degrees
+from .angles import corner_degrees, degrees, position_degrees
 
 __all__ = ["Disc", "Polygon", "Shape", "sky_vectors"]
 
@@ -124,9 +124,7 @@ class Polygon:
         UsageError
             If fewer than three vertices differ, one is not on the sky, or one is 90 degrees or more from their middle.
         """
-        if hasattr(vertices, "transform_to"):
-            vertices = np.stack(position_degrees(vertices, None), axis=-1)
-        given = degrees("polygon", vertices, "degrees, as pairs (ra, dec)")
+        given = corner_degrees(vertices)
         if given.ndim != 2 or given.shape[1] != 2:
             raise UsageError(f"polygon has shape {given.shape}: expected pairs (ra, dec) of three or more corners")
         if (abs(given[:, 1]) > 90).any():

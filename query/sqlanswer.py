@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from sys import getsizeof
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 __all__ = ["SqlAnswer", "sql_answer"]
 
 PART = 20_000
-"""Rows of a part."""
+"""Rows of a part at most."""
+
+# Bytes after which a part ends, and rows fetched at a time, whose width is known afterwards; a server is farther away.
+_PART_BYTES = 1 << 26
+_AT_A_TIME = {"sqlite": 16, "postgresql": 256}
 
 _QUERY = re.compile(r"(\s|--[^\n]*\n|/\*.*?\*/)*(select|with|values)\b", re.IGNORECASE | re.DOTALL)
 
@@ -56,11 +61,13 @@ class SqlAnswer:
         self._types: list[Any] = [column[1] for column in result.cursor.description]
         self._deadline = deadline
         self._left = limit
+        self._ended = False
+        self._at_a_time = _AT_A_TIME[result.dialect.name]
         self.cut = False
         """Whether there are more rows than `limit`; known once all parts are read."""
 
     def parts(self, n_rows: int = PART) -> "Iterator[pd.DataFrame]":
-        """Yield data frames of so many rows; at least one, with the columns.
+        """Yield data frames of at most so many rows, fewer of wide ones; at least one, with the columns.
 
         Raises
         ------
@@ -68,11 +75,8 @@ class SqlAnswer:
             If the query fails, or does not end in time.
         """
         first = True
-        while not self.cut:
-            wanted = n_rows if self._left is None else min(n_rows, self._left + 1)
-            with _reported(self._deadline):
-                self._deadline.renew()
-                rows = self._result.fetchmany(wanted)
+        while not (self.cut or self._ended):
+            rows = self._fetch(n_rows if self._left is None else min(n_rows, self._left + 1))
             if self._left is not None:
                 self.cut = len(rows) > self._left
                 rows = rows[: self._left]
@@ -80,8 +84,22 @@ class SqlAnswer:
             if rows or first:
                 yield self._frame(rows)
             first = False
-            if len(rows) < n_rows:
-                return
+
+    def _fetch(self, n_rows: int) -> list[Any]:
+        """Return the next rows, so many or as many as make up the bytes of a part."""
+        rows: list[Any] = []
+        n_bytes = 0
+        while len(rows) < n_rows and n_bytes < _PART_BYTES:
+            wanted = min(self._at_a_time, n_rows - len(rows))
+            with _reported(self._deadline):
+                self._deadline.renew()
+                fetched = self._result.fetchmany(wanted)
+            rows += fetched
+            if len(fetched) < wanted:
+                self._ended = True
+                break
+            n_bytes += sum(getsizeof(value) for row in fetched for value in row)
+        return rows
 
     def _frame(self, rows: Sequence[Any]) -> "pd.DataFrame":
         """Return rows as a data frame; two columns may have the same name."""
@@ -155,6 +173,9 @@ def _checked(query: Any, parameters: Any, timeout: float | None, limit: Any) -> 
         words = query.split()
         begins = f"starts with {words[0][:40]!r}" if words else "is empty"
         raise UsageError(f"the query {begins}: expected a single SELECT")
+    strange = [letter for letter in query if "\ud800" <= letter <= "\udfff"]
+    if strange:
+        raise UsageError(f"the query holds {strange[0]!r}: expected text in UTF-8")
     if timeout is not None and not 0 < timeout < 1e9:
         raise UsageError(f"timeout is {timeout}: expected a number of seconds, more than 0")
     if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | np.integer) or limit < 0):

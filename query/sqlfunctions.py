@@ -66,11 +66,16 @@ _NAMES = """
 ALLOWED = frozenset(_NAMES.split())
 """Names of the functions; those that are also types or keywords stand for themselves."""
 
+# Names that a query writes as one word in small letters; those of users may have any others.
 _REFUSED = sa.text(
-    "SELECT DISTINCT proname FROM pg_catalog.pg_proc WHERE proname = ANY(:words) "
+    "SELECT DISTINCT proname, proname ~ '^[a-z_][a-z0-9_$]*$' AS plain FROM pg_catalog.pg_proc "
+    "WHERE (proname = ANY(:words) OR proname !~ '^[a-z_][a-z0-9_$]*$') "
     # objects that users or extensions made have numbers from 16384 on
     "AND (NOT proname = ANY(:allowed) OR (oid >= 16384 AND provolatile = 'v'))"
 )
+
+# Bytes of a name that Postgres compares.
+_NAME_BYTES = 63
 
 
 def refused_functions(connection: sa.Connection, query: str) -> list[str]:
@@ -81,8 +86,14 @@ def refused_functions(connection: sa.Connection, query: str) -> list[str]:
     """
     if connection.dialect.name == "sqlite":
         return []
-    if 'u&"' in query.lower():
+    text = query.lower().replace('""', '"')
+    if 'u&"' in text:
         return ['U&"..."']  # an escaped name
-    words = sorted(set(re.findall(r"[\w$]+", query.lower())))
+    words = sorted({_compared(word) for word in re.findall(r"[\w$]+", text)})
     found = connection.execute(_REFUSED, {"words": words, "allowed": sorted(ALLOWED & {*words})})
-    return sorted(found.scalars())
+    return sorted(row.proname for row in found if row.plain or row.proname.lower() in text)
+
+
+def _compared(word: str) -> str:
+    """Return the part of a name that Postgres compares."""
+    return word.encode(errors="replace")[:_NAME_BYTES].decode(errors="ignore")

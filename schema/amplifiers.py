@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 __all__ = ["Amplifiers", "Region"]
 
-_SECTION = re.compile(r"\s*\[\s*(\d+)\s*:\s*(\d+)\s*,\s*(\d+)\s*:\s*(\d+)\s*\]\s*")
+# numbers of thousands of digits are an error in Python
+_SECTION = re.compile(r"\s*\[\s*(\d{1,9})\s*:\s*(\d{1,9})\s*,\s*(\d{1,9})\s*:\s*(\d{1,9})\s*\]\s*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ __all__ = [
     "COADD_CRITERIA",
     "CRITERIA_BITS",
     "DES_Y6",
+    "EXCLUDED",
     "N_BITS",
     "OTHER_BIT",
     "OWN_CUT",
@@ -51,6 +52,9 @@ CRITERIA_BITS = 0xFF
 
 OWN_CUT = 0x80
 """The bit of flags for pixels excluded by a user's own cut, such as a border or a list of stars; never stored."""
+
+EXCLUDED = 1 << 56
+"""The bit of flags, set beside `OWN_CUT`, for pixels excluded by a selection's `exclude`; never stored."""
 
 SE_CRITERIA = Criterion.SE_SEG | Criterion.SE_WEIGHT | Criterion.SE_BMASK
 COADD_CRITERIA = Criterion.COADD_SEG | Criterion.COADD_WEIGHT | Criterion.COADD_BMASK

@@ -103,7 +103,7 @@ def shown(url: sa.URL) -> str:
 REVISION = "0010"
 """The newest migration, whose tables this software writes."""
 
-_READABLE = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", REVISION)
+_READABLE = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", REVISION)
 """Revisions whose tables and views this software reads."""
 
 # Cures by the error codes of SQLite and Postgres.
@@ -309,7 +309,10 @@ def as_stored(
     def column(each: "sa.ColumnElement[Any]", info: Mapping[str, Any]) -> "sa.ColumnElement[Any]":
         if each.name in former:
             return selectable.c[former[each.name]].label(each.name)
-        return each if info.get("since", "") <= revision else sa.literal(info.get("before"), each.type).label(each.name)
+        if info.get("since", "") <= revision:
+            return each
+        # Postgres takes a constant without a cast for text
+        return sa.cast(sa.literal(info.get("before"), each.type), each.type).label(each.name)
 
     return [column(each, info) for each, info in zip(given, infos, strict=True)]
 

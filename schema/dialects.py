@@ -1,5 +1,6 @@
 """Differences between SQLite and Postgres in reading a database."""
 
+import math
 import os
 import platform
 import sqlite3
@@ -118,9 +119,20 @@ def sqlite_url(path: Path, mode: str) -> sa.URL:
 def _prepare_reader(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # SQLAlchemy begins the transactions
     set_busy_timeout(connection)
+    _add_root(connection)
     connection.set_authorizer(_authorize)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MOST_BYTES)
     _heed_signals(connection)
+
+
+def _add_root(connection: sqlite3.Connection) -> None:
+    """Add the square root, which SQLite has only where it was built with mathematical functions."""
+    try:
+        connection.execute("SELECT sqrt(1)")
+    except sqlite3.OperationalError:
+        connection.create_function(
+            "sqrt", 1, lambda x: None if x is None or x < 0 else math.sqrt(x), deterministic=True
+        )
 
 
 def _heed_signals(connection: sqlite3.Connection) -> None:

@@ -5,17 +5,19 @@ from contextlib import contextmanager
 
 from .errors import MissingLibraryError
 
-__all__ = ["extra_of", "missing_library", "optional"]
+__all__ = ["EXTRAS", "extra_of", "missing_library", "optional"]
 
-_EXTRAS = {
-    "matplotlib": "plot",
-    "psycopg": "postgres",
-    "distributed": "dask",
-    "panel": "dashboard",
-    "bokeh": "dashboard",
-    "healsparse": "maps",
-    "s3fs": "s3",
+EXTRAS = {
+    "plot": ("matplotlib",),
+    "maps": ("healsparse", "mocpy"),
+    "dashboard": ("panel", "bokeh"),
+    "postgres": ("psycopg",),
+    "dask": ("distributed",),
+    "s3": ("s3fs",),
 }
+"""Libraries of each extra whose modules are imported here."""
+
+_EXTRAS = {library: extra for extra, libraries in EXTRAS.items() for library in libraries}
 
 
 def extra_of(library: str) -> str | None:

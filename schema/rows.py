@@ -359,7 +359,9 @@ def _facts(kind: type[EpochFacts] | type[CoaddFacts], record: Mapping[str, Any])
     json_object(values["planes"], "planes")
     keywords = json_object(values["wcs"], "wcs")
     if not all(
-        isinstance(each, str) or (isinstance(each, int | float) and math.isfinite(each)) for each in keywords.values()
+        # an integer beyond every float is no finite number either
+        isinstance(each, str | bool) or _is_int(each) or (isinstance(each, float) and math.isfinite(each))
+        for each in keywords.values()
     ):
         raise DamagedValueError("wcs is not text and finite numbers by keyword")
     if values["files"] is not None:

@@ -140,6 +140,13 @@ coadd = sa.Table(
         "run_id", _Id, sa.ForeignKey("ingest_run.run_id"), nullable=True, comment="ingest run; null after a rebuild"
     ),
     *_added_to(CoaddFacts),
+    sa.Column(
+        "area_good_any_unique",
+        sa.Double,
+        nullable=True,
+        comment="sky area in the unique region that is good in at least one epoch, arcmin^2",
+        info={"since": "0009"},
+    ),
     sa.UniqueConstraint("tilename", "band"),
 )
 

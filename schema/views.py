@@ -109,6 +109,7 @@ def _tile_quality() -> "sa.Select[tuple[object, ...]]":
         coadd.c.mask_file,
         coadd.c.run_id,
         _image_area(tile_summary),
+        coadd.c.area_good_any_unique,
     ).outerjoin_from(
         coadd, tile_summary, sa.and_(of_epochs.tilename == coadd.c.tilename, of_epochs.band == coadd.c.band)
     )

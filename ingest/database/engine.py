@@ -8,8 +8,9 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from ...schema.dialects import server_engine, set_busy_timeout, sqlite_path, sqlite_url
+from ...schema.errors import stop_request
 
-__all__ = ["finish_writing", "guide_planner", "network_filesystem", "writer"]
+__all__ = ["finish_writing", "guide_planner", "hurried", "network_filesystem", "writer"]
 
 logger = logging.getLogger(__name__)
 
@@ -56,11 +57,21 @@ _ROWS = {
 }
 
 
+# Seconds for which the last transactions wait for a lock once a command is to stop, which ends it soon in any case; and
+# seconds for which a SQLite file waits for its readers when it is closed, by whether the command is to stop.
+_HURRY = 2.0
+_CLOSING = {False: 5.0, True: 0.5}
+
+_HURRIED = "goodpix_hurried"
+
+
 def writer(url: sa.URL) -> sa.Engine:
     """Return an engine for writing."""
     path = sqlite_path(url)
     if path is None:
-        return server_engine(url)
+        engine = server_engine(url)
+        sa.event.listen(engine, "begin", _limit_locks)
+        return engine
     engine = sa.create_engine(sqlite_url(path, "mode=rwc"))
     network = network_filesystem(path.parent)
     if network is not None:
@@ -80,8 +91,28 @@ def writer(url: sa.URL) -> sa.Engine:
             connection.execute("PRAGMA synchronous = FULL")
 
     sa.event.listen(engine, "connect", prepare)
-    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    sa.event.listen(engine, "begin", _begin)
     return engine
+
+
+def hurried(engine: sa.Engine) -> sa.Engine:
+    """Return an engine whose transactions wait for a lock as briefly as those of a command that is to stop."""
+    return engine.execution_options(**{_HURRIED: True})
+
+
+def _is_hurried(connection: sa.Connection) -> bool:
+    return stop_request.interrupt is not None or _HURRIED in connection.get_execution_options()
+
+
+def _limit_locks(connection: sa.Connection) -> None:
+    if _is_hurried(connection):
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(1000 * _HURRY)}")
+
+
+def _begin(connection: sa.Connection) -> None:
+    if _is_hurried(connection):
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(1000 * _HURRY)}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def guide_planner(connection: sa.Connection) -> None:
@@ -104,7 +135,11 @@ def finish_writing(engine: sa.Engine, url: sa.URL) -> None:
         return
     # while someone is reading the log stays, which slows some readers but is never wrong;
     # a file that is not a database has raised an error before
-    with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(path, timeout=5, isolation_level=None)) as connection:
+    timeout = _CLOSING[stop_request.interrupt is not None]
+    with (
+        suppress(sqlite3.DatabaseError),
+        closing(sqlite3.connect(path, timeout=timeout, isolation_level=None)) as connection,
+    ):
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         connection.execute("PRAGMA journal_mode = DELETE").fetchall()
 

@@ -41,7 +41,7 @@ def insert_masks(
         Rows and their row groups, None for the row of a file without a coadd; the coadd's row is included, or in the
         database already.
     of_file : dict
-        ``mask_file`` and ``generation`` of the coadd's row.
+        ``mask_file``, ``generation`` and ``area_good_any_unique`` of the coadd's row.
     bit_names : BitNames
         Bit names of the catalogue.
     run_ids : mapping, optional

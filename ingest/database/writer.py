@@ -12,12 +12,14 @@ import sqlalchemy as sa
 
 from ...schema import tables
 from ...schema.columns import values_of
+from ...schema.dialects import driver_text
 from ...schema.errors import CatalogueError
 from ..infofile import TileInfo
 from ..plan import EpochKey, Known, KnownTile, SourceMask
 from ..report import Failure
 from ..tile import Receipt
 from .bulk import upsert_rows
+from .engine import hurried
 from .maskrows import current_file, insert_masks, is_lost
 from .opening import WritableDatabase
 from .sourceplaces import source_places
@@ -102,18 +104,20 @@ class Writer:
             "outcome": outcome,
         }
         query = run.update().where(run.c.run_id == self.run_id).values(values)
-        try:
+        if outcome != "interrupted":
             self._transact(lambda connection: connection.execute(query))
-        except CatalogueError as error:
-            if outcome != "interrupted":
-                raise
-            logger.warning("the outcome of the run cannot be recorded: %s", error)
+            return
+        try:
+            self._transact(lambda connection: connection.execute(query), hurried(self._engine))
+        except (CatalogueError, sa.exc.DBAPIError) as error:
+            why = driver_text(error) if isinstance(error, sa.exc.DBAPIError) else error
+            logger.warning("the outcome of the run cannot be recorded: %s", why)
 
-    def _transact(self, work: Callable[[sa.Connection], Result]) -> Result:
+    def _transact(self, work: Callable[[sa.Connection], Result], engine: sa.Engine | None = None) -> Result:
         """Do work in one transaction, and again in another if the server was away."""
 
         def attempt() -> Result:
-            with self._engine.begin() as connection:
+            with (engine or self._engine).begin() as connection:
                 return work(connection)
 
         return self._retry(attempt)
@@ -146,7 +150,11 @@ class Writer:
         run_ids |= {each.row.key.name: self.run_id for each in receipt.rows if each.made}
         connection.execute(tables.epoch.delete().where(of_tile))
         connection.execute(tables.coadd.delete().where(of_coadd))
-        of_file = {"mask_file": receipt.mask_file, "generation": receipt.generation}
+        of_file = {
+            "mask_file": receipt.mask_file,
+            "generation": receipt.generation,
+            "area_good_any_unique": receipt.area_good_any_unique,
+        }
         masks = [(each.row, each.row_group) for each in receipt.rows]
         insert_masks(connection, masks, of_file, self._bit_names, run_ids)
 

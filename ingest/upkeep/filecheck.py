@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from ...schema.amplifiers import Amplifiers
 from ...schema.bits import BitNames
@@ -78,6 +79,8 @@ class CheckedFile:
         Why the file as a whole is unusable; None if it can be used.
     unreadable : str or None
         Why its content is unknown for the moment; None if it was read.
+    recorded_area : float or None
+        ``area_good_any_unique`` as recorded in the file.
     """
 
     name: str
@@ -86,12 +89,26 @@ class CheckedFile:
     bit_names: BitNames | None = None
     trouble: str | None = None
     unreadable: str | None = None
+    recorded_area: float | None = None
 
     @property
     def whole(self) -> bool:
         """True if nothing is wrong and the coadd's mask is present, without which no epoch can be stored."""
         readable = not self.trouble and not self.unreadable
         return readable and "coadd" in self.usable and all(each.trouble is None for each in self.masks)
+
+    @property
+    def area_good_any_unique(self) -> float | None:
+        """Area that is good in at least one usable epoch, arcmin^2; None if an epoch is lost, or it is not recorded."""
+        return self.recorded_area if self.whole else None
+
+    def of_coadd(self, generation: int) -> dict[str, Any]:
+        """Return the database columns of the coadd's row that tell of the file, with a generation."""
+        return {
+            "mask_file": self.name,
+            "generation": generation,
+            "area_good_any_unique": self.area_good_any_unique,
+        }
 
     @property
     def usable(self) -> dict[str, CheckedMask]:
@@ -118,7 +135,7 @@ def check_file(job: FileJob) -> CheckedFile:
     path = job.root.path(job.name)
     try:
         file = MaskFile.open(path, whole=job.row_groups is None)
-        bit_names = file.bit_names
+        bit_names, area = file.bit_names, file.area_good_any_unique
         wanted = range(len(file)) if job.row_groups is None else sorted(job.row_groups)
         masks = [_check(file, row_group, name) for row_group in wanted]
         if not file.has_coadd:
@@ -130,7 +147,7 @@ def check_file(job: FileJob) -> CheckedFile:
         return CheckedFile(job.name, name.generation, trouble=str(error))
     except MemoryError:
         return CheckedFile(job.name, name.generation, unreadable=f"mask file {path}: not enough memory to check it")
-    return CheckedFile(job.name, name.generation, tuple(_marked_duplicates(masks)), bit_names)
+    return CheckedFile(job.name, name.generation, tuple(_marked_duplicates(masks)), bit_names, recorded_area=area)
 
 
 def _check(file: MaskFile, row_group: int, name: MaskFileName) -> CheckedMask:

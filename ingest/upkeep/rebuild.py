@@ -30,7 +30,7 @@ from .filecheck import rows_of, spread_over
 from .maskfilechoice import Choice, TileFiles, choose_file, lost_mask
 from .olddatabase import Memory, OldDatabase
 from .report import RebuildReport
-from .selections import kept_selections
+from .selections import kept_or_restored, kept_selections
 
 __all__ = ["rebuild"]
 
@@ -179,18 +179,20 @@ class _Progress:
 def _selections(root: MasksRoot, memory: Memory, report: _Progress) -> list[dict[str, Any]]:
     """Return the rows of the named selections: of the masks root, or else of the old database."""
     try:
-        kept = kept_selections(root)
-    except CatalogueError as error:
-        report.notes.append(f"{error}: named selections are those of the old database")
-        logger.warning("%s", report.notes[-1])
-        kept = None
-    return memory.selections if kept is None else [dict(each.row) for each in kept]
+        try:
+            kept_selections(root)
+        except CatalogueError as error:
+            report.notes.append(f"{error}: named selections are those of the old database")
+            logger.warning("%s", report.notes[-1])
+        return [dict(each.row) for each in kept_or_restored(root, memory.selections)]
+    except (CatalogueError, UsageError):
+        return memory.selections
 
 
 def _load(connection: sa.Connection, choice: Choice, bit_names: BitNames, memory: Memory) -> None:
     if choice.file is not None:
         generation = max(choice.generation, memory.generation(choice.tilename, choice.band))
-        of_file = {"mask_file": choice.file.name, "generation": generation}
+        of_file = choice.file.of_coadd(generation)
         rows = rows_of(choice.file.usable.values())
         runs = memory.run_ids(choice.tilename, choice.band)
         run_ids = {row.key.name: runs.get((row.key.name, row.facts.fingerprint)) for row, _ in rows}

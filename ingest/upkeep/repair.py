@@ -129,7 +129,7 @@ def _repair_rows(connection: sa.Connection, database: Database, damage: Damage) 
     """Correct rows from the file that they name; return the number of masks recorded as failures."""
     stored, file, bit_names = damage.stored, damage.file, database.identity.bit_names
     usable = file.usable
-    of_file = {"mask_file": file.name, "generation": max(stored.generation, file.generation)}
+    of_file = file.of_coadd(max(stored.generation, file.generation))
     missing = []
     for name in sorted(damage.found.differing):
         if name in stored.masks:
@@ -138,6 +138,8 @@ def _repair_rows(connection: sa.Connection, database: Database, damage: Damage) 
             missing.append(usable[name])
     insert_masks(connection, rows_of(missing), of_file, bit_names)
     delete_rows(connection, stored, damage.found.lost)
+    if damage.found.lost:
+        _forget_area(connection, stored)
     why = {problem.where: problem.message for problem in damage.found.problems if problem.what == "mask"}
     record_failures(
         connection,
@@ -158,9 +160,11 @@ def _replace_tile(connection: sa.Connection, database: Database, damage: Damage,
     }
     delete_rows(connection, stored, stored.masks.keys() - (set() if file else {"coadd"}))
     if file is not None:
-        of_file = {"mask_file": file.name, "generation": max(stored.generation, choice.generation)}
+        of_file = file.of_coadd(max(stored.generation, choice.generation))
         run_ids = {name: stored.masks[name].values["run_id"] for name in same}
         insert_masks(connection, rows_of(usable.values()), of_file, database.identity.bit_names, run_ids)
+    else:
+        _forget_area(connection, stored)
     why = damage.found.problems[0].message
     gone = set(stored.masks) - same | (set() if file else {"coadd"})
     lost = [_failure(database, stored, name, f"{why}; {_instead(file, name)}") for name in sorted(gone)]
@@ -172,6 +176,13 @@ def _instead(file: CheckedFile | None, name: str) -> str:
     if file is None or name not in file.usable:
         return "there is no other"
     return f"using the one in {file.name} instead"
+
+
+def _forget_area(connection: sa.Connection, stored: StoredTile) -> None:
+    """Set the area that is good in an epoch to null, since epochs are lost."""
+    coadd = tables.coadd
+    of_tile = sa.and_(coadd.c.tilename == stored.tilename, coadd.c.band == stored.band)
+    connection.execute(coadd.update().where(of_tile).values(area_good_any_unique=None))
 
 
 def _failure(database: Database, stored: StoredTile, name: str, message: str) -> Failure:

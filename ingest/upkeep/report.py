@@ -16,7 +16,7 @@ class Problem:
     ----------
     what : str
         Kind of problem: ``masks root``, ``mask file``, ``mask``, ``row``, ``bit counts``, ``footprint``, ``summary``,
-        ``tiles disagree`` or ``image``.
+        ``tiles disagree``, ``selection`` or ``image``.
     where : str
         Mask, file or row.
     message : str

@@ -1,14 +1,15 @@
-"""Named selections, added to a catalogue and removed from it."""
+"""Named selections: added to a catalogue, removed from it, and checked."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import sqlalchemy as sa
 
 from ...schema import tables
 from ...schema.criteria import BoundSelection, Selection
-from ...schema.database import REVISION, parse_url, read_identity, root_of, shown
+from ...schema.database import REVISION, Database, parse_url, read_identity, recorded_revision, root_of, shown
 from ...schema.dialects import sqlite_path
 from ...schema.errors import CatalogueError, UnknownNameError, UsageError, did_you_mean
 from ...schema.selection.named import SELECTIONS_FILE, NamedSelection, selections_in, selections_text
@@ -16,10 +17,19 @@ from ...schema.store.masksroot import MasksRoot
 from ..database.bulk import insert_rows
 from ..database.claims import sharing, sole_writer
 from ..database.locks import key_of, lock_transaction
-from ..database.opening import engine_to_write
+from ..database.opening import WritableDatabase, engine_to_write
 from ..database.retry import Retry
+from ..report import counted
+from .report import Problem
 
-__all__ = ["add_selection", "kept_selections", "remove_selection"]
+__all__ = [
+    "add_selection",
+    "check_selections",
+    "kept_or_restored",
+    "kept_selections",
+    "remove_selection",
+    "repair_selections",
+]
 
 PathLike = str | os.PathLike[str]
 
@@ -104,11 +114,102 @@ def kept_selections(root: MasksRoot) -> list[NamedSelection] | None:
     CatalogueError
         If the file is damaged or cannot be read.
     """
+    content = _content(root)
+    return None if content is None else selections_in(content, f"masks root {root}: {SELECTIONS_FILE}")
+
+
+def check_selections(database: Database) -> list[Problem]:
+    """Return what differs between the named selections beside the masks, which are the truth, and those of the table.
+
+    Parameters
+    ----------
+    database : Database
+        Database of the catalogue.
+    """
+    table, root = tables.selection, database.root
+    with database.engine.connect() as connection:
+        if str(recorded_revision(connection)) < table.info["since"]:
+            return []
+        stored = {row["name"]: row for row in _rows(connection)}
+    of_table = f"the database has {counted(len(stored), 'selection')}"
     try:
-        content = root.store.read(SELECTIONS_FILE)
+        kept = kept_selections(root)
+    except CatalogueError as error:
+        return [Problem("selection", SELECTIONS_FILE, f"{error}: {of_table}")]
+    if kept is None:
+        return [Problem("selection", SELECTIONS_FILE, f"is missing: {of_table}")] if stored else []
+    rows = {each.name: each.row for each in kept}
+    return [
+        Problem("selection", name, _difference(rows.get(name), stored.get(name)))
+        for name in sorted(rows.keys() | stored.keys())
+        if rows.get(name) != stored.get(name)
+    ]
+
+
+def _difference(row: dict[str, str] | None, stored: dict[str, str] | None) -> str:
+    """Return the difference between a row of the file and one of the table."""
+    if stored is None:
+        return f"is in {SELECTIONS_FILE} but not in the database"
+    if row is None:
+        return f"is in the database but not in {SELECTIONS_FILE}"
+    differing = [f"{name} is {stored[name]!r}, expected {row[name]!r}" for name in row if row[name] != stored[name]]
+    return f"{'; '.join(differing)}, as in {SELECTIONS_FILE}"
+
+
+def repair_selections(database: WritableDatabase) -> None:
+    """Replace the table of named selections by the file beside the masks; see `kept_or_restored`."""
+    with database.engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            lock_transaction(connection, key_of(database.identity.uuid, "selections"), shown(database.url))
+        _replace(connection, kept_or_restored(database.root, _rows(connection)))
+
+
+def kept_or_restored(root: MasksRoot, stored: Iterable[Mapping[str, Any]]) -> list[NamedSelection]:
+    """Return the named selections of a masks root; where its file is lost, write it from rows of the table.
+
+    A damaged file counts as lost; its content is kept as ``_selections.json.damaged``.
+
+    Raises
+    ------
+    CatalogueError
+        If the file cannot be read or written.
+    UsageError
+        If the file is lost and a row is no selection.
+    """
+    content = _content(root)
+    try:
+        kept = kept_selections(root)
+    except CatalogueError:
+        kept = None
+    if kept is not None:
+        return kept
+    kept = _named(stored)
+    if content is not None:
+        _write(root, f"{SELECTIONS_FILE}.damaged", content)
+    if kept or content is not None:
+        _write(root, SELECTIONS_FILE, selections_text(kept))
+    return kept
+
+
+def _content(root: MasksRoot) -> bytes | None:
+    """Return the content of the file of a masks root; None if it does not exist."""
+    try:
+        return root.store.read(SELECTIONS_FILE)
     except OSError as error:
         raise CatalogueError(f"masks root {root}: cannot read its {SELECTIONS_FILE} ({error})") from error
-    return None if content is None else selections_in(content, f"masks root {root}: {SELECTIONS_FILE}")
+
+
+def _write(root: MasksRoot, name: str, content: bytes) -> None:
+    try:
+        root.store.write(name, content)
+    except OSError as error:
+        raise CatalogueError(f"masks root {root}: cannot write its {name} ({error})") from error
+
+
+def _replace(connection: sa.Connection, kept: Iterable[NamedSelection]) -> None:
+    """Replace the rows of the table."""
+    connection.execute(sa.delete(tables.selection))
+    insert_rows(connection, tables.selection, [each.row for each in kept])
 
 
 @contextmanager
@@ -131,17 +232,17 @@ def _selections(db: PathLike, used: Selection | None = None) -> Iterator[dict[st
         with engine.begin() as connection:
             if path is None:
                 lock_transaction(connection, key_of(identity.uuid, "selections"), shown(url))
-            kept = {each.name: each for each in kept_selections(root) or _stored(connection)}
+            kept = {each.name: each for each in kept_selections(root) or _named(_rows(connection))}
             yield kept
-            connection.execute(sa.delete(tables.selection))
-            insert_rows(connection, tables.selection, [each.row for each in kept.values()])
-            try:
-                root.store.write(SELECTIONS_FILE, selections_text(kept.values()))
-            except OSError as error:
-                raise CatalogueError(f"masks root {root}: cannot write its {SELECTIONS_FILE} ({error})") from error
+            _replace(connection, kept.values())
+            _write(root, SELECTIONS_FILE, selections_text(kept.values()))
 
 
-def _stored(connection: sa.Connection) -> list[NamedSelection]:
-    """Return the named selections of the table."""
-    rows = connection.execute(sa.select(tables.selection)).mappings()
+def _rows(connection: sa.Connection) -> list[dict[str, Any]]:
+    """Return the rows of the table."""
+    return [dict(row) for row in connection.execute(sa.select(tables.selection)).mappings()]
+
+
+def _named(rows: Iterable[Mapping[str, Any]]) -> list[NamedSelection]:
+    """Return the named selections of rows of the table."""
     return [NamedSelection(row["name"], Selection.parse(row["selection"]), row["description"]) for row in rows]

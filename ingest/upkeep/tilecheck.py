@@ -76,6 +76,10 @@ def compare_tile(stored: StoredTile, file: CheckedFile, bit_names: BitNames, *, 
         message = f"generation is {stored.generation}, but {file.generation} in the mask file"
         problems.append(Problem("row", f"coadd ({where})", message))
         differing.add("coadd")
+    wrong_area = _wrong_area(stored, file, every=every)
+    if wrong_area is not None:
+        problems.append(Problem("row", f"coadd ({where})", wrong_area))
+        differing.add("coadd")
     usable = file.usable
     for name, mask in stored.masks.items():
         if name in usable:
@@ -108,6 +112,18 @@ def _unusable(stored: StoredTile, file: CheckedFile) -> Problem | None:
     if file.trouble is not None:
         return Problem("mask file", file.name, file.trouble)
     return None
+
+
+def _wrong_area(stored: StoredTile, file: CheckedFile, *, every: bool) -> str | None:
+    """Return how the area that is good in an epoch differs from that in the file; None if they agree."""
+    # what is lost of the file is said of its masks
+    if "coadd" not in stored.masks or not file.whole:
+        return None
+    in_row, in_file = stored.masks["coadd"].values["area_good_any_unique"], file.recorded_area
+    # null where an epoch of the file is lost, which a sample does not tell
+    if in_row == in_file or (in_row is None and not every):
+        return None
+    return f"area_good_any_unique is {_short(in_row)}, but {_short(in_file)} in the mask file"
 
 
 def _compare(stored: StoredMask, checked: CheckedMask, bit_names: BitNames) -> list[Problem]:

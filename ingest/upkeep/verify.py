@@ -13,6 +13,7 @@ from ...schema import tables
 from ...schema.database import Database, open_for_reading
 from ...schema.errors import GoodpixError, MaskFileUnreadableError, StoreError, UsageError
 from ...schema.rows import MaskKey
+from ...schema.selection.named import SELECTIONS_FILE
 from ...schema.store.protocol import FoundFile
 from ..database.opening import WritableDatabase, open_for_writing
 from ..database.summaries import fill_summaries
@@ -24,6 +25,7 @@ from .filecheck import CheckedFile, FileJob, check_file, spread_over
 from .repair import Damage, repair_tile
 from .report import Problem, VerifyReport
 from .sample import Sample, sample_epochs, sample_masks
+from .selections import check_selections, repair_selections
 from .tilecheck import TileComparison, compare_tile
 from .tilerows import StoredTile, read_tile
 
@@ -50,7 +52,8 @@ def verify(
     """Check that a catalogue is complete and consistent.
 
     Each row must have a mask with a valid checksum and the same counts. Tiles that share a CCD image must agree on
-    its SE counts. Summary tables must agree with the rows that they summarise.
+    its SE counts. Summary tables must agree with the rows that they summarise, and named selections with those beside
+    the masks.
 
     Parameters
     ----------
@@ -61,8 +64,8 @@ def verify(
     images : int
         Number of masks to derive again from the FITS files, the direct way, and compare pixel by pixel.
     repair : bool
-        Rewrite rows that differ from their masks. Rows whose mask is lost become failures, which the next ingest
-        retries.
+        Rewrite rows that differ from their masks, or from the file of named selections beside them. Rows whose mask
+        is lost become failures, which the next ingest retries; a lost file of named selections is written again.
     seed : int
         Seed of the random sample.
     workers : int
@@ -99,6 +102,8 @@ def verify(
             if progress is not None:
                 progress(number, len(tiles))
         check.between_rows(chosen)
+        if mounted:
+            check.selections()
         for each in by_direct_way:
             check.image(db, each)
         check.notes += check.unnamed()
@@ -255,6 +260,19 @@ class _Check:
             self.repaired += problems
         else:
             self.problems += problems
+
+    def selections(self) -> None:
+        """Compare the named selections of the database with those beside the masks."""
+        problems = check_selections(self.database)
+        if problems and self.repaired_in:
+            try:
+                repair_selections(self.repaired_in)
+            except GoodpixError as error:
+                problems.append(Problem("selection", SELECTIONS_FILE, f"cannot be repaired: {error}"))
+            else:
+                self.repaired += problems
+                return
+        self.problems += problems
 
     def image(self, db: PathLike, key: MaskKey) -> None:
         """Derive the mask of an epoch again from the FITS files, and compare."""

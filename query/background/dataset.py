@@ -170,6 +170,28 @@ class SkyDataset:
         rows = rows.drop_duplicates(key).sort_values(key, ignore_index=True)
         return rows.drop(columns=(self.by or By.EPOCH).other_column)
 
+    def noise(self) -> "pd.DataFrame":
+        """Return the noise of each CCD image in the unit of its pixels: the square root of its mean ``mad_std ** 2``.
+
+        Returns
+        -------
+        DataFrame
+            Column ``noise``, indexed by band, expnum and ccdnum.
+
+        Raises
+        ------
+        UsageError
+            If the folder is not a sky dataset, or its values are scaled to zero point 30.
+        """
+        if (self._read_marker() or {}).get("calibrated"):
+            raise UsageError(f"{self.folder}: its values are calibrated: expected a sky dataset in the unit of pixels")
+        image = ["band", "expnum", "ccdnum"]
+        table = self._data().to_table(columns=[*image, "n", "mad_std"])
+        rows: pd.DataFrame = table.to_pandas().dropna(subset=["n", "mad_std"])
+        rows["variance"] = rows["n"] * rows["mad_std"] ** 2
+        sums = rows.groupby(image)[["n", "variance"]].sum()
+        return (sums["variance"] / sums["n"]).pow(0.5).to_frame("noise")
+
     def _data(self) -> "pads.Dataset":
         import pyarrow.dataset as pads  # slow to import
 

@@ -5,6 +5,7 @@ from importlib.metadata import version
 
 import panel as pn
 
+from ...schema.printable import printable
 from .cache import CatalogueCache
 from .look.filterbar import bands_of
 from .mask.openmask import OpenMasks
@@ -76,9 +77,11 @@ def _frame(session: Session, path: str) -> dict[str, object]:
         "pages": [{"path": path, "title": title} for path, title in TITLES.items()],
         "path": path,
         "heading": TITLES[path],
-        "lead": f"{_LEADS[path]}{_headline(session)}",
-        "footer": f"goodpix {version('goodpix')} · {cache.listings.shown_url}, read-only · "
-        f"campaign {identity.campaign} · WCS source: {identity.wcs_source}",
+        "lead": _LEADS[path] + printable(_headline(session)),
+        "footer": printable(
+            f"goodpix {version('goodpix')} · {cache.listings.shown_url}, read-only · "
+            f"campaign {identity.campaign} · WCS source: {identity.wcs_source}"
+        ),
     }
 
 

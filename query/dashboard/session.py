@@ -8,7 +8,6 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from html import escape
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -22,7 +21,7 @@ from ..namedselections import find_selection
 from ..palette import in_band_order
 from .cache import CatalogueCache
 from .look.filterbar import FilterBar, bands_of
-from .look.markup import STYLE, html_pane
+from .look.markup import STYLE, escaped, html_pane
 from .url import UrlQuery, View
 
 __all__ = ["Page", "Section", "Session", "Update"]
@@ -251,7 +250,7 @@ class Session:
 
     def _say_problems(self) -> None:
         self._problem_pane.object = "".join(
-            f"<p class='problem' role='alert'>{escape(problem)}</p>" for problem in self._problems
+            f"<p class='problem' role='alert'>{escaped(problem)}</p>" for problem in self._problems
         )
         self._problem_pane.visible = bool(self._problems)
 

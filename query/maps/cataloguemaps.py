@@ -1,6 +1,8 @@
 """Map methods of a catalogue."""
 
 import os
+from collections.abc import Iterable
+from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from ...schema.criteria import Selection
 from ..source import Source
 from .coaddmap import check_map_name, epoch_map
 from .healmap import healsparse_map
+from .moc import make_moc
 from .skyarea import sky_area
 
 __all__ = ["CatalogueMaps"]
@@ -74,18 +77,30 @@ class CatalogueMaps:
             depth.save(os.fspath(path))
         return depth.counts
 
-    def sky_area(self, selection: Selection | None = None, **filters: Any) -> float:
+    def sky_area(
+        self,
+        selection: Selection | None = None,
+        *,
+        executor: Executor | None = None,
+        workers: int = 1,
+        **filters: Any,
+    ) -> float:
         """Return the sky area that is good in at least one epoch.
 
-        The area is sampled at the centres of HEALPix pixels of nside 524288 (0.16 arcsec^2). A centre counts if it lies
+        The area is sampled at the centres of HEALPix pixels of nside 262144 (0.65 arcsec^2). A centre counts if it lies
         in a good pixel of at least one epoch, of any band, whose tile's unique region contains it. A tile without a
         unique region is used in full. Epochs without an SE segmentation map are excluded unless the selection ignores
-        `SE_SEG`.
+        `SE_SEG`. For the default definition, the column `area_good_any_unique` of `tiles` has the area of each tile and
+        band, sampled at nside 131072.
 
         Parameters
         ----------
         selection : Selection, optional
             A definition of good other than the default.
+        executor : concurrent.futures.Executor, optional
+            Executor that reads the masks; see `map`.
+        workers : int
+            Number of processes that read the masks if no executor is given.
         **filters
             Filters on epochs by their stored columns; see `epochs`.
 
@@ -103,29 +118,100 @@ class CatalogueMaps:
         --------
         >>> cat.sky_area(band="i") / 3600  # square degrees  # doctest: +SKIP
         """
-        return sky_area(self._source, selection, **filters)
+        return sky_area(self._source, selection, executor=executor, workers=workers, **filters)
+
+    def moc(
+        self,
+        selection: Selection | None = None,
+        *,
+        max_order: int | None = None,
+        path: str | os.PathLike[str] | None = None,
+        executor: Executor | None = None,
+        workers: int = 1,
+        **filters: Any,
+    ) -> Any:
+        """Return where the sky is good in at least one image, as an IVOA MOC; needs the extra ``maps``.
+
+        A cell of the finest order belongs to the MOC if its centre does, as for `sky_area`: it lies in a good pixel of
+        at least one epoch, of any band, whose tile's unique region contains it. Holes smaller than a cell may vanish,
+        and cells whose centre is bad are holes: the area is right on average at any order, the outline at fine ones.
+
+        Parameters
+        ----------
+        selection : Selection, optional
+            A definition of good other than the default.
+        max_order : int, optional
+            Finest order: 18 has cells of 0.8 arcsec, and the area of `sky_area`. By default 17 up to 21 square degrees,
+            else 13, whose cells of 26 arcsec are larger than most holes.
+        path : path, optional
+            File to write it to: ``.fits`` (with provenance), ``.txt`` (ASCII) or ``.json``.
+        executor : concurrent.futures.Executor, optional
+            Executor that reads the masks; see `map`.
+        workers : int
+            Number of processes that read the masks if no executor is given.
+        **filters
+            Filters on epochs by their stored columns; see `epochs`.
+
+        Returns
+        -------
+        mocpy.MOC
+            The coverage.
+
+        Raises
+        ------
+        UnknownNameError
+            If a filter, a column or a bit does not exist.
+        UsageError
+            If mocpy is not installed, the order does not exist or would not fit in memory, or the path has another
+            ending.
+
+        Examples
+        --------
+        >>> cat.moc(band="i").intersection(other).sky_fraction  # doctest: +SKIP
+        """
+        return make_moc(
+            self._source,
+            selection,
+            max_order=max_order,
+            path=path,
+            executor=executor,
+            workers=workers,
+            **filters,
+        )
 
     def healsparse_map(
         self,
-        statistic: str = "fraction",
+        statistic: str | Iterable[str] = "fraction",
         *,
         nside: int = 4096,
         nside_coverage: int = 32,
         selection: Selection | None = None,
         unique: bool = True,
+        executor: Executor | None = None,
+        workers: int = 1,
+        dataset: str | os.PathLike[str] | None = None,
         **filters: Any,
     ) -> Any:
-        """Return a HEALPix map of good pixels; needs the extra ``maps``.
+        """Return a HEALPix map of good pixels and of what the images are like there; needs the extra ``maps``.
 
-        Epochs without an SE segmentation map are excluded unless the selection ignores `SE_SEG`.
+        Maps are evaluated at the centres of HEALPix pixels of nside 262144 (0.8 arcsec; of `nside` if that is more): a
+        centre belongs to the pixel of each CCD image that contains it, and counts once per image. Epochs without an SE
+        segmentation map are excluded unless the selection ignores `SE_SEG`. `docs/maps.md` has the formulas.
 
         Parameters
         ----------
-        statistic : str
-            ``"fraction"``: the fraction of good pixels among the pixels of all epochs with their centre in the HEALPix
-            pixel. ``"fracdet"``: the fraction of the HEALPix pixel's area that is good in at least one image, which
-            times that area adds up to `sky_area`. ``"n_images"``: the number of CCD images with at least one good pixel
-            there, each counted once.
+        statistic : str or iterable of str
+            What to show; several names take one pass over the masks:
+
+            - ``"n_images"``: number of CCD images with good area; ``"n_images_mean"``: its average over the area;
+            - ``"fracdet"``: fraction of the area that is good in at least one image, which adds up to `sky_area`;
+              ``"fraction"``: fraction of good area in the area of all images;
+            - ``"exptime"``: exposure time, summed over images times the fraction of area that is good in each;
+            - ``"skyvar"``, ``"skysigma"`` (in bunit), ``"skyvar_zp30"``, ``"skysigma_zp30"`` (at zero point 30),
+              ``"fwhm"``, ``"mu_sky"``: means over the good area, weighted by inverse sky variance; with ``_mean``
+              not weighted; ``_min``, ``_max``, and for the first four ``_sum``;
+            - ``"maglim"``: 10 sigma magnitude limit in an aperture of 2.0 arcsec;
+            - a criterion such as ``"SE_SEG"`` or a mask bit such as ``"SE:STREAK"``: fraction of the images' area.
         nside : int
             Resolution of the map; at 4096, pixels are 0.86 arcmin wide.
         nside_coverage : int
@@ -133,31 +219,37 @@ class CatalogueMaps:
         selection : Selection, optional
             A definition of good other than the default.
         unique : bool
-            Count only pixels in their tile's unique region, so that no pixel of a CCD image counts in two tiles. A tile
-            without a unique region is used in full. If False, a pixel counts in every tile that contains its image, and
-            is bad where it is off the coadd of that tile. Always true for ``"fracdet"``.
+            Whether to limit each tile to its unique region. A tile without a unique region is used in full. If False,
+            every tile is: a centre is good in an image if it is good in any of the image's tiles.
+        executor : concurrent.futures.Executor, optional
+            Executor that reads the masks; see `map`.
+        workers : int
+            Number of processes that read the masks if no executor is given.
+        dataset : path, optional
+            Folder of sky statistics (see `extend_background`) whose noise stands in where headers have none.
         **filters
             Filters on epochs by their stored columns; see `epochs`.
 
         Returns
         -------
-        HealSparseMap
-            Nested; float32 (fraction, fracdet) or int32 (n_images). Unset where no epoch has a pixel, 0 where none is
-            good. Its ``metadata``, which `write` keeps, says what it shows (``MAPTYPE``, ``WHAT``), in which unit
-            (``BUNIT``), by which selection (``SELECT``) and filters (``FILTERS``), of which catalogue (``CATALOG``,
-            ``CAMPAIGN``), made by which software (``CREATOR``).
+        HealSparseMap, or dict of str to HealSparseMap
+            A map for one name, a dict by name for several. Nested; int32 (n_images) or float32. Unset where no image
+            has a centre or the number is unknown, 0 where none is good. Its ``metadata``, which `write` keeps, says
+            what it shows (``MAPTYPE``, ``WHAT``), in which unit (``BUNIT``), by which selection (``SELECT``) and
+            filters (``FILTERS``), of which catalogue (``CATALOG``, ``CAMPAIGN``), made by which software
+            (``CREATOR``). Images that do not count for lack of a value are reported by a warning.
 
         Raises
         ------
         UnknownNameError
-            If a filter, a column or a bit does not exist.
+            If a statistic, a filter, a column or a bit does not exist.
         UsageError
-            If healsparse is not installed, the statistic is unknown, or a resolution is not a power of 2 (for
-            ``"fracdet"`` up to 524288).
+            If healsparse is not installed, a resolution is not a power of 2, or the maps would not fit in memory.
 
         Examples
         --------
         >>> cat.healsparse_map("n_images", nside=1024, band="i").write("depth.hsp")  # doctest: +SKIP
+        >>> maps = cat.healsparse_map(["maglim", "fwhm"], workers=8, band="i")  # doctest: +SKIP
         """
         return healsparse_map(
             self._source,
@@ -166,5 +258,8 @@ class CatalogueMaps:
             nside_coverage=nside_coverage,
             selection=selection,
             unique=unique,
+            executor=executor,
+            workers=workers,
+            dataset=dataset,
             **filters,
         )

@@ -1,212 +1,186 @@
-"""HEALPix maps of good pixels."""
+"""HEALPix maps of good pixels and of what the images are like there."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from itertools import groupby
+from pathlib import Path
 from typing import Any
 
-import hpgeom
 import numpy as np
-import numpy.typing as npt
 
 from ...schema.criteria import BoundSelection, Selection
 from ...schema.errors import UsageError
 from ...schema.extras import optional
-from ...schema.rows import MaskKey
-from ...schema.wcs.footprint import UniqueRegion
+from ...schema.wcs.footprint import NSIDE
 from ...schema.wcs.healpixlookup import CENTRES_NSIDE
-from ..masks.mask import Mask
+from ..background.dataset import SkyDataset
 from ..provenance import Provenance
 from ..source import Source
-from .coaddgrid import find_region
-from .skyarea import sky_covers
+from .memory import check_memory
+from .patches import PATCH_NSIDE, Patch, find_patches, map_patches
+from .statistics import Statistic, check_statistics, filters_text
+from .tally import Sums, Tally
 
-__all__ = ["healsparse_map"]
+__all__ = ["healsparse_map", "healsparse_maps"]
 
-Ints = npt.NDArray[np.int64]
-
-STATISTICS = {
-    "fraction": ("fraction of good pixels among the pixels of all epochs", "fraction"),
-    "fracdet": ("fraction of the area that is good in at least one image", "fraction of area"),
-    "n_images": ("number of CCD images with at least one good pixel", "images"),
-}
-"""What each map shows, and its unit."""
-
-# Columns of an image processed at a time.
-_COLUMNS = 128
-
-# HEALPix pixels held in memory before they are summed.
-_PENDING = 4_000_000
+logger = logging.getLogger(__name__)
 
 _MAX_NSIDE = 1 << 29
 
+# Pixels along the side of a patch beyond which patches are made smaller.
+_MOST_ALONG_PATCH = 256
 
-def healsparse_map(
+# Copies of a map while healsparse grows or reads it.
+_COPIES = 2
+
+# Numbers of 8 bytes that a worker holds for each pixel of a patch.
+_NUMBERS_PER_PIXEL = 40
+
+
+def healsparse_map(source: Source, statistic: str | Iterable[str] = "fraction", **options: Any) -> Any:
+    """Return a HEALPix map of one statistic, or a dict of maps of several; see `goodpix.Catalogue.healsparse_map`."""
+    maps = healsparse_maps(source, statistic, **options)
+    return next(iter(maps.values())) if isinstance(statistic, str) else maps
+
+
+def healsparse_maps(
     source: Source,
-    statistic: str = "fraction",
+    statistics: str | Iterable[str],
     *,
     nside: int = 4096,
     nside_coverage: int = 32,
     selection: Selection | None = None,
     unique: bool = True,
+    executor: Executor | None = None,
+    workers: int = 1,
+    dataset: str | os.PathLike[str] | None = None,
     **filters: Any,
-) -> Any:
-    """Return a HEALPix map of good pixels; see `goodpix.Catalogue.healsparse_map`."""
-    if statistic not in STATISTICS:
-        renamed = ", which replaces n_epochs" if statistic == "n_epochs" else ""
-        raise UsageError(f"statistic is {statistic!r}: expected fraction, fracdet or n_images{renamed}")
-    _check_resolution("nside", nside, CENTRES_NSIDE if statistic == "fracdet" else _MAX_NSIDE)
-    _check_resolution("nside_coverage", nside_coverage, _MAX_NSIDE)
+) -> dict[str, Any]:
+    """Return HEALPix maps by name, all made in one pass; see `goodpix.Catalogue.healsparse_map`."""
+    wanted = check_statistics(statistics, source.database.identity.bit_names)
+    _check_resolution("nside", nside)
+    _check_resolution("nside_coverage", nside_coverage)
     if nside_coverage > nside:
         raise UsageError(f"nside_coverage is {nside_coverage}: expected nside, {nside}, or less")
     with optional("healsparse"):
         import healsparse  # an extra
     bound = source.bound(selection)
-    if statistic == "fracdet":
-        if not unique:
-            raise UsageError("statistic fracdet with unique=False: expected unique=True, since area counts once")
-        hpix, values = _fracdet(source, bound, int(nside), filters)
-    else:
-        hpix, values = _counted(source, statistic, bound, int(nside), unique, filters)
-    out = healsparse.HealSparseMap.make_empty(int(nside_coverage), int(nside), dtype=values.dtype)
-    out.update_values_pix(hpix, values)
-    out.metadata = _metadata(source, statistic, bound, unique, filters)
-    return out
+    nside, nside_coverage = int(nside), int(nside_coverage)
+    patch_nside = min(max(nside // _MOST_ALONG_PATCH, PATCH_NSIDE), NSIDE)
+    spread = executor is not None or workers > 1 or nside < PATCH_NSIDE
+    patches = find_patches(source.database, patch_nside, filters, spread=spread)
+    if not patches:
+        logger.warning("no image matches the filters: the maps are empty")
+    coverage = _coverage(patches, nside_coverage)
+    check_memory(f"nside is {nside}", _n_bytes(wanted, nside, nside_coverage, len(coverage), patches, workers))
+    tally = Tally(nside, max(CENTRES_NSIDE, nside), bound, wanted, unique)
+    maps = {
+        each.name: healsparse.HealSparseMap.make_empty(
+            nside_coverage, nside, dtype=np.int32 if each.integer else np.float32, cov_pixels=coverage or None
+        )
+        for each in wanted
+    }
+    left_out: Counter[str] = Counter()
+    noise = None if dataset is None else SkyDataset(Path(dataset)).noise()
+    found = map_patches(source, bound, tally, patches, filters, executor=executor, workers=workers, noise=noise)
+    for sums in _merged(found, left_out):
+        for each in wanted:
+            values = sums.values(each)
+            known = ~np.isnan(values)
+            maps[each.name].update_values_pix(sums.pixels[known], values[known].astype(maps[each.name].dtype))
+    for each in wanted:
+        maps[each.name].metadata = _metadata(source, each, bound, tally, filters)
+    for line in _lines(wanted, left_out):
+        logger.warning("%s", line)
+    return maps
+
+
+def _merged(found: Iterable[Sums], left_out: Counter[str]) -> Iterator[Sums]:
+    """Yield sums, one of each pixel that several patches have, and count what is left out."""
+    shared: dict[int, Sums] = {}
+    for sums in found:
+        left_out.update(sums.left_out)
+        if not sums.images:
+            yield sums
+            continue
+        for single in _single(sums):
+            pixel = int(single.pixels[0])
+            shared[pixel] = shared[pixel].merged(single) if pixel in shared else single
+    yield from shared.values()
+
+
+def _single(sums: Sums) -> Iterator[Sums]:
+    for k in range(sums.pixels.size):
+        arrays = {name: array[k : k + 1] for name, array in sums.arrays.items()}
+        yield Sums(sums.pixels[k : k + 1], sums.n_centres, arrays, sums.images[k : k + 1])
+
+
+def _coverage(patches: list[Patch], nside: int) -> list[int]:
+    """Return the pixels of a coverage map that images touch; none if it is finer than footprints."""
+    coarser = 2 * (NSIDE.bit_length() - nside.bit_length())
+    if coarser < 0:
+        return []
+    return sorted({cell >> coarser for patch in patches for cell in patch.cells})
+
+
+def _n_bytes(
+    statistics: tuple[Statistic, ...],
+    nside: int,
+    nside_coverage: int,
+    n_coverage: int,
+    patches: list[Patch],
+    workers: int,
+) -> int:
+    """Return the memory that maps take while they are made, bytes."""
+    n_cells = [len(patch.cells) for patch in patches] or [0]
+    per_cell = max(1.0, nside / NSIDE) ** 2
+    coverage = n_coverage * (nside // nside_coverage) ** 2 if n_coverage else sum(n_cells) * per_cell
+    work = 8 * _NUMBERS_PER_PIXEL * max(n_cells) * per_cell * workers
+    return int(_COPIES * 4 * len(statistics) * coverage + work)
+
+
+@dataclass(frozen=True, slots=True)
+class _Loss:
+    """Images that do not count in some maps, and why."""
+
+    which: str
+    why: str
+    names: tuple[str, ...]
+
+    def line(self, left_out: Mapping[str, int]) -> str | None:
+        n, n_all = left_out[self.which], left_out["images"]
+        if not n or not self.names:
+            return None
+        left = "null" if n == n_all and self.which != "mu_sky" else f"{n} of {n_all} images do not count"
+        return f"{', '.join(self.names)}: {left}: {self.why}"
+
+
+def _lines(statistics: tuple[Statistic, ...], left_out: Mapping[str, int]) -> Iterator[str]:
+    """Yield a line for each reason why images do not count in maps."""
+    weighted = tuple(each.name for each in statistics if each.needs_weight)
+    scaled = tuple(each.name for each in statistics if each.needs_zero_point and not each.needs_weight)
+    sky = tuple(each.name for each in statistics if each.quantity == "mu_sky")
+    losses = (
+        _Loss("no weight", "a weight takes a zero point and a sky variance", weighted),
+        _Loss("no zero point", "no zero point (magzp)", scaled),
+        _Loss("mu_sky", "the sky is outside 14.5 to 25 mag/arcsec^2: check their zero points", sky),
+    )
+    yield from (line for loss in losses if (line := loss.line(left_out)) is not None)
 
 
 def _metadata(
-    source: Source, statistic: str, selection: BoundSelection, unique: bool, filters: dict[str, Any]
+    source: Source, statistic: Statistic, selection: BoundSelection, tally: Tally, filters: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the header of a map: FITS cards by keyword."""
-    what, unit = STATISTICS[statistic]
     provenance = Provenance.of(selection, catalogue=source.database.identity)
-    chosen = ", ".join(f"{name}={value}" for name, value in sorted(filters.items()))
-    cards = {"MAPTYPE": statistic, "WHAT": what, "BUNIT": unit, "UNIQUE": unique, "FILTERS": chosen or "none"}
+    cards: dict[str, Any] = {"MAPTYPE": statistic.name, "WHAT": statistic.meaning, "BUNIT": statistic.unit}
+    cards |= {"CENTRES": tally.centres_nside, "UNIQUE": tally.unique, "FILTERS": filters_text(filters)}
     return cards | {card["name"]: card["value"] for card in provenance.cards()}
 
 
-def _fracdet(
-    source: Source, selection: BoundSelection, nside: int, filters: dict[str, Any]
-) -> tuple[Ints, npt.NDArray[np.float32]]:
-    """Return HEALPix pixels with the fraction of their area that is good in at least one image."""
-    counts = (cover.counts(nside) for cover in sky_covers(source, selection, filters))
-    total = _total(_CellCounts(hpix, 0 * n_good, n_good, 0 * n_good) for hpix, n_good in counts)
-    return total.hpix, (total.n_good / (CENTRES_NSIDE // nside) ** 2).astype(np.float32)
-
-
-def _counted(
-    source: Source, statistic: str, selection: BoundSelection, nside: int, unique: bool, filters: dict[str, Any]
-) -> tuple[Ints, npt.NDArray[Any]]:
-    """Return HEALPix pixels with what the pixels of images in them add up to."""
-    seen = _SeenImages({}, []) if statistic == "n_images" else None
-    counts = _total(_epoch_counts(source, selection, nside, unique, filters, seen))
-    if seen is None:
-        return counts.hpix, (counts.n_good / counts.n_pixels).astype(np.float32)
-    n_images = counts.n_images.copy()
-    hpix, n_more = np.unique(seen.distinct()[0], return_counts=True)
-    n_images[np.searchsorted(counts.hpix, hpix)] += n_more
-    return counts.hpix, n_images.astype(np.int32)
-
-
-def _check_resolution(name: str, number: object, most: int) -> None:
-    if not isinstance(number, int | np.integer) or not 0 < number <= most or number & (number - 1):
-        raise UsageError(f"{name} is {number!r}: expected a power of 2, up to 2**{most.bit_length() - 1}")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _CellCounts:
-    """Counts in HEALPix pixels: of image pixels, and of images that no other tile has there; int64, shape (n,)."""
-
-    hpix: Ints
-    n_pixels: Ints
-    n_good: Ints
-    n_images: Ints
-
-    @classmethod
-    def summed(cls, parts: "Sequence[_CellCounts]") -> "_CellCounts":
-        """Return the sum, with distinct HEALPix pixels in ascending order."""
-        nothing = np.empty(0, np.int64)
-        every = np.concatenate([nothing, *(part.hpix for part in parts)])
-        order = np.argsort(every, kind="stable")
-        hpix = every[order]
-        starts = np.flatnonzero(np.append(True, hpix[1:] != hpix[:-1])[: hpix.size])
-        sums = []
-        for name in ("n_pixels", "n_good", "n_images"):
-            values = np.concatenate([nothing, *(getattr(part, name) for part in parts)])[order]
-            sums.append(np.add.reduceat(values, starts) if starts.size else nothing)
-        return cls(hpix[starts], *sums)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _SeenImages:
-    """Pairs of a HEALPix pixel and an image with a good pixel in it, where other tiles may have the same pair."""
-
-    numbers: dict[tuple[object, ...], int]
-    pairs: list[Ints]
-    """Each of shape (2, n): HEALPix pixels, and numbers of images."""
-
-    def add(self, hpix: Ints, key: MaskKey) -> None:
-        number = self.numbers.setdefault((key.band, key.expnum, key.ccdnum), len(self.numbers))
-        self.pairs.append(np.array([hpix, np.full_like(hpix, number)]))
-        if sum(each.shape[1] for each in self.pairs[1:]) > _PENDING:
-            self.pairs[:] = [self.distinct()]
-
-    def distinct(self) -> Ints:
-        """Return each pair once; shape (2, n)."""
-        return np.unique(np.concatenate([np.empty((2, 0), np.int64), *self.pairs], axis=1), axis=1)
-
-
-def _total(counts: Iterable[_CellCounts]) -> _CellCounts:
-    """Return the sum of counts; partial sums keep the memory of a survey small."""
-    pending: list[_CellCounts] = []
-    for epoch in counts:
-        pending.append(epoch)
-        if sum(part.hpix.size for part in pending[1:]) > _PENDING:
-            pending = [_CellCounts.summed(pending)]
-    return _CellCounts.summed(pending)
-
-
-def _epoch_counts(
-    source: Source,
-    selection: BoundSelection,
-    nside: int,
-    unique: bool,
-    filters: dict[str, Any],
-    seen: _SeenImages | None,
-) -> Iterator[_CellCounts]:
-    masks = source.counted_masks(selection, **filters)
-    for (tilename, band), of_tile in groupby(masks, lambda mask: (mask.key.tilename, mask.key.band)):
-        region = find_region(source.database, tilename, band) if unique else None
-        for mask in of_tile:
-            yield _count(mask, mask.good(selection), nside, region, seen)
-
-
-def _count(
-    mask: Mask, good: npt.NDArray[np.bool_], nside: int, region: UniqueRegion | None, seen: _SeenImages | None
-) -> _CellCounts:
-    """Return the counts of one epoch in each HEALPix pixel, and note where other tiles may have its image too."""
-    grid = mask.grid
-    columns = np.ascontiguousarray(good.T)
-    parts = []
-    for x0 in range(0, columns.shape[0], _COLUMNS):
-        block = slice(x0, min(x0 + _COLUMNS, columns.shape[0]))
-        vectors, is_good = grid.columns(block), columns[block].ravel()
-        hpix = hpgeom.vector_to_pixel(nside, *vectors, nest=True)
-        counted = np.ones(hpix.size, np.bool_) if region is None else region.contains(vectors)
-        parts.append(_count_stretches(hpix, counted, is_good & counted))
-    total = _CellCounts.summed(parts)
-    held, is_good = total.n_pixels > 0, total.n_good > 0
-    # n_images counts the pixels left out so far: where there are none, the region of no other tile has any
-    shared = is_good if region is None else is_good & (total.n_images > 0)
-    if seen is not None:
-        seen.add(total.hpix[shared], mask.key)
-    alone = (is_good & ~shared).astype(np.int64)
-    return _CellCounts(total.hpix[held], total.n_pixels[held], total.n_good[held], alone[held])
-
-
-def _count_stretches(hpix: Ints, counted: npt.NDArray[np.bool_], good: npt.NDArray[np.bool_]) -> _CellCounts:
-    """Return the counts of each stretch of consecutive pixels in the same HEALPix pixel; images are pixels left out."""
-    starts = np.append(0, np.flatnonzero(hpix[1:] != hpix[:-1]) + 1)
-    n_all = np.diff(starts, append=hpix.size)
-    n_pixels, n_good = (np.add.reduceat(each, starts, dtype=np.int64) for each in (counted, good))
-    return _CellCounts(hpix[starts], n_pixels, n_good, n_all - n_pixels)
+def _check_resolution(name: str, number: object) -> None:
+    if not isinstance(number, int | np.integer) or not 0 < number <= _MAX_NSIDE or number & (number - 1):
+        raise UsageError(f"{name} is {number!r}: expected a power of 2, up to 2**{_MAX_NSIDE.bit_length() - 1}")

@@ -1,136 +1,79 @@
 """Sky that is good in at least one epoch."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import groupby
+from concurrent.futures import Executor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import sqlalchemy as sa
 
 from ...schema.criteria import BoundSelection, Selection
-from ...schema.database import Database
-from ...schema.tables import coadd
-from ...schema.wcs.footprint import UniqueRegion
-from ...schema.wcs.healpixlookup import BLOCK_NSIDE, BLOCK_SIDE, CENTRES_NSIDE, GOOD, CentreLookup, morton
-from ...schema.wcs.pixelgrid import PixelGrid
+from ...schema.wcs.healpixlookup import CENTRES_NSIDE, GOOD, CentreLookup, block_nside, morton
 from ..source import Source
-from .coaddgrid import find_region
+from .patches import PATCH_NSIDE, Epoch, Patch, find_patches, map_patches
 
-__all__ = ["SkyCover", "sky_area", "sky_covers"]
+__all__ = ["GoodCentres", "sky_area"]
 
 Ints = npt.NDArray[np.int64]
-Bytes = npt.NDArray[np.uint8]
 
-_ARCMIN2_PER_CENTRE = 4 * np.pi * (180 * 60 / np.pi) ** 2 / (12 * CENTRES_NSIDE**2)
-
-_LIMITS = ("uramin", "uramax", "udecmin", "udecmax")
+_ARCMIN2_PER_SKY = 4 * np.pi * (180 * 60 / np.pi) ** 2
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SkyCover:
-    """Sky that images cover, sampled at the centres of HEALPix pixels of `CENTRES_NSIDE`.
+@dataclass(frozen=True, slots=True)
+class GoodCentres:
+    """Centres of HEALPix pixels that are good in at least one epoch, as ranges of pixels; a function of a patch.
 
     Parameters
     ----------
-    blocks : dict of int to ndarray of uint8
-        By nested HEALPix pixel of `BLOCK_NSIDE`: packed bits of the centres in at least one image, and of those in at
-        least one good pixel; shape (2, BLOCK_SIDE**2 / 8).
+    nside : int
+        Resolution of the pixels.
+    selection : BoundSelection
+        The definition of good.
     """
 
-    blocks: dict[int, Bytes] = field(default_factory=dict)
+    nside: int
+    selection: BoundSelection
 
-    def add(self, grid: PixelGrid, good: npt.NDArray[np.bool_], region: UniqueRegion | None) -> None:
-        """Add an image.
+    def __call__(self, patch: Patch, images: Iterator[list[Epoch]], /) -> Ints:
+        """Return the pixels in a patch as half-open ranges of nested numbers, ascending; shape (n, 2)."""
+        side = self.nside // block_nside(self.nside)
+        states: dict[int, npt.NDArray[np.uint8]] = {}
+        for image in images:
+            for epoch in image:
+                self._mark(patch, epoch, states)
+        x, y = morton(np.arange(side * side, dtype=np.int64))
+        ranges = [np.empty((0, 2), np.int64)]
+        for block in sorted(states):
+            good = np.zeros(side * side + 2, np.int8)
+            good[1:-1] = states[block][y, x] == GOOD
+            # starts and stops alternate
+            ranges.append(np.flatnonzero(np.diff(good)).reshape(-1, 2) + block * side * side)
+        return np.concatenate(ranges)
 
-        Parameters
-        ----------
-        grid : PixelGrid
-            The image.
-        good : ndarray of bool, shape (ny, nx)
-            Its good pixels.
-        region : UniqueRegion or None
-            Region to which its pixels are limited.
-        """
-        lookup, columns = CentreLookup.of(grid), np.ascontiguousarray(good.T)
+    def _mark(self, patch: Patch, epoch: Epoch, states: dict[int, npt.NDArray[np.uint8]]) -> None:
+        lookup = CentreLookup.of(epoch.mask.grid, self.nside)
+        columns = np.ascontiguousarray(epoch.mask.good(self.selection).T)
         for block in lookup.blocks():
-            states = np.zeros((BLOCK_SIDE, BLOCK_SIDE), np.uint8)
-            if block in self.blocks:
-                states.reshape(-1)[:] = np.unpackbits(self.blocks[block], axis=1).sum(axis=0, dtype=np.uint8)
-            lookup.mark(block, columns, region, states)
-            if states.any():
-                flat = states.reshape(-1)
-                self.blocks[block] = np.packbits([flat > 0, flat == GOOD], axis=1)
-
-    @property
-    def area(self) -> float:
-        """Area that is good at least once, square arcminutes."""
-        return sum(int(np.bitwise_count(each[1]).sum(dtype=np.int64)) for each in self.blocks.values()) * (
-            _ARCMIN2_PER_CENTRE
-        )
-
-    def counts(self, nside: int) -> tuple[Ints, Ints]:
-        """Return the HEALPix pixels that any image covers, and the number of good centres in each.
-
-        Parameters
-        ----------
-        nside : int
-            Resolution, at most `CENTRES_NSIDE`.
-
-        Returns
-        -------
-        hpix, n_good : ndarray of int64, shape (n,)
-            Nested HEALPix pixels, which repeat if they are larger than a block.
-        """
-        per_side = max(nside // BLOCK_NSIDE, 1)
-        coarser = 2 * max((BLOCK_NSIDE // nside).bit_length() - 1, 0)
-        inner_x, inner_y = morton(np.arange(per_side * per_side, dtype=np.int64))
-        hpix, n_good = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-        for block, packed in self.blocks.items():
-            side = BLOCK_SIDE // per_side
-            images = np.unpackbits(packed, axis=1).reshape(2, per_side, side, per_side, side)
-            seen, good = images.sum(axis=(2, 4), dtype=np.int64)[:, inner_y, inner_x]
-            covered = np.flatnonzero(seen)
-            hpix.append(((block >> coarser) * per_side * per_side + covered).astype(np.int64))
-            n_good.append(good[covered])
-        return np.concatenate(hpix), np.concatenate(n_good)
+            if patch.holds(block, block_nside(self.nside)):
+                of_block = states.setdefault(block, np.zeros((lookup.side, lookup.side), np.uint8))
+                lookup.mark(block, columns, epoch.region, of_block)
 
 
-def sky_area(source: Source, selection: Selection | None = None, **filters: Any) -> float:
+def sky_area(
+    source: Source,
+    selection: Selection | None = None,
+    *,
+    executor: Executor | None = None,
+    workers: int = 1,
+    **filters: Any,
+) -> float:
     """Return the sky area that is good in at least one epoch, arcmin^2; see `goodpix.Catalogue.sky_area`."""
     bound = source.bound(selection)
-    return sum((cover.area for cover in sky_covers(source, bound, filters)), 0.0)
-
-
-def sky_covers(source: Source, selection: BoundSelection, filters: dict[str, Any]) -> Iterator[SkyCover]:
-    """Yield the sky that the images of a catalogue cover, in parts that do not overlap.
-
-    The images of a tile cover sky in its unique region only. Unique regions do not overlap, so each tile is a part;
-    where a tile has none, or its bands have different ones, all tiles are one part, held in memory: 14 MB
-    per tile.
-    """
-    together = not _disjoint(source.database)
-    masks = source.counted_masks(selection, **filters)
-    cover = SkyCover()
-    for _, of_tile in groupby(masks, lambda mask: mask.key.tilename):
-        for (tilename, band), of_band in groupby(of_tile, lambda mask: (mask.key.tilename, mask.key.band)):
-            region = find_region(source.database, tilename, band)
-            for mask in of_band:
-                cover.add(mask.grid, mask.good(selection), region)
-        if not together:
-            yield cover
-            cover = SkyCover()
-    if cover.blocks:
-        yield cover
-
-
-def _disjoint(database: Database) -> bool:
-    """Return whether every tile has one unique region in all its bands."""
-    differ = [
-        sa.or_(sa.func.count(coadd.c[name]) < sa.func.count(), sa.func.min(coadd.c[name]) < sa.func.max(coadd.c[name]))
-        for name in _LIMITS
-    ]
-    query = sa.select(coadd.c.tilename).group_by(coadd.c.tilename).having(sa.or_(*differ)).limit(1)
-    with database.engine.connect() as connection:
-        return connection.execute(query).first() is None
+    spread = executor is not None or workers > 1
+    patches = find_patches(source.database, PATCH_NSIDE, filters, spread=spread)
+    found = map_patches(
+        source, bound, GoodCentres(CENTRES_NSIDE, bound), patches, filters, executor=executor, workers=workers
+    )
+    n_good = sum(int(np.diff(ranges, axis=1).sum()) for ranges in found)
+    return n_good * _ARCMIN2_PER_SKY / (12 * CENTRES_NSIDE**2)

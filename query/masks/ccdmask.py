@@ -6,24 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import sqlalchemy as sa
 
 from ...schema import tables
-from ...schema.criteria import Criterion
 from ...schema.database import Database, with_variables
 from ...schema.errors import MaskFileMissingError, MaskNotFoundError, UsageError
-from ...schema.masks.rle import Runs, merge_runs
-from ...schema.masks.runalgebra import overlay
 from ...schema.rows import EpochFacts, MaskKey
-from ...schema.wcs.footprint import UniqueRegion
 from ..filters import Filters
 from .mask import Mask
+from .merge import LIMITS, merged_runs
 from .reader import MaskLocation, MaskReader, location_rows
-from .uniqueruns import ColumnSamples, RegionRuns
 
-__all__ = ["CcdImage", "ccd_fingerprint", "ccd_mask", "find_ccd_images", "merged_runs"]
+__all__ = ["CcdImage", "ccd_fingerprint", "ccd_mask", "find_ccd_images"]
 
 # Columns that describe the image itself; counts differ between tiles.
 _SHARED = {field.name for field in fields(EpochFacts)} | {
@@ -35,12 +29,6 @@ _SHARED = {field.name for field in fields(EpochFacts)} | {
     "pixel_area",
     "variables",
 }
-
-_LIMITS = ("uramin", "uramax", "udecmin", "udecmax")
-
-# Flags have 56 bits: the rank of a tile at a pixel stands above them while tiles are merged.
-_RANK_BIT = 56
-_FLAGS = np.int64((1 << _RANK_BIT) - 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,8 +68,9 @@ class CcdImage:
                     f"{first.key} has {first.shape[1]} x {first.shape[0]} pixels, {mask.key} has "
                     f"{mask.shape[1]} x {mask.shape[0]}: expected images of the same size"
                 )
-        encoded = first.encoded if len(masks) == 1 else merged_runs(masks)
-        return Mask(self.key, encoded, first.bit_names, row=self._row(), catalogue=first.catalogue)
+        tiles = tuple(masks) if len(masks) > 1 else ()
+        encoded = merged_runs(tiles) if tiles else first.encoded
+        return Mask(self.key, encoded, first.bit_names, row=self._row(), catalogue=first.catalogue, tiles=tiles)
 
     def read_newer(self, database: Database, reader: MaskReader) -> Mask:
         """Return the merged mask as it is in the catalogue now, after an ingest has replaced a tile."""
@@ -183,62 +172,5 @@ def _find_ccd_image(database: Database, band: str, expnum: int | None, ccdnum: i
 
 
 def _rows(connection: sa.Connection, matched: "sa.ColumnElement[int]") -> "sa.Select[Any]":
-    limits = [tables.coadd.c[name] for name in _LIMITS]
+    limits = [tables.coadd.c[name] for name in LIMITS]
     return location_rows(connection, "epoch").add_columns(*limits, matched.label("matched"))
-
-
-def merged_runs(masks: Sequence[Mask]) -> Runs:
-    """Return the runs of an image, each pixel with the flags of the tile of highest rank there, the first of equals.
-
-    Parameters
-    ----------
-    masks : sequence of Mask
-        Masks of the image in its tiles, in order of tilename, with the limits of the tile's unique region in their
-        rows.
-    """
-    # tiles usually share a CCD's solution, but SCAMP solutions differ between tiles
-    samples: dict[tuple[str, float], ColumnSamples] = {}
-    best: _Ranked | None = None
-    for mask in masks:
-        row: Mapping[str, Any] = mask.row or {}
-        limits = [row[name] for name in _LIMITS]
-        region = None
-        if None not in limits:
-            solution = (row["wcs"], mask.position_offset)
-            if solution not in samples:
-                samples[solution] = ColumnSamples.of(mask.grid)
-            region = samples[solution].runs(UniqueRegion(*limits))
-        ranked = _Ranked.of(mask.encoded, region)
-        best = ranked if best is None else best.or_higher(ranked)
-    assert best is not None
-    ny, nx = masks[0].shape
-    return merge_runs((ny, nx), best.lengths, best.values & _FLAGS)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Ranked:
-    """Flags of an image in one tile, with the tile's rank above them.
-
-    The rank is 0 off the coadd, 1 on it, and 2 in the tile's unique region as well.
-    """
-
-    lengths: npt.NDArray[np.uint32]
-    values: npt.NDArray[np.int64]
-
-    @classmethod
-    def of(cls, runs: Runs, region: RegionRuns | None) -> "_Ranked":
-        if region is None:
-            return cls(runs.lengths, _with_rank(runs.flags, np.int64(1)))
-        both = overlay(runs.lengths, runs.flags, region.lengths, region.inside)
-        return cls(both.lengths, _with_rank(both.a, both.b + 1))
-
-    def or_higher(self, other: "_Ranked") -> "_Ranked":
-        both = overlay(self.lengths, self.values, other.lengths, other.values)
-        higher = (both.b >> _RANK_BIT) > (both.a >> _RANK_BIT)
-        return _Ranked(both.lengths, np.where(higher, both.b, both.a))
-
-
-def _with_rank(flags: npt.NDArray[np.int64], on_coadd: "npt.NDArray[np.int64] | np.int64") -> npt.NDArray[np.int64]:
-    rank = np.where(flags & Criterion.OFF_COADD, np.int64(0), on_coadd)
-    packed: npt.NDArray[np.int64] = (flags & _FLAGS) | (rank << _RANK_BIT)
-    return packed

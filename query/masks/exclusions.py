@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema.amplifiers import Amplifiers, Region
-from ...schema.bits import OWN_CUT
+from ...schema.bits import EXCLUDED, OWN_CUT
 from ...schema.criteria import Exclusion
 from ...schema.errors import UsageError
 from ...schema.masks.rle import Runs, encode, merge_runs
@@ -22,6 +22,8 @@ from .regions import pixels_inside
 __all__ = ["ImageBox", "exclude", "excluded_pixels"]
 
 Bools = npt.NDArray[np.bool_]
+
+_CUT = np.int64(OWN_CUT | EXCLUDED)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,19 +53,21 @@ class ImageBox:
 
 
 def exclude(runs: Runs, exclusions: Sequence[Exclusion], image: ImageBox) -> Runs:
-    """Return the runs of a box of an image with excluded pixels flagged as own cuts."""
+    """Return the runs of a box of an image with excluded pixels flagged as `OWN_CUT` and `EXCLUDED`."""
     excluded = excluded_pixels(exclusions, image)
     if excluded is None:
         return runs
     if excluded.all():
-        return merge_runs((runs.ny, runs.nx), runs.lengths, runs.flags | OWN_CUT)
-    return good_in_both(runs, encode(np.where(excluded, np.uint8(OWN_CUT), np.uint8(0))))
+        return merge_runs((runs.ny, runs.nx), runs.lengths, runs.flags | _CUT)
+    cut = encode(excluded.astype(np.uint8))
+    return good_in_both(runs, Runs(cut.nx, cut.ny, cut.lengths, cut.flags.astype(np.int64) * _CUT))
 
 
 def excluded_pixels(exclusions: Sequence[Exclusion], image: ImageBox) -> Bools | None:
     """Return which pixels of a box of an image are excluded.
 
-    In a mask that several tiles were merged to, pixels are excluded that are so in all of its tiles.
+    In a mask that was merged from several tiles and no longer knows them, pixels are excluded that are so in all of
+    them; see `goodpix.query.masks.merge.without_tiles`.
 
     Returns
     -------

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema.amplifiers import Region
-from ...schema.bits import BIT_SHIFT, CRITERIA_BITS, N_BITS, OWN_CUT, BitNames, Criterion
+from ...schema.bits import BIT_SHIFT, CRITERIA_BITS, EXCLUDED, N_BITS, OWN_CUT, BitNames, Criterion
 from ...schema.errors import UsageError
 from ...schema.masks.rle import Runs, decode, decode_good
 from ...schema.wcs.pixelgrid import PixelGrid
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
+    "CUT_RUNS",
     "GOOD_RUNS",
     "FitsImage",
     "MaskExport",
@@ -35,6 +36,9 @@ __all__ = [
 
 GOOD_RUNS = "runs in column-major order; flags & 255 is 0 where pixels are good"
 """Meaning of runs of flags."""
+
+CUT_RUNS = f"{GOOD_RUNS}, 128 is an own cut (OWN_CUT), beside 1 << 56 an exclusion (EXCLUDED)"
+"""Meaning of runs of flags under a selection."""
 
 Cards = list[dict[str, Any]]
 
@@ -132,9 +136,11 @@ class MaskExport:
         """Write good pixels and stored runs; see `goodpix.Mask.to_npz`."""
         arrays: dict[str, Any] = {
             "good": np.ascontiguousarray(decode_good(self.runs, CRITERIA_BITS)),
+            "excluded": np.ascontiguousarray(~decode_good(self.runs, EXCLUDED)),
             "lengths": self.stored.lengths,
             "flags": self.stored.flags,
-            "meaning": f"good: True is good, False is bad; lengths, flags: {GOOD_RUNS}",
+            "meaning": "good: True is good, False is bad; excluded: True is excluded by the selection; "
+            f"lengths, flags: as stored, {GOOD_RUNS}",
             "x0": self.place.x0,
             "y0": self.place.y0,
         }
@@ -155,7 +161,7 @@ class MaskExport:
         """Return the bits of flags that are named or set, lowest first."""
         is_set = int(np.bitwise_or.reduce(self.runs.flags))
         reasons = [_Reason(int(each), str(each.name), _MEANINGS[each]) for each in Criterion]
-        reasons.append(_Reason(OWN_CUT, "OWN_CUT", "a border, an exclusion or an own cut"))
+        reasons.append(_Reason(OWN_CUT, "OWN_CUT", "a border or an own cut"))
         for plane, shift in BIT_SHIFT.items():
             named = {self.bit_names.bit(plane, name) for name in self.bit_names.of_plane(plane)}
             for bit in range(N_BITS):
@@ -165,14 +171,19 @@ class MaskExport:
                     label = f"{plane.upper()}_{name}".upper()
                     label = f"{label}_{bit}" if label in taken else label
                     reasons.append(_Reason(1 << shift + bit, label, f"{plane.upper()} mask bit {name}"))
-        return reasons
+        return [*reasons, _Reason(EXCLUDED, "EXCLUDED", "excluded by the selection")]
 
     def _reason_image(self, reasons: Sequence[_Reason]) -> npt.NDArray[np.integer]:
-        values = np.zeros_like(self.runs.flags)
+        values, flags = np.zeros_like(self.runs.flags), _labelled(self.runs.flags)
         for number, reason in enumerate(reasons):
-            values |= ((self.runs.flags & np.int64(reason.flag)) != 0).astype(np.int64) << number
+            values |= ((flags & np.int64(reason.flag)) != 0).astype(np.int64) << number
         image = decode(Runs(self.runs.nx, self.runs.ny, self.runs.lengths, values))
         return np.ascontiguousarray(image, np.int32 if len(reasons) <= _INT32_BITS else np.int64)
+
+
+def _labelled(flags: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return flags in which excluded pixels are no own cuts, as `goodpix.Catalogue.at` labels them."""
+    return np.where(flags & np.int64(EXCLUDED), flags & ~np.int64(OWN_CUT), flags)
 
 
 def _codec(reasons: Sequence[_Reason]) -> str | None:

@@ -24,7 +24,8 @@ from ..plots.mask import plot_mask, thumbnail
 from ..provenance import Provenance
 from ..shapes import Disc, Polygon
 from .exclusions import ImageBox, exclude
-from .export import GOOD_RUNS, MaskExport, check_mask_name, column_runs, write_parquet, write_picture
+from .export import CUT_RUNS, MaskExport, check_mask_name, column_runs, write_parquet, write_picture
+from .merge import without_tiles
 from .regions import box_within, pixels_inside
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ class Mask:
         (ny, nx) of the whole image, for a cut-out.
     catalogue : Identity, optional
         Catalogue that the mask is from.
+    tiles : tuple of Mask
+        Masks of the whole image in each tile, of a mask that was merged from several.
     """
 
     key: MaskKey
@@ -72,6 +75,7 @@ class Mask:
     whole: Runs | None = None
     image_shape: tuple[int, int] | None = None
     catalogue: Identity | None = None
+    tiles: tuple["Mask", ...] = ()
 
     @classmethod
     def from_bool(cls, good: npt.ArrayLike, *, like: "Mask | None" = None) -> "Mask":
@@ -99,7 +103,11 @@ class Mask:
         if like is not None and image.shape != _image(like).shape:
             raise UsageError(f"array has shape {image.shape}: expected {like.shape}, that of the mask")
         runs = encode(np.where(image, 0, OWN_CUT).astype(np.uint8))
-        return cls(MaskKey.own(), runs) if like is None else replace(like, key=MaskKey.own(), encoded=runs, whole=None)
+        return (
+            cls(MaskKey.own(), runs)
+            if like is None
+            else replace(like, key=MaskKey.own(), encoded=runs, whole=None, tiles=())
+        )
 
     @classmethod
     def from_discs(cls, ra: npt.ArrayLike, dec: npt.ArrayLike, radius: npt.ArrayLike, *, like: "Mask") -> "Mask":
@@ -160,13 +168,7 @@ class Mask:
 
     @property
     def wcs(self) -> Wcs:
-        """WCS solution, for zero-based pixels of the whole image plus `position_offset`.
-
-        Raises
-        ------
-        UsageError
-            If the mask is not from a catalogue.
-        """
+        """WCS solution, for zero-based pixels of the whole image plus `position_offset`; raises like `grid`."""
         return self.grid.wcs
 
     @property
@@ -176,7 +178,7 @@ class Mask:
 
     @property
     def grid(self) -> PixelGrid:
-        """Pixels of the whole image on the sphere; raises like `wcs`."""
+        """Pixels of the whole image on the sphere; a `UsageError` if the mask is not from a catalogue."""
         if self.row is None:
             raise UsageError(f"{self.key} has no WCS: expected a mask from a catalogue")
         return stored_grid(self.row["wcs"], self.image_shape or self.shape, self.position_offset)
@@ -236,20 +238,17 @@ class Mask:
     def recut(self, selection: AnySelection) -> "Mask":
         """Return the mask by another definition of good: its flags have the criteria that fail by that one.
 
-        Bad pixels outside a cut-out grow into it.
-
-        Raises
-        ------
-        UnknownNameError, UsageError
-            If the selection cannot be used.
+        Bad pixels outside a cut-out grow into it. Where tiles of a merged mask are excluded, the others decide. Raises
+        like `BoundSelection.of`.
         """
         bound, shape = BoundSelection.of(selection, self.bit_names), self.image_shape or self.shape
-        if self.whole is None:
-            encoded = apply_selection(self.encoded, bound, region=self.place, image_shape=shape)
+        runs, whole, exclusions = without_tiles(self, bound.selection.exclude)
+        if whole is None:
+            encoded = apply_selection(runs, bound, region=self.place, image_shape=shape)
         else:
-            encoded = apply_selection_to_box(self.whole, bound, self.place)
-        encoded = exclude(encoded, bound.selection.exclude, ImageBox(self.key, self.row, self.place, shape))
-        return replace(self, encoded=encoded, whole=None)
+            encoded = apply_selection_to_box(whole, bound, self.place)
+        encoded = exclude(encoded, exclusions, ImageBox(self.key, self.row, self.place, shape))
+        return replace(self, encoded=encoded, whole=None, tiles=())
 
     def runs(self) -> "pd.DataFrame":
         """Return the runs, split at column ends.
@@ -294,7 +293,7 @@ class Mask:
     def __invert__(self) -> "Mask":
         """Return the mask that is good where this one is bad."""
         whole = None if self.whole is None else complement(self.whole)
-        return replace(self, encoded=complement(self.encoded), whole=whole)
+        return replace(self, encoded=complement(self.encoded), whole=whole, tiles=())
 
     def _combined(self, other: "Mask", combine: Callable[[Runs, Runs], Runs]) -> "Mask":
         if not isinstance(other, Mask):
@@ -303,7 +302,7 @@ class Mask:
             raise UsageError(f"masks of {self.key} and {other.key}: expected masks of the same pixels of one image")
         first = self if self.key.kind != "own" else other
         whole = None if self.whole is None or other.whole is None else combine(self.whole, other.whole)
-        return replace(first, encoded=combine(self.encoded, other.encoded), whole=whole)
+        return replace(first, encoded=combine(self.encoded, other.encoded), whole=whole, tiles=())
 
     @property
     def _image(self) -> tuple[object, ...] | None:
@@ -336,7 +335,7 @@ class Mask:
         self._export(selection).to_fits(path, good=good)
 
     def to_npz(self, path: Path | str, selection: Selection | None = None) -> None:
-        """Write ``good`` (bool [ny, nx]), the runs (``lengths``, ``flags``) and the provenance as a numpy npz file."""
+        """Write ``good`` and ``excluded`` (bool [ny, nx]), the stored runs and the provenance as a numpy npz file."""
         self._export(selection).to_npz(path)
 
     def save(self, path: Path | str, selection: Selection | None = None, *, good: bool = False) -> None:
@@ -367,7 +366,7 @@ class Mask:
         elif suffix == ".npz":
             self.to_npz(path, selection)
         elif suffix == ".parquet":
-            write_parquet(path, self.recut(selection).runs(), self.provenance(selection), GOOD_RUNS)
+            write_parquet(path, self.recut(selection).runs(), self.provenance(selection), CUT_RUNS)
         else:
             self.to_fits(path, selection, good=good)
 

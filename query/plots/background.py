@@ -42,7 +42,7 @@ def plot_mask_width(widths: "pd.DataFrame", *, ax: "Axes | None" = None) -> "Axe
         of_band = widths[widths["band"] == band]
         first, last = of_band.iloc[0], of_band.iloc[-1]
         left = (
-            f"{last['n'] / first['n']:.0%} of good pixels left at {last['radius']:g}"
+            f"{last['n'] / first['n']:.0%} of good pixels left at {last['radius']:g} pixels"
             if first["n"]
             else "no good pixels"
         )

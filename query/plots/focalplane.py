@@ -70,7 +70,7 @@ def plot_focal_plane(
     title(ax, f"{over} {_number(n_nights, 'night')}, {_number(n_images, 'CCD image')}", filter_words(filters))
     if not np.isfinite(value).any():
         return say_nothing(ax, "no CCD image matches")
-    mappable = colour_bar(ax, value, limits(value[~outlier]), statistic_words(statistic))
+    mappable = colour_bar(ax, value, limits(value[~outlier]), statistic_words(statistic, cat.database))
     for row, number, far in zip(halves.itertuples(), value, outlier, strict=True):
         known = np.isfinite(number)
         ax.add_patch(

@@ -87,7 +87,7 @@ def plot_time(
             linewidths=1.0,
             label="far from its band's median",
         )
-    ax.set_ylabel(_wrapped(statistic_words(statistic)))
+    ax.set_ylabel(_wrapped(statistic_words(statistic, cat.database)))
     ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0, frameon=False, markerscale=1.4)
     tidy(ax)
     _label_dates(ax)

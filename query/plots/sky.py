@@ -80,7 +80,7 @@ def plot_sky(
     title(ax, f"{len(tiles):,} tile{'s' * (len(tiles) != 1)}", filter_words(filters), pad=18)
     value = tiles.value.to_numpy(float, na_value=np.nan)
     known = np.isfinite(value)
-    mappable = colour_bar(ax, value, limits(value, share=_BEYOND), statistic_words(statistic))
+    mappable = colour_bar(ax, value, limits(value, share=_BEYOND), statistic_words(statistic, cat.database))
     line = 0.4 if len(tiles) < 2000 else 0.0
     ax.add_collection(
         PolyCollection(

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from ...schema.database import Database
 from ...schema.extras import optional
 from ..palette import DIVERGING, NO_DATA_COLOUR, SEQUENTIAL, TEXT_COLOUR
-from ..summary.statistic import RATIOS
+from ..summary.statistic import RATIOS, statistic_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -182,14 +183,13 @@ def no_data_patch(label: str = "no data") -> "Patch":
     return Patch(facecolor=NO_DATA_COLOUR, edgecolor=TEXT_COLOUR, hatch=HATCH, linewidth=0.5, label=label)
 
 
-def statistic_words(name: str) -> str:
-    """Return a statistic with its formula, such as ``fraction_good_se = n_good_se / n_pixels``."""
+def statistic_words(name: str, database: Database) -> str:
+    """Return a statistic with its formula and unit, such as ``sky_rate = skybrite / exptime (ADU/s)``."""
     if ":" in name:
         return f"pixels with bit {name} / n_pixels"
-    ratio = RATIOS.get(name)
-    if ratio is not None:
-        return f"{name} = {ratio.part} / {ratio.whole}"
-    return name
+    ratio, unit = RATIOS.get(name), statistic_unit(database, name)
+    words = name if ratio is None else f"{name} = {ratio.part} / {ratio.whole}"
+    return f"{words} ({unit})" if unit else words
 
 
 def filter_words(filters: Mapping[str, Any]) -> str:

@@ -10,11 +10,23 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from ...schema.bits import COADD_CRITERIA, Criterion
+from ...schema.database import Database
 from ...schema.dialects import total
 from ...schema.errors import CatalogueVersionError, UnknownNameError, UsageError, did_you_mean
+from ...schema.tables import exposure_summary
+from ..dataframes import UNITS
 from ..listings import Listings
 
-__all__ = ["MAD_TO_STD", "RATIOS", "Statistic", "check_tables", "mad_std", "outliers", "statistics_of"]
+__all__ = [
+    "MAD_TO_STD",
+    "RATIOS",
+    "Statistic",
+    "check_tables",
+    "mad_std",
+    "outliers",
+    "statistic_unit",
+    "statistics_of",
+]
 
 Expression = sa.ColumnElement[Any]
 
@@ -101,7 +113,7 @@ class Statistic:
             raise UnknownNameError(f"{table.name} has no statistic {name!r}{hint}")
         if not isinstance(column.type, sa.Integer | sa.Numeric | sa.Float):
             raise UsageError(f"column {name} is not numeric: expected a numeric column")
-        if name.startswith(("n_", "only_", "area_", "coadd_n_")):
+        if name.startswith(("n_", "only_", "area_", "good_area_", "coadd_n_")):
             return cls(name, f"sum of {name}", total(column, "value"))
         return cls(name, name, sa.func.avg(column, type_=sa.Double).label("value"))
 
@@ -111,6 +123,29 @@ def statistics_of(table: sa.TableClause) -> list[str]:
     ratios = [name for name, each in RATIOS.items() if {each.part, each.whole} <= _known(table)]
     numeric = [c.name for c in table.c if isinstance(c.type, sa.Integer | sa.Numeric | sa.Float)]
     return ratios + [name for name in numeric if name not in ratios and not name.startswith("fraction_")]
+
+
+def statistic_unit(database: Database, name: str) -> str:
+    """Return the unit of a statistic as plots write it, such as ``arcmin²``; empty for fractions and other numbers.
+
+    Values of pixels are in the unit that all exposures have, or in ``BUNIT`` if they differ or none is known.
+    """
+    unit = "{bunit}/s" if name == "sky_rate" else UNITS.get(name, UNITS.get(f"mean_{name}", ""))
+    if "{" in unit:
+        unit = unit.format(bunit=_pixel_unit(database)).replace("**2", "²")
+    images = " x images" if name in _OF_IMAGES else ""
+    return _SHOWN.get(unit, unit) + images
+
+
+_OF_IMAGES = ("area_good", "area_good_unique", "good_area_images_unique")
+_SHOWN = {"pix": "pixels", "arcsec2": "arcsec²", "arcmin2": "arcmin²", "deg": "degrees", "d": "days"}
+
+
+def _pixel_unit(database: Database) -> str:
+    bunit = exposure_summary.c.bunit
+    with database.engine.connect() as connection:
+        found = connection.scalars(sa.select(bunit).where(bunit.is_not(None)).distinct().limit(2)).all()
+    return str(found[0]) if len(found) == 1 else "BUNIT"
 
 
 def _known(table: sa.TableClause) -> set[str]:

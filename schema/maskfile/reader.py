@@ -1,5 +1,6 @@
 """Reading of mask files."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,8 +79,8 @@ class MaskFile:
             metadata = parquet.file.metadata.metadata or {}
             format_version = metadata.get(b"goodpix.format_version", b"none").decode()[:80]
             same_columns = parquet.file.schema_arrow.equals(MASK_SCHEMA)
-        except StoreError:
-            raise
+        except (StoreError, UsageError):
+            raise  # nothing is known of the file: the store's library may be missing
         except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
             raise mask_file_error(path, error) from error
         if format_version not in map(str, READABLE_FORMATS):
@@ -145,6 +146,23 @@ class MaskFile:
     def segmentation(self) -> str | None:
         """Source of the segmentation maps, from the file's metadata; None in format 1."""
         return self._metadata("segmentation") or None
+
+    @property
+    def area_good_any_unique(self) -> float | None:
+        """Sky area that is good in at least one epoch, within the unique region, arcmin^2, from the file's metadata.
+
+        None if the tile has no unique region, and in files of software that did not record it.
+        """
+        text = self._metadata("area_good_any_unique")
+        if not text:
+            return None
+        try:
+            area = float(text)
+        except ValueError as error:
+            raise self._damaged(error) from error
+        if not 0 <= area < math.inf:
+            raise self._damaged(f"area_good_any_unique is {area}: expected an area")
+        return area
 
     def _metadata(self, name: str) -> str:
         """Return a value of the footer's metadata; empty if absent."""

@@ -119,8 +119,19 @@ class MaskFileWriter:
         self._n_rows += 1
         return self._n_rows - 1
 
-    def finish(self) -> str:
-        """Finish and publish the file; return its name relative to the root."""
+    def finish(self, area_good_any_unique: float | None = None) -> str:
+        """Finish and publish the file; return its name relative to the root.
+
+        Parameters
+        ----------
+        area_good_any_unique : float, optional
+            Sky area that is good in at least one epoch, within the tile's unique region, arcmin^2; recorded in the
+            file.
+        """
+        if area_good_any_unique is not None:
+            area = json.dumps(area_good_any_unique, allow_nan=False)
+            self._writer.add_key_value_metadata({"goodpix.area_good_any_unique": area})
+            self._digest.update(area.encode())
         self._writer.close()
         self.n_bytes = self._draft.file.tell()
         name = self._name.with_hash(self._digest.hexdigest())

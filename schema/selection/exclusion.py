@@ -137,7 +137,7 @@ class Exclusion:
             if name not in _NAMES:
                 raise UnknownNameError(f"exclude: unknown key {name!r}{did_you_mean(str(name), list(_NAMES))}")
         # an empty cell of a table is no value
-        values = {name: value for name, value in keys.items() if not _is_missing(value)}
+        values = {name: _plain(name, value) for name, value in keys.items() if not _is_missing(value)}
         lists = [value if _is_list(name, value) else [value] for name, value in values.items()]
         for combination in itertools.product(*lists):
             yield cls(**dict(zip(values, combination, strict=True)))
@@ -179,8 +179,26 @@ def _is_missing(value: object) -> bool:
 def _is_list(name: str, value: object) -> bool:
     if isinstance(value, str | bytes | slice | Range | Region | Mapping) or not isinstance(value, Iterable):
         return False
+    if getattr(value, "shape", None) == ():
+        return False  # an array without dimensions
     # one box is a list itself
     return name != "box" or all(isinstance(each, str | Region | Sequence) for each in value)
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Return a quantity, or a column of a table with a unit, as numbers of degrees, or arcseconds for a radius."""
+    unit = getattr(value, "unit", None)
+    if not hasattr(unit, "is_equivalent"):
+        return value
+    from astropy import units  # slow to import
+
+    wanted = units.arcsec if name == "radius_arcsec" else units.deg
+    try:
+        if name in _DISC:
+            return units.Quantity(value, unit).to_value(wanted)
+    except (TypeError, ValueError):
+        pass
+    raise UsageError(f"exclude {name}={value}: expected {f'an angle, as {wanted}' if name in _DISC else 'no unit'}")
 
 
 def _text(value: object) -> str:
@@ -202,7 +220,10 @@ def _whole(name: str, given: Any) -> int:
 
 
 def _name(name: str, given: Any) -> str:
-    text = given.strip() if isinstance(given, str) else ""
+    text = given
+    if isinstance(given, bytes):  # padded, as in tables of FITS files
+        text = given.decode(errors="replace")
+    text = text.strip(" \t\r\n\0") if isinstance(text, str) else ""
     if not text or "," in text or "=" in text:
         raise UsageError(f"exclude {name}={given}: expected a name, without commas or =")
     return text
@@ -234,7 +255,7 @@ def _degrees(name: str, given: Any) -> float:
     limits = {"ra": (-math.inf, math.inf), "dec": (-90, 90), "radius_arcsec": (0, 180 * 3600)}[name]
     expected = {"ra": "degrees", "dec": "degrees from -90 to 90", "radius_arcsec": "arcseconds, more than 0"}[name]
     try:
-        number = math.nan if isinstance(given, bool) else float(given)
+        number = math.nan if isinstance(given, bool) else float(_plain(name, given))
     except (TypeError, ValueError):
         number = math.nan
     good = math.isfinite(number) and limits[0] <= number <= limits[1] and not (name == "radius_arcsec" and number == 0)

@@ -48,11 +48,11 @@ class ObjectStore:
             )
         if "::" in url or not _URL.fullmatch(url):
             raise UsageError(f"masks root {url}: expected a folder, or a URL such as s3://bucket/prefix")
-        protocol = url.partition("://")[0]
+        protocol, _, rest = url.partition("://")
         if protocol.lower() not in _PROTOCOLS:
             known = ", ".join(f"{each}://" for each in _PROTOCOLS)
             raise UsageError(f"masks root {url}: {protocol}:// is not supported: expected a folder or {known}")
-        return cls(url.rstrip("/"))
+        return cls(f"{protocol.lower()}://{rest.rstrip('/')}")
 
     def __str__(self) -> str:
         return self.url

@@ -99,6 +99,8 @@ def file_system(url: str) -> tuple[Any, str]:
     """
     from fsspec.core import url_to_fs  # slow, and most catalogues are in folders
 
+    if "::" in url:  # fsspec would go on to another place
+        raise UsageError(f"{url}: expected a URL without ::")
     check_library(url)
     try:
         files_and_path: tuple[Any, str] = url_to_fs(url, use_listings_cache=False)

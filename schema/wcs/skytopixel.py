@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import DamagedValueError
 from ..jit import kernel
+from ..printable import one_line
 from .keywords import TEXT_KEYWORDS, Card, cd_matrix
 from .solution import Wcs
 from .tpv import is_polynomial, pv_coefficients, tangent_frame
@@ -73,12 +75,15 @@ class WcsStack:
         numbers: dict[str, int] = {}
         which = np.array([numbers.setdefault(text, len(numbers)) for text in texts], np.intp)
         try:
-            return cls._of([json.loads(text) for text in numbers], which)
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            stack = cls._of([json.loads(text) for text in numbers], which)
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
             # checked only now, since that takes as long as all the rest
             for text in numbers:
                 Wcs.from_json(text)
-            raise
+            raise DamagedValueError(f"stored WCS: {one_line(error)}: run goodpix verify --repair") from error
+        for text in {texts[index] for index in stack.others}:
+            Wcs.from_json(text)  # wcslib says what it cannot use in errors of its own
+        return stack
 
     @classmethod
     def _of(cls, headers: Sequence[Mapping[str, Card]], which: Indices) -> "WcsStack":

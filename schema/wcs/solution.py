@@ -66,7 +66,7 @@ class Wcs:
 
     @classmethod
     def from_json(cls, text: str) -> "Wcs":
-        """Return a solution stored in a catalogue, which was validated by the ingest.
+        """Return a solution stored in a catalogue, validated again: the text may be damaged.
 
         Raises
         ------
@@ -74,7 +74,7 @@ class Wcs:
             If the text is not that of a solution.
         """
         try:
-            return cls(MappingProxyType(wcs_cards(json_object(text, "wcs"), "stored WCS")))
+            return cls.from_header(json_object(text, "wcs"), "stored WCS")
         except WcsError as error:
             raise DamagedValueError(f"{error}: run goodpix verify --repair") from error
 

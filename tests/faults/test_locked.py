@@ -1,5 +1,7 @@
 """Databases locked by another process: commands wait or report it, and nothing is lost."""
 
+import os
+import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -107,3 +109,18 @@ def test_lock_that_ends_is_waited_for(either: Scene, forks: Forks) -> None:
     assert done.status == 0, done.err
     assert len(either.contents()["epoch"]) == 4
     assert either.verify() == []
+
+
+def test_command_that_is_told_to_stop_waits_briefly_for_a_lock(either: Scene, forks: Forks) -> None:
+    either.ingest("i")
+    before = either.contents()
+    running = forks.start(*either.command, environment=either.environment, stop_at_step=1, step="replace")
+    running.until_stopped()
+    with locked(either):
+        os.kill(running.process, signal.SIGINT)
+        running.go_on()
+        done = running.end()
+    assert done.status == 130, done.err
+    assert "the outcome of the run cannot be recorded: " in done.err
+    assert "was killed" not in done.err, "it waits longer than an interrupted command may"
+    assert_goes_on(either, forks, before)

@@ -37,7 +37,7 @@ Ints = npt.NDArray[np.int64]
 NEIGHBOUR = "DES0130-3206"
 """The tile west of that of `SPEC`, and a little south."""
 
-CENTRES = 1 << 19
+CENTRES = 1 << 18
 """HEALPix resolution of the centres at which area is sampled."""
 
 _PIXEL = 0.263 / 3600

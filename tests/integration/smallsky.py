@@ -4,7 +4,7 @@ import functools
 import itertools
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import goodpix
 from goodpix.ingest.database.opening import open_for_writing
 from goodpix.ingest.database.writer import Writer
 from goodpix.ingest.tile import Receipt, StoredRow
+from goodpix.schema.criteria import Criterion
 from goodpix.schema.masks.rle import Runs, encode
 from goodpix.schema.rows import CoaddFacts, EpochFacts, MaskRow
 from goodpix.schema.wcs.footprint import Footprint, footprint
@@ -38,6 +39,7 @@ __all__ = [
     "Image",
     "SmallSky",
     "around",
+    "few_bad",
     "keys",
 ]
 
@@ -151,17 +153,30 @@ class SmallSky:
     coadds: Mapping[str, Cards]
 
     @classmethod
-    def make(cls, database: str, folder: Path, ra: float, dec: float, *, n_images: int = 14) -> "SmallSky":
-        """Make a catalogue about a place; every other image is an epoch of both tiles."""
+    def make(
+        cls,
+        database: str,
+        folder: Path,
+        ra: float,
+        dec: float,
+        *,
+        n_images: int = 14,
+        flags_of: Callable[[int, str], npt.NDArray[np.int64]] | None = None,
+    ) -> "SmallSky":
+        """Make a catalogue about a place; every other image is an epoch of both tiles.
+
+        `flags_of` makes the mask of an image from a seed and the tile; by default it is the same in both.
+        """
         rng = np.random.default_rng(8)
         coadds = {"EAST": _cards(ra, dec, 0.5, 0.0, COADD_SHAPE), "WEST": _cards(ra, dec, -0.5, 0.0, COADD_SHAPE)}
         images = []
         for number, band in itertools.product(range(n_images), "ri"):
             east, north = rng.uniform(-1.2, 1.2), rng.uniform(-0.6, 0.6)
             own = {**_cards(ra, dec, east, north, SHAPE, angle=rng.uniform(0, 2 * math.pi)), **_kind(number)}
-            flags = flags_image(int(rng.integers(1 << 30)), SHAPE)
+            seed = int(rng.integers(1 << 30))
             for tilename in ("EAST", "WEST") if number % 2 else ("EAST" if east > 0 else "WEST",):
                 expnum = 1000 + 100 * (band == "i") + number
+                flags = flags_of(seed, tilename) if flags_of else flags_image(seed, SHAPE)
                 images.append(Image(tilename, band, expnum, 1 + number % 5, own, number % 3 / 2, flags))
         self = cls(database, sorted(images, key=lambda each: each.key), coadds)
         self._store(folder)
@@ -196,6 +211,19 @@ def around(sky: SmallSky, n: int, seed: int = 3) -> list[tuple[float, float]]:
     x, y = rng.uniform(-1.5, 1.5, n) / SCALE, rng.uniform(-0.9, 0.9, n) / SCALE
     ra, dec = WCS(fits.Header(list(middle.items()))).wcs_pix2world(x, y, 1)
     return list(zip(ra.tolist(), dec.tolist(), strict=True))
+
+
+def few_bad(seed: int, tilename: str) -> npt.NDArray[np.int64]:
+    """Return a mask with few bad pixels: by the image, by the tile's coadd, and half of the image off that."""
+    rng = np.random.default_rng(seed)
+    flags = np.where(rng.random(SHAPE) < 0.01, np.int64(Criterion.SE_BMASK | 1 << 8), np.int64(0))
+    x = np.arange(SHAPE[1])
+    if tilename == "EAST":
+        flags[rng.random(SHAPE) < 0.02] |= int(Criterion.COADD_SEG)
+        flags[:, x >= 15 + seed % 15] = int(Criterion.OFF_COADD)
+    else:
+        flags[:: 7 + seed % 5, ::9] |= int(Criterion.COADD_BMASK) | 1 << 32
+    return flags
 
 
 def keys(found: pd.DataFrame) -> list[tuple[Any, ...]]:

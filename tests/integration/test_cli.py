@@ -56,6 +56,20 @@ def test_ingest_says_everything_on_standard_error(
     assert len(list((tmp_path / "goodpix-masks").rglob("*.parquet"))) == 2
 
 
+@pytest.mark.parametrize("name", ["epochs", "ccds"])
+def test_worst_are_one_line(db: list[str], cli: Run, name: str) -> None:
+    chosen = ["expnum", "ccdnum", "fraction_good_se"]
+    every = pd.read_csv(io.StringIO(cli(name, *db, "--format", "csv").out))
+    worst = every.sort_values("fraction_good_se", kind="stable")[chosen].head(2)
+    done = cli(name, *db, "--sort", "fraction_good_se", "--limit", 2, "--columns", ",".join(chosen), "--format", "csv")
+    assert (done.status, done.out) == (0, worst.to_csv(index=False))
+
+
+def test_columns_chosen_are_those_of_the_text_table(db: list[str], cli: Run) -> None:
+    done = cli("bits", *db, "--columns", "name,bit", "--sort", "-bit", "--limit", 1)
+    assert done.out.splitlines()[0].split() == ["name", "bit"]
+
+
 def test_query_writes_only_data_to_standard_output(db: list[str], cli: Run) -> None:
     done = cli("epochs", *db, "--format", "csv")
     assert (done.status, done.err) == (0, "")

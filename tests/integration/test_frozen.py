@@ -54,6 +54,7 @@ def test_columns_added_since_are_null(frozen: Path) -> None:
     with goodpix.Catalogue(frozen) as catalogue:
         assert catalogue.epochs()[["planes_checked", "profile", "se_fingerprint"]].isna().all(axis=None)
         assert [mask.row["files"] for mask in catalogue.masks() if mask.row] == [None] * 6
+        assert catalogue.tiles().area_good_any_unique.isna().all()
         assert catalogue.info()["format_version"] == 1
 
 

@@ -63,6 +63,7 @@ MALFORMED: dict[str, Callable[[Values], Values]] = {
     "no number": record({"exptime": "long"}),
     "no text": record({"filename": "\0"}),
     "no WCS": record({"wcs": "7"}),
+    "WCS beyond floats": record({"wcs": f'{{"CRVAL1": {10**400}}}'}),
 }
 
 

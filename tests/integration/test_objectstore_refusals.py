@@ -118,6 +118,16 @@ def test_s3fs_that_is_not_installed_is_told_with_its_cure(
     assert not survey.database.exists()
 
 
+def test_mask_whose_store_has_no_library_is_not_called_damaged(
+    in_bucket: Survey, cli: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    monkeypatch.delitem(sys.modules["fsspec.registry"]._registry, "s3", raising=False)
+    assert cli("tiles", "--db", in_bucket.database).status == 0
+    done = cli("mask", SPEC.tilename, "r", "--db", in_bucket.database)
+    assert (done.status, done.lines) == (2, [f"goodpix: {missing_library('s3fs')}"])
+
+
 @pytest.mark.parametrize(("damage", "says"), [("gone", "is missing: goodpix ingest"), ("short", "is damaged")])
 def test_mask_whose_object_is_gone_or_damaged_is_told(
     in_bucket: Survey, bucket: Bucket, damage: str, says: str

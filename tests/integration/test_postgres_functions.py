@@ -55,6 +55,11 @@ CALLS = [
     'SELECT U&"\\0070g_sleep"(0)',
     "SELECT count_up()",
     "SELECT abs('x'::text)",
+    'SELECT "CountUp"()',
+    'SELECT "count up"()',
+    'SELECT "count""up"()',
+    'SELECT "zÄhl"()',
+    f"SELECT {'f' * 64}()",
     "SELECT dblink_exec('', 'DELETE FROM catalogue')",
     "SELECT * FROM dblink('', 'DELETE FROM catalogue') AS a(b text)",
     "SELECT * FROM crosstab('SELECT lo_create(7), 1, 1') AS a(b text, c text)",
@@ -81,7 +86,8 @@ def with_a_function(postgres_url: str, tmp_path_factory: pytest.TempPathFactory)
         make_catalogue(url, tmp_path_factory.mktemp("function") / "masks")
         engine = sa.create_engine(url)
         with engine.begin() as connection:
-            connection.exec_driver_sql("CREATE FUNCTION count_up() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+            for name in ("count_up", '"CountUp"', '"count up"', '"count""up"', '"zÄhl"', "f" * 63):
+                connection.exec_driver_sql(f"CREATE FUNCTION {name}() RETURNS int LANGUAGE sql AS 'SELECT 1'")
             connection.exec_driver_sql("CREATE FUNCTION abs(text) RETURNS int LANGUAGE sql AS 'SELECT 1'")
             available = set(connection.exec_driver_sql("SELECT name FROM pg_available_extensions").scalars())
             for extension in sorted(available & {*EXTENSIONS}):

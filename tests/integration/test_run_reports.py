@@ -29,6 +29,10 @@ def test_report_file_has_what_the_report_has(survey: Survey, tmp_path: Path) -> 
     assert found["database"] == f"sqlite:///{survey.database}"
     assert found["masks"] == str(survey.masks)
     assert found["version"]
+    with survey.catalogue() as catalogue:
+        identity = catalogue.database.identity
+    names = ("software", "catalogue", "campaign")
+    assert [found[key] for key in names] == [f"goodpix {found['version']}", identity.uuid, identity.campaign]
     assert found["seconds"] > 0
     assert set(found["stages"]) == {"coadd", "epochs", "database"}
 

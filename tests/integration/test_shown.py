@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from goodpix.cli.help import EXAMPLES
 from goodpix.demo import run_demo
 from goodpix.schema.views import VIEWS
 
@@ -70,12 +71,21 @@ def test_the_tour_of_the_readme_runs(
     assert int(n_wide) > int(n_good) > 0
 
 
+@pytest.mark.parametrize("words", sorted(EXAMPLES.keys() - {"demo", "ingest", "dashboard", "rebuild"}))
+def test_the_example_of_a_command_runs(here: Path, cli: Run, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+    monkeypatch.setenv("GOODPIX_DB", str(here / "goodpix-demo" / "goodpix.db"))
+    if words in ("selection show", "selection remove"):
+        cli(*shlex.split(EXAMPLES["selection add"])[1:])
+    done = cli(*shlex.split(EXAMPLES[words])[1:])
+    assert done.status == 0, done.err
+
+
 def test_every_column_that_the_readme_explains_exists() -> None:
     table = README[README.index("## What the columns mean") :]
     rows = re.findall(r"^\| (`.*?) \|", table, flags=re.MULTILINE)
     names = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
     assert len(names) > 20
-    assert names <= set(VIEWS["epoch_quality"].table.c.keys())
+    assert names <= {each.name for view in ("epoch_quality", "tile_quality") for each in VIEWS[view].table.c}
 
 
 def test_what_the_page_about_sky_shows_runs(here: Path, cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,14 +74,14 @@ def test_area_of_one_epoch_is_that_of_its_good_pixels(ingested: Survey) -> None:
     with ingested.catalogue() as catalogue:
         one = max(records(catalogue.epochs()), key=lambda epoch: int(epoch.n_good_unique))
         found = catalogue.sky_area(band=one.band, expnum=int(one.expnum), ccdnum=int(one.ccdnum))
-    # some 6,000 pixels, sampled at 2,600 centres
+    # some 6,000 pixels, sampled at 640 centres
     assert found == pytest.approx(one.area_good_unique, rel=2e-2)
 
 
 def test_area_of_a_tile_is_that_of_its_good_coadd_pixels(neighbours: Survey) -> None:
     with neighbours.catalogue() as catalogue:
         expected = sum(coadd_area(catalogue, tile, "r") for tile in (TILE, NEIGHBOUR))
-        # some 7,000 pixels, sampled at 3,000 centres
+        # some 7,000 pixels, sampled at 750 centres
         assert catalogue.sky_area(band="r") == pytest.approx(expected, rel=3e-2)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from html import escape
 from typing import Any
 
 import panel as pn
@@ -13,7 +12,7 @@ from ....schema.tables import coadd
 from ...palette import in_band_order
 from ..cache import CatalogueCache
 from ..url import Span, View
-from .markup import STYLE
+from .markup import STYLE, escaped
 
 __all__ = [
     "FilterBar",
@@ -88,7 +87,7 @@ class FilterBar:
             if name != "band" or shown[name] in widget.options:
                 widget.value = shown[name]
         summary = _describe_filters(view, self._names)
-        self._summary.object = f"<span class='note'>Shown: {escape(summary)}. Default definition of good.</span>"
+        self._summary.object = f"<span class='note'>Shown: {escaped(summary)}. Default definition of good.</span>"
         self.row.visible = bool(self._names)
         self._clear.visible = summary != "everything"
 
@@ -97,7 +96,7 @@ class FilterBar:
         try:
             view = replace(self._view, **{name: _value(name, text)})
         except UsageError as error:
-            self._summary.object = f"<span class='problem'>{escape(f'{name}: {error}')}</span>"
+            self._summary.object = f"<span class='problem'>{escaped(f'{name}: {error}')}</span>"
             return
         if view != self._view:
             self._changed(view)

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import Any
+
+from .markup import escaped
 
 __all__ = ["NO_VALUE", "count", "fraction", "html_table", "number", "share", "short_count"]
 
@@ -60,11 +61,11 @@ def html_table(
         Whether the last row is a total.
     """
     classes = [' class="number"' if numeric else "" for numeric in numbers]
-    heads = "".join(f"<th{kind}>{escape(text)}</th>" for kind, text in zip(classes, header, strict=True))
+    heads = "".join(f"<th{kind}>{escaped(text)}</th>" for kind, text in zip(classes, header, strict=True))
     listed = list(rows)
     lines = []
     for row_number, row in enumerate(listed, 1):
-        cells = "".join(f"<td{kind}>{escape(str(text))}</td>" for kind, text in zip(classes, row, strict=True))
+        cells = "".join(f"<td{kind}>{escaped(str(text))}</td>" for kind, text in zip(classes, row, strict=True))
         kind = ' class="total"' if total and row_number == len(listed) > 1 else ""
         lines.append(f"<tr{kind}>{cells}</tr>")
     return f"<div class='scroll'><table><thead><tr>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"

@@ -7,12 +7,18 @@ from typing import Any
 
 import panel as pn
 
+from ....schema.printable import printable
 from ...palette import band_colour
 
-__all__ = ["STYLE", "band_legend", "html_pane", "note", "title", "under"]
+__all__ = ["STYLE", "band_legend", "escaped", "html_pane", "note", "title", "under"]
 
 STYLE = (Path(__file__).parent / "style.css").read_text()
 """Style sheet of the pages, also applied inside Panel's shadow roots."""
+
+
+def escaped(text: str) -> str:
+    """Return text as HTML, with control characters and those that turn the direction of writing as escapes."""
+    return escape(printable(text, keep="\n"))
 
 
 def html_pane(text: str = "") -> Any:
@@ -22,18 +28,18 @@ def html_pane(text: str = "") -> Any:
 
 def title(text: str) -> Any:
     """Return a pane with a small heading."""
-    return html_pane(f"<h3>{escape(text)}</h3>")
+    return html_pane(f"<h3>{escaped(text)}</h3>")
 
 
 def note(text: str) -> str:
     """Return a line of secondary text as HTML."""
-    return f"<p class='note'>{escape(text)}</p>"
+    return f"<p class='note'>{escaped(text)}</p>"
 
 
 def band_legend(bands: Iterable[str]) -> str:
     """Return a legend of band colours as HTML."""
     return "".join(
-        f"<span class='key'><span class='swatch' style='background: {band_colour(band)}'></span>{escape(band)}</span>"
+        f"<span class='key'><span class='swatch' style='background: {band_colour(band)}'></span>{escaped(band)}</span>"
         for band in bands
     )
 

@@ -9,6 +9,7 @@ import param
 from panel.custom import JSComponent
 
 from ....schema.errors import UnknownNameError
+from ....schema.printable import printable
 from ..url import TableView
 from .format import NO_VALUE, count, fraction, number
 from .markup import STYLE
@@ -42,6 +43,8 @@ class TableColumn:
         Whether the table can be limited by this column.
     link : callable, optional
         Takes a row and returns the URL that its cell links to.
+    also : str
+        Key of the same quantity in another unit, shown in parentheses.
     """
 
     name: str
@@ -51,6 +54,7 @@ class TableColumn:
     sortable: bool = True
     bounded: bool = False
     link: Callable[[Mapping[str, Any]], str] | None = None
+    also: str = ""
 
     @property
     def numeric(self) -> bool:
@@ -62,7 +66,9 @@ class TableColumn:
         value = row[self.name]
         if value is None or value != value:  # NaN
             return {"text": NO_VALUE, "title": "no value (not zero)"}
-        shown = {"text": _KINDS.get(self.kind, str)(value)}
+        text = _KINDS.get(self.kind, str)
+        more = f" ({text(row[self.also])})" if self.also and row[self.also] is not None else ""
+        shown = {"text": printable(f"{text(value)}{more}")}
         return shown | {"href": self.link(row)} if self.link else shown
 
 

@@ -1,7 +1,6 @@
 """Controls of the mask page: the selection and the choice of an epoch."""
 
 from collections.abc import Callable, Sequence
-from html import escape
 from typing import Any
 
 import panel as pn
@@ -10,7 +9,7 @@ from ....schema.bits import BitNames
 from ....schema.criteria import BoundSelection, Criterion, Selection, SelectionWords
 from ....schema.rows import MaskKey
 from ..look.format import fraction
-from ..look.markup import STYLE, html_pane, under
+from ..look.markup import STYLE, escaped, html_pane, under
 
 __all__ = ["EpochChoice", "SelectionBox"]
 
@@ -22,13 +21,24 @@ class SelectionBox:
     ----------
     bit_names : BitNames
         The survey's names of mask bits.
+    named : callable
+        Returns the catalogue's selection of a name.
     changed : callable
         Called when the user changes a control, with a function that returns the selection or raises its error.
     """
 
-    def __init__(self, bit_names: BitNames, changed: Callable[[Callable[[], Selection]], None]) -> None:
-        self._bit_names, self._changed = bit_names, changed
+    def __init__(
+        self,
+        bit_names: BitNames,
+        named: Callable[[str], Selection],
+        changed: Callable[[Callable[[], Selection]], None],
+    ) -> None:
+        self._bit_names, self._find, self._changed = bit_names, named, changed
         self._showing = False
+        self._named = pn.widgets.Select(
+            label="Named selection", options=[_OWN], value=_OWN, width=300, margin=(2, 0), visible=False
+        )
+        self._named.param.watch(lambda event: self._ask_named(event.new), "value")
         bits = [f"{plane.upper()}:{name}" for plane in _PLANES for name in [*bit_names.of_plane(plane), "OTHER"]]
         self._ignore = _boxes("Ignore criteria", [str(each.name) for each in Criterion])
         self._bits = _boxes("Ignore mask bits", bits)
@@ -50,18 +60,21 @@ class SelectionBox:
         ignored = [
             pane for box in (self._ignore, self._bits) for pane in (html_pane(f"<p class='note'>{box.label}</p>"), box)
         ]
-        self.body = under(*ignored, pn.FlexBox(self._grow, self._border, self._exclude, margin=0))
+        self.body = under(self._named, *ignored, pn.FlexBox(self._grow, self._border, self._exclude, margin=0))
 
-    def show(self, selection: Selection) -> None:
-        """Show a selection."""
+    def show(self, selection: Selection, names: Sequence[str]) -> None:
+        """Show a selection, and offer the named ones of the catalogue."""
         words = SelectionWords.of(selection)
         self._showing = True
         try:
+            self._named.param.update(
+                options=[_OWN, *names], value=selection.name if selection.name in names else _OWN, visible=bool(names)
+            )
             self._ignore.value = list(words.ignore)
             # bits may be given by value
-            names = {_named(bit, self._bit_names) for bit in words.ignore_bits}
-            self._bits.options = [*self._bits.options, *sorted(names - set(self._bits.options))]
-            self._bits.value = sorted(names, key=self._bits.options.index)
+            bits = {_named(bit, self._bit_names) for bit in words.ignore_bits}
+            self._bits.options = [*self._bits.options, *sorted(bits - set(self._bits.options))]
+            self._bits.value = sorted(bits, key=self._bits.options.index)
             self._grow.value = " ".join(words.grow)
             self._border.value = words.border
             self._exclude.value = " ".join(words.exclude)
@@ -71,6 +84,11 @@ class SelectionBox:
     def _ask(self) -> None:
         if not self._showing:
             self._changed(self._selection)
+
+    def _ask_named(self, name: str) -> None:
+        """Ask for a named selection, or for the one in the controls without its name."""
+        if not self._showing:
+            self._changed(self._selection if name == _OWN else lambda: self._find(name))
 
     def _selection(self) -> Selection:
         """Return the selection set in the controls.
@@ -91,6 +109,7 @@ class SelectionBox:
 
 
 _PLANES = ("se", "coadd")
+_OWN = "(none: as set below)"
 
 
 def _boxes(name: str, options: list[str]) -> Any:
@@ -140,7 +159,7 @@ class EpochChoice:
 
     def say(self, text: str) -> None:
         """Show a message about the epochs that cover the same position."""
-        self._words.object = f"<span class='note'>{escape(text)}</span>"
+        self._words.object = f"<span class='note'>{escaped(text)}</span>"
 
     def _take_tile(self, text: str) -> None:
         if self._key is not None and text and text != self._key.tilename:

@@ -1,7 +1,6 @@
 """Legend, counts and pixel information beside the mask viewer."""
 
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from panel.custom import JSComponent
 from ...palette import GOOD_COLOUR
 from ...plots.reasons import REASONS, reason_table
 from ..look.format import count, fraction, html_table
-from ..look.markup import STYLE
+from ..look.markup import STYLE, escaped
 from .openmask import OpenMask, PixelInfo
 
 __all__ = ["ReasonLegend", "counts_html", "legend_items", "pixel_html"]
@@ -62,7 +61,7 @@ def counts_html(stored: OpenMask, opened: OpenMask) -> str:
     if str(opened.selection) != "default":
         rows.append(row("this selection", opened.counts))
     header = ["Definition", "Good SE", "Good on coadd", "Good overall", "Good pixels"]
-    note = f"<p class='note'>selection: {escape(str(opened.selection))}</p>"
+    note = f"<p class='note'>selection: {escaped(str(opened.selection))}</p>"
     return html_table(header, rows, numbers=[False, True, True, True, True]) + note
 
 
@@ -77,4 +76,4 @@ def pixel_html(pixel: PixelInfo | None) -> str:
         "SE bits": pixel.se_bits or "none",
         "coadd bits": pixel.coadd_bits or "none",
     }
-    return "<dl>" + "".join(f"<dt>{escape(n)}</dt><dd>{escape(v)}</dd>" for n, v in facts.items()) + "</dl>"
+    return "<dl>" + "".join(f"<dt>{escaped(n)}</dt><dd>{escaped(v)}</dd>" for n, v in facts.items()) + "</dl>"

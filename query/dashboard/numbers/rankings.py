@@ -3,6 +3,7 @@
 import heapq
 import operator
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -78,7 +79,7 @@ CCD_COLUMNS = (
     TableColumn("median", "CCD median", "fraction", "median fraction_good_se of this CCD and band"),
     TableColumn("fraction_se_seg", "Objects", "fraction", "n_se_seg / n_pixels"),
     TableColumn("fraction_se_bmask", "Mask bits", "fraction", "n_se_bmask / n_pixels"),
-    _column("ccd_quality", "fwhm", "Seeing", "number"),
+    _column("ccd_quality", "fwhm", "Seeing, pixels (arcsec)", "number", also="fwhm_arcsec"),
 )
 
 FAILURE_COLUMNS = (
@@ -101,8 +102,13 @@ EXPOSURE_COLUMNS = (
     _column("exposure_quality", "n_ccds", "CCD images", "count", bounded=True),
     _column("exposure_quality", "exptime", "Time, s", "number", bounded=True),
     _column("exposure_quality", "airmass", "Airmass", "number", bounded=True),
-    _column("exposure_quality", "mean_fwhm", "Seeing, pixels", "number", bounded=True),
-    _column("exposure_quality", "mean_skybrite", "Sky", "number", bounded=True),
+    _column(
+        "exposure_quality", "mean_fwhm", "Seeing, pixels (arcsec)", "number", bounded=True, also="mean_fwhm_arcsec"
+    ),
+    _column("exposure_quality", "bunit", "Unit of the sky"),
+    _column(
+        "exposure_quality", "mean_skybrite", "Sky (per second)", "number", bounded=True, also="mean_skybrite_per_second"
+    ),
 )
 
 
@@ -131,7 +137,26 @@ def exposure_page(connection: sa.Connection, filters: Mapping[str, Any], view: T
     check_columns(view, EXPOSURE_COLUMNS)
     conditions = Filters.of(**filters).conditions(_EXPOSURES)
     query = _listed(_EXPOSURES, EXPOSURE_COLUMNS, conditions, view, "fraction_good_se", "expnum", "band")
-    return _page(connection, query, view, "No matching exposures.")
+    page = _page(connection, query, view, "No matching exposures.")
+    areas = _mean_pixel_areas(connection, [row["expnum"] for row in page.rows])
+    rows = [{**row, **_derived(row, areas.get((row["expnum"], row["band"])), "mean_")} for row in page.rows]
+    return replace(page, rows=rows)
+
+
+def _mean_pixel_areas(connection: sa.Connection, expnums: Sequence[int]) -> dict[tuple[int, str], float | None]:
+    """Return the mean pixel area of the CCD images of each exposure and band, arcsec^2."""
+    key = (ccd_image.c.expnum, ccd_image.c.band)
+    query = sa.select(*key, sa.func.avg(ccd_image.c.pixel_area)).where(ccd_image.c.expnum.in_(expnums)).group_by(*key)
+    return {(expnum, band): area for expnum, band, area in connection.execute(query)}
+
+
+def _derived(row: Mapping[str, Any], pixel_area: float | None, prefix: str = "") -> dict[str, float | None]:
+    """Return the seeing in arcsec and the sky brightness per second; None where they are unknown."""
+    fwhm, skybrite, exptime = row[f"{prefix}fwhm"], row[f"{prefix}skybrite"], row["exptime"]
+    return {
+        f"{prefix}fwhm_arcsec": None if fwhm is None or pixel_area is None else fwhm * pixel_area**0.5,
+        f"{prefix}skybrite_per_second": skybrite / exptime if skybrite is not None and (exptime or 0) > 0 else None,
+    }
 
 
 def n_exposures(connection: sa.Connection, filters: Mapping[str, Any]) -> int:
@@ -236,7 +261,7 @@ def _ccd_row(row: Any, medians: Mapping[tuple[str, int], float]) -> dict[str, An
     values["median"] = medians.get((row.band, row.ccdnum))
     values["fraction_se_seg"] = share(row.n_se_seg, row.n_pixels)
     values["fraction_se_bmask"] = share(row.n_se_bmask, row.n_pixels)
-    return values
+    return values | _derived(values, row.pixel_area)
 
 
 def _n_images(connection: sa.Connection, band: str, nite: Span) -> int:
@@ -263,7 +288,8 @@ def _listed(
     sort = view.sort or sort
     column = table.c[sort.removeprefix("-")]
     order = [column.is_(None), column.desc() if sort.startswith("-") else column]
-    query = sa.select(*(table.c[each.name] for each in columns)).where(*conditions, *_limits(table, view))
+    shown = [table.c[each.name] for each in columns if each.name in table.c]
+    query = sa.select(*shown).where(*conditions, *_limits(table, view))
     return query.order_by(*order, *(table.c[name] for name in key))
 
 

@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from html import escape
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,10 @@ from ....schema.amplifiers import Region
 from ....schema.criteria import Selection
 from ....schema.errors import GoodpixError
 from ....schema.rows import MaskKey
+from ...namedselections import find_selection, named_selections
 from ...plots.reasons import reason_table
 from ...position.at import epochs_at
-from ..look.markup import STYLE, html_pane, title
+from ..look.markup import STYLE, escaped, html_pane, title
 from ..mask.colours import as_png
 from ..mask.controls import EpochChoice, SelectionBox
 from ..mask.legend import ReasonLegend, counts_html, legend_items, pixel_html
@@ -44,6 +45,7 @@ class _Data:
     grey: npt.NDArray[np.uint8] | None
     no_grey: str
     epochs: Sequence[Any]
+    selections: Sequence[str]
 
 
 class MaskView:
@@ -66,7 +68,8 @@ class MaskView:
         self._choice = EpochChoice(self._choose, self._step)
         self._legend = ReasonLegend(sizing_mode="stretch_width")
         self._legend.param.watch(lambda event: self._hide(event.new), "hidden_names")
-        self._selection = SelectionBox(session.cache.source.database.identity.bit_names, self._recut)
+        database = session.cache.source.database
+        self._selection = SelectionBox(database.identity.bit_names, partial(find_selection, database), self._recut)
         self._counts, self._pixel, self._code = html_pane(), html_pane(), html_pane()
         self._image = pn.widgets.CheckBoxGroup(options=[_IMAGE], margin=(4, 0), stylesheets=[STYLE])
         self._image.param.watch(lambda event: self._change(image=_IMAGE in event.new), "value")
@@ -111,6 +114,11 @@ class MaskView:
         key_of_view = (view.tile, view.band, view.expnum, view.ccdnum)
         key = cache.get(("epoch of", key_of_view), lambda c: epoch_of(c, view), since=since)
         epochs = cache.get(("epochs in", key.tilename), lambda c: epochs_in(c, key.tilename), since=since)
+        selections = cache.get(
+            "named selections",
+            lambda _: [str(row["name"]) for row in named_selections(cache.source.database)],
+            since=since,
+        )
         opened = self._masks.open(key, view.selection)
         stored = self._masks.open(key, Selection())
         grey, no_grey = None, ""
@@ -119,7 +127,7 @@ class MaskView:
                 grey = self._masks.grey(opened.mask)
             except GoodpixError as error:
                 no_grey = f"The image cannot be shown: {error}"
-        return _Data(key, opened, stored, grey, no_grey, epochs)
+        return _Data(key, opened, stored, grey, no_grey, epochs, selections)
 
     def _show(self, view: View, data: _Data) -> None:
         new_epoch = self._data is None or self._data.key != data.key
@@ -138,12 +146,12 @@ class MaskView:
         items = legend_items(data.opened, view.hide, over_image=data.grey is not None)
         self._legend.param.update(items=items, hidden_names=list(view.hide))
         self._image.value = [_IMAGE] if view.image else []
-        self._image_problem.object = f"<p class='words'>{escape(data.no_grey)}</p>" if data.no_grey else ""
-        self._selection.show(view.selection)
+        self._image_problem.object = f"<p class='words'>{escaped(data.no_grey)}</p>" if data.no_grey else ""
+        self._selection.show(view.selection, data.selections)
         self._counts.object = counts_html(data.stored, data.opened)
         self._explain(view.pixel)
         url = self._session.cache.listings.shown_url
-        self._code.object = f"<pre>{escape(python_lines(key, view.selection, url))}</pre>"
+        self._code.object = f"<pre>{escaped(python_lines(key, view.selection, url))}</pre>"
         self._offer_downloads(data, view)
 
     def _change(self, **changes: Any) -> None:

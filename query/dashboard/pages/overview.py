@@ -210,7 +210,7 @@ def _numbers_html(numbers: Numbers) -> str:
         "Epochs",
         "Pixels",
         "Good pixels",
-        "Good area, deg² x epochs",
+        "Good area, deg² x images",
     ]
     table = html_table(header, rows, numbers=[False, *[True] * 8], total=len(rows) > 1)
     # unknown if no epoch was ingested

@@ -24,7 +24,7 @@ from bokeh.models import (
 from ....schema.views import VIEWS
 from ...palette import OUTLIER_COLOUR
 from ...summary.skytiles import sky_tiles
-from ...summary.statistic import RATIOS, Statistic, statistics_of
+from ...summary.statistic import RATIOS, Statistic, statistic_unit, statistics_of
 from ..look.figures import PERCENT, colour_range, new_figure, sequential
 from ..look.format import count, fraction, number
 from ..look.markup import html_pane, note, under
@@ -54,6 +54,7 @@ class _Tiles:
     dec: npt.NDArray[np.float64]
     value: npt.NDArray[np.float64]
     meaning: str
+    unit: str
 
 
 class SkyView:
@@ -108,7 +109,8 @@ class SkyView:
         )
         corners = [tiles[[f"{name}c{k}" for k in (1, 2, 3, 4)]].to_numpy(np.float64) for name in ("ra", "dec")]
         value = np.array(tiles.value, np.float64)
-        return _Tiles(tiles.tilename.tolist(), _unwrapped(corners[0]), corners[1], value, meaning)
+        unit = statistic_unit(cache.source.database, statistic)
+        return _Tiles(tiles.tilename.tolist(), _unwrapped(corners[0]), corners[1], value, meaning, unit)
 
     def _show_tiles(self, view: View, tiles: _Tiles) -> None:
         statistic = view.statistic or _FIRST
@@ -116,7 +118,7 @@ class SkyView:
         n_null = int(np.isnan(tiles.value).sum())
         null = f" Tiles without a value, in grey: {count(n_null)}." if n_null else ""
         text = (
-            f"{statistic}: {tiles.meaning}, over the selected bands. "
+            f"{statistic}: {tiles.meaning}{tiles.unit and f' ({tiles.unit})'}, over the selected bands. "
             f"Drag a box to filter every page by the tiles in it.{null}"
         )
         self._note.object = note(text if tiles.names else "No matching tiles.")
@@ -185,13 +187,14 @@ class _Map:
             else box.holds(tiles.ra.mean(axis=1) % 360.0, tiles.dec.mean(axis=1))
         )
         self._colours.update(**colour_range(tiles.value[inside]))
+        self._bar.title = tiles.unit
         self._bar.formatter = NumeralTickFormatter(format=PERCENT if format_value is fraction else "0,0.[000]")
         self._tiles.data = {
             "xs": tiles.ra.tolist(),
             "ys": tiles.dec.tolist(),
             "value": tiles.value,
             "name": list(tiles.names),
-            "shown": [format_value(value) for value in tiles.value.tolist()],
+            "shown": [f"{format_value(value)} {tiles.unit}".strip() for value in tiles.value.tolist()],
             "alpha": np.where(inside, 1.0, 0.25),
         }
         extent = [tiles.ra.max(), tiles.ra.min(), tiles.dec.min(), tiles.dec.max()] if tiles.names else []

@@ -15,7 +15,7 @@ from bokeh.models import BoxSelectTool, ColorBar, ColumnDataSource, FactorRange,
 from ....schema.views import VIEWS
 from ...palette import band_colour, in_band_order
 from ...summary.overtime import over_time
-from ...summary.statistic import RATIOS, statistics_of
+from ...summary.statistic import RATIOS, statistic_unit, statistics_of
 from ..look.figures import PERCENT, diverging, new_figure
 from ..look.filterbar import bands_of
 from ..look.format import count
@@ -90,7 +90,11 @@ class TimeView:
         def n_points() -> int:
             return int(get("n exposures", lambda c, scope, of: n_exposures(c, of | _touching(c, scope))))
 
-        def series(name: str) -> Any:
+        def series(name: str) -> tuple[Any, str]:
+            unit = cache.get(("unit", name), lambda _: statistic_unit(cache.source.database, name), since=since)
+            return points(name), str(unit)
+
+        def points(name: str) -> Any:
             by = "exposure" if view.by == "exposure" and n_points() <= _MOST_EXPOSURES else "night"
             ccd = {} if view.ccdnum is None else {"ccdnum": view.ccdnum}
             return get(
@@ -183,10 +187,12 @@ class _Series:
         self.plot.toolbar.active_drag = select
         self.plot.on_event(SelectionGeometry, self._select)
 
-    def show(self, name: str, frame: Any) -> None:
-        """Show a statistic."""
+    def show(self, name: str, found: tuple[Any, str]) -> None:
+        """Show the values of a statistic, and their unit."""
+        frame, unit = found
         ratio = name in RATIOS and name != "sky_rate"
-        self.plot.yaxis.axis_label = _LABELS.get(name, name)
+        label = _LABELS.get(name, name)
+        self.plot.yaxis.axis_label = f"{label} ({unit})" if unit else label
         self.plot.yaxis.formatter = NumeralTickFormatter(format=PERCENT if ratio else "0,0.[000]")
         dated = frame[frame.nite.notna()]
         values = dated.value.astype("float64").to_numpy(np.float64)
@@ -202,7 +208,7 @@ class _Series:
             "nite": dated.nite.to_numpy(np.int64),
             "band": dated.band.tolist(),
             "expnum": [str(expnum) for expnum in dated.expnum] if by_exposure else ["all"] * len(dated),
-            "shown": [f"{value:.2%}" if ratio else f"{value:.4g}" for value in values.tolist()],
+            "shown": [f"{value:.2%}" if ratio else f"{value:.4g} {unit}".strip() for value in values.tolist()],
             "n": dated.n_ccd_images.to_numpy(np.int64),
             "colour": [band_colour(band) for band in dated.band],
         }
@@ -275,7 +281,7 @@ class _Months:
 
 
 _POINT = ("nite", "band", "expnum", "shown", "n", "colour")
-_LABELS = {"sky_rate": "sky brightness / s"}
+_LABELS = {"sky_rate": "sky brightness"}
 _MONTHS_NOTE = (
     "fraction_good_se of each amplifier half (CCD number, a or b) by month, minus the half's value over all months, "
     "minus the month's median over all halves. Blue: worse than expected; orange: better; white: no images."

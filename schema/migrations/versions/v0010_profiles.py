@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0010"
-down_revision = "0008"
+down_revision = "0009"
 
 _ADDED = {
     "profile": ("profile of all inputs", "des-pizza-cutter"),
@@ -22,7 +22,7 @@ _NULLABLE_BEFORE = (
     *("n_unique", "n_good_unique", "area_good_unique", "fraction_good_on_coadd", "fraction_good_se"),
     *("magzp", "scale", "image_flags", "pfw_attempt_id", "filename", "weight_zquantiz"),
     *("crossra0", "uramin", "uramax", "udecmin", "udecmax", "run_id"),
-    *("files", "planes_checked", "damaged_taken", "profile", "segmentation"),
+    *("files", "planes_checked", "damaged_taken", "profile", "segmentation", "area_good_any_unique"),
 )
 
 

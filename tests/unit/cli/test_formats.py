@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table
 
-from goodpix.cli.formats import format_of, render_table, rendered
+from goodpix.cli.formats import format_of, rendered
 from goodpix.cli.options import Format
+from goodpix.cli.texttable import render_table
+from goodpix.query.provenance import Provenance
 from goodpix.schema.errors import UsageError
 
 NUMBERS = [3.697e-15, 123456789.125, -1 / 3, 2.0**-1074, None]
@@ -26,7 +29,7 @@ ROWS = pd.DataFrame(
         "band": pd.Series(["g", "Y", None, "z", 'a "quote"'], dtype="str"),
     }
 )
-MACHINE_FORMATS = [each for each in Format if each is not Format.table]
+MACHINE_FORMATS = [each for each in Format if each not in (Format.table, Format.reg)]
 
 
 def bytes_of(rows: pd.DataFrame, format_: Format, name: str = "sql") -> bytes:
@@ -62,6 +65,16 @@ def test_every_number_comes_out_as_it_went_in(format_: Format) -> None:
     assert [text or None for text in found["band"]] == ["g", "Y", None, "z", 'a "quote"']
 
 
+@pytest.mark.parametrize("format_", [Format.ecsv, Format.votable, Format.fits])
+def test_numbers_of_a_column_whose_first_part_is_null_are_numbers(format_: Format) -> None:
+    parts = [
+        pd.DataFrame({"n": pd.Series([None], dtype=object), "f": pd.Series([None], dtype=object)}),
+        pd.DataFrame({"n": pd.Series([2**53 + 1], dtype="int64"), "f": pd.Series([3.697e-15], dtype="float64")}),
+    ]
+    found = read(b"".join(rendered(parts, "sql", format_)), format_)
+    assert found == {"n": [None, 2**53 + 1], "f": [None, 3.697e-15]}
+
+
 def test_text_of_a_query_has_all_digits() -> None:
     lines = [line.split() for line in render_table(ROWS[["level", "n"]][:2], "sql").splitlines()]
     assert lines == [["level", "n"], ["3.697e-15", str(2**62 + 1)], ["123456789.125", "-"]]
@@ -88,7 +101,7 @@ def test_json_has_infinities_and_all_kinds_of_values() -> None:
     assert second == {"a": -np.inf, "b": "00ff", "c": {"k": 2.5}, "d": "2013-11-15T01:02:03"}
 
 
-@pytest.mark.parametrize("format_", list(Format))
+@pytest.mark.parametrize("format_", [Format.table, *MACHINE_FORMATS])
 def test_table_without_rows_can_be_read(format_: Format) -> None:
     data = bytes_of(ROWS[:0], format_)
     if format_ is Format.json:
@@ -129,3 +142,34 @@ def test_ending_stands_for_a_format(name: str, format_: str) -> None:
 def test_ending_that_stands_for_no_format_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match=re.escape(f"-o {name}: expected a name that ends in .csv, .json")):
         format_of(Path(name))
+
+
+def test_text_names_units_where_the_name_of_the_column_does_not() -> None:
+    rows = pd.DataFrame({"n_pixels": [1], "exptime": [90.0], "mean_fwhm": [4.0], "mean_fwhm_arcsec": [1.0]})
+    headings = ["n_pixels", "exptime[s]", "mean_fwhm[pix]", "mean_fwhm_arcsec"]
+    assert render_table(rows, "exposures").split()[:4] == headings
+    assert render_table(rows, "sql").split()[:4] == list(rows.columns)
+    assert render_table(pd.DataFrame({"n": [1], "level_x": [2.0]}), "").split()[:2] == ["n", "level_x[pix]"]
+
+
+def test_parquet_has_units_and_provenance_in_its_metadata() -> None:
+    rows = pd.DataFrame({"exptime": [90.0], "band": ["r"]})
+    data = b"".join(rendered([rows], "epochs", Format.parquet, Provenance.of("border 3", filters="band=r")))
+    schema = pq.read_schema(io.BytesIO(data))
+    assert (schema.field("exptime").metadata[b"unit"], schema.field("band").metadata) == (b"s", None)
+    assert (schema.metadata[b"goodpix.selection"], schema.metadata[b"goodpix.filters"]) == (b"border 3", b"band=r")
+    pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(data)), rows)
+
+
+def test_regions_are_points_without_a_radius() -> None:
+    rows = pd.DataFrame({"ra": [10.5, 359.25], "dec": [-1e-7, 45.0]})
+    assert bytes_of(rows, Format.reg).decode().splitlines()[1:] == [
+        "icrs",
+        "point(10.5,-1e-07) # point=x",
+        "point(359.25,45.0) # point=x",
+    ]
+
+
+def test_regions_need_positions() -> None:
+    with pytest.raises(UsageError, match="cannot be written as reg: it has no columns ra and dec"):
+        bytes_of(ROWS, Format.reg)

@@ -7,6 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from goodpix.cli.options import with_options
+from goodpix.query.tableshape import TableShape
 from goodpix.schema.criteria import Selection
 from goodpix.schema.errors import UnknownNameError, UsageError
 
@@ -18,8 +19,10 @@ def given(*arguments: str) -> dict[str, Any]:
 
     @program.command()
     @with_options
-    def command(*, db: str = "none", filters: dict[str, Any], plain: int = 7, selection: Selection) -> None:
-        received.update(filters=filters, plain=plain, selection=selection)
+    def command(
+        *, db: str = "none", filters: dict[str, Any], plain: int = 7, selection: Selection, shape: TableShape
+    ) -> None:
+        received.update(filters=filters, plain=plain, selection=selection, shape=shape)
 
     done = CliRunner().invoke(program, arguments)
     if done.exception is not None:
@@ -28,7 +31,12 @@ def given(*arguments: str) -> dict[str, Any]:
 
 
 def test_without_options_there_is_no_filter_and_the_default_selection() -> None:
-    assert given() == {"filters": {}, "plain": 7, "selection": Selection()}
+    assert given() == {"filters": {}, "plain": 7, "selection": Selection(), "shape": TableShape()}
+
+
+def test_shape_of_a_table_is_that_of_python() -> None:
+    options = ["--sort", "-fwhm", "--sort", "nite", "--limit", "3", "--columns", "nite, fwhm"]
+    assert given(*options)["shape"] == TableShape.of(sort=["-fwhm", "nite"], limit=3, columns=["nite", "fwhm"])
 
 
 def test_other_parameters_stay_options_of_their_own() -> None:

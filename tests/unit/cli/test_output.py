@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from goodpix.cli.formats import format_of, render_table
+from goodpix.cli.formats import format_of
 from goodpix.cli.options import Format
 from goodpix.cli.output import db_option, say, show, show_progress, write_output, write_table
+from goodpix.cli.texttable import render_table
 from goodpix.schema.errors import UsageError
 
 ROWS = pd.DataFrame(

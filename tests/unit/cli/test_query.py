@@ -2,11 +2,15 @@
 
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
+from astropy.io import fits, votable
+from astropy.table import Table
 from typer.testing import CliRunner, Result
 
 import goodpix
@@ -123,3 +127,63 @@ def test_position_without_reasons_has_no_flags(run: Run) -> None:
 @pytest.mark.parametrize("port", ["-1", "65536", "any"])
 def test_port_that_is_none_is_refused(port: str, run: Run) -> None:
     assert run("dashboard", "--port", port).exit_code == 2
+
+
+COMMANDS = {
+    "tiles": (["tiles", "--band", "r"], {"filters": "band=r"}),
+    "epochs": (["epochs", "--ccdnum", "11:12", "--border", "3"], {"filters": "ccdnum=11:12", "selection": "border 3"}),
+    "plain epochs": (["epochs"], {"selection": "default"}),
+    "ccds": (["ccds"], {}),
+    "at": (
+        ["at", "30", "-40", "--radius", "30arcsec"],
+        {"position": "30.0, -40.0, 0.00833333", "selection": "default"},
+    ),
+    "sql": (["sql", "SELECT  band\nFROM epoch"], {"query": "SELECT band FROM epoch"}),
+    "selections": (["selection", "list"], {}),
+}
+
+
+@pytest.mark.parametrize("suffix", ["fits", "vot", "ecsv", "parquet"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_file_of_a_listing_says_where_it_comes_from(
+    name: str, suffix: str, run: Run, mask_catalogue: MaskCatalogue, tmp_path: Path
+) -> None:
+    command, more = COMMANDS[name]
+    paths = [tmp_path / f"{number}.{suffix}" for number in range(2)]
+    for path in paths:
+        assert run(*command, "-o", str(path)).exit_code == 0
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    with goodpix.Catalogue(mask_catalogue.url) as catalogue:
+        identity = catalogue.database.identity
+    found = facts(paths[0])
+    if "position" in found:
+        found["position"] = found["position"][:23]
+    expected = {"software": f"goodpix {goodpix.__version__}", "catalogue": identity.uuid, "campaign": identity.campaign}
+    assert found == expected | more
+
+
+def facts(path: Path) -> dict[str, str]:
+    """Return the facts of a file, as others read them."""
+    if path.suffix == ".parquet":
+        metadata = pq.read_schema(path).metadata
+        return {
+            name.decode().removeprefix("goodpix."): value.decode()
+            for name, value in metadata.items()
+            if name.startswith(b"goodpix.")
+        }
+    if path.suffix == ".fits":
+        keywords = {"CREATOR": "software", "CATALOG": "catalogue", "SELECT": "selection"}
+        keywords |= {name.upper(): name for name in ("campaign", "filters", "position", "query")}
+        header = fits.getheader(path, 1)
+        return {name: header[keyword] for keyword, name in keywords.items() if keyword in header}
+    if path.suffix == ".vot":
+        return {info.name: info.value for info in votable.parse(path).resources[0].infos}
+    return dict(Table.read(path, format="ascii.ecsv").meta)
+
+
+def test_json_of_a_listing_stays_a_list_of_rows(run: Run, tmp_path: Path) -> None:
+    run("tiles", "-o", str(tmp_path / "tiles.json"))
+    found = json.loads((tmp_path / "tiles.json").read_text())
+    assert [row["tilename"] for row in found] == [
+        row["tilename"] for row in json.loads(run("tiles", "--format", "json").stdout)
+    ]

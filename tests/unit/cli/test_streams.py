@@ -36,6 +36,13 @@ def test_standard_output_that_cannot_be_written_is_one_line(
     assert line.startswith("goodpix: standard output cannot be written (")
 
 
+@pytest.mark.parametrize("arguments", ["--help", "ingest --help", "--version"])
+def test_help_that_cannot_be_written_is_one_line_also_where_nothing_is_buffered(arguments: str, tmp_path: Path) -> None:
+    done = shell(f"{GOODPIX} {arguments} >/dev/full", tmp_path, PYTHONUNBUFFERED="1")
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == ["goodpix: standard output cannot be written (No space left on device)"]
+
+
 @pytest.mark.parametrize("errors", ["2>/dev/full", "2>&-"])
 def test_no_job_is_refused_because_of_its_messages(errors: str, tiles: str, tmp_path: Path) -> None:
     done = shell(f"{tiles} -o rows.csv {errors}", tmp_path)
@@ -74,3 +81,10 @@ def test_minus_sign_stands_for_standard_output(tiles: str, tmp_path: Path) -> No
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("tilename,band,")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("output", ["/dev/stdout", ">(cat)"])
+def test_pipe_may_be_the_file_to_write(output: str, tiles: str, tmp_path: Path) -> None:
+    done = shell(f"set -o pipefail; {{ {tiles} --format csv -o {output}; wait; }} | cat", tmp_path)
+    assert (done.returncode, done.stdout[:14]) == (0, "tilename,band,"), done
+    assert done.stderr.startswith("wrote /dev/")

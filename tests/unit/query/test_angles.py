@@ -9,7 +9,7 @@ from astropy import units as u
 from astropy.coordinates import Angle, Longitude, SkyCoord
 from astropy.table import Column, MaskedColumn
 
-from goodpix.query.angles import angle_of_text, degrees, position_degrees
+from goodpix.query.angles import angle_of_text, corner_degrees, degrees, position_degrees
 from goodpix.schema.errors import UsageError
 
 
@@ -56,11 +56,29 @@ def test_what_is_no_angle_is_refused(given: Any, message: str) -> None:
 
 def test_sky_coordinates_are_taken_in_any_frame() -> None:
     coord = SkyCoord([22.5, 22.6] * u.deg, [-32.1, -32.2] * u.deg)
-    for given in (coord, coord.galactic, list(coord)):
+    cartesian = SkyCoord(coord.galactic.cartesian, frame="galactic", representation_type="cartesian")
+    for given in (coord, coord.galactic, list(coord), cartesian):
         ra, dec = position_degrees(given, None)
         np.testing.assert_allclose([ra, dec], [[22.5, 22.6], [-32.1, -32.2]], rtol=1e-12)
     ra, dec = position_degrees(coord[0].fk5, None)
     assert (ra.shape, dec.shape) == ((), ())
+
+
+@pytest.mark.parametrize("how", ["pairs", "pairs of other units", "list of coordinates", "numbers"])
+def test_corners_are_taken_with_their_units(how: str) -> None:
+    corners = [(22.5, -32.1), (22.6, -32.1), (22.6, -32.0)]
+    given = {
+        "pairs": [(ra * u.deg, dec * u.deg) for ra, dec in corners],
+        "pairs of other units": [(Angle(ra / 15, "hourangle"), np.radians(dec) * u.rad) for ra, dec in corners],
+        "list of coordinates": [SkyCoord(*each, unit="deg").galactic for each in corners],
+        "numbers": corners,
+    }
+    np.testing.assert_allclose(corner_degrees(given[how]), corners, rtol=1e-12)
+
+
+def test_corners_that_are_no_pairs_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"^polygon is .*: expected pairs \(ra, dec\) of three or more corners$"):
+        corner_degrees([(1 * u.deg, 2 * u.deg), (1 * u.deg,), 3 * u.deg])
 
 
 def test_sky_coordinate_beside_a_declination_is_refused() -> None:

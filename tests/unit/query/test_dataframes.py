@@ -1,8 +1,35 @@
 """Data frames of rows: types, and nulls that stay null."""
 
+from pathlib import Path
+
+import pandas as pd
 import sqlalchemy as sa
 
-from goodpix.query.dataframes import frame
+from goodpix.query.background.skyrow import SkyRow
+from goodpix.query.dataframes import UNITS, frame, units_of
+from goodpix.schema.columns import columns
+from goodpix.schema.views import VIEWS
+
+DOCUMENTED = Path(__file__).resolve().parents[3] / "docs" / "columns.md"
+# as docs/columns.md writes units
+SPELT = {
+    "pixels": "pix",
+    "coadd pixels": "pix",
+    "degree": "deg",
+    "day": "d",
+    "arcsec^2": "arcsec2",
+    "arcmin^2": "arcmin2",
+    "arcmin^2 x images": "arcmin2",
+    "bunit": "{bunit}",
+    "bunit^2": "{bunit}**2",
+    "s": "s",
+    "mag": "mag",
+    # numbers of things have no unit
+    "": "",
+    "CCD images": "",
+    "epochs": "",
+    "tiles": "",
+}
 
 COLUMNS = [
     sa.Column("count", sa.BigInteger),
@@ -25,3 +52,25 @@ def test_columns_without_nulls_have_plain_types_empty_or_not() -> None:
         found = frame(COLUMNS, rows)
         assert found.dtypes.astype(str).tolist() == ["int64", "float64", "bool", "str"]
         assert found.columns.tolist() == ["count", "ratio", "used", "name"]
+
+
+def test_columns_have_the_units_that_the_docs_give() -> None:
+    lines = [line.strip("| ").split(" | ") for line in DOCUMENTED.read_text().splitlines() if line.startswith("| `")]
+    documented = {row[0].strip("` "): SPELT[row[2].strip()] for row in lines if len(row) == 5}
+    assert {column.name for view in VIEWS.values() for column in view.columns} <= set(documented)
+    assert {name: UNITS.get(name, "") for name in documented} == documented
+
+
+def test_sky_statistics_have_the_unit_of_their_values() -> None:
+    plain = {"n_tiles", "ccdnum", "expnum", "correlation_x", "correlation_y", "noise_ratio", "scale"}
+    numbers = {each.name for each in columns(SkyRow) if each.kind in (int, float)}
+    assert numbers - set(UNITS) == plain & numbers
+
+
+def test_units_of_values_are_those_that_all_rows_name() -> None:
+    rows = pd.DataFrame(
+        {"skybrite": [1.0, 2.0], "gradient_x": 0.0, "exptime": 90.0, "n_tiles": 1, "bunit": ["ADU", None]}
+    )
+    assert units_of(rows.assign(unit="electrons")) == {"skybrite": "ADU", "gradient_x": "electrons/pix", "exptime": "s"}
+    assert units_of(rows.assign(bunit=["ADU", "counts"], unit="zero point 30")) == {"exptime": "s"}
+    assert units_of(rows[:0]) == {"exptime": "s"}

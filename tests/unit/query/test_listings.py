@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from goodpix.query.listings import Listings
+from goodpix.query.listings import Listings, view_frame
 from goodpix.query.source import open_source
 from goodpix.schema.errors import UnknownNameError, UsageError
 
@@ -109,3 +109,31 @@ def test_query_that_is_none_is_refused_in_one_line(listings: Listings, query: st
         listings.sql(query)
     assert "\n" not in str(refused.value)
     assert "sqlalche.me" not in str(refused.value)
+
+
+def test_seeing_is_in_arcsec_too_and_the_sky_per_second(listings: Listings, row_catalogue: RowCatalogue) -> None:
+    images = {(row["expnum"], row["ccdnum"]): row for row in row_catalogue.ccd_images}
+    for found in (listings.ccds(), view_frame(listings.database, "epoch_quality", {})):
+        compared = [row for row in found.to_dict("records") if (row["expnum"], row["ccdnum"]) in images]
+        assert len(compared) >= len(images)
+        for row in compared:
+            image = images[row["expnum"], row["ccdnum"]]
+            assert row["fwhm_arcsec"] == pytest.approx(image["fwhm"] * np.sqrt(image["pixel_area"]), rel=1e-12)
+            assert row["skybrite_per_second"] == per_second(image["skybrite"], image["exptime"])
+
+
+def test_seeing_of_an_exposure_is_that_of_its_images(listings: Listings, row_catalogue: RowCatalogue) -> None:
+    found = listings.exposures()
+    for row in found.to_dict("records"):
+        images = [each for each in row_catalogue.ccd_images if each["expnum"] == row["expnum"]]
+        fwhm, area = (np.mean([each[name] for each in images]) for name in ("fwhm", "pixel_area"))
+        assert row["mean_fwhm_arcsec"] == pytest.approx(fwhm * np.sqrt(area), rel=1e-12)
+        skies = [each["skybrite"] for each in images if each["skybrite"] is not None]
+        sky = float(np.mean(skies)) if skies else None
+        assert row["mean_skybrite_per_second"] == per_second(sky, images[0]["exptime"])
+    assert 0 < found.mean_skybrite_per_second.isna().sum() < len(found)
+    assert "mean_pixel_area" not in found
+
+
+def per_second(sky: float | None, exptime: float | None) -> Any:
+    return pytest.approx(np.nan if sky is None or exptime is None else sky / exptime, rel=1e-12, nan_ok=True)

@@ -1,8 +1,11 @@
 """Facts about where the content of a file comes from."""
 
 from importlib.metadata import version
+from typing import Any
 
-from goodpix.query.provenance import Provenance
+import pytest
+
+from goodpix.query.provenance import Provenance, filters_text
 from goodpix.schema.bits import DES_Y6
 from goodpix.schema.criteria import Selection
 from goodpix.schema.database import Identity
@@ -23,7 +26,9 @@ def test_facts_stand_in_a_fixed_order_and_empty_ones_are_left_out() -> None:
 
 
 def test_facts_name_no_path() -> None:
-    assert "masks" not in Provenance.of(None, catalogue=IDENTITY).facts.values()
+    found = Provenance.of(None, catalogue=IDENTITY).facts
+    assert "masks" not in found.values()
+    assert "selection" not in found
 
 
 def test_cards_have_keywords_of_eight_letters_and_comments() -> None:
@@ -45,3 +50,19 @@ def test_texts_are_all_texts() -> None:
 def test_metadata_say_what_the_values_mean() -> None:
     found = Provenance.of("default").metadata("0 is good")
     assert (found["goodpix.selection"], found["goodpix.meaning"]) == ("default", "0 is good")
+
+
+@pytest.mark.parametrize(
+    ("filters", "text"),
+    [
+        ({}, ""),
+        ({"band": "i", "nite": None}, "band=i"),
+        (
+            {"band": ["r", "i"], "expnum": slice(3, None), "ccdnum": [slice(1, 9), 31]},
+            "band=r,i; expnum=3:; ccdnum=1:9,31",
+        ),
+        ({"nite": "20130101:", "min": {"fwhm": 3, "airmass": 1.5}}, "nite=20130101:; min fwhm=3; min airmass=1.5"),
+    ],
+)
+def test_filters_are_one_line(filters: dict[str, Any], text: str) -> None:
+    assert filters_text(filters) == text

@@ -72,6 +72,27 @@ def test_parts_are_the_rows_in_their_order(listings: Listings) -> None:
     assert not answer.cut
 
 
+def test_parts_of_wide_rows_are_short(listings: Listings) -> None:
+    # the last 400 of 1,000 rows have a megabyte each
+    wide = "CASE WHEN k > 600 THEN replace(hex(zeroblob(500000)), '0', 'x') END"
+    if listings._database.engine.dialect.name == "postgresql":
+        wide = "CASE WHEN k > 600 THEN repeat('x', 1000000) END"
+    query = NUMBERS.replace("100", "1000").replace("SELECT k FROM n", f"SELECT k, {wide} AS wide FROM n")
+    n_rows = 0
+    with listings.sql_answer(query) as answer:
+        for part in answer.parts():
+            # 64 MB, and what was fetched before its width was known
+            assert int(part.wide.str.len().sum()) <= 67_108_864 + 256_000_000
+            assert part.k.tolist() == list(range(n_rows + 1, n_rows + len(part) + 1))
+            n_rows += len(part)
+    assert n_rows == 1000
+
+
+def test_query_that_is_not_utf_8_is_told_so(listings: Listings) -> None:
+    with pytest.raises(UsageError, match=r"^the query holds '\\udce9': expected text in UTF-8$"):
+        listings.sql("SELECT '\udce9' AS a")
+
+
 @pytest.mark.parametrize(
     ("limit", "n_rows", "cut"), [(0, 0, True), (40, 40, True), (100, 100, False), (101, 100, False)]
 )

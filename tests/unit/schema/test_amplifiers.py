@@ -31,6 +31,7 @@ def test_sections_count_from_one_and_include_their_ends(dataseca: str, datasecb:
         ("[0:3,1:5]", "[4:6,1:5]"),
         ("[3:1,1:5]", "[4:6,1:5]"),
         ("[1:4,1:5]", "[4:6,1:5]"),
+        (f"[1:{'9' * 6000},1:5]", "[4:6,1:5]"),
     ],
 )
 def test_sections_that_are_not_halves_of_the_image_are_ignored(dataseca: str | None, datasecb: str) -> None:

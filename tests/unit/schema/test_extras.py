@@ -13,7 +13,9 @@ from goodpix.schema.extras import extra_of, missing_library, optional
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.mark.parametrize("library", ["matplotlib", "psycopg", "distributed", "panel", "bokeh", "healsparse", "s3fs"])
+@pytest.mark.parametrize(
+    "library", ["matplotlib", "psycopg", "distributed", "panel", "bokeh", "healsparse", "mocpy", "s3fs"]
+)
 def test_extra_of_a_library_installs_it(library: str) -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert any(each.startswith(library) for each in extras[extra_of(library)])

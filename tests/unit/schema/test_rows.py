@@ -96,6 +96,7 @@ def test_incomplete_record_is_an_error(record: str, message: str) -> None:
         ({"wcs": "[]"}, "wcs is .*: expected a JSON object"),
         ({"wcs": '{"CRVAL1": [1]}'}, "wcs is not text and finite numbers by keyword"),
         ({"wcs": '{"CRVAL1": 1e999}'}, "wcs is not text and finite numbers by keyword"),
+        ({"wcs": f'{{"CRVAL1": {10**400}}}'}, "wcs is not text and finite numbers by keyword"),
         ({"planes": "x"}, "planes is 'x': expected JSON"),
         ({"files": '{"a": {"size": 1}}'}, "files has no size, time and digests of a"),
         ({"bits": {"se": {"24": 1}, "coadd": {}}}, "bits of the record"),

@@ -18,7 +18,7 @@ from goodpix.schema.columns import values_of
 from ....rows import BAND, TILE, epoch_row, some_runs
 from ..conftest import Mask, SmallCatalogue
 
-SET_BY_INGEST = {"run_id", "generation", "mask_file"}
+SET_BY_INGEST = {"run_id", "generation", "area_good_any_unique", "mask_file"}
 
 
 @pytest.mark.parametrize(("kind", "table", "owner"), [("epoch", "epoch", "epoch_id"), ("coadd", "coadd", "coadd_id")])

@@ -14,6 +14,7 @@ from goodpix.ingest.database.opening import open_for_writing
 from goodpix.ingest.upkeep.selections import add_selection, kept_selections, remove_selection
 from goodpix.schema import tables
 from goodpix.schema.errors import CatalogueBusyError, CatalogueError, UnknownNameError, UsageError
+from goodpix.schema.selection.named import NamedSelection
 from goodpix.schema.store.masksroot import MasksRoot
 
 WIDE = Selection(border=48, exclude=["ccdnum=31,amplifier=A"])
@@ -140,3 +141,82 @@ def test_rebuild_without_the_file_keeps_those_of_the_old_database(made: Path, ma
         assert connection.execute("SELECT name FROM selection").fetchall() == [("wide",)]
     assert len(report.notes) == 1
     assert "_selections.json: damaged" in report.notes[0]
+    assert names(str(made), masks) == ["wide"]
+    assert (masks / "_selections.json.damaged").read_text() == "damaged"
+
+
+def change(url: str, statement: "sa.Executable") -> None:
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(statement)
+    engine.dispose()
+
+
+FILE = "_selections.json"
+WRONG = {
+    "lost in the database": (
+        tables.selection.delete().where(tables.selection.c.name == "wide"),
+        "selection: wide: is in _selections.json but not in the database",
+    ),
+    "other text": (
+        tables.selection.update().where(tables.selection.c.name == "wide").values(selection="border 7"),
+        f"selection: wide: selection is 'border 7', expected '{WIDE}', as in _selections.json",
+    ),
+    "other hash": (
+        tables.selection.update().where(tables.selection.c.name == "wide").values(hash="0", description=""),
+        f"selection: wide: description is '', expected 'for shapes'; hash is '0', expected '{WIDE.hash}', as in {FILE}",
+    ),
+    "not in the file": (
+        tables.selection.insert().values(NamedSelection("more", Selection(border=3)).row),
+        "selection: more: is in the database but not in _selections.json",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_verify_names_what_differs_and_the_file_wins(url: str, masks: Path, name: str) -> None:
+    add_selection(url, "wide", WIDE, "for shapes")
+    add_selection(url, "plain", Selection())
+    before = (masks / "_selections.json").read_bytes()
+    assert goodpix.verify(url).ok
+    statement, message = WRONG[name]
+    change(url, statement)
+    assert [str(each) for each in goodpix.verify(url, sample=1).problems] == [message]
+    report = goodpix.verify(url, repair=True)
+    assert (report.ok, [str(each) for each in report.repaired]) == (True, [message])
+    assert names(url, masks) == ["plain", "wide"]
+    assert (masks / "_selections.json").read_bytes() == before
+    assert goodpix.verify(url).ok
+
+
+@pytest.mark.parametrize("content", [None, "damaged"])
+def test_verify_writes_a_lost_file_from_the_database(url: str, masks: Path, content: str | None) -> None:
+    add_selection(url, "wide", WIDE, "for shapes")
+    before = (masks / "_selections.json").read_bytes()
+    (masks / "_selections.json").unlink()
+    if content is not None:
+        (masks / "_selections.json").write_text(content)
+    (problem,) = goodpix.verify(url).problems
+    assert str(problem).startswith("selection: _selections.json: ")
+    assert str(problem).endswith(": the database has 1 selection")
+    assert goodpix.verify(url, repair=True).ok
+    assert (masks / "_selections.json").read_bytes() == before
+    assert (masks / "_selections.json.damaged").exists() == (content is not None)
+    assert goodpix.verify(url).ok
+
+
+def test_verify_leaves_a_lost_file_if_the_table_is_damaged(url: str, masks: Path) -> None:
+    add_selection(url, "wide", WIDE)
+    (masks / "_selections.json").unlink()
+    change(url, tables.selection.update().values(selection="bordr 48"))
+    report = goodpix.verify(url, repair=True)
+    assert str(report.problems[0]) == "selection: _selections.json: is missing: the database has 1 selection"
+    assert "cannot be repaired" in str(report.problems[1])
+    assert not (masks / "_selections.json").exists()
+
+
+def test_rebuild_writes_a_lost_file(made: Path, masks: Path) -> None:
+    add_selection(made, "wide", WIDE)
+    (masks / "_selections.json").unlink()
+    goodpix.rebuild(made, masks, force=True)
+    assert names(str(made), masks) == ["wide"]

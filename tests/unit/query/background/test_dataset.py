@@ -126,6 +126,15 @@ def test_fingerprints_are_distinct_sorted_and_short(dataset: SkyDataset) -> None
     assert dataset.fingerprints().tolist() == [b"a" * 24, b"b" * 24]
 
 
+def test_noise_of_an_image_is_that_of_all_its_rows(dataset: SkyDataset) -> None:
+    dataset.append([row_of(1, "a" * 64, y0=0, n=30, mad_std=2.0), row_of(1, "a" * 64, y0=9, n=10, mad_std=4.0)])
+    dataset.append([row_of(2, "b" * 64, n=5, mad_std=3.0), row_of(3, "c" * 64, n=0, mad_std=None)])
+    found = dataset.noise()
+    assert found.index.names == ["band", "expnum", "ccdnum"]
+    assert found["noise"].tolist() == pytest.approx([7**0.5, 3.0])
+    assert found.index.get_level_values("expnum").tolist() == [1, 2]
+
+
 def test_report_counts_epochs() -> None:
     report = SkyReport(1234, 5, ("T r 1/11: gone",))
     assert str(report) == "epochs: 1,234 measured, 5 already present, 1 unusable"

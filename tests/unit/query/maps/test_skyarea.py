@@ -4,7 +4,8 @@ import hpgeom
 import numpy as np
 import pytest
 
-from goodpix.query.maps.skyarea import SkyCover, sky_area, sky_covers
+from goodpix.query.maps.patches import find_patches, map_patches
+from goodpix.query.maps.skyarea import GoodCentres, sky_area
 from goodpix.query.source import Source
 from goodpix.schema.criteria import BoundSelection, Selection
 from goodpix.schema.errors import UnknownNameError
@@ -15,10 +16,10 @@ from ....maskcatalogue import BORDER, COADD_SHAPE, EAST, EPOCHS, WEST, grid_of
 ARCMIN2 = float(hpgeom.nside_to_pixel_area(CENTRES_NSIDE, degrees=True)) * 3600
 
 
-def plain(ignored: int = 0) -> dict[str, set[int]]:
+def plain(ignored: int = 0, nside: int = CENTRES_NSIDE) -> dict[str, set[int]]:
     """Return the centres in good pixels in each tile's unique region."""
-    hpix = hpgeom.query_circle(CENTRES_NSIDE, 30.0, -40.0, 20 / 3600, nest=True)
-    ra, dec = hpgeom.pixel_to_angle(CENTRES_NSIDE, hpix, nest=True)
+    hpix = hpgeom.query_circle(nside, 30.0, -40.0, 20 / 3600, nest=True)
+    ra, dec = hpgeom.pixel_to_angle(nside, hpix, nest=True)
     # all grids are shifts of that of the eastern coadd, on which the border lies at a whole number of pixels
     wcs = grid_of((0, 0), COADD_SHAPE).wcs.wcslib()
     x, y = wcs.all_world2pix(ra, dec, 0)
@@ -46,22 +47,20 @@ def test_areas_of_tiles_add_up(source: Source) -> None:
     assert sky_area(source) == pytest.approx(east + west)
 
 
-@pytest.mark.parametrize("nside", [256, 2048, 1 << 14, CENTRES_NSIDE])
-def test_counts_are_those_of_the_centres_at_any_resolution(source: Source, nside: int) -> None:
-    found: dict[int, int] = {}
-    for cover in sky_covers(source, BoundSelection.of(None), {}):
-        for hpix, n_good in zip(*(each.tolist() for each in cover.counts(nside)), strict=True):
-            found[hpix] = found.get(hpix, 0) + n_good
-    per_pixel = (CENTRES_NSIDE // nside) ** 2
-    expected: dict[int, int] = {}
-    for centre in set.union(*plain().values()):
-        expected[centre // per_pixel] = expected.get(centre // per_pixel, 0) + 1
-    assert {hpix: n for hpix, n in found.items() if n} == expected
+@pytest.mark.parametrize("nside", [1 << 15, 1 << 17, 1 << 20])
+def test_ranges_are_the_good_centres_of_any_resolution(source: Source, nside: int) -> None:
+    bound = BoundSelection.of(None)
+    patches = find_patches(source.database, 64, {})
+    found: set[int] = set()
+    for ranges in map_patches(source, bound, GoodCentres(nside, bound), patches, {}):
+        assert (np.diff(ranges.ravel()) >= 0).all()
+        for start, stop in ranges.tolist():
+            found |= set(range(start, stop))
+    assert found == set.union(*plain(nside=nside).values())
 
 
-def test_cover_of_nothing_has_no_area() -> None:
-    assert SkyCover().area == 0
-    assert [each.size for each in SkyCover().counts(1024)] == [0, 0]
+def test_workers_find_the_same_area(source: Source) -> None:
+    assert sky_area(source, workers=2) == sky_area(source) > 0
 
 
 def test_no_epoch_is_no_area_and_an_unknown_filter_an_error(source: Source) -> None:

@@ -15,7 +15,7 @@ from astropy.wcs import WCS
 from goodpix.query.masks.exclusions import ImageBox, exclude, excluded_pixels
 from goodpix.query.masks.mask import Mask
 from goodpix.schema.amplifiers import Region
-from goodpix.schema.bits import OWN_CUT
+from goodpix.schema.bits import EXCLUDED, OWN_CUT
 from goodpix.schema.criteria import Selection
 from goodpix.schema.errors import UsageError
 from goodpix.schema.masks.rle import decode, encode
@@ -190,4 +190,4 @@ def test_runs_are_unchanged_where_nothing_is_excluded() -> None:
     assert exclude(RUNS, entries, image) is RUNS
     assert excluded_pixels(entries, image) is None
     whole = exclude(RUNS, Selection(exclude=["ccdnum=31"]).exclude, image)
-    np.testing.assert_array_equal(decode(whole), decode(RUNS) | OWN_CUT)
+    np.testing.assert_array_equal(decode(whole), decode(RUNS) | OWN_CUT | EXCLUDED)

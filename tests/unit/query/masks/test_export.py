@@ -15,7 +15,7 @@ from astropy.wcs import WCS
 from goodpix.query.masks.export import check_mask_name
 from goodpix.query.masks.mask import Mask
 from goodpix.query.source import Source
-from goodpix.schema.bits import DES_Y6, OWN_CUT, BitNames, Criterion
+from goodpix.schema.bits import DES_Y6, EXCLUDED, OWN_CUT, BitNames, Criterion
 from goodpix.schema.criteria import Selection
 from goodpix.schema.errors import UsageError
 from goodpix.schema.masks.rle import encode
@@ -175,19 +175,58 @@ def test_missing_folder_is_an_error_of_one_line(mask: Mask, tmp_path: Path) -> N
         mask.to_fits(tmp_path / "missing" / "mask.fits")
 
 
-def test_excluded_pixels_are_own_cuts_among_the_reasons(mask: Mask, tmp_path: Path) -> None:
-    entries = [{"expnum": 2, "box": [3, 9, y, y + 1]} for y in range(0, 20, 2)]
-    wanted = Selection(border=1, exclude=entries)
-    mask.to_fits(tmp_path / "mask.fits", wanted)
+BOXES = [{"expnum": 2, "box": [3, 9, y, y + 1]} for y in range(0, 20, 2)]
+CUT = Selection(border=1, exclude=BOXES)
+IN_BOXES = np.zeros(SHAPE, np.bool_)
+IN_BOXES[0:20:2, 3:9] = True
+ON_BORDER = np.ones(SHAPE, np.bool_)
+ON_BORDER[1:-1, 1:-1] = False
+
+
+def test_excluded_pixels_are_no_own_cuts_among_the_reasons(mask: Mask, tmp_path: Path) -> None:
+    mask.to_fits(tmp_path / "mask.fits", CUT)
     found = opened(tmp_path / "mask.fits")
     header, image = found["REASONS"]
-    expected = np.ones(SHAPE, np.bool_)
-    expected[1:-1, 1:-1] = False
-    expected[0:20:2, 3:9] = True
-    np.testing.assert_array_equal(image >> header["MP_OWN_CUT"] & 1, expected)
-    assert header[f"MSKD{header['MP_OWN_CUT']:04d}"] == "a border, an exclusion or an own cut"
-    np.testing.assert_array_equal(found["MASK"][1], mask.bad(wanted))
-    assert header["SELECT"] == str(wanted)
+    assert (IN_BOXES & ON_BORDER).any()
+    np.testing.assert_array_equal(image >> header["MP_EXCLUDED"] & 1, IN_BOXES)
+    np.testing.assert_array_equal(image >> header["MP_OWN_CUT"] & 1, ON_BORDER & ~IN_BOXES)
+    assert header[f"MSKD{header['MP_EXCLUDED']:04d}"] == "excluded by the selection"
+    np.testing.assert_array_equal(found["MASK"][1], mask.bad(CUT))
+    assert header["SELECT"] == str(CUT)
+
+
+def test_image_that_is_excluded_as_a_whole_is_so_in_every_file(mask: Mask, tmp_path: Path) -> None:
+    whole = Selection(border=1, exclude=["ccdnum=12"])
+    for name in ("mask.fits", "mask.npz", "mask.parquet"):
+        mask.save(tmp_path / name, whole)
+    header, image = opened(tmp_path / "mask.fits")["REASONS"]
+    assert (image >> header["MP_EXCLUDED"] & 1).all()
+    assert not (image >> header["MP_OWN_CUT"] & 1).any()
+    assert np.load(tmp_path / "mask.npz")["excluded"].all()
+    assert (pd.read_parquet(tmp_path / "mask.parquet")["flags"] & EXCLUDED != 0).all()
+
+
+def test_npz_says_which_pixels_are_excluded(mask: Mask, tmp_path: Path) -> None:
+    mask.to_npz(tmp_path / "mask.npz", CUT)
+    mask.to_npz(tmp_path / "none.npz")
+    found = np.load(tmp_path / "mask.npz")
+    np.testing.assert_array_equal(found["excluded"], IN_BOXES)
+    np.testing.assert_array_equal(found["good"], (FLAGS == 0) & ~IN_BOXES & ~ON_BORDER)
+    assert "excluded: True is excluded by the selection" in str(found["meaning"])
+    assert not np.load(tmp_path / "none.npz")["excluded"].any()
+
+
+def test_parquet_tells_exclusions_from_own_cuts(mask: Mask, tmp_path: Path) -> None:
+    mask.save(tmp_path / "mask.parquet", CUT)
+    rows = pd.read_parquet(tmp_path / "mask.parquet")
+    flags = np.zeros(SHAPE, np.int64)
+    for x, y, length, value in rows.itertuples(index=False):
+        flags[y : y + length, x] = value
+    np.testing.assert_array_equal(flags & EXCLUDED != 0, IN_BOXES)
+    np.testing.assert_array_equal(flags & OWN_CUT != 0, IN_BOXES | ON_BORDER)
+    np.testing.assert_array_equal(flags & 255 == 0, mask.good(CUT))
+    text = (pq.read_schema(tmp_path / "mask.parquet").metadata or {})[b"goodpix.meaning"].decode()
+    assert text.endswith("128 is an own cut (OWN_CUT), beside 1 << 56 an exclusion (EXCLUDED)")
 
 
 def test_name_of_no_format_is_refused() -> None:

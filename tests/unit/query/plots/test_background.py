@@ -70,8 +70,8 @@ def test_width_has_a_line_for_each_band_in_its_colour() -> None:
 
 def test_legend_of_a_width_says_how_many_pixels_are_left() -> None:
     assert legend(plot_mask_width(WIDTHS)) == [
-        "r: 2 images, 25% of good pixels left at 4",
-        "i: 3 images, 75% of good pixels left at 4",
+        "r: 2 images, 25% of good pixels left at 4 pixels",
+        "i: 3 images, 75% of good pixels left at 4 pixels",
     ]
     none = WIDTHS.assign(n=[0, 0, 40, 10])
     assert legend(plot_mask_width(none))[1] == "i: 3 images, no good pixels"

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from goodpix.query.plots.style import filter_words, limits, statistic_words
+from goodpix.query.source import open_source
+
+from ..conftest import RowCatalogue
 
 
 def test_filters_are_named_in_titles() -> None:
@@ -17,10 +20,19 @@ def test_filters_are_named_in_titles() -> None:
         ("fraction_good_se", "fraction_good_se = n_good_se / n_pixels"),
         ("SE:STAR", "pixels with bit SE:STAR / n_pixels"),
         ("airmass", "airmass"),
+        ("fwhm", "fwhm (pixels)"),
+        ("mean_fwhm", "mean_fwhm (pixels)"),
+        ("exptime", "exptime (s)"),
+        ("good_area_images_unique", "good_area_images_unique (arcmin² x images)"),
+        ("sky_rate", "sky_rate = skybrite / exptime (BUNIT/s)"),
+        ("mean_skybrite", "mean_skybrite (BUNIT)"),
     ],
 )
-def test_statistics_say_what_they_are_made_of(name: str, expected: str) -> None:
-    assert statistic_words(name) == expected
+def test_statistics_say_what_they_are_made_of_and_their_unit(
+    name: str, expected: str, row_catalogue: RowCatalogue
+) -> None:
+    with open_source(row_catalogue.url) as source:
+        assert statistic_words(name, source.database) == expected
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,15 @@ TABLE = sa.Table(
     sa.Column("n_pixels", sa.Integer),
     sa.Column("mean_fwhm", sa.Float),
     sa.Column("fraction_good_se", sa.Float),
+    sa.Column("good_area_images_unique", sa.Float),
 )
-ROWS = [("r", 10, 40, 3.0), ("r", 5, 10, 4.5), ("r", None, 50, None), ("r", 7, None, None), ("i", None, 3, None)]
+ROWS: list[tuple[object, ...]] = [
+    ("r", 10, 40, 3.0, None, 2.5),
+    ("r", 5, 10, 4.5, None, 4.0),
+    ("r", None, 50, None, None, None),
+    ("r", 7, None, None, None, None),
+    ("i", None, 3, None, None, None),
+]
 
 
 def value_of(name: str, band: str) -> object:
@@ -37,6 +44,7 @@ def value_of(name: str, band: str) -> object:
         ("n_good_se", "sum of n_good_se", 22),
         ("mean_fwhm", "mean_fwhm", 3.75),
         ("fwhm", "fwhm", 3.75),
+        ("good_area_images_unique", "sum of good_area_images_unique", 6.5),
     ],
 )
 def test_value_is_a_ratio_of_sums_a_sum_or_a_mean_of_known_rows(name: str, meaning: str, expected: float) -> None:
@@ -50,7 +58,7 @@ def test_value_without_known_rows_is_null(name: str) -> None:
 
 
 def test_statistics_are_ratios_and_numeric_columns() -> None:
-    assert statistics_of(TABLE) == ["fraction_good_se", "n_good_se", "n_pixels", "mean_fwhm"]
+    assert statistics_of(TABLE) == ["fraction_good_se", "n_good_se", "n_pixels", "mean_fwhm", "good_area_images_unique"]
 
 
 @pytest.mark.parametrize("name", ["fraction_good_sea", "fraction_off_coadd", "airmass"])

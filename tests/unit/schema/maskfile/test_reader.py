@@ -218,3 +218,20 @@ def test_pixels_in_any_order_and_number_have_the_flags_of_the_image(row_group: i
 def test_pixels_of_something_else_are_refused(key: MaskKey, path: Path) -> None:
     with pytest.raises(MaskFileError, match=r"row 1 is epoch 492768/11 .* expected"):
         MaskFile.open(path).flags_at(1, np.array([0]), key)
+
+
+@pytest.mark.parametrize("area", [0.0, 1 / 3, 1905.0371829])
+def test_area_comes_back_as_it_was(path: Path, area: float) -> None:
+    rewritten(path, lambda table: table, **{"goodpix.area_good_any_unique": repr(area)})
+    assert MaskFile.open(path).area_good_any_unique == area
+
+
+def test_area_that_is_not_recorded_is_unknown(written: Path) -> None:
+    assert MaskFile.open(written).area_good_any_unique is None
+
+
+@pytest.mark.parametrize("text", ["much", "-1.0", "nan", "inf"])
+def test_area_that_is_none_is_damage(path: Path, text: str) -> None:
+    rewritten(path, lambda table: table, **{"goodpix.area_good_any_unique": text})
+    with pytest.raises(MaskFileError, match=r"is damaged: .*" + text):
+        _ = MaskFile.open(path).area_good_any_unique

@@ -165,3 +165,24 @@ def test_lists_are_written_so_that_they_can_be_read_as_they_lie(written: Path, m
 
 def test_file_can_be_read_by_others(written: Path) -> None:
     assert written.stat().st_mode & 0o444 == 0o444
+
+
+def finished(root: MasksRoot, area: float | None) -> tuple[str, dict[bytes, bytes]]:
+    """Return the name and metadata of a file with an area."""
+    with MaskFileWriter(root, TILE, BAND, 1, DES_Y6) as writer:
+        for mask in MASKS:
+            writer.add(*mask)
+        name = writer.finish(area)
+    return name, pq.ParquetFile(folder_of(root) / name).metadata.metadata
+
+
+def test_area_is_in_the_metadata_and_in_the_hash(root: MasksRoot) -> None:
+    name, metadata = finished(root, 1.25)
+    assert metadata[b"goodpix.area_good_any_unique"] == b"1.25"
+    assert metadata[b"goodpix.generation"] == b"1"
+    assert len({name, finished(root, 1.5)[0], finished(root, None)[0]}) == 3
+    assert finished(root, 1.25)[0] == name
+
+
+def test_area_that_is_unknown_has_no_key(root: MasksRoot) -> None:
+    assert b"goodpix.area_good_any_unique" not in finished(root, None)[1]

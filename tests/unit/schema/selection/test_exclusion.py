@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from astropy import units as u
+from astropy.table import Column
 
 from goodpix.schema.amplifiers import Region
 from goodpix.schema.errors import UnknownNameError, UsageError
@@ -39,6 +41,21 @@ def test_lists_of_values_are_entries_of_their_own() -> None:
     assert [str(each) for each in Exclusion.many({"box": [[0, 1, 2, 3], "4:5:6:7"]})] == ["box=0:1:2:3", "box=4:5:6:7"]
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"ra": 0.375 * u.hourangle, "dec": np.radians(-30) * u.rad, "radius_arcsec": 0.5 * u.arcmin},
+        {"ra": np.array(5.625), "dec": [-30 * u.deg], "radius_arcsec": 30},
+        {"ra": Column([0.375], unit="hourangle"), "dec": Column([-30.0], unit="deg"), "radius_arcsec": 30},
+    ],
+    ids=["quantities", "array", "columns"],
+)
+def test_units_are_taken_into_account(entry: dict[str, Any]) -> None:
+    (found,) = Exclusion.many({**entry, "band": b"r "})
+    assert (found.ra, found.dec, found.radius_arcsec) == pytest.approx((5.625, -30, 30), rel=1e-14)
+    assert found.band == "r"
+
+
 def test_empty_cell_of_a_table_is_no_value() -> None:
     assert list(Exclusion.many({"ccdnum": 31.0, "expnum": float("nan"), "band": " ", "nite": None})) == [
         Exclusion(ccdnum=31)
@@ -58,6 +75,8 @@ def test_ends_belong_to_a_range(text: str, held: list[int], not_held: list[int |
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
+        ({"ra": 3 * u.m, "dec": 0, "radius_arcsec": 1}, r"exclude ra=3.0 m: expected an angle, as deg"),
+        ({"ccdnum": 3 * u.deg}, r"exclude ccdnum=3.0 deg: expected no unit"),
         ({}, "an entry without keys would exclude every pixel"),
         ({"ccdnum": None}, "an entry without keys would exclude every pixel"),
         ("31", "cannot read '31': expected KEY=VALUE,KEY=VALUE, such as ccdnum=31,amplifier=A"),

@@ -98,6 +98,12 @@ def test_what_is_no_mask_file_is_damaged(store: ObjectStore, content: bytes) -> 
         MaskFile.open(store.path("name"))
 
 
+def test_protocol_may_be_written_in_capitals(store: ObjectStore, place: StoredObject) -> None:
+    found = ObjectStore.at(URL.replace("memory", "MEMORY"))
+    assert found == store
+    assert found.path(names(store)[0]).read() == place.read()
+
+
 def test_missing_object_is_told(store: ObjectStore) -> None:
     with pytest.raises(MaskFileError, match=rf"mask file {URL}/name is missing"):
         MaskFile.open(store.path("name"))

@@ -87,6 +87,12 @@ def test_file_system_comes_with_the_path_in_it() -> None:
     assert (files.protocol, path) == ("memory", "/bucket/masks/digits")
 
 
+def test_url_that_goes_on_to_another_place_is_refused() -> None:
+    # fsspec would take what follows for a URL of its own
+    with pytest.raises(UsageError, match=r"a::http://127\.0\.0\.1/b: expected a URL without ::"):
+        StoredObject(f"{URL}/a::http://127.0.0.1/b").read()
+
+
 def test_unknown_protocol_is_refused_with_what_was_expected() -> None:
     with pytest.raises(UsageError, match=r"^nosuch://bucket/a: [^\n]*: expected a folder or s3://bucket/prefix$"):
         file_system("nosuch://bucket/a")

@@ -10,14 +10,24 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from goodpix.schema.wcs.footprint import UniqueRegion
-from goodpix.schema.wcs.healpixlookup import BLOCK_NSIDE, BLOCK_SIDE, CENTRES_NSIDE, GOOD, SEEN, CentreLookup, morton
+from goodpix.schema.wcs.healpixlookup import (
+    BLOCK_NSIDE,
+    CENTRES_NSIDE,
+    GOOD,
+    OUTSIDE,
+    SEEN,
+    CentreLookup,
+    block_nside,
+    morton,
+)
 from goodpix.schema.wcs.inversemap import PolynomialInverse
 from goodpix.schema.wcs.pixelgrid import PixelGrid
 from goodpix.schema.wcs.solution import Wcs
 
 SHAPE = (90, 70)
 PIXEL = 0.263 / 3600
-PER_BLOCK = BLOCK_SIDE * BLOCK_SIDE
+FINE = 1 << 19
+"""HEALPix resolution of most tests: pixels of 0.4 arcsec."""
 
 PLACES = {
     "equator": (150.0, 0.01),
@@ -43,22 +53,26 @@ def good_pixels() -> npt.NDArray[np.bool_]:
 
 
 def looked_up(lookup: CentreLookup, region: UniqueRegion | None = None) -> dict[int, int]:
-    """Return the state of each centre that is not 0, by nested HEALPix pixel."""
+    """Return the state of each centre that is not 0, by nested HEALPix pixel; both ways to look it up agree."""
     out: dict[int, int] = {}
-    x, y = morton(np.arange(PER_BLOCK, dtype=np.int64))
+    side, good = lookup.side, np.ascontiguousarray(good_pixels().T)
+    x, y = morton(np.arange(side * side, dtype=np.int64))
     for block in lookup.blocks():
-        states = np.zeros((BLOCK_SIDE, BLOCK_SIDE), np.uint8)
-        lookup.mark(block, np.ascontiguousarray(good_pixels().T), region, states)
+        states, pixels = np.zeros((side, side), np.uint8), np.empty((side, side), np.int32)
+        lookup.mark(block, good, region, states)
+        lookup.locate(block, region, pixels)
+        inside = pixels != OUTSIDE
+        assert np.array_equal(states, np.where(inside, np.where(good.ravel()[pixels], GOOD, SEEN), 0))
         nested = states[y, x]
-        out |= {block * PER_BLOCK + k: int(nested[k]) for k in np.flatnonzero(nested).tolist()}
+        out |= {block * side * side + k: int(nested[k]) for k in np.flatnonzero(nested).tolist()}
     return out
 
 
-def plain(header: dict[str, Any], offset: float, inside: Any = None) -> dict[int, int]:
+def plain(header: dict[str, Any], offset: float, inside: Any = None, nside: int = FINE) -> dict[int, int]:
     """Return the states of all centres within 30 arcsec by hpgeom and astropy."""
     wcs = WCS(fits.Header(list(header.items())))
-    hpix = hpgeom.query_circle(CENTRES_NSIDE, header["CRVAL1"], header["CRVAL2"], 30 / 3600, nest=True)
-    ra, dec = hpgeom.pixel_to_angle(CENTRES_NSIDE, hpix, nest=True)
+    hpix = hpgeom.query_circle(nside, header["CRVAL1"], header["CRVAL2"], 30 / 3600, nest=True)
+    ra, dec = hpgeom.pixel_to_angle(nside, hpix, nest=True)
     x, y = np.floor(np.array(wcs.all_world2pix(ra, dec, 1, quiet=True)) - offset + 0.5).astype(int)
     held = (x >= 0) & (y >= 0) & (x < SHAPE[1]) & (y < SHAPE[0])
     if inside is not None:
@@ -73,37 +87,55 @@ def test_centres_have_the_state_of_the_pixel_that_holds_them(place: str, offset:
     header = cards(*PLACES[place])
     expected = plain(header, offset)
     assert len(expected) > 2500
-    assert looked_up(CentreLookup.of(PixelGrid(Wcs.from_header(header, "x"), SHAPE, offset))) == expected
+    assert looked_up(CentreLookup.of(PixelGrid(Wcs.from_header(header, "x"), SHAPE, offset), FINE)) == expected
+
+
+@pytest.mark.parametrize("nside", [1 << 10, 1 << 12, 1 << 17, CENTRES_NSIDE, 1 << 21])
+@pytest.mark.parametrize("place", PLACES)
+def test_centres_of_any_resolution_have_their_states(place: str, nside: int) -> None:
+    header = cards(*PLACES[place], CRPIX1=30.0, CRPIX2=50.0)
+    lookup = CentreLookup.of(PixelGrid(Wcs.from_header(header, "x"), SHAPE, 1.0), nside)
+    assert looked_up(lookup) == plain(header, 1.0, nside=nside)
+    assert lookup.side * block_nside(nside) == nside
+
+
+@pytest.mark.parametrize("nside", [1, 4, 64, 256, 1024])
+def test_centre_of_a_pixel_larger_than_the_image_is_found(nside: int) -> None:
+    pixel = 7 * nside * nside + nside * nside // 3
+    ra, dec = hpgeom.pixel_to_angle(nside, pixel, nest=True)
+    header = cards(float(ra), float(dec), CRPIX1=30.0, CRPIX2=50.0)
+    found = looked_up(CentreLookup.of(PixelGrid(Wcs.from_header(header, "x"), SHAPE, 1.0), nside))
+    assert found == {pixel: GOOD if good_pixels()[49, 29] else SEEN}
 
 
 def test_distorted_image_has_the_states_of_astropy() -> None:
     header = cards(30.0, -50.0, **SIP)
-    assert looked_up(CentreLookup.of(PixelGrid(Wcs.from_header(header, "x"), SHAPE, 1.0))) == plain(header, 1.0)
+    assert looked_up(CentreLookup.of(PixelGrid(Wcs.from_header(header, "x"), SHAPE, 1.0), FINE)) == plain(header, 1.0)
 
 
 def test_wcslib_finds_what_the_polynomials_find() -> None:
     header = cards(30.0, -50.0)
-    lookup = CentreLookup.of(PixelGrid(Wcs.from_header(header, "x"), SHAPE, 1.0))
+    lookup = CentreLookup.of(PixelGrid(Wcs.from_header(header, "x"), SHAPE, 1.0), FINE)
     assert isinstance(lookup.inverse, PolynomialInverse)
     region = UniqueRegion(30.0, 31.0, -51.0, -49.0)
-    slow = CentreLookup(lookup.grid, lookup.plane, lookup.inverse.__class__)  # type: ignore[arg-type]
+    slow = CentreLookup(lookup.grid, lookup.plane, lookup.inverse.__class__, FINE)  # type: ignore[arg-type]
     assert looked_up(slow) == looked_up(lookup)
     assert looked_up(slow, region) == looked_up(lookup, region)
 
 
 def test_region_limits_centres() -> None:
     header = cards(0.0003, -40.0)
-    lookup = CentreLookup.of(PixelGrid(Wcs.from_header(header, "x"), SHAPE, 1.0))
+    lookup = CentreLookup.of(PixelGrid(Wcs.from_header(header, "x"), SHAPE, 1.0), FINE)
     found = looked_up(lookup, UniqueRegion(0.0, 1.0, -40.001, -39.0))
     assert found == plain(header, 1.0, lambda ra, dec: (ra < 1) & (dec >= -40.001))
     assert 0 < len(found) < len(looked_up(lookup))
 
 
 def test_good_stays_good() -> None:
-    lookup = CentreLookup.of(PixelGrid(Wcs.from_header(cards(10.0, 10.0), "x"), SHAPE, 1.0))
+    lookup = CentreLookup.of(PixelGrid(Wcs.from_header(cards(10.0, 10.0), "x"), SHAPE, 1.0), FINE)
     bad = np.zeros(SHAPE[::-1], np.bool_)
     for block in lookup.blocks():
-        states = np.full((BLOCK_SIDE, BLOCK_SIDE), GOOD, np.uint8)
+        states = np.full((lookup.side, lookup.side), GOOD, np.uint8)
         lookup.mark(block, bad, None, states)
         assert (states == GOOD).all()
 

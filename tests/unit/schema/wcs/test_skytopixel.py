@@ -10,6 +10,7 @@ import pytest
 from astropy.io import fits
 from astropy.wcs import WCS
 
+from goodpix.schema.errors import DamagedValueError
 from goodpix.schema.wcs.skytopixel import WcsStack
 from goodpix.schema.wcs.solution import Wcs, unit_vectors
 
@@ -231,3 +232,19 @@ def test_the_kernel_equals_its_plain_twin(name: str) -> None:
     found = stack.pixels(all_of(0, 12), vectors)
     expected = np.array([newton_twin(stack, 0, each) for each in vectors.T]).T
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        {"CTYPE1": "RA---XYZ"},
+        {"CTYPE1": "RA---TAN-SIP", "CTYPE2": "DEC--TAN-SIP", "A_ORDER": 10**9, "B_ORDER": 10**9},
+        {"NAXIS1": "x"},
+        {"CRVAL1": 10**400},
+    ],
+    ids=["projection", "order", "size", "number"],
+)
+def test_damaged_text_is_an_error_of_one_line(entries: dict[str, Any]) -> None:
+    text = json.dumps(dict(read(TPV).keywords) | entries)
+    with pytest.raises(DamagedValueError, match=r"^stored WCS: [^\n]*: run goodpix verify --repair$"):
+        WcsStack.from_json([text])

@@ -53,6 +53,11 @@ def test_missing_value_is_a_dash_without_a_link(column: TableColumn, value: floa
     assert column.cell({column.name: value}) == {"text": NO_VALUE, "title": "no value (not zero)"}
 
 
+def test_cell_shows_control_characters_as_escapes_and_its_link_stays() -> None:
+    cell = COLUMNS[0].cell({"tilename": "A\x1b\u202e"})
+    assert cell == {"text": r"A\x1b\u202e", "href": "mask?tile=A\x1b\u202e"}
+
+
 def test_zero_is_a_value() -> None:
     assert COLUMNS[2].cell({"n": 0}) == {"text": "0"}
 
@@ -81,3 +86,9 @@ def test_columns_that_can_be_used_are_accepted(view: TableView) -> None:
 def test_column_that_cannot_be_used_is_refused_with_those_that_can(view: TableView, message: str) -> None:
     with pytest.raises(UnknownNameError, match=message):
         check_columns(view, COLUMNS)
+
+
+def test_value_may_be_shown_in_another_unit_too() -> None:
+    seeing = TableColumn("fwhm", "Seeing, pixels (arcsec)", "number", also="fwhm_arcsec")
+    assert seeing.cell({"fwhm": 4.0, "fwhm_arcsec": 1.0520}) == {"text": "4 (1.052)"}
+    assert seeing.cell({"fwhm": 4.0, "fwhm_arcsec": None}) == {"text": "4"}

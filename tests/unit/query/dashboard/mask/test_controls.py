@@ -22,12 +22,15 @@ SELECTIONS = [
 ]
 
 
+NAMED = {name: Selection(border=border).with_name(name) for name, border in (("wide", 48), ("narrow", 3))}
+
+
 class Controls:
     """The controls of a selection, and what they ask for."""
 
     def __init__(self) -> None:
         self.asked: list[Callable[[], Selection]] = []
-        self.box = SelectionBox(DES_Y6, self.asked.append)
+        self.box = SelectionBox(DES_Y6, NAMED.__getitem__, self.asked.append)
 
     def widget(self, label: str) -> Any:
         found = self.box.body.select(pn.widgets.Widget)
@@ -41,11 +44,32 @@ def controls() -> Controls:
 
 @pytest.mark.parametrize("selection", SELECTIONS, ids=str)
 def test_selection_that_is_shown_is_the_one_that_is_set(controls: Controls, selection: Selection) -> None:
-    controls.box.show(selection)
+    controls.box.show(selection, [])
     assert controls.asked == []
     controls.widget("Border").value += 1
     controls.widget("Border").value -= 1
     assert str(controls.asked[-1]()) == str(selection)
+
+
+def test_named_selection_that_is_chosen_is_asked_for_by_its_name(controls: Controls) -> None:
+    named = controls.widget("Named selection")
+    controls.box.show(Selection(), [])
+    assert not named.visible
+    controls.box.show(Selection(), list(NAMED))
+    assert (named.visible, named.options[1:], named.value) == (True, ["wide", "narrow"], named.options[0])
+    assert controls.asked == []
+    named.value = "narrow"
+    assert controls.asked[-1]().named == NAMED["narrow"].named
+    controls.box.show(NAMED["wide"], list(NAMED))
+    assert (named.value, controls.widget("Border").value, len(controls.asked)) == ("wide", 48, 1)
+
+
+def test_selection_keeps_its_content_and_loses_its_name(controls: Controls) -> None:
+    controls.box.show(NAMED["wide"], list(NAMED))
+    controls.widget("Named selection").value = controls.widget("Named selection").options[0]
+    assert (controls.asked[-1]().border, controls.asked[-1]().name) == (48, "")
+    controls.widget("Border").value = 47
+    assert (controls.asked[-1]().border, controls.asked[-1]().name) == (47, "")
 
 
 def test_every_criterion_and_named_bit_can_be_ignored(controls: Controls) -> None:
@@ -56,7 +80,7 @@ def test_every_criterion_and_named_bit_can_be_ignored(controls: Controls) -> Non
 
 
 def test_bit_given_by_its_value_is_shown_by_its_name(controls: Controls) -> None:
-    controls.box.show(Selection(ignore_bits={"SE": [32, 1 << 20]}))
+    controls.box.show(Selection(ignore_bits={"SE": [32, 1 << 20]}), [])
     bits = controls.widget("Ignore mask bits")
     assert bits.value == ["SE:STAR", "SE:BIT_20"]
     assert bits.options[-1] == "SE:BIT_20"

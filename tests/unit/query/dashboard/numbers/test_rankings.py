@@ -138,3 +138,24 @@ def test_exposures_come_worst_first_and_are_filtered(ccds: list[Row], ask: Ask) 
     assert [row["fraction_good_se"] for row in rows] == pytest.approx(expected)
     assert ask(lambda c: n_exposures(c, {"band": "r", "nite": "20150102:"})) == 2
     assert ask(lambda c: TileScope("", (TILES[2],)).exposures(c)) == []
+
+
+def test_seeing_is_in_arcsec_too_and_the_sky_per_second(ask: Ask, epochs: list[Row]) -> None:
+    images = {(row["expnum"], row["ccdnum"]): row for row in epochs}
+    for row in ask(lambda c: ccd_page(c, ALL, None, None, TableView())).rows:
+        image = images[row["expnum"], row["ccdnum"]]
+        assert row["fwhm_arcsec"] == pytest.approx(image["fwhm"] * math.sqrt(image["pixel_area"]))
+        assert row["skybrite_per_second"] == per_second(image["skybrite"], image["exptime"])
+    rows = ask(lambda c: exposure_page(c, {}, TableView())).rows
+    for row in rows:
+        of_exposure = [image for (expnum, _), image in images.items() if expnum == row["expnum"]]
+        fwhm, area = (statistics.fmean(image[name] for image in of_exposure) for name in ("fwhm", "pixel_area"))
+        assert row["mean_fwhm_arcsec"] == pytest.approx(fwhm * math.sqrt(area))
+        skies = [image["skybrite"] for image in of_exposure if image["skybrite"] is not None]
+        sky = statistics.fmean(skies) if skies else None
+        assert row["mean_skybrite_per_second"] == per_second(sky, row["exptime"])
+    assert {row["mean_skybrite_per_second"] is None for row in rows} == {False, True}
+
+
+def per_second(sky: float | None, exptime: float | None) -> Any:
+    return None if sky is None or exptime is None else pytest.approx(sky / exptime)

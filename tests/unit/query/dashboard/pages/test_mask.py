@@ -1,6 +1,7 @@
 """The mask page, without a browser."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import panel as pn
 import pytest
 from bokeh.events import RangesUpdate, Tap
 
+import goodpix
 from goodpix.query.dashboard.cache import CatalogueCache
 from goodpix.query.dashboard.mask.downsample import LEVELS
 from goodpix.query.dashboard.mask.legend import ReasonLegend
@@ -15,12 +17,13 @@ from goodpix.query.dashboard.mask.openmask import OpenMasks
 from goodpix.query.dashboard.pages.mask import MaskView, _shifted
 from goodpix.query.dashboard.url import Pixel, View
 from goodpix.query.plots.reasons import reason_table
+from goodpix.query.source import open_source
 from goodpix.schema.amplifiers import Region
 from goodpix.schema.criteria import Selection
 from goodpix.schema.rows import MaskKey
 
-from .....maskcatalogue import EAST, EPOCHS, SHAPE, WEST
-from ..conftest import OpenPage, data_of
+from .....maskcatalogue import EAST, EPOCHS, SHAPE, WEST, make_masks
+from ..conftest import OpenPage, data_of, without_threads
 
 FLAGS = EPOCHS[MaskKey(EAST, "r", "epoch", 1, 11)].flags
 
@@ -184,3 +187,27 @@ def test_downloads_are_named_by_their_epoch(opened: OpenPage[MaskView]) -> None:
     assert (png.filename, fits.filename) == (f"{EAST}_r_1_11.png", f"{EAST}_r_1_11.fits")
     assert png.callback().read().startswith(b"\x89PNG")
     assert fits.callback().read().startswith(b"SIMPLE")
+
+
+def test_named_selection_of_the_catalogue_can_be_chosen(tmp_path: Path) -> None:
+    made = make_masks(tmp_path)
+    goodpix.add_selection(made.url, "wide", Selection(border=3))
+    with open_source(made.url) as source:
+        cache = without_threads(source)
+        own = OpenPage(cache, lambda session: MaskView(session, OpenMasks(cache)))
+        own.show(f"tile={EAST}&band=r&expnum=1&ccdnum=11")
+        choice = own.widget("Named selection")
+        assert (choice.visible, choice.options[1:]) == (True, ["wide"])
+        own.do(lambda: setattr(choice, "value", "wide"))
+        assert "selection=wide" in own.session.view.query()
+        inner = np.zeros(SHAPE, bool)
+        inner[3:-3, 3:-3] = FLAGS[3:-3, 3:-3] == 0
+        np.testing.assert_array_equal(reasons_drawn(own) == 0, inner)
+        own.do(lambda: setattr(own.widget("Border, pixels"), "value", 2))
+        assert (own.session.view.selection.border, own.session.view.selection.name) == (2, "")
+        assert choice.value == choice.options[0]
+        cache.close()
+
+
+def test_catalogue_without_named_selections_offers_none(opened: OpenPage[MaskView]) -> None:
+    assert not opened.widget("Named selection").visible

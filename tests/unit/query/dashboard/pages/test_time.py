@@ -77,8 +77,8 @@ def test_third_plot_is_of_the_statistic_that_is_chosen(opened: OpenPage[TimeView
 def test_sky_rate_is_a_number_and_not_a_fraction(opened: OpenPage[TimeView]) -> None:
     plot = opened.figure("sky-rate-plot")
     drawn = data_of(plot)
-    assert plot.yaxis.axis_label == "sky brightness / s"
-    assert drawn["shown"] == [f"{value:.4g}" for value in drawn["y"]]
+    assert plot.yaxis.axis_label == "sky brightness (BUNIT/s)"
+    assert drawn["shown"] == [f"{value:.4g} BUNIT/s" for value in drawn["y"]]
     assert all(text.endswith("%") for text in data_of(opened.figure("good-plot"))["shown"])
 
 

@@ -1,0 +1,174 @@
+"""Commands for maps: of a coadd, of the sky, and of its coverage."""
+
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..schema.errors import UsageError
+from .options import DEFAULT_DB, Db, with_options
+from .output import say, show, write_output
+from .signals import stoppable
+from .texttable import render_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..schema.criteria import Selection
+
+# Imports in function bodies: they load numba, pandas and SQL, which would slow --help down.
+
+__all__ = ["make_map", "moc"]
+
+_NSIDE = 4096
+_ENDINGS = (".hsp", ".hs", ".fits")
+
+
+@with_options
+def make_map(
+    tilename: Annotated[str | None, typer.Argument(metavar="TILE", help="Tile name, for a map on its coadd.")] = None,
+    of_band: Annotated[str | None, typer.Argument(metavar="BAND", help="Band of that coadd.")] = None,
+    *,
+    db: Db = DEFAULT_DB,
+    statistic: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--statistic",
+            metavar="NAME",
+            help="Without TILE, statistic to map: n_images, fracdet, maglim, skyvar, SE:STREAK, ...; may be repeated.",
+        ),
+    ] = None,
+    nside: Annotated[
+        int | None, typer.Option(metavar="N", help=f"Without TILE, HEALPix resolution; {_NSIDE} by default.")
+    ] = None,
+    filters: dict[str, Any],
+    selection: "Selection",
+    workers: Annotated[int, typer.Option(min=1, help="Without TILE, number of worker processes.")] = 1,
+    dataset: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Without TILE, sky statistics whose noise stands in where headers have none."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="File to write: .fits (with WCS), .png or .npz of a coadd; .hsp, .hs or .fits of the sky, one for "
+            "each statistic, with its name before the ending if there are several.",
+        ),
+    ] = None,
+) -> None:
+    """Count the good epochs at each pixel of a coadd, or without TILE map the sky; without -o, show a summary."""
+    if tilename is None:
+        names = statistic or ["fracdet"]
+        options = {"nside": _NSIDE if nside is None else nside, "workers": workers, "dataset": dataset}
+        _sky_maps(db, names, selection, filters, output, options)
+        return
+    if of_band is None:
+        raise UsageError(f"map {tilename}: expected TILE BAND, or --statistic without a tile")
+    given = [f"--{name}" for name in filters] + ["--statistic"] * bool(statistic) + ["--nside"] * (nside is not None)
+    if given:
+        raise UsageError(f"map {tilename} {of_band} {given[0]}: expected it without TILE, for a map of the sky")
+    _coadd_map(db, tilename, of_band, selection, output)
+
+
+@with_options
+def moc(
+    *,
+    db: Db = DEFAULT_DB,
+    filters: dict[str, Any],
+    selection: "Selection",
+    max_order: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Finest order; by default 17 up to 21 square degrees, else 13. Holes below a cell vanish."
+        ),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Number of worker processes.")] = 1,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write: .fits, .txt or .json.")] = None,
+) -> None:
+    """Map where the sky is good in at least one image, as an IVOA MOC; show its area beside the sampled one."""
+    from ..query.catalogue import Catalogue
+    from ..query.maps.moc import check_moc_name, moc_area
+    from ..query.unmatched import unmatched
+
+    if output is not None:
+        check_moc_name(output)
+    options: dict[str, Any] = {"workers": workers, **filters}
+    with stoppable("stopped"), Catalogue(db) as catalogue:
+        found = None
+
+        def make() -> None:
+            nonlocal found
+            found = catalogue.moc(selection, max_order=max_order, path=output, **options)
+
+        make() if output is None else write_output(make, output)
+        area = catalogue.sky_area(selection, **options)
+        lines = unmatched(catalogue.database, "epoch", filters, some=area > 0)
+    assert found is not None
+    show(f"max_order {found.max_order}")
+    show(f"area      {moc_area(found):.6g} arcmin^2")
+    show(f"sky_area  {area:.6g} arcmin^2")
+    for line in lines:
+        say(f"goodpix: {line}")
+
+
+def _coadd_map(db: str, tilename: str, band: str, selection: "Selection", output: Path | None) -> None:
+    from ..query.maps.coaddmap import check_map_name, epoch_map
+    from ..query.source import open_source
+
+    if output is not None:
+        check_map_name(output)
+    with open_source(db) as source:
+        found = epoch_map(source, tilename, band, selection)
+    if output is None:
+        show(render_table(found.summary(), "map"))
+    else:
+        write_output(lambda: found.save(output), output)
+
+
+def _sky_maps(
+    db: str,
+    names: list[str],
+    selection: "Selection",
+    filters: dict[str, Any],
+    output: Path | None,
+    options: dict[str, Any],
+) -> None:
+    from ..query.catalogue import Catalogue
+    from ..query.unmatched import unmatched
+
+    if output is not None and output.suffix.lower() not in _ENDINGS:
+        raise UsageError(f"-o {output}: expected a name that ends in {', '.join(_ENDINGS)}")
+    options["nside_coverage"] = min(32, options["nside"])
+    with stoppable("stopped"), Catalogue(db) as catalogue:
+        maps = catalogue.healsparse_map(names, selection=selection, **options, **filters)
+        some = any(each.n_valid for each in maps.values())
+        lines = unmatched(catalogue.database, "epoch", filters, some=some)
+    if output is None:
+        show(render_table(_summary(maps.items()), "map"))
+    for name, each in maps.items() if output is not None else ():
+        path = _path(output, name, len(maps)) if output is not None else Path()
+        write_output(partial(each.write, str(path), clobber=True), path)
+    for line in lines:
+        say(f"goodpix: {line}")
+
+
+def _path(output: Path, name: str, n_maps: int) -> Path:
+    """Return the file of a statistic: the name that was given, or that with the statistic before its ending."""
+    return output if n_maps == 1 else output.with_name(f"{output.stem}_{name.replace(':', '-')}{output.suffix}")
+
+
+def _summary(maps: Iterable[tuple[str, Any]]) -> "pd.DataFrame":
+    """Return a row per map: number of pixels, mean, minimum, maximum and unit."""
+    import pandas as pd  # slow to import
+
+    rows = []
+    for name, each in maps:
+        values = each[each.valid_pixels].astype(float)
+        some = values.size > 0
+        numbers = (values.mean(), values.min(), values.max()) if some else (None,) * 3
+        rows.append((name, values.size, *numbers, each.metadata["BUNIT"]))
+    return pd.DataFrame(rows, columns=["statistic", "n_pixels", "mean", "minimum", "maximum", "unit"])

@@ -1,0 +1,146 @@
+"""Tables as text."""
+
+import math
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..schema.printable import printable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["LEADING", "TextTable", "plain", "python_columns", "render_table", "terminal_width"]
+
+LEADING = {
+    "epochs": "tilename band expnum ccdnum fraction_good_se fraction_good_on_coadd n_good n_on_coadd n_se_seg "
+    "n_se_weight n_se_bmask n_off_coadd n_coadd_seg n_coadd_weight n_coadd_bmask nite stale",
+    "tiles": "tilename band n_epochs fraction_good_se fraction_good_on_coadd n_good n_on_coadd n_good_unique "
+    "good_area_images_unique area_good_any_unique coadd_fraction_good generation",
+    "ccds": "band expnum ccdnum n_tiles tiles_disagree fraction_good_se n_good_se n_pixels n_se_seg n_se_weight "
+    "n_se_bmask nite",
+    "exposures": "band expnum n_ccds fraction_good_se n_good_se n_pixels nite exptime mean_fwhm "
+    "mean_fwhm_arcsec mean_skybrite mean_skybrite_per_second bunit",
+    "at": "tilename band expnum ccdnum x y good criteria se_bits coadd_bits on_image coadd_x coadd_y on_coadd",
+    "sky": "tilename band expnum ccdnum amplifier level level_error unit n x0 y0 clipped_median plane_level "
+    "plane_level_error noise_ratio gradient_x gradient_y correlation_x correlation_y skybrite mu_sky n_tiles "
+    "bkg_subtracted",
+    "failures": "failure_key error_type message attempts failed_at",
+}
+"""Columns of the widest answers, as many of which are shown as fit; the other formats have every column."""
+
+_KEY = ("tilename", "band", "expnum", "ccdnum", "plane", "bit", "failure_key", "ra", "dec")
+
+_WIDTH = 80
+
+
+def terminal_width() -> int | None:
+    """Return the number of columns to write on standard output: the terminal's, else COLUMNS or 80."""
+    fallback = (_WIDTH, 24)
+    if sys.stdout.isatty():
+        return shutil.get_terminal_size(fallback).columns
+    text = os.environ.get("COLUMNS", "")
+    return int(text) if text.isdecimal() and int(text) > 0 else _WIDTH
+
+
+@dataclass(slots=True)
+class TextTable:
+    """A table as lines of text.
+
+    Parameters
+    ----------
+    name : str
+        Name of the answer; of those in `LEADING` only the columns named there are shown, and none that is null
+        throughout.
+    width : int, optional
+        Columns to write at most: as many columns of the answer as fit, but always its key. By default no limit.
+    """
+
+    name: str
+    width: int | None = None
+    hidden: list[str] = field(default_factory=list)
+    """Columns of the answer that did not fit."""
+
+    def lines(self, frames: "Iterable[pd.DataFrame]") -> Iterator[bytes]:
+        """Yield lines of text; the first part sets the widths of columns."""
+        widths: list[int] = []
+        chosen: list[str] | None = None
+        for number, rows in enumerate(frames):
+            if number == 0:
+                chosen = self._chosen(rows)
+            shown = rows if chosen is None else rows[chosen]
+            digits = _all_digits if self.name == "sql" else _six_digits
+            columns = [[_cell(value, digits) for value in column] for column in python_columns(shown)]
+            if number == 0:
+                headings = [_heading(printable(str(column)), self.name) for column in shown.columns]
+                columns = [[heading, *column] for heading, column in zip(headings, columns, strict=True)]
+                widths = self._fitting([max(map(len, column)) for column in columns], list(map(str, shown.columns)))
+            for row in zip(*columns[: len(widths)], strict=True):
+                cells = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+                yield ("  ".join(cells) + "\n").encode(errors="backslashreplace")
+
+    def _chosen(self, rows: "pd.DataFrame") -> list[str] | None:
+        """Return the columns to show, of those in `LEADING` that are not null throughout; None for all."""
+        leading = [column for column in LEADING.get(self.name, "").split() if column in rows]
+        told = [column for column in leading if rows.empty or column in _KEY or rows[column].notna().any()]
+        return told or None
+
+    def _fitting(self, widths: list[int], names: list[str]) -> list[int]:
+        """Return the widths of the columns that fit, and note the others."""
+        n = len(names)
+        while self.width is not None and n > 1 and names[n - 1] not in _KEY and _total(widths[:n]) > self.width:
+            n -= 1
+        self.hidden = names[n:]
+        return widths[:n]
+
+
+def _total(widths: list[int]) -> int:
+    return sum(widths) + 2 * (len(widths) - 1)
+
+
+def render_table(rows: "pd.DataFrame", name: str) -> str:
+    """Return rows as lines of text, with the `LEADING` columns of the answer of that name, and their units."""
+    return b"".join(TextTable(name).lines([rows])).decode().removesuffix("\n")
+
+
+def python_columns(rows: "pd.DataFrame") -> list[list[Any]]:
+    """Return the columns as lists of Python objects, with None for nulls; two may have the same name."""
+    out = []
+    for position in range(rows.shape[1]):
+        series = rows.iloc[:, position]
+        null = series.isna().tolist()
+        out.append([None if is_null else value for value, is_null in zip(series.tolist(), null, strict=True)])
+    return out
+
+
+def plain(value: object) -> str:
+    """Return a value as text; bytes in hexadecimal digits."""
+    return value.hex() if isinstance(value, bytes) else str(value)
+
+
+_COUNTS = ("n_", "only_", "coadd_n_")
+
+
+def _heading(column: str, name: str) -> str:
+    """Return a column with its unit, unless the name says it, as counts do, or another column of each row does."""
+    from ..query.dataframes import UNITS
+
+    unit = "" if name == "sql" or column == "n" or column.startswith(_COUNTS) else UNITS.get(column, "")
+    return f"{column}[{unit}]" if unit and "{" not in unit and not column.endswith(f"_{unit}") else column
+
+
+def _cell(value: object, digits: Callable[[float], str]) -> str:
+    if value is None:
+        return "-"
+    return digits(value) if isinstance(value, float) else printable(plain(value))
+
+
+def _six_digits(value: float) -> str:
+    return f"{value:.6g}" if abs(value) < 1e6 or not math.isfinite(value) else f"{value:.15g}"
+
+
+def _all_digits(value: float) -> str:
+    return repr(float(value))

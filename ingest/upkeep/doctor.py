@@ -1,0 +1,206 @@
+"""Diagnosis of an installation and a catalogue."""
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from ...schema import tables
+from ...schema.database import Database, open_for_reading, parse_url, shown, with_variables
+from ...schema.dialects import sqlite_path
+from ...schema.errors import GoodpixError
+from ...schema.executors import usable_cores
+from ...schema.extras import EXTRAS, missing_library
+from ...schema.planes.imagefiles import PlaneFile, file_state, first_variable
+from ..report import counted
+
+__all__ = ["Finding", "State", "diagnose"]
+
+_LIBRARIES = ("numpy", "numba", "pyarrow", "sqlalchemy", "fitsio", "esutil", "astropy", "pandas")
+
+# Bytes written to measure the speed of a masks root, as many as some hundred masks take.
+_N_BYTES = 32 << 20
+
+# Image files looked for, spread over the catalogue.
+_N_FILES = 20
+
+# Free bytes in the temporary folder below which a tile's flags may not fit.
+_ROOM = 1 << 30
+
+
+class State(Enum):
+    """Verdict on one part."""
+
+    FINE = "ok"
+    ABSENT = "absent"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Verdict on one part of an installation or a catalogue.
+
+    Parameters
+    ----------
+    topic : str
+        The part.
+    state : State
+        Fine, absent (an extra, or a catalogue that is yet to be made) or wrong.
+    text : str
+        What was found.
+    cure : str
+        What helps; empty if all is fine.
+    """
+
+    topic: str
+    state: State
+    text: str
+    cure: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.state.value:<7} {self.topic:<12} {self.text}" + (f": {self.cure}" if self.cure else "")
+
+
+def diagnose(db: str | os.PathLike[str] = "sqlite:///goodpix.db") -> list[Finding]:
+    """Examine the installation, and a catalogue with its masks root and image files.
+
+    Parameters
+    ----------
+    db : str or path
+        Database URL or SQLite file.
+
+    Returns
+    -------
+    list of Finding
+        What is fine, absent or wrong, with cures. Nothing is changed; a file of 32 MB is written to a masks root in a
+        folder, to measure its speed, and removed.
+
+    Raises
+    ------
+    UsageError
+        If the URL is none.
+
+    Examples
+    --------
+    >>> [finding.topic for finding in diagnose() if finding.state is State.WRONG]  # doctest: +SKIP
+    """
+    return [*_software(), *_machine(), *_catalogue(db)]
+
+
+def _software() -> Iterator[Finding]:
+    versions = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
+    python = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("software", State.FINE, f"goodpix {version('goodpix')}, Python {python}, {versions}")
+    for extra, libraries in EXTRAS.items():
+        absent = [name for name in libraries if find_spec(name) is None]
+        if absent:
+            yield Finding(f"[{extra}]", State.ABSENT, str(missing_library(absent[0])))
+        else:
+            found = ", ".join(f"{name} {_version(name)}" for name in libraries)
+            yield Finding(f"[{extra}]", State.FINE, found)
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "(version unknown)"
+
+
+def _machine() -> Iterator[Finding]:
+    folder = Path(tempfile.gettempdir())
+    free = shutil.disk_usage(folder).free
+    text = f"{counted(usable_cores(), 'core')} to use, {free / 1e9:.1f} GB free in {folder}"
+    if free < _ROOM:
+        yield Finding("machine", State.WRONG, text, "set TMPDIR to a folder with at least 1 GB")
+    else:
+        yield Finding("machine", State.FINE, text)
+
+
+def _catalogue(db: str | os.PathLike[str]) -> Iterator[Finding]:
+    """Yield findings about a catalogue; where it cannot be opened, why."""
+    url = parse_url(db)
+    path = sqlite_path(url)
+    if path is not None and not path.exists():
+        cure = "goodpix ingest makes it; --db or GOODPIX_DB names another"
+        yield Finding("database", State.ABSENT, f"{shown(url)} does not exist", cure)
+        return
+    try:
+        with open_for_reading(db) as database:
+            yield _database(database)
+            yield _masks_root(database)
+            yield from _image_files(database)
+    except GoodpixError as error:
+        yield Finding("database", State.WRONG, str(error))
+
+
+def _database(database: Database) -> Finding:
+    names = {"coadd": tables.coadd, "epoch": tables.epoch, "failure": tables.failure}
+    with database.engine.connect() as connection:
+        n_rows = {
+            name: connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0 for name, table in names.items()
+        }
+    held = ", ".join(counted(n, name) for name, n in n_rows.items())
+    text = f"{shown(database.url)}: {database.identity.campaign}, {held}"
+    if n_rows["failure"]:
+        return Finding("database", State.WRONG, text, "goodpix failures lists them")
+    return Finding("database", State.FINE, text)
+
+
+def _masks_root(database: Database) -> Finding:
+    try:
+        trouble = database.root.trouble(database.identity.uuid)
+    except GoodpixError as error:
+        return Finding("masks root", State.WRONG, str(error))
+    if trouble is not None:
+        return Finding("masks root", State.WRONG, f"{database.root}: {trouble}")
+    folder = Path(str(database.root))
+    if not folder.is_dir():
+        return Finding("masks root", State.FINE, f"{database.root} can be read")
+    try:
+        speed = _write_speed(folder)
+    except OSError as error:
+        why = f"cannot be written ({error.strerror or error})"
+        return Finding("masks root", State.FINE, f"{database.root} can be read, but {why}, which only an ingest needs")
+    return Finding("masks root", State.FINE, f"{database.root} takes {speed / 1e6:.0f} MB/s")
+
+
+def _write_speed(folder: Path) -> float:
+    """Return how many bytes a second a folder takes, until they are on the disk."""
+    content = os.urandom(_N_BYTES)
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".goodpix-speed-") as file:
+        started = time.perf_counter()
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+        return _N_BYTES / (time.perf_counter() - started)
+
+
+def _image_files(database: Database) -> Iterator[Finding]:
+    """Look for some image files, which sky statistics, `check` and the dashboard's images read."""
+    coadd = tables.coadd.c
+    with database.engine.connect() as connection:
+        n_rows = connection.scalar(sa.select(sa.func.count()).select_from(tables.coadd)) or 0
+        step = max(1, n_rows // _N_FILES)
+        query = sa.select(coadd.image_path, coadd.run_id).order_by(coadd.tilename, coadd.band)
+        rows = with_variables(connection, connection.execute(query).mappings().all()[::step])
+    files = [PlaneFile(row["image_path"], ingested=row["variables"]) for row in rows if row["image_path"]]
+    missing = [file.path for file in files if file_state(file.path_now) is None]
+    if not files:
+        return
+    if not missing:
+        yield Finding("image files", State.FINE, f"{counted(len(files), 'coadd image')} looked for and found")
+        return
+    variable = first_variable(missing[0])
+    cure = f"set {variable} to the folder of the survey's files" if variable else "mount or copy the survey's files"
+    text = f"{len(missing)} of {counted(len(files), 'coadd image')} missing, such as {missing[0]}"
+    yield Finding("image files", State.WRONG, text, f"{cure}; masks need none of them")

@@ -1,0 +1,1 @@
+"""Places on the sky: blank ones, and random ones."""

@@ -1,0 +1,119 @@
+"""Order, number and columns of the rows of a table."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from ..schema.errors import UnknownNameError, UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["EVERY", "Names", "TableShape"]
+
+EVERY = "*"
+"""Stands for every column, as in SQL."""
+
+Names = str | Iterable[str] | None
+"""One name, several, or none."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableShape:
+    """Order, number and columns of the rows of a table.
+
+    Parameters
+    ----------
+    sort : tuple of str
+        Columns to sort by, the first one first; ``-`` before a name is descending order. Nulls come last. Rows that are
+        equal in these columns keep the order of the table.
+    limit : int, optional
+        Maximum number of rows.
+    columns : tuple of str
+        Columns, in this order; by default all, as ``*`` is.
+
+    Raises
+    ------
+    UsageError
+        If the limit is not a whole number of at least 0.
+    """
+
+    sort: tuple[str, ...] = ()
+    limit: int | None = None
+    columns: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.limit is None:
+            return
+        if isinstance(self.limit, bool) or not hasattr(self.limit, "__index__") or self.limit < 0:
+            raise UsageError(f"limit is {self.limit!r}: expected a whole number of rows")
+
+    @classmethod
+    def of(cls, sort: Names = None, limit: int | None = None, columns: Names = None) -> "TableShape":
+        """Return the shape that arguments of a method describe."""
+        return cls(_names(sort), limit, _names(columns))
+
+    @classmethod
+    def taken_from(cls, arguments: Mapping[str, Any]) -> "tuple[TableShape, dict[str, Any]]":
+        """Return the shape that keyword arguments describe, and the other arguments."""
+        rest = dict(arguments)
+        return cls.of(*(rest.pop(name, None) for name in ("sort", "limit", "columns"))), rest
+
+    def of_query(self, query: "sa.Select[Any]", key: "Iterable[sa.ColumnElement[Any]]", where: str) -> "sa.Select[Any]":
+        """Return a query for rows of this shape.
+
+        Parameters
+        ----------
+        query : Select
+            Query for all columns and rows.
+        key : iterable of column
+            Columns that give the order of the table.
+        where : str
+            Name of the table.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such column.
+        """
+        known = dict(query.selected_columns.items())
+        for name, descending in self._order(known, where):
+            query = query.order_by((known[name].desc() if descending else known[name].asc()).nulls_last())
+        query = query.order_by(*key).limit(self.limit)
+        chosen = self._chosen(known, where)
+        return query.with_only_columns(*(known[name] for name in chosen), maintain_column_froms=True)
+
+    def of_frame(self, rows: "pd.DataFrame", where: str) -> "pd.DataFrame":
+        """Return rows of this shape of a data frame; see `of_query`."""
+        known = list(map(str, rows.columns))
+        order = self._order(known, where)
+        if order:
+            names, descending = zip(*order, strict=True)
+            ascending = [not each for each in descending]
+            rows = rows.sort_values(list(names), ascending=ascending, kind="stable", ignore_index=True)
+        if self.limit is not None:
+            rows = rows.head(self.limit)
+        return rows[self._chosen(known, where)] if self.columns else rows
+
+    def _order(self, known: Collection[str], where: str) -> list[tuple[str, bool]]:
+        """Return the columns to sort by, and whether each is in descending order."""
+        order = [(name.removeprefix("-"), name.startswith("-")) for name in self.sort]
+        _check([name for name, _ in order], known, where)
+        return order
+
+    def _chosen(self, known: Collection[str], where: str) -> list[str]:
+        names = [every for name in self.columns for every in (known if name == EVERY else [name])]
+        _check(names, known, where)
+        return list(dict.fromkeys(names)) or list(known)
+
+
+def _names(given: Names) -> tuple[str, ...]:
+    return () if given is None else (given,) if isinstance(given, str) else tuple(given)
+
+
+def _check(names: Iterable[str], known: Collection[str], where: str) -> None:
+    for name in names:
+        if name not in known:
+            raise UnknownNameError(f"{where} has no column {name!r}{did_you_mean(name, list(known))}")

@@ -1,0 +1,79 @@
+"""Diagnosis of an installation and a catalogue."""
+
+from pathlib import Path
+
+import pytest
+
+from goodpix.ingest.upkeep.doctor import Finding, State, diagnose
+from goodpix.schema.extras import EXTRAS
+
+from ....rows import folder_of
+from ..conftest import SmallCatalogue
+
+
+def finding(db: object, topic: str) -> Finding:
+    """Return the only finding on a topic."""
+    (found,) = [each for each in diagnose(str(db)) if each.topic == topic]
+    return found
+
+
+def test_versions_are_named(tmp_path: Path) -> None:
+    found = finding(tmp_path / "none.db", "software")
+    assert (found.state, found.text.startswith("goodpix 0.")) == (State.FINE, True)
+    assert all(f"{name} " in found.text for name in ("Python", "numpy", "numba", "fitsio", "astropy"))
+
+
+def test_extra_that_is_not_installed_is_absent_with_its_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(EXTRAS, "plot", ("goodpix_has_no_such_library",))
+    found = finding(tmp_path / "none.db", "[plot]")
+    assert found.state is State.ABSENT
+    assert "goodpix_has_no_such_library is not installed: pip install" in found.text
+
+
+def test_catalogue_to_be_made_is_absent_and_not_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "none.db"
+    assert finding(path, "database").state is State.ABSENT
+    assert not path.exists()
+
+
+def test_file_that_is_no_database_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "notes.db"
+    path.write_text("no database")
+    assert finding(path, "database").state is State.WRONG
+
+
+def test_catalogue_is_counted(catalogue: SmallCatalogue) -> None:
+    found = finding(catalogue.path, "database")
+    assert (found.state, "1 coadd, " in found.text) == (State.FINE, True)
+
+
+def test_masks_root_is_measured_and_left_as_it_was(catalogue: SmallCatalogue) -> None:
+    folder = folder_of(catalogue.root)
+    before = sorted(folder.rglob("*"))
+    found = finding(catalogue.path, "masks root")
+    assert (found.state, found.text.endswith(" MB/s")) == (State.FINE, True)
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_masks_root_of_another_catalogue_is_wrong(catalogue: SmallCatalogue) -> None:
+    catalogue.change("UPDATE catalogue SET uuid = 'another'")
+    found = finding(catalogue.path, "masks root")
+    assert (found.state, "it belongs to catalogue" in found.text) == (State.WRONG, True)
+
+
+def test_image_files_that_are_missing_are_named_with_the_variable_to_set(
+    catalogue: SmallCatalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NO_SUCH_SURVEY", raising=False)
+    catalogue.change("UPDATE coadd SET image_path = '$NO_SUCH_SURVEY/image.fits'")
+    found = finding(catalogue.path, "image files")
+    assert found.state is State.WRONG
+    assert found.text == "1 of 1 coadd image missing, such as $NO_SUCH_SURVEY/image.fits"
+    assert found.cure.startswith("set NO_SUCH_SURVEY to the folder of the survey's files")
+
+
+def test_image_file_that_is_there_is_found(catalogue: SmallCatalogue, tmp_path: Path) -> None:
+    image = tmp_path / "image.fits"
+    image.touch()
+    catalogue.change(f"UPDATE coadd SET image_path = '{image}'")
+    assert finding(catalogue.path, "image files").state is State.FINE
