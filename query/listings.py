@@ -59,9 +59,11 @@ class Listings:
         """
         identity = self._database.identity
         counted = {"coadds": tables.coadd, "epochs": tables.epoch, "failures": tables.failure}
+        # the row of a file without a coadd is not one of a coadd
+        numbers = {"coadds": sa.func.count(tables.coadd.c.mask_row_group)}
         with self._database.engine.connect() as connection:
             n_rows = {
-                name: connection.execute(sa.select(sa.func.count()).select_from(table)).scalar()
+                name: connection.execute(sa.select(numbers.get(name, sa.func.count())).select_from(table)).scalar()
                 for name, table in counted.items()
             }
         return {
@@ -71,6 +73,7 @@ class Listings:
             "format_version": identity.format_version,
             "campaign": identity.campaign,
             "wcs_source": identity.wcs_source,
+            "profile": str(identity.profile),
             **n_rows,
         }
 

@@ -60,8 +60,9 @@ def _sql(each: Column, meaning: str = "{}") -> "sa.Column[object]":
     return sa.Column(each.name, _TYPES[each.kind](), nullable=each.nullable, comment=comment, info=info)
 
 
-def _of(row: type) -> list["sa.Column[object]"]:
-    return [_sql(each) for each in columns(row) if not each.since]
+def _of(row: type, *, nullable: bool = False) -> list["sa.Column[object]"]:
+    found = [each for each in columns(row) if not each.since]
+    return [_sql(dataclasses.replace(each, nullable=each.nullable or nullable)) for each in found]
 
 
 def _added_to(row: type, meaning: str = "{}") -> list["sa.Column[object]"]:
@@ -76,12 +77,14 @@ def _tile_key() -> list["sa.Column[object]"]:
     ]
 
 
-def _image_size() -> list["sa.Column[object]"]:
+def _image_size(*, nullable: bool = False) -> list["sa.Column[object]"]:
     return [
-        sa.Column("nx", sa.Integer, nullable=False, comment="image width, pixels"),
-        sa.Column("ny", sa.Integer, nullable=False, comment="image height, pixels"),
+        sa.Column("nx", sa.Integer, nullable=nullable, comment="image width, pixels"),
+        sa.Column("ny", sa.Integer, nullable=nullable, comment="image height, pixels"),
     ]
 
+
+_SINCE_PROFILES = {"since": "0010"}
 
 catalogue = sa.Table(
     "catalogue",
@@ -94,6 +97,15 @@ catalogue = sa.Table(
     sa.Column("wcs_source", sa.Text, nullable=False, comment="source of the epochs' WCS: image or scamp"),
     sa.Column("bits", sa.Text, nullable=False, comment="names and values of the SE and coadd mask bits, JSON"),
     sa.Column("footprint_nside", sa.Integer, nullable=False, comment="HEALPix nside of the table footprint"),
+    sa.Column("profile", sa.Text, nullable=True, comment="profile of all inputs", info=_SINCE_PROFILES),
+    sa.Column("profile_version", sa.Text, nullable=True, comment="version of the profile", info=_SINCE_PROFILES),
+    sa.Column(
+        "segmentation",
+        sa.Text,
+        nullable=True,
+        comment="source of segmentation maps: file or none",
+        info=_SINCE_PROFILES,
+    ),
     sa.CheckConstraint("catalogue_id = 1", name="one_row"),
 )
 
@@ -113,17 +125,18 @@ ingest_run = sa.Table(
     sa.Column("outcome", sa.Text, nullable=True, comment="done, failures or interrupted; null unless finished"),
 )
 
+# one row per mask file: where there is no coadd, all that is about an image is null
 coadd = sa.Table(
     "coadd",
     metadata,
     sa.Column("coadd_id", _Id, primary_key=True, comment="coadd ID, specific to this database"),
     *_tile_key(),
-    *_image_size(),
-    *_of(Counts),
-    *_of(CoaddFacts),
+    *_image_size(nullable=True),
+    *_of(Counts, nullable=True),
+    *_of(CoaddFacts, nullable=True),
     sa.Column("generation", sa.Integer, nullable=False, comment="number of mask files of the tile and band so far"),
     sa.Column("mask_file", sa.Text, nullable=False, comment="mask file, relative to the masks root"),
-    sa.Column("mask_row_group", sa.Integer, nullable=False, comment="row group of the coadd's own mask"),
+    sa.Column("mask_row_group", sa.Integer, nullable=True, comment="row group of the coadd's own mask"),
     sa.Column(
         "run_id", _Id, sa.ForeignKey("ingest_run.run_id"), nullable=True, comment="ingest run; null after a rebuild"
     ),

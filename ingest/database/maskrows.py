@@ -27,7 +27,7 @@ __all__ = [
 
 def insert_masks(
     connection: sa.Connection,
-    masks: Iterable[tuple[MaskRow, int]],
+    masks: Iterable[tuple[MaskRow, int | None]],
     of_file: dict[str, Any],
     bit_names: BitNames,
     run_ids: Mapping[str, int | None] | None = None,
@@ -39,7 +39,8 @@ def insert_masks(
     connection : Connection
         In a transaction.
     masks : iterable of (MaskRow, int)
-        Rows and their row groups; the coadd's row is included, or in the database already.
+        Rows and their row groups, None for the row of a file without a coadd; the coadd's row is included, or in the
+        database already.
     of_file : dict
         ``mask_file``, ``generation`` and ``area_good_any_unique`` of the coadd's row.
     bit_names : BitNames
@@ -111,7 +112,7 @@ def owner_of(kind: str) -> str:
     return f"{table_of(kind).name}_id"
 
 
-def mask_values(row: MaskRow, row_group: int, computed: dict[str, float | None] | None = None) -> dict[str, Any]:
+def mask_values(row: MaskRow, row_group: int | None, computed: dict[str, float | None] | None = None) -> dict[str, Any]:
     """Return the database columns of a mask's row, except those set by its ingest; `computed` has those computed."""
     if computed is None:
         (computed,) = _computed([(row, row_group)])
@@ -121,7 +122,7 @@ def mask_values(row: MaskRow, row_group: int, computed: dict[str, float | None] 
     return {**key, **values_of(row.counts), **values_of(row.facts), "mask_row_group": row_group, **computed}
 
 
-def _computed(masks: Sequence[tuple[MaskRow, int]]) -> list[dict[str, float | None]]:
+def _computed(masks: Sequence[tuple[MaskRow, int | None]]) -> list[dict[str, float | None]]:
     """Return the computed columns of masks of one kind; coadds have none."""
     facts = [row.facts for row, _ in masks if isinstance(row.facts, EpochFacts)]
     return computed_columns(facts) if facts else [{} for _ in masks]

@@ -171,8 +171,8 @@ def _as_computed(row: MaskRow, name: str, stored: float | None, value: float | N
 
 def _why_lost(mask: StoredMask, file: CheckedFile) -> str:
     """Return why the mask of a row cannot be used."""
-    row_group = mask.values["mask_row_group"]
-    if row_group in file.troubles:
+    row_group = mask.row_group
+    if row_group is not None and row_group in file.troubles:
         return file.troubles[row_group]
     others = [each for each in file.masks if each.row_group == row_group]
     instead = f": mask {row_group} is {_key(others[0])}" if others else ""
@@ -181,7 +181,7 @@ def _why_lost(mask: StoredMask, file: CheckedFile) -> str:
 
 def _unnamed_damage(stored: StoredTile, file: CheckedFile) -> list[str]:
     """Return notes on the damaged masks that no row names."""
-    named: Collection[int] = {each.values["mask_row_group"] for each in stored.masks.values()}
+    named: Collection[int | None] = {each.row_group for each in stored.masks.values()}
     return [
         f"{file.name}: mask {row_group} is damaged, but no row names it ({trouble})"
         for row_group, trouble in file.troubles.items()

@@ -118,6 +118,7 @@ def find_mask(database: Database, key: MaskKey) -> MaskLocation:
     """
     table = tables.coadd if key.kind == "coadd" else tables.epoch
     wanted = [table.c[name] == getattr(key, name) for name in _KEYS[key.kind]]
+    wanted.append(table.c.mask_row_group.is_not(None))
     with database.engine.connect() as connection:
         rows = connection.execute(location_rows(connection, key.kind).where(*wanted)).mappings().all()
         if not rows:
@@ -172,7 +173,8 @@ def find_masks(database: Database, kind: str, filters: Mapping[str, Any]) -> Ite
     if kind not in _KEYS:
         raise UsageError(f"kind is {kind!r}: expected epoch or coadd")
     table = tables.coadd if kind == "coadd" else tables.epoch
-    conditions = Filters.of(**filters).conditions(table)
+    # the row of a file without a coadd has no mask
+    conditions = [*Filters.of(**filters).conditions(table), table.c.mask_row_group.is_not(None)]
     return _locations(database, kind, conditions)
 
 
@@ -214,6 +216,8 @@ def _instead(connection: sa.Connection, key: MaskKey) -> str:
         return f": there is no tile {key.tilename}"
     if key.band not in bands:
         return f": tile {key.tilename} has bands {', '.join(bands)}"
+    if key.kind == "coadd":
+        return ": its images have no coadd"
     in_tile = [epoch.tilename == key.tilename, epoch.band == key.band]
     ccds = connection.scalars(
         sa.select(epoch.ccdnum).where(*in_tile, epoch.expnum == key.expnum).order_by(epoch.ccdnum)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0011"
-down_revision = "0009"
+down_revision = "0010"
 
 _ADDED = {
     "moon_separation": "angle from the image centre to the moon at mid-exposure, degrees",

@@ -4,8 +4,8 @@ import erfa
 import numpy as np
 import pytest
 
+from goodpix.schema.inputs.profile import DES_PROFILE
 from goodpix.schema.observing.sites import CERRO_TOLOLO, site_of
-from goodpix.schema.rows import DES_PROFILE
 
 
 @pytest.mark.parametrize("profile", [DES_PROFILE, None])
