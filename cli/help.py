@@ -21,6 +21,7 @@ GROUPS = {
 EXAMPLES = {
     "demo": "goodpix demo goodpix-demo",
     "ingest": "goodpix ingest $MEDS_DIR --db survey.db --workers 8",
+    "profiles": "goodpix profiles",
     "tiles": "goodpix tiles --band r --sort fraction_good_se --limit 10",
     "epochs": "goodpix epochs --band r --min fraction_good_se=0.5 -o epochs.fits",
     "ccds": "goodpix ccds --ccdnum 31 --sort nite --columns nite,fraction_good_se",
