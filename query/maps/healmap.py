@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import sqlalchemy as sa
 
 from ...schema.criteria import BoundSelection, Selection
 from ...schema.errors import UsageError
 from ...schema.extras import optional
+from ...schema.views import VIEWS
 from ...schema.wcs.footprint import NSIDE
 from ...schema.wcs.healpixlookup import CENTRES_NSIDE
 from ..background.dataset import SkyDataset
+from ..filters import Filters
 from ..provenance import Provenance
 from ..source import Source
 from .memory import check_memory
@@ -177,9 +180,21 @@ def _metadata(
 ) -> dict[str, Any]:
     """Return the header of a map: FITS cards by keyword."""
     provenance = Provenance.of(selection, catalogue=source.database.identity)
-    cards: dict[str, Any] = {"MAPTYPE": statistic.name, "WHAT": statistic.meaning, "BUNIT": statistic.unit}
+    unit = _unit(source, statistic.unit, filters)
+    cards: dict[str, Any] = {"MAPTYPE": statistic.name, "WHAT": statistic.meaning, "BUNIT": unit}
     cards |= {"CENTRES": tally.centres_nside, "UNIQUE": tally.unique, "FILTERS": filters_text(filters)}
     return cards | {card["name"]: card["value"] for card in provenance.cards()}
+
+
+def _unit(source: Source, unit: str, filters: Mapping[str, Any]) -> str:
+    """Return a unit with that of the images in place of ``bunit``, where all have the same."""
+    if "bunit" not in unit:
+        return unit
+    view = VIEWS["epoch_quality"].table
+    query = sa.select(view.c.bunit).where(*Filters.of(**filters).conditions(view)).distinct()
+    with source.database.engine.connect() as connection:
+        found = connection.scalars(query).all()
+    return unit.replace("bunit", found[0]) if len(found) == 1 and found[0] else unit
 
 
 def _check_resolution(name: str, number: object) -> None:
