@@ -15,6 +15,8 @@ from .bits import BitNames
 from .columns import json_object
 from .dialects import OUT_OF_TIME, driver_text, interrupted, reader, sqlite_path
 from .errors import CatalogueError, CatalogueVersionError, DamagedValueError, UsageError, check_utf_8
+from .inputs.profile import DES_PIZZA_CUTTER, ProfileId
+from .rows import SEG_FROM_FILE
 from .store.masksroot import FORMAT_VERSION, MasksRoot
 from .tables import catalogue, ingest_run
 from .views import RENAMED
@@ -98,10 +100,10 @@ def shown(url: sa.URL) -> str:
     return url.update_query_dict(dict.fromkeys(secret, "***")).render_as_string(hide_password=True)
 
 
-REVISION = "0009"
+REVISION = "0011"
 """The newest migration, whose tables this software writes."""
 
-_READABLE = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", REVISION)
+_READABLE = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", REVISION)
 """Revisions whose tables and views this software reads."""
 
 # Cures by the error codes of SQLite and Postgres.
@@ -127,6 +129,8 @@ class Identity:
     wcs_source: str
     bit_names: BitNames
     format_version: int = FORMAT_VERSION
+    profile: ProfileId = DES_PIZZA_CUTTER
+    segmentation: str = SEG_FROM_FILE
 
     @property
     def row(self) -> dict[str, object]:
@@ -140,6 +144,9 @@ class Identity:
             "wcs_source": self.wcs_source,
             "bits": json.dumps({"se": dict(self.bit_names.se), "coadd": dict(self.bit_names.coadd)}),
             "footprint_nside": NSIDE,
+            "profile": self.profile.name,
+            "profile_version": self.profile.version,
+            "segmentation": self.segmentation,
         }
 
     @property
@@ -232,26 +239,20 @@ def read_identity(engine: sa.Engine, url: sa.URL, revisions: Collection[str]) ->
         with engine.connect() as connection:
             if not sa.inspect(connection).has_table("catalogue"):
                 raise CatalogueError(f"{shown(url)} is not a goodpix catalogue: it has no table catalogue")
-            row = connection.execute(sa.select(catalogue)).mappings().one_or_none()
+            format_version = connection.execute(sa.select(catalogue.c.format_version)).scalar_one_or_none()
             revision = recorded_revision(connection)
+            _check_version(url, format_version, revision, revisions)
+            row = connection.execute(sa.select(*as_stored(connection, catalogue))).mappings().one()
     except sa.exc.DBAPIError as error:
         raise unusable(url, error) from error
-    if row is None:
-        raise CatalogueError(f"{shown(url)}: its table catalogue is empty: use another --db")
-    if revision is None:
-        raise CatalogueError(f"{shown(url)}: its table alembic_version is empty: {_REBUILD}")
-    if row["format_version"] > FORMAT_VERSION or revision not in revisions:
-        older = row["format_version"] <= FORMAT_VERSION and revision in _READABLE
-        cure = "goodpix db upgrade upgrades it" if older else "use the version of goodpix that created it"
-        raise CatalogueVersionError(
-            f"{shown(url)}: tables of revision {revision}, format {row['format_version']}; expected {REVISION} and "
-            f"{FORMAT_VERSION}: {cure}"
-        )
     try:
         bits = json_object(row["bits"], "bits")
         bit_names = BitNames(bits["se"], bits["coadd"])
+        profile = ProfileId.recorded(row["profile"], row["profile_version"])
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise CatalogueError(f"{shown(url)}: the names of its mask bits are damaged ({error})") from error
+        raise CatalogueError(
+            f"{shown(url)}: its profile or the names of its mask bits are damaged ({error})"
+        ) from error
     return Identity(
         uuid=row["uuid"],
         masks_root=row["masks_root"],
@@ -259,7 +260,24 @@ def read_identity(engine: sa.Engine, url: sa.URL, revisions: Collection[str]) ->
         wcs_source=row["wcs_source"],
         bit_names=bit_names,
         format_version=row["format_version"],
+        profile=profile,
+        segmentation=row["segmentation"] or SEG_FROM_FILE,
     )
+
+
+def _check_version(url: sa.URL, format_version: int | None, revision: str | None, revisions: Collection[str]) -> None:
+    """Raise an error unless a catalogue has one of these revisions."""
+    if format_version is None:
+        raise CatalogueError(f"{shown(url)}: its table catalogue is empty: use another --db")
+    if revision is None:
+        raise CatalogueError(f"{shown(url)}: its table alembic_version is empty: {_REBUILD}")
+    if format_version > FORMAT_VERSION or revision not in revisions:
+        older = format_version <= FORMAT_VERSION and revision in _READABLE
+        cure = "goodpix db upgrade upgrades it" if older else "use the version of goodpix that created it"
+        raise CatalogueVersionError(
+            f"{shown(url)}: tables of revision {revision}, format {format_version}; expected {REVISION} and "
+            f"{FORMAT_VERSION}: {cure}"
+        )
 
 
 def recorded_revision(connection: sa.Connection) -> str | None:
