@@ -42,7 +42,11 @@ def sky(
     amplifiers: Annotated[bool, typer.Option("--amplifiers", help="Measure each amplifier half.")] = False,
     statistic: Annotated[
         list[str] | None,
-        typer.Option("--statistic", help="Compute only this statistic: mean, median, clipped, ...; may be repeated."),
+        typer.Option(
+            "--statistic",
+            metavar="NAME",
+            help="Compute only this statistic: mean, median, clipped, ...; may be repeated.",
+        ),
     ] = None,
     subtract_background: Annotated[
         bool, typer.Option("--subtract-background", help="First subtract the residual background map of bkg_path.")
