@@ -16,7 +16,7 @@ from .columns import json_object
 from .dialects import OUT_OF_TIME, driver_text, interrupted, reader, sqlite_path
 from .errors import CatalogueError, CatalogueVersionError, DamagedValueError, UsageError, check_utf_8
 from .store.masksroot import FORMAT_VERSION, MasksRoot
-from .tables import catalogue, ingest_run
+from .tables import catalogue, coadd, epoch, footprint, ingest_run
 from .views import RENAMED
 from .wcs.footprint import NSIDE
 
@@ -25,6 +25,7 @@ __all__ = [
     "Database",
     "Identity",
     "as_stored",
+    "check_type",
     "is_catalogue",
     "is_empty",
     "open_for_reading",
@@ -34,6 +35,7 @@ __all__ = [
     "remembered_root",
     "root_of",
     "shown",
+    "suits_column",
     "unusable",
     "with_variables",
 ]
@@ -106,6 +108,9 @@ _READABLE = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", REV
 
 # Cures by the error codes of SQLite and Postgres.
 _KEPT = "stored data are kept, and the same command resumes"
+# Letters of a damaged value in a message.
+_SHOWN = 60
+
 _REBUILD = "goodpix rebuild --force --masks ROOT recreates the database (on Postgres, in another that is empty)"
 _CURES = {
     **dict.fromkeys(("SQLITE_FULL", "53100"), f"{_KEPT} once disk space is free"),
@@ -240,6 +245,9 @@ def read_identity(engine: sa.Engine, url: sa.URL, revisions: Collection[str]) ->
         raise CatalogueError(f"{shown(url)}: its table catalogue is empty: use another --db")
     if revision is None:
         raise CatalogueError(f"{shown(url)}: its table alembic_version is empty: {_REBUILD}")
+    damaged = [column.name for column in catalogue.c if not suits_column(row[column.name], column)]
+    if damaged:
+        raise CatalogueError(f"{shown(url)}: {damaged[0]} in its table catalogue is damaged: {_REBUILD}")
     if row["format_version"] > FORMAT_VERSION or revision not in revisions:
         older = row["format_version"] <= FORMAT_VERSION and revision in _READABLE
         cure = "goodpix db upgrade upgrades it" if older else "use the version of goodpix that created it"
@@ -260,6 +268,11 @@ def read_identity(engine: sa.Engine, url: sa.URL, revisions: Collection[str]) ->
         bit_names=bit_names,
         format_version=row["format_version"],
     )
+
+
+def suits_column(value: object, column: "sa.Column[Any]") -> bool:
+    """Tell whether a value has its column's type, which SQLite does not enforce."""
+    return bool(column.nullable) if value is None else isinstance(value, column.type.python_type)
 
 
 def recorded_revision(connection: sa.Connection) -> str | None:
@@ -299,11 +312,47 @@ def as_stored(
     return [column(each, info) for each, info in zip(given, infos, strict=True)]
 
 
+_KINDS = {column.name: column.type.python_type for table in (footprint, coadd, epoch) for column in table.c}
+# as SQLite has them
+_ALSO: dict[type, tuple[type, ...]] = {float: (float, int), bool: (bool, int)}
+
+
+def check_type(name: str, value: object) -> None:
+    """Check that a value of a mask's row has its column's type, which SQLite does not enforce.
+
+    Parameters
+    ----------
+    name : str
+        Name of the column, or ``coadd_`` and its name.
+    value : object
+        The value; a null has every type.
+
+    Raises
+    ------
+    DamagedValueError
+        If the value has another type.
+    """
+    kind = _KINDS.get(name) or _KINDS.get(name.removeprefix("coadd_"))
+    if value is not None and kind is not None and not isinstance(value, _ALSO.get(kind, (kind,))):
+        shown_value = repr(value) if len(repr(value)) <= _SHOWN else f"{repr(value)[:_SHOWN]}..."
+        raise DamagedValueError(
+            f"{name} is {shown_value} in the database: expected {kind.__name__}: run goodpix verify --repair"
+        )
+
+
 def with_variables(connection: sa.Connection, rows: Sequence[sa.RowMapping]) -> list[dict[str, Any]]:
     """Return rows of masks with ``variables``: the values that the environment variables of their paths had at ingest.
 
     See `goodpix.schema.planes.imagefiles.files_of_row`.
+
+    Raises
+    ------
+    DamagedValueError
+        If a value does not have its column's type.
     """
+    for row in rows:
+        for name, value in row.items():
+            check_type(name, value)
     run = ingest_run.c
     query = sa.select(run.run_id, run.arguments).where(run.run_id.in_({row["run_id"] for row in rows}))
     ingested = {run_id: _variables(run_id, text) for run_id, text in connection.execute(query)}
