@@ -193,15 +193,15 @@ def _units(rows: "pd.DataFrame", name: str) -> dict[str, str]:
 
 
 def _regions(frames: Frames, _name: str, provenance: "Provenance | None") -> Iterator[bytes]:
-    """Yield regions for DS9: circles if the provenance has their radius, or else points."""
-    facts = {} if provenance is None else provenance.facts
+    """Yield regions for DS9: circles if the provenance has a radius, or else points."""
+    facts = {} if provenance is None else dict(provenance.facts)
     radius = facts.get("radius_arcsec")
+    comments = "".join(f"# {name}: {printable(str(value))}\n" for name, value in facts.items())
     for number, rows in enumerate(frames):
         if not {"ra", "dec"} <= set(rows.columns):
             raise ValueError("it has no columns ra and dec")
         if number == 0:
-            lines = "".join(f"# {name}: {printable(str(value))}\n" for name, value in facts.items())
-            yield f"# Region file format: DS9 version 4.1\n{lines}icrs\n".encode()
+            yield f"# Region file format: DS9 version 4.1\n{comments}icrs\n".encode()
         for ra, dec in zip(rows.ra.tolist(), rows.dec.tolist(), strict=True):
             shape = f"point({ra!r},{dec!r}) # point=x" if radius is None else f'circle({ra!r},{dec!r},{radius!r}")'
             yield f"{shape}\n".encode()

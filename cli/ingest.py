@@ -1,4 +1,4 @@
-"""Commands that make and check masks: ``demo``, ``ingest``, ``check``."""
+"""Commands that make and check masks: ``demo``, ``ingest``, ``profiles``, ``check``."""
 
 import os
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from .output import STANDARD_OUTPUT, db_option, say, show, show_progress
 from .signals import stoppable
 from .texttable import render_table
 
-__all__ = ["check", "dask_executor", "demo", "ingest"]
+__all__ = ["check", "dask_executor", "demo", "ingest", "profiles"]
 
 # Imports in function bodies: they load numba, pandas and SQL, which would slow --help down.
 
@@ -56,7 +56,10 @@ def demo(
 
 def ingest(
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="INPUT", help="Info files, or folders to search for info files.")
+        list[Path],
+        typer.Argument(
+            metavar="INPUT", help="Info files or, with --profile, other files; or folders to search for them."
+        ),
     ],
     db: Db = DEFAULT_DB,
     masks: Annotated[
@@ -70,6 +73,13 @@ def ingest(
     wcs: Annotated[
         WcsSource, typer.Option("--wcs", help="Take each epoch's WCS from its image header or its SCAMP header.")
     ] = WcsSource.image,
+    profile: Annotated[
+        str,
+        typer.Option("--profile", metavar="NAME", help="Profile of the files; goodpix profiles lists all of them."),
+    ] = "des-pizza-cutter",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Setting of the profile; may be repeated.")
+    ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Number of workers; default: one per core.")
     ] = None,
@@ -86,6 +96,10 @@ def ingest(
     allow_missing_se_seg: Annotated[
         bool, typer.Option("--allow-missing-se-seg", help="Accept epochs without a segmentation map.")
     ] = False,
+    no_segment: Annotated[
+        bool, typer.Option("--no-segment", help="Use no segmentation maps of epochs; fixed for a catalogue.")
+    ] = False,
+    segment: Annotated[bool, typer.Option("--segment", help="Make segmentation maps.", hidden=True)] = False,
     allow_dithered_weights: Annotated[
         bool, typer.Option("--allow-dithered-weights", help="Accept weights that may have lost their zeros.")
     ] = False,
@@ -108,6 +122,8 @@ def ingest(
     """Compute and store the mask of every epoch that the info files list."""
     if dask is not None and workers is not None:
         raise UsageError("--workers starts local processes: expected --dask or --workers, not both")
+    if segment:
+        raise UsageError("--segment is not in this version: expected --no-segment, or files with segmentation maps")
     with ExitStack() as stack:
         stack.enter_context(stoppable("stopped: finished work is stored; run the same command again to continue"))
         from ..ingest.survey import ingest_tiles
@@ -129,6 +145,9 @@ def ingest(
             allow_missing_se_seg=allow_missing_se_seg,
             allow_dithered_weights=allow_dithered_weights,
             allow_damaged=allow_damaged,
+            profile=profile,
+            no_segment=no_segment,
+            settings=dict(_setting(text) for text in set_ or ()),
             progress=advance,
             report=stack.enter_context(_report_file(report)),
         )
@@ -136,6 +155,24 @@ def ingest(
     if done.n_failures:
         say(f"list the failures: goodpix failures{db_option(db)}")
         raise typer.Exit(1)
+
+
+def _setting(text: str) -> tuple[str, str]:
+    key, equals, value = (part.strip() for part in text.partition("="))
+    if not key or not equals or not value:
+        raise UsageError(f"--set {text}: expected KEY=VALUE")
+    return key, value
+
+
+def profiles() -> None:
+    """List the profiles: pipelines whose files can be ingested."""
+    from ..ingest.profiles.registry import installed_profiles
+
+    known, broken = installed_profiles()
+    width = max(map(len, known))
+    show("\n".join(f"{name:{width}}  {each.identity.version:3}  {each.summary}" for name, each in known.items()))
+    for name, why in broken.items():
+        say(f"goodpix: profile {name} cannot be used: {why}")
 
 
 @contextmanager

@@ -87,13 +87,12 @@ def answer(
         rows = ask(catalogue, **filters)
         lines = unmatched(catalogue.database, _VIEWS[name], filters, some=not rows.empty, position=position)
         place = ", ".join(str(each) for each in (*(position or ()), radius) if each is not None)
-        about = {
+        about: dict[str, Any] = {
             "filters": filters_text({**filters, "sort": shape.sort or None, "limit": shape.limit}),
             "position": place,
         }
+        about |= {name: rows.attrs[name] for name in ("radius_arcsec", "seed") if name in rows.attrs}
         provenance = Provenance.of(selection, catalogue=catalogue.database.identity, **about)
-        if "software" in rows.attrs:  # an answer that says itself what it is of
-            provenance = Provenance({str(name): value for name, value in rows.attrs.items()})
     write_table([shape.of_frame(rows, name)], "" if shape.columns else name, chosen, output, provenance)
     for line in lines:
         say(f"goodpix: {line}")

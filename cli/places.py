@@ -27,6 +27,9 @@ def blank_sky(
     min_images: Annotated[
         int, typer.Option("--min-images", min=1, help="Number of images of each band that hold a disc, at least.")
     ] = 1,
+    background: Annotated[
+        bool, typer.Option("--background", help="Measure level and noise in the discs, from the image files.")
+    ] = False,
     seed: Seed = 0,
     workers: Workers = 1,
     db: Db = DEFAULT_DB,
@@ -37,7 +40,8 @@ def blank_sky(
     output: Output = None,
 ) -> None:
     """Find discs on the sky that are good in every image, evenly spread; -o FILE.reg writes regions for DS9."""
-    options: dict[str, Any] = {"seed": seed, "min_images": min_images, "selection": selection, "workers": workers}
+    options: dict[str, Any] = {"seed": seed, "min_images": min_images, "background": background, "workers": workers}
+    options["selection"] = selection
     answer(
         "blank-sky",
         db,
@@ -45,6 +49,7 @@ def blank_sky(
         filters,
         format_,
         output,
+        selection=selection,
         shape=shape,
     )
     if str(selection) != "default":
@@ -70,7 +75,14 @@ def randoms(
     """Draw random points on the sky, with the number of images and of good images at each."""
     options: dict[str, Any] = {"density": density, "seed": seed, "selection": selection, "workers": workers}
     answer(
-        "randoms", db, lambda cat, **given: cat.randoms(n, **options, **given), filters, format_, output, shape=shape
+        "randoms",
+        db,
+        lambda cat, **given: cat.randoms(n, **options, **given),
+        filters,
+        format_,
+        output,
+        selection=selection,
+        shape=shape,
     )
     if str(selection) != "default":
         say(f"selection: {selection}")

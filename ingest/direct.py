@@ -2,7 +2,8 @@
 
 Maps every pixel with ``esutil.wcsutil.WCS`` (``image2sky``, then ``sky2image``), or with wcslib if esutil
 does not support a term of the header, and applies the criteria with numpy. The planes are read with fitsio.
-Slow; of the fast way it shares neither.
+Slow; of the fast way it shares neither. Planes of profiles other than that of DES are read and converted with astropy
+and numpy.
 """
 
 import itertools
@@ -18,15 +19,17 @@ import sqlalchemy as sa
 
 from ..schema import tables
 from ..schema.bits import BIT_SHIFT, Criterion, fold_bmask
-from ..schema.database import open_for_reading, with_variables
+from ..schema.database import as_stored, open_for_reading, with_variables
 from ..schema.errors import MaskNotFoundError
+from ..schema.inputs.profile import DES_PROFILE
 from ..schema.maskfile import MaskFile
 from ..schema.masks.rle import decode
 from ..schema.planes.cfitsio import CfitsioReader
-from ..schema.planes.imagefiles import files_of_row
-from ..schema.rows import MaskKey
+from ..schema.planes.imagefiles import PlaneFile, files_of_row
+from ..schema.rows import SEG_NONE, MaskKey
 from ..schema.wcs.scamphead import HeadOf, read_scamp_head
 from ..schema.wcs.solution import Wcs, unit_vectors
+from .profiles.directplanes import direct_header, direct_plane
 
 __all__ = ["Comparison", "Side", "check_mask", "compare", "direct_flags", "direct_positions"]
 
@@ -96,10 +99,10 @@ def check_mask(db: str | os.PathLike[str], tilename: str, band: str, expnum: int
         coadd, epoch = tables.coadd, tables.epoch
         with database.engine.connect() as connection:
             of_coadd = connection.execute(
-                sa.select(coadd).where(coadd.c.tilename == tilename, coadd.c.band == band)
+                sa.select(*as_stored(connection, coadd)).where(coadd.c.tilename == tilename, coadd.c.band == band)
             ).mappings()
             of_epoch = connection.execute(
-                sa.select(epoch).where(
+                sa.select(*as_stored(connection, epoch)).where(
                     epoch.c.tilename == tilename,
                     epoch.c.band == band,
                     epoch.c.expnum == expnum,
@@ -113,7 +116,9 @@ def check_mask(db: str | os.PathLike[str], tilename: str, band: str, expnum: int
         file = MaskFile.open(database.root.path(coadd_row["mask_file"]))
         stored = decode(file.runs(epoch_row["mask_row_group"], key))
         wcs_source = database.identity.wcs_source
-    return compare(stored, _read_side(epoch_row, wcs_source), _read_side(coadd_row, "image"))
+        use_seg = database.identity.segmentation != SEG_NONE
+    epoch_side = _read_side(epoch_row, wcs_source, use_seg=use_seg)
+    return compare(stored, epoch_side, _read_side(coadd_row, "image") if coadd_row["planes"] else None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,9 +130,13 @@ class Side:
     offset: float
 
 
-def _read_side(row: Mapping[str, Any], wcs_source: str) -> Side:
+def _read_side(row: Mapping[str, Any], wcs_source: str, *, use_seg: bool = True) -> Side:
     """Read the planes and the header of the image in a database row."""
     files = files_of_row(row, "image", "weight", "bmask")
+    if not use_seg:
+        files.pop("seg", None)
+    if row["profile"] not in (None, DES_PROFILE):
+        return _read_profiled(row, files)
     with CfitsioReader() as reader:
         image = reader.open(files["image"])
         header = image.header
@@ -144,6 +153,14 @@ def _read_side(row: Mapping[str, Any], wcs_source: str) -> Side:
     return Side(flags, Wcs.from_header(header, row["image_path"]), row["position_offset"])
 
 
+def _read_profiled(row: Mapping[str, Any], files: Mapping[str, PlaneFile]) -> Side:
+    """Read the planes of an image of another profile, whole."""
+    weight, bmask = direct_plane(files["weight"]), direct_plane(files["bmask"])
+    seg = direct_plane(files["seg"]) if "seg" in files else np.zeros_like(bmask)
+    flags = direct_flags(weight, bmask, seg)
+    return Side(flags, Wcs.from_header(direct_header(files["image"]), row["image_path"]), row["position_offset"])
+
+
 def direct_flags(weight: npt.NDArray[Any], bmask: npt.NDArray[Any], seg: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     """Return the flags of an image's own planes in the single-epoch bits; int64, shape (ny, nx)."""
     folded = fold_bmask(bmask)
@@ -154,18 +171,22 @@ def direct_flags(weight: npt.NDArray[Any], bmask: npt.NDArray[Any], seg: npt.NDA
     return flags
 
 
-def compare(stored: npt.NDArray[np.int64], epoch: Side, coadd: Side) -> Comparison:
-    """Compare stored flags with those derived the direct way."""
+def compare(stored: npt.NDArray[np.int64], epoch: Side, coadd: Side | None) -> Comparison:
+    """Compare stored flags with those derived the direct way; without a coadd, they are those of the epoch alone."""
     if stored.shape != epoch.flags.shape:
         return Comparison(stored.size, 0, (f"the image has shape {epoch.flags.shape}, the mask {stored.shape}",))
-    x, y = direct_positions(epoch, coadd)
-    expected = epoch.flags | _at(coadd.flags, x, y)
-    differs = stored != expected
-    # accept either neighbour of a position close to a rounding boundary
-    near = np.flatnonzero(differs & (_to_boundary(x) | _to_boundary(y)))
-    for shift_x, shift_y in itertools.product((-_TIE, _TIE), repeat=2):
-        either = epoch.flags.flat[near] | _at(coadd.flags, x.flat[near] + shift_x, y.flat[near] + shift_y)
-        differs.flat[near] &= stored.flat[near] != either
+    expected = epoch.flags
+    if coadd is None:
+        differs = stored != expected
+    else:
+        x, y = direct_positions(epoch, coadd)
+        expected = epoch.flags | _at(coadd.flags, x, y)
+        differs = stored != expected
+        # accept either neighbour of a position close to a rounding boundary
+        near = np.flatnonzero(differs & (_to_boundary(x) | _to_boundary(y)))
+        for shift_x, shift_y in itertools.product((-_TIE, _TIE), repeat=2):
+            either = epoch.flags.flat[near] | _at(coadd.flags, x.flat[near] + shift_x, y.flat[near] + shift_y)
+            differs.flat[near] &= stored.flat[near] != either
     rows, columns = np.nonzero(differs)
     examples = [
         f"x {column}, y {row}: stored flags {stored[row, column]}, direct {expected[row, column]}"

@@ -3,6 +3,7 @@
 import os
 import re
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from ..schema.errors import InfoFileError
 from ..schema.planes.imagefiles import PlaneFile
 from ..schema.planes.regularfile import read_regular, why_not
+from .exposurefacts import ExposureFacts, exposure_facts
 from .plainyaml import load_yaml
 
 __all__ = ["EpochInfo", "ImageInfo", "TileInfo", "in_utf8", "read_info_file"]
@@ -98,6 +100,20 @@ class EpochInfo(ImageInfo):
     bkg_ext: _Ext = "sci"
 
     @property
+    def wcs_vouched(self) -> bool | None:
+        """Whether the pipeline vouches for the WCS; None: info files do not say."""
+        return None
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """Values that headers have to have where they have the keyword."""
+        return {"EXPNUM": self.expnum, "CCDNUM": self.ccdnum, "BAND": self.band}
+
+    def exposure(self, header: Mapping[str, Any], primary: Mapping[str, Any]) -> ExposureFacts:
+        """Return the exposure metadata, given the headers of the image HDU and of the primary one."""
+        return exposure_facts(header, primary)
+
+    @property
     def name(self) -> str:
         """Name of the epoch in messages: ``expnum/ccdnum``."""
         return f"{self.expnum}/{self.ccdnum}"
@@ -122,6 +138,11 @@ class TileInfo(ImageInfo):
             return value
         tile = {key: info.data[key] for key in ("tilename", "band") if key in info.data}
         return [tile | entry if isinstance(entry, dict) else entry for entry in value]
+
+    @property
+    def has_coadd(self) -> bool:
+        """True: info files list a coadd."""
+        return True
 
     @property
     def unique_limits(self) -> tuple[float, float, float, float] | None:

@@ -1,27 +1,32 @@
 """Info files of a run, read side by side and kept packed."""
 
 import hashlib
+import logging
 import os
 import pickle
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from ..schema.errors import AmbiguousInputError, InfoFileError, UsageError
+from ..schema.errors import AmbiguousInputError, GoodpixError, InfoFileError, UsageError
 from ..schema.executors import in_order, usable_cores
 from ..schema.planes.imagefiles import first_variable
+from ..schema.printable import one_line
 from ..schema.workers.pool import process_pool
-from .infofile import TileInfo, in_utf8, read_info_file
+from .infofile import TileInfo, in_utf8
+from .profiles.des_pizza_cutter import DesPizzaCutter
+from .profiles.protocol import Profile
 
-__all__ = ["Input", "PackedTile", "campaign_of", "check_inputs", "read_inputs"]
+__all__ = ["Input", "PackedTile", "Reading", "check_inputs", "read_inputs"]
+
+logger = logging.getLogger(__name__)
 
 PathLike = str | os.PathLike[str]
-
-_SUFFIX = "_pizza_cutter_info.yaml"
 
 # Files that are worth a process: what is read in the time that it takes to start.
 _FILES_PER_READER = 50
@@ -44,6 +49,8 @@ class PackedTile:
         Environment variables that paths begin with.
     images : ndarray of int64
         Hash of each CCD image, equal in all tiles that contain it and on all machines.
+    has_seg : bool
+        Whether every CCD image has a segmentation map.
     """
 
     tilename: str
@@ -51,6 +58,7 @@ class PackedTile:
     image_path: str
     variables: tuple[str, ...]
     images: npt.NDArray[np.int64]
+    has_seg: bool
     _packed: bytes = field(repr=False)
 
     @classmethod
@@ -61,7 +69,8 @@ class PackedTile:
         keys = (f"{entry.band}/{entry.expnum}/{entry.ccdnum}" for entry in info.src_info)
         images = np.fromiter(map(_hash, keys), np.int64, len(info.src_info))
         packed = zlib.compress(pickle.dumps(info, pickle.HIGHEST_PROTOCOL), level=1)
-        return cls(info.tilename, info.band, info.image_path, tuple(names), images, packed)
+        has_seg = all(entry.seg_path for entry in info.src_info)
+        return cls(info.tilename, info.band, info.image_path, tuple(names), images, has_seg, packed)
 
     def unpacked(self) -> TileInfo:
         """Return the content."""
@@ -87,15 +96,29 @@ class Input:
         return in_utf8(os.fspath(self.path))
 
 
-def read_inputs(given: Iterable[PathLike], workers: int | None = 1) -> list[Input]:
-    """Read the info files at some paths, searching folders.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Profile with which the files of a run are read, and its settings."""
+
+    profile: Profile = field(default_factory=DesPizzaCutter)
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def campaign(self, file: Input) -> str:
+        """Return the campaign of a file."""
+        return self.profile.campaign(file.path, self.settings)
+
+
+def read_inputs(given: Iterable[PathLike], workers: int | None = 1, reading: Reading | None = None) -> list[Input]:
+    """Read the info files at some paths, or the files of another profile, searching folders.
 
     Parameters
     ----------
     given : iterable of paths
-        Info files and folders.
+        Files and folders.
     workers : int, optional
         Maximum number of processes that read them; None means one per usable core.
+    reading : Reading, optional
+        The profile; by default that of info files.
 
     Raises
     ------
@@ -104,39 +127,46 @@ def read_inputs(given: Iterable[PathLike], workers: int | None = 1) -> list[Inpu
     WorkerLostError
         If processes that read an info file die.
     """
-    paths = _find_info_files([Path(each) for each in given])
-    if not paths:
+    reading = reading or Reading()
+    folders_and_files = [Path(each) for each in given]
+    if not folders_and_files:
         raise UsageError("no info files given: expected at least one")
+    paths = reading.profile.find(folders_and_files, reading.settings)
     n_readers = len(paths) // _FILES_PER_READER
     if n_readers > 1:
         n_readers = min(n_readers, usable_cores() if workers is None else workers)
     if n_readers <= 1:
-        return _read_some(paths)
+        return _read_some(reading, paths)
     some = [paths[start : start + _AT_A_TIME] for start in range(0, len(paths), _AT_A_TIME)]
     with process_pool(n_readers, "goodpix.ingest.preload") as pool:
-        return [each for read in in_order(pool, 2 * n_readers)(_read_some, some) for each in read]
+        return [each for read in in_order(pool, 2 * n_readers)(partial(_read_some, reading), some) for each in read]
 
 
-def _read_some(paths: list[Path]) -> list[Input]:
-    return [_read(path) for path in paths]
+def _read_some(reading: Reading, paths: list[Path]) -> list[Input]:
+    return [_read(reading, path) for path in paths]
 
 
-def _read(path: Path) -> Input:
+def _read(reading: Reading, path: Path) -> Input:
     try:
-        return Input(path, PackedTile.of(read_info_file(path)))
+        return Input(path, PackedTile.of(reading.profile.read(path, reading.settings)))
     except InfoFileError as error:
         return Input(path, error)
+    except Exception as error:  # one bad file never ends a survey job, whoever wrote the profile
+        logger.debug("traceback", exc_info=error)
+        what = "" if isinstance(error, GoodpixError) else f"{type(error).__name__}: "
+        return Input(path, InfoFileError(f"{in_utf8(os.fspath(path))}: {what}{one_line(error)}"))
 
 
-def check_inputs(inputs: list[Input]) -> str:
+def check_inputs(inputs: list[Input], reading: Reading | None = None) -> str:
     """Return the campaign of the inputs, after checking that no two contradict each other."""
-    first = inputs[0].path
+    reading = reading or Reading()
+    first, campaign = inputs[0].path, reading.campaign(inputs[0])
     tiles: dict[tuple[str, str], Path] = {}
     for file in inputs:
-        if campaign_of(file.path) != campaign_of(first):
+        other = reading.campaign(file)
+        if other != campaign:
             raise AmbiguousInputError(
-                f"{first} belongs to campaign {campaign_of(first)}, {file.path} to {campaign_of(file.path)}: "
-                "expected one campaign per catalogue"
+                f"{first} belongs to campaign {campaign}, {file.path} to {other}: expected one campaign per catalogue"
             )
         if isinstance(file.content, PackedTile):
             tile = (file.content.tilename, file.content.band)
@@ -145,43 +175,4 @@ def check_inputs(inputs: list[Input]) -> str:
                     f"{tiles[tile]} and {file.path} both list tile {tile[0]}, band {tile[1]}: give one of them"
                 )
             tiles[tile] = file.path
-    return campaign_of(first)
-
-
-def _find_info_files(paths: list[Path]) -> list[Path]:
-    """Return the info files in a list of files and folders, in order and without duplicates.
-
-    Folders and their subfolders are searched for names that end in ``_pizza_cutter_info.yaml``.
-
-    Raises
-    ------
-    UsageError
-        If a path does not exist or a folder contains no info file.
-    """
-    files: dict[Path, None] = {}
-    for path in paths:
-        if os.path.isdir(path):  # unlike Path.is_dir, it raises nothing where a name is too long
-            inside = sorted(_info_files_below(path))
-            if not inside:
-                raise UsageError(f"{path}: the folder contains no *{_SUFFIX}")
-            files |= dict.fromkeys(inside)
-        elif os.path.exists(path):
-            files[Path(os.path.abspath(path))] = None
-        else:
-            raise UsageError(f"{path}: no such file or folder")
-    return list(files)
-
-
-def _info_files_below(folder: Path) -> list[Path]:
-    """Return the info files in a folder and its subfolders; follow links, but not in circles."""
-    files, seen = [], set()
-    for parent, folders, names in os.walk(os.path.abspath(folder), followlinks=True):
-        seen.add(os.path.realpath(parent))
-        folders[:] = [name for name in folders if os.path.realpath(Path(parent, name)) not in seen]
-        files += [Path(parent, name) for name in names if name.endswith(_SUFFIX)]
-    return files
-
-
-def campaign_of(path: Path) -> str:
-    """Return the campaign of an info file: the name of its grandparent folder."""
-    return in_utf8(path.parent.parent.name)
+    return campaign

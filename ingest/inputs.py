@@ -7,10 +7,10 @@ from typing import Any
 
 from ..schema.errors import FitsFileError, PlaneError
 from ..schema.inputs.filedigest import FileDigest, digest_file, digest_opened
+from ..schema.inputs.profile import ProfileId
 from ..schema.inputs.recordedfiles import FINGERPRINTED, RecordedFile, State, files_column
 from ..schema.planes.imagefiles import Extension, file_state
 from ..schema.planes.reader import OpenedFile
-from ..schema.rows import DES_PROFILE
 from .infofile import ImageInfo
 
 __all__ = ["InputFiles", "compare_files", "file_states", "input_paths", "record_files", "supposed_states"]
@@ -41,13 +41,13 @@ class InputFiles:
         """State of each file, by path."""
         return {path: file.state for path, file in self.files.items()}
 
-    def facts(self, info: ImageInfo, segmentation: str) -> dict[str, Any]:
+    def facts(self, info: ImageInfo, segmentation: str, profile: ProfileId) -> dict[str, Any]:
         """Return the columns of an image's mask that describe its input files and its source of segmentation maps."""
         return {
             "files": files_column(self.files, info.files),
             "planes_checked": self.checked,
             "damaged_taken": self.damaged,
-            "profile": DES_PROFILE,
+            "profile": profile.stored_name,
             "segmentation": segmentation,
         }
 
@@ -150,7 +150,8 @@ def _units_by_path(info: ImageInfo) -> dict[str, list[Extension]]:
         if file is not None:
             of_path = units.setdefault(file.path, [])
             if name != "head":
-                of_path.append(file.ext)
+                also = () if file.conversion is None else file.conversion.also
+                of_path += [file.ext, *(ext for ext, _ in also)]
     return units
 
 

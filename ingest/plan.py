@@ -1,7 +1,7 @@
 """Plan of a tile job: which masks to make and which to copy."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from ..schema.bits import BitNames
@@ -9,9 +9,9 @@ from ..schema.inputs.fingerprint import fingerprint
 from ..schema.inputs.recordedfiles import SE_PLANES, RecordedFile, State, files_column, recorded_files
 from ..schema.planes.imagefiles import planes_column
 from ..schema.store.masksroot import MasksRoot
-from ..schema.wcs.scamphead import SCAMP_RULE_VERSION
 from .infofile import EpochInfo, ImageInfo, TileInfo
 from .inputs import compare_files, file_states, input_paths, supposed_states
+from .options import Options
 
 __all__ = [
     "Action",
@@ -30,35 +30,6 @@ __all__ = [
 
 EpochKey = tuple[int, int]
 """Key of an epoch: (expnum, ccdnum)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Options that change masks.
-
-    Parameters
-    ----------
-    wcs_source : str
-        Header with an epoch's WCS: ``"image"`` or ``"scamp"``.
-    allow_missing_se_seg : bool
-        Accept epochs without a segmentation map, as if no pixel were in an object.
-    allow_dithered_weights : bool
-        Accept weight planes that may have lost their exact zeros.
-    allow_damaged : bool
-        Accept planes whose data do not agree with their DATASUM.
-    """
-
-    wcs_source: str = "image"
-    allow_missing_se_seg: bool = False
-    allow_dithered_weights: bool = False
-    allow_damaged: bool = False
-
-    @property
-    def fingerprinted(self) -> dict[str, object]:
-        """Options by name, as they enter fingerprints: what 0.1.0 did not have only where it applies."""
-        options = {option.name: getattr(self, option.name) for option in fields(self)}
-        options = {name: value for name, value in options.items() if name != "allow_damaged" or value}
-        return options | ({"scamp_rule": SCAMP_RULE_VERSION} if self.wcs_source == "scamp" else {})
 
 
 class Action(Enum):
@@ -215,15 +186,15 @@ class Plan:
 
     Parameters
     ----------
-    coadd : Step
-        Step of the coadd's own mask.
+    coadd : Step or None
+        Step of the coadd's own mask; None if there is no coadd.
     epochs : tuple of (EpochInfo, Step)
         Epochs and their steps, in the info file's order.
     dropped : tuple of (expnum, ccdnum)
         Epochs in the catalogue that the info file no longer lists.
     """
 
-    coadd: Step
+    coadd: Step | None
     epochs: tuple[tuple[EpochInfo, Step], ...]
     dropped: tuple[EpochKey, ...]
 
@@ -234,12 +205,12 @@ class Plan:
 
     @property
     def steps(self) -> list[Step]:
-        """The coadd's step, then those of the epochs."""
-        return [self.coadd, *(step for _, step in self.epochs)]
+        """The coadd's step, if there is one, then those of the epochs."""
+        return [*([] if self.coadd is None else [self.coadd]), *(step for _, step in self.epochs)]
 
     @property
-    def needs_coadd(self) -> bool:
-        """True if the coadd's planes must be read."""
+    def makes_masks(self) -> bool:
+        """True if a mask is to be made, for which the coadd's planes must be read."""
         return any(step.action is Action.MAKE for step in self.steps)
 
 
@@ -267,7 +238,7 @@ def plan_unless_made(task: TileTask, states: Mapping[str, State]) -> Plan | None
         State of each of its input files, by path.
     """
     plan = _plan(task, _Look(lambda info: {path: states[path] for path in input_paths(info)}, _if_same_states))
-    return None if plan.needs_coadd else plan
+    return None if plan.makes_masks else plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,11 +257,13 @@ def _if_same_states(
 
 def _plan(task: TileTask, look: _Look) -> Plan:
     known = task.known
-    coadd = _step(task, "coadd", task.info, _coadd_options(task.options), known.coadd, look)
+    coadd = None
+    if task.info.has_coadd:
+        coadd = _step(task, "coadd", task.info, _coadd_options(task.options), known.coadd, look)
     epochs = []
     for entry in task.info.src_info:
         of_epoch = known.epochs.get((entry.expnum, entry.ccdnum))
-        options = _epoch_options(entry, task.options, coadd.fingerprint)
+        options = _epoch_options(entry, task.options, None if coadd is None else coadd.fingerprint)
         epochs.append((entry, _step(task, entry.name, entry, options, of_epoch, look)))
     listed = {(entry.expnum, entry.ccdnum) for entry in task.info.src_info}
     return Plan(coadd, tuple(epochs), dropped=tuple(sorted(set(known.epochs) - listed)))
@@ -348,12 +321,12 @@ def _files_if_unchanged(
 
 def _coadd_options(options: Options) -> dict[str, object]:
     """Return the options that affect a coadd's own mask."""
-    names = ("allow_dithered_weights", "allow_damaged")
+    names = ("allow_dithered_weights", "allow_damaged", "profile")
     return {name: value for name, value in options.fingerprinted.items() if name in names}
 
 
-def _epoch_options(entry: EpochInfo, options: Options, of_coadd: str) -> dict[str, object]:
-    """Return the options that affect an epoch's mask, and its coadd's fingerprint."""
+def _epoch_options(entry: EpochInfo, options: Options, of_coadd: str | None) -> dict[str, object]:
+    """Return the options that affect an epoch's mask, and its coadd's fingerprint, None without a coadd."""
     # an option that does not affect the epoch must not cause it to be made again
     return options.fingerprinted | {
         "allow_missing_se_seg": options.allow_missing_se_seg and not entry.seg_path,

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from ..schema.bits import BitNames
 from ..schema.database import parse_url, shown
 from ..schema.errors import InfoFileError
 from ..schema.executors import NumberAhead, Spread, count_workers, in_order
@@ -234,8 +235,9 @@ class Run:
         self._queue.done(receipt.tilename, receipt.band)
         self._seconds_commit += time.monotonic() - started
         if committed:
+            unknown = _unknown_codes(receipt, self._database.identity.bit_names)
             self._receipts.append(replace(receipt, rows=()))  # the rows of a survey would take 50 GB
-            _log(receipt)
+            _log(receipt, unknown)
         else:
             tile = f"{receipt.tilename} {receipt.band}"
             logger.warning("%s: another ingest has stored it meanwhile: checking it again", tile)
@@ -343,9 +345,22 @@ def _has_receipt(future: Future[Receipt]) -> bool:
     return not future.cancelled() and future.exception() is None
 
 
-def _log(receipt: Receipt) -> None:
-    """Log the result of a tile job."""
+def _unknown_codes(receipt: Receipt, bit_names: BitNames) -> dict[str, int]:
+    """Return the numbers of pixels of new masks with each mask code that the profile has no meaning for."""
+    found: dict[str, int] = {}
+    for each in receipt.rows:
+        for bit, n in each.row.bits["se"].items() if each.made else ():
+            name = bit_names.name("se", bit)
+            if name.startswith("CODE_"):
+                found[name] = found.get(name, 0) + n
+    return found
+
+
+def _log(receipt: Receipt, unknown: Mapping[str, int]) -> None:
+    """Log the result of a tile job, and the pixels with unknown mask codes."""
     tile = f"{receipt.tilename} {receipt.band}"
+    for name, n in unknown.items():
+        logger.warning("%s: %s: %s with a mask code that the profile does not know", tile, name, counted(n, "pixel"))
     for failure in receipt.failures:
         logger.warning("%s: %s: %s", tile, failure.key.rpartition("#")[2], failure.message)
     logger.info(

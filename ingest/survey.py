@@ -2,20 +2,23 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
-from ..schema.bits import DES_Y6, BitNames
+from ..schema.bits import BitNames
+from ..schema.criteria import Selection
 from ..schema.errors import UsageError
 from ..schema.executors import check_workers, thread_pool, usable_cores
 from ..schema.planes.imagefiles import file_state, first_variable
 from ..schema.workers.pool import process_pool
 from .images.sharedarray import remove_leftovers
-from .infofiles import Input, PackedTile, check_inputs, read_inputs
+from .infofiles import Input, PackedTile, Reading, check_inputs, read_inputs
 from .plan import Options
+from .profiles.protocol import Profile
+from .profiles.registry import checked_settings, find_profile
 from .report import IngestReport
 
 __all__ = ["BYTES_PER_WORKER", "ingest_tiles", "worth_starting"]
@@ -44,16 +47,19 @@ def ingest_tiles(
     allow_missing_se_seg: bool = False,
     allow_dithered_weights: bool = False,
     allow_damaged: bool = False,
-    bit_names: BitNames = DES_Y6,
+    profile: str = "des-pizza-cutter",
+    settings: Mapping[str, str] | None = None,
+    no_segment: bool = False,
+    bit_names: BitNames | None = None,
     progress: Progress | None = None,
     report: PathLike | None = None,
 ) -> IngestReport:
-    """Compute and store the mask of every epoch in the info files.
+    """Compute and store the mask of every epoch in the info files, or in the files of another profile.
 
     Parameters
     ----------
     info_paths : path or iterable of paths
-        Info files, and folders to search for ``*_pizza_cutter_info.yaml``.
+        Info files, and folders to search for ``*_pizza_cutter_info.yaml``; with another profile, its files.
     db : str or path
         Database URL or SQLite file, created if it does not exist.
     masks : str or path, optional
@@ -87,8 +93,15 @@ def ingest_tiles(
         Accept weight planes that may have lost their exact zeros.
     allow_damaged : bool
         Accept planes whose data do not agree with the DATASUM in their header.
-    bit_names : BitNames
-        Names of the survey's mask bits, recorded when the catalogue is created.
+    profile : str
+        Profile of the files, which says how they are found and what their values mean; a catalogue has one.
+    settings : mapping of str to str, optional
+        Settings of the profile, by name.
+    no_segment : bool
+        Use no segmentation maps of epochs: their counts are null, and all epochs count in aggregates. Fixed when the
+        catalogue is created.
+    bit_names : BitNames, optional
+        Names of the mask bits, recorded when the catalogue is created; by default those of the profile.
     progress : callable, optional
         Called after each tile with the number of tiles done and the total.
     report : path, optional
@@ -103,8 +116,8 @@ def ingest_tiles(
     Raises
     ------
     UsageError
-        If an input path does not exist, the environment variable that paths begin with is not set, or inputs
-        contradict each other or the catalogue.
+        If the profile or one of its settings is unknown, an input path does not exist, the environment variable that
+        paths begin with is not set, or inputs contradict each other or the catalogue.
     CatalogueError
         If the catalogue or its masks root cannot be used.
     WorkerLostError
@@ -122,17 +135,24 @@ def ingest_tiles(
     given = [info_paths] if isinstance(info_paths, str | os.PathLike) else list(info_paths)
     if workers is not None:
         check_workers(workers)
-    inputs = read_inputs(given, 1 if executor is not None and workers is not None else workers)
-    campaign = check_inputs(inputs)
+    known = find_profile(profile)
+    reading = Reading(known, checked_settings(known, settings or {}))
+    inputs = read_inputs(given, 1 if executor is not None and workers is not None else workers, reading)
+    campaign = check_inputs(inputs, reading)
+    if not (known.identity.is_des or no_segment):
+        _check_segmentation(inputs)
     if executor is None:  # the workers of an executor may know other variables
         _check_variables(inputs)
-    options = Options(wcs_source, allow_missing_se_seg, allow_dithered_weights, allow_damaged)
+    options = Options(
+        wcs_source, allow_missing_se_seg, allow_dithered_weights, allow_damaged, known.identity, no_segment
+    )
     arguments = asdict(options) | {
         "inputs": [str(each) for each in given],
         "masks": None if masks is None else str(masks),
         "force": force,
         "reread": reread,
         "retry_failed": retry_failed,
+        "settings": dict(reading.settings),
         "variables": _used_variables(inputs),
     }
     if report is not None and not os.path.isdir(Path(report).absolute().parent):
@@ -149,8 +169,17 @@ def ingest_tiles(
         from .database.opening import open_for_writing
         from .run import Run
 
+        shipped = _selections_to_add(db, known)
         database = stack.enter_context(
-            open_for_writing(db, masks=masks, campaign=campaign, wcs_source=wcs_source, bit_names=bit_names)
+            open_for_writing(
+                db,
+                masks=masks,
+                campaign=campaign,
+                wcs_source=wcs_source,
+                bit_names=bit_names or known.bit_names,
+                profile=known.identity,
+                segmentation=options.segmentation,
+            )
         )
         run = Run(inputs, db, database, arguments, options, force=force, retry_failed=retry_failed, reread=reread)
         if report is not None:
@@ -159,7 +188,22 @@ def ingest_tiles(
         for number, _ in enumerate(run.tiles(n_workers, executor, pool, threads), start=1):
             if progress is not None:
                 progress(number, len(inputs))
+    for name, selection in shipped.items():
+        # slow to import, and rarely needed
+        from .upkeep.selections import add_selection
+
+        add_selection(db, name, selection, f"shipped with the profile {known.identity.name}")
     return run.report(time.monotonic() - started)
+
+
+def _selections_to_add(db: PathLike, profile: Profile) -> dict[str, Selection]:
+    """Return the named selections of a profile if the catalogue is a new one, by name."""
+    if not profile.selections:
+        return {}
+    from ..schema.database import is_catalogue
+
+    new = not is_catalogue(db)
+    return {name: Selection.parse(words) for name, words in profile.selections.items() if new}
 
 
 def _number_of(workers: int | None, executor: Executor | None, inputs: list[Input]) -> int:
@@ -180,8 +224,9 @@ def worth_starting(n_workers: int | None, inputs: list[Input]) -> int:
     for each in inputs:
         if isinstance(each.content, PackedTile):
             info = each.content.unpacked()
-            for entry in (info, *info.src_info):
-                state = file_state(entry.image_path)
+            # the CCD images of an exposure may lie in one file
+            for path in dict.fromkeys(entry.image_path for entry in (info, *info.src_info)):
+                state = file_state(path)
                 n_bytes += 0 if state is None else state[0]
                 if most is None and n_bytes >= BYTES_PER_WORKER:
                     most = usable_cores()
@@ -202,6 +247,16 @@ def _used_variables(inputs: list[Input]) -> dict[str, str]:
     names = dict.fromkeys(name for tile in _tiles(inputs) for name in tile.variables)
     values = {name: os.environ[name] for name in names if name in os.environ}
     return {name: os.path.abspath(value) for name, value in values.items() if os.path.isdir(value)}
+
+
+def _check_segmentation(inputs: list[Input]) -> None:
+    """Check that every CCD image has a segmentation map, as those of DES have; without one each would fail."""
+    for file in inputs:
+        if isinstance(file.content, PackedTile) and not file.content.has_seg:
+            raise UsageError(
+                f"{file.name}: its CCD images have no segmentation map: expected --segment, which makes one, or "
+                "--no-segment, which does without (fixed for a catalogue)"
+            )
 
 
 def _check_variables(inputs: list[Input]) -> None:

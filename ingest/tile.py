@@ -9,6 +9,7 @@ from pathlib import Path
 from ..schema.errors import MaskFileError, MaskFileUnreadableError, WorkerLostError, interruption, may_pass
 from ..schema.executors import Spread
 from ..schema.maskfile import MaskFile, MaskFileWriter
+from ..schema.maskfile.filerow import file_row
 from ..schema.masks.rle import Runs
 from ..schema.printable import one_line
 from ..schema.rows import EpochFacts, MaskRow
@@ -29,10 +30,10 @@ Mask = tuple[MaskRow, Runs]
 
 @dataclass(frozen=True, slots=True)
 class StoredRow:
-    """A row of a new mask file, and whether its mask was made or copied."""
+    """A row of a new mask file, and whether its mask was made or copied; a file's own row has no row group."""
 
     row: MaskRow
-    row_group: int
+    row_group: int | None
     made: bool
 
 
@@ -129,7 +130,7 @@ def _ingest(task: TileTask, previous: MaskFile | None, spread: Spread, scratch: 
         task.info_path,
         task.info.tilename,
         task.info.band,
-        whole=plan.coadd.action is not Action.SKIP,
+        whole=plan.coadd is None or plan.coadd.action is not Action.SKIP,
         generation=task.known.generation,
         failed_before=tuple(task.failure_key(step.name) for step in plan.steps if step.action is Action.SKIP),
         n_unchanged=sum(step.action is Action.COPY for _, step in plan.epochs),
@@ -140,13 +141,13 @@ def _ingest(task: TileTask, previous: MaskFile | None, spread: Spread, scratch: 
         previous = previous.fetched()
     of_coadd: Mask | None = None
     made: Iterator[Mask | _Trouble] = iter(())
-    if plan.needs_coadd:
+    if plan.makes_masks:
         started = time.monotonic()
-        coadd = _try_coadd(task, spread, scratch)
+        coadd = None if plan.coadd is None else _try_coadd(task, spread, scratch)
         receipt = replace(receipt, seconds_coadd=time.monotonic() - started)
         if isinstance(coadd, _Trouble):
             return _without_coadd(task, plan, receipt, coadd)
-        for_epochs, own_file = coadd.for_epochs, task.known.mask_file
+        for_epochs, own_file = None if coadd is None else coadd.for_epochs, task.known.mask_file
         files = SourceFiles(task.root, {own_file: previous} if own_file else None)
         jobs = (
             _EpochJob(entry, for_epochs, task.options, step.fingerprint, SourceMasks(files, task.sources_of(entry)))
@@ -155,7 +156,7 @@ def _ingest(task: TileTask, previous: MaskFile | None, spread: Spread, scratch: 
         )
         # worker processes start on the epochs while this one makes the coadd's own mask
         made = spread(_try_epoch, jobs)
-        if plan.coadd.action is Action.MAKE:
+        if plan.coadd is not None and coadd is not None and plan.coadd.action is Action.MAKE:
             own = _try_own_mask(coadd, plan.coadd)
             if isinstance(own, _Trouble):
                 return _without_coadd(task, plan, receipt, own)
@@ -167,7 +168,7 @@ def _ingest(task: TileTask, previous: MaskFile | None, spread: Spread, scratch: 
 
 def _without_coadd(task: TileTask, plan: Plan, receipt: Receipt, trouble: "_Trouble") -> Receipt:
     """Return the receipt of a tile whose coadd cannot be used."""
-    failures = (_failure(task, plan.coadd, trouble, None),)
+    failures = () if plan.coadd is None else (_failure(task, plan.coadd, trouble, None),)
     return replace(receipt, whole=False, failures=failures, failed_before=(), n_unchanged=0)
 
 
@@ -187,10 +188,16 @@ def _write(task: TileTask, plan: Plan, receipt: Receipt, sources: _Sources) -> "
     changed = task.force or bool(plan.dropped) or sources.of_coadd is not None
     changed |= any(step.changes_files for step in plan.steps)
     generation = task.known.generation + 1
-    with MaskFileWriter(task.root, receipt.tilename, receipt.band, generation, task.bit_names) as writer:
-        of_coadd = sources.of_coadd or _copy(task, sources.previous, plan.coadd)
-        if isinstance(of_coadd, _LostMask):
-            return of_coadd
+    with _writer(task, generation) as writer:
+        of_coadd = None
+        if plan.coadd is None:
+            row = file_row(receipt.tilename, receipt.band, task.options.profile, task.options.segmentation)
+            rows.append(StoredRow(row, None, made=True))
+        else:
+            kept_or_made = sources.of_coadd or _copy(task, sources.previous, plan.coadd)
+            if isinstance(kept_or_made, _LostMask):
+                return kept_or_made
+            of_coadd = kept_or_made
         cover = GoodCover.of(of_coadd and of_coadd[0])
 
         def add(mask: Mask, *, made: bool) -> None:
@@ -233,6 +240,20 @@ def _write(task: TileTask, plan: Plan, receipt: Receipt, sources: _Sources) -> "
     )
 
 
+def _writer(task: TileTask, generation: int) -> MaskFileWriter:
+    options = task.options
+    return MaskFileWriter(
+        task.root,
+        task.info.tilename,
+        task.info.band,
+        generation,
+        task.bit_names,
+        profile=options.profile,
+        segmentation=options.segmentation,
+        has_coadd=task.info.has_coadd,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Trouble:
     """Reason why a mask could not be made: an error that can be sent between processes.
@@ -263,7 +284,7 @@ class _EpochJob:
     """One epoch, as sent to a worker process."""
 
     entry: EpochInfo
-    coadd: Coadd
+    coadd: Coadd | None
     options: Options
     fingerprint: str
     sources: SourceMasks

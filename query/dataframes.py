@@ -22,10 +22,11 @@ _COLUMNS = {
     "n_se_seg n_se_weight n_se_bmask n_off_coadd n_coadd_seg n_coadd_weight n_coadd_bmask "
     "only_se_seg only_se_weight only_se_bmask only_off_coadd only_coadd_seg only_coadd_weight only_coadd_bmask "
     "coadd_n_pixels coadd_n_good coadd_n_seg coadd_n_weight coadd_n_bmask",
-    "arcsec": "fwhm_arcsec mean_fwhm_arcsec",
+    "arcsec": "fwhm_arcsec mean_fwhm_arcsec distance_arcsec",
     "arcsec2": "pixel_area",
     "arcmin2": "area_good area_good_unique good_area_images_unique area_good_any_unique",
-    "deg": "ra dec rac1 decc1 rac2 decc2 rac3 decc3 rac4 decc4 ra_cent dec_cent uramin uramax udecmin udecmax",
+    "deg": "ra dec rac1 decc1 rac2 decc2 rac3 decc3 rac4 decc4 ra_cent dec_cent uramin uramax udecmin udecmax "
+    "moon_separation moon_altitude sun_altitude galactic_latitude ecliptic_latitude",
     "s": "exptime",
     "d": "mjd_obs",
     "mag": "magzp zero_point",

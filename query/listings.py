@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from ..schema import tables
 from ..schema.criteria import Selection
-from ..schema.database import Database, as_stored, shown
+from ..schema.database import Database, as_stored, recorded_revision, shown
 from ..schema.views import VIEWS
 from .dataframes import joined, read_frame
 from .filters import Filters
@@ -23,6 +23,9 @@ __all__ = ["Listings", "view_frame"]
 
 
 _WHOLE = TableShape()
+
+# Revision of the first tables with `ccd_image`.
+_IMAGES_SINCE = "0002"
 
 
 class Listings:
@@ -56,9 +59,11 @@ class Listings:
         """
         identity = self._database.identity
         counted = {"coadds": tables.coadd, "epochs": tables.epoch, "failures": tables.failure}
+        # the row of a file without a coadd is not one of a coadd
+        numbers = {"coadds": sa.func.count(tables.coadd.c.mask_row_group)}
         with self._database.engine.connect() as connection:
             n_rows = {
-                name: connection.execute(sa.select(sa.func.count()).select_from(table)).scalar()
+                name: connection.execute(sa.select(numbers.get(name, sa.func.count())).select_from(table)).scalar()
                 for name, table in counted.items()
             }
         return {
@@ -68,6 +73,7 @@ class Listings:
             "format_version": identity.format_version,
             "campaign": identity.campaign,
             "wcs_source": identity.wcs_source,
+            "profile": str(identity.profile),
             **n_rows,
         }
 
@@ -247,25 +253,26 @@ def view_frame(database: Database, name: str, filters: Mapping[str, Any], shape:
     key = [c for c in view.c if c.name in ("tilename", "band", "expnum", "ccdnum", "plane", "bit")]
     with database.engine.connect() as connection:
         selected = as_stored(connection, view, VIEWS[name].select.selected_columns)
-    query = sa.select(*selected, *_derived(view)).where(*Filters.of(**filters).conditions(view))
+        has_images = str(recorded_revision(connection)) >= _IMAGES_SINCE
+    query = sa.select(*selected, *_derived(view, has_images=has_images)).where(*Filters.of(**filters).conditions(view))
     return read_frame(database.engine, shape.of_query(query, key, name))
 
 
-def _derived(view: sa.TableClause) -> "list[sa.Label[Any]]":
+def _derived(view: sa.TableClause, *, has_images: bool) -> "list[sa.Label[Any]]":
     """Return the seeing in arcsec and the sky brightness per second, for a view with seeing and sky."""
     prefix = next((prefix for prefix in ("", "mean_") if f"{prefix}fwhm" in view.c), None)
     if prefix is None:
         return []
     fwhm, skybrite, exptime = (view.c[name] for name in (f"{prefix}fwhm", f"{prefix}skybrite", "exptime"))
-    pixel_area = _mean_pixel_area(view) if prefix else view.c.pixel_area
+    pixel_area = _mean_pixel_area(view, has_images=has_images) if prefix else view.c.pixel_area
     return [
         (fwhm * sa.func.sqrt(pixel_area, type_=sa.Double)).label(f"{prefix}fwhm_arcsec"),
         sa.case((exptime > 0, skybrite / exptime)).label(f"{prefix}skybrite_per_second"),
     ]
 
 
-def _mean_pixel_area(view: sa.TableClause) -> "sa.ScalarSelect[Any]":
-    """Return the mean pixel area of the CCD images of an exposure."""
-    image = tables.ccd_image
+def _mean_pixel_area(view: sa.TableClause, *, has_images: bool) -> "sa.ScalarSelect[Any]":
+    """Return the mean pixel area of the CCD images of an exposure, or of its epochs in tables without CCD images."""
+    image = tables.ccd_image if has_images else tables.epoch
     of_exposure = sa.and_(image.c.expnum == view.c.expnum, image.c.band == view.c.band)
     return sa.select(sa.func.avg(image.c.pixel_area, type_=sa.Double)).where(of_exposure).scalar_subquery()

@@ -60,7 +60,8 @@ class Source:
         """Yield the epoch masks that contribute to a map or an area, file by file.
 
         Epochs without an SE segmentation map are excluded, as from the sums in views, because their
-        objects are unknown, unless the selection ignores `SE_SEG`.
+        objects are unknown, unless the selection ignores `SE_SEG`; and so are those whose WCS the pipeline does not
+        vouch for.
 
         Raises
         ------
@@ -70,7 +71,8 @@ class Source:
         Filters.of(**filters)
         seg_ignored = Criterion.SE_SEG in selection.selection.ignore
         for mask in self.masks(filters):
-            if seg_ignored or mask.row is None or mask.row["se_seg_used"]:
+            row = mask.row or {}
+            if row.get("wcs_ok") is not False and (seg_ignored or row.get("se_seg_used", True)):
                 yield mask
 
 

@@ -44,6 +44,12 @@ class Amplifiers:
         return cls(a, b) if apart else cls.halves(shape)
 
     @classmethod
+    def known(cls, dataseca: str | None, datasecb: str | None, shape: tuple[int, int]) -> "Amplifiers | None":
+        """Return the halves given by DATASECA and DATASECB; None if they give none."""
+        a, b = _section(dataseca, shape), _section(datasecb, shape)
+        return None if a is None or b is None else cls.of(dataseca, datasecb, shape)
+
+    @classmethod
     def halves(cls, shape: tuple[int, int]) -> "Amplifiers":
         """Return the halves x < nx / 2 and the rest."""
         ny, nx = shape

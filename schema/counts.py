@@ -23,6 +23,9 @@ COADD_COUNTS = (
 )
 """Counts about the coadd that only a catalogue without coadds lacks."""
 
+# what a mask without a coadd lacks besides
+_OF_COADD = ("n_off_coadd", "only_off_coadd", "n_unique", "n_good_unique", "fraction_good_on_coadd", "area_good_unique")
+
 _ARCMIN2 = 1 / 3600.0
 
 
@@ -88,10 +91,11 @@ class _Tally:
 def count(
     runs: Runs,
     *,
-    amplifiers: Amplifiers,
+    amplifiers: Amplifiers | None,
     pixel_area: float,
     unique: tuple[int, int] | None,
     se_seg_used: bool = True,
+    has_coadd: bool = True,
 ) -> tuple[Counts, BitCounts]:
     """Return the counts of an epoch's mask, from one pass over its runs.
 
@@ -99,16 +103,18 @@ def count(
     ----------
     runs : Runs
         The mask.
-    amplifiers : Amplifiers
-        The CCD's halves.
+    amplifiers : Amplifiers or None
+        The CCD's halves; None if unknown, and their counts are null.
     pixel_area : float
         Solid angle of a pixel, arcsec^2.
     unique : tuple of int or None
         The counts n_unique and n_good_unique; None if the tile has no unique region.
     se_seg_used : bool
         Whether there was an SE segmentation map; if not, its counts are null.
+    has_coadd : bool
+        Whether there is a coadd; if not, all counts about it are null.
     """
-    tally = _tally(runs, amplifiers)
+    tally = _tally(runs, amplifiers or Amplifiers.halves((runs.ny, runs.nx)))
     n_off = int(tally.fail[3])
     n_unique, n_good_unique = unique or (None, None)
     values: dict[str, int | float | None] = {
@@ -116,10 +122,10 @@ def count(
         "n_on_coadd": runs.nx * runs.ny - n_off,
         "n_good_se": tally.good_se,
         "fraction_good_se": tally.good_se / (runs.nx * runs.ny),
-        "n_good_se_amp_a": tally.good_se_amp_a,
-        "n_good_se_amp_b": tally.good_se_amp_b,
-        "n_pixels_amp_a": amplifiers.a.n_pixels,
-        "n_pixels_amp_b": amplifiers.b.n_pixels,
+        "n_good_se_amp_a": None if amplifiers is None else tally.good_se_amp_a,
+        "n_good_se_amp_b": None if amplifiers is None else tally.good_se_amp_b,
+        "n_pixels_amp_a": None if amplifiers is None else amplifiers.a.n_pixels,
+        "n_pixels_amp_b": None if amplifiers is None else amplifiers.b.n_pixels,
         "n_unique": n_unique,
         "n_good_unique": n_good_unique,
     }
@@ -130,6 +136,8 @@ def count(
         values[f"only_{str(criterion.name).lower()}"] = int(tally.only[k])
     if not se_seg_used:
         values["n_se_seg"] = values["only_se_seg"] = None
+    if not has_coadd:
+        values |= dict.fromkeys((*COADD_COUNTS, *_OF_COADD))
     return Counts(**values), tally.bits  # type: ignore[arg-type]  # one dict of ints and floats
 
 

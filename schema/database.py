@@ -13,8 +13,10 @@ import sqlalchemy as sa
 
 from .bits import BitNames
 from .columns import json_object
-from .dialects import OUT_OF_TIME, driver_text, interrupted, reader, sqlite_path
+from .dialects import OUT_OF_TIME, driver_text, interrupted, reader, sqlite_path, suits_column
 from .errors import CatalogueError, CatalogueVersionError, DamagedValueError, UsageError, check_utf_8
+from .inputs.profile import DES_PIZZA_CUTTER, ProfileId
+from .rows import SEG_FROM_FILE
 from .store.masksroot import FORMAT_VERSION, MasksRoot
 from .tables import catalogue, coadd, epoch, footprint, ingest_run
 from .views import RENAMED
@@ -35,7 +37,6 @@ __all__ = [
     "remembered_root",
     "root_of",
     "shown",
-    "suits_column",
     "unusable",
     "with_variables",
 ]
@@ -100,17 +101,14 @@ def shown(url: sa.URL) -> str:
     return url.update_query_dict(dict.fromkeys(secret, "***")).render_as_string(hide_password=True)
 
 
-REVISION = "0009"
+REVISION = "0011"
 """The newest migration, whose tables this software writes."""
 
-_READABLE = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", REVISION)
+_READABLE = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", REVISION)
 """Revisions whose tables and views this software reads."""
 
 # Cures by the error codes of SQLite and Postgres.
 _KEPT = "stored data are kept, and the same command resumes"
-# Letters of a damaged value in a message.
-_SHOWN = 60
-
 _REBUILD = "goodpix rebuild --force --masks ROOT recreates the database (on Postgres, in another that is empty)"
 _CURES = {
     **dict.fromkeys(("SQLITE_FULL", "53100"), f"{_KEPT} once disk space is free"),
@@ -132,6 +130,8 @@ class Identity:
     wcs_source: str
     bit_names: BitNames
     format_version: int = FORMAT_VERSION
+    profile: ProfileId = DES_PIZZA_CUTTER
+    segmentation: str = SEG_FROM_FILE
 
     @property
     def row(self) -> dict[str, object]:
@@ -145,6 +145,9 @@ class Identity:
             "wcs_source": self.wcs_source,
             "bits": json.dumps({"se": dict(self.bit_names.se), "coadd": dict(self.bit_names.coadd)}),
             "footprint_nside": NSIDE,
+            "profile": self.profile.name,
+            "profile_version": self.profile.version,
+            "segmentation": self.segmentation,
         }
 
     @property
@@ -237,29 +240,24 @@ def read_identity(engine: sa.Engine, url: sa.URL, revisions: Collection[str]) ->
         with engine.connect() as connection:
             if not sa.inspect(connection).has_table("catalogue"):
                 raise CatalogueError(f"{shown(url)} is not a goodpix catalogue: it has no table catalogue")
-            row = connection.execute(sa.select(catalogue)).mappings().one_or_none()
+            format_version = connection.execute(sa.select(catalogue.c.format_version)).scalar_one_or_none()
             revision = recorded_revision(connection)
+            _check_version(url, format_version, revision, revisions)
+            row = connection.execute(sa.select(*as_stored(connection, catalogue))).mappings().one()
     except sa.exc.DBAPIError as error:
         raise unusable(url, error) from error
-    if row is None:
-        raise CatalogueError(f"{shown(url)}: its table catalogue is empty: use another --db")
-    if revision is None:
-        raise CatalogueError(f"{shown(url)}: its table alembic_version is empty: {_REBUILD}")
-    damaged = [column.name for column in catalogue.c if not suits_column(row[column.name], column)]
-    if damaged:
-        raise CatalogueError(f"{shown(url)}: {damaged[0]} in its table catalogue is damaged: {_REBUILD}")
-    if row["format_version"] > FORMAT_VERSION or revision not in revisions:
-        older = row["format_version"] <= FORMAT_VERSION and revision in _READABLE
-        cure = "goodpix db upgrade upgrades it" if older else "use the version of goodpix that created it"
-        raise CatalogueVersionError(
-            f"{shown(url)}: tables of revision {revision}, format {row['format_version']}; expected {REVISION} and "
-            f"{FORMAT_VERSION}: {cure}"
-        )
+    for column in catalogue.c:
+        value = row[column.name]  # null in an older revision
+        if value is not None and not suits_column(value, column):
+            raise CatalogueError(f"{shown(url)}: {column.name} in its table catalogue is damaged: {_REBUILD}")
     try:
         bits = json_object(row["bits"], "bits")
         bit_names = BitNames(bits["se"], bits["coadd"])
+        profile = ProfileId.recorded(row["profile"], row["profile_version"])
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise CatalogueError(f"{shown(url)}: the names of its mask bits are damaged ({error})") from error
+        raise CatalogueError(
+            f"{shown(url)}: its profile or the names of its mask bits are damaged ({error})"
+        ) from error
     return Identity(
         uuid=row["uuid"],
         masks_root=row["masks_root"],
@@ -267,12 +265,26 @@ def read_identity(engine: sa.Engine, url: sa.URL, revisions: Collection[str]) ->
         wcs_source=row["wcs_source"],
         bit_names=bit_names,
         format_version=row["format_version"],
+        profile=profile,
+        segmentation=row["segmentation"] or SEG_FROM_FILE,
     )
 
 
-def suits_column(value: object, column: "sa.Column[Any]") -> bool:
-    """Tell whether a value has its column's type, which SQLite does not enforce."""
-    return bool(column.nullable) if value is None else isinstance(value, column.type.python_type)
+def _check_version(url: sa.URL, format_version: int | None, revision: str | None, revisions: Collection[str]) -> None:
+    """Raise an error unless a catalogue has one of these revisions."""
+    if format_version is None:
+        raise CatalogueError(f"{shown(url)}: its table catalogue is empty: use another --db")
+    if not suits_column(format_version, catalogue.c.format_version):
+        raise CatalogueError(f"{shown(url)}: format_version in its table catalogue is damaged: {_REBUILD}")
+    if revision is None:
+        raise CatalogueError(f"{shown(url)}: its table alembic_version is empty: {_REBUILD}")
+    if format_version > FORMAT_VERSION or revision not in revisions:
+        older = format_version <= FORMAT_VERSION and revision in _READABLE
+        cure = "goodpix db upgrade upgrades it" if older else "use the version of goodpix that created it"
+        raise CatalogueVersionError(
+            f"{shown(url)}: tables of revision {revision}, format {format_version}; expected {REVISION} and "
+            f"{FORMAT_VERSION}: {cure}"
+        )
 
 
 def recorded_revision(connection: sa.Connection) -> str | None:
@@ -313,31 +325,17 @@ def as_stored(
 
 
 _KINDS = {column.name: column.type.python_type for table in (footprint, coadd, epoch) for column in table.c}
-# as SQLite has them
 _ALSO: dict[type, tuple[type, ...]] = {float: (float, int), bool: (bool, int)}
 
 
 def check_type(name: str, value: object) -> None:
-    """Check that a value of a mask's row has its column's type, which SQLite does not enforce.
-
-    Parameters
-    ----------
-    name : str
-        Name of the column, or ``coadd_`` and its name.
-    value : object
-        The value; a null has every type.
-
-    Raises
-    ------
-    DamagedValueError
-        If the value has another type.
-    """
+    """Raise a `DamagedValueError` if a value of a mask's row does not have the type of its column."""
     kind = _KINDS.get(name) or _KINDS.get(name.removeprefix("coadd_"))
     if value is not None and kind is not None and not isinstance(value, _ALSO.get(kind, (kind,))):
-        shown_value = repr(value) if len(repr(value)) <= _SHOWN else f"{repr(value)[:_SHOWN]}..."
-        raise DamagedValueError(
-            f"{name} is {shown_value} in the database: expected {kind.__name__}: run goodpix verify --repair"
-        )
+        text = repr(value)
+        text = text if len(text) <= 60 else f"{text[:60]}..."
+        expected = f"expected {kind.__name__}: run goodpix verify --repair"
+        raise DamagedValueError(f"{name} is {text} in the database: {expected}")
 
 
 def with_variables(connection: sa.Connection, rows: Sequence[sa.RowMapping]) -> list[dict[str, Any]]:

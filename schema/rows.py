@@ -13,11 +13,11 @@ from .bits import N_BITS
 from .columns import MAX_JSON, check_text, column, columns, json_object, values_of
 from .counts import COADD_COUNTS, BitCounts, Counts
 from .errors import DamagedValueError, InfoFileError, UsageError
+from .inputs.profile import DES_PROFILE
 from .inputs.recordedfiles import recorded_files
 from .wcs.footprint import EVERY_CELL, NSIDE
 
 __all__ = [
-    "DES_PROFILE",
     "SEG_FROM_FILE",
     "SEG_NONE",
     "CoaddFacts",
@@ -29,9 +29,6 @@ __all__ = [
     "key_text",
     "nonzero_bits",
 ]
-
-DES_PROFILE = "des"
-"""Profile of the Dark Energy Survey's images."""
 
 SEG_FROM_FILE, SEG_NONE = "file", "none"
 """Values of ``segmentation``: the map of the survey's file, or no map."""
@@ -175,7 +172,7 @@ class EpochFacts(ImageFacts):
     mjd_obs: float | None = column("start of the exposure, MJD, days")
     date_obs: str | None = column("start of the exposure, UTC (DATE-OBS)")
     exptime: float | None = column("exposure time, s")
-    airmass: float | None = column("airmass")
+    airmass: float | None = column("airmass of the header; where it has none, of the image centre at mid-exposure")
     fwhm: float | None = column("seeing FWHM, pixels")
     skybrite: float | None = column("sky level subtracted from the image, in bunit")
     skysigma: float | None = column("sky noise, in bunit")
@@ -185,10 +182,17 @@ class EpochFacts(ImageFacts):
     detpos: str | None = column("detector position in the focal plane, such as N4")
     dataseca: str | None = column("pixel section of amplifier A (DATASECA)")
     datasecb: str | None = column("pixel section of amplifier B (DATASECB)")
-    se_seg_used: bool = column("true if the epoch has an SE segmentation map; aggregates exclude epochs without one")
+    se_seg_used: bool = column(
+        "true if aggregates include the epoch: it has an SE segmentation map, or the catalogue is without any"
+    )
     stale: bool = column("true if the inputs can no longer be read; mask and row are from the last successful ingest")
     se_fingerprint: str | None = column(
         "SHA-256 of the SE inputs, equal in all tiles with the image; null for masks of format 1", None, since=_REVISION
+    )
+    wcs_ok: bool | None = column(
+        "false if the pipeline does not vouch for the WCS: no positions, not in maps; null if it does not say",
+        None,
+        since="0010",
     )
 
 
@@ -218,7 +222,8 @@ _NULL_FOR_EPOCHS = {
     "area_good_unique",
     "fraction_good_on_coadd",
 }
-_NULL_WITHOUT_COADD = _NULL_FOR_EPOCHS | {*COADD_COUNTS, "n_off_coadd", "only_off_coadd"}
+_OF_AMPLIFIERS = {f"n_{what}_amp_{half}" for what in ("good_se", "pixels") for half in "ab"}
+_NULL_WITHOUT_COADD = _NULL_FOR_EPOCHS | {*COADD_COUNTS, "n_off_coadd", "only_off_coadd", *_OF_AMPLIFIERS}
 # masks of format 1 have no profile: all are of DES
 _PROFILES_WITH_COADD = (None, DES_PROFILE)
 
@@ -258,7 +263,8 @@ class MaskRow:
     def record(self) -> str:
         """Facts, bits and footprint as JSON, the same text for equal rows."""
         touched = {"hpix": list(self.hpix), "cells": list(self.hpix.values())}
-        every = values_of(self.facts) | {"bits": self.bits} | touched
+        facts = {name: value for name, value in values_of(self.facts).items() if value is not None or name != "wcs_ok"}
+        every = facts | {"bits": self.bits} | touched
         text = json.dumps(every, sort_keys=True, separators=(",", ":"), allow_nan=False)
         if len(text) > MAX_JSON:
             raise InfoFileError(

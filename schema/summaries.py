@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from .counts import SE_COUNTS
 from .dialects import total
+from .observing.covariates import COMPUTED
 from .tables import (
     bit_count,
     ccd_bit_night,
@@ -72,7 +73,7 @@ def _runs(*where: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
 
 def _ccd_images(*where: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
     key = [epoch.c.band, epoch.c.expnum, epoch.c.ccdnum]
-    once = _names(ccd_image, epoch, "band", "expnum", "ccdnum", "fraction_good_se")
+    every = _names(ccd_image, epoch, "band", "expnum", "ccdnum")
     differ = [sa.func.min(epoch.c[name]) != sa.func.max(epoch.c[name]) for name in SE_COUNTS]
     share = sa.cast(sa.func.max(epoch.c.n_good_se), sa.Double) / sa.func.max(epoch.c.n_pixels)
     return (
@@ -81,12 +82,17 @@ def _ccd_images(*where: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
             sa.func.count(),
             sa.or_(*differ),
             # every tile with the CCD image has counted the same SE pixels, so any one of them will do
-            *(sa.func.max(epoch.c[name]) for name in once),
-            share,
+            *(share if name == "fraction_good_se" else sa.func.max(epoch.c[name]) for name in every),
         )
         .where(epoch.c.se_seg_used, *where)
         .group_by(*key)
     )
+
+
+def _mean(column: "sa.ColumnElement[Any]") -> "sa.ColumnElement[Any]":
+    """Return the mean; of equal values, exactly that value."""
+    low, high = sa.func.min(column), sa.func.max(column)
+    return sa.case((low == high, high), else_=sa.func.avg(column))
 
 
 def _exposures(*where: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
@@ -97,6 +103,8 @@ def _exposures(*where: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
             columns.append(sa.func.avg(ccd_image.c[name.removeprefix("mean_")]))
         elif name.startswith("n_"):
             columns.append(total(ccd_image.c[name], name))
+        elif name in COMPUTED:
+            columns.append(_mean(ccd_image.c[name]))
         else:
             columns.append(sa.func.max(ccd_image.c[name]))
     return sa.select(*key, sa.func.count(), *columns).where(*where).group_by(*key)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from .columns import Column, columns
 from .counts import SE_COUNTS, Counts
 from .criteria import Criterion
+from .observing.covariates import Covariates
 from .rows import CoaddFacts, EpochFacts
 from .wcs.footprint import EVERY_CELL, NSIDE
 
@@ -54,18 +55,19 @@ _TYPES: dict[type, type[sa.types.TypeEngine[Any]]] = {
 }
 
 
-def _sql(each: Column) -> "sa.Column[object]":
-    info = {"since": each.since}
-    return sa.Column(each.name, _TYPES[each.kind](), nullable=each.nullable, comment=each.doc, info=info)
+def _sql(each: Column, meaning: str = "{}") -> "sa.Column[object]":
+    info, comment = {"since": each.since}, meaning.format(each.doc)
+    return sa.Column(each.name, _TYPES[each.kind](), nullable=each.nullable, comment=comment, info=info)
 
 
-def _of(row: type) -> list["sa.Column[object]"]:
-    return [_sql(each) for each in columns(row) if not each.since]
+def _of(row: type, *, nullable: bool = False) -> list["sa.Column[object]"]:
+    found = [each for each in columns(row) if not each.since]
+    return [_sql(dataclasses.replace(each, nullable=each.nullable or nullable)) for each in found]
 
 
-def _added_to(row: type) -> list["sa.Column[object]"]:
+def _added_to(row: type, meaning: str = "{}") -> list["sa.Column[object]"]:
     """Return the columns added later, which are the last of a table: an upgrade cannot insert them elsewhere."""
-    return [_sql(each) for each in columns(row) if each.since]
+    return [_sql(each, meaning) for each in columns(row) if each.since]
 
 
 def _tile_key() -> list["sa.Column[object]"]:
@@ -75,12 +77,14 @@ def _tile_key() -> list["sa.Column[object]"]:
     ]
 
 
-def _image_size() -> list["sa.Column[object]"]:
+def _image_size(*, nullable: bool = False) -> list["sa.Column[object]"]:
     return [
-        sa.Column("nx", sa.Integer, nullable=False, comment="image width, pixels"),
-        sa.Column("ny", sa.Integer, nullable=False, comment="image height, pixels"),
+        sa.Column("nx", sa.Integer, nullable=nullable, comment="image width, pixels"),
+        sa.Column("ny", sa.Integer, nullable=nullable, comment="image height, pixels"),
     ]
 
+
+_SINCE_PROFILES = {"since": "0010"}
 
 catalogue = sa.Table(
     "catalogue",
@@ -93,6 +97,15 @@ catalogue = sa.Table(
     sa.Column("wcs_source", sa.Text, nullable=False, comment="source of the epochs' WCS: image or scamp"),
     sa.Column("bits", sa.Text, nullable=False, comment="names and values of the SE and coadd mask bits, JSON"),
     sa.Column("footprint_nside", sa.Integer, nullable=False, comment="HEALPix nside of the table footprint"),
+    sa.Column("profile", sa.Text, nullable=True, comment="profile of all inputs", info=_SINCE_PROFILES),
+    sa.Column("profile_version", sa.Text, nullable=True, comment="version of the profile", info=_SINCE_PROFILES),
+    sa.Column(
+        "segmentation",
+        sa.Text,
+        nullable=True,
+        comment="source of segmentation maps: file or none",
+        info=_SINCE_PROFILES,
+    ),
     sa.CheckConstraint("catalogue_id = 1", name="one_row"),
 )
 
@@ -112,17 +125,18 @@ ingest_run = sa.Table(
     sa.Column("outcome", sa.Text, nullable=True, comment="done, failures or interrupted; null unless finished"),
 )
 
+# one row per mask file: where there is no coadd, all that is about an image is null
 coadd = sa.Table(
     "coadd",
     metadata,
     sa.Column("coadd_id", _Id, primary_key=True, comment="coadd ID, specific to this database"),
     *_tile_key(),
-    *_image_size(),
-    *_of(Counts),
-    *_of(CoaddFacts),
+    *_image_size(nullable=True),
+    *_of(Counts, nullable=True),
+    *_of(CoaddFacts, nullable=True),
     sa.Column("generation", sa.Integer, nullable=False, comment="number of mask files of the tile and band so far"),
     sa.Column("mask_file", sa.Text, nullable=False, comment="mask file, relative to the masks root"),
-    sa.Column("mask_row_group", sa.Integer, nullable=False, comment="row group of the coadd's own mask"),
+    sa.Column("mask_row_group", sa.Integer, nullable=True, comment="row group of the coadd's own mask"),
     sa.Column(
         "run_id", _Id, sa.ForeignKey("ingest_run.run_id"), nullable=True, comment="ingest run; null after a rebuild"
     ),
@@ -152,6 +166,7 @@ epoch = sa.Table(
         "run_id", _Id, sa.ForeignKey("ingest_run.run_id"), nullable=True, comment="ingest run; null after a rebuild"
     ),
     *_added_to(EpochFacts),
+    *_added_to(Covariates),
     sa.UniqueConstraint("tilename", "band", "expnum", "ccdnum"),
     sa.ForeignKeyConstraint(["tilename", "band"], ["coadd.tilename", "coadd.band"]),
     sa.Index("ix_epoch_ccd", "band", "expnum", "ccdnum"),
@@ -286,6 +301,7 @@ ccd_image = sa.Table(
     sa.Column("tiles_disagree", sa.Boolean, nullable=True, comment="true if tiles differ in SE counts"),
     *_like([*SE_COUNTS, *_AMPLIFIERS, *_OF_EXPOSURE[:-1], *_SKY, "skyvara", "skyvarb", "bunit", "detpos"]),
     *_like(["pixel_area", "fraction_good_se"]),
+    *_added_to(Covariates),
     # an exposure has one band and may be queried without it
     sa.PrimaryKeyConstraint("expnum", "band", "ccdnum"),
     # with expnum, Postgres need not read the rows; SQLite holds the primary key in every index
@@ -320,6 +336,7 @@ exposure_summary = sa.Table(
         for c in (epoch.c[name] for name in _SKY)
     ),
     *_like([*SE_COUNTS, *_AMPLIFIERS], "{}; sum over the CCD images"),
+    *_added_to(Covariates, "{}; mean of the CCD images"),
     sa.PrimaryKeyConstraint("expnum", "band"),
     sa.Index("ix_exposure_summary_nite", "nite"),
     sqlite_with_rowid=False,

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from goodpix.schema import tables
+from goodpix.schema.observing.covariates import COMPUTED
 from goodpix.schema.views import VIEWS
 
 __all__ = ["assert_summaries_are_true"]
@@ -79,6 +80,7 @@ def _exposures(ccds: Expected) -> Expected:
         row = {c.name: _max(of_exposure, c.name) for c in tables.epoch.c}
         row |= {name: _sum(of_exposure, name) for name in [*_SE_COUNTS, *_AMPLIFIERS]}
         row |= {f"mean_{name}": _mean(of_exposure, name) for name in ("fwhm", "skybrite", "skysigma")}
+        row |= {name: _mean(of_exposure, name) for name in COMPUTED}
         row["n_ccds"] = len(of_exposure)
         row["fraction_good_se"] = _ratio(row["n_good_se"], row["n_pixels"])
         out[key] = row

@@ -1,6 +1,6 @@
 """Mask rows as written to the database."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,7 +9,8 @@ from ...schema import tables
 from ...schema.bits import BitNames
 from ...schema.columns import values_of
 from ...schema.masks.maskfilename import generation_of
-from ...schema.rows import MaskRow
+from ...schema.observing.covariates import computed_columns
+from ...schema.rows import EpochFacts, MaskRow
 from .bulk import insert_rows, new_ids
 
 __all__ = [
@@ -26,7 +27,7 @@ __all__ = [
 
 def insert_masks(
     connection: sa.Connection,
-    masks: Iterable[tuple[MaskRow, int]],
+    masks: Iterable[tuple[MaskRow, int | None]],
     of_file: dict[str, Any],
     bit_names: BitNames,
     run_ids: Mapping[str, int | None] | None = None,
@@ -38,7 +39,8 @@ def insert_masks(
     connection : Connection
         In a transaction.
     masks : iterable of (MaskRow, int)
-        Rows and their row groups; the coadd's row is included, or in the database already.
+        Rows and their row groups, None for the row of a file without a coadd; the coadd's row is included, or in the
+        database already.
     of_file : dict
         ``mask_file``, ``generation`` and ``area_good_any_unique`` of the coadd's row.
     bit_names : BitNames
@@ -55,10 +57,10 @@ def insert_masks(
         numbers = new_ids(connection, table.c[owner], len(of_kind))
         rows = [
             {owner: number}
-            | mask_values(row, row_group)
+            | mask_values(row, row_group, computed)
             | {"run_id": (run_ids or {}).get(row.key.name)}
             | (of_file if kind == "coadd" else {})
-            for number, (row, row_group) in zip(numbers, of_kind, strict=True)
+            for number, (row, row_group), computed in zip(numbers, of_kind, _computed(of_kind), strict=True)
         ]
         insert_rows(connection, table, rows)
         numbered += [(row, number) for number, (row, _) in zip(numbers, of_kind, strict=True)]
@@ -110,12 +112,20 @@ def owner_of(kind: str) -> str:
     return f"{table_of(kind).name}_id"
 
 
-def mask_values(row: MaskRow, row_group: int) -> dict[str, Any]:
-    """Return the database columns of a mask's row, except those set by its ingest."""
+def mask_values(row: MaskRow, row_group: int | None, computed: dict[str, float | None] | None = None) -> dict[str, Any]:
+    """Return the database columns of a mask's row, except those set by its ingest; `computed` has those computed."""
+    if computed is None:
+        (computed,) = _computed([(row, row_group)])
     key = {"tilename": row.key.tilename, "band": row.key.band, "nx": row.nx, "ny": row.ny}
     if row.key.kind == "epoch":
         key |= {"expnum": row.key.expnum, "ccdnum": row.key.ccdnum}
-    return key | values_of(row.counts) | values_of(row.facts) | {"mask_row_group": row_group}
+    return {**key, **values_of(row.counts), **values_of(row.facts), "mask_row_group": row_group, **computed}
+
+
+def _computed(masks: Sequence[tuple[MaskRow, int | None]]) -> list[dict[str, float | None]]:
+    """Return the computed columns of masks of one kind; coadds have none."""
+    facts = [row.facts for row, _ in masks if isinstance(row.facts, EpochFacts)]
+    return computed_columns(facts) if facts else [{} for _ in masks]
 
 
 def bit_rows(row: MaskRow, bit_names: BitNames) -> dict[tuple[str, int], tuple[str, int]]:

@@ -12,8 +12,12 @@ from ...schema.views import VIEWS, create_views, drop_views
 from .claims import lock_catalogue, sole_writer
 from .engine import guide_planner
 from .opening import engine_to_write
+from .summaries import fill_computed
 
 __all__ = ["migrate", "upgrade"]
+
+# Revision whose columns are computed from the rows.
+_COMPUTED_SINCE = "0011"
 
 
 def migrate(connection: sa.Connection, revision: str = REVISION) -> None:
@@ -41,6 +45,8 @@ def migrate(connection: sa.Connection, revision: str = REVISION) -> None:
     else:
         alembic.command.upgrade(config, revision)
     if revision == REVISION:
+        if now < _COMPUTED_SINCE:
+            fill_computed(connection)
         create_views(connection)
         guide_planner(connection)
 

@@ -4,7 +4,7 @@ import os
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
@@ -23,6 +23,8 @@ from ...schema.database import (
 )
 from ...schema.dialects import sqlite_path
 from ...schema.errors import AmbiguousInputError, CatalogueError
+from ...schema.inputs.profile import DES_PIZZA_CUTTER, ProfileId
+from ...schema.rows import SEG_FROM_FILE
 from ...schema.store.masksroot import MasksRoot
 from ...schema.tables import catalogue, coadd, metadata
 from ...schema.views import create_views
@@ -57,6 +59,8 @@ def open_for_writing(
     campaign: str,
     wcs_source: str,
     bit_names: BitNames = DES_Y6,
+    profile: ProfileId = DES_PIZZA_CUTTER,
+    segmentation: str = SEG_FROM_FILE,
 ) -> Iterator[WritableDatabase]:
     """Open a catalogue for an ingest, creating it if there is none.
 
@@ -70,11 +74,15 @@ def open_for_writing(
         Processing campaign and WCS source of the inputs; must be those of the catalogue.
     bit_names : BitNames
         Names of the mask bits, for a new catalogue.
+    profile : ProfileId
+        Profile of the inputs; its name must be that of the catalogue.
+    segmentation : str
+        Source of segmentation maps; must be that of the catalogue.
 
     Raises
     ------
     AmbiguousInputError
-        If campaign, wcs_source or masks root are not those of the catalogue.
+        If campaign, wcs_source, profile, segmentation or masks root are not those of the catalogue.
     CatalogueBusyError
         If another process is writing to it on SQLite, or is rebuilding or upgrading it.
     CatalogueError
@@ -94,13 +102,26 @@ def open_for_writing(
 
         def create() -> None:
             if is_empty(engine, parsed):
-                _create(engine, parsed, given or MasksRoot.of("goodpix-masks"), campaign, wcs_source, bit_names)
+                new_root = given or MasksRoot.of("goodpix-masks")
+                remembered = remembered_root(parsed, new_root)
+                identity = Identity(
+                    str(uuid.uuid4()),
+                    remembered,
+                    campaign,
+                    wcs_source,
+                    bit_names,
+                    profile=profile,
+                    segmentation=segmentation,
+                )
+                _create(engine, parsed, new_root, identity)
 
         retry.opening(create)
         session = stack.enter_context(sharing(engine, parsed, retry)) if path is None else None
         identity = retry.opening(lambda: read_identity(engine, parsed, (REVISION,)))
         root = root_of(parsed, identity)
         for what, wanted, found in (
+            ("profile", profile.name, identity.profile.name),
+            ("segmentation", segmentation, identity.segmentation),
             ("campaign", campaign, identity.campaign),
             ("--wcs", wcs_source, identity.wcs_source),
             ("masks root", str(given or root), str(root)),
@@ -110,6 +131,8 @@ def open_for_writing(
                     f"{what} is {wanted}, but the catalogue {shown(parsed)} was made with {found}: "
                     "use another --db and --masks for it"
                 )
+        if not profile.is_des and profile.version != identity.profile.version:
+            identity = retry(lambda: _with_version(engine, identity, profile, bit_names))
         root.claim(identity.uuid, new=retry(lambda: _has_no_masks(engine)), facts=identity.facts)
         claims = TileClaims(session, identity.uuid) if session else WholeCatalogue()
         yield WritableDatabase(parsed, engine, identity, root, claims, retry)
@@ -133,9 +156,7 @@ def engine_to_write(url: sa.URL) -> Iterator[sa.Engine]:
         finish_writing(engine, url)
 
 
-def _create(
-    engine: sa.Engine, url: sa.URL, root: MasksRoot, campaign: str, wcs_source: str, bit_names: BitNames
-) -> None:
+def _create(engine: sa.Engine, url: sa.URL, root: MasksRoot, identity: Identity) -> None:
     """Create an empty catalogue in one transaction, unless someone else has done so meanwhile."""
     with engine.begin() as connection:
         lock_creation(connection, url)
@@ -147,8 +168,15 @@ def _create(
                 f"masks root {root} belongs to catalogue {owner}, but {shown(url)} is empty: "
                 "give this catalogue a root of its own with --masks"
             )
-        identity = Identity(str(uuid.uuid4()), remembered_root(url, root), campaign, wcs_source, bit_names)
         create_tables(connection, identity)
+
+
+def _with_version(engine: sa.Engine, identity: Identity, profile: ProfileId, bit_names: BitNames) -> Identity:
+    """Record another version of the profile, with its names of the mask bits; return the catalogue's new identity."""
+    new = replace(identity, profile=profile, bit_names=bit_names)
+    with engine.begin() as connection:
+        connection.execute(catalogue.update().values({name: new.row[name] for name in ("profile_version", "bits")}))
+    return new
 
 
 def create_tables(connection: sa.Connection, identity: Identity) -> None:

@@ -9,17 +9,21 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ...schema.observing.covariates import COMPUTED, computed_columns
 from ...schema.summaries import BIT_NIGHTS, CCD_IMAGES, EXPOSURES, NIGHTS, RUNS, SUMMARIES, TILES, Summary
-from ...schema.tables import ccd_image
+from ...schema.tables import ccd_image, epoch
 from .ccdimages import refresh_ccd_images
 from .medians import count_medians, fill_medians, move_medians
 from .nightsums import add_to_bit_nights, add_to_nights, read_tile_bits
 from .writelocks import lock_band
 
-__all__ = ["fill_summaries", "refresh_summaries", "summaries_following"]
+__all__ = ["fill_computed", "fill_summaries", "refresh_summaries", "summaries_following"]
 
 # Keys in one statement; each takes up to four of SQLite's 32,766 parameters.
 _AT_A_TIME = 1000
+
+# Epochs whose columns are computed at once.
+_EPOCHS_AT_A_TIME = 10_000
 
 Keys = Collection[tuple[Any, ...]]
 
@@ -29,6 +33,27 @@ def fill_summaries(connection: sa.Connection) -> None:
     for each in SUMMARIES:
         _fill(each, connection)
     fill_medians(connection)
+
+
+def fill_computed(connection: sa.Connection) -> None:
+    """Compute the columns `goodpix.schema.observing.covariates.COMPUTED` of every epoch and of what summarises them.
+
+    For a catalogue from before those columns, in a transaction that keeps others from writing.
+    """
+    needed = [epoch.c[name] for name in ("epoch_id", "mjd_obs", "exptime", "airmass", "ra_cent", "dec_cent", "profile")]
+    query = sa.select(*needed).order_by(epoch.c.epoch_id).limit(_EPOCHS_AT_A_TIME)
+    of_epoch = epoch.c.epoch_id == sa.bindparam("of_epoch")
+    update = epoch.update().where(of_epoch).values({name: sa.bindparam(f"new_{name}") for name in COMPUTED})
+    last = 0
+    while rows := connection.execute(query.where(epoch.c.epoch_id > last)).all():
+        given = [
+            {"of_epoch": row.epoch_id, **{f"new_{name}": value for name, value in computed.items()}}
+            for row, computed in zip(rows, computed_columns(rows), strict=True)
+        ]
+        connection.execute(update, given)
+        last = rows[-1].epoch_id
+    for each in (CCD_IMAGES, EXPOSURES):
+        _fill(each, connection)
 
 
 @contextmanager

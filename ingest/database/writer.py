@@ -169,6 +169,7 @@ def _known(connection: sa.Connection, info: TileInfo) -> KnownTile:
     ).one_or_none()
     if found is None or mask_file is None or is_lost(connection, info.tilename, info.band, mask_file):
         return KnownTile(generation)
+    row_group = found.mask_row_group
     rows = connection.execute(
         sa.select(epoch.expnum, epoch.ccdnum, epoch.mask_row_group, epoch.fingerprint, epoch.stale, epoch.files).where(
             epoch.tilename == info.tilename, epoch.band == info.band
@@ -177,7 +178,8 @@ def _known(connection: sa.Connection, info: TileInfo) -> KnownTile:
     return KnownTile(
         generation=generation,
         mask_file=mask_file,
-        coadd=Known(found.mask_row_group, found.fingerprint, files=found.files),
+        # the row of a file without a coadd has no mask
+        coadd=None if row_group is None else Known(row_group, found.fingerprint, files=found.files),
         epochs={
             (row.expnum, row.ccdnum): Known(row.mask_row_group, row.fingerprint, row.stale, row.files) for row in rows
         },

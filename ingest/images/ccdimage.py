@@ -1,7 +1,7 @@
 """CCD images: the part of an epoch that is the same in all tiles that contain it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...schema.errors import FitsFileError
@@ -9,10 +9,11 @@ from ...schema.inputs.recordedfiles import State
 from ...schema.masks.rle import Runs
 from ...schema.planes.plane import Plane
 from ...schema.planes.reader import PlaneReader, check_weight
+from ..exposurefacts import ExposureFacts
 from ..infofile import EpochInfo
 from ..inputs import InputFiles, record_files
 from ..plan import Options
-from .facts import ExposureFacts, check_identity, check_shapes, exposure_facts
+from .facts import check_identity, check_shapes
 from .pixels import PlaneFiles, PlaneRows, Planes
 
 __all__ = ["CcdImage", "read_ccd_image"]
@@ -76,7 +77,7 @@ def read_ccd_image(reader: PlaneReader, entry: EpochInfo, options: Options, stat
     return CcdImage(
         header,
         image.shape,
-        exposure_facts(header, primary),
+        entry.exposure(header, primary),
         quantization,
         planes.seg is not None,
         record_files(states, reader.opened),
@@ -86,15 +87,15 @@ def read_ccd_image(reader: PlaneReader, entry: EpochInfo, options: Options, stat
 
 def _planes(reader: PlaneReader, entry: EpochInfo, image: Plane, options: Options) -> Planes:
     """Open the planes and check that they are of this image and of one shape; seg may be missing."""
-    if not (entry.seg_path or options.allow_missing_se_seg):
+    if not (entry.seg_path or options.allow_missing_se_seg or options.no_segment):
         raise FitsFileError(
             f"epoch {entry.name}: the info file has no seg_path: expected a segmentation map "
             "(--allow-missing-se-seg accepts the epoch)"
         )
-    planes = PlaneFiles.of(entry).planes(reader)
-    expected = {"EXPNUM": entry.expnum, "CCDNUM": entry.ccdnum, "BAND": entry.band}
+    files = PlaneFiles.of(entry)
+    planes = (replace(files, seg=None) if options.no_segment else files).planes(reader)
     for plane in (image, *planes.named().values()):
-        check_identity(plane.header, reader.primary_header(plane.path), plane.header.where, expected)
+        check_identity(plane.header, reader.primary_header(plane.path), plane.header.where, entry.identity)
     what = f"epoch {entry.name} (tile {entry.tilename}, band {entry.band})"
     check_shapes({**planes.named(), "image": image}, what)
     return planes

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ...schema.counts import count_coadd
 from ...schema.executors import Spread
+from ...schema.inputs.profile import ProfileId
 from ...schema.masks.rle import Runs
 from ...schema.planes.reader import PlaneReader, check_weight
 from ...schema.rows import SEG_FROM_FILE, CoaddFacts, MaskKey, MaskRow, nonzero_bits
@@ -53,6 +54,8 @@ class ReadCoadd:
         ZQUANTIZ of its weight plane.
     inputs : InputFiles
         Its files.
+    profile : ProfileId
+        Profile of the files.
     """
 
     info: TileInfo
@@ -60,6 +63,7 @@ class ReadCoadd:
     coded: CodedCoadd
     quantization: str | None
     inputs: InputFiles
+    profile: ProfileId
 
     @property
     def for_epochs(self) -> Coadd:
@@ -84,7 +88,7 @@ class ReadCoadd:
                 covered,
                 fingerprint=fingerprint,
                 quantization=self.quantization,
-                inputs=self.inputs.facts(info, SEG_FROM_FILE),
+                inputs=self.inputs.facts(info, SEG_FROM_FILE, self.profile),
             ),
         )
         key = MaskKey(info.tilename, info.band, "coadd", None, None)
@@ -128,4 +132,4 @@ def read_coadd(info: TileInfo, options: Options, *, spread: Spread = map, scratc
         inputs = record_files(states, reader.opened)
     unique = UniqueRegion(*info.unique_limits) if info.unique_limits else None
     coded = code_coadd(files, grid, unique=unique, spread=spread, scratch=scratch)
-    return ReadCoadd(info, grid, coded, quantization, inputs)
+    return ReadCoadd(info, grid, coded, quantization, inputs, options.profile)

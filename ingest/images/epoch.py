@@ -23,8 +23,9 @@ from ..inputs import file_states
 from ..plan import Options, se_fingerprint
 from .ccdimage import read_ccd_image
 from .coadd import Coadd
+from .coaddflags import RegionRuns
 from .facts import image_facts
-from .flagging import flag_epoch
+from .flagging import flag_epoch, flag_image
 from .sourcemask import SourceMasks
 
 __all__ = ["make_epoch_mask"]
@@ -36,9 +37,11 @@ _GRID = 9
 
 
 def make_epoch_mask(
-    entry: EpochInfo, coadd: Coadd, options: Options, fingerprint: str, sources: SourceMasks | None = None
+    entry: EpochInfo, coadd: Coadd | None, options: Options, fingerprint: str, sources: SourceMasks | None = None
 ) -> tuple[MaskRow, Runs]:
     """Return the mask of an epoch with its row, from a source mask or else from its planes.
+
+    Without a coadd the mask has the criteria and bits of the image alone.
 
     Raises
     ------
@@ -52,21 +55,28 @@ def make_epoch_mask(
             image = read_ccd_image(reader, entry, options, states)
         of_image = HeadOf(entry.expnum, entry.ccdnum, image.header, image.shape)
         grid = PixelGrid(_wcs(entry, of_image, options), image.shape, entry.position_offset)
-        flagged = flag_epoch(image.planes, image.shape, pixel_map(grid, coadd.grid), coadd.flags)
+        if coadd is None:
+            flagged = RegionRuns(flag_image(image.planes, image.shape), 0, 0)
+        else:
+            flagged = flag_epoch(image.planes, image.shape, pixel_map(grid, coadd.grid), coadd.flags)
     runs = flagged.runs
     covered = footprint(grid)
     exposure = image.exposure
+    # only for DES is it known that the halves are those of x
+    amplifiers = Amplifiers.of if options.profile.is_des else Amplifiers.known
     counts, bits = count(
         runs,
-        amplifiers=Amplifiers.of(exposure.dataseca, exposure.datasecb, image.shape),
+        amplifiers=amplifiers(exposure.dataseca, exposure.datasecb, image.shape),
         pixel_area=covered.pixel_area,
-        unique=(flagged.n_unique, flagged.n_good_unique) if coadd.flags.has_region else None,
+        unique=(flagged.n_unique, flagged.n_good_unique) if coadd is not None and coadd.flags.has_region else None,
         se_seg_used=image.seg_used,
+        has_coadd=coadd is not None,
     )
     facts = EpochFacts(
-        wcs_delta_pix=_wcs_delta(entry, of_image, grid, coadd.grid, options),
-        se_seg_used=image.seg_used,
+        wcs_delta_pix=None if coadd is None else _wcs_delta(entry, of_image, grid, coadd.grid, options),
+        se_seg_used=image.seg_used or options.no_segment,
         stale=False,
+        wcs_ok=entry.wcs_vouched,
         se_fingerprint=se_fingerprint(entry, options, image.inputs.states),
         **values_of(exposure),
         **image_facts(
@@ -75,7 +85,7 @@ def make_epoch_mask(
             covered,
             fingerprint=fingerprint,
             quantization=image.quantization,
-            inputs=image.inputs.facts(entry, SEG_FROM_FILE if image.seg_used else SEG_NONE),
+            inputs=image.inputs.facts(entry, SEG_FROM_FILE if image.seg_used else SEG_NONE, options.profile),
         ),
     )
     key = MaskKey(entry.tilename, entry.band, "epoch", entry.expnum, entry.ccdnum)

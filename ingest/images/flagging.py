@@ -15,7 +15,7 @@ from ...schema.wcs.pixelmap import PixelMap, RationalMap, rational_row
 from .coaddflags import CoaddFlags, RegionRuns
 from .pixels import BLOCK, PlaneRows, fold_row
 
-__all__ = ["flag_epoch"]
+__all__ = ["flag_epoch", "flag_image"]
 
 # Columns per strip: a CCD row runs along a coadd column, with every pixel in another page of memory, so a
 # narrow strip reuses the pages that the row above has touched.
@@ -78,6 +78,18 @@ def flag_epoch(
     return RegionRuns(merge_runs(shape, lengths, flags), n_unique, n_good)
 
 
+def flag_image(planes: Iterable[PlaneRows] | Runs, shape: tuple[int, int]) -> Runs:
+    """Return the runs of an image's own flags, for which there is no coadd; see `flag_epoch`."""
+    if isinstance(planes, Runs):
+        return merge_runs(shape, planes.lengths, planes.flags & np.int64(_SE_PART))
+    scan = RunScan(shape, np.uint32)
+    for block in planes:
+        n_rows = block.bmask.shape[0]
+        scan.done(n_rows, _flag_alone(block, scan.y, scan.room(n_rows), scan.n_starts))
+    lengths, words = sort_starts(shape, scan.starts())
+    return merge_runs(shape, lengths, words.astype(np.int64))
+
+
 def _blank_blocks(shape: tuple[int, int]) -> Iterator[PlaneRows]:
     """Yield blocks of rows without any single-epoch flag."""
     ny, nx = shape
@@ -98,6 +110,17 @@ def _flag_row(block: PlaneRows, row: int, x0: int, ix: Index, iy: Index, codes: 
     fold_row(block, row, x0, out)
     for x in range(out.size):
         out[x] = np.uint64(out[x]) | np.uint64(codes[iy[x], ix[x]]) << np.uint64(shift)
+
+
+@kernel
+def _flag_alone(block: PlaneRows, y0: int, buffers: ScanBuffers, n: int) -> int:
+    """Flag and scan some rows without a coadd; return the number of run starts."""
+    n_rows, nx = block.bmask.shape
+    words = np.empty(nx, buffers.codes.dtype)
+    for row in range(n_rows):
+        fold_row(block, row, 0, words)
+        n = scan_row(words, 0, y0 + row, buffers, n)
+    return n
 
 
 @kernel

@@ -80,8 +80,8 @@ class PlaneFiles:
     @classmethod
     def of(cls, info: ImageInfo) -> "PlaneFiles":
         """Return the planes of an entry in the info file."""
-        weight, bmask = PlaneFile(info.weight_path, info.weight_ext), PlaneFile(info.bmask_path, info.bmask_ext)
-        return cls(weight, bmask, info.file("seg"))
+        files = info.files
+        return cls(files["weight"], files["bmask"], files.get("seg"))
 
     def planes(self, reader: PlaneReader) -> Planes:
         """Open the planes.

@@ -15,11 +15,11 @@ from ...schema.planes.reader import PlaneReader
 from ...schema.rows import SEG_FROM_FILE, EpochFacts, MaskRow
 from ...schema.store.masksroot import MasksRoot
 from ...schema.wcs.scamphead import IMAGE_NAMES
+from ..exposurefacts import ExposureFacts
 from ..infofile import EpochInfo
 from ..inputs import InputFiles, compare_files, record_files, supposed_states
 from ..plan import Options, SourceMask, se_fingerprint
 from .ccdimage import CcdImage
-from .facts import ExposureFacts
 
 __all__ = ["SourceFiles", "SourceMasks"]
 

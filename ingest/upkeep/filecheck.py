@@ -11,10 +11,12 @@ from ...schema.columns import json_object, values_of
 from ...schema.counts import BitCounts, Counts, count, count_coadd
 from ...schema.errors import DamagedValueError, MaskFileError, MaskFileUnreadableError, StoreError, WcsError
 from ...schema.executors import Spread, check_workers, in_order
+from ...schema.inputs.profile import DES_PROFILE
 from ...schema.maskfile import MaskFile
+from ...schema.maskfile.filerow import file_row
 from ...schema.masks.maskfilename import MaskFileName
 from ...schema.masks.rle import Runs
-from ...schema.rows import EpochFacts, MaskRow, nonzero_bits
+from ...schema.rows import SEG_FROM_FILE, SEG_NONE, EpochFacts, MaskRow, nonzero_bits
 from ...schema.store.masksroot import MasksRoot
 from ...schema.wcs.solution import Wcs
 from ...schema.workers.pool import process_pool
@@ -47,15 +49,15 @@ class CheckedMask:
 
     Parameters
     ----------
-    row_group : int
-        Its row group in the file.
+    row_group : int or None
+        Its row group in the file; None for the row of a file without a coadd, which is not in the file.
     row : MaskRow or None
         Its row in the file; None if that cannot be read.
     trouble : str or None
         What is wrong with the mask; None if nothing is.
     """
 
-    row_group: int
+    row_group: int | None
     row: MaskRow | None
     trouble: str | None
 
@@ -117,10 +119,11 @@ class CheckedFile:
     @property
     def troubles(self) -> dict[int, str]:
         """Errors of damaged masks, by row group."""
-        return {each.row_group: each.trouble for each in self.masks if each.trouble is not None}
+        found = {each.row_group: each.trouble for each in self.masks if each.trouble is not None}
+        return {row_group: trouble for row_group, trouble in found.items() if row_group is not None}
 
 
-def rows_of(masks: Iterable[CheckedMask]) -> list[tuple[MaskRow, int]]:
+def rows_of(masks: Iterable[CheckedMask]) -> list[tuple[MaskRow, int | None]]:
     """Return the row and row group of each mask that has a row."""
     return [(each.row, each.row_group) for each in masks if each.row is not None]
 
@@ -136,6 +139,9 @@ def check_file(job: FileJob) -> CheckedFile:
         bit_names, area = file.bit_names, file.area_good_any_unique
         wanted = range(len(file)) if job.row_groups is None else sorted(job.row_groups)
         masks = [_check(file, row_group, name) for row_group in wanted]
+        if not file.has_coadd:
+            row = file_row(name.tilename, name.band, file.profile_id, file.segmentation or SEG_FROM_FILE)
+            masks.append(CheckedMask(None, row, None))
     except (MaskFileUnreadableError, StoreError) as error:
         return CheckedFile(job.name, name.generation, unreadable=str(error))
     except MaskFileError as error:
@@ -217,12 +223,14 @@ def _recount(row: MaskRow, runs: Runs) -> tuple[Counts, BitCounts]:
         unique = (recorded.n_unique, recorded.n_good_unique)
     if not isinstance(row.facts, EpochFacts):
         return count_coadd(runs, pixel_area=recorded.pixel_area, unique=unique)
+    amplifiers = Amplifiers.of if row.facts.profile in (None, DES_PROFILE) else Amplifiers.known
     return count(
         runs,
-        amplifiers=Amplifiers.of(row.facts.dataseca, row.facts.datasecb, (row.ny, row.nx)),
+        amplifiers=amplifiers(row.facts.dataseca, row.facts.datasecb, (row.ny, row.nx)),
         pixel_area=recorded.pixel_area,
         unique=unique,
-        se_seg_used=row.facts.se_seg_used,
+        se_seg_used=row.facts.se_seg_used and row.facts.segmentation != SEG_NONE,
+        has_coadd=row.counts.n_on_coadd is not None,
     )
 
 

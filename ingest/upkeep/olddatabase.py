@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from ...schema import tables
-from ...schema.database import Database, Identity, is_catalogue, open_for_reading, recorded_revision, suits_column
-from ...schema.dialects import sqlite_path
+from ...schema.database import Database, Identity, is_catalogue, open_for_reading, recorded_revision
+from ...schema.dialects import sqlite_path, suits_column
 from ...schema.errors import CatalogueError, CatalogueVersionError
 from ...schema.masks.maskfilename import generation_of
 from ..report import counted, counted_tiles

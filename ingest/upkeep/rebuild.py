@@ -15,7 +15,9 @@ from ...schema import tables
 from ...schema.bits import DES_Y6, BitNames
 from ...schema.database import Identity, parse_url, remembered_root, shown
 from ...schema.errors import CatalogueError, MaskFileError, StoreError, UsageError
+from ...schema.inputs.profile import DES_PIZZA_CUTTER
 from ...schema.maskfile import MaskFile
+from ...schema.rows import SEG_FROM_FILE
 from ...schema.store.masksroot import MasksRoot
 from ...schema.store.protocol import FoundFile
 from ..database.bulk import insert_rows
@@ -232,12 +234,20 @@ def _identity(
     if not facts and known is not None and owner in (None, known.uuid):
         facts = known.facts
     facts = _complete(facts, given, url, root)
+    file = _first_readable(root, files)
+    bit_names, profile, segmentation = DES_Y6, DES_PIZZA_CUTTER, SEG_FROM_FILE
+    if file is not None:
+        bit_names, profile, segmentation = file.bit_names, file.profile_id, file.segmentation or SEG_FROM_FILE
+    elif known is not None:
+        bit_names, profile, segmentation = known.bit_names, known.profile, known.segmentation
     return Identity(
         uuid=owner or (known.uuid if known else str(uuid.uuid4())),
         masks_root=remembered_root(url, root),
-        bit_names=_bit_names(root, files) or (known.bit_names if known else DES_Y6),
+        bit_names=bit_names,
         campaign=facts["campaign"],
         wcs_source=facts["wcs_source"],
+        profile=profile,
+        segmentation=segmentation,
     )
 
 
@@ -260,12 +270,14 @@ def _complete(facts: Mapping[str, str], given: Mapping[str, str], url: sa.URL, r
     return {**given, **facts}
 
 
-def _bit_names(root: MasksRoot, files: Iterable[FoundFile]) -> BitNames | None:
-    """Return the names of the mask bits, which are the same in all mask files of a catalogue."""
+def _first_readable(root: MasksRoot, files: Iterable[FoundFile]) -> MaskFile | None:
+    """Return a mask file; profile and names of the mask bits are the same in all of a catalogue."""
     for each in files:
         if each.mask_file is not None:
             try:
-                return MaskFile.open(root.path(each.name)).bit_names
+                file = MaskFile.open(root.path(each.name))
+                _ = file.bit_names, file.profile_id
             except (MaskFileError, StoreError):
                 continue  # recorded as a failure when its tile is rebuilt
+            return file
     return None

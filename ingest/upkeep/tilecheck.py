@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from ...schema.bits import BitNames
 from ...schema.masks.maskfilename import MaskFileName
-from ...schema.rows import MaskKey
+from ...schema.observing.covariates import COMPUTED, TOLERANCE
+from ...schema.rows import MaskKey, MaskRow
 from ...schema.wcs.footprint import EVERY_CELL
 from ..database.maskrows import bit_rows, mask_values
 from ..report import counted
@@ -134,7 +135,7 @@ def _compare(stored: StoredMask, checked: CheckedMask, bit_names: BitNames) -> l
     wrong = [
         f"{name} is {_short(stored.values[name])}, but {_short(value)} in the mask file"
         for name, value in expected.items()
-        if stored.values[name] != value
+        if stored.values[name] != value and not _as_computed(row, name, stored.values[name], value)
     ]
     problems = []
     if wrong:
@@ -161,10 +162,17 @@ def _compare(stored: StoredMask, checked: CheckedMask, bit_names: BitNames) -> l
     return problems
 
 
+def _as_computed(row: MaskRow, name: str, stored: float | None, value: float | None) -> bool:
+    """Tell whether a stored value is what was computed for a row, or its revision has none."""
+    if name not in COMPUTED or getattr(row.facts, name, None) is not None:
+        return False
+    return stored is None or (value is not None and abs(stored - value) <= TOLERANCE)
+
+
 def _why_lost(mask: StoredMask, file: CheckedFile) -> str:
     """Return why the mask of a row cannot be used."""
-    row_group = mask.values["mask_row_group"]
-    if row_group in file.troubles:
+    row_group = mask.row_group
+    if row_group is not None and row_group in file.troubles:
         return file.troubles[row_group]
     others = [each for each in file.masks if each.row_group == row_group]
     instead = f": mask {row_group} is {_key(others[0])}" if others else ""
@@ -173,7 +181,7 @@ def _why_lost(mask: StoredMask, file: CheckedFile) -> str:
 
 def _unnamed_damage(stored: StoredTile, file: CheckedFile) -> list[str]:
     """Return notes on the damaged masks that no row names."""
-    named: Collection[int] = {each.values["mask_row_group"] for each in stored.masks.values()}
+    named: Collection[int | None] = {each.row_group for each in stored.masks.values()}
     return [
         f"{file.name}: mask {row_group} is damaged, but no row names it ({trouble})"
         for row_group, trouble in file.troubles.items()

@@ -44,6 +44,12 @@ class StoredMask:
     bits: Mapping[tuple[str, int], tuple[str, int]]
     hpix: Mapping[int, int]
 
+    @property
+    def row_group(self) -> int | None:
+        """Row group of the mask; None for the row of a file without a coadd."""
+        row_group: int | None = self.values["mask_row_group"]
+        return row_group
+
 
 @dataclass(frozen=True, slots=True)
 class StoredTile:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from ...schema import tables
-from ...schema.database import Database, open_for_reading
+from ...schema.database import REVISION, Database, open_for_reading, recorded_revision
 from ...schema.errors import GoodpixError, MaskFileUnreadableError, StoreError, UsageError
 from ...schema.rows import MaskKey
 from ...schema.selection.named import SELECTIONS_FILE
@@ -126,7 +126,14 @@ def _opened(db: PathLike, repair: bool) -> AbstractContextManager[Database]:
         return open_for_reading(db)
     with open_for_reading(db) as database:
         known = database.identity
-    return open_for_writing(db, masks=None, campaign=known.campaign, wcs_source=known.wcs_source)
+    return open_for_writing(
+        db,
+        masks=None,
+        campaign=known.campaign,
+        wcs_source=known.wcs_source,
+        profile=known.profile,
+        segmentation=known.segmentation,
+    )
 
 
 @dataclass(slots=True)
@@ -188,15 +195,16 @@ class _Check:
                 of_tile = None if chosen is None else chosen.of_tile(tilename, band)
                 stored = read_tile(connection, tilename, band, of_tile)
             self.waiting.append(stored)
-            row_groups = {mask.values["mask_row_group"] for mask in stored.masks.values()}
+            row_groups = {mask.row_group for mask in stored.masks.values() if mask.row_group is not None}
             yield FileJob(self.database.root, stored.mask_file, None if chosen is None else frozenset(row_groups))
 
     def take(self, file: CheckedFile, *, every: bool) -> None:
         """Compare a checked file with the rows queued for it, and repair them if requested."""
         stored = self.waiting.popleft()
         self.n_files += 1
-        self.n_masks += len(stored.masks)
-        self.n_coadds += sum(mask.key.kind == "coadd" for mask in stored.masks.values())
+        in_file = [mask for mask in stored.masks.values() if mask.row_group is not None]
+        self.n_masks += len(in_file)
+        self.n_coadds += sum(mask.key.kind == "coadd" for mask in in_file)
         found = compare_tile(stored, file, self.database.identity.bit_names, every=every)
         self.notes += found.notes
         logger.info(
@@ -233,13 +241,13 @@ class _Check:
     def between_rows(self, chosen: Sample | None) -> None:
         """Check rows against each other."""
         with self.database.engine.connect() as connection:
-            has_summaries = sa.inspect(connection).has_table(tables.tile_summary.name)
+            is_new = recorded_revision(connection) == REVISION
             tiles, ccd_images = (chosen.tiles_by_band, chosen.ccd_images) if chosen else (None, None)
             self.problems += check_ccd_images(connection, ccd_images)
             orphans = [] if chosen else check_orphans(connection)
-            wrong = check_summaries(connection, tiles, ccd_images) if has_summaries else []
-        if not has_summaries:
-            self.notes.append("the tables are old and have no summaries: goodpix db upgrade adds them")
+            wrong = check_summaries(connection, tiles, ccd_images) if is_new else []
+        if not is_new:
+            self.notes.append("the tables are old, their summaries are not checked: goodpix db upgrade upgrades them")
         self._mend(orphans, delete_orphans)
         self._mend(wrong, fill_summaries)
 

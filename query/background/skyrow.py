@@ -9,6 +9,8 @@ import pyarrow as pa
 
 from ...schema.columns import Column, column, columns
 from ...schema.errors import UnknownNameError, UsageError
+from ...schema.observing.covariates import Covariates
+from ...schema.rows import EpochFacts
 from ..dataframes import typed_frame
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ class By(Enum):
         """The column of `SkyRow` that only rows of the other unit have."""
         return "tilename" if self is By.CCD else "n_tiles"
 
+
+_MEANINGS = {each.name: each.doc for row in (EpochFacts, Covariates) for each in columns(row)}
 
 KEY = ("tilename", "band", "expnum", "ccdnum")
 """Key columns of an epoch."""
@@ -125,6 +129,13 @@ class SkyRow:
     skysigma: float | None = column("sky noise from the image header, in bunit", None)
     bunit: str | None = column("unit of the pixel values from the image header", None)
     bkg_subtracted: bool = column("true if the residual background map (bkg_path) was subtracted")
+    airmass: float | None = column(_MEANINGS["airmass"], None)
+    moon_separation: float | None = column(_MEANINGS["moon_separation"], None)
+    moon_altitude: float | None = column(_MEANINGS["moon_altitude"], None)
+    moon_illumination: float | None = column(_MEANINGS["moon_illumination"], None)
+    sun_altitude: float | None = column(_MEANINGS["sun_altitude"], None)
+    galactic_latitude: float | None = column(_MEANINGS["galactic_latitude"], None)
+    ecliptic_latitude: float | None = column(_MEANINGS["ecliptic_latitude"], None)
     se_seg_used: bool | None = column(
         "true if the epoch has an SE segmentation map; otherwise its objects are not masked", None
     )

@@ -15,6 +15,7 @@ from ...schema.amplifiers import Amplifiers, Region
 from ...schema.columns import values_of
 from ...schema.criteria import BoundSelection, Selection
 from ...schema.errors import GoodpixError, UsageError
+from ...schema.observing.covariates import COMPUTED
 from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
 from ..masks.ccdmask import find_ccd_images
@@ -92,7 +93,7 @@ Row = dict[str, Any]
 
 _buffers = threading.local()
 
-_FACTS = ("skybrite", "skysigma", "bunit", "se_seg_used", "fingerprint")
+_FACTS = ("skybrite", "skysigma", "bunit", *COMPUTED, "se_seg_used", "fingerprint")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,19 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import sqlalchemy as sa
 
 from ...schema.database import Database
 from ...schema.rows import MaskKey
+from ...schema.tables import coadd
 from ...schema.wcs.footprint import UniqueRegion
 from ...schema.wcs.pixelgrid import PixelGrid
 from ...schema.wcs.solution import Wcs
 from ..masks.reader import find_mask
 
-__all__ = ["CoaddGrid", "find_grid"]
+__all__ = ["CoaddGrid", "find_grid", "find_region", "has_coadd"]
+
+_LIMITS = ("uramin", "uramax", "udecmin", "udecmax")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +40,7 @@ class CoaddGrid(PixelGrid):
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "CoaddGrid":
         """Return the grid described by a row of the table ``coadd``."""
-        limits = [row[name] for name in ("uramin", "uramax", "udecmin", "udecmax")]
+        limits = [row[name] for name in _LIMITS]
         return cls(
             tilename=row["tilename"],
             band=row["band"],
@@ -56,6 +60,22 @@ class CoaddGrid(PixelGrid):
         if self.region is None:
             return np.ones((rows.stop - rows.start, self.shape[1]), np.bool_)
         return self.region.contains_rows(self, rows)
+
+
+def has_coadd(database: Database, tilename: str, band: str) -> bool:
+    """Return whether a tile and band has a coadd; true if the catalogue does not have the tile at all."""
+    query = sa.select(coadd.c.wcs).where(coadd.c.tilename == tilename, coadd.c.band == band)
+    with database.engine.connect() as connection:
+        row = connection.execute(query).one_or_none()
+    return row is None or row.wcs is not None
+
+
+def find_region(database: Database, tilename: str, band: str) -> UniqueRegion | None:
+    """Return the unique region of a tile; None if it has none, as where there is no coadd."""
+    query = sa.select(*(coadd.c[name] for name in _LIMITS)).where(coadd.c.tilename == tilename, coadd.c.band == band)
+    with database.engine.connect() as connection:
+        limits = connection.execute(query).one_or_none()
+    return None if limits is None or None in limits else UniqueRegion(*limits)
 
 
 def find_grid(database: Database, tilename: str, band: str) -> CoaddGrid:

@@ -16,7 +16,7 @@ from ..masks.export import FitsImage, fits_wcs, write_fits, write_picture
 from ..plots.tile import plot_counts
 from ..provenance import Provenance
 from ..source import Source
-from .coaddgrid import CoaddGrid, find_grid
+from .coaddgrid import CoaddGrid, find_grid, has_coadd
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,6 +109,11 @@ class EpochMap:
 
 def epoch_map(source: Source, tilename: str, band: str, selection: Selection | None = None) -> EpochMap:
     """Return the map of good epochs of a coadd; see `goodpix.Catalogue.good_epoch_map`."""
+    if not has_coadd(source.database, tilename, band):
+        raise UsageError(
+            f"tile {tilename}, band {band} has no coadd, on whose pixels epochs are counted: expected healsparse_map, "
+            "such as goodpix map --statistic n_images"
+        )
     grid = find_grid(source.database, tilename, band)
     bound = source.bound(selection)
     counts = np.zeros(grid.shape, np.int16)

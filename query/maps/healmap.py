@@ -70,7 +70,8 @@ def healsparse_maps(
     bound = source.bound(selection)
     nside, nside_coverage = int(nside), int(nside_coverage)
     patch_nside = min(max(nside // _MOST_ALONG_PATCH, PATCH_NSIDE), NSIDE)
-    spread = executor is not None or workers > 1 or nside < PATCH_NSIDE
+    # larger patches would have too many pixels, or in those of coarse maps sums in another order
+    spread = executor is not None or workers > 1 or patch_nside > PATCH_NSIDE or nside < PATCH_NSIDE
     patches = find_patches(source.database, patch_nside, filters, spread=spread)
     if not patches:
         logger.warning("no image matches the filters: the maps are empty")

@@ -52,12 +52,13 @@ def make_moc(
     with optional("mocpy"):
         from mocpy import MOC  # an extra
     bound = source.bound(selection)
-    patches = find_patches(source.database, PATCH_NSIDE, filters)
+    spread = executor is not None or workers > 1
+    patches = find_patches(source.database, PATCH_NSIDE, filters, spread=spread)
     n_pixels = sum(len(patch.cells) for patch in patches)
     order = int(max_order) if max_order is not None else FEW_ORDER if n_pixels <= _FEW_PIXELS else MANY_ORDER
     nside = 1 << order
-    if nside < PATCH_NSIDE:
-        patches = find_patches(source.database, nside, filters)
+    if patches and nside < patches[0].nside:  # a cell belongs to one patch
+        patches = find_patches(source.database, nside, filters, spread=spread)
     check_memory(f"max_order is {order}", _n_bytes(patches, nside, workers))
     found = map_patches(source, bound, GoodCentres(nside, bound), patches, filters, executor=executor, workers=workers)
     ranges = np.concatenate([np.empty((0, 2), np.int64), *found])

@@ -263,5 +263,6 @@ def _locations(
         key = (epoch.c.band, epoch.c.expnum, epoch.c.ccdnum, epoch.c.tilename)
         located = with_variables(connection, connection.execute(rows.order_by(*key)).mappings().all())
     for row in located:
-        if seg_ignored or row["se_seg_used"]:
+        # without a trustworthy WCS an image may be anywhere
+        if row["wcs_ok"] is not False and (seg_ignored or row["se_seg_used"]):
             yield MaskLocation.of("epoch", row)

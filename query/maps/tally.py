@@ -191,8 +191,7 @@ class _PatchTally:
         for block, states in self._states.items():
             cells = self._cells.of_block(block)
             assert cells is not None
-            for name, bit in (("covered", _COVERED), ("weighted", _WEIGHTED)):
-                self._arrays[name] += np.bincount(cells[states & bit != 0], minlength=self._cells.pixels.size)
+            _count_states(states, cells, self._arrays["covered"], self._arrays["weighted"])
         held = self._arrays["seen"] > 0
         images = tuple(frozenset(each) for each, is_held in zip(self._images, held, strict=False) if is_held)
         arrays = {name: array[held] for name, array in self._arrays.items()}
@@ -333,6 +332,14 @@ def _sample(pixels: npt.NDArray[np.int32], columns: npt.NDArray[Any], half: Ints
                 # the bit of the half stands below those of flags
                 low, high = code & np.uint64(3), code >> np.uint64(_FIRST_FLAG) << np.uint64(_FIRST_FLAG)
                 codes[row, column] = low | high | (np.uint64(1 << _HALF_B) if in_half else np.uint64(0))
+
+
+@kernel
+def _count_states(states: npt.NDArray[np.uint8], cells: Ints, covered: Floats, weighted: Floats) -> None:
+    for row in range(states.shape[0]):
+        for column in range(states.shape[1]):
+            covered[cells[row, column]] += states[row, column] & _COVERED
+            weighted[cells[row, column]] += (states[row, column] & _WEIGHTED) // _WEIGHTED
 
 
 @kernel

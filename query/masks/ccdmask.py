@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from ...schema import tables
 from ...schema.database import Database, with_variables
 from ...schema.errors import MaskFileMissingError, MaskNotFoundError, UsageError
+from ...schema.observing.covariates import Covariates
 from ...schema.rows import EpochFacts, MaskKey
 from ..filters import Filters
 from .mask import Mask
@@ -20,7 +21,7 @@ from .reader import MaskLocation, MaskReader, location_rows
 __all__ = ["CcdImage", "ccd_fingerprint", "ccd_mask", "find_ccd_images"]
 
 # Columns that describe the image itself; counts differ between tiles.
-_SHARED = {field.name for field in fields(EpochFacts)} | {
+_SHARED = {field.name for row in (EpochFacts, Covariates) for field in fields(row)} | {
     "band",
     "expnum",
     "ccdnum",

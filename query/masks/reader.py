@@ -15,6 +15,7 @@ from ...schema.errors import MaskFileError, MaskFileMissingError, MaskNotFoundEr
 from ...schema.maskfile import MaskFile
 from ...schema.rows import MaskKey
 from ...schema.store.masksroot import MasksRoot
+from ...schema.wcs.pixelgrid import PixelGrid, stored_grid
 from ..filters import Filters
 from .mask import Mask
 
@@ -48,6 +49,11 @@ class MaskLocation:
     def fingerprint(self) -> str:
         """Fingerprint of the mask's inputs."""
         return str(self.row["fingerprint"])
+
+    @property
+    def grid(self) -> PixelGrid:
+        """Pixels of the image on the sphere."""
+        return stored_grid(self.row["wcs"], (self.row["ny"], self.row["nx"]), float(self.row["position_offset"]))
 
     def read(self, reader: "MaskReader") -> Mask:
         """Return the mask; see `MaskReader.read`."""
@@ -112,6 +118,7 @@ def find_mask(database: Database, key: MaskKey) -> MaskLocation:
     """
     table = tables.coadd if key.kind == "coadd" else tables.epoch
     wanted = [table.c[name] == getattr(key, name) for name in _KEYS[key.kind]]
+    wanted.append(table.c.mask_row_group.is_not(None))
     with database.engine.connect() as connection:
         rows = connection.execute(location_rows(connection, key.kind).where(*wanted)).mappings().all()
         if not rows:
@@ -166,7 +173,8 @@ def find_masks(database: Database, kind: str, filters: Mapping[str, Any]) -> Ite
     if kind not in _KEYS:
         raise UsageError(f"kind is {kind!r}: expected epoch or coadd")
     table = tables.coadd if kind == "coadd" else tables.epoch
-    conditions = Filters.of(**filters).conditions(table)
+    # the row of a file without a coadd has no mask
+    conditions = [*Filters.of(**filters).conditions(table), table.c.mask_row_group.is_not(None)]
     return _locations(database, kind, conditions)
 
 
@@ -208,6 +216,8 @@ def _instead(connection: sa.Connection, key: MaskKey) -> str:
         return f": there is no tile {key.tilename}"
     if key.band not in bands:
         return f": tile {key.tilename} has bands {', '.join(bands)}"
+    if key.kind == "coadd":
+        return ": its images have no coadd"
     in_tile = [epoch.tilename == key.tilename, epoch.band == key.band]
     ccds = connection.scalars(
         sa.select(epoch.ccdnum).where(*in_tile, epoch.expnum == key.expnum).order_by(epoch.ccdnum)

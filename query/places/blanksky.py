@@ -16,19 +16,21 @@ from ...schema.errors import MaskFileError, UsageError
 from ...schema.rows import key_text
 from ...schema.wcs.footprint import NSIDE
 from ...schema.wcs.solution import unit_vectors
+from ..background.epochplanes import EpochFiles
 from ..filters import Filters, words_of
 from ..masks.ccdmask import CcdImage, find_ccd_images
 from ..masks.parallel import map_masks
-from ..provenance import Provenance
+from ..provenance import Provenance, filters_text
 from ..source import Source
 from .candidates import Judge, Verdicts
+from .discpixels import DiscPixels, levels_and_noise
 from .discs import disjoint
 from .sequence import EvenPoints, sky_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["bands_of", "blank_sky", "checked_seed", "chosen", "images_of"]
+__all__ = ["bands_of", "blank_sky", "checked_seed", "images_of"]
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ def blank_sky(
     seed: int | None = None,
     selection: Selection | None = None,
     min_images: int | None = None,
+    background: bool = False,
     executor: Executor | None = None,
     workers: int = 1,
     **filters: Any,
@@ -69,8 +72,8 @@ def blank_sky(
     judge = Judge(points, _order(_FEWEST * n, area), radius_arcsec, bound)
     blank = _Blank.none(len(bands))
     while area:
-        images = images_of(source, bound, filters)
-        verdicts = _verdicts(source, judge, images, bands, executor=executor, workers=workers)
+        reached = (each for each in images_of(source, bound, filters) if judge.reaches(each.locations[0].grid))
+        verdicts = _verdicts(source, judge, reached, bands, executor=executor, workers=workers)
         blank = verdicts.blank(least, judge, n)
         order = _deeper(judge.order, n, blank.cells.size, area, radius_arcsec)
         if order == judge.order:
@@ -80,7 +83,15 @@ def blank_sky(
         logger.warning(
             "found %s blank places of radius %g arcsec, %s were asked for", blank.cells.size, radius_arcsec, n
         )
-    return _frame(source, blank, bands, judge, filters)
+    found = _frame(source, blank, bands, judge, filters)
+    if background:
+        centres = unit_vectors(found.ra, found.dec)
+        pixels = DiscPixels(EpochFiles.of(source), centres, radius_arcsec)
+        images = images_of(source, bound, filters)
+        columns = levels_and_noise(source, pixels, images, bands, executor=executor, workers=workers)
+        for name, values in columns.items():
+            found[name] = values
+    return found
 
 
 def images_of(source: Source, selection: BoundSelection, filters: Mapping[str, Any]) -> Iterator[CcdImage]:
@@ -245,17 +256,12 @@ def _verdicts(
     return verdicts
 
 
-def chosen(filters: Mapping[str, Any]) -> str:
-    """Return filters in words, for the provenance of a table."""
-    return ", ".join(f"{name}={value}" for name, value in sorted(filters.items())) or "none"
-
-
 def _frame(source: Source, blank: _Blank, bands: list[str], judge: Judge, filters: Mapping[str, Any]) -> "pd.DataFrame":
     import pandas as pd  # slow to import, and the command line starts without it
 
     ra, dec = sky_of(judge.points.pixels(blank.cells, judge.order))
     counts = {f"n_images_{band}": blank.n_images[k] for k, band in enumerate(bands)}
     found = pd.DataFrame({"ra": ra, "dec": dec, "distance_arcsec": blank.distance, **counts})
-    about = {"filters": chosen(filters), "radius_arcsec": judge.radius_arcsec, "seed": judge.points.seed}
+    about = {"filters": filters_text(filters), "radius_arcsec": judge.radius_arcsec, "seed": judge.points.seed}
     found.attrs.update(Provenance.of(judge.selection, catalogue=source.database.identity, **about).facts)
     return found

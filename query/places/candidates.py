@@ -16,7 +16,7 @@ from ..masks.mask import Mask
 from .nearestbad import BadPixels, distance_to_image
 from .sequence import EvenPoints, sky_of
 
-__all__ = ["Judge", "Verdicts"]
+__all__ = ["Judge", "Verdicts", "metric_at"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -26,6 +26,9 @@ _ARCSEC = np.degrees(1.0) * 3600
 # Candidates judged at a time, and the order of the blocks that they are taken from.
 _AT_ONCE = 1 << 20
 _BLOCK_ORDER = 13
+
+# Candidates around an image so few that it may have none.
+_FEW = 256
 
 # Positions on each axis of an image at which its metric is checked, and steps about each of them.
 _CHECKS = 5
@@ -78,13 +81,28 @@ class Judge:
             np.concatenate([np.empty(0), *(distance for _, distance in judged)]),
         )
 
-    def _cells(self, grid: PixelGrid) -> Iterator[Ints]:
-        """Yield the cells on and around an image."""
+    def reaches(self, grid: PixelGrid) -> bool:
+        """Return whether any candidate may be on an image or near it; its mask need not be read otherwise."""
+        cells = next(self._cells(grid))
+        if cells.size > _FEW:
+            return True
+        middle, reach = self._circle(grid)
+        vectors = unit_vectors(*sky_of(self.points.pixels(cells, self.order)))
+        chords = np.linalg.norm(vectors.T - middle, axis=1)
+        return bool((chords <= 2 * np.sin(np.radians(min(reach, 180.0)) / 2)).any())
+
+    def _circle(self, grid: PixelGrid) -> tuple[Floats, float]:
+        """Return centre and radius, degrees, of a circle that holds every candidate whose disc an image touches."""
         outline = _outline(grid)
         middle = outline.sum(axis=1)
         middle /= np.linalg.norm(middle)
         # chords are shorter than arcs, by 0.2 % at 10 degrees
         reach = 1.01 * np.degrees(np.linalg.norm(outline.T - middle, axis=1).max()) + self.radius_arcsec / 3600
+        return middle, float(reach)
+
+    def _cells(self, grid: PixelGrid) -> Iterator[Ints]:
+        """Yield the cells on and around an image."""
+        middle, reach = self._circle(grid)
         coarse = min(self.order, _BLOCK_ORDER)
         ra, dec = ra_dec(middle)
         blocks = hpgeom.query_circle(1 << coarse, ra, dec, min(reach, 180.0), inclusive=True)
@@ -98,12 +116,12 @@ class Judge:
         vectors = unit_vectors(*sky_of(self.points.pixels(cells, self.order)))
         pixels = WcsStack.of([grid.wcs]).pixels(np.zeros(cells.size, np.intp), vectors) - grid.offset
         ny, nx = grid.shape
-        steps = _metric(grid, np.array([(nx - 1) / 2]), np.array([(ny - 1) / 2]))[0]
+        steps = metric_at(grid, np.array([(nx - 1) / 2]), np.array([(ny - 1) / 2]))[0]
         reach = 2 * self.radius_arcsec / np.sqrt(min(steps[0], steps[2])) + 1
         with np.errstate(invalid="ignore"):
             near = (abs(pixels - np.array([[nx - 1], [ny - 1]]) / 2) <= np.array([[nx], [ny]]) / 2 + reach).all(axis=0)
         cells, vectors, (x, y) = cells[near], vectors[:, near], pixels[:, near]
-        metric = _metric(grid, x, y)
+        metric = metric_at(grid, x, y)
         # the metric of a position holds in its neighbourhood; what it may miss there is added to the radius
         radius = self.radius_arcsec * (1 + _uncertainty(grid, (reach - 1) / 2))
         inside = (x >= -0.5) & (y >= -0.5) & (x < nx - 0.5) & (y < ny - 0.5)
@@ -134,7 +152,7 @@ def _outline(grid: PixelGrid) -> Floats:
     return grid.vectors(x, y)
 
 
-def _metric(grid: PixelGrid, x: Floats, y: Floats) -> Floats:
+def metric_at(grid: PixelGrid, x: Floats, y: Floats) -> Floats:
     """Return the metric at positions, arcsec**2 per pixel**2; see `BadPixels.nearest`."""
     along_x = (grid.vectors(x + 0.5, y) - grid.vectors(x - 0.5, y)) * _ARCSEC
     along_y = (grid.vectors(x, y + 0.5) - grid.vectors(x, y - 0.5)) * _ARCSEC
@@ -148,7 +166,7 @@ def _uncertainty(grid: PixelGrid, reach: float) -> float:
     ny, nx = grid.shape
     reach = min(reach, float(max(nx, ny)))
     x, y = (each.ravel() for each in np.meshgrid(*(np.linspace(0, n - 1.0, _CHECKS) for n in (nx, ny))))
-    start, metric = grid.vectors(x, y), _metric(grid, x, y)
+    start, metric = grid.vectors(x, y), metric_at(grid, x, y)
     worst = 0.0
     for u, v in (_STEPS * reach).T:
         true = np.linalg.norm(grid.vectors(x + u, y + v) - start, axis=0) * _ARCSEC

@@ -122,6 +122,7 @@ class CataloguePlaces:
         seed: int | None = None,
         selection: Selection | None = None,
         min_images: int | None = None,
+        background: bool = False,
         executor: Executor | None = None,
         workers: int = 1,
         **filters: Any,
@@ -148,6 +149,8 @@ class CataloguePlaces:
             A definition of good other than the default.
         min_images : int, optional
             Number of images of each band that hold the disc, at least; 1 by default.
+        background : bool
+            Whether to measure level and noise in the discs, from the image files.
         executor : concurrent.futures.Executor, optional
             Executor that reads the masks; see `map`.
         workers : int
@@ -162,7 +165,10 @@ class CataloguePlaces:
 
             - ``ra``, ``dec``: degrees;
             - ``distance_arcsec``: from the place to the nearest point of a bad pixel or edge in the images counted;
-            - ``n_images_<band>``: number of CCD images that hold the disc.
+            - ``n_images_<band>``: number of CCD images that hold the disc;
+            - ``level_<band>``, ``noise_<band>``: with `background`, mean of the pixels in the disc over these images,
+              and standard deviation of a pixel about the mean of its image, both scaled to a zero point of 30 by the
+              info file. The survey's images are sky-subtracted. Null where no image can be used; a warning says why.
 
             Its ``attrs`` have the provenance, the radius and the seed. With fewer than n rows, no more were found;
             a warning says so.
@@ -192,6 +198,7 @@ class CataloguePlaces:
             seed=seed,
             selection=selection,
             min_images=min_images,
+            background=background,
             executor=executor,
             workers=workers,
             **filters,

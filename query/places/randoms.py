@@ -23,9 +23,9 @@ from ...schema.wcs.solution import unit_vectors
 from ...schema.workers.pool import process_pool
 from ..filters import Filters
 from ..masks.reader import MaskLocation, location_rows
-from ..provenance import Provenance
+from ..provenance import Provenance, filters_text
 from ..source import Source
-from .blanksky import bands_of, checked_seed, chosen
+from .blanksky import bands_of, checked_seed
 from .poisson import CellPoints, RandomPoints, Scatter, TilePoints
 from .samples import SampleJob, Samples, cells_of, reason_texts, sample, sample_if_there
 
@@ -73,7 +73,7 @@ def randoms(
         drawn = _drawn(survey, areas, wanted, spread)
         parts = list(survey.sampled(drawn, spread))
     found = _frame(parts, bands, bound)
-    about = {"filters": chosen(filters), "seed": number}
+    about = {"filters": filters_text(filters), "seed": number}
     found.attrs.update(Provenance.of(bound, catalogue=source.database.identity, **about).facts)
     return found
 

@@ -16,7 +16,6 @@ from ...schema.errors import MaskFileMissingError
 from ...schema.masks.runpixels import find_runs
 from ...schema.store.masksroot import MasksRoot
 from ...schema.wcs.footprint import CELL_SHIFT, NSIDE, UniqueRegion, footprint
-from ...schema.wcs.pixelgrid import stored_grid
 from ...schema.wcs.skytopixel import WcsStack
 from ...schema.wcs.solution import unit_vectors
 from ..masks.exclusions import ImageBox, excluded_pixels
@@ -164,9 +163,7 @@ class _Points:
 
     def near(self, location: MaskLocation) -> Indices:
         """Return the points in cells that an image touches."""
-        row = location.row
-        grid = stored_grid(row["wcs"], (row["ny"], row["nx"]), float(row["position_offset"]))
-        cells = cells_of(footprint(grid).hpix)
+        cells = cells_of(footprint(location.grid).hpix)
         start, stop = (np.searchsorted(self.cells, cells, side=side) for side in ("left", "right"))
         near = [self.order[a:b] for a, b in zip(start.tolist(), stop.tolist(), strict=True) if a < b]
         return np.concatenate([np.empty(0, np.intp), *near])

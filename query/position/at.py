@@ -100,13 +100,15 @@ def _position_columns(
 def _epoch_columns(sightings: Sightings) -> Columns:
     names = ("tilename", "band", "expnum", "ccdnum", "nite", "mjd_obs")
     (x, y), (coadd_x, coadd_y) = sightings.position, sightings.coadd_position
+    has_coadd, on_coadd = sightings.epochs["has_coadd"], sightings.on_coadd
+    on_or_null = [on if has else None for on, has in zip(on_coadd.tolist(), has_coadd.tolist(), strict=True)]
     return {
         **{name: sightings.epochs[name].tolist() for name in names},
         "x": x,
         "y": y,
         "coadd_x": coadd_x,
         "coadd_y": coadd_y,
-        "on_coadd": sightings.on_coadd,
+        "on_coadd": on_coadd if None not in on_or_null else on_or_null,
     }
 
 

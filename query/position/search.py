@@ -9,7 +9,7 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from ...schema import tables
-from ...schema.database import as_stored, check_type
+from ...schema.database import as_stored, check_type, recorded_revision
 from ...schema.wcs.footprint import NSIDE, UniqueRegion
 from ...schema.wcs.skytopixel import WcsStack
 from .images import SkyImages
@@ -31,7 +31,7 @@ _TILE = ("tilename", "band")
 _KEY = (*_TILE, "expnum", "ccdnum")
 _IMAGE = ("wcs", "nx", "ny", "position_offset")
 _AMPLIFIERS = ("dataseca", "datasecb")
-_SHOWN = (*_KEY, "nite", "mjd_obs", "epoch_id", "mask_file", "mask_row_group", *_IMAGE, *_AMPLIFIERS)
+_SHOWN = (*_KEY, "nite", "mjd_obs", "epoch_id", "has_coadd", "mask_file", "mask_row_group", *_IMAGE, *_AMPLIFIERS)
 _LIMITS = ("uramin", "uramax", "udecmin", "udecmax")
 
 
@@ -50,6 +50,7 @@ def _epochs() -> "sa.Select[Any]":
             *(epoch[name] for name in dict.fromkeys((*_SHOWN, *_IMAGE)) if name in epoch),
             *(coadd[name].label(f"coadd_{name}") for name in ("coadd_id", *_IMAGE, *_LIMITS)),
             coadd.mask_file,
+            coadd.wcs.is_not(None).label("has_coadd"),
         )
         .join_from(tables.epoch, tables.coadd, sa.and_(coadd.tilename == epoch.tilename, coadd.band == epoch.band))
         .where(epoch.epoch_id.in_(sa.bindparam("epoch_id", expanding=True)))
@@ -133,6 +134,9 @@ def find_sightings(
     epochs = _EPOCHS.where(*conditions).order_by(tables.epoch.c.epoch_id)
     parts = [Sightings.none()]
     with engine.connect() as connection:
+        if str(recorded_revision(connection)) >= tables.epoch.c.wcs_ok.info["since"]:
+            # a position from a WCS that the pipeline does not vouch for may be anywhere
+            epochs = epochs.where(tables.epoch.c.wcs_ok.is_not(False))
         candidates = _candidates(connection)
         for block in _blocks(targets.cover(NSIDE)):
             rows = connection.execute(candidates, {"hpix": np.unique(block.hpix).tolist()}).all()
@@ -188,22 +192,36 @@ def _observed(
 ) -> Sightings:
     """Return the pairs of a target and an epoch whose image overlaps the target."""
     which = np.searchsorted(np.array(epochs["epoch_id"]), epoch_id)
-    images, coadds = _images(epochs, ""), _images(epochs, "coadd_")
+    images = _images(epochs, "")
     position = images.positions(which, targets.vectors[:, target])
     on_image = images.hold(which, position)
     overlapping = np.flatnonzero(targets.touched(images, which, target, on_image))
     target, which = target[overlapping], which[overlapping]
     vectors = targets.vectors[:, target]
-    coadd_position = coadds.positions(which, vectors)
+    coadd_position, on_coadd = _on_coadds(epochs, which, vectors)
     return Sightings(
         {name: _objects(epochs[name])[which] for name in _SHOWN},
         target,
         position[:, overlapping],
         coadd_position,
         on_image[overlapping],
-        coadds.hold(which, coadd_position),
+        on_coadd,
         _in_region(epochs, which, vectors),
     )
+
+
+def _on_coadds(epochs: dict[str, tuple[Any, ...]], which: Indices, vectors: Floats) -> tuple[Floats, Bools]:
+    """Return positions on coadds, NaN where there is no coadd, and whether the coadds have a pixel there."""
+    position, on_coadd = np.full((2, which.size), np.nan), np.zeros(which.size, np.bool_)
+    has_coadd = np.array(epochs["has_coadd"], np.bool_)
+    there = np.flatnonzero(has_coadd[which])
+    if there.size:
+        chosen = np.flatnonzero(has_coadd)
+        coadds = _images({name: tuple(values[k] for k in chosen) for name, values in epochs.items()}, "coadd_")
+        of_coadd = (np.cumsum(has_coadd) - 1)[which[there]]
+        position[:, there] = coadds.positions(of_coadd, vectors[:, there])
+        on_coadd[there] = coadds.hold(of_coadd, position[:, there])
+    return position, on_coadd
 
 
 def _objects(values: Sequence[object]) -> npt.NDArray[Any]:

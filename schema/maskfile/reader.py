@@ -21,6 +21,7 @@ from ..errors import (
     damaged_mask_file,
     mask_file_error,
 )
+from ..inputs.profile import ProfileId
 from ..masks.maskfilename import generation_of
 from ..masks.rle import MAX_PIXELS, Runs
 from ..masks.runpixels import find_runs
@@ -127,6 +128,19 @@ class MaskFile:
     def profile(self) -> str | None:
         """Profile of the images, from the file's metadata; None in format 1."""
         return self._metadata("profile") or None
+
+    @property
+    def profile_id(self) -> ProfileId:
+        """Name and version of the profile; des-pizza-cutter in format 1."""
+        try:
+            return ProfileId.recorded(self.profile, self._metadata("profile_version"))
+        except UsageError as error:
+            raise self._damaged(error) from error
+
+    @property
+    def has_coadd(self) -> bool:
+        """True if the file holds the mask of a coadd, as all do whose metadata say nothing else."""
+        return self._metadata("coadd") != "none"
 
     @property
     def segmentation(self) -> str | None:

@@ -13,9 +13,10 @@ import pyarrow.parquet as pq
 
 from ..bits import BitNames
 from ..columns import values_of
+from ..inputs.profile import DES_PIZZA_CUTTER, ProfileId
 from ..masks.maskfilename import MaskFileName
 from ..masks.rle import Runs
-from ..rows import DES_PROFILE, SEG_FROM_FILE, MaskRow
+from ..rows import SEG_FROM_FILE, MaskRow
 from ..store.masksroot import FORMAT_VERSION, MasksRoot
 from ..store.parquet import numbers, single
 from .head import KEY_COLUMNS
@@ -37,10 +38,12 @@ class MaskFileWriter:
         Number of files written for this tile and band so far, including this one.
     bit_names : BitNames
         The survey's mask bits, recorded in the file.
-    profile : str
+    profile : ProfileId
         Profile of the images, recorded in the file.
     segmentation : str
         Source of the segmentation maps, recorded in the file.
+    has_coadd : bool
+        Whether the file holds the mask of a coadd; recorded in the file if not.
 
     Attributes
     ----------
@@ -56,8 +59,9 @@ class MaskFileWriter:
         generation: int,
         bit_names: BitNames,
         *,
-        profile: str = DES_PROFILE,
+        profile: ProfileId = DES_PIZZA_CUTTER,
         segmentation: str = SEG_FROM_FILE,
+        has_coadd: bool = True,
     ) -> None:
         self._root = root
         self._name = MaskFileName(tilename, band, generation)
@@ -66,8 +70,9 @@ class MaskFileWriter:
             "goodpix.format_version": str(FORMAT_VERSION),
             "goodpix.order": "column-major",
             "goodpix.generation": str(generation),
-            "goodpix.profile": profile,
+            **profile.metadata,
             "goodpix.segmentation": segmentation,
+            **({} if has_coadd else {"goodpix.coadd": "none"}),
             "goodpix.bits": json.dumps({"se": dict(bit_names.se), "coadd": dict(bit_names.coadd)}),
             "goodpix.version": software,
         }

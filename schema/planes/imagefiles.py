@@ -9,6 +9,7 @@ from typing import Any
 
 from ..columns import json_object
 from ..errors import DamagedValueError
+from .conversion import Conversion
 
 __all__ = [
     "Extension",
@@ -37,11 +38,14 @@ class PlaneFile:
         EXTNAME or number of the extension; 0 for a SCAMP header, which has none.
     ingested : mapping of str to str
         Values at ingest of environment variables that paths begin with.
+    conversion : Conversion, optional
+        Conversion of the stored pixels; by default none.
     """
 
     path: str
     ext: Extension = 0
     ingested: Mapping[str, str] = field(default_factory=dict)
+    conversion: Conversion | None = None
 
     @property
     def path_now(self) -> str:
@@ -75,24 +79,35 @@ def files_of_row(row: Mapping[str, Any], *needed: str) -> dict[str, PlaneFile]:
             f"{row.get('filename') or row.get('image_path') or 'row'}: its column planes names no file of "
             f"{(wrong + missing)[0]}: run goodpix verify --repair"
         )
-    return {name: PlaneFile(path, ext[0] if ext else 0, ingested) for name, (path, *ext) in planes.items()}
+    return {name: _plane(value, ingested) for name, value in planes.items()}
+
+
+def _plane(value: list[Any], ingested: Mapping[str, str]) -> PlaneFile:
+    path, ext, conversion = value + [0, None][len(value) - 1 :]
+    return PlaneFile(path, ext, ingested, None if conversion is None else Conversion.of(conversion))
 
 
 def _is_plane(value: object) -> bool:
-    """Tell whether a value is a path, with or without an extension."""
+    """Tell whether a value is a path, with or without an extension and a conversion."""
     return (
         isinstance(value, list)
-        and len(value) in (1, 2)
+        and len(value) in (1, 2, 3)
         and isinstance(value[0], str)
         and "\0" not in value[0]
-        and isinstance(value[-1], str | int)
+        and all(isinstance(each, str | int) for each in value[1:2])
+        and all(isinstance(each, dict) for each in value[2:])
     )
 
 
 def planes_column(files: Mapping[str, PlaneFile]) -> str:
     """Return the value of the column ``planes``, as JSON."""
-    planes = {name: [file.path] if name == "head" else [file.path, file.ext] for name, file in files.items()}
-    return json.dumps(planes, sort_keys=True)
+    return json.dumps({name: _listed(name, file) for name, file in files.items()}, sort_keys=True)
+
+
+def _listed(name: str, file: PlaneFile) -> list[Any]:
+    if name == "head":
+        return [file.path]
+    return [file.path, file.ext, *([] if file.conversion is None else [file.conversion.values])]
 
 
 def expand(path: str) -> str:

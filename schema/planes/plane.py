@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import DamagedFileError, PlaneError
+from .conversion import Conversion, Pixels, convert, unite
 from .datasum import DataSum
 from .fitsfile import FitsFile, Unit
 from .headers import Header
@@ -30,6 +31,8 @@ class Plane:
         Unit of the extension.
     ext : str or int
         EXTNAME or number of the extension, as requested.
+    conversion : Conversion, optional
+        Conversion of the stored pixels; by default none.
 
     Attributes
     ----------
@@ -39,6 +42,10 @@ class Plane:
         (ny, nx).
     dtype : dtype
         Data type of the pixels.
+    conversion : Conversion
+        Conversion of the stored pixels.
+    also : tuple of Plane
+        Other planes whose mask bits are added.
 
     Raises
     ------
@@ -48,8 +55,9 @@ class Plane:
         If its header is inconsistent, or its format is not supported.
     """
 
-    def __init__(self, file: FitsFile, unit: Unit, ext: str | int) -> None:
+    def __init__(self, file: FitsFile, unit: Unit, ext: str | int, conversion: Conversion | None = None) -> None:
         self.path, self.ext, self.unit, self._file = file.path, ext, unit, file
+        self.conversion = conversion or Conversion()
         header = unit.header
         kind = header.text("XTENSION") if unit.number else "IMAGE"
         tiled = kind == "BINTABLE" and header.first("ZIMAGE") is True
@@ -63,9 +71,15 @@ class Plane:
             raise DamagedFileError(
                 f"{header.where}: PCOUNT, GCOUNT are {counts[0]}, {counts[1]}: expected 0, 1 for an image"
             )
-        self._pixels: PlainPixels | TiledPixels = (
-            TiledPixels(TileTable(file, unit)) if tiled else PlainPixels(file, unit)
+        lost_zeros = conversion is not None and conversion.lost_zeros
+        self._pixels: Pixels = (
+            TiledPixels(TileTable(file, unit), lost_zeros=lost_zeros) if tiled else PlainPixels(file, unit)
         )
+        if conversion is not None:
+            self._pixels = convert(self._pixels, conversion, header.where)
+        self.also = tuple(open_plane(file, other, each) for other, each in self.conversion.also)
+        if self.also:
+            self._pixels = unite([self._pixels, *(each._pixels for each in self.also)], header.where)
         self.shape, self.dtype = self._pixels.shape, self._pixels.dtype
 
     @property
@@ -89,7 +103,7 @@ class Plane:
         Returns
         -------
         ndarray, shape (n_rows, nx)
-            Values of type `dtype`, equal to those of ``fitsio.read``.
+            Values of type `dtype`, equal to those of ``fitsio.read`` unless they are converted.
 
         Raises
         ------
@@ -128,7 +142,7 @@ class Plane:
         return self._pixels.read(y0, y1, want, lambda: np.empty((y1 - y0, nx), dtype))
 
 
-def open_plane(file: FitsFile, ext: str | int) -> Plane:
+def open_plane(file: FitsFile, ext: str | int, conversion: Conversion | None = None) -> Plane:
     """Return a plane of a file without reading its pixels.
 
     Parameters
@@ -137,6 +151,8 @@ def open_plane(file: FitsFile, ext: str | int) -> Plane:
         Open file.
     ext : str or int
         EXTNAME, in upper or lower case, or number of the extension.
+    conversion : Conversion, optional
+        Conversion of the stored pixels; by default none.
 
     Raises
     ------
@@ -145,4 +161,4 @@ def open_plane(file: FitsFile, ext: str | int) -> Plane:
     FitsFileError
         If the extension is missing, its header is inconsistent, or its format is not supported.
     """
-    return Plane(file, file.unit(ext), ext)
+    return Plane(file, file.unit(ext), ext, conversion)

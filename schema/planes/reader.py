@@ -71,8 +71,9 @@ class PlaneReader:
     def open(self, file: PlaneFile) -> Plane:
         """Return the plane of a file and extension; see `plane`. Messages show the path as written."""
         opened = self._open(file)
-        plane = open_plane(opened.file, file.ext)
-        opened.units[plane.unit.number] = plane.unit
+        plane = open_plane(opened.file, file.ext, file.conversion)
+        for each in (plane, *plane.also):
+            opened.units[each.unit.number] = each.unit
         return plane
 
     def primary_header(self, path: str) -> Header:
@@ -102,11 +103,13 @@ class PlaneReader:
         FitsFileError
             If the data cannot be read.
         """
-        sums, number = self._files[plane.path].sums, plane.unit.number
-        if number not in sums:
-            sums[number] = plane.datasum()
-        if not allow_damaged:
-            sums[number].check()
+        sums = self._files[plane.path].sums
+        for each in (plane, *plane.also):
+            number = each.unit.number
+            if number not in sums:
+                sums[number] = each.datasum()
+            if not allow_damaged:
+                sums[number].check()
 
     @property
     def opened(self) -> Mapping[str, OpenedFile]:
@@ -121,7 +124,7 @@ class PlaneReader:
 
 
 def check_weight(plane: Plane, *, allow_dithered: bool = False) -> str | None:
-    """Return the quantisation of a weight plane after checking that it preserves exact zeros.
+    """Return the quantisation of a weight plane after checking that exact zeros are preserved, or found by a rule.
 
     Raises
     ------
@@ -129,7 +132,7 @@ def check_weight(plane: Plane, *, allow_dithered: bool = False) -> str | None:
         If the plane was compressed with SUBTRACTIVE_DITHER_1, which makes half of the zeros positive.
     """
     quantization = plane.quantization
-    if quantization == "SUBTRACTIVE_DITHER_1" and not allow_dithered:
+    if quantization == "SUBTRACTIVE_DITHER_1" and not (allow_dithered or plane.conversion.lost_zeros):
         raise DitheredWeightError(
             f"{plane.path}[{plane.ext}]: ZQUANTIZ is SUBTRACTIVE_DITHER_1, which loses the exact zeros of a "
             "weight plane: expected SUBTRACTIVE_DITHER_2 (--allow-dithered-weights accepts it anyway)"

@@ -12,7 +12,7 @@ from ..errors import DamagedFileError, UnsupportedFitsError
 from .codecs.hcompress import decode_hcompress
 from .codecs.plio import decode_plio
 from .codecs.rice import decode_rice
-from .quantized import Quantization, positive, restore
+from .quantized import DITHERS, Quantization, positive, restore
 from .scaling import Scaling, Want, answer
 from .tiles import Descriptors, TileTable
 
@@ -30,6 +30,8 @@ _AT_ONCE = 1 << 25
 # ZBLANK of tiles that have none: no stored integer is that large.
 _NO_BLANK = 1 << 62
 
+_DITHER_1 = DITHERS["SUBTRACTIVE_DITHER_1"]
+
 _ALL = (-(1 << 31), (1 << 31) - 1)
 """Range of 32-bit integers."""
 
@@ -43,6 +45,8 @@ class TiledPixels:
     ----------
     table : TileTable
         Table that contains the image.
+    lost_zeros : bool
+        Whether values quantised with SUBTRACTIVE_DITHER_1 are 0 up to half of their tile's ZSCALE, where ZZERO is 0.
 
     Attributes
     ----------
@@ -59,7 +63,8 @@ class TiledPixels:
         If the format of the image is not supported.
     """
 
-    def __init__(self, table: TileTable) -> None:
+    def __init__(self, table: TileTable, *, lost_zeros: bool = False) -> None:
+        self._lost_zeros = lost_zeros and table.dither == _DITHER_1
         self._table, self._file, header = table, table.file, table.unit.header
         scale, zero = header.number("BSCALE", 1), header.number("BZERO", 0)
         if table.codec == "PLIO_1" and zero == 32768:
@@ -163,13 +168,16 @@ class TiledPixels:
         q = self._quantization
         assert q is not None  # for the type checker
         some = Quantization(q.scale[tiles], q.zero[tiles], q.seed[tiles], q.blank[tiles], q.dither)
-        if want is Want.POSITIVE:
+        if want is Want.POSITIVE and not self._lost_zeros:
             positive(stored, places, some, self.dtype, out)
-        elif want is Want.VALUES:
+        elif want is Want.VALUES and not self._lost_zeros:
             restore(stored, places, some, out)
         else:
             pixels: npt.NDArray[np.floating[Any]] = np.empty(stored.size, self.dtype)
             restore(stored, places, some, pixels)
+            if self._lost_zeros:
+                limit = np.where(some.zero == 0, some.scale / 2, -np.inf)
+                pixels[pixels <= np.repeat(limit, np.diff(places))] = 0
             answer(pixels, want, out)
 
     def _decode(self, tiles: Index, places: Index, packed: npt.NDArray[np.bool_]) -> Pixels:

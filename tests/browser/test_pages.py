@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 import goodpix
 from goodpix.ingest.database.opening import open_for_writing
-from goodpix.ingest.infofiles import campaign_of
+from goodpix.ingest.profiles.des_pizza_cutter import campaign_of
 from goodpix.query.dashboard.look.format import count, fraction
 from goodpix.query.dashboard.server import DashboardServer
 from goodpix.query.focalplane import FOCAL_PLANE

@@ -267,3 +267,22 @@ def test_epoch_without_segmentation_stays_out_unless_se_seg_is_ignored(stored: S
     with stored.catalogue() as catalogue:
         assert catalogue.blank_sky(1, 0.5, **wanted).empty
         assert len(catalogue.blank_sky(1, 0.5, selection=Selection(ignore=["SE_SEG"]), **wanted)) == 1
+
+
+def test_background_is_that_of_the_image_files(ingested: Survey) -> None:
+    with ingested.catalogue() as catalogue:
+        found = catalogue.blank_sky(5, 1.0, band="r", background=True)
+        pixels = list(catalogue.pixels(band="r", sky=True, calibrated=True))
+    assert list(found)[-2:] == ["level_r", "noise_r"]
+    for row, vector in zip(records(found), vectors_of(found).T, strict=True):
+        inside = []
+        for each in pixels:
+            assert each.ra is not None
+            assert each.dec is not None
+            chords = np.linalg.norm(unit_vectors(each.ra, each.dec) - vector[:, np.newaxis], axis=0)
+            near = np.degrees(2 * np.arcsin(chords / 2)) * 3600 <= 1.0
+            inside += [each.values[near].astype(float)] if near.any() else []
+        assert len(inside) == row.n_images_r
+        assert row.level_r == pytest.approx(np.concatenate(inside).mean(), rel=1e-5, abs=1e-5)
+        squared = sum(((each - each.mean()) ** 2).sum() for each in inside)
+        assert row.noise_r == pytest.approx(np.sqrt(squared / sum(each.size - 1 for each in inside)), rel=1e-5)

@@ -92,7 +92,7 @@ def test_fingerprints_are_those_of_0_1_0(old: Survey) -> None:
         found = catalogue.epochs(expnum=first.expnum).fingerprint.tolist()
     assert found == ["a19a08266d8e308f410368f7cf8293cf553aacdb9bc8825b6458b7b0126c16e6"]
     plan = make_plan(TileTask(str(old.info_path()), info, MasksRoot.of(root(old)), Options(), DES_Y6))
-    assert (plan.coadd.fingerprint, plan.epochs[0][1].fingerprint) == (of_coadd, found[0])
+    assert (plan.steps[0].fingerprint, plan.epochs[0][1].fingerprint) == (of_coadd, found[0])
 
 
 def test_upgraded_catalogue_is_of_format_2(old: Survey) -> None:

@@ -14,6 +14,7 @@ import goodpix
 from goodpix.schema.criteria import Criterion, Selection
 from goodpix.schema.errors import MaskFileError, UnknownNameError, UsageError
 
+from ..conftest import new_database
 from .neighbours import CENTRES, NEIGHBOUR, centres_seen, ingest_neighbours, make_neighbours
 from .smallsky import HERE, PLACES, SmallSky, few_bad
 from .survey import SPEC, Survey
@@ -212,3 +213,13 @@ def test_mask_that_cannot_be_read_is_an_error(stored: Survey) -> None:
 def test_selection_is_that_of_the_catalogue(some: SmallSky) -> None:
     with some.catalogue() as catalogue, pytest.raises(UnknownNameError, match="STARS"):
         catalogue.randoms(5, selection=goodpix.Selection(ignore_bits={"SE": ["STARS"]}))
+
+
+def test_postgres_gives_the_same_points_and_places(some: SmallSky, postgres_url: str, tmp_path: Path) -> None:
+    for url in new_database(postgres_url):
+        copy = SmallSky.make(url, tmp_path, *HERE, n_images=8, flags_of=few_bad)
+        with some.catalogue() as catalogue, copy.catalogue() as other:
+            points, places = catalogue.randoms(200, max={"fwhm": 9}), catalogue.blank_sky(10, 40.0, band=["r", "i"])
+            pd.testing.assert_frame_equal(other.randoms(200, max={"fwhm": 9}), points)
+            pd.testing.assert_frame_equal(other.blank_sky(10, 40.0, band=["r", "i"]), places)
+        assert (len(points), len(places)) == (200, 10)

@@ -101,3 +101,14 @@ def test_what_the_page_about_plots_shows_runs(here: Path) -> None:
     (code,) = blocks((ROOT / "docs" / "plots.md").read_text(), "python")
     exec(code, {"__name__": "__main__"})
     assert all((here / name).stat().st_size > 5000 for name in ("mask.png", "time.png"))
+
+
+def test_what_the_page_about_maps_shows_comes_out(here: Path, cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOODPIX_DB", "goodpix-demo/goodpix.db")
+    shown = "".join(blocks((ROOT / "docs" / "maps.md").read_text(), "console"))
+    answers = re.findall(r"^\$ goodpix (.*)\n((?:(?!\$ ).*\n)*)", shown, flags=re.MULTILINE)
+    assert len(answers) == 3
+    for arguments, answer in answers:
+        done = cli(*shlex.split(arguments))
+        assert done.status == 0
+        assert sorted([*done.out.splitlines(), *done.err.splitlines()]) == sorted(answer.splitlines())

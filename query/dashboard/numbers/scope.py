@@ -135,9 +135,20 @@ def _read_positions(connection: sa.Connection) -> TilePositions:
     query = sa.select(coadd.c.tilename, *(sa.func.min(column) for column in wanted)).group_by(coadd.c.tilename)
     rows = connection.execute(query.order_by(coadd.c.tilename)).all()
     values = np.array([row[1:] for row in rows], np.float64).reshape(-1, 6).T
+    if np.isnan(values[0]).any():
+        _use_images(connection, [row[0] for row in rows], values)
     ra, dec, west, east, south, north = values
     height = np.degrees(np.sin(np.radians(north)) - np.sin(np.radians(south)))
     return TilePositions(np.array([row[0] for row in rows], np.str_), ra, dec, ((east - west) % 360.0) * height)
+
+
+def _use_images(connection: sa.Connection, names: list[str], values: npt.NDArray[np.float64]) -> None:
+    """Write the position of a CCD image where there is no coadd."""
+    first = sa.select(sa.func.min(epoch.c.epoch_id)).group_by(epoch.c.tilename)
+    query = sa.select(epoch.c.tilename, epoch.c.ra_cent, epoch.c.dec_cent).where(epoch.c.epoch_id.in_(first))
+    found = {row.tilename: (row.ra_cent, row.dec_cent) for row in connection.execute(query)}
+    for k in np.flatnonzero(np.isnan(values[0])).tolist():
+        values[:2, k] = found.get(names[k], (np.nan, np.nan))
 
 
 def sampled_epochs(connection: sa.Connection, scope: TileScope, n_most: int) -> tuple[list[int], int]:

@@ -161,13 +161,13 @@ def test_parquet_has_units_and_provenance_in_its_metadata() -> None:
     pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(data)), rows)
 
 
-def test_regions_are_points_without_a_radius() -> None:
+def test_regions_are_points_without_a_radius_and_else_circles() -> None:
     rows = pd.DataFrame({"ra": [10.5, 359.25], "dec": [-1e-7, 45.0]})
-    assert bytes_of(rows, Format.reg).decode().splitlines()[1:] == [
-        "icrs",
-        "point(10.5,-1e-07) # point=x",
-        "point(359.25,45.0) # point=x",
-    ]
+    points = ["icrs", "point(10.5,-1e-07) # point=x", "point(359.25,45.0) # point=x"]
+    assert bytes_of(rows, Format.reg).decode().splitlines()[1:] == points
+    data = b"".join(rendered([rows], "blank-sky", Format.reg, Provenance({"seed": 3, "radius_arcsec": 1.5})))
+    circles = ["icrs", 'circle(10.5,-1e-07,1.5")', 'circle(359.25,45.0,1.5")']
+    assert data.decode().splitlines()[1:] == ["# seed: 3", "# radius_arcsec: 1.5", *circles]
 
 
 def test_regions_need_positions() -> None:

@@ -30,12 +30,12 @@ def test_blank_sky_in_ds9_and_fits(mask_catalogue: MaskCatalogue, tmp_path: Path
         done = run(mask_catalogue, *options, "-o", tmp_path / f"places.{ending}")
         assert (done.exit_code, done.stderr.endswith("selection: border 1\n")) == (0, True)
     table = Table.read(tmp_path / "places.fits")
-    assert (table.meta["SELECT"], table.meta["RADIUS"], table.meta["FILTERS"]) == ("border 1", 0.15, "band=['r']")
+    assert (table.meta["SELECT"], table.meta["RADIUS"], table.meta["FILTERS"]) == ("border 1", 0.15, "band=r")
     regions = (tmp_path / "places.reg").read_text().splitlines()
     circles = [f'circle({row["ra"].item()!r},{row["dec"].item()!r},0.15")' for row in table]
     assert regions[-3:] == ["icrs", *circles]
     assert "# selection: border 1" in regions
-    infos = {info.name: info.value for info in parse(tmp_path / "places.vot").infos}
+    infos = {info.name: info.value for info in parse(tmp_path / "places.vot").resources[0].infos}
     assert (infos["radius_arcsec"], infos["selection"]) == ("0.15", "border 1")
     assert pq.read_schema(tmp_path / "places.parquet").metadata[b"goodpix.selection"] == b"border 1"
 
@@ -47,7 +47,7 @@ def test_randoms_are_listed_by_number_or_density(mask_catalogue: MaskCatalogue) 
     assert heading == "ra,dec,tilename,n_images_i,n_good_i,n_images_r,n_good_r,reasons"
     assert len(rows) == 30
     done = run(mask_catalogue, "randoms", "--density", 0.001, "--tile", "NONE")
-    assert done.stdout.split() == ["ra", "dec", "tilename", "reasons"]
+    assert done.stdout.split() == ["ra[deg]", "dec[deg]", "tilename", "reasons"]
     assert "NONE" in done.stderr
 
 

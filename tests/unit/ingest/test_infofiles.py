@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from goodpix.ingest.infofile import TileInfo
-from goodpix.ingest.infofiles import Input, PackedTile, campaign_of, check_inputs, read_inputs
+from goodpix.ingest.infofiles import Input, PackedTile, check_inputs, read_inputs
+from goodpix.ingest.profiles.des_pizza_cutter import campaign_of
 from goodpix.schema.errors import AmbiguousInputError, InfoFileError, UsageError
 
 from .tinytile import entry

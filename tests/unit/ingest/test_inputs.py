@@ -10,6 +10,7 @@ import pytest
 
 from goodpix.ingest.infofile import EpochInfo
 from goodpix.ingest.inputs import InputFiles, compare_files, file_states, record_files
+from goodpix.schema.inputs.profile import DES_PIZZA_CUTTER, ProfileId
 from goodpix.schema.inputs.recordedfiles import RecordedFile
 from goodpix.schema.planes.reader import PlaneReader
 
@@ -119,6 +120,7 @@ def test_file_without_a_digest_has_changed_with_its_time(entry: EpochInfo) -> No
 
 
 def test_facts_of_a_mask_name_its_profile_and_segmentation(entry: EpochInfo) -> None:
-    found = read(entry).facts(entry, "none")
+    found = read(entry).facts(entry, "none", DES_PIZZA_CUTTER)
     assert (found["profile"], found["segmentation"]) == ("des", "none")
+    assert read(entry).facts(entry, "none", ProfileId("lsst", "1"))["profile"] == "lsst"
     assert (found["planes_checked"], found["damaged_taken"]) == (False, False)

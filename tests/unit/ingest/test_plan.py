@@ -42,7 +42,7 @@ def with_known(task: TileTask, *, stale: bool = False, **changed: Any) -> TileTa
     plan = make_plan(task)
     (_, first), _ = plan.epochs
     epochs = {(1, 2): Known(1, first.fingerprint, stale), (9, 9): Known(2, "gone")}
-    known = KnownTile(5, "file", Known(0, plan.coadd.fingerprint), epochs)
+    known = KnownTile(5, "file", Known(0, plan.steps[0].fingerprint), epochs)
     return TileTask("info", INFO, task.root, task.options, DES_Y6, **{"known": known, **changed})
 
 
@@ -104,17 +104,17 @@ def test_damaged_data_that_are_not_allowed_leave_fingerprints_as_they_were(task:
     plan = make_plan(task)
     (entry, step), _ = plan.epochs
     options = {"wcs_source": "image", "allow_missing_se_seg": False, "allow_dithered_weights": False}
-    of_0_1_0 = options | {"coadd": plan.coadd.fingerprint}
+    of_0_1_0 = options | {"coadd": plan.steps[0].fingerprint}
     assert step.fingerprint == fingerprint({"none.fits": None}, entry.model_dump(), of_0_1_0)
 
 
 def test_rule_of_scamp_headers_is_part_of_scamp_fingerprints_alone(task: TileTask) -> None:
     scamp = TileTask("info", INFO, task.root, Options("scamp"), DES_Y6)
     plan = make_plan(scamp)
-    assert plan.coadd.fingerprint == make_plan(task).coadd.fingerprint
+    assert plan.steps[0].fingerprint == make_plan(task).steps[0].fingerprint
     (entry, step), _ = plan.epochs
     options = {"wcs_source": "scamp", "allow_missing_se_seg": False, "allow_dithered_weights": False}
-    of_0_1_0 = options | {"coadd": plan.coadd.fingerprint}
+    of_0_1_0 = options | {"coadd": plan.steps[0].fingerprint}
     assert step.fingerprint != fingerprint({"none.fits": None}, entry.model_dump(), of_0_1_0)
     assert step.fingerprint == fingerprint({"none.fits": None}, entry.model_dump(), of_0_1_0 | {"scamp_rule": 2})
 
@@ -178,7 +178,7 @@ def whole(task: TileTask, **changed: Any) -> TileTask:
     """Return the task as if all its masks had been made."""
     plan = make_plan(task)
     epochs = {(e.expnum, e.ccdnum): Known(n, step.fingerprint) for n, (e, step) in enumerate(plan.epochs, start=1)}
-    known = KnownTile(5, "file", Known(0, plan.coadd.fingerprint), epochs)
+    known = KnownTile(5, "file", Known(0, plan.steps[0].fingerprint), epochs)
     return replace(task, known=known, **changed)
 
 
@@ -206,7 +206,7 @@ def test_file_with_another_time_is_left_to_the_job_unread(task: TileTask, tmp_pa
     info = INFO.model_copy(update={f"{name}_path": str(path) for name in PLANES})
     state = path.stat()
     files = files_column({str(path): RecordedFile(state.st_size, state.st_mtime_ns)}, info.files)
-    first = make_plan(replace(task, info=info)).coadd
+    first = make_plan(replace(task, info=info)).steps[0]
     done = whole(replace(task, info=info))
     done = replace(done, known=replace(done.known, coadd=Known(0, first.fingerprint, files=files)))
     now: dict[str, State] = NONE | {str(path): (state.st_size, state.st_mtime_ns)}

@@ -39,7 +39,7 @@ def task(tmp_path: Path) -> TileTask:
 
 def known(receipt: Receipt, *, stale: bool = False) -> KnownTile:
     """Return what the catalogue knows of the tile once it has stored a receipt."""
-    coadd, *epochs = (Known(each.row_group, each.row.facts.fingerprint, stale) for each in receipt.rows)
+    coadd, *epochs = (Known(each.row_group or 0, each.row.facts.fingerprint, stale) for each in receipt.rows)
     keys = [(each.row.key.expnum or 0, each.row.key.ccdnum or 0) for each in receipt.rows[1:]]
     return KnownTile(receipt.generation, receipt.mask_file, coadd, dict(zip(keys, epochs, strict=True)))
 

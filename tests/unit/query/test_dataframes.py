@@ -72,6 +72,7 @@ def test_columns_have_the_units_that_the_docs_give() -> None:
 
 def test_sky_statistics_have_the_unit_of_their_values() -> None:
     plain = {"n_tiles", "ccdnum", "expnum", "correlation_x", "correlation_y", "noise_ratio", "scale"}
+    plain |= {"airmass", "moon_illumination"}
     numbers = {each.name for each in columns(SkyRow) if each.kind in (int, float)}
     assert numbers - set(UNITS) == plain & numbers
 

@@ -1,7 +1,7 @@
 """Facts about rows."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import pytest
 
 from goodpix.schema.counts import COADD_COUNTS, BitCounts
 from goodpix.schema.errors import DamagedValueError, InfoFileError, UsageError
-from goodpix.schema.rows import MaskKey, MaskRow, nonzero_bits
+from goodpix.schema.rows import EpochFacts, MaskKey, MaskRow, nonzero_bits
 
 from ...rows import coadd_row, epoch_row, some_runs
 
@@ -40,7 +40,15 @@ def test_record_is_the_same_text_for_the_same_row() -> None:
 
 def test_record_holds_what_the_other_columns_do_not() -> None:
     row = ROWS["epoch"]
-    assert set(json.loads(row.record)) == {*asdict(row.facts), "bits", "hpix", "cells"}
+    assert set(json.loads(row.record)) == {*asdict(row.facts), "bits", "hpix", "cells"} - {"wcs_ok"}
+
+
+@pytest.mark.parametrize("wcs_ok", [True, False])
+def test_record_says_whether_the_wcs_is_vouched_for_where_that_is_known(wcs_ok: bool) -> None:
+    row = ROWS["epoch"]
+    assert isinstance(row.facts, EpochFacts)
+    known = replace(row, facts=replace(row.facts, wcs_ok=wcs_ok))
+    assert json.loads(known.record) == json.loads(row.record) | {"wcs_ok": wcs_ok}
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

@@ -107,6 +107,20 @@ def test_ccd_image_is_one_row_however_many_tiles_hold_it(connection: sa.Connecti
     assert image["fraction_good_se"] == image["n_good_se"] / image["n_pixels"]
 
 
+def test_exposure_has_the_mean_of_computed_columns_and_equal_values_exactly(connection: sa.Connection) -> None:
+    # the mean of three times 0.1 is not 0.1
+    for ccdnum, separation in ((1, 30.5), (2, 31.0), (3, None)):
+        for tilename in ("A", "B"):
+            add_epoch(connection, tilename, ccdnum=ccdnum, expnum=7, airmass=0.1)
+        epoch = tables.epoch.c
+        values = {"moon_separation": separation, "sun_altitude": -20.1}
+        connection.execute(tables.epoch.update().where(epoch.ccdnum == ccdnum).values(values))
+    fill(connection, CCD_IMAGES)
+    (exposure,) = rows(connection, EXPOSURES)
+    assert [exposure[name] for name in ("moon_separation", "sun_altitude", "airmass")] == [30.75, -20.1, 0.1]
+    assert exposure["moon_altitude"] is None
+
+
 def test_exposure_and_night_count_each_ccd_image_once(connection: sa.Connection) -> None:
     for tilename in ("A", "B"):
         for ccdnum in (1, 2):

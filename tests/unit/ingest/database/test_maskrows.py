@@ -14,6 +14,8 @@ from goodpix.ingest.database.maskrows import (
 from goodpix.schema import tables
 from goodpix.schema.bits import DES_Y6, BitNames
 from goodpix.schema.columns import values_of
+from goodpix.schema.observing.covariates import COMPUTED, computed_columns
+from goodpix.schema.rows import EpochFacts
 
 from ....rows import BAND, TILE, epoch_row, some_runs
 from ..conftest import Mask, SmallCatalogue
@@ -33,6 +35,15 @@ def test_values_are_the_columns_that_the_ingest_does_not_set(masks: list[Mask], 
     values = mask_values(row, 7)
     assert set(values) == set(table.c.keys()) - SET_BY_INGEST - {owner_of(row.key.kind)}
     assert values["mask_row_group"] == 7
+
+
+def test_epoch_has_computed_columns_alone_and_among_others() -> None:
+    rows = [epoch_row(some_runs(k), ccdnum=k, mjd_obs=57000.2, ra_cent=10.0 + k, dec_cent=-30.0) for k in range(3)]
+    every = computed_columns([row.facts for row in rows if isinstance(row.facts, EpochFacts)])
+    for row, computed in zip(rows, every, strict=True):
+        values = mask_values(row, 0)
+        assert {name: values[name] for name in COMPUTED} == computed
+        assert None not in computed.values()
 
 
 def test_bits_come_with_the_catalogues_names() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import alembic.autogenerate
 import alembic.config
@@ -22,6 +23,7 @@ from goodpix.schema.bits import DES_Y6
 from goodpix.schema.counts import COADD_COUNTS
 from goodpix.schema.criteria import Selection
 from goodpix.schema.database import REVISION, Identity, as_stored
+from goodpix.schema.observing.covariates import COMPUTED, Covariates
 from goodpix.schema.selection.named import NamedSelection
 from goodpix.schema.store.masksroot import FORMAT_VERSION
 from goodpix.schema.summaries import SUMMARIES
@@ -96,11 +98,21 @@ def test_downgrade_removes_every_table_and_an_upgrade_makes_them_again(connectio
 
 
 def rows(connection: sa.Connection) -> dict[str, list[str]]:
-    """Return every row of every table there is, of footprints without what the older ones do not know."""
+    """Return every row of every table there is, without the cells and computed columns that older ones do not know."""
     names = sorted(set(sa.inspect(connection).get_table_names()) - {"alembic_version"})
     queries = {name: sa.select(*as_stored(connection, tables.metadata.tables[name])) for name in names}
     queries["footprint"] = sa.select(tables.footprint.c.hpix, tables.footprint.c.epoch_id)
+    computed = tables.names(Covariates)
+    queries["epoch"] = sa.select(*(c for c in as_stored(connection, tables.epoch) if c.name not in computed))
     return {name: sorted(map(str, connection.execute(query).all())) for name, query in queries.items()}
+
+
+def computed_rows(connection: sa.Connection) -> list[list[tuple[Any, ...]]]:
+    """Return the computed columns of epochs, CCD images and exposures."""
+    summarised = (tables.epoch, tables.ccd_image, tables.exposure_summary)
+    columns = [(table.c.expnum, *as_stored(connection, table)) for table in summarised]
+    queries = [sa.select(*(c for c in each if c.name in COMPUTED)).order_by(each[0]) for each in columns]
+    return [[tuple(row) for row in connection.execute(query)] for query in queries]
 
 
 def test_rows_outlive_a_downgrade_and_an_upgrade(connection: sa.Connection) -> None:
@@ -112,8 +124,10 @@ def test_rows_outlive_a_downgrade_and_an_upgrade(connection: sa.Connection) -> N
     record_failures(connection, [Failure("info#coadd", "info", "PlaneError", "message")])
     connection.execute(tables.selection.insert(), NamedSelection("wide", Selection(border=48)).row)
     fill_summaries(connection)
-    before = rows(connection)
+    before, computed = rows(connection), computed_rows(connection)
     assert all(before[name] for name in tables.metadata.tables if name != "catalogue")
+    migrate(connection, "0008")
+    assert {value for table in computed_rows(connection) for row in table for value in row} == {None}
     migrate(connection, "0001")
     old = rows(connection)
     assert old == {name: before[name] for name in old}
@@ -121,6 +135,8 @@ def test_rows_outlive_a_downgrade_and_an_upgrade(connection: sa.Connection) -> N
     migrate(connection)
     # a named selection is lost with its table, and comes back from the file beside the masks
     assert rows(connection) == before | {"selection": []}
+    assert computed_rows(connection) == computed
+    assert {type(value) for table in computed for row in table for value in row} == {float, type(None)}
     assert set(connection.scalars(sa.select(tables.footprint.c.cells))) == {EVERY_CELL}
     assert differences(connection) == []
     for table in reversed(tables.metadata.sorted_tables):

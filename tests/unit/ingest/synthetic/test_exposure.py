@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from goodpix.ingest.images.facts import exposure_facts
+from goodpix.ingest.exposurefacts import exposure_facts
 from goodpix.ingest.synthetic.exposure import AMP_B_VARIANCE, Exposure, amplifiers, exposure_cards
 from goodpix.query.focalplane import FOCAL_PLANE
 from goodpix.schema.amplifiers import Amplifiers

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from goodpix.ingest.infofile import EpochInfo, TileInfo
-from goodpix.ingest.infofiles import campaign_of
+from goodpix.ingest.profiles.des_pizza_cutter import campaign_of
 from goodpix.ingest.synthetic.exposure import Exposure
 from goodpix.ingest.synthetic.surveyfiles import (
     CoaddPaths,

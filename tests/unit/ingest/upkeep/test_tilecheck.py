@@ -91,6 +91,17 @@ def test_cells_that_older_tables_do_not_know_are_no_difference(stored: StoredTil
     assert compare(older, file) == TileComparison()
 
 
+def test_computed_value_that_differs_by_rounding_or_that_older_tables_lack_is_no_difference(
+    stored: StoredTile, file: CheckedFile
+) -> None:
+    latitude = stored.masks[LAST].values["galactic_latitude"]
+    for near in (latitude + 2e-6, None):
+        assert compare(with_mask(stored, LAST, value(galactic_latitude=near)), file) == TileComparison()
+    far = compare(with_mask(stored, LAST, value(galactic_latitude=latitude + 1e-3, moon_altitude=1.0)), file)
+    assert far.differing == {LAST}
+    assert "moon_altitude is 1.0, but null in the mask file; galactic_latitude is " in far.problems[0].message
+
+
 def test_lower_generation_is_the_coadds_problem(stored: StoredTile, file: CheckedFile) -> None:
     found = compare(stored, replace(file, generation=2))
     assert [str(each) for each in found.problems] == [

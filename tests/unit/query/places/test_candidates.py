@@ -47,6 +47,17 @@ def test_candidates_beside_the_image_are_judged_if_their_discs_touch_it(mask: Ma
     assert away.max() == pytest.approx(2.0 / 0.263, abs=0.5)
 
 
+@pytest.mark.parametrize("order", [0, 9, 13, 16, 18, 20])
+def test_image_that_is_not_reached_has_no_candidates(order: int, mask: Mask) -> None:
+    reached = []
+    for seed in range(30):
+        judge = Judge(EvenPoints(seed), order, 1.0, BoundSelection(EVERYTHING))
+        reached.append(judge.reaches(mask.grid))
+        assert reached[-1] >= (judge(mask).cells.size > 0)
+    assert any(reached) == (order >= 13)
+    assert all(reached) == (order >= 16)
+
+
 def _vectors(ra: object, dec: object) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     a, d = np.radians(np.asarray(ra, float)), np.radians(np.asarray(dec, float))
     return np.array([np.cos(d) * np.cos(a), np.cos(d) * np.sin(a), np.sin(d)])

@@ -19,7 +19,7 @@ def test_points_lie_in_their_tiles_and_their_table_says_where_from(source: Sourc
     assert set(found.tilename) == {EAST, WEST}
     (border,) = {found.ra[found.tilename == WEST].max() < found.ra[found.tilename == EAST].min()}
     assert border
-    assert {"selection": "border 1", "filters": "none", "seed": 6}.items() <= found.attrs.items()
+    assert {"selection": "border 1", "seed": 6}.items() <= found.attrs.items()
 
 
 def test_numbers_are_those_of_a_poisson_distribution(source: Source) -> None:

@@ -1,0 +1,1 @@
+"""Profiles: what the files of a pipeline look like, one module each."""

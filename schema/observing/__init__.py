@@ -1,0 +1,1 @@
+"""Moon, sun and latitudes of an image at the time of its exposure."""

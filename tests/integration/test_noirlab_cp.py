@@ -1,0 +1,174 @@
+"""Catalogues of NOIRLab Community Pipeline files, counted again with astropy."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from astropy.io import fits
+
+import goodpix
+
+from ..noirlabfiles import CpExposure
+from .conftest import Run
+from .survey import records
+
+Pixels = npt.NDArray[Any]
+
+CUTOUTS = Path(__file__).resolve().parents[3] / "shared" / "data" / "noirlab-cp"
+
+
+def ingest(folder: Path, *inputs: Path, **options: Any) -> Path:
+    """Ingest files and return the database."""
+    database = folder / "cp.db"
+    given = {"profile": "noirlab-cp", "no_segment": True, "db": database, "masks": folder / "cp-masks"}
+    assert goodpix.ingest_tiles(inputs, **{**given, **options}).failures == ()
+    return database
+
+
+def expected_flags(image: Path, ext: str, *, bits: bool = False) -> Pixels:
+    """Return the flags of an image as astropy reads its weights and data quality; trimming and packing included."""
+    with fits.open(image) as file:
+        shape = file[ext].data.shape
+    path = Path(str(image).replace("_ooi_", "_oow_"))
+    with fits.open(path) as file:
+        weight = np.array(file[ext].data)
+    with fits.open(path, disable_image_compression=True) as file:
+        if file[ext].header.get("ZQUANTIZ") == "SUBTRACTIVE_DITHER_1":
+            for y, row in enumerate(file[ext].data):  # a tile is a row
+                if row["ZZERO"] == 0:
+                    weight[y][weight[y] <= row["ZSCALE"] / 2] = 0
+    if weight.shape != shape:
+        weight = weight[1:-1, 1:-1]
+    with fits.open(str(image).replace("_ooi_", "_ood_")) as file:
+        values = np.array(file[ext].data, np.int64)
+    if bits:
+        places = {1: 1, 2: 3, 4: 20, 16: 5, 64: 4, 128: 21, 256: 22, 512: 22}
+        mask = np.zeros(shape, np.int64)
+        for value, bit in places.items():
+            mask |= np.where(values & value > 0, 1 << bit, 0)
+    else:
+        mask = np.where(values > 0, 1 << values, 0)
+    flags: Pixels = mask << 8 | np.where(mask > 0, 4, 0) | np.where(np.isfinite(weight) & (weight > 0), 0, 2)
+    return flags
+
+
+@pytest.mark.skipif(not CUTOUTS.is_dir(), reason="the cut-outs of ../shared are not here")
+def test_seven_real_cutouts_are_counted_as_astropy_reads_them(tmp_path: Path, cli: Run) -> None:
+    database = ingest(tmp_path, CUTOUTS)
+    with goodpix.Catalogue(database) as catalogue:
+        epochs = catalogue.epochs()
+        rows = {row.tilename: row for row in records(epochs)}
+        assert len(epochs) == 7
+        for path in sorted(CUTOUTS.rglob("*_ooi_*.fits")):
+            row = rows[path.name.split("_ooi_")[0]]
+            expected = expected_flags(path, path.name.split(".")[1])
+            found = catalogue.mask(row.tilename, row.band, row.expnum, row.ccdnum).flags()
+            np.testing.assert_array_equal(found, expected)
+            assert row.n_good == int((expected == 0).sum())
+            assert (row.n_se_weight, row.n_se_bmask) == (int((expected & 2 > 0).sum()), int((expected & 4 > 0).sum()))
+            done = cli("check", row.tilename, row.band, row.expnum, row.ccdnum, "--db", database)
+            assert (done.status, "of " in done.out) == (0, True)
+    assert epochs.weight_zquantiz.dropna().tolist() == ["SUBTRACTIVE_DITHER_1"]  # Mosaic-3
+    assert epochs.wcs_ok.all()
+
+
+@pytest.fixture(params=["decam", "decam-bits", "mosaic3", "90prime", "larger"])
+def made(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, CpExposure, bool]:
+    """The images of an exposure of one kind, what was written, and whether its data quality holds bits."""
+    kinds = {
+        "decam": CpExposure(),
+        "decam-bits": CpExposure(primary={"PLVER": "V3.2"}, codes=(1, 2, 4, 16, 64, 128, 256, 512, 1 | 64, 2 | 16)),
+        "mosaic3": CpExposure("mosaic3", ccds={"CCD1": 1, "CCD3": 3}),
+        "90prime": CpExposure("90prime", ccds={"CCD2": None, "CCD4": None}),
+        "larger": CpExposure(larger=1),
+    }
+    exposure = kinds[request.param]
+    return exposure.write(tmp_path / "files"), exposure, request.param == "decam-bits"
+
+
+def test_masks_are_what_astropy_reads(made: tuple[Path, CpExposure, bool], tmp_path: Path) -> None:
+    path, exposure, bits = made
+    database = ingest(tmp_path, path)
+    with goodpix.Catalogue(database) as catalogue:
+        for mask, ext in zip(catalogue.masks(), exposure.ccds, strict=True):
+            np.testing.assert_array_equal(mask.flags(), expected_flags(path, ext, bits=bits))
+            assert catalogue.epochs().weight_zquantiz.tolist() == ["SUBTRACTIVE_DITHER_1"] * 2
+    assert goodpix.verify(database, images=2).ok
+
+
+def test_zeros_that_packing_lost_are_zeros_again(tmp_path: Path) -> None:
+    exposure = CpExposure()
+    path = exposure.write(tmp_path / "files")
+    with fits.open(str(path).replace("_ooi_", "_oow_")) as file:
+        stored = np.array(file["N15"].data)
+    zero = exposure.planes(0)["w"] == 0
+    assert 0.3 < (stored[zero] > 0).mean() < 0.7
+    with goodpix.Catalogue(ingest(tmp_path, path)) as catalogue:
+        flags = catalogue.mask("c4d_150110_053718", "z", 396388, 46).flags()
+        np.testing.assert_array_equal(flags & 2 > 0, zero)
+        # statistics that weigh with the weights see the same zeros
+        assert catalogue.background().n.tolist() == catalogue.epochs().n_good.tolist()
+
+
+def test_unknown_code_has_a_name_and_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    exposure = CpExposure(codes=(1, 12, 40))
+    with goodpix.Catalogue(ingest(tmp_path, exposure.write(tmp_path / "files"))) as catalogue:
+        bits = catalogue.bits().groupby("name").n_pixels.sum()
+    n = {code: sum(int((exposure.planes(ccd)["d"] == code).sum()) for ccd in range(2)) for code in exposure.codes}
+    assert bits.to_dict() == {"BAD": n[1], "CODE_12": n[12], "OTHER": n[40]}
+    expected = f"c4d_150110_053718 z: CODE_12: {n[12]} pixels with a mask code that the profile does not know"
+    assert [each.getMessage() for each in caplog.records if "mask code" in each.message] == [expected]
+
+
+def test_image_whose_wcs_failed_has_no_position_and_is_in_no_map(tmp_path: Path) -> None:
+    good = CpExposure(primary={"EXPNUM": 1, "WCSCAL": "Successful"}).write(tmp_path / "files", "c4d_1_ooi_z_v1")
+    bad = CpExposure(primary={"EXPNUM": 2, "WCSCAL": "Failed"}).write(tmp_path / "files", "c4d_2_ooi_z_v1")
+    with goodpix.Catalogue(ingest(tmp_path, good, bad)) as catalogue:
+        assert catalogue.epochs().groupby("expnum").wcs_ok.all().to_dict() == {1: True, 2: False}
+        mask = catalogue.mask("c4d_1", "z", 1, 46)
+        ra, dec = mask.grid.sky(np.array([30.0]), np.array([30.0]))
+        assert catalogue.at(float(ra[0]), float(dec[0])).expnum.tolist() == [1]
+        assert catalogue.sky_area() == catalogue.sky_area(expnum=1) > 0
+        assert set(catalogue.background().expnum) == {1, 2}
+
+
+def test_catalogue_has_the_selections_of_the_legacy_surveys(tmp_path: Path) -> None:
+    path = CpExposure().write(tmp_path / "files")
+    database = ingest(tmp_path, path)
+    with goodpix.Catalogue(database) as catalogue:
+        assert "cp-legacy-surveys" in catalogue.selections().name.tolist()
+        mask = catalogue.mask("c4d_150110_053718", "z", 396388, 46)
+        flags, selection = mask.flags(), catalogue.selection("cp-legacy-surveys")
+        np.testing.assert_array_equal(mask.good(selection), (flags == 0) | (flags == (1 << 16 | 4)))
+    goodpix.remove_selection(database, "cp-legacy-surveys")
+    ingest(tmp_path, path)
+    with goodpix.Catalogue(database) as catalogue:
+        assert "cp-legacy-surveys" not in catalogue.selections().name.tolist()
+
+
+def test_missing_data_quality_is_a_failure_of_its_exposure_alone(tmp_path: Path, cli: Run) -> None:
+    folder = tmp_path / "files"
+    CpExposure().write(folder, "c4d_1_ooi_z_v1")
+    CpExposure(primary={"EXPNUM": 2}).write(folder, "c4d_2_ooi_z_v1")
+    (folder / "c4d_1_ood_z_v1.fits.fz").unlink()
+    where = ["--db", tmp_path / "a.db", "--masks", tmp_path / "masks"]
+    done = cli("ingest", folder, "--profile", "noirlab-cp", "--no-segment", *where)
+    assert done.status == 1
+    assert "c4d_1_ood_z_v1.fits.fz, are missing beside it" in done.err
+    with goodpix.Catalogue(tmp_path / "a.db") as catalogue:
+        assert set(catalogue.epochs().tilename) == {"c4d_2"}
+
+
+def test_amplifiers_that_are_not_known_are_null(tmp_path: Path) -> None:
+    small = CpExposure(primary={"EXPNUM": 1}).write(tmp_path / "files", "c4d_1_ooi_z_v1")
+    whole = CpExposure(primary={"EXPNUM": 2}, shape=(8, 2046)).write(tmp_path / "files", "c4d_2_ooi_z_v1")
+    database = ingest(tmp_path, small, whole)
+    names = ["n_good_se_amp_a", "n_good_se_amp_b", "n_pixels_amp_a", "n_pixels_amp_b"]
+    with goodpix.Catalogue(database) as catalogue:
+        assert catalogue.epochs(expnum=1)[names].isna().all(axis=None)
+        found = catalogue.epochs(expnum=2, ccdnum=28)[names].to_numpy().tolist()
+        good = catalogue.mask("c4d_2", "z", 2, 28).flags() == 0
+    assert found == [[int(good[:, 1023:].sum()), int(good[:, :1023].sum()), 1023 * 8, 1023 * 8]]
+    assert goodpix.verify(database).ok
