@@ -107,7 +107,6 @@ def test_malformed_mask_is_named_and_costs_itself_alone(
         ("UPDATE coadd SET mask_file = 'r/x' || char(0) WHERE band = 'r'", False),
         ("UPDATE catalogue SET format_version = x'fffe00'", False),
         ("UPDATE catalogue SET wcs_source = x'fffe00'", False),
-        ("UPDATE coadd SET generation = 'x'", True),
         ("UPDATE epoch SET rac4 = 'x' WHERE band = 'r'", True),
         ("UPDATE epoch SET nx = 'x' WHERE band = 'r'", True),
         ("UPDATE epoch SET mask_row_group = 2.5 WHERE band = 'r'", True),
