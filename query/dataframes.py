@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from ..schema.columns import Column
+from ..schema.errors import DamagedValueError
+from ..schema.printable import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,13 +53,24 @@ def frame(columns: Iterable[sa.ColumnElement[Any]], rows: Iterable[Sequence[Any]
 
 
 def typed_frame(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> "pd.DataFrame":
-    """Return rows as a data frame with the types of the columns; see `frame`."""
+    """Return rows as a data frame with the types of the columns; see `frame`.
+
+    Raises
+    ------
+    DamagedValueError
+        If a column has a value of another type, as SQLite lets it.
+    """
     import pandas as pd  # slow to import, and the command line starts without it
 
     by_column = list(zip(*rows, strict=True)) or [()] * len(columns)
     series = {}
     for column, values in zip(columns, by_column, strict=True):
-        series[column.name] = pd.Series(list(values), dtype=_dtype(column.kind, None in values))
+        try:
+            series[column.name] = pd.Series(list(values), dtype=_dtype(column.kind, None in values))
+        except (ValueError, TypeError, OverflowError) as error:
+            raise DamagedValueError(
+                f"column {column.name} of the database is damaged: {one_line(error)}: run goodpix verify --repair"
+            ) from error
     return pd.DataFrame(series)
 
 

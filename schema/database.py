@@ -13,12 +13,12 @@ import sqlalchemy as sa
 
 from .bits import BitNames
 from .columns import json_object
-from .dialects import OUT_OF_TIME, driver_text, interrupted, reader, sqlite_path
+from .dialects import OUT_OF_TIME, driver_text, interrupted, reader, sqlite_path, suits_column
 from .errors import CatalogueError, CatalogueVersionError, DamagedValueError, UsageError, check_utf_8
 from .inputs.profile import DES_PIZZA_CUTTER, ProfileId
 from .rows import SEG_FROM_FILE
 from .store.masksroot import FORMAT_VERSION, MasksRoot
-from .tables import catalogue, ingest_run
+from .tables import catalogue, coadd, epoch, footprint, ingest_run
 from .views import RENAMED
 from .wcs.footprint import NSIDE
 
@@ -27,6 +27,7 @@ __all__ = [
     "Database",
     "Identity",
     "as_stored",
+    "check_type",
     "is_catalogue",
     "is_empty",
     "open_for_reading",
@@ -245,6 +246,10 @@ def read_identity(engine: sa.Engine, url: sa.URL, revisions: Collection[str]) ->
             row = connection.execute(sa.select(*as_stored(connection, catalogue))).mappings().one()
     except sa.exc.DBAPIError as error:
         raise unusable(url, error) from error
+    for column in catalogue.c:
+        value = row[column.name]  # null in an older revision
+        if value is not None and not suits_column(value, column):
+            raise CatalogueError(f"{shown(url)}: {column.name} in its table catalogue is damaged: {_REBUILD}")
     try:
         bits = json_object(row["bits"], "bits")
         bit_names = BitNames(bits["se"], bits["coadd"])
@@ -269,6 +274,8 @@ def _check_version(url: sa.URL, format_version: int | None, revision: str | None
     """Raise an error unless a catalogue has one of these revisions."""
     if format_version is None:
         raise CatalogueError(f"{shown(url)}: its table catalogue is empty: use another --db")
+    if not suits_column(format_version, catalogue.c.format_version):
+        raise CatalogueError(f"{shown(url)}: format_version in its table catalogue is damaged: {_REBUILD}")
     if revision is None:
         raise CatalogueError(f"{shown(url)}: its table alembic_version is empty: {_REBUILD}")
     if format_version > FORMAT_VERSION or revision not in revisions:
@@ -317,11 +324,33 @@ def as_stored(
     return [column(each, info) for each, info in zip(given, infos, strict=True)]
 
 
+_KINDS = {column.name: column.type.python_type for table in (footprint, coadd, epoch) for column in table.c}
+_ALSO: dict[type, tuple[type, ...]] = {float: (float, int), bool: (bool, int)}
+
+
+def check_type(name: str, value: object) -> None:
+    """Raise a `DamagedValueError` if a value of a mask's row does not have the type of its column."""
+    kind = _KINDS.get(name) or _KINDS.get(name.removeprefix("coadd_"))
+    if value is not None and kind is not None and not isinstance(value, _ALSO.get(kind, (kind,))):
+        text = repr(value)
+        text = text if len(text) <= 60 else f"{text[:60]}..."
+        expected = f"expected {kind.__name__}: run goodpix verify --repair"
+        raise DamagedValueError(f"{name} is {text} in the database: {expected}")
+
+
 def with_variables(connection: sa.Connection, rows: Sequence[sa.RowMapping]) -> list[dict[str, Any]]:
     """Return rows of masks with ``variables``: the values that the environment variables of their paths had at ingest.
 
     See `goodpix.schema.planes.imagefiles.files_of_row`.
+
+    Raises
+    ------
+    DamagedValueError
+        If a value does not have its column's type.
     """
+    for row in rows:
+        for name, value in row.items():
+            check_type(name, value)
     run = ingest_run.c
     query = sa.select(run.run_id, run.arguments).where(run.run_id.in_({row["run_id"] for row in rows}))
     ingested = {run_id: _variables(run_id, text) for run_id, text in connection.execute(query)}

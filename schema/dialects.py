@@ -23,6 +23,7 @@ __all__ = [
     "set_busy_timeout",
     "sqlite_path",
     "sqlite_url",
+    "suits_column",
     "total",
     "unlimit_time",
 ]
@@ -193,3 +194,8 @@ def total(column: "sa.ColumnElement[Any]", name: str | None = None) -> "sa.Label
 def driver_text(error: sa.exc.DBAPIError) -> str:
     """Return the driver's message in one line, without the statement and link that SQLAlchemy adds."""
     return " ".join(str(error.orig).split())
+
+
+def suits_column(value: object, column: "sa.Column[Any]") -> bool:
+    """Tell whether a value has its column's type, which SQLite does not enforce."""
+    return bool(column.nullable) if value is None else isinstance(value, column.type.python_type)

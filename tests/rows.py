@@ -18,8 +18,20 @@ from goodpix.schema.store.masksroot import MasksRoot
 TILE, BAND = "DES0124-3332", "i"
 PIXEL_AREA = 0.0692
 
+_WCS: dict[str, Any] = {
+    "CTYPE1": "RA---TAN",
+    "CTYPE2": "DEC--TAN",
+    "CRVAL1": 21.0,
+    "CRVAL2": -33.5,
+    "CRPIX1": 15.5,
+    "CRPIX2": 20.5,
+    "CD1_1": -7.3e-5,
+    "CD1_2": 0.0,
+    "CD2_1": 0.0,
+    "CD2_2": 7.3e-5,
+}
 _SHARED: dict[str, Any] = {
-    "wcs": json.dumps({"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN"}),
+    "wcs": json.dumps(_WCS),
     **{name: 20.0 + k for k, name in enumerate(("rac1", "rac2", "rac3", "rac4", "ra_cent"))},
     **{name: -33.0 - k for k, name in enumerate(("decc1", "decc2", "decc3", "decc4", "dec_cent"))},
     "magzp": 30.0,

@@ -7,9 +7,9 @@ from typing import Any
 
 from ...schema.amplifiers import Amplifiers
 from ...schema.bits import BitNames
-from ...schema.columns import values_of
+from ...schema.columns import json_object, values_of
 from ...schema.counts import BitCounts, Counts, count, count_coadd
-from ...schema.errors import MaskFileError, MaskFileUnreadableError, StoreError
+from ...schema.errors import DamagedValueError, MaskFileError, MaskFileUnreadableError, StoreError, WcsError
 from ...schema.executors import Spread, check_workers, in_order
 from ...schema.inputs.profile import DES_PROFILE
 from ...schema.maskfile import MaskFile
@@ -18,6 +18,7 @@ from ...schema.masks.maskfilename import MaskFileName
 from ...schema.masks.rle import Runs
 from ...schema.rows import SEG_FROM_FILE, SEG_NONE, EpochFacts, MaskRow, nonzero_bits
 from ...schema.store.masksroot import MasksRoot
+from ...schema.wcs.solution import Wcs
 from ...schema.workers.pool import process_pool
 
 __all__ = ["CheckedFile", "CheckedMask", "FileJob", "check_file", "rows_of", "spread_over"]
@@ -165,7 +166,7 @@ def _check(file: MaskFile, row_group: int, name: MaskFileName) -> CheckedMask:
             f"the file name says tile {name.tilename}, band {name.band}"
         )
         return CheckedMask(row_group, row, trouble)
-    return CheckedMask(row_group, row, _wrong_counts(row, runs))
+    return CheckedMask(row_group, row, _unusable_wcs(row) or _wrong_counts(row, runs))
 
 
 def _marked_duplicates(masks: list[CheckedMask]) -> list[CheckedMask]:
@@ -178,6 +179,15 @@ def _marked_duplicates(masks: list[CheckedMask]) -> list[CheckedMask]:
         out.append(CheckedMask(mask.row_group, mask.row, f"the file contains {name} twice") if repeated else mask)
         seen.add(name)
     return out
+
+
+def _unusable_wcs(row: MaskRow) -> str | None:
+    """Return why the recorded WCS cannot be used; None if it can."""
+    try:
+        Wcs.from_header(json_object(row.facts.wcs, "wcs"), "recorded WCS")
+    except (WcsError, DamagedValueError) as error:
+        return str(error)
+    return None
 
 
 def _wrong_counts(row: MaskRow, runs: Runs) -> str | None:

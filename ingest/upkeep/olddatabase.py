@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from ...schema import tables
 from ...schema.database import Database, Identity, is_catalogue, open_for_reading, recorded_revision
-from ...schema.dialects import sqlite_path
+from ...schema.dialects import sqlite_path, suits_column
 from ...schema.errors import CatalogueError, CatalogueVersionError
 from ...schema.masks.maskfilename import generation_of
 from ..report import counted, counted_tiles
@@ -112,7 +112,11 @@ class Memory:
         self.selections = [] if self._lacks(tables.selection) else self._rows(tables.selection)
         coadd = tables.coadd.c
         found = self._ask(sa.select(coadd.tilename, coadd.band, coadd.generation, coadd.mask_file))
-        self.mask_files = {(row.tilename, row.band): (int(row.generation), str(row.mask_file)) for row in found}
+        self.mask_files: dict[tuple[str, str], tuple[int, str]] = {
+            (row.tilename, row.band): (row.generation, str(row.mask_file))
+            for row in found
+            if suits_column(row.generation, coadd.generation)
+        }
 
     def generation(self, tilename: str, band: str) -> int:
         """Return the last known generation of a tile and band; 0 if none is known."""
@@ -141,7 +145,9 @@ class Memory:
     def _rows(self, table: sa.Table, json_columns: tuple[str, ...] = ()) -> list[dict[str, Any]]:
         """Return the rows of a table whose values have the types of its columns."""
         rows = [dict(row._mapping) for row in self._ask(sa.select(table))]
-        sound = [row for row in rows if all(_fits(row[c.name], c) for c in table.c) and _parse(row, json_columns)]
+        sound = [
+            row for row in rows if all(suits_column(row[c.name], c) for c in table.c) and _parse(row, json_columns)
+        ]
         if len(sound) < len(rows):
             n = len(rows) - len(sound)
             what = counted(n, "damaged row")
@@ -170,11 +176,6 @@ class Memory:
         if note not in self.notes:
             logger.warning("%s", note)
             self.notes.append(note)
-
-
-def _fits(value: object, column: "sa.Column[Any]") -> bool:
-    """Tell whether a value has its column's type, which SQLite does not enforce."""
-    return bool(column.nullable) if value is None else isinstance(value, column.type.python_type)
 
 
 def _parse(row: dict[str, Any], json_columns: tuple[str, ...]) -> bool:

@@ -1,6 +1,6 @@
 """Search for the epochs that observed targets, by footprint and then by WCS."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from ...schema import tables
-from ...schema.database import as_stored, recorded_revision
+from ...schema.database import as_stored, check_type, recorded_revision
 from ...schema.wcs.footprint import NSIDE, UniqueRegion
 from ...schema.wcs.skytopixel import WcsStack
 from .images import SkyImages
@@ -142,15 +142,24 @@ def find_sightings(
             rows = connection.execute(candidates, {"hpix": np.unique(block.hpix).tolist()}).all()
             if not rows:
                 continue
+            _check_types(dict(zip(("hpix", "epoch_id", "cells"), zip(*rows, strict=True), strict=True)))
             target, epoch_id = _candidate_pairs(rows, block)
             ids = np.unique(epoch_id)
             for start in range(0, ids.size, _EPOCHS_PER_QUERY):
                 result = connection.execute(epochs, {"epoch_id": ids[start : start + _EPOCHS_PER_QUERY].tolist()})
                 columns = dict(zip(result.keys(), zip(*result.all(), strict=True), strict=False))
                 if columns:
+                    _check_types(columns)
                     mine = np.isin(epoch_id, columns["epoch_id"])
                     parts.append(_observed(columns, target[mine], epoch_id[mine], targets))
     return _sorted(Sightings.joined(parts), targets, unique=unique)
+
+
+def _check_types(columns: Mapping[str, Sequence[object]]) -> None:
+    """Check one value of each type that a column has."""
+    for name, values in columns.items():
+        for value in {type(value): value for value in values}.values():
+            check_type(name, value)
 
 
 def _blocks(cover: Cover) -> Iterator[Cover]:

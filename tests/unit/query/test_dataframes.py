@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pandas as pd
+import pytest
 import sqlalchemy as sa
 
 from goodpix.query.background.skyrow import SkyRow
 from goodpix.query.dataframes import UNITS, frame, units_of
 from goodpix.schema.columns import columns
+from goodpix.schema.errors import DamagedValueError
 from goodpix.schema.views import VIEWS
 
 DOCUMENTED = Path(__file__).resolve().parents[3] / "docs" / "columns.md"
@@ -45,6 +47,13 @@ def test_counts_stay_whole_where_some_are_null() -> None:
     assert found.dtypes.astype(str).tolist()[:3] == ["Int64", "float64", "boolean"]
     assert found["count"].tolist()[0] == large
     assert found.isna().sum(axis=1).tolist() == [0, 4]
+
+
+@pytest.mark.parametrize(("name", "value"), [("count", "x"), ("count", float("inf")), ("count", 2.5), ("ratio", "x")])
+def test_value_of_another_type_is_an_error_that_names_its_column(name: str, value: object) -> None:
+    row = [value if column.name == name else None for column in COLUMNS]
+    with pytest.raises(DamagedValueError, match=f"^column {name} of the database is damaged: .*: run goodpix verify"):
+        frame(COLUMNS, [row])
 
 
 def test_columns_without_nulls_have_plain_types_empty_or_not() -> None:

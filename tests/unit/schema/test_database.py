@@ -10,8 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from goodpix.ingest.database.opening import open_for_writing
-from goodpix.schema.database import is_catalogue, open_for_reading, parse_url, shown
-from goodpix.schema.errors import CatalogueError, UsageError
+from goodpix.schema.database import check_type, is_catalogue, open_for_reading, parse_url, shown
+from goodpix.schema.errors import CatalogueError, DamagedValueError, UsageError
 from goodpix.schema.store.masksroot import MasksRoot
 
 CAMPAIGN = "des-pizza-slices-y6-v8"
@@ -154,3 +154,24 @@ def test_moved_catalogue_can_be_written(tmp_path: Path) -> None:
     shutil.move(tmp_path / "here", tmp_path / "there")
     with open_for_writing(tmp_path / "there" / "a.db", masks=tmp_path / "there" / "masks", **given) as database:
         assert database.root == MasksRoot.of(tmp_path / "there" / "masks")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("nx", 9), ("scale", 3), ("stale", 1), ("magzp", None), ("of_no_column", b"")]
+)
+def test_value_of_its_columns_type_is_sound(name: str, value: object) -> None:
+    check_type(name, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("nx", "x", "nx is 'x' in the database: expected int: run goodpix verify --repair"),
+        ("coadd_nx", 2.5, r"coadd_nx is 2\.5 in the database: expected int"),
+        ("scale", "y" * 99, r"scale is 'y{59}\.\.\. in the database: expected float"),
+        ("band", b"\xff", "band is b'.xff' in the database: expected str"),
+    ],
+)
+def test_value_of_another_type_than_its_columns_is_refused(name: str, value: object, message: str) -> None:
+    with pytest.raises(DamagedValueError, match=message):
+        check_type(name, value)

@@ -1,5 +1,6 @@
 """Facts about checks of mask files by themselves."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -101,6 +102,24 @@ def test_mask_of_another_tile_is_trouble(root: MasksRoot, masks: list[Mask]) -> 
     assert troubles(root, [masks[0], (other, runs)]) == {
         1: "belongs to tile DES0000+0000, band i: the file name says tile DES0124-3332, band i"
     }
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"CTYPE1": "RA---XYZ", "CTYPE2": "DEC--XYZ"}, "recorded WCS: wcslib cannot use this WCS"),
+        ({"CRVAL2": "x"}, "recorded WCS: CRVAL2 "),
+        ({"CD1_1": 0.0, "CD2_1": 0.0}, "recorded WCS: the CD matrix "),
+    ],
+)
+def test_mask_whose_wcs_cannot_be_used_is_trouble(
+    root: MasksRoot, masks: list[Mask], changed: dict[str, object], message: str
+) -> None:
+    row, runs = masks[1]
+    wcs = json.dumps(json.loads(row.facts.wcs) | changed)
+    found = troubles(root, [masks[0], (replace(row, facts=replace(row.facts, wcs=wcs)), runs), *masks[2:]])
+    assert list(found) == [1]
+    assert message in found[1]
 
 
 def test_second_mask_of_an_epoch_is_trouble(root: MasksRoot, masks: list[Mask]) -> None:
