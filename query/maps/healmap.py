@@ -22,6 +22,7 @@ from ..background.dataset import SkyDataset
 from ..filters import Filters
 from ..provenance import Provenance
 from ..source import Source
+from .imagevalues import MEASURED
 from .memory import check_memory
 from .patches import PATCH_NSIDE, Patch, find_patches, map_patches
 from .statistics import Statistic, check_statistics, filters_text
@@ -172,7 +173,19 @@ def _lines(statistics: tuple[Statistic, ...], left_out: Mapping[str, int]) -> It
         _Loss("no zero point", "no zero point (magzp)", scaled),
         _Loss("mu_sky", "the sky is outside 14.5 to 25 mag/arcsec^2: check their zero points", sky),
     )
-    yield from (line for loss in losses if (line := loss.line(left_out)) is not None)
+    measured = (_Loss(each, why, _made_of(statistics, each)) for each, why in MEASURED.items())
+    yield from (line for loss in (*losses, *measured) if (line := loss.line(left_out)) is not None)
+
+
+def _made_of(statistics: tuple[Statistic, ...], value: str) -> tuple[str, ...]:
+    """Return the names of statistics that need a value of the image, without those whose weight needs it."""
+    quantities = {value, f"{value}_zp30"} if value != "skybrite" else {"mu_sky"}
+    weighted_by = ("skyvar", "skysigma")
+    return tuple(
+        each.name
+        for each in statistics
+        if each.quantity in quantities and not (each.needs_weight and value in weighted_by)
+    )
 
 
 def _metadata(

@@ -5,11 +5,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["QUANTITIES", "ImageValues", "Quantity"]
+__all__ = ["MEASURED", "QUANTITIES", "ImageValues", "Quantity"]
 
 Row = Mapping[str, Any]
 Halves = tuple[float, float]
 """A value in the pixels of amplifier A and in those of B; NaN if unknown."""
+
+MEASURED: Mapping[str, str] = {
+    "skyvar": "no sky variance",
+    "skysigma": "no sky noise",
+    "fwhm": "no seeing (FWHM)",
+    "skybrite": "no sky level (SKYBRITE)",
+    "exptime": "no exposure time (EXPTIME)",
+}
+"""Values of the image itself, which it may lack, and what to say then."""
 
 _ZERO_POINT = 30.0
 
@@ -58,6 +67,12 @@ class ImageValues:
         header = self.number("skysigma")
         a, b = self.skyvar
         return (math.sqrt(a), math.sqrt(b)) if math.isnan(header) else (header, header)
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """Names of the `MEASURED` values that are unknown in both halves."""
+        known = {"skyvar": self.skyvar, "skysigma": self.skysigma}
+        return tuple(each for each in MEASURED if all(map(math.isnan, known.get(each, (self.number(each),)))))
 
     @property
     def flux_scale(self) -> float:

@@ -14,7 +14,7 @@ from ...schema.jit import kernel
 from ...schema.wcs.footprint import CELL_SHIFT, NSIDE
 from ...schema.wcs.healpixlookup import BLOCK_NSIDE, OUTSIDE, CentreLookup, morton
 from ..masks.mask import Mask
-from .imagevalues import QUANTITIES, Halves, ImageValues
+from .imagevalues import MEASURED, QUANTITIES, Halves, ImageValues
 from .patches import Epoch, Patch
 from .statistics import Statistic
 
@@ -31,8 +31,9 @@ _SEEN, _GOOD, _HALF_B, _FIRST_FLAG = 0, 1, 2, 3
 # Bits of the state of a centre: good in an image, and in one that has a weight.
 _COVERED, _WEIGHTED = 1, 2
 
-LEFT_OUT = ("images", "no weight", "no zero point", "mu_sky")
-"""Numbers of images: all, without a weight, without a zero point, and with a surface brightness of no night sky."""
+LEFT_OUT = ("images", "no weight", "no zero point", "mu_sky", *MEASURED)
+"""Numbers of images: all, without a weight, without a zero point, with a surface brightness of no night sky, and
+without each of the `MEASURED` values."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -251,8 +252,10 @@ class _PatchTally:
         if int(hpgeom.angle_to_pixel(self._patch.nside, ra, dec, nest=True)) != self._patch.pixel:
             return
         mu = values.given_mu_sky
-        lacks = (True, not np.isfinite(values.weight).all(), np.isnan(values.zero_point))
-        for name, lacking in zip(LEFT_OUT, (*lacks, not np.isnan(mu) and np.isnan(values.mu_sky[0])), strict=True):
+        no_night_sky = not np.isnan(mu) and np.isnan(values.mu_sky[0])
+        lacks = (True, not np.isfinite(values.weight).all(), np.isnan(values.zero_point), no_night_sky)
+        measured = (each in values.lacking for each in MEASURED)
+        for name, lacking in zip(LEFT_OUT, (*lacks, *measured), strict=True):
             self._left_out[name] += bool(lacking)
 
 

@@ -113,6 +113,29 @@ def test_images_left_out_are_reported(headers: goodpix.Catalogue, caplog: pytest
     ]
 
 
+def test_images_without_a_value_are_reported(
+    neighbours: Survey, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(neighbours.folder.parent, tmp_path / "copy")
+    copy = Survey(tmp_path / "copy" / "survey")
+    no_noise: dict[str, float | None] = {"skyvara": None, "skyvarb": None, "skysigma": None}
+    lost: dict[str, float | None] = {"fwhm": None, "exptime": 0.0, "skybrite": None}
+    set_headers(copy.database, {FIRST: no_noise, FIRST + 1: {"fwhm": None}, FIRST + 2: lost})
+    names = ["fwhm_mean", "fwhm_min", "exptime", "skyvar_mean", "skysigma_zp30_sum", "mu_sky_mean", "n_images"]
+    with copy.catalogue() as catalogue, caplog.at_level(logging.WARNING):
+        found = catalogue.healsparse_map(names, nside=NSIDE, band="r", expnum=[FIRST, FIRST + 1, FIRST + 2])
+        catalogue.healsparse_map(["fwhm_mean", "fracdet"], nside=NSIDE, expnum=[FIRST + 1, FIRST + 2])
+    assert found["fwhm_mean"].n_valid > 0
+    assert [record.message for record in caplog.records] == [
+        "skyvar_mean: 1 of 3 images do not count: no sky variance",
+        "skysigma_zp30_sum: 1 of 3 images do not count: no sky noise",
+        "fwhm_mean, fwhm_min: 2 of 3 images do not count: no seeing (FWHM)",
+        "mu_sky_mean: 1 of 3 images do not count: no sky level (SKYBRITE)",
+        "exptime: 1 of 3 images do not count: no exposure time (EXPTIME)",
+        "fwhm_mean: null: no seeing (FWHM)",
+    ]
+
+
 def test_without_zero_points_maps_are_null_and_a_line_says_so(
     headers: goodpix.Catalogue, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from goodpix.query.maps.imagevalues import QUANTITIES, ImageValues
+from goodpix.query.maps.imagevalues import MEASURED, QUANTITIES, ImageValues
 
 ROW: dict[str, Any] = {
     "magzp": 31.0,
@@ -33,6 +33,15 @@ def test_variance_falls_back_to_skysigma_and_to_stored_noise(nothing: float | No
     without = {**ROW, "skyvara": nothing, "skyvarb": nothing, "skysigma": nothing}
     assert ImageValues({**without, "stored_noise": 3.0}).skyvar == (9.0, 9.0)
     assert all(math.isnan(each) for each in ImageValues(without).skyvar)
+
+
+def test_image_lacks_a_value_that_neither_half_has() -> None:
+    complete = image(skybrite=2000.0, exptime=90.0, fwhm=4.0)
+    nothing = {"skyvara": None, "skyvarb": None, "skysigma": None, "fwhm": 0.0, "exptime": math.nan, "skybrite": -1.0}
+    assert complete.lacking == ()
+    assert ImageValues({**complete.row, "skyvara": None, "skysigma": None}).lacking == ()
+    assert ImageValues({**complete.row, **nothing}).lacking == tuple(MEASURED)
+    assert ImageValues({**complete.row, **nothing, "stored_noise": 3.0}).lacking == ("fwhm", "skybrite", "exptime")
 
 
 def test_noise_is_skysigma_or_the_root_of_the_variance() -> None:
