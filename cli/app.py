@@ -1,6 +1,7 @@
 """The ``goodpix`` program: commands in the order of the help, and exit statuses."""
 
 import atexit
+import logging
 import os
 import sys
 import threading
@@ -76,6 +77,8 @@ app.add_typer(selection_app, name="selection")
 
 def main() -> None:
     """Run the command line; a `GoodpixError` prints one line and exits 2, an interrupt exits 130 or 143."""
+    # a query that is stopped may leave a cursor that cannot be closed, which Python would print with a traceback
+    logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
     with guarded_streams():
         try:
             with stoppable("stopped"):

@@ -174,7 +174,7 @@ def test_output_file_has_the_format_of_its_ending(
     cli("epochs", *db, "-o", path)
     with ingested.catalogue() as catalogue:
         expected = catalogue.epochs()
-    found = read(path)
+    found = read(path).astype({"wcs_ok": "boolean"})  # null throughout, which text cannot tell from a float
     assert list(found.columns) == list(expected.columns)
     pd.testing.assert_frame_equal(found, expected, check_dtype=False, rtol=1e-14)
 
