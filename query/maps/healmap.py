@@ -211,5 +211,6 @@ def _unit(source: Source, unit: str, filters: Mapping[str, Any]) -> str:
 
 
 def _check_resolution(name: str, number: object) -> None:
-    if not isinstance(number, int | np.integer) or not 0 < number <= _MAX_NSIDE or number & (number - 1):
+    power = int(number) if isinstance(number, int | np.integer) and not isinstance(number, bool) else 0
+    if not 0 < power <= _MAX_NSIDE or power & (power - 1):
         raise UsageError(f"{name} is {number!r}: expected a power of 2, up to 2**{_MAX_NSIDE.bit_length() - 1}")

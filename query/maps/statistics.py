@@ -90,7 +90,7 @@ STATISTICS: Mapping[str, Statistic] = {
 """Statistics by name, without those of criteria and mask bits."""
 
 
-def check_statistics(names: str | Iterable[str], bit_names: BitNames) -> tuple[Statistic, ...]:
+def check_statistics(names: object, bit_names: BitNames) -> tuple[Statistic, ...]:
     """Return the statistics of one name or several, each once.
 
     Raises
@@ -100,7 +100,7 @@ def check_statistics(names: str | Iterable[str], bit_names: BitNames) -> tuple[S
     UsageError
         If there are no names.
     """
-    given = [names] if isinstance(names, str) else list(names)
+    given = list(names) if isinstance(names, Iterable) and not isinstance(names, str) else [names]
     if not given:
         raise UsageError("statistic is empty: expected one or more names, such as n_images")
     return tuple(dict.fromkeys(_statistic(name, bit_names) for name in given))

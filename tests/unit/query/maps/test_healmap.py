@@ -56,6 +56,8 @@ def test_list_of_names_is_a_dict_in_its_order(source: Source) -> None:
         ({"nside": 1000}, "nside is 1000: expected a power of 2"),
         ({"nside": 0}, "nside is 0: expected a power of 2"),
         ({"nside": 4096.0}, r"nside is 4096\.0: expected a power of 2"),
+        ({"nside": True}, "nside is True: expected a power of 2"),
+        ({"statistic": None}, "statistic is None: expected n_images"),
         ({"nside": 1 << 30}, "expected a power of 2, up to"),
         ({"nside": 1 << 28}, "nside is 268435456: this takes .* of memory, .* are free: expected a smaller one"),
         ({"nside_coverage": 33}, "nside_coverage is 33: expected a power of 2"),

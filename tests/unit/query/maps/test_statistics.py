@@ -1,5 +1,7 @@
 """Names of the statistics of maps."""
 
+from typing import Any
+
 import pytest
 
 from goodpix.query.maps.statistics import STATISTICS, check_statistics
@@ -44,6 +46,12 @@ def test_unknown_name_is_an_error_that_names_the_known(name: str, message: str) 
 def test_no_name_is_an_error() -> None:
     with pytest.raises(UsageError, match="statistic is empty: expected one or more names"):
         check_statistics([], DES_Y6)
+
+
+@pytest.mark.parametrize("given", [None, 3, [3]])
+def test_what_is_no_name_is_an_error(given: Any) -> None:
+    with pytest.raises(UnknownNameError, match=r"statistic is (None|3): expected n_images"):
+        check_statistics(given, DES_Y6)
 
 
 def test_what_takes_a_zero_point() -> None:
