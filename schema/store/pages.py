@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from ..jit import kernel
 
-__all__ = ["check_pages", "read_list"]
+__all__ = ["check_pages", "read_chunk", "read_list"]
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -57,15 +57,29 @@ def read_list(source: pa.NativeFile, group: pq.RowGroupMetaData, number: int) ->
     if group.num_rows != 1:
         return None
     column = group.column(number)
-    first = column.dictionary_page_offset or column.data_page_offset
     try:
-        chunk = source.read_at(column.total_compressed_size, first)
+        chunk = read_chunk(source, column)
         numbers = _numbers(list(_pages(chunk, column)), column.num_values)
     except (ValueError, IndexError, OverflowError, KeyError, OSError, RecursionError, pa.ArrowException):
         return None
     if numbers is not None:
         numbers.flags.writeable = False
     return numbers
+
+
+def read_chunk(source: pa.NativeFile, column: pq.ColumnChunkMetaData) -> bytes:
+    """Return the bytes of a column in one row group.
+
+    Raises
+    ------
+    ValueError
+        If the footer says that they are outside the file.
+    """
+    start, size = int(column.dictionary_page_offset or column.data_page_offset), int(column.total_compressed_size)
+    if not 0 <= start <= start + size <= source.size():
+        raise ValueError(f"column {column.path_in_schema}: {size} bytes from {start}, of {source.size()} in the file")
+    content: bytes = source.read_at(size, start)
+    return content
 
 
 def check_pages(chunk: bytes, column: pq.ColumnChunkMetaData) -> None:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .object import StoredObject
-from .pages import check_pages, read_list
+from .pages import check_pages, read_chunk, read_list
 from .protocol import Place
 
 __all__ = ["OpenParquet", "numbers", "open_parquet", "single"]
@@ -66,13 +66,11 @@ class OpenParquet:
                 self.ranged.forget()
 
     def _chunk(self, column: pq.ColumnChunkMetaData) -> bytes:
-        start, size = _start(column), column.total_compressed_size
         if self.ranged is not None:
-            self.ranged.seek(start)
-            return self.ranged.read(size)
+            self.ranged.seek(_start(column))
+            return self.ranged.read(column.total_compressed_size)
         assert self.content is not None
-        content: bytes = self.content.read_at(size, start)
-        return content
+        return read_chunk(self.content, column)
 
     def read_list(self, row_group: int, column: int) -> npt.NDArray[Any] | None:
         """Return the only list of a row group; see `goodpix.schema.store.pages.read_list`. None for an object."""

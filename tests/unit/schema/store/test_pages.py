@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from goodpix.schema.store.pages import check_pages, read_list
+from goodpix.schema.store.pages import check_pages, read_chunk, read_list
 
 RNG = np.random.default_rng(4)
 LENGTHS = RNG.integers(1, 1 << 32, 5000, dtype=np.uint32)
@@ -163,3 +163,13 @@ def test_header_of_a_page_that_ends_early_is_refused(length: int) -> None:
     chunk, column = chunk_of(stored(LENGTHS))
     with pytest.raises(ValueError, match="header of a page is damaged"):
         check_pages(chunk[:length], column)
+
+
+@pytest.mark.parametrize("n_bytes", [0, 4, 100])
+def test_column_outside_the_file_is_refused(n_bytes: int) -> None:
+    content = stored(LENGTHS)
+    column = group_of(content).column(0)
+    size = column.total_compressed_size
+    assert len(read_chunk(pa.BufferReader(content), column)) == size
+    with pytest.raises(ValueError, match=rf": {size} bytes from 4, of {n_bytes} in the file$"):
+        read_chunk(pa.BufferReader(content[:n_bytes]), column)
