@@ -52,10 +52,11 @@ def answer(
     *,
     selection: object = None,
     shape: "TableShape",
+    shaped: bool = False,
     position: tuple[float, float] | None = None,
     radius: float | None = None,
 ) -> "pd.DataFrame":
-    """Query a catalogue, write the answer and return it, all rows and columns; say which filters match nothing.
+    """Query a catalogue, write the answer and return what was asked for; say which filters match nothing.
 
     Parameters
     ----------
@@ -73,6 +74,8 @@ def answer(
         Definition of good, for the provenance of files.
     shape : TableShape
         Order, number and columns of the rows to write.
+    shaped : bool
+        Whether the answer has that shape already, since the database gave it.
     position : tuple of float, optional
         Right ascension and declination that were asked for, degrees.
     radius : float, optional
@@ -93,7 +96,8 @@ def answer(
         }
         about |= {name: rows.attrs[name] for name in ("radius_arcsec", "seed") if name in rows.attrs}
         provenance = Provenance.of(selection, catalogue=catalogue.database.identity, **about)
-    write_table([shape.of_frame(rows, name)], "" if shape.columns else name, chosen, output, provenance)
+    written = rows if shaped else shape.of_frame(rows, name)
+    write_table([written], "" if shape.columns else name, chosen, output, provenance)
     for line in lines:
         say(f"goodpix: {line}")
     return rows

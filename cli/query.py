@@ -44,9 +44,16 @@ def listing(name: str) -> Callable[..., None]:
         format_: FormatOption = None,
         output: Output = None,
     ) -> None:
-        shaped = asdict(shape)
+        options = asdict(shape)
         answer(
-            name, db, lambda cat, **given: getattr(cat, name)(**shaped, **given), filters, format_, output, shape=shape
+            name,
+            db,
+            lambda cat, **given: getattr(cat, name)(**options, **given),
+            filters,
+            format_,
+            output,
+            shape=shape,
+            shaped=True,
         )
 
     return command
@@ -78,6 +85,7 @@ def epochs(
         format_,
         output,
         shape=shape,
+        shaped=wanted is None,
         selection=selection,
     )
     if wanted is not None:

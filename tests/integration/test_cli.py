@@ -65,6 +65,14 @@ def test_worst_are_one_line(db: list[str], cli: Run, name: str) -> None:
     assert (done.status, done.out) == (0, worst.to_csv(index=False))
 
 
+@pytest.mark.parametrize("name", ["epochs", "ccds", "sky"])
+def test_column_to_sort_by_need_not_be_shown(db: list[str], cli: Run, name: str) -> None:
+    every = pd.read_csv(io.StringIO(cli(name, *db, "--format", "csv").out))
+    brightest = every.sort_values("skybrite", ascending=False, kind="stable")["expnum"].head(3)
+    done = cli(name, *db, "--sort", "-skybrite", "--limit", 3, "--columns", "expnum", "--format", "csv")
+    assert (done.status, done.out.split()) == (0, ["expnum", *map(str, brightest)])
+
+
 def test_columns_chosen_are_those_of_the_text_table(db: list[str], cli: Run) -> None:
     done = cli("bits", *db, "--columns", "name,bit", "--sort", "-bit", "--limit", 1)
     assert done.out.splitlines()[0].split() == ["name", "bit"]
