@@ -37,7 +37,7 @@ _KEY = ("tilename", "band", "expnum", "ccdnum", "plane", "bit", "failure_key", "
 _WIDTH = 80
 
 
-def terminal_width() -> int | None:
+def terminal_width() -> int:
     """Return the number of columns to write on standard output: the terminal's, else COLUMNS or 80."""
     fallback = (_WIDTH, 24)
     if sys.stdout.isatty():
