@@ -158,7 +158,8 @@ def _read_profiled(row: Mapping[str, Any], files: Mapping[str, PlaneFile]) -> Si
     weight, bmask = direct_plane(files["weight"]), direct_plane(files["bmask"])
     seg = direct_plane(files["seg"]) if "seg" in files else np.zeros_like(bmask)
     flags = direct_flags(weight, bmask, seg)
-    return Side(flags, Wcs.from_header(direct_header(files["image"]), row["image_path"]), row["position_offset"])
+    header = direct_header(files.get("wcs", files["image"]))
+    return Side(flags, Wcs.from_header(header, row["image_path"]), row["position_offset"])
 
 
 def direct_flags(weight: npt.NDArray[Any], bmask: npt.NDArray[Any], seg: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

@@ -105,6 +105,11 @@ class EpochInfo(ImageInfo):
         return None
 
     @property
+    def own_wcs(self) -> Mapping[str, Any] | None:
+        """WCS keywords that stand elsewhere than in the header of the image; None: info files know no such place."""
+        return None
+
+    @property
     def identity(self) -> dict[str, object]:
         """Values that headers have to have where they have the keyword."""
         return {"EXPNUM": self.expnum, "CCDNUM": self.ccdnum, "BAND": self.band}
@@ -143,6 +148,11 @@ class TileInfo(ImageInfo):
     def has_coadd(self) -> bool:
         """True: info files list a coadd."""
         return True
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """Values that headers of the coadd have to have where they have the keyword."""
+        return {"TILENAME": self.tilename, "BAND": self.band}
 
     @property
     def unique_limits(self) -> tuple[float, float, float, float] | None:

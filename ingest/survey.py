@@ -10,15 +10,15 @@ from pathlib import Path
 
 from ..schema.bits import BitNames
 from ..schema.criteria import Selection
-from ..schema.errors import UsageError
+from ..schema.errors import AmbiguousInputError, UsageError
 from ..schema.executors import check_workers, thread_pool, usable_cores
 from ..schema.planes.imagefiles import file_state, first_variable
 from ..schema.workers.pool import process_pool
 from .images.sharedarray import remove_leftovers
 from .infofiles import Input, PackedTile, Reading, check_inputs, read_inputs
 from .plan import Options
-from .profiles.protocol import Profile
-from .profiles.registry import checked_settings, find_profile
+from .profiles.protocol import ConfiguredProfile, Profile
+from .profiles.registry import checked_settings, configured_profile, find_profile
 from .report import IngestReport
 
 __all__ = ["BYTES_PER_WORKER", "ingest_tiles", "worth_starting"]
@@ -135,7 +135,7 @@ def ingest_tiles(
     given = [info_paths] if isinstance(info_paths, str | os.PathLike) else list(info_paths)
     if workers is not None:
         check_workers(workers)
-    known = find_profile(profile)
+    known = configured_profile(find_profile(profile), [Path(each) for each in given])
     reading = Reading(known, checked_settings(known, settings or {}))
     inputs = read_inputs(given, 1 if executor is not None and workers is not None else workers, reading)
     campaign = check_inputs(inputs, reading)
@@ -181,6 +181,8 @@ def ingest_tiles(
                 segmentation=options.segmentation,
             )
         )
+        if isinstance(known, ConfiguredProfile):
+            _check_bit_names(database.identity.bit_names.se, (bit_names or known.bit_names).se, str(database.root))
         run = Run(inputs, db, database, arguments, options, force=force, retry_failed=retry_failed, reread=reread)
         if report is not None:
             stack.callback(lambda: run.report(time.monotonic() - started).write(report))
@@ -257,6 +259,16 @@ def _check_segmentation(inputs: list[Input]) -> None:
                 f"{file.name}: its CCD images have no segmentation map: expected --segment, which makes one, or "
                 "--no-segment, which does without (fixed for a catalogue)"
             )
+
+
+def _check_bit_names(of_catalogue: Mapping[str, int], given: Mapping[str, int], root: str) -> None:
+    """Check that mask bits have the names that the catalogue has for them."""
+    if of_catalogue != given:
+        words = [", ".join(f"{name} {value}" for name, value in names.items()) for names in (given, of_catalogue)]
+        raise AmbiguousInputError(
+            f"the mask bits are {words[0] or 'without names'}, but the catalogue of {root} was made with "
+            f"{words[1] or 'no names'}: use another --db and --masks for it"
+        )
 
 
 def _check_variables(inputs: list[Input]) -> None:

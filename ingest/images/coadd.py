@@ -122,7 +122,7 @@ def read_coadd(info: TileInfo, options: Options, *, spread: Spread = map, scratc
         planes = files.planes(reader)
         for name, plane in {"image": image, **planes.named()}.items():
             # seg is one map of objects detected in several bands
-            expected = {"TILENAME": info.tilename} | ({} if name == "seg" else {"BAND": info.band})
+            expected = {key: value for key, value in info.identity.items() if (name, key) != ("seg", "BAND")}
             check_identity(plane.header, reader.primary_header(plane.path), plane.header.where, expected)
         check_shapes({**planes.named(), "image": image}, f"coadd (tile {info.tilename}, band {info.band})")
         quantization = check_weight(planes.weight, allow_dithered=options.allow_dithered_weights)

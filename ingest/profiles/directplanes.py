@@ -48,6 +48,8 @@ def direct_plane(file: PlaneFile) -> Pixels:
         pixels[_read(file, lambda unit: _lost_zeros(unit, pixels), packed=True)] = 0
     if conversion.trim:
         pixels = pixels[conversion.trim : -conversion.trim, conversion.trim : -conversion.trim]
+    if conversion.meaning is Meaning.NONE:
+        return np.zeros(pixels.shape, np.int64)
     if conversion.meaning in (Meaning.VARIANCE, Meaning.SIGMA):
         power = 1 if conversion.meaning is Meaning.VARIANCE else 2
         with np.errstate(all="ignore"):

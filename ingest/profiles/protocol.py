@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ...schema.bits import BitNames
 from ...schema.inputs.profile import ProfileId
 from ..infofile import TileInfo
 
-__all__ = ["Profile"]
+__all__ = ["ConfiguredProfile", "Profile"]
 
 
 class Profile(Protocol):
@@ -72,4 +72,24 @@ class Profile(Protocol):
 
     def campaign(self, path: Path, settings: Mapping[str, str]) -> str:
         """Return the campaign of a file; a catalogue has one."""
+        ...
+
+
+@runtime_checkable
+class ConfiguredProfile(Protocol):
+    """A profile whose files are described by a file of one's own, which is given in their place."""
+
+    def configured(self, given: Sequence[Path]) -> Profile:
+        """Return the profile of the files that are described.
+
+        Parameters
+        ----------
+        given : sequence of Path
+            What the user gives: the description.
+
+        Raises
+        ------
+        UsageError
+            If it cannot be used; the message names the file, the key, its value and what was expected.
+        """
         ...

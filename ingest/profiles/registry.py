@@ -1,14 +1,15 @@
 """Profiles by name: those of goodpix, and those that installed packages bring."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 
 from ...schema.errors import UsageError, did_you_mean
 from ...schema.printable import one_line
-from .protocol import Profile
+from .protocol import ConfiguredProfile, Profile
 
-__all__ = ["ENTRY_POINTS", "checked_settings", "find_profile", "installed_profiles"]
+__all__ = ["ENTRY_POINTS", "checked_settings", "configured_profile", "find_profile", "installed_profiles"]
 
 ENTRY_POINTS = "goodpix.profiles"
 """Group of entry points in which a package names its profiles: each an instance of `Profile`, by the profile's name."""
@@ -18,6 +19,7 @@ _BUILT_IN: Mapping[str, tuple[str, str]] = {
     "des-pizza-cutter": ("des_pizza_cutter", "DesPizzaCutter"),
     "noirlab-cp": ("noirlab_cp", "NoirlabCp"),
     "lsst": ("lsst", "Lsst"),
+    "files": ("files", "Files"),
 }
 
 
@@ -84,3 +86,14 @@ def checked_settings(profile: Profile, settings: Mapping[str, str]) -> dict[str,
             known = f"expected {' or '.join(profile.settings)}" if profile.settings else "it has none"
             raise UsageError(f"profile {profile.identity.name} has no setting {key}: {known}")
     return dict(settings)
+
+
+def configured_profile(profile: Profile, given: Sequence[Path]) -> Profile:
+    """Return the profile of the files that a file of one's own describes, for a profile that needs one.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be used.
+    """
+    return profile.configured(given) if isinstance(profile, ConfiguredProfile) else profile

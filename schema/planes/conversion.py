@@ -27,6 +27,7 @@ class Meaning(StrEnum):
     SIGMA = "sigma"
     BITS = "bits"
     CODES = "codes"
+    NONE = "none"
 
 
 _MASKS = (Meaning.BITS, Meaning.CODES)
@@ -58,7 +59,8 @@ class Conversion:
     Parameters
     ----------
     meaning : Meaning
-        Meaning of the stored numbers: weights as inverse variance, variance or sigma; masks as bits or codes.
+        Meaning of the stored numbers: weights as inverse variance, variance or sigma; masks as bits or codes; none if
+        the plane only lends its shape to a mask without a bit set.
     bits : tuple of (int, int)
         Number in the plane of each mask bit or code, and number of the bit that it becomes. Without any, bits stay as
         they are, and code n becomes bit n.
@@ -171,7 +173,7 @@ class _Converted:
         trim = conversion.trim
         self.shape = (ny - 2 * trim, nx - 2 * trim)
         # without any bits to move, those of a mask stay as they are
-        is_mask = conversion.meaning is Meaning.CODES or bool(conversion.bits)
+        is_mask = conversion.meaning in (Meaning.CODES, Meaning.NONE) or bool(conversion.bits)
         inverted = conversion.meaning in (Meaning.VARIANCE, Meaning.SIGMA)
         self.dtype = np.dtype(np.uint32) if is_mask else pixels.dtype
         if inverted and pixels.dtype.kind != "f":
@@ -180,6 +182,10 @@ class _Converted:
 
     def read(self, y0: int, y1: int, want: Want, make: Callable[[], Array]) -> Array:
         """Return the wanted quantity for a range of rows."""
+        if self._conversion.meaning is Meaning.NONE:
+            nothing = make()
+            nothing[...] = 0
+            return nothing
         trim, (_, nx) = self._conversion.trim, self._pixels.shape
         inner = Want.VALUES if self._changes else want
         dtype = self._pixels.dtype if inner is Want.VALUES else np.dtype(np.bool_)

@@ -48,6 +48,11 @@ def test_weight_is_the_inverse_variance(tmp_path: Path, meaning: Meaning, power:
     check(path, Conversion(meaning), expected)
 
 
+def test_plane_that_lends_its_shape_has_no_bit_set(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.fits", VARIANCES)
+    check(path, Conversion(Meaning.NONE, trim=1), np.zeros((1, 2), np.uint32))
+
+
 def test_weight_of_integer_variances_is_a_double(tmp_path: Path) -> None:
     path = written(tmp_path / "a.fits", np.array([[0, 4], [-2, 5]], np.int16))
     check(path, Conversion(Meaning.VARIANCE), np.array([[0, 0.25], [0, 0.2]]))
