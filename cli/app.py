@@ -14,7 +14,7 @@ import typer
 from ..schema.errors import GoodpixError
 from ..schema.extras import extra_of, missing_library
 from .help import Command, Program
-from .ingest import check, demo, ingest, profiles
+from .ingest import check, demo, describe, ingest, profiles
 from .maps import make_map, moc
 from .output import say
 from .places import blank_sky, randoms
@@ -42,6 +42,7 @@ app = typer.Typer(
 app.command(cls=Command)(demo)
 app.command(cls=Command)(ingest)
 app.command(cls=Command)(profiles)
+app.command(cls=Command)(describe)
 app.command(cls=Command)(epochs)
 for _name, _meaning in LISTINGS.items():
     app.command(_name, cls=Command, help=_meaning)(listing(_name))

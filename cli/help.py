@@ -22,6 +22,7 @@ EXAMPLES = {
     "demo": "goodpix demo goodpix-demo",
     "ingest": "goodpix ingest $MEDS_DIR --db survey.db --workers 8",
     "profiles": "goodpix profiles",
+    "describe": "goodpix describe goodpix-demo/survey",
     "tiles": "goodpix tiles --band r --sort fraction_good_se --limit 10",
     "epochs": "goodpix epochs --band r --min fraction_good_se=0.5 -o epochs.fits",
     "ccds": "goodpix ccds --ccdnum 31 --sort nite --columns nite,fraction_good_se",

@@ -1,4 +1,4 @@
-"""Commands that make and check masks: ``demo``, ``ingest``, ``profiles``, ``check``."""
+"""Commands that make and check masks: ``demo``, ``ingest``, ``profiles``, ``describe``, ``check``."""
 
 import os
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from .output import STANDARD_OUTPUT, db_option, say, show, show_progress
 from .signals import stoppable
 from .texttable import render_table
 
-__all__ = ["check", "dask_executor", "demo", "ingest", "profiles"]
+__all__ = ["check", "dask_executor", "demo", "describe", "ingest", "profiles"]
 
 # Imports in function bodies: they load numba, pandas and SQL, which would slow --help down.
 
@@ -58,7 +58,9 @@ def ingest(
     inputs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="INPUT", help="Info files or, with --profile, other files; or folders to search for them."
+            metavar="INPUT",
+            help="Info files or, with --profile, other files; or folders to search for them; with --profile files, "
+            "the YAML file that describes them.",
         ),
     ],
     db: Db = DEFAULT_DB,
@@ -173,6 +175,15 @@ def profiles() -> None:
     show("\n".join(f"{name:{width}}  {each.identity.version:3}  {each.summary}" for name, each in known.items()))
     for name, why in broken.items():
         say(f"goodpix: profile {name} cannot be used: {why}")
+
+
+def describe(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="FITS files, or folders of such.")],
+) -> None:
+    """Draft a description of FITS files in YAML, for ``goodpix ingest --profile files``."""
+    from ..ingest.profiles.describe import draft_description
+
+    show(draft_description(files))
 
 
 @contextmanager
