@@ -82,6 +82,14 @@ def ingest(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Setting of the profile; may be repeated.")
     ] = None,
+    coadd: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--coadd",
+            metavar="FILE.yaml",
+            help="Description of a coadd whose tile gets the images that overlap it; may be repeated.",
+        ),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Number of workers; default: one per core.")
     ] = None,
@@ -149,6 +157,7 @@ def ingest(
             allow_damaged=allow_damaged,
             profile=profile,
             no_segment=no_segment,
+            coadds=coadd or (),
             settings=dict(_setting(text) for text in set_ or ()),
             progress=advance,
             report=stack.enter_context(_report_file(report)),

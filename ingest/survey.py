@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..schema.bits import BitNames
 from ..schema.criteria import Selection
@@ -20,6 +21,9 @@ from .plan import Options
 from .profiles.protocol import ConfiguredProfile, Profile
 from .profiles.registry import checked_settings, configured_profile, find_profile
 from .report import IngestReport
+
+if TYPE_CHECKING:
+    from ..schema.database import Database  # loads SQLAlchemy, which is slow to import
 
 __all__ = ["BYTES_PER_WORKER", "ingest_tiles", "worth_starting"]
 
@@ -50,6 +54,7 @@ def ingest_tiles(
     profile: str = "des-pizza-cutter",
     settings: Mapping[str, str] | None = None,
     no_segment: bool = False,
+    coadds: Iterable[PathLike] = (),
     bit_names: BitNames | None = None,
     progress: Progress | None = None,
     report: PathLike | None = None,
@@ -100,6 +105,9 @@ def ingest_tiles(
     no_segment : bool
         Use no segmentation maps of epochs: their counts are null, and all epochs count in aggregates. Fixed when the
         catalogue is created.
+    coadds : iterable of paths
+        YAML files that describe a coadd each (tilename, band, image, weight, mask, seg), for profiles that have none:
+        the CCD images of its band that overlap it become epochs of its tile, and others are left out.
     bit_names : BitNames, optional
         Names of the mask bits, recorded when the catalogue is created; by default those of the profile.
     progress : callable, optional
@@ -141,6 +149,10 @@ def ingest_tiles(
     campaign = check_inputs(inputs, reading)
     if not (known.identity.is_des or no_segment):
         _check_segmentation(inputs)
+    own_coadds = [Path(each) for each in ([coadds] if isinstance(coadds, str | os.PathLike) else coadds)]
+    names = bit_names or known.bit_names
+    if own_coadds:
+        inputs, names = _with_coadds(inputs, own_coadds, known, names)
     if executor is None:  # the workers of an executor may know other variables
         _check_variables(inputs)
     options = Options(
@@ -153,6 +165,7 @@ def ingest_tiles(
         "reread": reread,
         "retry_failed": retry_failed,
         "settings": dict(reading.settings),
+        "coadds": [str(path) for path in own_coadds],
         "variables": _used_variables(inputs),
     }
     if report is not None and not os.path.isdir(Path(report).absolute().parent):
@@ -176,13 +189,16 @@ def ingest_tiles(
                 masks=masks,
                 campaign=campaign,
                 wcs_source=wcs_source,
-                bit_names=bit_names or known.bit_names,
+                bit_names=names,
                 profile=known.identity,
                 segmentation=options.segmentation,
             )
         )
-        if isinstance(known, ConfiguredProfile):
-            _check_bit_names(database.identity.bit_names.se, (bit_names or known.bit_names).se, str(database.root))
+        planes = {"se": isinstance(known, ConfiguredProfile), "coadd": bool(own_coadds)}
+        _check_coadds(inputs, known, database)
+        _check_bit_names(
+            database.identity.bit_names, names, [name for name, own in planes.items() if own], database.root
+        )
         run = Run(inputs, db, database, arguments, options, force=force, retry_failed=retry_failed, reread=reread)
         if report is not None:
             stack.callback(lambda: run.report(time.monotonic() - started).write(report))
@@ -261,14 +277,52 @@ def _check_segmentation(inputs: list[Input]) -> None:
             )
 
 
-def _check_bit_names(of_catalogue: Mapping[str, int], given: Mapping[str, int], root: str) -> None:
-    """Check that mask bits have the names that the catalogue has for them."""
-    if of_catalogue != given:
-        words = [", ".join(f"{name} {value}" for name, value in names.items()) for names in (given, of_catalogue)]
-        raise AmbiguousInputError(
-            f"the mask bits are {words[0] or 'without names'}, but the catalogue of {root} was made with "
-            f"{words[1] or 'no names'}: use another --db and --masks for it"
-        )
+def _with_coadds(
+    inputs: list[Input], paths: list[Path], profile: Profile, names: BitNames
+) -> tuple[list[Input], BitNames]:
+    """Return coadds with the CCD images that overlap them in place of exposures, and the names of mask bits."""
+    # imports numba, which other ingests import later, beside their workers
+    from .profiles.owncoadd import coadd_bit_names, read_coadds, tiles_of_coadds
+
+    if profile.identity.is_des:
+        raise UsageError(f"{paths[0]}: info files of des-pizza-cutter name their coadds: expected no other")
+    coadds = read_coadds(paths)
+    exposures = ((file.path, file.content.unpacked()) for file in inputs if isinstance(file.content, PackedTile))
+    tiles = [Input(path, PackedTile.of(tile)) for path, tile in tiles_of_coadds(exposures, coadds).items()]
+    unusable = [file for file in inputs if not isinstance(file.content, PackedTile)]
+    return [*unusable, *tiles], coadd_bit_names(names, coadds)
+
+
+def _check_coadds(inputs: list[Input], profile: Profile, database: "Database") -> None:
+    """Check that images with and without a coadd do not come together in a catalogue."""
+    import sqlalchemy as sa  # slow to import
+
+    from ..schema.tables import coadd as coadds
+
+    if profile.identity.is_des:
+        return
+    coadd = coadds.c
+    with database.engine.connect() as connection:
+        row = connection.execute(sa.select(coadd.tilename, coadd.wcs).limit(1)).first()
+    for tile in _tiles(inputs):
+        if row is not None and bool(tile.image_path) != (row.wcs is not None):
+            words = ("has a", "has none") if tile.image_path else ("has no", "has one")
+            raise AmbiguousInputError(
+                f"tile {tile.tilename} {words[0]} coadd, but tile {row.tilename} of the catalogue of {database.root} "
+                f"{words[1]}: use another --db and --masks for it"
+            )
+
+
+def _check_bit_names(of_catalogue: BitNames, given: BitNames, planes: Iterable[str], root: object) -> None:
+    """Check that the bits of planes have the names that the catalogue has for them."""
+    for plane in planes:
+        mine, known = given.of_plane(plane), of_catalogue.of_plane(plane)
+        if dict(mine) != dict(known):
+            words = [", ".join(f"{name} {value}" for name, value in names.items()) for names in (mine, known)]
+            raise AmbiguousInputError(
+                f"the {plane} mask bits are {words[0] or 'without names'}, but the catalogue of {root} was made with "
+                f"{words[1] or 'no names'}: use another --db and --masks for it"
+            )
 
 
 def _check_variables(inputs: list[Input]) -> None:

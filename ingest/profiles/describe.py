@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,27 +17,23 @@ from ...schema.planes.reader import PlaneReader
 from ...schema.printable import one_line
 from ..exposurefacts import header_number, header_text
 from ..infofile import in_utf8
+from .planewords import (
+    COMMUNITY_PIPELINE,
+    ENDINGS,
+    WEIGHTS,
+    WORDS,
+    fits_files,
+    last_word,
+    n_common,
+    role_of,
+    same_stem,
+    word_of,
+)
 
 __all__ = ["draft_description"]
 
-_ENDINGS = (".fits", ".fits.fz", ".fits.gz", ".fit", ".fts")
-
-# Files of a folder that are looked at, and rows of a mask that are read.
-_MOST_FILES = 10_000
+# Rows of a mask that are read.
 _MOST_ROWS = 4096
-
-# Words in names of extensions and files; the meaning of a weight by its word.
-_WEIGHTS = {
-    **dict.fromkeys(("WHT", "WGT", "WEIGHT", "WT", "IVAR", "INVVAR", "OOW"), "inverse variance"),
-    **dict.fromkeys(("VAR", "VARIANCE"), "variance"),
-    **dict.fromkeys(("ERR", "ERROR", "SIGMA", "RMS", "STD", "UNCERT"), "sigma"),
-}
-_WORDS: Mapping[str, str] = {
-    **dict.fromkeys(("SCI", "IMAGE", "IMG", "DATA", "OOI"), "image"),
-    **dict.fromkeys(_WEIGHTS, "weight"),
-    **dict.fromkeys(("DQ", "MSK", "MASK", "FLAG", "FLAGS", "BPM", "BADPIX", "OOD"), "mask"),
-    **dict.fromkeys(("SEG", "SEGMAP", "SEGM", "SEGMENTATION"), "seg"),
-}
 
 _KEYS = {
     "expnum": ("EXPNUM", "EXPID", "EXPOSURE_ID", "VISIT", "OBSNUM", "FRAMENUM", "RUN"),
@@ -59,8 +55,6 @@ _SITES = {
     "Mauna Kea": r"mauna ?kea|subaru|cfht|gemini-n|keck",
 }
 _WCS = ("CTYPE1", "CRVAL1", "CRPIX1")
-_CP = re.compile(r".+_o[ok][iwd]_.+\.fits(\.fz)?")
-_CP_KIND = re.compile(r"(?<=_)o[ok][iwd](?=_)")
 _DES = re.compile(r"D\d{8}_\w+_c\d+_r\w+_(immasked|segmap)\.fits(\.fz)?")
 
 
@@ -91,13 +85,13 @@ def draft_description(given: Sequence[Path]) -> str:
     GoodpixError
         If the file of images cannot be read.
     """
-    files, infos = _files(given)
+    files, infos = fits_files(given)
     if infos:
         return f"# This looks like des-pizza-cutter: goodpix ingest {_shown(given[0])}"
-    images = [path for path in files if _role(path) in ("", "image")] or files
+    images = [path for path in files if role_of(path) in ("", "image")] or files
     if not images:
         looked = " ".join(in_utf8(str(path)) for path in given)
-        raise UsageError(f"{looked}: no FITS file: expected names that end in {', '.join(_ENDINGS)}")
+        raise UsageError(f"{looked}: no FITS file: expected names that end in {', '.join(ENDINGS)}")
     path = images[0]
     if in_utf8(str(path)) != str(path):
         raise UsageError(f"{in_utf8(str(path))}: its name is not UTF-8: expected a name that databases can store")
@@ -113,65 +107,17 @@ def _shown(path: Path) -> str:
     return json.dumps(in_utf8(str(path)), ensure_ascii=False) if re.search(r"[^\w./+-]", str(path)) else str(path)
 
 
-def _files(given: Sequence[Path]) -> tuple[list[Path], bool]:
-    """Return the FITS files, absolute, and whether there are info files of DES."""
-    files: dict[Path, None] = {}
-    infos = False
-    for path in given:
-        if os.path.isdir(path):
-            found = sorted(_below(path))
-            infos |= any(each.name.endswith("_pizza_cutter_info.yaml") for each in found)
-            files |= dict.fromkeys(each for each in found if each.name.lower().endswith(_ENDINGS))
-        elif os.path.exists(path):
-            infos |= path.name.endswith("_pizza_cutter_info.yaml")
-            files[Path(os.path.abspath(path))] = None
-        else:
-            raise UsageError(f"{in_utf8(str(path))}: no such file or folder")
-    return list(files), infos
-
-
-def _below(folder: Path) -> Iterator[Path]:
-    n = 0
-    for parent, _, names in os.walk(os.path.abspath(folder)):
-        for name in names:
-            n += 1
-            if n > _MOST_FILES:
-                return
-            yield Path(parent, name)
-
-
-def _word(name: str) -> str:
-    """Return the last word of a name that says what a plane is, in capitals; empty if there is none."""
-    words = [word.rstrip("0123456789") for word in re.split(r"[^A-Za-z0-9]+", name.upper())]
-    return next((word for word in reversed(words) if word in _WORDS), "")
-
-
-def _stem(path: Path) -> str:
-    name = path.name
-    ending = next((end for end in sorted(_ENDINGS, key=len, reverse=True) if name.lower().endswith(end)), "")
-    return name[: len(name) - len(ending)]
-
-
-def _role(path: Path) -> str:
-    """Return the plane that the end of a file's name says: ``weight`` of ``a.weight.fits`` or ``a_wht.fits``."""
-    found = re.split(r"[._-]", _stem(path))
-    if _CP.fullmatch(path.name):
-        return _WORDS.get(_CP_KIND.findall(path.name)[-1].upper(), "image")
-    word = re.sub(r"\d+$", "", found[-1].upper()) if len(found) > 1 else ""
-    return _WORDS.get(word, "")
-
-
 def _known_profile(draft: _Draft, given: Path) -> None:
     """Say which profile the file is of, if it is."""
     path = Path(draft.path)
     folder = _shown(given if os.path.isdir(given) else path.parent)
     draft.reader.primary_header(draft.path)
-    if _CP.fullmatch(path.name):
+    if COMMUNITY_PIPELINE.fullmatch(path.name):
         draft.add("", f"This looks like noirlab-cp: goodpix ingest --profile noirlab-cp --no-segment {folder}")
     elif _DES.fullmatch(path.name):
         draft.add("", "This looks like des-pizza-cutter: goodpix ingest FOLDER, with the info files of DES")
     else:
-        units = {}
+        units: dict[str, Unit] = {}
         for unit in _units(draft, draft.path):
             units.setdefault((unit.header.text("EXTTYPE") or unit.name).upper(), unit)
         mask = units.get("MASK")
@@ -219,16 +165,16 @@ def _planes(draft: _Draft, others: Sequence[Path]) -> None:
         raise UsageError(f"{draft.path}: none of its extensions is a two-dimensional image")
     found = _by_name(draft.path, here)
     for path in sorted(Path(draft.path).parent.iterdir()):
-        plane = _role(path)
-        same = _same_stem(path, Path(draft.path))
-        if plane not in ("", "image") and plane not in found and same and path.name.lower().endswith(_ENDINGS):
+        plane = role_of(path)
+        same = same_stem(path, Path(draft.path))
+        if plane not in ("", "image") and plane not in found and same and path.name.lower().endswith(ENDINGS):
             try:
                 images = _images(draft, str(path))
             except GoodpixError as error:
                 draft.add("", f"damaged: {one_line(error)}")
                 continue
             if images:
-                found[plane] = _Found(str(path), images, _stem_word(path))
+                found[plane] = _Found(str(path), images, last_word(path))
     _by_type(draft.path, here, found)
     image = found["image"]
     stars = [other for other in others if _pattern(Path(draft.path), other)]
@@ -241,25 +187,12 @@ def _planes(draft: _Draft, others: Sequence[Path]) -> None:
     _header_lines(draft, unit.header, primary)
 
 
-def _stem_word(path: Path) -> str:
-    return re.sub(r"\d+$", "", re.split(r"[._-]", _stem(path))[-1].upper())
-
-
-def _same_stem(path: Path, image: Path) -> bool:
-    """Tell whether two files differ in the last word of their names alone, which the image's need not have."""
-    if _CP.fullmatch(image.name):
-        return path != image and _CP_KIND.sub("", path.name) == _CP_KIND.sub("", image.name)
-    stem = re.sub(r"[._-][^._-]*$", "", _stem(path))
-    own = re.sub(r"[._-][^._-]*$", "", _stem(image)) if _role(image) == "image" else _stem(image)
-    return path != image and stem == own
-
-
 def _by_name(path: str, here: Sequence[tuple[Unit, Plane]]) -> dict[str, _Found]:
     """Return the planes that names of extensions tell."""
     found: dict[str, _Found] = {}
-    words = [_word(unit.header.text("EXTTYPE") or unit.name) for unit, _ in here]
+    words = [word_of(unit.header.text("EXTTYPE") or unit.name) for unit, _ in here]
     for plane in ("image", "weight", "mask", "seg"):
-        first = next((word for word in words if _WORDS.get(word) == plane), None)
+        first = next((word for word in words if WORDS.get(word) == plane), None)
         chosen = [each for each, word in zip(here, words, strict=True) if word == first and first]
         if plane in ("mask", "seg"):
             chosen = [each for each in chosen if each[1].dtype.kind in "iu"]
@@ -291,19 +224,14 @@ def _pattern(first: Path, second: Path) -> tuple[int, int] | None:
     a, b = first.name, second.name
     if first.parent != second.parent or a == b:
         return None
-    before = _n_common(a, b)
-    after = _n_common(a[before:][::-1], b[before:][::-1])
+    before = n_common(a, b)
+    after = n_common(a[before:][::-1], b[before:][::-1])
     # whole numbers, not some of their digits
     while before and a[before - 1].isdigit():
         before -= 1
     while after and a[len(a) - after].isdigit():
         after -= 1
     return before, after
-
-
-def _n_common(a: str, b: str) -> int:
-    """Return how many letters two texts share at their beginning."""
-    return next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
 def _plane_line(draft: _Draft, plane: str, found: Mapping[str, _Found], star: tuple[int, int] | None) -> None:
@@ -325,7 +253,7 @@ def _plane_line(draft: _Draft, plane: str, found: Mapping[str, _Found], star: tu
     if plane == "image" or each.path == draft.path or len(each.images) == 1 or not same_names:
         entries.append(f"ext: {_ext([unit for unit, _ in each.images])}")
     if plane == "weight":
-        meaning = _WEIGHTS.get(each.word, "")
+        meaning = WEIGHTS.get(each.word, "")
         entries.append(f"meaning: {meaning or 'inverse variance'}")
         if meaning in ("", "inverse variance"):
             comments.append("the meaning is a guess: inverse variance, variance or sigma")
@@ -350,7 +278,7 @@ def _ext(units: Sequence[Unit]) -> str:
     names = [unit.name for unit in units]
     if len(units) == 1:
         return _quoted(names[0]) if names[0] else str(units[0].number)
-    prefix = names[0][: min(_n_common(names[0], name) for name in names)].rstrip("0123456789")
+    prefix = names[0][: min(n_common(names[0], name) for name in names)].rstrip("0123456789")
     if all(names) and len(set(names)) == 1:
         return _quoted(names[0])
     if all(names) and len(set(names)) == len(names) and prefix:

@@ -17,6 +17,7 @@ from ....lsstfiles import OLD, write_visit_image
 from ....ownfiles import own_planes, wcs_cards, write_own_files
 
 FLOAT, WORDS = np.ones((4, 5), np.float32), np.ones((4, 5), np.int16)
+PLANES: tuple[npt.NDArray[Any], ...] = (FLOAT, FLOAT, WORDS)
 
 
 def write(path: Path, *units: tuple[str, npt.NDArray[Any]], **cards: Any) -> Path:
@@ -58,19 +59,19 @@ def test_extensions_are_known_by_name_or_else_by_type(tmp_path: Path, names: tup
 
 
 def test_extensions_of_several_ccds_go_together(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.fits", *((f"{name}{n}", FLOAT) for n in (1, 2) for name in ("SCI", "WHT")), CCDNUM="no")
+    path = write(tmp_path / "a.fits", *[(f"{name}{n}", FLOAT) for n in (1, 2) for name in ("SCI", "WHT")], CCDNUM="no")
     with fits.open(path, mode="update") as file:
         for number, unit in enumerate(file[1:]):
             unit.header["CHIP"] = number // 2 + 1
     profile = Files(parsed(tmp_path, path))
-    found = [(ccd.ccdnum, ccd.image_ext, ccd.weight_ext) for ccd in profile.read(path, {}).src_info]  # type: ignore[misc]
+    found = [(ccd.ccdnum, ccd.image_ext, ccd.weight_ext) for ccd in profile.read(path, {}).src_info]
     assert found == [(1, 1, 2), (2, 3, 4)]
 
 
 @pytest.mark.parametrize("ends", [("", ".weight", "_flag"), ("_sci", "_wht", "_msk"), (".image", ".wgt", ".mask")])
 def test_planes_in_other_files_are_known_by_their_names(tmp_path: Path, ends: tuple[str, ...]) -> None:
     for name in ("a1", "a2"):
-        for end, pixels in zip(ends, (FLOAT, FLOAT, WORDS), strict=True):
+        for end, pixels in zip(ends, PLANES, strict=True):
             write(tmp_path / f"{name}{end}.fits", ("X", pixels), EXPNUM=int(name[1:]))
     profile = Files(parsed(tmp_path, tmp_path))
     paths = profile.find([], {})
