@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from ..schema.errors import UsageError
-from .options import DEFAULT_DB, Db
+from .options import DEFAULT_DB, Band, Db, Tile
 from .output import STANDARD_OUTPUT, db_option, say, show, show_progress
 from .signals import stoppable
 from .texttable import render_table
@@ -199,8 +199,8 @@ def _masks_of_environment(db: str) -> str | None:
 
 
 def check(
-    tilename: Annotated[str, typer.Argument(metavar="TILE", help="Tile name.")],
-    band: Annotated[str, typer.Argument(metavar="BAND", help="Band.")],
+    tilename: Tile,
+    band: Band,
     expnum: Annotated[int, typer.Argument(metavar="EXPNUM", help="Exposure number.")],
     ccdnum: Annotated[int, typer.Argument(metavar="CCDNUM", help="CCD number.")],
     db: Db = DEFAULT_DB,
