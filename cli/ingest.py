@@ -78,7 +78,8 @@ def ingest(
         typer.Option("--profile", metavar="NAME", help="Profile of the files; goodpix profiles lists all of them."),
     ] = "des-pizza-cutter",
     set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Setting of the profile; may be repeated.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Setting of the profile, or of --segment; may be repeated."),
     ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Number of workers; default: one per core.")
@@ -99,7 +100,13 @@ def ingest(
     no_segment: Annotated[
         bool, typer.Option("--no-segment", help="Use no segmentation maps of epochs; fixed for a catalogue.")
     ] = False,
-    segment: Annotated[bool, typer.Option("--segment", help="Make segmentation maps.", hidden=True)] = False,
+    segment: Annotated[
+        bool,
+        typer.Option(
+            "--segment",
+            help="Make segmentation maps of epochs that have none; fixed for a catalogue, with its settings segment_*.",
+        ),
+    ] = False,
     allow_dithered_weights: Annotated[
         bool, typer.Option("--allow-dithered-weights", help="Accept weights that may have lost their zeros.")
     ] = False,
@@ -122,8 +129,6 @@ def ingest(
     """Compute and store the mask of every epoch that the info files list."""
     if dask is not None and workers is not None:
         raise UsageError("--workers starts local processes: expected --dask or --workers, not both")
-    if segment:
-        raise UsageError("--segment is not in this version: expected --no-segment, or files with segmentation maps")
     with ExitStack() as stack:
         stack.enter_context(stoppable("stopped: finished work is stored; run the same command again to continue"))
         from ..ingest.survey import ingest_tiles
@@ -147,6 +152,7 @@ def ingest(
             allow_damaged=allow_damaged,
             profile=profile,
             no_segment=no_segment,
+            segment=segment,
             settings=dict(_setting(text) for text in set_ or ()),
             progress=advance,
             report=stack.enter_context(_report_file(report)),

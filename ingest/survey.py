@@ -12,6 +12,7 @@ from ..schema.bits import BitNames
 from ..schema.criteria import Selection
 from ..schema.errors import UsageError
 from ..schema.executors import check_workers, thread_pool, usable_cores
+from ..schema.inputs.segmentation import Segmentation
 from ..schema.planes.imagefiles import file_state, first_variable
 from ..schema.workers.pool import process_pool
 from .images.sharedarray import remove_leftovers
@@ -50,6 +51,7 @@ def ingest_tiles(
     profile: str = "des-pizza-cutter",
     settings: Mapping[str, str] | None = None,
     no_segment: bool = False,
+    segment: bool = False,
     bit_names: BitNames | None = None,
     progress: Progress | None = None,
     report: PathLike | None = None,
@@ -96,10 +98,14 @@ def ingest_tiles(
     profile : str
         Profile of the files, which says how they are found and what their values mean; a catalogue has one.
     settings : mapping of str to str, optional
-        Settings of the profile, by name.
+        Settings of the profile, by name; with `segment`, also those in
+        `goodpix.schema.inputs.segmentation.SEGMENT_SETTINGS`.
     no_segment : bool
         Use no segmentation maps of epochs: their counts are null, and all epochs count in aggregates. Fixed when the
         catalogue is created.
+    segment : bool
+        Make segmentation maps of epochs that have none, with sep (the extra ``segment``). Parameters and version of
+        sep are fixed when the catalogue is created.
     bit_names : BitNames, optional
         Names of the mask bits, recorded when the catalogue is created; by default those of the profile.
     progress : callable, optional
@@ -136,15 +142,25 @@ def ingest_tiles(
     if workers is not None:
         check_workers(workers)
     known = find_profile(profile)
-    reading = Reading(known, checked_settings(known, settings or {}))
+    maps_made, of_profile = _segmentation(settings or {}, segment=segment)
+    if segment and (no_segment or allow_missing_se_seg):
+        other = "--no-segment" if no_segment else "--allow-missing-se-seg"
+        raise UsageError(f"--segment makes the maps that {other} does without: expected one of the two")
+    reading = Reading(known, checked_settings(known, of_profile))
     inputs = read_inputs(given, 1 if executor is not None and workers is not None else workers, reading)
     campaign = check_inputs(inputs, reading)
-    if not (known.identity.is_des or no_segment):
+    if not (known.identity.is_des or no_segment or segment):
         _check_segmentation(inputs)
     if executor is None:  # the workers of an executor may know other variables
         _check_variables(inputs)
     options = Options(
-        wcs_source, allow_missing_se_seg, allow_dithered_weights, allow_damaged, known.identity, no_segment
+        wcs_source,
+        allow_missing_se_seg,
+        allow_dithered_weights,
+        allow_damaged,
+        known.identity,
+        no_segment,
+        maps_made,
     )
     arguments = asdict(options) | {
         "inputs": [str(each) for each in given],
@@ -152,7 +168,7 @@ def ingest_tiles(
         "force": force,
         "reread": reread,
         "retry_failed": retry_failed,
-        "settings": dict(reading.settings),
+        "settings": dict(settings or {}),
         "variables": _used_variables(inputs),
     }
     if report is not None and not os.path.isdir(Path(report).absolute().parent):
@@ -161,7 +177,8 @@ def ingest_tiles(
     remove_leftovers()
     with ExitStack() as stack:
         pool = threads = None
-        if executor is None and len(inputs) < n_workers <= MOST_THREADS:
+        # sep holds the interpreter's lock
+        if executor is None and len(inputs) < n_workers <= MOST_THREADS and not segment:
             threads = stack.enter_context(thread_pool(n_workers))
         elif executor is None and n_workers > 1:
             pool = stack.enter_context(process_pool(n_workers, "goodpix.ingest.preload"))
@@ -247,6 +264,19 @@ def _used_variables(inputs: list[Input]) -> dict[str, str]:
     names = dict.fromkeys(name for tile in _tiles(inputs) for name in tile.variables)
     values = {name: os.environ[name] for name in names if name in os.environ}
     return {name: os.path.abspath(value) for name, value in values.items() if os.path.isdir(value)}
+
+
+def _segmentation(settings: Mapping[str, str], *, segment: bool) -> tuple[Segmentation | None, dict[str, str]]:
+    """Return the parameters of segmentation maps to be made, and the settings of the profile."""
+    of_maps = {key: str(value) for key, value in settings.items() if key.startswith("segment_")}
+    others = {key: value for key, value in settings.items() if key not in of_maps}
+    if of_maps and not segment:
+        raise UsageError(f"{next(iter(of_maps))} is a setting of maps to be made: expected --segment as well")
+    if not segment:
+        return None, others
+    from .images.segmentation import sep_version  # slow to import, and rarely needed
+
+    return Segmentation.of(of_maps, sep_version()), others
 
 
 def _check_segmentation(inputs: list[Input]) -> None:

@@ -12,7 +12,7 @@ from ...schema.errors import FitsFileError, GoodpixError
 from ...schema.masks.rle import Runs
 from ...schema.planes.imagefiles import PlaneFile, file_state
 from ...schema.planes.reader import PlaneReader
-from ...schema.rows import SEG_FROM_FILE, SEG_NONE, EpochFacts, MaskKey, MaskRow, nonzero_bits
+from ...schema.rows import EpochFacts, MaskKey, MaskRow, nonzero_bits
 from ...schema.wcs.footprint import footprint
 from ...schema.wcs.pixelgrid import PixelGrid
 from ...schema.wcs.pixelmap import pixel_map
@@ -85,7 +85,7 @@ def make_epoch_mask(
             covered,
             fingerprint=fingerprint,
             quantization=image.quantization,
-            inputs=image.inputs.facts(entry, SEG_FROM_FILE if image.seg_used else SEG_NONE, options.profile),
+            inputs=image.inputs.facts(entry, image.segmentation, options.profile),
         ),
     )
     key = MaskKey(entry.tilename, entry.band, "epoch", entry.expnum, entry.ccdnum)
