@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ...schema.amplifiers import trimmed_sections
 from ...schema.bits import BitNames
+from ...schema.cameras.decam import decam_sections
 from ...schema.errors import AmbiguousInputError, FitsFileError, InfoFileError, PlaneError, UsageError
 from ...schema.inputs.profile import ProfileId
 from ...schema.planes.conversion import Conversion, Meaning
 from ...schema.planes.headers import Header, whole_number
 from ...schema.planes.imagefiles import file_state
 from ...schema.planes.reader import PlaneReader
-from ..exposurefacts import ExposureFacts, exposure_facts, header_number, header_text
+from ..exposurefacts import ExposureFacts, exposure_facts, frame_of, header_number, header_text
 from ..infofile import in_utf8
 from .exposure import CcdInfo, ExposureInfo
 from .search import find_files
@@ -54,10 +56,6 @@ _BOK_NAME = re.compile(r"d(\d+)\.(\d+)(?:\.fits.*)?")
 
 # Hour UT of local noon at Cerro Tololo and Kitt Peak.
 _NOON_CTIO, _NOON_KPNO = 14, 19
-
-# Columns of a DECam CCD, before the images are trimmed, and of each of its amplifiers.
-_DECAM_COLUMNS, _DECAM_HALF = 2048, 1024
-_HIGHEST_WITH_A_HIGH = 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,25 +298,16 @@ def _facts(camera: _Camera, header: Header, ccdnum: int) -> ExposureFacts:
         found = (header_number(header, primary, keyword) for keyword in keywords)
         return next((value for value in found if value is not None), None)
 
-    a, b = _amplifiers(header, ccdnum) if camera.is_decam else (None, None)
+    facts = exposure_facts(header, primary, night_starts=_NOON_CTIO if camera.is_decam else _NOON_KPNO)
+    if camera.is_decam:
+        shape, (shift, _) = frame_of(header)
+        a, b = trimmed_sections(decam_sections(ccdnum, shape[0]), shape, (shift, 0))
+        facts = replace(facts, dataseca=a, datasecb=b)
     return replace(
-        exposure_facts(header, primary, night_starts=_NOON_CTIO if camera.is_decam else _NOON_KPNO),
+        facts,
         fwhm=number("FWHM", "SEEINGP"),
         skybrite=number("AVSKY", "SKYADU"),
         skysigma=number("AVSIG", "SKYNOISE"),
         # the extensions of 90prime say ADU, the primary counts/s, which is right
         bunit=primary.text("BUNIT") or header.text("BUNIT") or ("ADU" if camera.is_decam else None),
-        dataseca=a,
-        datasecb=b,
     )
-
-
-def _amplifiers(header: Header, ccdnum: int) -> tuple[str | None, str | None]:
-    """Return the sections of amplifiers A and B of a DECam CCD; none unless the image is a whole CCD."""
-    nx, ny = (header.integer(f"Z{key}", 0) or header.integer(key, 0) for key in ("NAXIS1", "NAXIS2"))
-    shift = int(header.number("LTV1", 0))
-    if nx != _DECAM_COLUMNS + 2 * shift or shift > 0:
-        return None, None
-    middle = _DECAM_HALF + shift
-    low, high = f"[1:{middle},1:{ny}]", f"[{middle + 1}:{nx},1:{ny}]"
-    return (high, low) if ccdnum <= _HIGHEST_WITH_A_HIGH else (low, high)

@@ -54,6 +54,15 @@ def expected_flags(image: Path, ext: str, *, bits: bool = False) -> Pixels:
     return flags
 
 
+def test_amplifiers_of_mosaic_3_are_unknown(tmp_path: Path) -> None:
+    path = CpExposure("mosaic3", ccds={"CCD1": 1}, shape=(60, 2046)).write(tmp_path / "files")
+    with goodpix.Catalogue(ingest(tmp_path, path)) as catalogue:
+        assert catalogue.epochs()[["n_pixels_amp_a", "n_good_se_amp_b"]].isna().all(axis=None)
+        (sky,) = records(catalogue.background(amplifiers=True))
+        assert sky.problem == "its amplifiers are unknown: expected statistics of whole images or boxes"
+        assert catalogue.epochs(selection=goodpix.Selection(border=2)).n_pixels_amp_a.isna().all()
+
+
 @pytest.mark.skipif(not CUTOUTS.is_dir(), reason="the cut-outs of ../shared are not here")
 def test_seven_real_cutouts_are_counted_as_astropy_reads_them(tmp_path: Path, cli: Run) -> None:
     database = ingest(tmp_path, CUTOUTS)
