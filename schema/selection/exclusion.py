@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ..amplifiers import Region
+from ..cameras.exclusions import SHIPPED_EXCLUSIONS
 from ..errors import UnknownNameError, UsageError, did_you_mean
 from .terms import shortest
 
@@ -118,7 +119,8 @@ class Exclusion:
         Parameters
         ----------
         given : Exclusion, mapping or str
-            An entry; as text ``KEY=VALUE,KEY=VALUE``.
+            An entry; as text ``KEY=VALUE,KEY=VALUE``, or a name in
+            `goodpix.schema.cameras.exclusions.SHIPPED_EXCLUSIONS`.
 
         Raises
         ------
@@ -130,6 +132,8 @@ class Exclusion:
         if isinstance(given, cls):
             yield given
             return
+        if isinstance(given, str) and (shipped := SHIPPED_EXCLUSIONS.get(given.strip())):
+            given = shipped.entry
         keys = _keys_of_text(given) if isinstance(given, str) else given
         if not isinstance(keys, Mapping):
             raise UsageError(f"exclude {given!r}: expected KEY=VALUE,KEY=VALUE or a mapping, {_SAMPLE}")
@@ -163,7 +167,10 @@ def _keys_of_text(text: str) -> dict[str, str]:
     for pair in text.split(","):
         name, equals, value = (token.strip() for token in pair.partition("="))
         if not equals or not name or not value:
-            raise UsageError(f"exclude {text}: cannot read {pair.strip()!r}: expected KEY=VALUE,KEY=VALUE, {_SAMPLE}")
+            shipped = f", or one of {', '.join(SHIPPED_EXCLUSIONS)}" if pair == text else ""
+            raise UsageError(
+                f"exclude {text}: cannot read {pair.strip()!r}: expected KEY=VALUE,KEY=VALUE, {_SAMPLE}{shipped}"
+            )
         if name in keys:
             raise UsageError(f"exclude {text}: {name} is given twice: expected it once, as a range or in two entries")
         keys[name] = value
