@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .inputs.profile import DES_PROFILE
+from .cameras.decam import DECAM_PROFILES
 
 __all__ = ["Amplifiers", "Region", "trimmed_sections"]
 
@@ -65,7 +65,7 @@ class Amplifiers:
             (ny, nx).
         """
         sections = row.get("dataseca"), row.get("datasecb")
-        if row.get("profile") in (None, DES_PROFILE):
+        if row.get("profile") in DECAM_PROFILES:
             return cls.of(*sections, shape)
         return cls._of_sections(*sections, shape)
 

@@ -1,6 +1,9 @@
 """Amplifiers of the Dark Energy Camera."""
 
-__all__ = ["A_IS_HIGH", "decam_sections"]
+__all__ = ["A_IS_HIGH", "DECAM_PROFILES", "decam_sections"]
+
+DECAM_PROFILES = (None, "des")
+"""Values of the column ``profile`` of images that are all of DECam; null in masks of format 1."""
 
 _COLUMNS = 2048
 

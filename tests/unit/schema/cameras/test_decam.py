@@ -3,7 +3,8 @@
 import pytest
 
 from goodpix.query.focalplane import FOCAL_PLANE
-from goodpix.schema.cameras.decam import A_IS_HIGH, decam_sections
+from goodpix.schema.cameras.decam import A_IS_HIGH, DECAM_PROFILES, decam_sections
+from goodpix.schema.inputs.profile import DES_PROFILE
 
 
 @pytest.mark.parametrize(
@@ -21,3 +22,7 @@ def test_amplifier_a_reads_large_x_on_ccds_up_to_31(ccdnum: int, sections: tuple
 
 def test_amplifiers_agree_with_the_focal_plane() -> None:
     assert [ccd.ccdnum for ccd in FOCAL_PLANE.values() if ccd.a_is_high] == list(A_IS_HIGH)
+
+
+def test_images_of_des_are_of_decam() -> None:
+    assert DES_PROFILE in DECAM_PROFILES
