@@ -41,6 +41,12 @@ _FILTERS = (
     _option("nite", metavar="NITE|A:B", help="Night YYYYMMDD or range A:B; may be repeated."),
     _option("min_", metavar="COLUMN=VALUE", help="Minimum of a numeric column; may be repeated."),
     _option("max_", metavar="COLUMN=VALUE", help="Maximum of a numeric column; may be repeated."),
+    _option(
+        "any_wcs",
+        default=False,
+        kind=bool,
+        help="Take images whose WCS their pipeline does not vouch for into positions and maps.",
+    ),
 )
 
 _SELECTION = (
@@ -93,7 +99,7 @@ def with_options(function: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _parse_filters(_db: str, tile: list[str] | None, **given: list[str] | None) -> dict[str, Any]:
+def _parse_filters(_db: str, tile: list[str] | None, **given: list[str] | bool | None) -> dict[str, Any]:
     """Return the filters that the options describe."""
     named = {"tilename": tile} | {name.rstrip("_"): value for name, value in given.items()}
     filters: dict[str, Any] = {name: value for name, value in named.items() if value}

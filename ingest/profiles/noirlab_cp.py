@@ -28,12 +28,13 @@ _FILES = re.compile(r".+_o[ok]i_[^_.]+(_[^.]+)?(\.[A-Za-z0-9]+)?\.fits(\.fz)?")
 
 _CODES = ("BAD", "NO_VALUE", "SATURATED", "BLEED", "COSMIC_RAY", "LOW_WEIGHT", "DIFFERENCE", "STREAK")
 _UNKNOWN = range(9, 20)
-_INTERPOLATED, _EDGE_BLEED, _EDGE, _OTHER = 20, 21, 22, 23
+# code 0 is a good pixel, which leaves bit 0
+_EDGE_2, _INTERPOLATED, _EDGE_BLEED, _EDGE, _OTHER = 0, 20, 21, 22, 23
 _PLACES = {
     **{name: number for number, name in enumerate(_CODES, start=1)},
     **{f"CODE_{number}": number for number in _UNKNOWN},
 }
-_PLACES |= {"INTERPOLATED": _INTERPOLATED, "EDGE_BLEED": _EDGE_BLEED, "EDGE": _EDGE}
+_PLACES |= {"EDGE_2": _EDGE_2, "INTERPOLATED": _INTERPOLATED, "EDGE_BLEED": _EDGE_BLEED, "EDGE": _EDGE}
 
 # codes above the unknown ones, whose bits are those of the older masks
 _AS_CODES = Conversion(Meaning.CODES, tuple((code, _OTHER) for code in (_INTERPOLATED, _EDGE_BLEED, _EDGE)))
@@ -43,7 +44,7 @@ _AS_BITS = Conversion(
     Meaning.BITS,
     (
         *((0, _PLACES["BAD"]), (1, _PLACES["SATURATED"]), (2, _INTERPOLATED), (4, _PLACES["COSMIC_RAY"])),
-        *((6, _PLACES["BLEED"]), (7, _EDGE_BLEED), (8, _EDGE), (9, _EDGE)),
+        *((6, _PLACES["BLEED"]), (7, _EDGE_BLEED), (8, _EDGE), (9, _EDGE_2)),
     ),
     others=_OTHER,
 )
@@ -92,7 +93,7 @@ class _Name:
 class NoirlabCp:
     """Files ``*_ooi_*.fits.fz`` with weights ``*_oow_*`` and data quality ``*_ood_*`` beside them."""
 
-    identity: ProfileId = ProfileId("noirlab-cp", "1")
+    identity: ProfileId = ProfileId("noirlab-cp", "2")
     summary: str = "NOIRLab Community Pipeline (DECam, Mosaic-3, 90prime): *_ooi_*.fits[.fz] with *_oow_* and *_ood_*"
     bit_names: BitNames = BitNames(se={name: 1 << number for name, number in _PLACES.items()}, coadd={})
     settings: Mapping[str, str] = {"suffix": "version of each exposure to take, such as ls9 of *_ooi_r_ls9.fits.fz"}

@@ -136,11 +136,8 @@ def find_sightings(
     epochs, later = _EPOCHS.where(*conditions).order_by(tables.epoch.c.epoch_id), tables.epoch.c[_LATER]
     parts = [Sightings.none()]
     with engine.connect() as connection:
-        revision = str(recorded_revision(connection))
-        epochs = epochs.add_columns(later if revision >= later.info["since"] else sa.null().label(_LATER))
-        if revision >= tables.epoch.c.wcs_ok.info["since"]:
-            # a position from a WCS that the pipeline does not vouch for may be anywhere
-            epochs = epochs.where(tables.epoch.c.wcs_ok.is_not(False))
+        is_there = str(recorded_revision(connection)) >= later.info["since"]
+        epochs = epochs.add_columns(later if is_there else sa.null().label(_LATER))
         candidates = _candidates(connection)
         for block in _blocks(targets.cover(NSIDE)):
             rows = connection.execute(candidates, {"hpix": np.unique(block.hpix).tolist()}).all()

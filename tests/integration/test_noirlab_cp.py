@@ -9,6 +9,7 @@ import pytest
 from astropy.io import fits
 
 import goodpix
+from goodpix.schema.errors import UsageError
 
 from ..noirlabfiles import CpExposure
 from .conftest import Run
@@ -44,7 +45,7 @@ def expected_flags(image: Path, ext: str, *, bits: bool = False) -> Pixels:
     with fits.open(str(image).replace("_ooi_", "_ood_")) as file:
         values = np.array(file[ext].data, np.int64)
     if bits:
-        places = {1: 1, 2: 3, 4: 20, 16: 5, 64: 4, 128: 21, 256: 22, 512: 22}
+        places = {1: 1, 2: 3, 4: 20, 16: 5, 64: 4, 128: 21, 256: 22, 512: 0}
         mask = np.zeros(shape, np.int64)
         for value, bit in places.items():
             mask |= np.where(values & value > 0, 1 << bit, 0)
@@ -138,9 +139,24 @@ def test_image_whose_wcs_failed_has_no_position_and_is_in_no_map(tmp_path: Path)
         assert catalogue.epochs().groupby("expnum").wcs_ok.all().to_dict() == {1: True, 2: False}
         mask = catalogue.mask("c4d_1", "z", 1, 46)
         ra, dec = mask.grid.sky(np.array([30.0]), np.array([30.0]))
-        assert catalogue.at(float(ra[0]), float(dec[0])).expnum.tolist() == [1]
+        place = float(ra[0]), float(dec[0])
+        assert catalogue.at(*place).expnum.tolist() == [1]
         assert catalogue.sky_area() == catalogue.sky_area(expnum=1) > 0
         assert set(catalogue.background().expnum) == {1, 2}
+        assert catalogue.blank_sky(3, 0.02, expnum=2).empty
+        assert catalogue.randoms(3, expnum=2).empty
+        # and back again
+        assert catalogue.at(*place, any_wcs=True).expnum.tolist() == [1, 2]
+        assert catalogue.sky_area(expnum=2) == 0
+        assert catalogue.sky_area(expnum=2, any_wcs=True) > 0
+        assert len(catalogue.blank_sky(3, 0.02, expnum=2, any_wcs=True)) == 3
+        assert catalogue.randoms(3, any_wcs=True).n_images_z.tolist() == [2, 2, 2]
+        both, alone = (catalogue.healsparse_map("n_images", nside=32768, any_wcs=any_wcs) for any_wcs in (True, False))
+        pixels = alone.valid_pixels
+        assert pixels.size
+        assert both[pixels].tolist() == (2 * alone[pixels]).tolist()
+        with pytest.raises(UsageError, match="any_wcs is 'yes': expected True or False"):
+            catalogue.at(*place, any_wcs="yes")
 
 
 def test_catalogue_has_the_selections_of_the_legacy_surveys(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_old_bits_have_the_names_of_the_codes(tmp_path: Path) -> None:
         64: "BLEED",
         128: "EDGE_BLEED",
         256: "EDGE",
-        512: "EDGE",
+        512: "EDGE_2",
     }
 
 
