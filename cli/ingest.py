@@ -80,6 +80,14 @@ def ingest(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Setting of the profile; may be repeated.")
     ] = None,
+    ccd_table: Annotated[
+        Path | None,
+        typer.Option(
+            "--ccd-table",
+            metavar="FILE",
+            help="Table of CCD images (FITS, CSV, ECSV or Parquet) with their zero points, seeing and cuts.",
+        ),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Number of workers; default: one per core.")
     ] = None,
@@ -148,6 +156,7 @@ def ingest(
             profile=profile,
             no_segment=no_segment,
             settings=dict(_setting(text) for text in set_ or ()),
+            ccd_table=ccd_table,
             progress=advance,
             report=stack.enter_context(_report_file(report)),
         )

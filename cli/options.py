@@ -60,7 +60,7 @@ _SELECTION = (
         metavar="KEY=VALUE,...|FILE",
         help="Exclude what has all of these, such as ccdnum=31,amplifier=A,nite=20131115:, or the entries of a YAML or "
         "CSV file, or a known bad region of DECam: decam-s7, decam-s17, decasu-31a; "
-        "keys: band tilename expnum ccdnum nite amplifier box ra dec radius_arcsec; may be repeated.",
+        "keys: band tilename expnum ccdnum nite image_flags amplifier box ra dec radius_arcsec; may be repeated.",
     ),
     _option("selection", kind=str | None, metavar="NAME", help="Named selection of the catalogue, in place of these."),
     _option("border", default=0, kind=int, min=0, metavar="PIXELS", help="Exclude this many pixels along the edges."),

@@ -105,10 +105,11 @@ def _concerns(exclusion: Exclusion, image: ImageBox, tilename: str) -> bool:
     """Return whether an exclusion concerns an image, as one of a tile."""
     if exclusion.band not in (None, image.value("band")) or exclusion.tilename not in (None, tilename):
         return False
-    # boxes and amplifiers are those of CCD images
-    if image.key.kind == "coadd" and (exclusion.box is not None or exclusion.amplifier is not None):
+    # these are of CCD images
+    of_ccd = (exclusion.box, exclusion.amplifier, exclusion.image_flags)
+    if image.key.kind == "coadd" and any(each is not None for each in of_ccd):
         return False
-    numbers = ((name, getattr(exclusion, name)) for name in ("expnum", "ccdnum", "nite"))
+    numbers = ((name, getattr(exclusion, name)) for name in ("expnum", "ccdnum", "nite", "image_flags"))
     return all(wanted is None or wanted.holds(image.value(name)) for name, wanted in numbers)
 
 

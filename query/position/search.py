@@ -31,7 +31,7 @@ _TILE = ("tilename", "band")
 _KEY = (*_TILE, "expnum", "ccdnum")
 _IMAGE = ("wcs", "nx", "ny", "position_offset")
 # of the epoch, what exclusions need besides, and what catalogues of before have not
-_FACTS = ("nite", "mjd_obs", "dataseca", "datasecb")
+_FACTS = ("nite", "mjd_obs", "image_flags", "dataseca", "datasecb")
 _LATER = "profile"
 _SHOWN = (*_KEY, "epoch_id", "has_coadd", "mask_file", "mask_row_group", *_IMAGE, *_FACTS, _LATER)
 _LIMITS = ("uramin", "uramax", "udecmin", "udecmax")

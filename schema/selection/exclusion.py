@@ -76,8 +76,9 @@ class Exclusion:
     ----------
     band, tilename : str, optional
         Band and tile.
-    expnum, ccdnum, nite : int, str, slice or Range, optional
-        Exposure, CCD and night (YYYYMMDD), or inclusive ranges such as ``"20131115:"``.
+    expnum, ccdnum, nite, image_flags : int, str, slice or Range, optional
+        Exposure, CCD and night (YYYYMMDD), or inclusive ranges such as ``"20131115:"``; and the flags that a CCD image
+        as a whole was given by its info file or a table of CCD images, so that ``"1:"`` holds where any is set.
     amplifier : str, optional
         ``"A"`` or ``"B"``: that half of a CCD image.
     box : sequence of int, str or Region, optional
@@ -96,6 +97,7 @@ class Exclusion:
     expnum: Any = None
     ccdnum: Any = None
     nite: Any = None
+    image_flags: Any = None
     amplifier: str | None = None
     box: Any = None
     ra: float | None = None
@@ -277,6 +279,7 @@ _READERS = {
     "expnum": Range.of,
     "ccdnum": Range.of,
     "nite": Range.of,
+    "image_flags": Range.of,
     "amplifier": _amplifier,
     "box": _box,
     **dict.fromkeys(_DISC, _degrees),

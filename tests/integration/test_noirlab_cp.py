@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from astropy.io import fits
+from astropy.table import Table
 
 import goodpix
 from goodpix.schema.errors import UsageError
@@ -16,6 +17,8 @@ from .conftest import Run
 from .survey import records
 
 Pixels = npt.NDArray[Any]
+
+KEY = ("c4d_150110_053718", "z", 396388)
 
 CUTOUTS = Path(__file__).resolve().parents[3] / "shared" / "data" / "noirlab-cp"
 
@@ -197,3 +200,56 @@ def test_amplifiers_that_are_not_known_are_null(tmp_path: Path) -> None:
         good = catalogue.mask("c4d_2", "z", 2, 28).flags() == 0
     assert found == [[int(good[:, 1023:].sum()), int(good[:, :1023].sum()), 1023 * 8, 1023 * 8]]
     assert goodpix.verify(database).ok
+
+
+def ccd_table(folder: Path, **columns: Any) -> Path:
+    keys = {"expnum": [396388, 396388], "ccdname": ["N15", "S4"], "ccdzpt": [25.0, 25.5], "fwhm": [3.5, 4.5]}
+    Table({**keys, "ccd_cuts": [0, 4096], **columns}).write(folder / "survey-ccds.fits", overwrite=True)
+    return folder / "survey-ccds.fits"
+
+
+def test_ccd_table_gives_zero_points_seeing_and_cuts(tmp_path: Path, cli: Run) -> None:
+    path = CpExposure(header={"EXPTIME": 100.0}, primary={"WCSCAL": "Successful"}).write(tmp_path / "files")
+    places = ("--db", tmp_path / "cp.db", "--masks", tmp_path / "cp-masks")
+    ingest_it = ("ingest", "--profile", "noirlab-cp", "--no-segment", *places, path)
+    assert cli(*ingest_it, "--ccd-table", ccd_table(tmp_path)).status == 0
+    with goodpix.Catalogue(tmp_path / "cp.db") as catalogue:
+        epochs = catalogue.epochs().set_index("ccdnum")
+        first = catalogue.epochs().fingerprint.tolist()
+        assert epochs.magzp.to_dict() == {46: 30.0, 28: 30.5}
+        assert epochs.fwhm.to_dict() == {46: 3.5, 28: 4.5}
+        assert epochs.image_flags.to_dict() == {46: 0, 28: 4096}
+        assert catalogue.epochs(max={"image_flags": 0}).ccdnum.tolist() == [46]
+        cut = catalogue.selection("ccd-table")
+        recut = catalogue.epochs(selection=cut).set_index("ccdnum")
+        assert (recut.n_good[28], recut.n_good[46]) == (0, epochs.n_good[46])
+        assert epochs.n_good[28] > 0
+        assert catalogue.sky_area(cut) == catalogue.sky_area(ccdnum=46) < catalogue.sky_area()
+        ra, dec = (float(each[0]) for each in catalogue.mask(*KEY, 28).grid.sky(np.array([20.0]), np.array([20.0])))
+        assert "EXCLUDED" in catalogue.at(ra, dec, selection=cut, ccdnum=28).criteria[0]
+        assert not catalogue.ccd_mask("z", 396388, 28).good(cut).any()
+    # again with the same table nothing is made; with another zero point both images are, as by an info file
+    assert "0 epochs made" in cli(*ingest_it, "--ccd-table", ccd_table(tmp_path)).err
+    assert "2 epochs made" in cli(*ingest_it, "--ccd-table", ccd_table(tmp_path, ccdzpt=[25.1, 25.6])).err
+    with goodpix.Catalogue(tmp_path / "cp.db") as catalogue:
+        assert set(catalogue.epochs().fingerprint).isdisjoint(first)
+    (tmp_path / "cp.db").unlink()
+    assert cli("rebuild", *places).status == 0
+    with goodpix.Catalogue(tmp_path / "cp.db") as catalogue:
+        assert catalogue.epochs().image_flags.tolist() == [4096, 0]
+        assert catalogue.selection("ccd-table") == cut
+
+
+def test_ccd_table_that_lacks_images_says_so(tmp_path: Path, cli: Run, caplog: pytest.LogCaptureFixture) -> None:
+    path = CpExposure(header={"EXPTIME": 100.0, "MAGZERO": 29.5}).write(tmp_path / "files")
+    table = ccd_table(tmp_path, ccdname=["N15", "S5"])
+    places = ("--db", tmp_path / "cp.db", "--masks", tmp_path / "cp-masks")
+    done = cli("ingest", "--profile", "noirlab-cp", "--no-segment", *places, path, "--ccd-table", table)
+    assert done.status == 0
+    line = f"{table}: it has no row for 1 of 2 CCD images, which keep what their files say, such as epoch 396388/28"
+    assert line in [each.getMessage() for each in caplog.records] or line in done.err
+    with goodpix.Catalogue(tmp_path / "cp.db") as catalogue:
+        assert catalogue.epochs().set_index("ccdnum").magzp.to_dict() == {46: 30.0, 28: 29.5}
+    table.write_bytes(b"")
+    done = cli("ingest", "--profile", "noirlab-cp", "--no-segment", *places, path, "--ccd-table", table)
+    assert (done.status, done.err.count("\n")) == (2, 1)
