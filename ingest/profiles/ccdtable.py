@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CUTS_SELECTION", "CcdTable", "read_ccd_table"]
 
+_Masked = np.ma.MaskedArray[Any, Any]
+
 CUTS_SELECTION = ("ccd-table", "exclude image_flags=1:")
 """Name and words of the selection that excludes the CCD images that a table cuts."""
 
@@ -161,14 +163,14 @@ def read_ccd_table(path: str | os.PathLike[str]) -> CcdTable:
     if key is None or missing:
         raise UsageError(f"{name}: it has no column {missing[0]} (it has {', '.join(table.colnames) or 'none'})")
 
-    def column(wanted: Sequence[str]) -> "np.ma.MaskedArray[Any, Any]":
+    def column(wanted: Sequence[str]) -> _Masked:
         given = next((columns[each] for each in wanted if each in columns), None)
         if given is None:
-            return np.ma.masked_all(len(table), np.float64)
+            return np.ma.MaskedArray(np.zeros(len(table)), mask=True)
         values = np.ma.MaskedArray(table[given])
         if values.dtype.kind == "f":
-            return np.ma.masked_invalid(values)
-        return values.astype(np.int64) if values.dtype.kind == "b" else values
+            return np.ma.MaskedArray(values, mask=np.ma.getmaskarray(values) | ~np.isfinite(np.ma.getdata(values)))
+        return np.ma.MaskedArray(values, dtype=np.int64) if values.dtype.kind == "b" else values
 
     expnum, ccd = _wholes(f"{name}: expnum", column(["expnum"])), column([key])
     ccds: npt.NDArray[Any] = _wholes(f"{name}: {key}", ccd) if key == "ccdnum" else _names(f"{name}: {key}", ccd)
@@ -222,7 +224,7 @@ def _read(name: str) -> "Table":
     return found
 
 
-def _texts(values: "np.ma.MaskedArray[Any, Any]") -> npt.NDArray[np.str_]:
+def _texts(values: _Masked) -> npt.NDArray[np.str_]:
     """Return values as text, without blanks around it; empty where they are masked."""
     plain = np.ma.getdata(values)
     if plain.dtype.kind == "O":
@@ -233,7 +235,7 @@ def _texts(values: "np.ma.MaskedArray[Any, Any]") -> npt.NDArray[np.str_]:
     return np.where(np.ma.getmaskarray(values), "", texts)
 
 
-def _names(where: str, values: "np.ma.MaskedArray[Any, Any]") -> npt.NDArray[np.str_]:
+def _names(where: str, values: _Masked) -> npt.NDArray[np.str_]:
     names = np.char.lower(_texts(values))
     empty = np.flatnonzero(names == "")
     if empty.size:
@@ -241,9 +243,7 @@ def _names(where: str, values: "np.ma.MaskedArray[Any, Any]") -> npt.NDArray[np.
     return names
 
 
-def _wholes(
-    where: str, values: "np.ma.MaskedArray[Any, Any]", rows: npt.NDArray[np.intp] | None = None
-) -> npt.NDArray[np.int64]:
+def _wholes(where: str, values: _Masked, rows: npt.NDArray[np.intp] | None = None) -> npt.NDArray[np.int64]:
     """Return whole numbers, 0 or more, also if they are written as text or with a fraction of 0."""
     if values.dtype.kind == "i" and not np.ma.getmaskarray(values).any():
         plain = np.ma.getdata(values).astype(np.int64)
@@ -261,7 +261,7 @@ def _wholes(
     return plain
 
 
-def _floats(where: str, values: "np.ma.MaskedArray[Any, Any]") -> npt.NDArray[np.float64]:
+def _floats(where: str, values: _Masked) -> npt.NDArray[np.float64]:
     """Return finite numbers; NaN for any other and where values are masked."""
     plain = np.full(len(values), np.nan)
     known = ~np.ma.getmaskarray(values)

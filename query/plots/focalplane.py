@@ -81,7 +81,7 @@ def plot_focal_plane(
         ax.add_patch(
             Polygon(
                 plane[int(str(row.ccdnum))].corners(str(row.half)),
-                gid=f"{row.detpos or row.ccdnum} {row.half}".strip(),
+                gid=f"{row.detpos or row.ccdnum!s} {row.half}".strip(),
                 facecolor=mappable.to_rgba(number) if known else NO_DATA_COLOUR,
                 edgecolor=OUTLIER_COLOUR if far else OUTLINE if known else TEXT_COLOUR,
                 linewidth=2.2 if far else 0.4,

@@ -1,6 +1,6 @@
 """Places of a catalogue's CCDs on the sky."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -81,7 +81,7 @@ def _is_of_decam(row: Mapping[str, Any]) -> bool:
     return ccd is not None and ccd.detpos == row["detpos"]
 
 
-def _largest_exposure(cat: Listings, *conditions: "sa.ColumnElement[bool]") -> list[Mapping[str, Any]]:
+def _largest_exposure(cat: Listings, *conditions: "sa.ColumnElement[bool]") -> Sequence[Mapping[str, Any]]:
     """Return the CCD images that meet conditions of the exposure with the most of them, each once."""
     number = sa.func.count(epoch.c.ccdnum.distinct())
     largest = (
@@ -102,7 +102,7 @@ def _largest_exposure(cat: Listings, *conditions: "sa.ColumnElement[bool]") -> l
     return list({row["ccdnum"]: dict(row) for row in reversed(rows)}.values())[::-1]
 
 
-def _of_exposure(rows: list[Mapping[str, Any]]) -> Layout:
+def _of_exposure(rows: Sequence[Mapping[str, Any]]) -> Layout:
     """Return the CCDs of an exposure, on the plane that touches the sky at its centre."""
     if not rows:
         return MappingProxyType({})
@@ -122,4 +122,5 @@ def _tangent_plane(vectors: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     ra = np.arctan2(centre[1], centre[0])
     east = np.array([-np.sin(ra), np.cos(ra), 0.0])
     axes = np.array([east, np.cross(centre, east)])
-    return np.degrees(axes @ vectors / (centre @ vectors))
+    found: npt.NDArray[np.float64] = np.degrees(axes @ vectors / (centre @ vectors))
+    return found

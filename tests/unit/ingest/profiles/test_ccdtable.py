@@ -36,7 +36,7 @@ def exposure(folder: Path, camera: str = "decam", **header: Any) -> ExposureInfo
 
 def given(info: Any) -> list[tuple[float | None, int | None, float | None]]:
     ccds: tuple[CcdInfo, ...] = info.src_info
-    return [(ccd.magzp, ccd.image_flags, ccd.facts and ccd.facts.fwhm) for ccd in ccds]
+    return [(ccd.magzp, ccd.image_flags, ccd.facts.fwhm if ccd.facts else None) for ccd in ccds]
 
 
 @pytest.mark.parametrize("end", FORMATS)
@@ -57,12 +57,13 @@ def test_every_format_gives_the_same(tmp_path: Path, end: str) -> None:
 
 @pytest.mark.parametrize("ccds", [{"ccdnum": [28, 46]}, {"ccdname": [b"s4", b"n15"]}, {"ccdnum": ["28", "46.0"]}])
 def test_ccds_are_known_by_number_or_name(tmp_path: Path, ccds: dict[str, Any]) -> None:
-    table = read_ccd_table(write(tmp_path, "fits", expnum=["396388"] * 2, magzp=[30.5, 30.25], **ccds))
+    columns = {"expnum": ["396388"] * 2, "magzp": [30.5, 30.25], **ccds}
+    table = read_ccd_table(write(tmp_path, "fits", **columns))
     assert [ccd.magzp for ccd in table.applied(exposure(tmp_path)).src_info] == [30.25, 30.5]
 
 
 def test_zero_point_per_second_is_that_of_a_source_of_one_count_per_second(tmp_path: Path) -> None:
-    keys = {"expnum": [396388], "ccdname": ["S4"], "zpt": [99.0], "ccdzpt": [25.04]}
+    keys: dict[str, Any] = {"expnum": [396388], "ccdname": ["S4"], "zpt": [99.0], "ccdzpt": [25.04]}
     (_, ccd) = read_ccd_table(write(tmp_path, **keys)).applied(exposure(tmp_path, EXPTIME=30.0)).src_info
     # the example of the Legacy Surveys: of magnitude 22.5 in 30 s, 311.3 counts
     assert ccd.magzp is not None
