@@ -77,8 +77,9 @@ def test_what_is_not_counted_by_amplifier_colours_both_halves_alike(cat: goodpix
 
 def test_ccds_of_another_camera_are_drawn_whole(tmp_path: Path) -> None:
     path = CpExposure("mosaic3", {"WCSCAL": "Successful"}, ccds={"CCD1": 1, "CCD3": 3}).write(tmp_path / "files")
-    options = {"profile": "noirlab-cp", "no_segment": True, "workers": 1}
-    goodpix.ingest_tiles(path, db=tmp_path / "cp.db", masks=tmp_path / "masks", **options)
+    goodpix.ingest_tiles(
+        path, db=tmp_path / "cp.db", masks=tmp_path / "masks", profile="noirlab-cp", no_segment=True, workers=1
+    )
     with goodpix.Catalogue(tmp_path / "cp.db") as mosaic:
         axes, plane = plot_focal_plane(mosaic), focal_plane(mosaic)
         found = halves(axes)
