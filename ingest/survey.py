@@ -19,7 +19,7 @@ from .images.sharedarray import remove_leftovers
 from .infofiles import Input, PackedTile, Reading, check_inputs, read_inputs
 from .plan import Options
 from .profiles.ccdtable import CUTS_SELECTION, CcdTable, read_ccd_table
-from .profiles.protocol import Profile
+from .profiles.protocol import SelectionsOfFiles
 from .profiles.registry import checked_settings, find_profile
 from .report import IngestReport
 
@@ -181,7 +181,7 @@ def ingest_tiles(
         from .database.opening import open_for_writing
         from .run import Run
 
-        shipped = _selections_to_add(db, known, table)
+        shipped = _selections_to_add(db, reading, inputs)
         database = stack.enter_context(
             open_for_writing(
                 db,
@@ -211,12 +211,12 @@ def ingest_tiles(
     return run.report(time.monotonic() - started)
 
 
-def _selections_to_add(db: PathLike, profile: Profile, table: CcdTable | None) -> dict[str, tuple[Selection, str]]:
+def _selections_to_add(db: PathLike, reading: Reading, inputs: list[Input]) -> dict[str, tuple[Selection, str]]:
     """Return the named selections of a profile if the catalogue is a new one, and that of a table with cuts.
 
     Each has its description.
     """
-    wanted = {}
+    profile, table, wanted = reading.profile, reading.ccd_table, {}
     if table is not None and table.has_cuts:
         name, words = CUTS_SELECTION
         wanted[name] = Selection.parse(words), "leaves out the CCD images that the table of CCD images cuts"
@@ -225,8 +225,11 @@ def _selections_to_add(db: PathLike, profile: Profile, table: CcdTable | None) -
     from ..schema.database import is_catalogue
 
     if not is_catalogue(db):
-        shipped = f"shipped with the profile {profile.identity.name}"
-        wanted |= {name: (Selection.parse(words), shipped) for name, words in profile.selections.items()}
+        shipped, words_of = f"shipped with the profile {profile.identity.name}", dict(profile.selections)
+        if isinstance(profile, SelectionsOfFiles):
+            usable = [file.path for file in inputs if isinstance(file.content, PackedTile)]
+            words_of |= profile.selections_of(usable, reading.settings)
+        wanted |= {name: (Selection.parse(words), shipped) for name, words in words_of.items()}
     return wanted
 
 

@@ -50,6 +50,9 @@ _AS_BITS = Conversion(
 )
 _FIRST_WITH_CODES = (3, 5, 0)
 
+# DECam before it: cosmic rays and streaks are mixed up.
+_FIRST_WITHOUT_STREAKS = (4, 8, 0)
+
 _WEIGHT = Conversion(lost_zeros=True)
 _VERSION = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
 _OBSID = re.compile(r"\d\d(\d{6})T(\d{6})", re.IGNORECASE)
@@ -131,6 +134,17 @@ class NoirlabCp:
         if not versions:
             raise UsageError(f"{given[0]}: no image has the suffix {settings['suffix']}")
         return [name.path for (name,) in versions.values()]
+
+    def selections_of(self, paths: Sequence[Path], settings: Mapping[str, str]) -> Mapping[str, str]:  # noqa: ARG002
+        """Return ``cp-legacy-surveys`` as it is right for every one of some images."""
+        kinds = set()
+        for path in paths:
+            with PlaneReader() as reader:
+                kinds.add(_Camera(reader.primary_header(str(path)), str(path)).ignored)
+        if not kinds:
+            return {}
+        ignored = sorted(frozenset.intersection(*kinds))
+        return {"cp-legacy-surveys": ", ".join(f"ignore SE:{name}" for name in ignored) or "default"}
 
     def campaign(self, path: Path, settings: Mapping[str, str]) -> str:  # noqa: ARG002  # all files have the same
         """Return the campaign, which is that of the pipeline."""
@@ -231,13 +245,27 @@ class _Camera:
         """Conversion of data quality: codes, or bits for DECam before version 3.5.0 of the pipeline."""
         if not self.is_decam:
             return _AS_CODES
+        return _AS_CODES if self.version >= _FIRST_WITH_CODES else _AS_BITS
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """Version of the pipeline: PLVER as numbers."""
         version = self.primary.text("PLVER")
         found = _VERSION.search(version)
         if found is None:
             raise InfoFileError(
                 f"{self.path}: PLVER is {version!r}: expected a version of the pipeline, such as V4.8.2a"
             )
-        return _AS_CODES if tuple(int(part or 0) for part in found.groups()) >= _FIRST_WITH_CODES else _AS_BITS
+        return tuple(int(part or 0) for part in found.groups())
+
+    @property
+    def ignored(self) -> frozenset[str]:
+        """Names of the codes that legacypipe ignores."""
+        if not self.is_decam:
+            return frozenset({"DIFFERENCE", "STREAK"})
+        if self.mask is _AS_BITS:
+            return frozenset()
+        return frozenset({"STREAK"} if self.version >= _FIRST_WITHOUT_STREAKS else {"COSMIC_RAY", "STREAK"})
 
     def expnum(self, header: Header) -> int:
         """Exposure number: EXPNUM, else that in DTACQNAM of 90prime, else the time in OBSID."""

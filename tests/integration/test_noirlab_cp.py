@@ -170,6 +170,12 @@ def test_catalogue_has_the_selections_of_the_legacy_surveys(tmp_path: Path) -> N
         mask = catalogue.mask("c4d_150110_053718", "z", 396388, 46)
         flags, selection = mask.flags(), catalogue.selection("cp-legacy-surveys")
         np.testing.assert_array_equal(mask.good(selection), (flags == 0) | (flags == (1 << 16 | 4)))
+    other = CpExposure("mosaic3").write(tmp_path / "mosaic", "k4m_160319_075112_ooi_zd_v1")
+    goodpix.ingest_tiles(
+        other, db=tmp_path / "m.db", masks=tmp_path / "m", profile="noirlab-cp", no_segment=True, workers=1
+    )
+    with goodpix.Catalogue(tmp_path / "m.db") as catalogue:
+        assert str(catalogue.selection("cp-legacy-surveys")).endswith(", ignore SE:DIFFERENCE, ignore SE:STREAK")
     goodpix.remove_selection(database, "cp-legacy-surveys")
     ingest(tmp_path, path)
     with goodpix.Catalogue(database) as catalogue:
