@@ -14,6 +14,7 @@ from ..schema.rows import MaskKey
 from .background.dataset import SkyDataset, ccd_images, joined
 from .background.studies import SkyStudies
 from .filters import Bounds
+from .glance import Glance
 from .listings import Listings, view_frame
 from .maps.cataloguemaps import CatalogueMaps
 from .masks.ccdmask import ccd_mask
@@ -74,6 +75,13 @@ class Catalogue(Listings, CatalogueMaps, CataloguePlaces, SkyStudies):
     def close(self) -> None:
         """Close all connections."""
         self._stack.close()
+
+    def __repr__(self) -> str:
+        return str(Glance.of(self.database, self.shown_url))
+
+    def _repr_html_(self) -> str:
+        """Return what is in the catalogue as HTML, for notebooks."""
+        return Glance.of(self.database, self.shown_url).html()
 
     def epochs(
         self,

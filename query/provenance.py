@@ -18,6 +18,7 @@ _CARDS = {
     "band": ("BAND", "filter band"),
     "expnum": ("EXPNUM", "exposure number"),
     "ccdnum": ("CCDNUM", "CCD number"),
+    "formula": ("MASKOF", "masks that this one combines"),
     "selection": ("SELECT", "definition of a good pixel"),
     "fingerprint": ("MASKFP", "SHA-256 of the inputs of the mask"),
     "filters": ("FILTERS", "filters of the rows"),
@@ -38,8 +39,8 @@ class Provenance:
     ----------
     facts : mapping of str to str or number
         By name: ``software``, ``catalogue`` (its UUID), ``campaign``, ``tilename``, ``band``, ``expnum``, ``ccdnum``,
-        ``selection``, ``fingerprint`` (of the mask), and of tables ``filters``, ``position``, ``query``,
-        ``radius_arcsec`` and ``seed``; those that do not apply are absent.
+        ``formula`` (of a combined mask), ``selection``, ``fingerprint`` (of the mask), and of tables ``filters``,
+        ``position``, ``query``, ``radius_arcsec`` and ``seed``; those that do not apply are absent.
     """
 
     facts: Mapping[str, str | int | float]
