@@ -34,16 +34,24 @@ def demo(
     epochs: Annotated[
         int | None, typer.Option("--epochs", min=1, help="Number of epochs of the full-size tile; default 8.")
     ] = None,
+    profile: Annotated[
+        str,
+        typer.Option(
+            "--profile",
+            metavar="NAME",
+            help="Kind of files: des-pizza-cutter, a tile, or noirlab-cp, an exposure of three CCDs without a coadd.",
+        ),
+    ] = "des-pizza-cutter",
 ) -> None:
-    """Make a small synthetic tile, ingest it, query it and plot it."""
+    """Make a small synthetic tile or exposure, ingest it, query it and plot it."""
     from ..demo import run_demo
-    from ..ingest.synthetic import FULL, SMALL
+    from ..ingest.synthetic import FULL
 
     if epochs is not None and not full:
         raise UsageError(f"--epochs {epochs} applies to the full-size tile only: expected --full as well")
-    spec = replace(FULL, n_epochs=epochs or FULL.n_epochs) if full else SMALL
+    spec = replace(FULL, n_epochs=epochs or FULL.n_epochs) if full else None
     with show_progress():
-        made = run_demo(folder, spec)
+        made = run_demo(folder, spec, profile)
     say(str(made.report))
     if made.picture is not None:
         show(render_table(made.epochs, "epochs"))
@@ -80,6 +88,14 @@ def ingest(
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Setting of the profile, or of --segment; may be repeated."),
+    ] = None,
+    ccd_table: Annotated[
+        Path | None,
+        typer.Option(
+            "--ccd-table",
+            metavar="FILE",
+            help="Table of CCD images (FITS, CSV, ECSV or Parquet) with their zero points, seeing and cuts.",
+        ),
     ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Number of workers; default: one per core.")
@@ -154,6 +170,7 @@ def ingest(
             no_segment=no_segment,
             segment=segment,
             settings=dict(_setting(text) for text in set_ or ()),
+            ccd_table=ccd_table,
             progress=advance,
             report=stack.enter_context(_report_file(report)),
         )

@@ -151,6 +151,12 @@ _FILTERS = (
         help="Maximum of a numeric column; may be repeated.",
         autocompletion=_columns("="),
     ),
+    _option(
+        "any_wcs",
+        default=False,
+        kind=bool,
+        help="Take images whose WCS their pipeline does not vouch for into positions and maps.",
+    ),
 )
 
 _SELECTION = (
@@ -173,7 +179,8 @@ _SELECTION = (
         "exclude",
         metavar="KEY=VALUE,...|FILE",
         help="Exclude what has all of these, such as ccdnum=31,amplifier=A,nite=20131115:, or the entries of a YAML or "
-        "CSV file; keys: band tilename expnum ccdnum nite amplifier box ra dec radius_arcsec; may be repeated.",
+        "CSV file, or a known bad region of DECam: decam-s7, decam-s17, decasu-31a; "
+        "keys: band tilename expnum ccdnum nite image_flags amplifier box ra dec radius_arcsec; may be repeated.",
     ),
     _option(
         "selection",
@@ -229,7 +236,7 @@ def with_options(function: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _parse_filters(_db: str, tile: list[str] | None, **given: list[str] | None) -> dict[str, Any]:
+def _parse_filters(_db: str, tile: list[str] | None, **given: list[str] | bool | None) -> dict[str, Any]:
     """Return the filters that the options describe."""
     named = {"tilename": tile} | {name.rstrip("_"): value for name, value in given.items()}
     filters: dict[str, Any] = {name: value for name, value in named.items() if value}

@@ -1,5 +1,6 @@
 """Ingest of many info files into one catalogue."""
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -18,11 +19,14 @@ from ..schema.workers.pool import process_pool
 from .images.sharedarray import remove_leftovers
 from .infofiles import Input, PackedTile, Reading, check_inputs, read_inputs
 from .plan import Options
-from .profiles.protocol import Profile
+from .profiles.ccdtable import CUTS_SELECTION, CcdTable, read_ccd_table
+from .profiles.protocol import SelectionsOfFiles
 from .profiles.registry import checked_settings, find_profile
 from .report import IngestReport
 
 __all__ = ["BYTES_PER_WORKER", "ingest_tiles", "worth_starting"]
+
+logger = logging.getLogger(__name__)
 
 PathLike = str | os.PathLike[str]
 Progress = Callable[[int, int], None]
@@ -50,6 +54,7 @@ def ingest_tiles(
     allow_damaged: bool = False,
     profile: str = "des-pizza-cutter",
     settings: Mapping[str, str] | None = None,
+    ccd_table: PathLike | None = None,
     no_segment: bool = False,
     segment: bool = False,
     bit_names: BitNames | None = None,
@@ -100,6 +105,9 @@ def ingest_tiles(
     settings : mapping of str to str, optional
         Settings of the profile, by name; with `segment`, also those in
         `goodpix.schema.inputs.segmentation.SEGMENT_SETTINGS`.
+    ccd_table : path, optional
+        Table of CCD images (FITS, CSV, ECSV or Parquet) with their zero points, seeing and cuts, in place of what the
+        files say; see `goodpix.ingest.profiles.ccdtable.read_ccd_table`.
     no_segment : bool
         Use no segmentation maps of epochs: their counts are null, and all epochs count in aggregates. Fixed when the
         catalogue is created.
@@ -146,9 +154,12 @@ def ingest_tiles(
     if segment and (no_segment or allow_missing_se_seg):
         other = "--no-segment" if no_segment else "--allow-missing-se-seg"
         raise UsageError(f"--segment makes the maps that {other} does without: expected one of the two")
-    reading = Reading(known, checked_settings(known, of_profile))
+    table = None if ccd_table is None else read_ccd_table(ccd_table)
+    reading = Reading(known, checked_settings(known, of_profile), table)
     inputs = read_inputs(given, 1 if executor is not None and workers is not None else workers, reading)
     campaign = check_inputs(inputs, reading)
+    if table is not None:
+        _report_missing(table, inputs)
     if not (known.identity.is_des or no_segment or segment):
         _check_segmentation(inputs)
     if executor is None:  # the workers of an executor may know other variables
@@ -169,6 +180,7 @@ def ingest_tiles(
         "reread": reread,
         "retry_failed": retry_failed,
         "settings": dict(settings or {}),
+        "ccd_table": None if table is None else table.path,
         "variables": _used_variables(inputs),
     }
     if report is not None and not os.path.isdir(Path(report).absolute().parent):
@@ -186,7 +198,7 @@ def ingest_tiles(
         from .database.opening import open_for_writing
         from .run import Run
 
-        shipped = _selections_to_add(db, known)
+        shipped = _selections_to_add(db, reading, inputs)
         database = stack.enter_context(
             open_for_writing(
                 db,
@@ -209,18 +221,45 @@ def ingest_tiles(
         # slow to import, and rarely needed
         from .upkeep.selections import add_selection
 
-        add_selection(db, name, selection, f"shipped with the profile {known.identity.name}")
+        try:
+            add_selection(db, name, *selection)
+        except UsageError as error:  # another one of that name
+            logger.warning("%s", error)
     return run.report(time.monotonic() - started)
 
 
-def _selections_to_add(db: PathLike, profile: Profile) -> dict[str, Selection]:
-    """Return the named selections of a profile if the catalogue is a new one, by name."""
+def _selections_to_add(db: PathLike, reading: Reading, inputs: list[Input]) -> dict[str, tuple[Selection, str]]:
+    """Return the named selections of a profile if the catalogue is a new one, and that of a table with cuts.
+
+    Each has its description.
+    """
+    profile, table, wanted = reading.profile, reading.ccd_table, {}
+    if table is not None and table.has_cuts:
+        name, words = CUTS_SELECTION
+        wanted[name] = Selection.parse(words), "leaves out the CCD images that the table of CCD images cuts"
     if not profile.selections:
-        return {}
+        return wanted
     from ..schema.database import is_catalogue
 
-    new = not is_catalogue(db)
-    return {name: Selection.parse(words) for name, words in profile.selections.items() if new}
+    if not is_catalogue(db):
+        shipped, words_of = f"shipped with the profile {profile.identity.name}", dict(profile.selections)
+        if isinstance(profile, SelectionsOfFiles):
+            usable = [file.path for file in inputs if isinstance(file.content, PackedTile)]
+            words_of |= profile.selections_of(usable, reading.settings)
+        wanted |= {name: (Selection.parse(words), shipped) for name, words in words_of.items()}
+    return wanted
+
+
+def _report_missing(table: CcdTable, inputs: list[Input]) -> None:
+    """Log how many CCD images a table has no row for."""
+    infos = [tile.unpacked() for tile in _tiles(inputs)]
+    missing = [entry.name for info in infos for entry in table.missing(info)]
+    if missing:
+        n = sum(len(info.src_info) for info in infos)
+        logger.warning(
+            "%s: it has no row for %d of %d CCD images, which keep what their files say, such as epoch %s",
+            *(table.path, len(missing), n, missing[0]),
+        )
 
 
 def _number_of(workers: int | None, executor: Executor | None, inputs: list[Input]) -> int:

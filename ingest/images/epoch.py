@@ -62,11 +62,10 @@ def make_epoch_mask(
     runs = flagged.runs
     covered = footprint(grid)
     exposure = image.exposure
-    # only for DES is it known that the halves are those of x
-    amplifiers = Amplifiers.of if options.profile.is_des else Amplifiers.known
+    sections = {"dataseca": exposure.dataseca, "datasecb": exposure.datasecb}
     counts, bits = count(
         runs,
-        amplifiers=amplifiers(exposure.dataseca, exposure.datasecb, image.shape),
+        amplifiers=Amplifiers.of_image(sections | {"profile": options.profile.stored_name}, image.shape),
         pixel_area=covered.pixel_area,
         unique=(flagged.n_unique, flagged.n_good_unique) if coadd is not None and coadd.flags.has_region else None,
         se_seg_used=image.seg_used,
