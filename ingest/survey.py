@@ -1,5 +1,6 @@
 """Ingest of many info files into one catalogue."""
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -7,25 +8,25 @@ from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..schema.bits import BitNames
 from ..schema.criteria import Selection
-from ..schema.errors import AmbiguousInputError, UsageError
+from ..schema.errors import UsageError
 from ..schema.executors import check_workers, thread_pool, usable_cores
+from ..schema.inputs.segmentation import Segmentation
 from ..schema.planes.imagefiles import file_state, first_variable
 from ..schema.workers.pool import process_pool
 from .images.sharedarray import remove_leftovers
 from .infofiles import Input, PackedTile, Reading, check_inputs, read_inputs
 from .plan import Options
-from .profiles.protocol import ConfiguredProfile, Profile
+from .profiles.ccdtable import CUTS_SELECTION, CcdTable, read_ccd_table
+from .profiles.protocol import ConfiguredProfile, Profile, SelectionsOfFiles
 from .profiles.registry import checked_settings, configured_profile, find_profile
 from .report import IngestReport
 
-if TYPE_CHECKING:
-    from ..schema.database import Database  # loads SQLAlchemy, which is slow to import
-
 __all__ = ["BYTES_PER_WORKER", "ingest_tiles", "worth_starting"]
+
+logger = logging.getLogger(__name__)
 
 PathLike = str | os.PathLike[str]
 Progress = Callable[[int, int], None]
@@ -53,8 +54,10 @@ def ingest_tiles(
     allow_damaged: bool = False,
     profile: str = "des-pizza-cutter",
     settings: Mapping[str, str] | None = None,
+    ccd_table: PathLike | None = None,
     no_segment: bool = False,
     coadds: Iterable[PathLike] = (),
+    segment: bool = False,
     bit_names: BitNames | None = None,
     progress: Progress | None = None,
     report: PathLike | None = None,
@@ -101,13 +104,20 @@ def ingest_tiles(
     profile : str
         Profile of the files, which says how they are found and what their values mean; a catalogue has one.
     settings : mapping of str to str, optional
-        Settings of the profile, by name.
+        Settings of the profile, by name; with `segment`, also those in
+        `goodpix.schema.inputs.segmentation.SEGMENT_SETTINGS`.
+    ccd_table : path, optional
+        Table of CCD images (FITS, CSV, ECSV or Parquet) with their zero points, seeing and cuts, in place of what the
+        files say; see `goodpix.ingest.profiles.ccdtable.read_ccd_table`.
     no_segment : bool
         Use no segmentation maps of epochs: their counts are null, and all epochs count in aggregates. Fixed when the
         catalogue is created.
     coadds : iterable of paths
         YAML files that describe a coadd each (tilename, band, image, weight, mask, seg), for profiles that have none:
         the CCD images of its band that overlap it become epochs of its tile, and others are left out.
+    segment : bool
+        Make segmentation maps of epochs that have none, with sep (the extra ``segment``). Parameters and version of
+        sep are fixed when the catalogue is created.
     bit_names : BitNames, optional
         Names of the mask bits, recorded when the catalogue is created; by default those of the profile.
     progress : callable, optional
@@ -144,19 +154,32 @@ def ingest_tiles(
     if workers is not None:
         check_workers(workers)
     known = configured_profile(find_profile(profile), [Path(each) for each in given])
-    reading = Reading(known, checked_settings(known, settings or {}))
+    maps_made, of_profile = _segmentation(settings or {}, segment=segment)
+    if segment and (no_segment or allow_missing_se_seg):
+        other = "--no-segment" if no_segment else "--allow-missing-se-seg"
+        raise UsageError(f"--segment makes the maps that {other} does without: expected one of the two")
+    table = None if ccd_table is None else read_ccd_table(ccd_table)
+    reading = Reading(known, checked_settings(known, of_profile), table)
     inputs = read_inputs(given, 1 if executor is not None and workers is not None else workers, reading)
     campaign = check_inputs(inputs, reading)
-    if not (known.identity.is_des or no_segment):
+    if table is not None:
+        _report_missing(table, inputs)
+    if not (known.identity.is_des or no_segment or segment):
         _check_segmentation(inputs)
     own_coadds = [Path(each) for each in ([coadds] if isinstance(coadds, str | os.PathLike) else coadds)]
-    names = bit_names or known.bit_names
+    exposures, names = inputs, bit_names or known.bit_names
     if own_coadds:
         inputs, names = _with_coadds(inputs, own_coadds, known, names)
     if executor is None:  # the workers of an executor may know other variables
         _check_variables(inputs)
     options = Options(
-        wcs_source, allow_missing_se_seg, allow_dithered_weights, allow_damaged, known.identity, no_segment
+        wcs_source,
+        allow_missing_se_seg,
+        allow_dithered_weights,
+        allow_damaged,
+        known.identity,
+        no_segment,
+        maps_made,
     )
     arguments = asdict(options) | {
         "inputs": [str(each) for each in given],
@@ -164,7 +187,8 @@ def ingest_tiles(
         "force": force,
         "reread": reread,
         "retry_failed": retry_failed,
-        "settings": dict(reading.settings),
+        "settings": dict(settings or {}),
+        "ccd_table": None if table is None else table.path,
         "coadds": [str(path) for path in own_coadds],
         "variables": _used_variables(inputs),
     }
@@ -174,15 +198,16 @@ def ingest_tiles(
     remove_leftovers()
     with ExitStack() as stack:
         pool = threads = None
-        if executor is None and len(inputs) < n_workers <= MOST_THREADS:
+        # sep holds the interpreter's lock
+        if executor is None and len(inputs) < n_workers <= MOST_THREADS and not segment:
             threads = stack.enter_context(thread_pool(n_workers))
         elif executor is None and n_workers > 1:
             pool = stack.enter_context(process_pool(n_workers, "goodpix.ingest.preload"))
         # numba and SQLAlchemy are slow to import; the fork server imports them at the same time
-        from .database.opening import open_for_writing
+        from .database.opening import check_bit_names, check_coadds, open_for_writing
         from .run import Run
 
-        shipped = _selections_to_add(db, known)
+        shipped = _selections_to_add(db, reading, exposures)
         database = stack.enter_context(
             open_for_writing(
                 db,
@@ -194,11 +219,9 @@ def ingest_tiles(
                 segmentation=options.segmentation,
             )
         )
-        planes = {"se": isinstance(known, ConfiguredProfile), "coadd": bool(own_coadds)}
-        _check_coadds(inputs, known, database)
-        _check_bit_names(
-            database.identity.bit_names, names, [name for name, own in planes.items() if own], database.root
-        )
+        if not known.identity.is_des:
+            check_coadds(database, {tile.tilename: bool(tile.image_path) for tile in _tiles(inputs)})
+        check_bit_names(database, names, se=isinstance(known, ConfiguredProfile), coadd=bool(own_coadds))
         run = Run(inputs, db, database, arguments, options, force=force, retry_failed=retry_failed, reread=reread)
         if report is not None:
             stack.callback(lambda: run.report(time.monotonic() - started).write(report))
@@ -210,18 +233,45 @@ def ingest_tiles(
         # slow to import, and rarely needed
         from .upkeep.selections import add_selection
 
-        add_selection(db, name, selection, f"shipped with the profile {known.identity.name}")
+        try:
+            add_selection(db, name, *selection)
+        except UsageError as error:  # another one of that name
+            logger.warning("%s", error)
     return run.report(time.monotonic() - started)
 
 
-def _selections_to_add(db: PathLike, profile: Profile) -> dict[str, Selection]:
-    """Return the named selections of a profile if the catalogue is a new one, by name."""
+def _selections_to_add(db: PathLike, reading: Reading, inputs: list[Input]) -> dict[str, tuple[Selection, str]]:
+    """Return the named selections of a profile if the catalogue is a new one, and that of a table with cuts.
+
+    Each has its description.
+    """
+    profile, table, wanted = reading.profile, reading.ccd_table, {}
+    if table is not None and table.has_cuts:
+        name, words = CUTS_SELECTION
+        wanted[name] = Selection.parse(words), "leaves out the CCD images that the table of CCD images cuts"
     if not profile.selections:
-        return {}
+        return wanted
     from ..schema.database import is_catalogue
 
-    new = not is_catalogue(db)
-    return {name: Selection.parse(words) for name, words in profile.selections.items() if new}
+    if not is_catalogue(db):
+        shipped, words_of = f"shipped with the profile {profile.identity.name}", dict(profile.selections)
+        if isinstance(profile, SelectionsOfFiles):
+            usable = [file.path for file in inputs if isinstance(file.content, PackedTile)]
+            words_of |= profile.selections_of(usable, reading.settings)
+        wanted |= {name: (Selection.parse(words), shipped) for name, words in words_of.items()}
+    return wanted
+
+
+def _report_missing(table: CcdTable, inputs: list[Input]) -> None:
+    """Log how many CCD images a table has no row for."""
+    infos = [tile.unpacked() for tile in _tiles(inputs)]
+    missing = [entry.name for info in infos for entry in table.missing(info)]
+    if missing:
+        n = sum(len(info.src_info) for info in infos)
+        logger.warning(
+            "%s: it has no row for %d of %d CCD images, which keep what their files say, such as epoch %s",
+            *(table.path, len(missing), n, missing[0]),
+        )
 
 
 def _number_of(workers: int | None, executor: Executor | None, inputs: list[Input]) -> int:
@@ -267,6 +317,19 @@ def _used_variables(inputs: list[Input]) -> dict[str, str]:
     return {name: os.path.abspath(value) for name, value in values.items() if os.path.isdir(value)}
 
 
+def _segmentation(settings: Mapping[str, str], *, segment: bool) -> tuple[Segmentation | None, dict[str, str]]:
+    """Return the parameters of segmentation maps to be made, and the settings of the profile."""
+    of_maps = {key: str(value) for key, value in settings.items() if key.startswith("segment_")}
+    others = {key: value for key, value in settings.items() if key not in of_maps}
+    if of_maps and not segment:
+        raise UsageError(f"{next(iter(of_maps))} is a setting of maps to be made: expected --segment as well")
+    if not segment:
+        return None, others
+    from .images.segmentation import sep_version  # slow to import, and rarely needed
+
+    return Segmentation.of(of_maps, sep_version()), others
+
+
 def _check_segmentation(inputs: list[Input]) -> None:
     """Check that every CCD image has a segmentation map, as those of DES have; without one each would fail."""
     for file in inputs:
@@ -291,38 +354,6 @@ def _with_coadds(
     tiles = [Input(path, PackedTile.of(tile)) for path, tile in tiles_of_coadds(exposures, coadds).items()]
     unusable = [file for file in inputs if not isinstance(file.content, PackedTile)]
     return [*unusable, *tiles], coadd_bit_names(names, coadds)
-
-
-def _check_coadds(inputs: list[Input], profile: Profile, database: "Database") -> None:
-    """Check that images with and without a coadd do not come together in a catalogue."""
-    import sqlalchemy as sa  # slow to import
-
-    from ..schema.tables import coadd as coadds
-
-    if profile.identity.is_des:
-        return
-    coadd = coadds.c
-    with database.engine.connect() as connection:
-        row = connection.execute(sa.select(coadd.tilename, coadd.wcs).limit(1)).first()
-    for tile in _tiles(inputs):
-        if row is not None and bool(tile.image_path) != (row.wcs is not None):
-            words = ("has a", "has none") if tile.image_path else ("has no", "has one")
-            raise AmbiguousInputError(
-                f"tile {tile.tilename} {words[0]} coadd, but tile {row.tilename} of the catalogue of {database.root} "
-                f"{words[1]}: use another --db and --masks for it"
-            )
-
-
-def _check_bit_names(of_catalogue: BitNames, given: BitNames, planes: Iterable[str], root: object) -> None:
-    """Check that the bits of planes have the names that the catalogue has for them."""
-    for plane in planes:
-        mine, known = given.of_plane(plane), of_catalogue.of_plane(plane)
-        if dict(mine) != dict(known):
-            words = [", ".join(f"{name} {value}" for name, value in names.items()) for names in (mine, known)]
-            raise AmbiguousInputError(
-                f"the {plane} mask bits are {words[0] or 'without names'}, but the catalogue of {root} was made with "
-                f"{words[1] or 'no names'}: use another --db and --masks for it"
-            )
 
 
 def _check_variables(inputs: list[Input]) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 
@@ -32,7 +32,14 @@ from .claims import Claims, TileClaims, WholeCatalogue, lock_creation, sharing, 
 from .engine import finish_writing, guide_planner, writer
 from .retry import Retry
 
-__all__ = ["WritableDatabase", "create_tables", "engine_to_write", "open_for_writing"]
+__all__ = [
+    "WritableDatabase",
+    "check_bit_names",
+    "check_coadds",
+    "create_tables",
+    "engine_to_write",
+    "open_for_writing",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +143,59 @@ def open_for_writing(
         root.claim(identity.uuid, new=retry(lambda: _has_no_masks(engine)), facts=identity.facts)
         claims = TileClaims(session, identity.uuid) if session else WholeCatalogue()
         yield WritableDatabase(parsed, engine, identity, root, claims, retry)
+
+
+def check_coadds(database: WritableDatabase, tiles: Mapping[str, bool]) -> None:
+    """Check that images with and without a coadd do not come together in a catalogue.
+
+    Parameters
+    ----------
+    database : WritableDatabase
+        The catalogue.
+    tiles : mapping of str to bool
+        Whether a tile has a coadd, by name.
+
+    Raises
+    ------
+    AmbiguousInputError
+        If one differs from those of the catalogue.
+    """
+    with database.engine.connect() as connection:
+        row = connection.execute(sa.select(coadd.c.tilename, coadd.c.wcs).limit(1)).first()
+    for tilename, has_coadd in tiles.items():
+        if row is not None and has_coadd != (row.wcs is not None):
+            words = ("has a", "has none") if has_coadd else ("has no", "has one")
+            raise AmbiguousInputError(
+                f"tile {tilename} {words[0]} coadd, but tile {row.tilename} of the catalogue {shown(database.url)} "
+                f"{words[1]}: use another --db and --masks for it"
+            )
+
+
+def check_bit_names(database: WritableDatabase, bit_names: BitNames, **planes: bool) -> None:
+    """Check that mask bits have the names that the catalogue has for them.
+
+    Parameters
+    ----------
+    database : WritableDatabase
+        The catalogue.
+    bit_names : BitNames
+        Names of the mask bits.
+    **planes : bool
+        Whether the names of a plane, ``se`` or ``coadd``, have to be equal.
+
+    Raises
+    ------
+    AmbiguousInputError
+        If they differ.
+    """
+    for plane in (name for name, has_to in planes.items() if has_to):
+        names = [dict(each.of_plane(plane)) for each in (bit_names, database.identity.bit_names)]
+        if names[0] != names[1]:
+            given, known = (", ".join(f"{name} {value}" for name, value in each.items()) for each in names)
+            raise AmbiguousInputError(
+                f"the {plane} mask bits are {given or 'without names'}, but the catalogue {shown(database.url)} was made "
+                f"with {known or 'no names'}: use another --db and --masks for it"
+            )
 
 
 @contextmanager

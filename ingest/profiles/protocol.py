@@ -8,7 +8,7 @@ from ...schema.bits import BitNames
 from ...schema.inputs.profile import ProfileId
 from ..infofile import TileInfo
 
-__all__ = ["ConfiguredProfile", "Profile"]
+__all__ = ["ConfiguredProfile", "Profile", "SelectionsOfFiles"]
 
 
 class Profile(Protocol):
@@ -91,5 +91,22 @@ class ConfiguredProfile(Protocol):
         ------
         UsageError
             If it cannot be used; the message names the file, the key, its value and what was expected.
+        """
+        ...
+
+
+@runtime_checkable
+class SelectionsOfFiles(Protocol):
+    """A profile some of whose named selections depend on the files; a profile need not be one."""
+
+    def selections_of(self, paths: Sequence[Path], settings: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the named selections that a new catalogue is given in place of those of the profile, by name.
+
+        Parameters
+        ----------
+        paths : sequence of Path
+            The files of its first ingest that can be read.
+        settings : mapping of str to str
+            Settings by name.
         """
         ...

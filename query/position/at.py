@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ...schema import tables
 from ...schema.criteria import Selection
 from ...schema.errors import MaskFileMissingError, UsageError
 from ...schema.wcs.solution import ra_dec
 from ..angles import position_degrees
 from ..filters import Filters
 from ..masks.reader import MaskLocation, MaskReader
+from ..provenance import described
 from ..shapes import Disc, Polygon, sky_vectors
 from ..source import Source
 from .reasons import Reasons
@@ -44,7 +44,8 @@ def epochs_at(
         raise UsageError("a selection needs reasons: expected reasons=True")
     ra, dec = position_degrees(ra, dec)
     targets = _targets(ra, dec, radius, polygon)
-    conditions = Filters.of(**filters).conditions(tables.epoch)
+    with source.database.engine.connect() as connection:
+        conditions = Filters.of(**filters).on_sky(connection)
     pixel_reasons = Reasons(source.bound(selection))
     find = partial(find_sightings, source.database.engine, targets, conditions, unique=unique)
     sightings = find()
@@ -61,7 +62,7 @@ def epochs_at(
     columns = _position_columns(ra, dec, targets, sightings) | _epoch_columns(sightings)
     if not isinstance(targets, Points):
         columns["on_image"] = sightings.on_image
-    return _frame(columns | reason_columns)
+    return described(_frame(columns | reason_columns), source.database.identity, selection)
 
 
 def _targets(

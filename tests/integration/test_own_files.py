@@ -89,7 +89,7 @@ def test_other_names_of_bits_are_refused(described: Path, cli: Run) -> None:
     described.write_text(YAML.replace("SATURATED: 4", "HOT: 4"))
     done = cli("ingest", described, *where(described))
     assert (done.status, len(done.lines)) == (2, 1)
-    assert "the se mask bits are BAD 1, HOT 4, COSMIC_RAY 16, but the catalogue of" in done.err
+    assert "the se mask bits are BAD 1, HOT 4, COSMIC_RAY 16, but the catalogue" in done.err
 
 
 @pytest.mark.parametrize(
