@@ -193,8 +193,8 @@ def check_bit_names(database: WritableDatabase, bit_names: BitNames, **planes: b
         if names[0] != names[1]:
             given, known = (", ".join(f"{name} {value}" for name, value in each.items()) for each in names)
             raise AmbiguousInputError(
-                f"the {plane} mask bits are {given or 'without names'}, but the catalogue {shown(database.url)} was made "
-                f"with {known or 'no names'}: use another --db and --masks for it"
+                f"the {plane} mask bits are {given or 'without names'}, but the catalogue {shown(database.url)} was "
+                f"made with {known or 'no names'}: use another --db and --masks for it"
             )
 
 

@@ -55,7 +55,7 @@ def test_help_exits_0(words: str) -> None:
 
 def test_every_command_of_this_version_is_there() -> None:
     tables = {"epochs", "tiles", "ccds", "exposures", "bits", "failures"}
-    others = {"demo", "ingest", "profiles", "at", "mask", "check", "map", "moc", "sky", "sql", "dashboard"}
+    others = {"demo", "ingest", "profiles", "describe", "at", "mask", "check", "map", "moc", "sky", "sql", "dashboard"}
     others |= {"verify", "rebuild", "gc", "doctor", "blank-sky", "randoms"}
     groups = {"db": ("info", "upgrade"), "selection": ("add", "list", "show", "remove")}
     grouped = {f"{group} {each}" for group, names in groups.items() for each in names}
