@@ -27,6 +27,7 @@ from ...schema.dialects import sqlite_path
 from ...schema.errors import AmbiguousInputError, CatalogueError
 from ...schema.inputs.profile import DES_PIZZA_CUTTER, ProfileId
 from ...schema.rows import SEG_FROM_FILE
+from ...schema.sql.mistyped import naming_mistyped
 from ...schema.store.masksroot import MasksRoot
 from ...schema.tables import catalogue, coadd, metadata
 from ...schema.views import create_views
@@ -121,14 +122,14 @@ def open_for_writing(
                 _create(engine, parsed, new_root, identity)
 
         retry.opening(create)
-        wanted = {
+        definition = {
             "campaign": campaign,
             "wcs_source": wcs_source,
             "profile": profile,
             "segmentation": segmentation,
             "bit_names": bit_names,
         }
-        retry.opening(lambda: _follow(engine, parsed, wanted))
+        retry.opening(lambda: _follow(engine, parsed, definition))
         session = stack.enter_context(sharing(engine, parsed, retry)) if path is None else None
         identity = retry.opening(lambda: read_identity(engine, parsed, (REVISION,)))
         root = root_of(parsed, identity)
@@ -162,9 +163,11 @@ def engine_to_write(url: sa.URL) -> Iterator[sa.Engine]:
     """
     engine = writer(url)
     try:
-        yield engine
-    except sa.exc.DBAPIError as error:
-        raise unusable(url, error) from error
+        with naming_mistyped(engine):
+            try:
+                yield engine
+            except sa.exc.DBAPIError as error:
+                raise unusable(url, error) from error
     finally:
         finish_writing(engine, url)
 
