@@ -86,7 +86,7 @@ class _Image:
 
 def _images(catalogue: goodpix.Catalogue, band: str) -> list[_Image]:
     return [
-        _Image(mask.good(), WCS(fits.Header(list(mask.wcs.keywords.items()))), mask.position_offset)
+        _Image(mask.good(), WCS(fits.Header(list(mask.grid.wcs.keywords.items()))), mask.position_offset)
         for mask in catalogue.masks(band=band)
     ]
 

@@ -15,6 +15,7 @@ from ..schema.rows import MaskKey
 from .background.dataset import SkyDataset, ccd_images, joined
 from .background.studies import SkyStudies
 from .filters import Bounds
+from .glance import Glance
 from .listings import Listings, view_frame
 from .maps.cataloguemaps import CatalogueMaps
 from .masks.ccdmask import ccd_mask
@@ -24,7 +25,7 @@ from .masks.reader import find_masks
 from .masks.selectioncounts import COUNT_COLUMNS, Recount, recounted
 from .masks.tables import mask_frame, mask_table, run_frames, write_masks
 from .places.catalogueplaces import CataloguePlaces
-from .provenance import Provenance
+from .provenance import Provenance, described
 from .source import open_source
 from .tableshape import TableShape
 
@@ -78,6 +79,13 @@ class Catalogue(Listings, CatalogueMaps, CataloguePlaces, SkyStudies):
         """Close all connections."""
         self._stack.close()
 
+    def __repr__(self) -> str:
+        return str(Glance.of(self.database, self.shown_url))
+
+    def _repr_html_(self) -> str:
+        """Return what is in the catalogue as HTML, for notebooks."""
+        return Glance.of(self.database, self.shown_url).html()
+
     def epochs(
         self,
         *,
@@ -111,7 +119,8 @@ class Catalogue(Listings, CatalogueMaps, CataloguePlaces, SkyStudies):
         later, now = Bounds.taken_from(filters, COUNT_COLUMNS)
         stored = view_frame(self.database, "epoch_quality", now)
         found = self.map(Recount(bound), executor, workers=workers, **now)
-        return shape.of_frame(later.of_frame(recounted(stored, found, bound)), "epochs")
+        rows = shape.of_frame(later.of_frame(recounted(stored, found, bound)), "epochs")
+        return described(rows, self.database.identity, selection)
 
     def with_background(self, folder: str | os.PathLike[str], **filters: Any) -> "pd.DataFrame":
         """Return `epochs`, or `ccds`, joined with the sky statistics in a folder; see `extend_background`.
@@ -219,7 +228,12 @@ class Catalogue(Listings, CatalogueMaps, CataloguePlaces, SkyStudies):
         -------
         DataFrame
             Columns ``tilename``, ``band``, ``kind``, ``expnum``, ``ccdnum``, ``nx``, ``ny``,
-            ``lengths`` (uint32 arrays) and ``flags`` (int64 arrays).
+            ``run_lengths`` (uint32 arrays) and ``run_flags`` (int64 arrays); ``lengths`` and ``flags`` are the same
+            arrays, and go in the next version.
+
+        Examples
+        --------
+        >>> cat.to_pandas(band="i").run_lengths.map(len).sum()  # doctest: +SKIP
         """
         return mask_frame(self.masks(kind=kind, **filters))
 

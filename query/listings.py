@@ -14,6 +14,7 @@ from ..schema.views import VIEWS
 from .dataframes import joined, read_frame
 from .filters import Filters
 from .namedselections import find_selection, named_selections
+from .provenance import described
 from .sqlanswer import SqlAnswer, sql_answer
 from .tableshape import Names, TableShape
 
@@ -182,7 +183,7 @@ class Listings:
         failure = tables.failure
         query = sa.select(failure).where(*wanted.conditions(failure))
         shaped = TableShape.of(sort, limit, columns).of_query(query, [failure.c.failure_key], failure.name)
-        return read_frame(self._database.engine, shaped)
+        return described(read_frame(self._database.engine, shaped), self._database.identity)
 
     def sql(
         self,
@@ -256,7 +257,7 @@ def view_frame(database: Database, name: str, filters: Mapping[str, Any], shape:
         selected = as_stored(connection, view, VIEWS[name].select.selected_columns)
         has_images = str(recorded_revision(connection)) >= _IMAGES_SINCE
     query = sa.select(*selected, *_derived(view, has_images=has_images)).where(*Filters.of(**filters).conditions(view))
-    return read_frame(database.engine, shape.of_query(query, key, name))
+    return described(read_frame(database.engine, shape.of_query(query, key, name)), database.identity)
 
 
 def _derived(view: sa.TableClause, *, has_images: bool) -> "list[sa.Label[Any]]":

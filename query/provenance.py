@@ -3,11 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ..schema.criteria import Selection
 from ..schema.database import Identity
+from .dataframes import units_of
 
-__all__ = ["Provenance", "filters_text"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Provenance", "described", "filters_text"]
 
 # Facts in order, with their FITS keywords and comments.
 _CARDS = {
@@ -18,6 +23,7 @@ _CARDS = {
     "band": ("BAND", "filter band"),
     "expnum": ("EXPNUM", "exposure number"),
     "ccdnum": ("CCDNUM", "CCD number"),
+    "formula": ("MASKOF", "masks that this one combines"),
     "selection": ("SELECT", "definition of a good pixel"),
     "fingerprint": ("MASKFP", "SHA-256 of the inputs of the mask"),
     "filters": ("FILTERS", "filters of the rows"),
@@ -38,8 +44,8 @@ class Provenance:
     ----------
     facts : mapping of str to str or number
         By name: ``software``, ``catalogue`` (its UUID), ``campaign``, ``tilename``, ``band``, ``expnum``, ``ccdnum``,
-        ``selection``, ``fingerprint`` (of the mask), and of tables ``filters``, ``position``, ``query``,
-        ``radius_arcsec`` and ``seed``; those that do not apply are absent.
+        ``formula`` (of a combined mask), ``selection``, ``fingerprint`` (of the mask), and of tables ``filters``,
+        ``position``, ``query``, ``radius_arcsec`` and ``seed``; those that do not apply are absent.
     """
 
     facts: Mapping[str, str | int | float]
@@ -80,6 +86,23 @@ class Provenance:
     def texts(self, **more: str) -> dict[str, str]:
         """Return the facts, and more, as texts, as PNG files hold them."""
         return {name: str(value) for name, value in {**self.facts, **more}.items()}
+
+
+def described(rows: "pd.DataFrame", catalogue: Identity, selection: object = None) -> "pd.DataFrame":
+    """Return a data frame with its provenance in ``attrs``, and there the units of its columns under ``units``.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Rows of the catalogue.
+    catalogue : Identity
+        The catalogue.
+    selection : object, optional
+        Selection that made them; by default the default one.
+    """
+    rows.attrs.update(Provenance.of(selection or Selection(), catalogue=catalogue).facts)
+    rows.attrs["units"] = units_of(rows)
+    return rows
 
 
 def filters_text(filters: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Mask of one image: the flags of its pixels."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from html import escape
 from pathlib import Path
@@ -9,22 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ...schema.amplifiers import Region
-from ...schema.bits import CRITERIA_BITS, DES_Y6, OWN_CUT, BitNames
+from ...schema.bits import CRITERIA_BITS, OWN_CUT
 from ...schema.criteria import AnySelection, BoundSelection, Selection
-from ...schema.database import Identity
 from ...schema.errors import UsageError
 from ...schema.masks.applyselection import apply_selection, apply_selection_to_box
-from ...schema.masks.rle import Runs, decode, decode_bytes, decode_good, encode
-from ...schema.masks.runalgebra import complement, crop, good_in_both, good_in_either, good_in_one
+from ...schema.masks.rle import decode, decode_bytes, decode_good, encode
+from ...schema.masks.runalgebra import crop
 from ...schema.rows import MaskKey
-from ...schema.wcs.pixelgrid import PixelGrid, stored_grid
-from ...schema.wcs.solution import Wcs
 from ..plots.mask import plot_mask, thumbnail
 from ..provenance import Provenance
-from ..shapes import Disc, Polygon
+from ..shapes import Disc, Polygon, Shape
 from .exclusions import ImageBox, exclude
 from .export import CUT_RUNS, MaskExport, check_mask_name, column_runs, write_parquet, write_picture
+from .maskpixels import MaskPixels
 from .merge import without_tiles
 from .regions import box_within, pixels_inside
 
@@ -36,7 +33,7 @@ __all__ = ["Mask"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Mask:
+class Mask(MaskPixels):
     """Flags of the pixels of an epoch, a coadd, or a cut-out of one.
 
     Masks of the same image combine without being decoded: ``a & b`` is good where both are, ``a | b`` where at least
@@ -64,18 +61,13 @@ class Mask:
         Catalogue that the mask is from.
     tiles : tuple of Mask
         Masks of the whole image in each tile, of a mask that was merged from several.
-    """
+    formula : str
+        What a combined mask or a user's own is made of, such as ``"epoch 1/2 (tile T, band i) & outside 3 discs"``.
 
-    key: MaskKey
-    encoded: Runs
-    bit_names: BitNames = DES_Y6
-    x0: int = 0
-    y0: int = 0
-    row: Mapping[str, Any] | None = None
-    whole: Runs | None = None
-    image_shape: tuple[int, int] | None = None
-    catalogue: Identity | None = None
-    tiles: tuple["Mask", ...] = ()
+    Notes
+    -----
+    ``numpy.asarray(mask)`` is `good`. Masks are equal where they are of the same pixels of one image, with equal flags.
+    """
 
     @classmethod
     def from_bool(cls, good: npt.ArrayLike, *, like: "Mask | None" = None) -> "Mask":
@@ -102,12 +94,14 @@ class Mask:
             raise UsageError(f"array has dtype {image.dtype}, shape {image.shape}: expected bool, shape (ny, nx)")
         if like is not None and image.shape != _image(like).shape:
             raise UsageError(f"array has shape {image.shape}: expected {like.shape}, that of the mask")
-        runs = encode(np.where(image, 0, OWN_CUT).astype(np.uint8))
-        return (
-            cls(MaskKey.own(), runs)
-            if like is None
-            else replace(like, key=MaskKey.own(), encoded=runs, whole=None, tiles=())
-        )
+        return cls._own(image, "own pixels", like)
+
+    @classmethod
+    def _own(cls, good: npt.NDArray[np.bool_], formula: str, like: "Mask | None") -> "Mask":
+        runs = encode(np.where(good, 0, OWN_CUT).astype(np.uint8))
+        if like is None:
+            return cls(MaskKey.own(), runs, formula=formula)
+        return replace(like, key=MaskKey.own(), encoded=runs, whole=None, tiles=(), formula=formula)
 
     @classmethod
     def from_discs(cls, ra: npt.ArrayLike, dec: npt.ArrayLike, radius: npt.ArrayLike, *, like: "Mask") -> "Mask":
@@ -131,7 +125,7 @@ class Mask:
         --------
         >>> away = mask & Mask.from_discs(stars.ra, stars.dec, 30 / 3600, like=mask)  # doctest: +SKIP
         """
-        return cls.from_bool(~pixels_inside(_image(like).grid, like.place, Disc.many(ra, dec, radius)), like=like)
+        return cls._outside(Disc.many(ra, dec, radius), "disc", like)
 
     @classmethod
     def from_polygons(cls, polygons: Sequence[npt.ArrayLike], *, like: "Mask") -> "Mask":
@@ -154,34 +148,12 @@ class Mask:
         --------
         >>> mask & Mask.from_polygons([[(22.1, -32.0), (22.6, -32.2), (22.6, -32.201)]], like=mask)  # doctest: +SKIP
         """
-        return cls.from_bool(~pixels_inside(_image(like).grid, like.place, Polygon.many(polygons)), like=like)
+        return cls._outside(Polygon.many(polygons), "polygon", like)
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Shape (ny, nx)."""
-        return self.encoded.ny, self.encoded.nx
-
-    @property
-    def place(self) -> Region:
-        """Box of the mask in the whole image."""
-        return Region(self.x0, self.x0 + self.encoded.nx, self.y0, self.y0 + self.encoded.ny)
-
-    @property
-    def wcs(self) -> Wcs:
-        """WCS solution, for zero-based pixels of the whole image plus `position_offset`; raises like `grid`."""
-        return self.grid.wcs
-
-    @property
-    def position_offset(self) -> float:
-        """Offset added to zero-based pixels before the WCS."""
-        return 1.0 if self.row is None else float(self.row["position_offset"])
-
-    @property
-    def grid(self) -> PixelGrid:
-        """Pixels of the whole image on the sphere; a `UsageError` if the mask is not from a catalogue."""
-        if self.row is None:
-            raise UsageError(f"{self.key} has no WCS: expected a mask from a catalogue")
-        return stored_grid(self.row["wcs"], self.image_shape or self.shape, self.position_offset)
+    @classmethod
+    def _outside(cls, shapes: Sequence[Shape], name: str, like: "Mask") -> "Mask":
+        good = ~pixels_inside(_image(like).grid, like.place, shapes)
+        return cls._own(good, f"outside {len(shapes)} {name}{'s' if len(shapes) > 1 else ''}", like)
 
     def good(self, selection: AnySelection = None) -> npt.NDArray[np.bool_]:
         """Return which pixels are good.
@@ -208,6 +180,11 @@ class Mask:
     def bad(self, selection: AnySelection = None) -> npt.NDArray[np.bool_]:
         """Return which pixels are bad: the complement of `good`, as in photutils masks."""
         return ~self.good(selection)
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        if copy is False:
+            raise ValueError("the array of a mask is decoded: expected copy=None or copy=True")
+        return self.good().astype(dtype or np.bool_, copy=False)
 
     def flags(self) -> npt.NDArray[np.int64]:
         """Return the flags of the pixels; int64, shape (ny, nx)."""
@@ -278,40 +255,6 @@ class Mask:
         x0, y0 = self.x0 + box.x0, self.y0 + box.y0
         return replace(self, encoded=crop(self.encoded, box), x0=x0, y0=y0, whole=whole, image_shape=image_shape)
 
-    def __and__(self, other: "Mask") -> "Mask":
-        """Return the mask that is good where both are."""
-        return self._combined(other, good_in_both)
-
-    def __or__(self, other: "Mask") -> "Mask":
-        """Return the mask that is good where at least one is."""
-        return self._combined(other, good_in_either)
-
-    def __xor__(self, other: "Mask") -> "Mask":
-        """Return the mask that is good where exactly one is."""
-        return self._combined(other, good_in_one)
-
-    def __invert__(self) -> "Mask":
-        """Return the mask that is good where this one is bad."""
-        whole = None if self.whole is None else complement(self.whole)
-        return replace(self, encoded=complement(self.encoded), whole=whole, tiles=())
-
-    def _combined(self, other: "Mask", combine: Callable[[Runs, Runs], Runs]) -> "Mask":
-        if not isinstance(other, Mask):
-            return NotImplemented
-        if len({each._image for each in (self, other)} - {None}) > 1:
-            raise UsageError(f"masks of {self.key} and {other.key}: expected masks of the same pixels of one image")
-        first = self if self.key.kind != "own" else other
-        whole = None if self.whole is None or other.whole is None else combine(self.whole, other.whole)
-        return replace(first, encoded=combine(self.encoded, other.encoded), whole=whole, tiles=())
-
-    @property
-    def _image(self) -> tuple[object, ...] | None:
-        """The image and the box of pixels; None for a mask that fits any image."""
-        if self.row is None and self.key.kind == "own":
-            return None
-        row = asdict(self.key) if self.row is None else self.row
-        return (*(row.get(name) for name in ("tilename", "band", "expnum", "ccdnum")), self.place)
-
     def plot(self, selection: Selection | None = None, *, over: str | None = None, ax: "Axes | None" = None) -> "Axes":
         """Plot good and bad pixels, coloured by reason; needs the extra ``plot``.
 
@@ -372,7 +315,7 @@ class Mask:
 
     def provenance(self, selection: AnySelection = None) -> Provenance:
         """Return where the mask comes from, for files that are made of it."""
-        about = asdict(self.key) | {"fingerprint": (self.row or {}).get("fingerprint")}
+        about = asdict(self.key) | {"fingerprint": (self.row or {}).get("fingerprint"), "formula": self.formula}
         return Provenance.of(selection or Selection(), catalogue=self.catalogue, **about)
 
     def _export(self, selection: AnySelection) -> MaskExport:
@@ -381,7 +324,7 @@ class Mask:
 
     def __repr__(self) -> str:
         ny, nx = self.shape
-        return f"<Mask of {self.key}, {nx} x {ny}, {self.count() / (nx * ny):.1%} good, {len(self.encoded)} runs>"
+        return f"<Mask of {self.name}, {nx} x {ny}, {self.count() / (nx * ny):.1%} good, {len(self.encoded)} runs>"
 
     def _repr_html_(self) -> str:
         """Return the text that notebooks show beside the picture."""

@@ -32,6 +32,8 @@ _MASK_COLUMNS = pa.schema(
 )
 """Columns of a table with one row per mask: the key, shape and runs in mask files."""
 
+_RUNS = ("run_lengths", "run_flags")
+
 
 def mask_table(masks: Iterable[Mask]) -> pa.Table:
     """Return masks as a table with columns `_MASK_COLUMNS`."""
@@ -46,10 +48,12 @@ def _mask_tables(masks: Iterable[Mask]) -> Iterator[pa.Table]:
 
 
 def mask_frame(masks: Iterable[Mask]) -> "pd.DataFrame":
-    """Return masks as a data frame with columns `_MASK_COLUMNS`; lengths and flags are arrays."""
+    """Return masks as a data frame; see `goodpix.Catalogue.to_pandas`."""
     import pandas as pd  # slow to import
 
-    return pd.DataFrame([_values(mask) for mask in masks], columns=_MASK_COLUMNS.names)
+    frame = pd.DataFrame([_values(mask) for mask in masks], columns=[*_MASK_COLUMNS.names[:-2], *_RUNS])
+    # the names of before, for one version more; df.flags is an attribute of pandas' own
+    return frame.assign(lengths=frame["run_lengths"], flags=frame["run_flags"])
 
 
 def _values(mask: Mask) -> list[object]:

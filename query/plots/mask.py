@@ -134,4 +134,5 @@ def _title(mask: MaskLike, selection: Selection | None) -> list[str]:
     good = f"{n_good / (nx * ny):.1%} good"
     if key.kind == "epoch":
         good += f", {n_good / n_on_coadd:.1%} of pixels on the coadd" if n_on_coadd else ", all off the coadd"
-    return [f"{key.tilename}  {key.band}  {what}", good, f"selection: {selection or Selection()}"]
+    image = mask.formula or f"{key.tilename}  {key.band}  {what}"
+    return [image, good, f"selection: {selection or Selection()}"]

@@ -36,6 +36,10 @@ class MaskLike(Protocol):
         """The identity of the masked image."""
 
     @property
+    def formula(self) -> str:
+        """What a combined mask is made of; else empty."""
+
+    @property
     def encoded(self) -> Runs:
         """The mask's runs."""
 

@@ -13,6 +13,7 @@ from ...schema.wcs.solution import ra_dec
 from ..angles import position_degrees
 from ..filters import Filters
 from ..masks.reader import MaskLocation, MaskReader
+from ..provenance import described
 from ..shapes import Disc, Polygon, sky_vectors
 from ..source import Source
 from .reasons import Reasons
@@ -61,7 +62,7 @@ def epochs_at(
     columns = _position_columns(ra, dec, targets, sightings) | _epoch_columns(sightings)
     if not isinstance(targets, Points):
         columns["on_image"] = sightings.on_image
-    return _frame(columns | reason_columns)
+    return described(_frame(columns | reason_columns), source.database.identity, selection)
 
 
 def _targets(

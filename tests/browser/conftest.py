@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -138,6 +138,24 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     opened.close()
 
 
+_FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remember which tests have failed, for the fixtures that end after them."""
+    report = yield
+    item.stash[_FAILED] = item.stash.get(_FAILED, False) or report.failed
+    return report
+
+
+def _end(seen: Watched, request: pytest.FixtureRequest) -> None:
+    """Keep a picture of a page that a test has used, and say what it shows if the test has failed."""
+    if request.node.stash.get(_FAILED, False):
+        request.node.add_report_section("teardown", "page", seen.describe())
+    seen.conclude(_name(request))
+
+
 def _name(request: pytest.FixtureRequest) -> Path:
     """Return where the picture of a test is kept."""
     name = re.sub(r"\W+", "-", request.node.name.removeprefix("test_")).strip("-")
@@ -150,7 +168,7 @@ def page(context: BrowserContext, request: pytest.FixtureRequest) -> Iterator[Pa
     context.clear_cookies()
     seen = Watched(context.new_page())
     yield seen.page
-    seen.conclude(_name(request))
+    _end(seen, request)
     seen.page.close()
 
 
@@ -185,4 +203,4 @@ def share(
 
     yield get
     for each in used:
-        each.conclude(_name(request))
+        _end(each, request)

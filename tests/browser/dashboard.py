@@ -35,6 +35,18 @@ async ([name, x, y]) => {
 """
 
 
+# What components of a page are drawn, and the words in sight.
+_STATE = """
+() => {
+  const parts = [...Bokeh.index.query((view) => view.render_esm != null)].map(({model, _rendered, container}) => ({
+    name: model.class_name, rendered: _rendered, compiled: model.compiled != null, module: model.render_module != null,
+    data: JSON.stringify(model.data?.attributes)?.slice(0, 300), html: container?.innerHTML.slice(0, 300)
+  }));
+  return JSON.stringify({ready: document.readyState, seen: document.visibilityState, parts}, null, 1);
+}
+"""
+
+
 @dataclass(slots=True)
 class Dashboard:
     """A dashboard that runs in a process of its own.
@@ -93,6 +105,11 @@ class Watched:
         self.page.screenshot(path=picture)
         assert self.problems == []
         assert self.foreign == []
+
+    def describe(self) -> str:
+        """Return what the page shows, for the report of a test that failed."""
+        shown = (self.page.evaluate(_STATE), self.page.locator("body").aria_snapshot())
+        return "\n".join([self.page.url, *self.problems, *shown])
 
     def _hear(self, message: Any) -> None:
         if message.type == "error":

@@ -173,7 +173,7 @@ def test_the_next_epoch_of_the_same_place_is_shown_there(
     page = share(address)
     page.mouse.click(*at(page, "pixel-plot", nx // 2, ny // 2))
     expect(page).to_have_url(re.compile(f"pixel={nx // 2},{ny // 2}"))
-    ra, dec = (each[0] for each in mask.wcs.sky(np.array([nx // 2 + 1.0]), np.array([ny // 2 + 1.0])))
+    ra, dec = (each[0] for each in mask.grid.wcs.sky(np.array([nx // 2 + 1.0]), np.array([ny // 2 + 1.0])))
     seen = catalogue.at(ra, dec, tilename=TILE, reasons=False)
     here = list(zip(seen.band, seen.expnum, seen.ccdnum, strict=True)).index(("i", mask.key.expnum, mask.key.ccdnum))
     row = seen.iloc[(here + 1) % len(seen)]
@@ -221,7 +221,7 @@ def test_the_pixel_under_the_pointer_is_explained(share: Share, mask: goodpix.Ma
     expect(page.locator("dd").nth(3)).to_have_text(", ".join(names))
     failing = [str(each.name) for each in goodpix.Criterion if flags[y, x] & each]
     expect(page.locator("dd").nth(2)).to_have_text(", ".join(failing))
-    ra, dec = mask.wcs.sky(np.array([x + 1.0]), np.array([y + 1.0]))
+    ra, dec = mask.grid.wcs.sky(np.array([x + 1.0]), np.array([y + 1.0]))
     expect(page.locator("dd").nth(1)).to_have_text(f"{ra[0]:.6f}°, {dec[0]:.6f}°")
     page.mouse.down()
     page.mouse.up()

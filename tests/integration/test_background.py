@@ -105,7 +105,7 @@ def test_pixels_lie_where_wcslib_says(ingested: Survey) -> None:
     with ingested.catalogue() as catalogue:
         each = next(catalogue.pixels(sky=True, band="i"))
         mask = catalogue.mask(each.key.tilename, "i", each.key.expnum, each.key.ccdnum)
-    ra, dec = mask.wcs.wcslib().all_pix2world(each.x + 1.0, each.y + 1.0, 1)
+    ra, dec = mask.grid.wcs.wcslib().all_pix2world(each.x + 1.0, each.y + 1.0, 1)
     assert each.ra is not None
     assert each.dec is not None
     np.testing.assert_allclose([each.ra, each.dec], [ra, dec], rtol=0, atol=1e-9)

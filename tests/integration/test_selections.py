@@ -176,7 +176,7 @@ def test_own_masks_combine_with_those_of_the_catalogue(ingested: Survey) -> None
     with ingested.catalogue() as catalogue:
         mask = catalogue.mask(SPEC.tilename, "r", entry["expnum"], entry["ccdnum"])
         other = catalogue.mask(SPEC.tilename, "i", *(ingested.epoch(0, "i")[key] for key in ("expnum", "ccdnum")))
-    ra, dec = mask.wcs.sky(np.array([30.0]), np.array([50.0]))
+    ra, dec = mask.grid.wcs.sky(np.array([30.0]), np.array([50.0]))
     star = Mask.from_discs(ra, dec, 12 * 0.263 / 3600, like=mask)
     y, x = np.indices(mask.shape)
     outside = np.hypot(x - 29, y - 49) > 12
@@ -187,7 +187,7 @@ def test_own_masks_combine_with_those_of_the_catalogue(ingested: Survey) -> None
     assert np.array_equal(cut.good(Selection(ignore=["SE_SEG"])), mask.good(Selection(ignore=["SE_SEG"])) & star.good())
     part = mask.cutout(10, 50, 20, 90)
     assert np.array_equal(Mask.from_discs(ra, dec, 12 * 0.263 / 3600, like=part).good(), star.good()[20:90, 10:50])
-    corners = np.column_stack(mask.wcs.sky(np.array([11.0, 40, 30]), np.array([21.0, 25, 99])))
+    corners = np.column_stack(mask.grid.wcs.sky(np.array([11.0, 40, 30]), np.array([21.0, 25, 99])))
     assert 0 < Mask.from_polygons([corners], like=mask).bad().sum() < mask.bad().size
     for one, another in ((mask, other), (mask, part), (other, star)):
         with pytest.raises(UsageError, match="expected masks of the same pixels of one image"):

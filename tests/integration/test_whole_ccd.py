@@ -115,7 +115,7 @@ def test_mask_names_all_tiles(neighbours: Survey) -> None:
         one = catalogue.mask(TILE, *ccd)
     assert (found.key.tilename, found.key.kind) == (f"{NEIGHBOUR}+{TILE}", "epoch")
     assert (found.key.band, found.key.expnum, found.key.ccdnum) == ccd
-    assert found.wcs.keywords == one.wcs.keywords
+    assert found.grid.wcs.keywords == one.grid.wcs.keywords
     assert found.row is not None
     assert one.row is not None
     assert found.row["nite"] == one.row["nite"]

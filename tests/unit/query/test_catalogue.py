@@ -74,10 +74,34 @@ def test_function_is_applied_to_every_mask_of_a_kind(cat: Catalogue) -> None:
 def test_runs_in_every_form_are_those_of_the_masks(cat: Catalogue, tmp_path: Path) -> None:
     frame, table = cat.to_pandas(band="r"), cat.to_arrow(band="r")
     assert cat.to_parquet(tmp_path / "masks.parquet", band="r") == len(frame) == table.num_rows == 3
-    for lengths, flags, mask in zip(frame["lengths"], frame["flags"], cat.masks(band="r"), strict=True):
+    for lengths, flags, mask in zip(frame.run_lengths, frame.run_flags, cat.masks(band="r"), strict=True):
         np.testing.assert_array_equal(np.repeat(flags, lengths), mask.flags().T.ravel())
     assert pd.read_parquet(tmp_path / "masks.parquet")["expnum"].tolist() == frame["expnum"].tolist()
     assert sum(runs["length"].sum() for runs in cat.runs(band="r")) == 3 * 1200
+
+
+def test_runs_have_their_old_names_too(cat: Catalogue) -> None:
+    frame = cat.to_pandas(band="r")
+    assert frame["lengths"].equals(frame.run_lengths)
+    assert frame["flags"].equals(frame.run_flags)
+
+
+def test_frames_say_what_they_are(cat: Catalogue) -> None:
+    wide = Selection(ignore=["SE_SEG"])
+    at = cat.mask(WEST, "r", 1, 11).grid.sky(np.array([5.0]), np.array([6.0]))
+    for frame, selection in (
+        (cat.epochs(band="r"), Selection()),
+        (cat.epochs(selection=wide, limit=1), wide),
+        (cat.tiles(), Selection()),
+        (cat.at(at[0][0], at[1][0], selection=wide), wide),
+        (cat.background(wide, by="epoch", band="r"), wide),
+    ):
+        assert frame.attrs["catalogue"] == cat.info()["uuid"]
+        assert Selection.parse(frame.attrs["selection"]) == selection
+        units = frame.attrs["units"]
+        assert set(units) <= set(frame.columns)
+        assert units.get("exptime", "s") == "s"
+        assert units.get("ra", "deg") == "deg"
 
 
 def test_whole_ccd_is_of_all_its_tiles(cat: Catalogue) -> None:

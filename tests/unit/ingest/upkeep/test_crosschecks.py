@@ -1,15 +1,18 @@
 """Facts about checks of rows against each other."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from goodpix.ingest.database.opening import open_for_writing
 from goodpix.ingest.database.summaries import fill_summaries
 from goodpix.ingest.database.writer import Writer
 from goodpix.ingest.upkeep import crosschecks
 from goodpix.ingest.upkeep.crosschecks import check_ccd_images, check_orphans, check_summaries, delete_orphans
 from goodpix.ingest.upkeep.report import Problem
+from goodpix.schema.summaries import SUMMARIES
 
 from ....rows import BAND, TILE
 from ..conftest import Mask, SmallCatalogue, receipt
@@ -141,6 +144,27 @@ def test_null_night_is_equal_to_itself(catalogue: SmallCatalogue) -> None:
     with catalogue.writing() as database, database.engine.begin() as connection:
         fill_summaries(connection)
     assert summary_problems(catalogue) == []
+
+
+def test_rows_are_joined_by_what_the_engine_looks_up(database_url: str, masks: list[Mask], tmp_path: Path) -> None:
+    joins = []
+
+    def listen(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        if " AS missing" in statement:
+            joins.append(statement.partition(" LEFT OUTER JOIN ")[2].rpartition(" ON ")[2].partition("WHERE")[0])
+
+    nightless = [(replace(row, facts=replace(row.facts, nite=None)), runs) for row, runs in masks[1:2]]
+    with open_for_writing(database_url, masks=tmp_path / "masks", campaign="c", wcs_source="image") as database:
+        Writer(database, {}).commit(receipt("i/t.parquet", [masks[0], *nightless, *masks[2:]]))
+        with database.engine.connect() as connection:
+            sa.event.listen(connection, "before_cursor_execute", listen)
+            assert check_summaries(connection) == []
+            assert connection.scalar(sa.text("SELECT count(*) FROM ccd_night WHERE nite IS NULL"))
+            # Postgres hashes equality alone, and compares each row with all others otherwise
+            looked_up = (" = ",) if connection.dialect.name == "postgresql" else (" = ", " IS ")
+    assert len(joins) == len(SUMMARIES)
+    for condition in joins:
+        assert all(any(sign in term for sign in looked_up) for term in condition.split(" AND "))
 
 
 def test_many_problems_of_a_table_are_counted(catalogue: SmallCatalogue, monkeypatch: pytest.MonkeyPatch) -> None:

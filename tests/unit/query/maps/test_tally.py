@@ -52,7 +52,7 @@ def plain(epochs: list[Epoch], nside: int) -> dict[str, dict[int, float]]:
         row: Any = each.mask.row
         hpix = hpgeom.query_circle(CENTRES_NSIDE, row["ra_cent"], row["dec_cent"], 15 / 3600, nest=True)
         px, py, pz = hpgeom.pixel_to_vector(CENTRES_NSIDE, hpix, nest=True)
-        x, y = each.mask.wcs.wcslib().all_world2pix(np.degrees(np.arctan2(py, px)), np.degrees(np.arcsin(pz)), 0)
+        x, y = each.mask.grid.wcs.wcslib().all_world2pix(np.degrees(np.arctan2(py, px)), np.degrees(np.arcsin(pz)), 0)
         ix, iy = np.floor(np.array([x, y]) + 0.5).astype(int)
         inside = (ix >= 0) & (iy >= 0) & (ix < SHAPE[1]) & (iy < SHAPE[0])
         flags = each.mask.flags()[iy[inside], ix[inside]]

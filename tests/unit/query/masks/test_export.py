@@ -132,7 +132,7 @@ def test_npz_has_good_pixels_runs_and_provenance(mask: Mask, tmp_path: Path) -> 
         np.testing.assert_array_equal(image, FLAGS)
         assert {name: str(file[name]) for name in mask.provenance(WIDE).facts} == mask.provenance(WIDE).texts()
         assert "True is good" in str(file["meaning"])
-        assert json.loads(str(file["wcs"])) == dict(mask.wcs.keywords)
+        assert json.loads(str(file["wcs"])) == dict(mask.grid.wcs.keywords)
 
 
 def test_parquet_has_provenance_beside_the_runs(mask: Mask, tmp_path: Path) -> None:

@@ -86,6 +86,15 @@ def test_mask_without_a_row_has_no_wcs() -> None:
     assert MASK.position_offset == 1.0
 
 
+def test_array_of_a_mask_is_its_good_pixels() -> None:
+    np.testing.assert_array_equal(np.asarray(MASK), FLAGS == 0)
+    weights = np.array(MASK, dtype=np.float32)
+    assert weights.dtype == np.float32
+    assert weights.sum() == 7
+    with pytest.raises(ValueError, match="decoded: expected copy=None or copy=True"):
+        np.asarray(MASK, copy=False)
+
+
 def test_saved_runs_have_the_criteria_of_the_selection(tmp_path: Path) -> None:
     MASK.save(tmp_path / "runs.parquet", Selection(ignore=["SE_SEG"]))
     frame = pd.read_parquet(tmp_path / "runs.parquet")

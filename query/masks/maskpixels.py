@@ -1,0 +1,136 @@
+"""Pixels of a mask: where they are, and masks that combine."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from ...schema.amplifiers import Region
+from ...schema.bits import DES_Y6, BitNames
+from ...schema.database import Identity
+from ...schema.errors import UsageError
+from ...schema.masks.rle import Runs
+from ...schema.masks.runalgebra import complement, good_in_both, good_in_either, good_in_one
+from ...schema.rows import MaskKey
+from ...schema.wcs.pixelgrid import PixelGrid, stored_grid
+from .export import fits_wcs
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
+
+__all__ = ["MaskPixels"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskPixels:
+    """Runs of an image or of a box of it, with their place; the base of `goodpix.Mask`, which has the parameters."""
+
+    key: MaskKey
+    encoded: Runs
+    bit_names: BitNames = DES_Y6
+    x0: int = 0
+    y0: int = 0
+    row: Mapping[str, Any] | None = None
+    whole: Runs | None = None
+    image_shape: tuple[int, int] | None = None
+    catalogue: Identity | None = None
+    tiles: tuple["Self", ...] = ()
+    formula: str = ""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape (ny, nx)."""
+        return self.encoded.ny, self.encoded.nx
+
+    @property
+    def place(self) -> Region:
+        """Box of the mask in the whole image."""
+        return Region(self.x0, self.x0 + self.encoded.nx, self.y0, self.y0 + self.encoded.ny)
+
+    @property
+    def wcs(self) -> "WCS":
+        """WCS of the mask's own array, of a cut-out too: an `astropy.wcs.WCS`; raises like `grid`.
+
+        Examples
+        --------
+        >>> mask.wcs.pixel_to_world(10, 20)  # doctest: +SKIP
+        """
+        from astropy.io.fits import Header  # slow to import
+        from astropy.wcs import WCS
+
+        cards = {card["name"]: card["value"] for card in fits_wcs(self.grid, self.place)}
+        wcs = WCS(Header(cards), fix=False)
+        wcs.pixel_shape = self.shape[::-1]
+        return wcs
+
+    @property
+    def position_offset(self) -> float:
+        """Offset added to zero-based pixels before the WCS keywords of the row."""
+        return 1.0 if self.row is None else float(self.row["position_offset"])
+
+    @property
+    def grid(self) -> PixelGrid:
+        """Pixels of the whole image on the sphere; a `UsageError` if the mask is not from a catalogue."""
+        if self.row is None:
+            raise UsageError(f"{self.key} has no WCS: expected a mask from a catalogue")
+        return stored_grid(self.row["wcs"], self.image_shape or self.shape, self.position_offset)
+
+    @property
+    def name(self) -> str:
+        """The image, or what a combined mask is made of."""
+        return self.formula or str(self.key)
+
+    def __and__(self, other: Self) -> Self:
+        """Return the mask that is good where both are."""
+        return self._combined(other, good_in_both, "&")
+
+    def __or__(self, other: Self) -> Self:
+        """Return the mask that is good where at least one is."""
+        return self._combined(other, good_in_either, "|")
+
+    def __xor__(self, other: Self) -> Self:
+        """Return the mask that is good where exactly one is."""
+        return self._combined(other, good_in_one, "^")
+
+    def __invert__(self) -> Self:
+        """Return the mask that is good where this one is bad."""
+        whole = None if self.whole is None else complement(self.whole)
+        return replace(self, encoded=complement(self.encoded), whole=whole, tiles=(), formula=f"~{self._operand}")
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether two masks are of the same pixels of one image, with equal flags and bit names."""
+        if not isinstance(other, MaskPixels):
+            return NotImplemented
+        a, b = self.encoded, other.encoded
+        return (
+            (self.key, self.place, self.bit_names) == (other.key, other.place, other.bit_names)
+            and np.array_equal(a.lengths, b.lengths)
+            and np.array_equal(a.flags, b.flags)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.key, self.place, len(self.encoded)))
+
+    def _combined(self, other: Self, combine: Callable[[Runs, Runs], Runs], sign: str) -> Self:
+        if not isinstance(other, MaskPixels):
+            return NotImplemented
+        if len({each._image for each in (self, other)} - {None}) > 1:
+            raise UsageError(f"masks of {self.key} and {other.key}: expected masks of the same pixels of one image")
+        first = self if self.key.kind != "own" else other
+        whole = None if self.whole is None or other.whole is None else combine(self.whole, other.whole)
+        formula = f"{self._operand} {sign} {other._operand}"
+        return replace(first, encoded=combine(self.encoded, other.encoded), whole=whole, tiles=(), formula=formula)
+
+    @property
+    def _operand(self) -> str:
+        """The name, in brackets if it is of a combined mask."""
+        return f"({self.name})" if any(sign in self.formula for sign in "&|^") else self.name
+
+    @property
+    def _image(self) -> tuple[object, ...] | None:
+        """The image and the box of pixels; None for a mask that fits any image."""
+        if self.row is None and self.key.kind == "own":
+            return None
+        row = asdict(self.key) if self.row is None else self.row
+        return (*(row.get(name) for name in ("tilename", "band", "expnum", "ccdnum")), self.place)
