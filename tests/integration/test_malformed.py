@@ -126,7 +126,6 @@ def test_malformed_mask_is_named_and_costs_itself_alone(
         ("UPDATE coadd SET generation = 'x'", True),
         ("UPDATE coadd SET generation = x'fffe'", True),
         ("UPDATE epoch SET n_good = 'x' WHERE band = 'r'", True),
-        ("UPDATE failure SET attempts = 'x'", False),
     ],
     ids=lambda each: str(each)[7:40],
 )
