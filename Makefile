@@ -132,5 +132,5 @@ $(VENV)/demo-installed: pyproject.toml constraints.txt | $(VENV)/made
 	touch $@
 
 $(VENV)/dev-installed: pyproject.toml constraints.txt | $(VENV)/made
-	$(INSTALL) --editable '.[dashboard,dask,maps,plot,postgres,s3]' --group dev
+	$(INSTALL) --editable '.[dashboard,dask,maps,plot,postgres,s3,segment]' --group dev
 	touch $@ $(VENV)/demo-installed

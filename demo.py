@@ -1,10 +1,11 @@
-"""Demonstration on a synthetic tile."""
+"""Demonstration on a synthetic tile or exposure."""
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import Catalogue, IngestReport, ingest_tiles
 from .schema.errors import UsageError
@@ -25,7 +26,7 @@ class Demo:
     Parameters
     ----------
     survey : Path
-        Folder of the tile's files, its MEDS_DIR.
+        Folder of the files; the MEDS_DIR of a tile.
     database, masks : Path
         Database file and masks root of the catalogue.
     picture : Path or None
@@ -44,11 +45,11 @@ class Demo:
     epochs: "pd.DataFrame"
 
 
-def run_demo(folder: Path, spec: "TileSpec | None" = None) -> Demo:
-    """Make a synthetic tile in a folder, ingest it into SQLite and Parquet, query it and draw a mask.
+def run_demo(folder: Path, spec: "TileSpec | None" = None, profile: str = "des-pizza-cutter") -> Demo:
+    """Make a synthetic tile or exposure in a folder, ingest it into SQLite and Parquet, query it and draw a mask.
 
-    A second run does only what is missing. Sets the environment variable MEDS_DIR of this process, with
-    which the paths in the tile's info files begin.
+    A second run does only what is missing. Of a tile, sets the environment variable MEDS_DIR of this process, with
+    which the paths in its info files begin.
 
     Parameters
     ----------
@@ -56,45 +57,73 @@ def run_demo(folder: Path, spec: "TileSpec | None" = None) -> Demo:
         Output folder, created if it does not exist.
     spec : TileSpec, optional
         Specification of the tile; by default a small one, made in seconds.
+    profile : str
+        Kind of files to make: ``des-pizza-cutter``, a tile, or ``noirlab-cp``, an exposure of three CCDs.
 
     Raises
     ------
     MissingLibraryError
         If matplotlib, which draws the mask, is not installed.
     UsageError
-        If the folder cannot be written, or holds a different tile.
+        If there is no demonstration of the profile, or the folder cannot be written or holds something different.
     """
+    if profile not in _PROFILES:
+        raise UsageError(f"profile {profile!r} has no demonstration: expected {' or '.join(_PROFILES)}")
+    if spec is not None and profile != _PROFILES[0]:
+        raise UsageError(f"profile {profile} has no tiles: expected no specification of one")
     with optional("matplotlib"):
         import matplotlib  # noqa: F401  # an extra; asked for before the work, not after it
-    # slow to import (numba), and needed by no other command
-    from .ingest.synthetic import SMALL
 
     folder = folder.absolute()
     survey = folder / "survey"
     database, masks, picture = folder / "goodpix.db", folder / "goodpix-masks", folder / "mask.png"
-    os.environ["MEDS_DIR"] = str(survey)
+    is_tile = profile == _PROFILES[0]
     try:
-        _make_once(survey, spec or SMALL)
+        if is_tile:
+            os.environ["MEDS_DIR"] = str(survey)
+            _make_once(survey, *_tile(spec))
+        else:
+            _make_once(survey, *_exposure())
     except OSError as error:
         raise UsageError(f"{folder}: the demonstration cannot be written ({error})") from error
-    report = ingest_tiles(survey, db=database, masks=masks)
+    report = ingest_tiles(survey, db=database, masks=masks, profile=profile, no_segment=not is_tile)
     with Catalogue(database) as catalogue:
         epochs = catalogue.epochs()
         if epochs.empty:
             return Demo(survey, database, masks, None, report, epochs)
-        fullest = epochs.sort_values(["n_on_coadd", "n_good"]).iloc[-1]
-        mask = catalogue.mask(fullest.tilename, fullest.band, fullest.expnum, fullest.ccdnum)
+        # what shows most: the epoch with the most pixels on the tile, else the CCD image with the fewest good ones
+        drawn = (
+            epochs.sort_values(["n_on_coadd", "n_good"]).iloc[-1] if is_tile else epochs.sort_values("n_good").iloc[0]
+        )
+        mask = catalogue.mask(drawn.tilename, drawn.band, drawn.expnum, drawn.ccdnum)
         mask.save(picture)
     return Demo(survey, database, masks, picture, report, epochs)
 
 
-def _make_once(survey: Path, spec: "TileSpec") -> None:
-    """Make the tile unless it is already there; refuse a different one."""
-    from .ingest.synthetic import make_tile
+_PROFILES = ("des-pizza-cutter", "noirlab-cp")
 
-    record, wanted = survey / "tile.json", json.dumps(asdict(spec), indent=1)
+
+def _tile(spec: "TileSpec | None") -> tuple[dict[str, Any], Callable[[Path], object]]:
+    """Return the description of a tile, and what makes it in a folder."""
+    # slow to import (numba), and needed by no other command
+    from .ingest.synthetic import SMALL, make_tile
+
+    wanted = spec or SMALL
+    return asdict(wanted), lambda folder: make_tile(folder, wanted)
+
+
+def _exposure() -> tuple[dict[str, Any], Callable[[Path], object]]:
+    """Return the description of the exposure, and what makes it in a folder."""
+    from .ingest.synthetic.cpexposure import CP_CCDS, make_cp_exposure  # slow to import
+
+    return {"profile": _PROFILES[1], "ccds": dict(CP_CCDS)}, make_cp_exposure
+
+
+def _make_once(survey: Path, what: dict[str, Any], make: Callable[[Path], object]) -> None:
+    """Make the files unless they are already there; refuse different ones."""
+    record, wanted = survey / "tile.json", json.dumps(what, indent=1)
     if not record.exists():
-        make_tile(survey, spec)
+        make(survey)
         record.write_text(wanted)
     elif record.read_text() != wanted:
         raise UsageError(f"{survey}: holds a different tile: expected an empty folder or the same tile")

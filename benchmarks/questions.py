@@ -15,6 +15,7 @@ from . import (
     places,
     planes,
     reuse,
+    segmentation,
     selection,
     sky,
     startup,
@@ -41,5 +42,6 @@ QUESTIONS: Mapping[str, Callable[[Bench], list[Result]]] = {
     "maps": maps.run,
     "places": places.run,
     "sky": sky.run,
+    "segmentation": segmentation.run,
     "startup": startup.run,
 }

@@ -12,7 +12,7 @@ from .measure import GoalKind, Result
 
 __all__ = ["Machine", "as_json", "as_markdown", "versions"]
 
-_PACKAGES = ("goodpix", "numpy", "numba", "fitsio", "esutil", "astropy", "pyarrow", "sqlalchemy", "pillow")
+_PACKAGES = ("goodpix", "numpy", "numba", "fitsio", "esutil", "astropy", "pyarrow", "sqlalchemy", "pillow", "sep")
 _HEADINGS = ("question", "data", "contender", "median", "min - max", "n", "peer", "ratio", "goal", "reached")
 _TIMES = ("s", "ms")
 

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from ..schema.errors import UsageError
-from .options import DEFAULT_DB, Db
+from .options import DEFAULT_DB, Band, Db, Tile
 from .output import STANDARD_OUTPUT, db_option, say, show, show_progress
 from .signals import stoppable
 from .texttable import render_table
@@ -34,16 +34,24 @@ def demo(
     epochs: Annotated[
         int | None, typer.Option("--epochs", min=1, help="Number of epochs of the full-size tile; default 8.")
     ] = None,
+    profile: Annotated[
+        str,
+        typer.Option(
+            "--profile",
+            metavar="NAME",
+            help="Kind of files: des-pizza-cutter, a tile, or noirlab-cp, an exposure of three CCDs without a coadd.",
+        ),
+    ] = "des-pizza-cutter",
 ) -> None:
-    """Make a small synthetic tile, ingest it, query it and plot it."""
+    """Make a small synthetic tile or exposure, ingest it, query it and plot it."""
     from ..demo import run_demo
-    from ..ingest.synthetic import FULL, SMALL
+    from ..ingest.synthetic import FULL
 
     if epochs is not None and not full:
         raise UsageError(f"--epochs {epochs} applies to the full-size tile only: expected --full as well")
-    spec = replace(FULL, n_epochs=epochs or FULL.n_epochs) if full else SMALL
+    spec = replace(FULL, n_epochs=epochs or FULL.n_epochs) if full else None
     with show_progress():
-        made = run_demo(folder, spec)
+        made = run_demo(folder, spec, profile)
     say(str(made.report))
     if made.picture is not None:
         show(render_table(made.epochs, "epochs"))
@@ -78,7 +86,16 @@ def ingest(
         typer.Option("--profile", metavar="NAME", help="Profile of the files; goodpix profiles lists all of them."),
     ] = "des-pizza-cutter",
     set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Setting of the profile; may be repeated.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Setting of the profile, or of --segment; may be repeated."),
+    ] = None,
+    ccd_table: Annotated[
+        Path | None,
+        typer.Option(
+            "--ccd-table",
+            metavar="FILE",
+            help="Table of CCD images (FITS, CSV, ECSV or Parquet) with their zero points, seeing and cuts.",
+        ),
     ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Number of workers; default: one per core.")
@@ -99,7 +116,13 @@ def ingest(
     no_segment: Annotated[
         bool, typer.Option("--no-segment", help="Use no segmentation maps of epochs; fixed for a catalogue.")
     ] = False,
-    segment: Annotated[bool, typer.Option("--segment", help="Make segmentation maps.", hidden=True)] = False,
+    segment: Annotated[
+        bool,
+        typer.Option(
+            "--segment",
+            help="Make segmentation maps of epochs that have none; fixed for a catalogue, with its settings segment_*.",
+        ),
+    ] = False,
     allow_dithered_weights: Annotated[
         bool, typer.Option("--allow-dithered-weights", help="Accept weights that may have lost their zeros.")
     ] = False,
@@ -122,8 +145,6 @@ def ingest(
     """Compute and store the mask of every epoch that the info files list."""
     if dask is not None and workers is not None:
         raise UsageError("--workers starts local processes: expected --dask or --workers, not both")
-    if segment:
-        raise UsageError("--segment is not in this version: expected --no-segment, or files with segmentation maps")
     with ExitStack() as stack:
         stack.enter_context(stoppable("stopped: finished work is stored; run the same command again to continue"))
         from ..ingest.survey import ingest_tiles
@@ -147,7 +168,9 @@ def ingest(
             allow_damaged=allow_damaged,
             profile=profile,
             no_segment=no_segment,
+            segment=segment,
             settings=dict(_setting(text) for text in set_ or ()),
+            ccd_table=ccd_table,
             progress=advance,
             report=stack.enter_context(_report_file(report)),
         )
@@ -199,8 +222,8 @@ def _masks_of_environment(db: str) -> str | None:
 
 
 def check(
-    tilename: Annotated[str, typer.Argument(metavar="TILE", help="Tile name.")],
-    band: Annotated[str, typer.Argument(metavar="BAND", help="Band.")],
+    tilename: Tile,
+    band: Band,
     expnum: Annotated[int, typer.Argument(metavar="EXPNUM", help="Exposure number.")],
     ccdnum: Annotated[int, typer.Argument(metavar="CCDNUM", help="CCD number.")],
     db: Db = DEFAULT_DB,

@@ -1,7 +1,7 @@
 """Options shared by several commands, and their conversion to filters and a Selection."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -14,13 +14,113 @@ from ..schema.errors import UsageError
 if TYPE_CHECKING:
     from ..query.tableshape import TableShape
     from ..schema.criteria import Selection
+    from ..schema.database import Database
 
-__all__ = ["DEFAULT_DB", "Db", "Format", "FormatOption", "Output", "with_options"]
+__all__ = [
+    "DEFAULT_DB",
+    "Band",
+    "Db",
+    "Format",
+    "FormatOption",
+    "Output",
+    "SelectionName",
+    "Tile",
+    "completed",
+    "with_options",
+]
 
 DEFAULT_DB = "sqlite:///goodpix.db"
 
 Format = StrEnum("Format", ["table", "csv", "json", "parquet", "ecsv", "votable", "fits", "reg"])
 
+_MOST_WORDS = 200
+
+Complete = Callable[[typer.Context, str], list[str]]
+
+
+def completed(words: "Callable[[Database, str], Iterable[str]]") -> Complete:
+    """Return the completion of a word for shells: what a function finds in the catalogue, given a command's name.
+
+    The catalogue is that of the command line's ``--db``, else of GOODPIX_DB; where there is none, nothing is found.
+    """
+
+    def complete(ctx: typer.Context, incomplete: str) -> list[str]:
+        from ..schema.database import open_for_reading  # loads SQLAlchemy, which would slow --help down
+        from ..schema.errors import GoodpixError
+
+        try:
+            with open_for_reading(ctx.params.get("db") or DEFAULT_DB) as database:
+                found = sorted({word for word in words(database, ctx.info_name or "") if word.startswith(incomplete)})
+        except GoodpixError:
+            return []
+        return found[:_MOST_WORDS]
+
+    return complete
+
+
+def _names(column: str) -> Complete:
+    """Return the completion of a column's values in the table of tiles."""
+
+    def words(database: "Database", _command: str) -> Iterable[str]:
+        import sqlalchemy as sa
+
+        from ..schema.tables import coadd
+
+        with database.engine.connect() as connection:
+            return [str(value) for value in connection.scalars(sa.select(coadd.c[column]).distinct())]
+
+    return completed(words)
+
+
+def _columns(ending: str = "") -> Complete:
+    """Return the completion of a column of the command's view."""
+
+    def words(_database: "Database", command: str) -> Iterable[str]:
+        from ..schema.views import VIEWS
+
+        view = VIEWS[_VIEWS.get(command, "epoch_quality")].table
+        return [f"{column.name}{ending}" for column in view.c]
+
+    return completed(words)
+
+
+_VIEWS = {
+    "tiles": "tile_quality",
+    "ccds": "ccd_quality",
+    "exposures": "exposure_quality",
+    "bits": "bit_quality",
+}
+
+
+def _criteria(_database: "Database", _command: str) -> list[str]:
+    from ..schema.bits import Criterion
+
+    return [str(each.name) for each in Criterion]
+
+
+def _bits(database: "Database", _command: str) -> list[str]:
+    names = database.identity.bit_names
+    return [f"{plane.upper()}:{name}" for plane in ("se", "coadd") for name in (*names.of_plane(plane), "OTHER")]
+
+
+def _grown(database: "Database", command: str) -> list[str]:
+    return [f"{name}=" for name in (*_criteria(database, command), *_bits(database, command))]
+
+
+def _selections(database: "Database", _command: str) -> list[str]:
+    from ..query.namedselections import named_selections
+
+    return [str(row["name"]) for row in named_selections(database)]
+
+
+Tile = Annotated[str, typer.Argument(metavar="TILE", help="Tile name.", autocompletion=_names("tilename"))]
+Band = Annotated[str, typer.Argument(metavar="BAND", help="Band.", autocompletion=_names("band"))]
+SelectionName = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="Name: up to 64 letters, digits and ._+-.", autocompletion=completed(_selections)
+    ),
+]
 Db = Annotated[str, typer.Option("--db", envvar="GOODPIX_DB", metavar="URL", help="Database URL or SQLite file.")]
 FormatOption = Annotated[
     Format | None, typer.Option("--format", help="Output format; default: by the ending of -o, else a table.")
@@ -34,36 +134,80 @@ def _option(name: str, *, default: Any = None, kind: Any = list[str] | None, **g
 
 
 _FILTERS = (
-    _option("tile", metavar="NAME", help="Tile name; may be repeated."),
-    _option("band", metavar="BAND", help="Band; may be repeated."),
+    _option("tile", metavar="NAME", help="Tile name; may be repeated.", autocompletion=_names("tilename")),
+    _option("band", metavar="BAND", help="Band; may be repeated.", autocompletion=_names("band")),
     _option("expnum", metavar="N|A:B", help="Exposure number or range A:B; may be repeated."),
     _option("ccdnum", metavar="N|A:B", help="CCD number or range A:B; may be repeated."),
     _option("nite", metavar="NITE|A:B", help="Night YYYYMMDD or range A:B; may be repeated."),
-    _option("min_", metavar="COLUMN=VALUE", help="Minimum of a numeric column; may be repeated."),
-    _option("max_", metavar="COLUMN=VALUE", help="Maximum of a numeric column; may be repeated."),
+    _option(
+        "min_",
+        metavar="COLUMN=VALUE",
+        help="Minimum of a numeric column; may be repeated.",
+        autocompletion=_columns("="),
+    ),
+    _option(
+        "max_",
+        metavar="COLUMN=VALUE",
+        help="Maximum of a numeric column; may be repeated.",
+        autocompletion=_columns("="),
+    ),
+    _option(
+        "any_wcs",
+        default=False,
+        kind=bool,
+        help="Take images whose WCS their pipeline does not vouch for into positions and maps.",
+    ),
 )
 
 _SELECTION = (
-    _option("ignore", metavar="CRITERION", help="Criterion to ignore; may be repeated."),
-    _option("ignore_bit", metavar="PLANE:BIT", help="Mask bit to ignore, such as SE:STAR; may be repeated."),
     _option(
-        "grow", metavar="WHAT=PIXELS", help="Dilate a criterion or mask bit, such as COADD_SEG=8; may be repeated."
+        "ignore", metavar="CRITERION", help="Criterion to ignore; may be repeated.", autocompletion=completed(_criteria)
+    ),
+    _option(
+        "ignore_bit",
+        metavar="PLANE:BIT",
+        help="Mask bit to ignore, such as SE:STAR; may be repeated.",
+        autocompletion=completed(_bits),
+    ),
+    _option(
+        "grow",
+        metavar="WHAT=PIXELS",
+        help="Dilate a criterion or mask bit, such as COADD_SEG=8; may be repeated.",
+        autocompletion=completed(_grown),
     ),
     _option(
         "exclude",
         metavar="KEY=VALUE,...|FILE",
         help="Exclude what has all of these, such as ccdnum=31,amplifier=A,nite=20131115:, or the entries of a YAML or "
-        "CSV file; keys: band tilename expnum ccdnum nite amplifier box ra dec radius_arcsec; may be repeated.",
+        "CSV file, or a known bad region of DECam: decam-s7, decam-s17, decasu-31a; "
+        "keys: band tilename expnum ccdnum nite image_flags amplifier box ra dec radius_arcsec; may be repeated.",
     ),
-    _option("selection", kind=str | None, metavar="NAME", help="Named selection of the catalogue, in place of these."),
+    _option(
+        "selection",
+        kind=str | None,
+        metavar="NAME",
+        help="Named selection of the catalogue, in place of these.",
+        autocompletion=completed(_selections),
+    ),
     _option("border", default=0, kind=int, min=0, metavar="PIXELS", help="Exclude this many pixels along the edges."),
 )
 
 
 _SHAPE = (
-    _option("sort", metavar="COLUMN", help="Column to sort by, descending if written -COLUMN; may be repeated."),
+    _option(
+        "sort",
+        metavar="COLUMN",
+        help="Column to sort by, descending if written -COLUMN; may be repeated.",
+        autocompletion=_columns(),
+    ),
     _option("limit", kind=int | None, min=0, metavar="N", help="Maximum number of rows."),
-    _option("columns", kind=str | None, metavar="A,B", help="Columns to write, in this order; default: all."),
+    _option(
+        "columns",
+        kind=str | None,
+        metavar="A,B",
+        help="Columns to write, in this order; default: all.",
+        autocompletion=_columns(),
+    ),
     _option("wide", default=False, kind=bool, help="Show every column of a table of text, however wide."),
 )
 
@@ -92,7 +236,7 @@ def with_options(function: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _parse_filters(_db: str, tile: list[str] | None, **given: list[str] | None) -> dict[str, Any]:
+def _parse_filters(_db: str, tile: list[str] | None, **given: list[str] | bool | None) -> dict[str, Any]:
     """Return the filters that the options describe."""
     named = {"tilename": tile} | {name.rstrip("_"): value for name, value in given.items()}
     filters: dict[str, Any] = {name: value for name, value in named.items() if value}

@@ -10,7 +10,7 @@ import typer
 from ..schema.errors import UsageError
 from ..schema.printable import printable
 from .formats import format_of
-from .options import DEFAULT_DB, Db, FormatOption, Output, with_options
+from .options import DEFAULT_DB, Band, Db, FormatOption, Output, Tile, with_options
 from .output import answer, say, show, write_output, write_table
 from .signals import stoppable
 
@@ -98,8 +98,8 @@ def epochs(
 
 @with_options
 def mask(
-    tilename: Annotated[str, typer.Argument(metavar="TILE", help="Tile name.")],
-    band: Annotated[str, typer.Argument(metavar="BAND", help="Band.")],
+    tilename: Tile,
+    band: Band,
     expnum: Annotated[
         int | None, typer.Argument(metavar="EXPNUM", help="Exposure number; omit for the coadd's own mask.")
     ] = None,

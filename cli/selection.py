@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .formats import format_of
-from .options import DEFAULT_DB, Db, FormatOption, Output, with_options
+from .options import DEFAULT_DB, Db, FormatOption, Output, SelectionName, with_options
 from .output import say, show, write_table
 
 if TYPE_CHECKING:
@@ -15,12 +15,10 @@ __all__ = ["add", "remove", "selections", "show_selection"]
 
 # Imports in function bodies: they load numba, pandas and SQL, which would slow --help down.
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Name: up to 64 letters, digits and ._+-.")]
-
 
 @with_options
 def add(
-    name: Name,
+    name: SelectionName,
     *,
     db: Db = DEFAULT_DB,
     selection: "Selection",
@@ -33,7 +31,7 @@ def add(
     show(added.selection.with_name(name))
 
 
-def remove(name: Name, db: Db = DEFAULT_DB) -> None:
+def remove(name: SelectionName, db: Db = DEFAULT_DB) -> None:
     """Remove a named selection from the catalogue."""
     from ..ingest.upkeep.selections import remove_selection
 
@@ -50,7 +48,7 @@ def selections(db: Db = DEFAULT_DB, format_: FormatOption = None, output: Output
         write_table([catalogue.selections()], "selections", format_ or format_of(output), output, provenance)
 
 
-def show_selection(name: Name, db: Db = DEFAULT_DB) -> None:
+def show_selection(name: SelectionName, db: Db = DEFAULT_DB) -> None:
     """Show one named selection and the options that stand for it."""
     from ..query.catalogue import Catalogue
     from ..schema.criteria import SelectionWords

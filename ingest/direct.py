@@ -22,16 +22,18 @@ from ..schema.bits import BIT_SHIFT, Criterion, fold_bmask
 from ..schema.database import as_stored, open_for_reading, with_variables
 from ..schema.errors import MaskNotFoundError
 from ..schema.inputs.profile import DES_PROFILE
+from ..schema.inputs.segmentation import Segmentation
 from ..schema.maskfile import MaskFile
 from ..schema.masks.rle import decode
 from ..schema.planes.cfitsio import CfitsioReader
 from ..schema.planes.imagefiles import PlaneFile, files_of_row
-from ..schema.rows import SEG_NONE, MaskKey
+from ..schema.rows import SEG_MADE, SEG_NONE, MaskKey
 from ..schema.wcs.scamphead import HeadOf, read_scamp_head
 from ..schema.wcs.solution import Wcs, unit_vectors
+from .images.segmentation import check_version
 from .profiles.directplanes import direct_header, direct_plane
 
-__all__ = ["Comparison", "Side", "check_mask", "compare", "direct_flags", "direct_positions"]
+__all__ = ["Comparison", "Side", "check_mask", "compare", "direct_flags", "direct_map", "direct_positions"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -116,8 +118,9 @@ def check_mask(db: str | os.PathLike[str], tilename: str, band: str, expnum: int
         file = MaskFile.open(database.root.path(coadd_row["mask_file"]))
         stored = decode(file.runs(epoch_row["mask_row_group"], key))
         wcs_source = database.identity.wcs_source
-        use_seg = database.identity.segmentation != SEG_NONE
-    epoch_side = _read_side(epoch_row, wcs_source, use_seg=use_seg)
+        segmentation = database.identity.segmentation
+    made = Segmentation.parse(segmentation) if epoch_row["segmentation"] == SEG_MADE else None
+    epoch_side = _read_side(epoch_row, wcs_source, use_seg=segmentation != SEG_NONE, made=made)
     return compare(stored, epoch_side, _read_side(coadd_row, "image") if coadd_row["planes"] else None)
 
 
@@ -130,13 +133,15 @@ class Side:
     offset: float
 
 
-def _read_side(row: Mapping[str, Any], wcs_source: str, *, use_seg: bool = True) -> Side:
-    """Read the planes and the header of the image in a database row."""
+def _read_side(
+    row: Mapping[str, Any], wcs_source: str, *, use_seg: bool = True, made: Segmentation | None = None
+) -> Side:
+    """Read the planes and the header of the image in a database row; make its segmentation map again if it was made."""
     files = files_of_row(row, "image", "weight", "bmask")
     if not use_seg:
         files.pop("seg", None)
     if row["profile"] not in (None, DES_PROFILE):
-        return _read_profiled(row, files)
+        return _read_profiled(row, files, made)
     with CfitsioReader() as reader:
         image = reader.open(files["image"])
         header = image.header
@@ -144,21 +149,71 @@ def _read_side(row: Mapping[str, Any], wcs_source: str, *, use_seg: bool = True)
             header = read_scamp_head(files["head"], HeadOf(row["expnum"], row["ccdnum"], header, image.shape))
         weight, bmask = reader.open(files["weight"]), reader.open(files["bmask"])
         seg = reader.open(files["seg"]) if "seg" in files else None
+        objects_made = None
+        if made is not None:
+            whole = slice(0, bmask.shape[0])
+            objects_made = direct_map(image.read(whole), weight.read(whole), bmask.read(whole), made)
         flags = np.empty(bmask.shape, np.int64)
         for y0 in range(0, bmask.shape[0], _BLOCK):  # whole planes of a coadd would take gigabytes
             rows = slice(y0, min(y0 + _BLOCK, bmask.shape[0]))
             bits = bmask.read(rows)
             objects = np.zeros_like(bits) if seg is None else seg.read(rows)
+            if objects_made is not None:
+                objects = objects_made[rows]
             flags[rows] = direct_flags(weight.read(rows), bits, objects)
     return Side(flags, Wcs.from_header(header, row["image_path"]), row["position_offset"])
 
 
-def _read_profiled(row: Mapping[str, Any], files: Mapping[str, PlaneFile]) -> Side:
+def _read_profiled(row: Mapping[str, Any], files: Mapping[str, PlaneFile], made: Segmentation | None) -> Side:
     """Read the planes of an image of another profile, whole."""
     weight, bmask = direct_plane(files["weight"]), direct_plane(files["bmask"])
-    seg = direct_plane(files["seg"]) if "seg" in files else np.zeros_like(bmask)
+    if made is not None:
+        seg = direct_map(direct_plane(files["image"]), weight, bmask, made)
+    else:
+        seg = direct_plane(files["seg"]) if "seg" in files else np.zeros_like(bmask)
     flags = direct_flags(weight, bmask, seg)
     return Side(flags, Wcs.from_header(direct_header(files["image"]), row["image_path"]), row["position_offset"])
+
+
+def direct_map(
+    image: npt.NDArray[Any], weight: npt.NDArray[Any], bmask: npt.NDArray[Any], parameters: Segmentation
+) -> npt.NDArray[np.integer[Any]]:
+    """Return the segmentation map that sep makes of an image, shape (ny, nx), 0 where there is no object.
+
+    Raises
+    ------
+    MissingLibraryError
+        If the version of sep in the parameters is not installed.
+    """
+    check_version(parameters)
+    import sep  # an extra
+
+    values = image.astype(np.float32)
+    bad = (bmask != 0) | ~(weight > 0) | ~np.isfinite(weight) | ~np.isfinite(values)
+    if bad.all():
+        return np.zeros(image.shape, np.int32)
+    noise = 1 / np.sqrt(np.where(bad, 1, weight))
+    (bw, bh), (fw, fh) = parameters.mesh, parameters.mesh_filter
+    values[bad] = 0
+    sky = sep.Background(values, mask=bad, bw=bw, bh=bh, fw=fw, fh=fh).back()
+    stack = sep.get_extract_pixstack()
+    sep.set_extract_pixstack(values.size + 2)
+    try:
+        options = {"minarea": parameters.area, "filter_kernel": parameters.kernel, "filter_type": "conv"}
+        found: npt.NDArray[np.integer[Any]] = sep.extract(
+            values - sky,
+            parameters.threshold,
+            err=noise.astype(np.float32),
+            mask=bad,
+            segmentation_map=True,
+            clean=False,
+            deblend_nthresh=1,
+            deblend_cont=1.0,
+            **options,
+        )[1]
+    finally:
+        sep.set_extract_pixstack(stack)
+    return found
 
 
 def direct_flags(weight: npt.NDArray[Any], bmask: npt.NDArray[Any], seg: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from ..schema.amplifiers import trimmed_sections
 from ..schema.planes.headers import whole_number
 
-__all__ = ["ExposureFacts", "exposure_facts", "header_number", "header_text", "header_value", "night_of"]
+__all__ = ["ExposureFacts", "exposure_facts", "frame_of", "header_number", "header_text", "header_value", "night_of"]
 
 Header = Mapping[str, Any]
+
+_SIZES = ("NAXIS1", "NAXIS2")
 
 _SECOND_60 = re.compile(r"(T\d\d:?\d\d:?)60")
 
@@ -47,6 +50,7 @@ def exposure_facts(header: Header, primary: Header, *, night_starts: int = 14) -
         Hour UT at which the date of the observing night changes; by default that of Cerro Tololo, the site of DECam.
     """
     date_obs = header_text(header, primary, "DATE-OBS")
+    a, b = _sections(header, primary)
     return ExposureFacts(
         nite=_nite(header_value(header, primary, "NITE"), date_obs, night_starts),
         mjd_obs=header_number(header, primary, "MJD-OBS"),
@@ -60,9 +64,25 @@ def exposure_facts(header: Header, primary: Header, *, night_starts: int = 14) -
         skyvarb=header_number(header, primary, "SKYVARB"),
         bunit=header_text(header, primary, "BUNIT"),
         detpos=header_text(header, primary, "DETPOS"),
-        dataseca=header_text(header, primary, "DATASECA"),
-        datasecb=header_text(header, primary, "DATASECB"),
+        dataseca=a,
+        datasecb=b,
     )
+
+
+def frame_of(header: Header) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the shape (ny, nx) of an image, packed or not, and its shift (LTV1, LTV2) in the CCD's pixels."""
+    nx, ny = (whole_number(header.get(f"Z{key}")) or whole_number(header.get(key)) or 0 for key in _SIZES)
+    x, y = (header_number(header, {}, key) or 0.0 for key in ("LTV1", "LTV2"))
+    return (ny, nx), (round(x), round(y))
+
+
+def _sections(header: Header, primary: Header) -> tuple[str | None, str | None]:
+    """Return the sections of amplifiers A and B: DATASECA and DATASECB, else AMPSECA and AMPSECB, which are of CCDs."""
+    a, b = (header_text(header, primary, f"DATASEC{half}") for half in "AB")
+    if a is not None or b is not None:
+        return a, b
+    a, b = (header_text(header, primary, f"AMPSEC{half}") for half in "AB")
+    return trimmed_sections((a, b), *frame_of(header))
 
 
 def header_value(header: Header, primary: Header, keyword: str) -> Any:

@@ -19,6 +19,7 @@ from ..schema.planes.imagefiles import first_variable
 from ..schema.printable import one_line
 from ..schema.workers.pool import process_pool
 from .infofile import TileInfo, in_utf8
+from .profiles.ccdtable import CcdTable
 from .profiles.des_pizza_cutter import DesPizzaCutter
 from .profiles.protocol import Profile
 
@@ -98,14 +99,20 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Profile with which the files of a run are read, and its settings."""
+    """Profile with which the files of a run are read, its settings, and a table of values of CCD images."""
 
     profile: Profile = field(default_factory=DesPizzaCutter)
     settings: Mapping[str, str] = field(default_factory=dict)
+    ccd_table: CcdTable | None = None
 
     def campaign(self, file: Input) -> str:
         """Return the campaign of a file."""
         return self.profile.campaign(file.path, self.settings)
+
+    def read(self, path: Path) -> TileInfo:
+        """Return the content of a file."""
+        info = self.profile.read(path, self.settings)
+        return info if self.ccd_table is None else self.ccd_table.applied(info)
 
 
 def read_inputs(given: Iterable[PathLike], workers: int | None = 1, reading: Reading | None = None) -> list[Input]:
@@ -148,7 +155,7 @@ def _read_some(reading: Reading, paths: list[Path]) -> list[Input]:
 
 def _read(reading: Reading, path: Path) -> Input:
     try:
-        return Input(path, PackedTile.of(reading.profile.read(path, reading.settings)))
+        return Input(path, PackedTile.of(reading.read(path)))
     except InfoFileError as error:
         return Input(path, error)
     except Exception as error:  # one bad file never ends a survey job, whoever wrote the profile

@@ -328,9 +328,11 @@ def _coadd_options(options: Options) -> dict[str, object]:
 def _epoch_options(entry: EpochInfo, options: Options, of_coadd: str | None) -> dict[str, object]:
     """Return the options that affect an epoch's mask, and its coadd's fingerprint, None without a coadd."""
     # an option that does not affect the epoch must not cause it to be made again
+    made = options.segment is not None and not entry.seg_path
     return options.fingerprinted | {
         "allow_missing_se_seg": options.allow_missing_se_seg and not entry.seg_path,
         "coadd": of_coadd,
+        **({"segment": str(options.segment)} if made else {}),
     }
 
 

@@ -1,5 +1,6 @@
 """Ingest of many info files into one catalogue."""
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -12,16 +13,20 @@ from ..schema.bits import BitNames
 from ..schema.criteria import Selection
 from ..schema.errors import UsageError
 from ..schema.executors import check_workers, thread_pool, usable_cores
+from ..schema.inputs.segmentation import Segmentation
 from ..schema.planes.imagefiles import file_state, first_variable
 from ..schema.workers.pool import process_pool
 from .images.sharedarray import remove_leftovers
 from .infofiles import Input, PackedTile, Reading, check_inputs, read_inputs
 from .plan import Options
-from .profiles.protocol import Profile
+from .profiles.ccdtable import CUTS_SELECTION, CcdTable, read_ccd_table
+from .profiles.protocol import SelectionsOfFiles
 from .profiles.registry import checked_settings, find_profile
 from .report import IngestReport
 
 __all__ = ["BYTES_PER_WORKER", "ingest_tiles", "worth_starting"]
+
+logger = logging.getLogger(__name__)
 
 PathLike = str | os.PathLike[str]
 Progress = Callable[[int, int], None]
@@ -49,7 +54,9 @@ def ingest_tiles(
     allow_damaged: bool = False,
     profile: str = "des-pizza-cutter",
     settings: Mapping[str, str] | None = None,
+    ccd_table: PathLike | None = None,
     no_segment: bool = False,
+    segment: bool = False,
     bit_names: BitNames | None = None,
     progress: Progress | None = None,
     report: PathLike | None = None,
@@ -96,10 +103,17 @@ def ingest_tiles(
     profile : str
         Profile of the files, which says how they are found and what their values mean; a catalogue has one.
     settings : mapping of str to str, optional
-        Settings of the profile, by name.
+        Settings of the profile, by name; with `segment`, also those in
+        `goodpix.schema.inputs.segmentation.SEGMENT_SETTINGS`.
+    ccd_table : path, optional
+        Table of CCD images (FITS, CSV, ECSV or Parquet) with their zero points, seeing and cuts, in place of what the
+        files say; see `goodpix.ingest.profiles.ccdtable.read_ccd_table`.
     no_segment : bool
         Use no segmentation maps of epochs: their counts are null, and all epochs count in aggregates. Fixed when the
         catalogue is created.
+    segment : bool
+        Make segmentation maps of epochs that have none, with sep (the extra ``segment``). Parameters and version of
+        sep are fixed when the catalogue is created.
     bit_names : BitNames, optional
         Names of the mask bits, recorded when the catalogue is created; by default those of the profile.
     progress : callable, optional
@@ -136,15 +150,28 @@ def ingest_tiles(
     if workers is not None:
         check_workers(workers)
     known = find_profile(profile)
-    reading = Reading(known, checked_settings(known, settings or {}))
+    maps_made, of_profile = _segmentation(settings or {}, segment=segment)
+    if segment and (no_segment or allow_missing_se_seg):
+        other = "--no-segment" if no_segment else "--allow-missing-se-seg"
+        raise UsageError(f"--segment makes the maps that {other} does without: expected one of the two")
+    table = None if ccd_table is None else read_ccd_table(ccd_table)
+    reading = Reading(known, checked_settings(known, of_profile), table)
     inputs = read_inputs(given, 1 if executor is not None and workers is not None else workers, reading)
     campaign = check_inputs(inputs, reading)
-    if not (known.identity.is_des or no_segment):
+    if table is not None:
+        _report_missing(table, inputs)
+    if not (known.identity.is_des or no_segment or segment):
         _check_segmentation(inputs)
     if executor is None:  # the workers of an executor may know other variables
         _check_variables(inputs)
     options = Options(
-        wcs_source, allow_missing_se_seg, allow_dithered_weights, allow_damaged, known.identity, no_segment
+        wcs_source,
+        allow_missing_se_seg,
+        allow_dithered_weights,
+        allow_damaged,
+        known.identity,
+        no_segment,
+        maps_made,
     )
     arguments = asdict(options) | {
         "inputs": [str(each) for each in given],
@@ -152,7 +179,8 @@ def ingest_tiles(
         "force": force,
         "reread": reread,
         "retry_failed": retry_failed,
-        "settings": dict(reading.settings),
+        "settings": dict(settings or {}),
+        "ccd_table": None if table is None else table.path,
         "variables": _used_variables(inputs),
     }
     if report is not None and not os.path.isdir(Path(report).absolute().parent):
@@ -161,7 +189,8 @@ def ingest_tiles(
     remove_leftovers()
     with ExitStack() as stack:
         pool = threads = None
-        if executor is None and len(inputs) < n_workers <= MOST_THREADS:
+        # sep holds the interpreter's lock
+        if executor is None and len(inputs) < n_workers <= MOST_THREADS and not segment:
             threads = stack.enter_context(thread_pool(n_workers))
         elif executor is None and n_workers > 1:
             pool = stack.enter_context(process_pool(n_workers, "goodpix.ingest.preload"))
@@ -169,7 +198,7 @@ def ingest_tiles(
         from .database.opening import open_for_writing
         from .run import Run
 
-        shipped = _selections_to_add(db, known)
+        shipped = _selections_to_add(db, reading, inputs)
         database = stack.enter_context(
             open_for_writing(
                 db,
@@ -192,18 +221,45 @@ def ingest_tiles(
         # slow to import, and rarely needed
         from .upkeep.selections import add_selection
 
-        add_selection(db, name, selection, f"shipped with the profile {known.identity.name}")
+        try:
+            add_selection(db, name, *selection)
+        except UsageError as error:  # another one of that name
+            logger.warning("%s", error)
     return run.report(time.monotonic() - started)
 
 
-def _selections_to_add(db: PathLike, profile: Profile) -> dict[str, Selection]:
-    """Return the named selections of a profile if the catalogue is a new one, by name."""
+def _selections_to_add(db: PathLike, reading: Reading, inputs: list[Input]) -> dict[str, tuple[Selection, str]]:
+    """Return the named selections of a profile if the catalogue is a new one, and that of a table with cuts.
+
+    Each has its description.
+    """
+    profile, table, wanted = reading.profile, reading.ccd_table, {}
+    if table is not None and table.has_cuts:
+        name, words = CUTS_SELECTION
+        wanted[name] = Selection.parse(words), "leaves out the CCD images that the table of CCD images cuts"
     if not profile.selections:
-        return {}
+        return wanted
     from ..schema.database import is_catalogue
 
-    new = not is_catalogue(db)
-    return {name: Selection.parse(words) for name, words in profile.selections.items() if new}
+    if not is_catalogue(db):
+        shipped, words_of = f"shipped with the profile {profile.identity.name}", dict(profile.selections)
+        if isinstance(profile, SelectionsOfFiles):
+            usable = [file.path for file in inputs if isinstance(file.content, PackedTile)]
+            words_of |= profile.selections_of(usable, reading.settings)
+        wanted |= {name: (Selection.parse(words), shipped) for name, words in words_of.items()}
+    return wanted
+
+
+def _report_missing(table: CcdTable, inputs: list[Input]) -> None:
+    """Log how many CCD images a table has no row for."""
+    infos = [tile.unpacked() for tile in _tiles(inputs)]
+    missing = [entry.name for info in infos for entry in table.missing(info)]
+    if missing:
+        n = sum(len(info.src_info) for info in infos)
+        logger.warning(
+            "%s: it has no row for %d of %d CCD images, which keep what their files say, such as epoch %s",
+            *(table.path, len(missing), n, missing[0]),
+        )
 
 
 def _number_of(workers: int | None, executor: Executor | None, inputs: list[Input]) -> int:
@@ -247,6 +303,19 @@ def _used_variables(inputs: list[Input]) -> dict[str, str]:
     names = dict.fromkeys(name for tile in _tiles(inputs) for name in tile.variables)
     values = {name: os.environ[name] for name in names if name in os.environ}
     return {name: os.path.abspath(value) for name, value in values.items() if os.path.isdir(value)}
+
+
+def _segmentation(settings: Mapping[str, str], *, segment: bool) -> tuple[Segmentation | None, dict[str, str]]:
+    """Return the parameters of segmentation maps to be made, and the settings of the profile."""
+    of_maps = {key: str(value) for key, value in settings.items() if key.startswith("segment_")}
+    others = {key: value for key, value in settings.items() if key not in of_maps}
+    if of_maps and not segment:
+        raise UsageError(f"{next(iter(of_maps))} is a setting of maps to be made: expected --segment as well")
+    if not segment:
+        return None, others
+    from .images.segmentation import sep_version  # slow to import, and rarely needed
+
+    return Segmentation.of(of_maps, sep_version()), others
 
 
 def _check_segmentation(inputs: list[Input]) -> None:

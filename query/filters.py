@@ -9,8 +9,10 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
+from ..schema.database import recorded_revision
 from ..schema.errors import UnknownNameError, UsageError, did_you_mean
 from ..schema.rows import key_number, key_text
+from ..schema.tables import epoch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +37,9 @@ class Filters:
         Inclusive bounds on any numeric columns.
     where : SQLAlchemy expression, optional
         Any other condition on columns by name, such as ``sqlalchemy.column("airmass") < 1.2``.
+    any_wcs : bool
+        Whether positions and maps take images whose WCS the pipeline does not vouch for (``wcs_ok`` is false) as well.
+        Other answers have them always.
     """
 
     tilename: Wanted = None
@@ -45,8 +50,11 @@ class Filters:
     min: Mapping[str, float] = field(default_factory=dict)
     max: Mapping[str, float] = field(default_factory=dict)
     where: "sa.ColumnElement[bool] | None" = None
+    any_wcs: bool = False
 
     def __post_init__(self) -> None:
+        if not isinstance(self.any_wcs, bool):
+            raise UsageError(f"any_wcs is {self.any_wcs!r}: expected True or False")
         for name, bounds in (("min", self.min), ("max", self.max)):
             if not isinstance(bounds, Mapping):
                 raise UsageError(
@@ -97,6 +105,18 @@ class Filters:
         if self.where is not None:
             out.append(_over(view, self.where))
         return out
+
+    def on_sky(self, connection: sa.Connection) -> list[sa.ColumnElement[bool]]:
+        """Return the filters as SQL conditions on epochs whose place on the sky is known; see `conditions`."""
+        out, wcs_ok = self.conditions(epoch), epoch.c.wcs_ok
+        if not self.any_wcs and str(recorded_revision(connection)) >= wcs_ok.info["since"]:
+            # a position from a WCS that the pipeline does not vouch for may be anywhere
+            out.append(wcs_ok.is_not(False))
+        return out
+
+    def places(self, row: Mapping[str, Any]) -> bool:
+        """Return whether the place on the sky of an epoch is known, by its row; see `on_sky`."""
+        return self.any_wcs or row.get("wcs_ok") is not False
 
 
 _KEYS = ("tilename", "band", "expnum", "ccdnum", "nite")

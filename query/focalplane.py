@@ -24,8 +24,9 @@ of CCD 31 (S7).
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Protocol
 
-__all__ = ["FOCAL_PLANE", "HALVES", "MM_PER_PIXEL", "Ccd"]
+__all__ = ["FOCAL_PLANE", "HALVES", "MM_PER_PIXEL", "Ccd", "Layout", "PlacedCcd"]
 
 MM_PER_PIXEL = 0.015
 """Size of a pixel in mm."""
@@ -39,6 +40,43 @@ _ROW_STEP, _CCD_STEP = 33.816, 63.890
 # CCDs in each row of one half of the focal plane, from its middle outwards
 _ROWS = (7, 6, 6, 5, 4, 3)
 _N_HALF = sum(_ROWS)
+
+
+class PlacedCcd(Protocol):
+    """A CCD with its place on the sky."""
+
+    @property
+    def ccdnum(self) -> int:
+        """CCD number."""
+        ...
+
+    @property
+    def detpos(self) -> str:
+        """Detector position, such as N4; empty if unknown."""
+        ...
+
+    @property
+    def halves(self) -> tuple[str, ...]:
+        """Names of the parts in which it is drawn: `HALVES`, or an empty name for the whole CCD."""
+        ...
+
+    @property
+    def east(self) -> float:
+        """Offset of its centre east of the field centre in degrees."""
+        ...
+
+    @property
+    def north(self) -> float:
+        """Offset of its centre north of the field centre in degrees."""
+        ...
+
+    def corners(self, half: str | None = None) -> tuple[tuple[float, float], ...]:
+        """Return the four corners (east, north) of the CCD or one of its halves in degrees."""
+        ...
+
+
+Layout = Mapping[int, PlacedCcd]
+"""The CCDs of a camera by number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +109,11 @@ class Ccd:
         return -self.x * _DEGREES_PER_MM
 
     @property
+    def halves(self) -> tuple[str, ...]:
+        """Both amplifiers."""
+        return HALVES
+
+    @property
     def a_is_high(self) -> bool:
         """True if amplifier A reads the half at large x of the image."""
         return self.x < 0
@@ -81,7 +124,7 @@ class Ccd:
         Parameters
         ----------
         half : str, optional
-            The half read by amplifier ``"a"`` or ``"b"``; by default the whole CCD.
+            The half read by amplifier ``"a"`` or ``"b"``; by default, or if empty, the whole CCD.
 
         Returns
         -------
@@ -90,7 +133,7 @@ class Ccd:
         """
         west, east = ((self.y + side * _NY / 2 * MM_PER_PIXEL) * _DEGREES_PER_MM for side in (-1, 1))
         low, high = -1, 1
-        if half is not None:
+        if half:
             low, high = (0, 1) if (half == "a") == self.a_is_high else (-1, 0)
         top, bottom = (-(self.x + side * _NX / 2 * MM_PER_PIXEL) * _DEGREES_PER_MM for side in (low, high))
         return ((west, top), (west, bottom), (east, bottom), (east, top))

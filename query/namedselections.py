@@ -82,7 +82,10 @@ def _matches(connection: sa.Connection, exclusion: Exclusion) -> bool:
         return any(_touched(outlines, disc) for outlines in _outlines(connection, exclusion.disc, conditions))
     if connection.execute(sa.select(sa.literal(1)).select_from(tables.epoch).where(*conditions).limit(1)).first():
         return True
-    of_images = (exclusion.expnum, exclusion.ccdnum, exclusion.nite, exclusion.amplifier, exclusion.box)
+    of_images = (
+        *(exclusion.expnum, exclusion.ccdnum, exclusion.nite, exclusion.image_flags),
+        *(exclusion.amplifier, exclusion.box),
+    )
     if any(each is not None for each in of_images):
         return False
     conditions = _conditions(tables.coadd, exclusion)
@@ -94,7 +97,7 @@ def _conditions(table: sa.Table, exclusion: Exclusion) -> list[sa.ColumnElement[
     out: list[sa.ColumnElement[bool]] = [
         table.c[name] == getattr(exclusion, name) for name in ("band", "tilename") if getattr(exclusion, name)
     ]
-    for name in ("expnum", "ccdnum", "nite"):
+    for name in ("expnum", "ccdnum", "nite", "image_flags"):
         wanted = getattr(exclusion, name)
         if wanted is not None and name in table.c:
             column = table.c[name]

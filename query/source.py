@@ -61,18 +61,18 @@ class Source:
 
         Epochs without an SE segmentation map are excluded, as from the sums in views, because their
         objects are unknown, unless the selection ignores `SE_SEG`; and so are those whose WCS the pipeline does not
-        vouch for.
+        vouch for, unless ``any_wcs`` is set.
 
         Raises
         ------
         UnknownNameError, UsageError
             If a filter is invalid, even when there are no masks.
         """
-        Filters.of(**filters)
+        wanted = Filters.of(**filters)
         seg_ignored = Criterion.SE_SEG in selection.selection.ignore
         for mask in self.masks(filters):
             row = mask.row or {}
-            if row.get("wcs_ok") is not False and (seg_ignored or row.get("se_seg_used", True)):
+            if wanted.places(row) and (seg_ignored or row.get("se_seg_used", True)):
                 yield mask
 
 

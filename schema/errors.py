@@ -228,14 +228,14 @@ _OF_SYSTEM = {
 def may_pass(error: BaseException) -> bool:
     """Tell whether an error may not recur although the files are the same.
 
-    That is so of a worker that died, and if no permission, a failing disk or server, too many open files, no memory
-    or no room is behind the error.
+    That is so of a worker that died or lacks a library, and if no permission, a failing disk or server, too many open
+    files, no memory or no room is behind the error.
     """
     if isinstance(error, OSError) and error.errno == errno.EFBIG:
         return True  # written, not read: a limit on the size of files
     chain: BaseException | None = error
     while chain is not None:
-        if isinstance(chain, WorkerLostError | MemoryError):
+        if isinstance(chain, WorkerLostError | MemoryError | MissingLibraryError):
             return True
         if isinstance(chain, OSError) and chain.errno in _OF_SYSTEM:
             return True

@@ -14,6 +14,7 @@ EXTRAS = {
     "postgres": ("psycopg",),
     "dask": ("distributed",),
     "s3": ("s3fs",),
+    "segment": ("sep",),
 }
 """Libraries of each extra whose modules are imported here."""
 

@@ -19,6 +19,7 @@ from .wcs.footprint import EVERY_CELL, NSIDE
 
 __all__ = [
     "SEG_FROM_FILE",
+    "SEG_MADE",
     "SEG_NONE",
     "CoaddFacts",
     "EpochFacts",
@@ -30,8 +31,8 @@ __all__ = [
     "nonzero_bits",
 ]
 
-SEG_FROM_FILE, SEG_NONE = "file", "none"
-"""Values of ``segmentation``: the map of the survey's file, or no map."""
+SEG_FROM_FILE, SEG_NONE, SEG_MADE = "file", "none", "sep"
+"""Values of ``segmentation``: the map of the survey's file, no map, or one that sep made during the ingest."""
 
 _REVISION = "0006"
 
@@ -159,7 +160,9 @@ class ImageFacts:
         "profile of the images, such as des; null for masks of format 1", None, since=_REVISION
     )
     segmentation: str | None = column(
-        "source of the segmentation map, file or none; null for masks of format 1", None, since=_REVISION
+        "source of the segmentation map: file, none, or sep for one made at ingest; null for masks of format 1",
+        None,
+        since=_REVISION,
     )
 
 

@@ -103,7 +103,7 @@ catalogue = sa.Table(
         "segmentation",
         sa.Text,
         nullable=True,
-        comment="source of segmentation maps: file or none",
+        comment="source of segmentation maps: file, none, or the parameters of those made at ingest",
         info=_SINCE_PROFILES,
     ),
     sa.CheckConstraint("catalogue_id = 1", name="one_row"),

@@ -9,12 +9,14 @@ from ...schema.inputs.recordedfiles import State
 from ...schema.masks.rle import Runs
 from ...schema.planes.plane import Plane
 from ...schema.planes.reader import PlaneReader, check_weight
+from ...schema.rows import SEG_FROM_FILE, SEG_MADE, SEG_NONE
 from ..exposurefacts import ExposureFacts
 from ..infofile import EpochInfo
 from ..inputs import InputFiles, record_files
 from ..plan import Options
 from .facts import check_identity, check_shapes
 from .pixels import PlaneFiles, PlaneRows, Planes
+from .segmentation import make_map
 
 __all__ = ["CcdImage", "read_ccd_image"]
 
@@ -33,8 +35,8 @@ class CcdImage:
         Exposure metadata.
     quantization : str or None
         ZQUANTIZ of its weight plane.
-    seg_used : bool
-        Whether it has a segmentation map.
+    segmentation : str
+        Source of its segmentation map: `SEG_FROM_FILE`, `SEG_MADE` or `SEG_NONE`.
     inputs : InputFiles
         Its files and the tile's SCAMP header.
     planes : iterable of PlaneRows, or Runs
@@ -45,9 +47,14 @@ class CcdImage:
     shape: tuple[int, int]
     exposure: ExposureFacts
     quantization: str | None
-    seg_used: bool
+    segmentation: str
     inputs: InputFiles
     planes: Iterable[PlaneRows] | Runs
+
+    @property
+    def seg_used(self) -> bool:
+        """True if it has a segmentation map."""
+        return self.segmentation != SEG_NONE
 
 
 def read_ccd_image(reader: PlaneReader, entry: EpochInfo, options: Options, states: Mapping[str, State]) -> CcdImage:
@@ -74,12 +81,17 @@ def read_ccd_image(reader: PlaneReader, entry: EpochInfo, options: Options, stat
     planes = _planes(reader, entry, image, options)
     quantization = check_weight(planes.weight, allow_dithered=options.allow_dithered_weights)
     planes.check(reader, allow_damaged=options.allow_damaged)
+    segmentation = SEG_NONE if planes.seg is None else SEG_FROM_FILE
+    if planes.seg is None and options.segment is not None:
+        reader.check(image, allow_damaged=options.allow_damaged)
+        planes = replace(planes, seg=make_map(image, planes.weight, planes.bmask, options.segment))
+        segmentation = SEG_MADE
     return CcdImage(
         header,
         image.shape,
         entry.exposure(header, primary),
         quantization,
-        planes.seg is not None,
+        segmentation,
         record_files(states, reader.opened),
         planes.blocks(),
     )
@@ -87,7 +99,7 @@ def read_ccd_image(reader: PlaneReader, entry: EpochInfo, options: Options, stat
 
 def _planes(reader: PlaneReader, entry: EpochInfo, image: Plane, options: Options) -> Planes:
     """Open the planes and check that they are of this image and of one shape; seg may be missing."""
-    if not (entry.seg_path or options.allow_missing_se_seg or options.no_segment):
+    if not (entry.seg_path or options.allow_missing_se_seg or options.no_segment or options.segment):
         raise FitsFileError(
             f"epoch {entry.name}: the info file has no seg_path: expected a segmentation map "
             "(--allow-missing-se-seg accepts the epoch)"

@@ -12,7 +12,7 @@ from ...schema.errors import FitsFileError, GoodpixError
 from ...schema.masks.rle import Runs
 from ...schema.planes.imagefiles import PlaneFile, file_state
 from ...schema.planes.reader import PlaneReader
-from ...schema.rows import SEG_FROM_FILE, SEG_NONE, EpochFacts, MaskKey, MaskRow, nonzero_bits
+from ...schema.rows import EpochFacts, MaskKey, MaskRow, nonzero_bits
 from ...schema.wcs.footprint import footprint
 from ...schema.wcs.pixelgrid import PixelGrid
 from ...schema.wcs.pixelmap import pixel_map
@@ -62,11 +62,10 @@ def make_epoch_mask(
     runs = flagged.runs
     covered = footprint(grid)
     exposure = image.exposure
-    # only for DES is it known that the halves are those of x
-    amplifiers = Amplifiers.of if options.profile.is_des else Amplifiers.known
+    sections = {"dataseca": exposure.dataseca, "datasecb": exposure.datasecb}
     counts, bits = count(
         runs,
-        amplifiers=amplifiers(exposure.dataseca, exposure.datasecb, image.shape),
+        amplifiers=Amplifiers.of_image(sections | {"profile": options.profile.stored_name}, image.shape),
         pixel_area=covered.pixel_area,
         unique=(flagged.n_unique, flagged.n_good_unique) if coadd is not None and coadd.flags.has_region else None,
         se_seg_used=image.seg_used,
@@ -85,7 +84,7 @@ def make_epoch_mask(
             covered,
             fingerprint=fingerprint,
             quantization=image.quantization,
-            inputs=image.inputs.facts(entry, SEG_FROM_FILE if image.seg_used else SEG_NONE, options.profile),
+            inputs=image.inputs.facts(entry, image.segmentation, options.profile),
         ),
     )
     key = MaskKey(entry.tilename, entry.band, "epoch", entry.expnum, entry.ccdnum)

@@ -14,7 +14,7 @@ from ...schema.planes.plane import Plane
 from ...schema.planes.reader import PlaneReader, check_integer
 from ..infofile import ImageInfo
 
-__all__ = ["BLOCK", "PlaneFiles", "PlaneRows", "Planes", "fold_row"]
+__all__ = ["BLOCK", "MadeMap", "PlaneFiles", "PlaneRows", "Planes", "fold_row"]
 
 BLOCK = 512
 """Rows per read, into memory that is reused: smaller blocks cost more calls, whole planes too much memory."""
@@ -31,18 +31,35 @@ class PlaneRows(NamedTuple):
     """True where the segmentation map is not 0."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class MadeMap:
+    """Segmentation map that was made of an image.
+
+    Parameters
+    ----------
+    objects : ndarray of bool, shape (ny, nx)
+        True where a pixel is in an object.
+    """
+
+    objects: npt.NDArray[np.bool_]
+
+    def nonzero(self, rows: slice) -> npt.NDArray[np.bool_]:
+        """Return True for the pixels of a range of rows that are in an object."""
+        return self.objects[rows]
+
+
 @dataclass(frozen=True, slots=True)
 class Planes:
-    """The three planes of one image, open and of one shape; seg may be missing."""
+    """The three planes of one image, open and of one shape; seg may be missing, or have been made."""
 
     weight: Plane
     bmask: Plane
-    seg: Plane | None
+    seg: Plane | MadeMap | None
 
     def named(self) -> dict[str, Plane]:
         """Return the existing planes by name."""
         there = {"weight": self.weight, "bmask": self.bmask}
-        return there if self.seg is None else there | {"seg": self.seg}
+        return there | {"seg": self.seg} if isinstance(self.seg, Plane) else there
 
     def blocks(self) -> Iterator[PlaneRows]:
         """Yield all rows in blocks."""

@@ -12,7 +12,7 @@ from ...schema.inputs.recordedfiles import State, recorded_files
 from ...schema.maskfile import MaskFile
 from ...schema.masks.rle import Runs
 from ...schema.planes.reader import PlaneReader
-from ...schema.rows import SEG_FROM_FILE, EpochFacts, MaskRow
+from ...schema.rows import SEG_NONE, EpochFacts, MaskRow
 from ...schema.store.masksroot import MasksRoot
 from ...schema.wcs.scamphead import IMAGE_NAMES
 from ..exposurefacts import ExposureFacts
@@ -165,7 +165,7 @@ def _retained(row: MaskRow, runs: Runs, inputs: InputFiles, header: Mapping[str,
         (runs.ny, runs.nx),
         ExposureFacts(**{each.name: getattr(facts, each.name) for each in fields(ExposureFacts)}),
         facts.weight_zquantiz,
-        facts.segmentation == SEG_FROM_FILE,
+        facts.segmentation or SEG_NONE,
         inputs,
         runs,
     )

@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ...schema.amplifiers import trimmed_sections
 from ...schema.bits import BitNames
+from ...schema.cameras.decam import decam_sections
 from ...schema.errors import AmbiguousInputError, FitsFileError, InfoFileError, PlaneError, UsageError
 from ...schema.inputs.profile import ProfileId
 from ...schema.planes.conversion import Conversion, Meaning
 from ...schema.planes.headers import Header, whole_number
 from ...schema.planes.imagefiles import file_state
 from ...schema.planes.reader import PlaneReader
-from ..exposurefacts import ExposureFacts, exposure_facts, header_number, header_text
+from ..exposurefacts import ExposureFacts, exposure_facts, frame_of, header_number, header_text
 from ..infofile import in_utf8
 from .exposure import CcdInfo, ExposureInfo
 from .search import find_files
@@ -26,12 +28,13 @@ _FILES = re.compile(r".+_o[ok]i_[^_.]+(_[^.]+)?(\.[A-Za-z0-9]+)?\.fits(\.fz)?")
 
 _CODES = ("BAD", "NO_VALUE", "SATURATED", "BLEED", "COSMIC_RAY", "LOW_WEIGHT", "DIFFERENCE", "STREAK")
 _UNKNOWN = range(9, 20)
-_INTERPOLATED, _EDGE_BLEED, _EDGE, _OTHER = 20, 21, 22, 23
+# code 0 is a good pixel, which leaves bit 0
+_EDGE_2, _INTERPOLATED, _EDGE_BLEED, _EDGE, _OTHER = 0, 20, 21, 22, 23
 _PLACES = {
     **{name: number for number, name in enumerate(_CODES, start=1)},
     **{f"CODE_{number}": number for number in _UNKNOWN},
 }
-_PLACES |= {"INTERPOLATED": _INTERPOLATED, "EDGE_BLEED": _EDGE_BLEED, "EDGE": _EDGE}
+_PLACES |= {"EDGE_2": _EDGE_2, "INTERPOLATED": _INTERPOLATED, "EDGE_BLEED": _EDGE_BLEED, "EDGE": _EDGE}
 
 # codes above the unknown ones, whose bits are those of the older masks
 _AS_CODES = Conversion(Meaning.CODES, tuple((code, _OTHER) for code in (_INTERPOLATED, _EDGE_BLEED, _EDGE)))
@@ -41,11 +44,14 @@ _AS_BITS = Conversion(
     Meaning.BITS,
     (
         *((0, _PLACES["BAD"]), (1, _PLACES["SATURATED"]), (2, _INTERPOLATED), (4, _PLACES["COSMIC_RAY"])),
-        *((6, _PLACES["BLEED"]), (7, _EDGE_BLEED), (8, _EDGE), (9, _EDGE)),
+        *((6, _PLACES["BLEED"]), (7, _EDGE_BLEED), (8, _EDGE), (9, _EDGE_2)),
     ),
     others=_OTHER,
 )
 _FIRST_WITH_CODES = (3, 5, 0)
+
+# DECam before it: cosmic rays and streaks are mixed up.
+_FIRST_WITHOUT_STREAKS = (4, 8, 0)
 
 _WEIGHT = Conversion(lost_zeros=True)
 _VERSION = re.compile(r"(\d+)\.(\d+)(?:\.(\d+))?")
@@ -54,10 +60,6 @@ _BOK_NAME = re.compile(r"d(\d+)\.(\d+)(?:\.fits.*)?")
 
 # Hour UT of local noon at Cerro Tololo and Kitt Peak.
 _NOON_CTIO, _NOON_KPNO = 14, 19
-
-# Columns of a DECam CCD, before the images are trimmed, and of each of its amplifiers.
-_DECAM_COLUMNS, _DECAM_HALF = 2048, 1024
-_HIGHEST_WITH_A_HIGH = 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class _Name:
 class NoirlabCp:
     """Files ``*_ooi_*.fits.fz`` with weights ``*_oow_*`` and data quality ``*_ood_*`` beside them."""
 
-    identity: ProfileId = ProfileId("noirlab-cp", "1")
+    identity: ProfileId = ProfileId("noirlab-cp", "2")
     summary: str = "NOIRLab Community Pipeline (DECam, Mosaic-3, 90prime): *_ooi_*.fits[.fz] with *_oow_* and *_ood_*"
     bit_names: BitNames = BitNames(se={name: 1 << number for name, number in _PLACES.items()}, coadd={})
     settings: Mapping[str, str] = {"suffix": "version of each exposure to take, such as ls9 of *_ooi_r_ls9.fits.fz"}
@@ -132,6 +134,17 @@ class NoirlabCp:
         if not versions:
             raise UsageError(f"{given[0]}: no image has the suffix {settings['suffix']}")
         return [name.path for (name,) in versions.values()]
+
+    def selections_of(self, paths: Sequence[Path], settings: Mapping[str, str]) -> Mapping[str, str]:  # noqa: ARG002
+        """Return ``cp-legacy-surveys`` as it is right for every one of some images."""
+        kinds = set()
+        for path in paths:
+            with PlaneReader() as reader:
+                kinds.add(_Camera(reader.primary_header(str(path)), str(path)).ignored)
+        if not kinds:
+            return {}
+        ignored = sorted(frozenset.intersection(*kinds))
+        return {"cp-legacy-surveys": ", ".join(f"ignore SE:{name}" for name in ignored) or "default"}
 
     def campaign(self, path: Path, settings: Mapping[str, str]) -> str:  # noqa: ARG002  # all files have the same
         """Return the campaign, which is that of the pipeline."""
@@ -232,13 +245,27 @@ class _Camera:
         """Conversion of data quality: codes, or bits for DECam before version 3.5.0 of the pipeline."""
         if not self.is_decam:
             return _AS_CODES
+        return _AS_CODES if self.version >= _FIRST_WITH_CODES else _AS_BITS
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """Version of the pipeline: PLVER as numbers."""
         version = self.primary.text("PLVER")
         found = _VERSION.search(version)
         if found is None:
             raise InfoFileError(
                 f"{self.path}: PLVER is {version!r}: expected a version of the pipeline, such as V4.8.2a"
             )
-        return _AS_CODES if tuple(int(part or 0) for part in found.groups()) >= _FIRST_WITH_CODES else _AS_BITS
+        return tuple(int(part or 0) for part in found.groups())
+
+    @property
+    def ignored(self) -> frozenset[str]:
+        """Names of the codes that legacypipe ignores."""
+        if not self.is_decam:
+            return frozenset({"DIFFERENCE", "STREAK"})
+        if self.mask is _AS_BITS:
+            return frozenset()
+        return frozenset({"STREAK"} if self.version >= _FIRST_WITHOUT_STREAKS else {"COSMIC_RAY", "STREAK"})
 
     def expnum(self, header: Header) -> int:
         """Exposure number: EXPNUM, else that in DTACQNAM of 90prime, else the time in OBSID."""
@@ -300,25 +327,16 @@ def _facts(camera: _Camera, header: Header, ccdnum: int) -> ExposureFacts:
         found = (header_number(header, primary, keyword) for keyword in keywords)
         return next((value for value in found if value is not None), None)
 
-    a, b = _amplifiers(header, ccdnum) if camera.is_decam else (None, None)
+    facts = exposure_facts(header, primary, night_starts=_NOON_CTIO if camera.is_decam else _NOON_KPNO)
+    if camera.is_decam:
+        shape, (shift, _) = frame_of(header)
+        a, b = trimmed_sections(decam_sections(ccdnum, shape[0]), shape, (shift, 0))
+        facts = replace(facts, dataseca=a, datasecb=b)
     return replace(
-        exposure_facts(header, primary, night_starts=_NOON_CTIO if camera.is_decam else _NOON_KPNO),
+        facts,
         fwhm=number("FWHM", "SEEINGP"),
         skybrite=number("AVSKY", "SKYADU"),
         skysigma=number("AVSIG", "SKYNOISE"),
         # the extensions of 90prime say ADU, the primary counts/s, which is right
         bunit=primary.text("BUNIT") or header.text("BUNIT") or ("ADU" if camera.is_decam else None),
-        dataseca=a,
-        datasecb=b,
     )
-
-
-def _amplifiers(header: Header, ccdnum: int) -> tuple[str | None, str | None]:
-    """Return the sections of amplifiers A and B of a DECam CCD; none unless the image is a whole CCD."""
-    nx, ny = (header.integer(f"Z{key}", 0) or header.integer(key, 0) for key in ("NAXIS1", "NAXIS2"))
-    shift = int(header.number("LTV1", 0))
-    if nx != _DECAM_COLUMNS + 2 * shift or shift > 0:
-        return None, None
-    middle = _DECAM_HALF + shift
-    low, high = f"[1:{middle},1:{ny}]", f"[{middle + 1}:{nx},1:{ny}]"
-    return (high, low) if ccdnum <= _HIGHEST_WITH_A_HIGH else (low, high)

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ...schema.bits import BitNames
 from ...schema.inputs.profile import ProfileId
 from ..infofile import TileInfo
 
-__all__ = ["Profile"]
+__all__ = ["Profile", "SelectionsOfFiles"]
 
 
 class Profile(Protocol):
@@ -72,4 +72,21 @@ class Profile(Protocol):
 
     def campaign(self, path: Path, settings: Mapping[str, str]) -> str:
         """Return the campaign of a file; a catalogue has one."""
+        ...
+
+
+@runtime_checkable
+class SelectionsOfFiles(Protocol):
+    """A profile some of whose named selections depend on the files; a profile need not be one."""
+
+    def selections_of(self, paths: Sequence[Path], settings: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the named selections that a new catalogue is given in place of those of the profile, by name.
+
+        Parameters
+        ----------
+        paths : sequence of Path
+            The files of its first ingest that can be read.
+        settings : mapping of str to str
+            Settings by name.
+        """
         ...

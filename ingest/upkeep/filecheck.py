@@ -11,7 +11,6 @@ from ...schema.columns import json_object, values_of
 from ...schema.counts import BitCounts, Counts, count, count_coadd
 from ...schema.errors import DamagedValueError, MaskFileError, MaskFileUnreadableError, StoreError, WcsError
 from ...schema.executors import Spread, check_workers, in_order
-from ...schema.inputs.profile import DES_PROFILE
 from ...schema.maskfile import MaskFile
 from ...schema.maskfile.filerow import file_row
 from ...schema.masks.maskfilename import MaskFileName
@@ -223,10 +222,9 @@ def _recount(row: MaskRow, runs: Runs) -> tuple[Counts, BitCounts]:
         unique = (recorded.n_unique, recorded.n_good_unique)
     if not isinstance(row.facts, EpochFacts):
         return count_coadd(runs, pixel_area=recorded.pixel_area, unique=unique)
-    amplifiers = Amplifiers.of if row.facts.profile in (None, DES_PROFILE) else Amplifiers.known
     return count(
         runs,
-        amplifiers=amplifiers(row.facts.dataseca, row.facts.datasecb, (row.ny, row.nx)),
+        amplifiers=Amplifiers.of_image(values_of(row.facts), (row.ny, row.nx)),
         pixel_area=recorded.pixel_area,
         unique=unique,
         se_seg_used=row.facts.se_seg_used and row.facts.segmentation != SEG_NONE,

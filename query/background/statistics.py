@@ -179,7 +179,9 @@ class Measure:
 
     def _regions(self, mask: Mask) -> list[_MeasuredRegion]:
         row = mask.row or {}
-        halves = Amplifiers.of(row.get("dataseca"), row.get("datasecb"), mask.shape) if self.amplifiers else None
+        halves = Amplifiers.of_image(row, mask.shape) if self.amplifiers else None
+        if self.amplifiers and halves is None:
+            raise UsageError(f"{mask.key}: its amplifiers are unknown: expected statistics of whole images or boxes")
         return _measured_regions(mask.shape, self.box, halves)
 
 

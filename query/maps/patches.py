@@ -257,12 +257,12 @@ def _locations(
     per_patch = (NSIDE // patch.nside) ** 2
     inside = footprint.hpix.between(patch.pixel * per_patch, (patch.pixel + 1) * per_patch - 1)
     conditions: list[sa.ColumnElement[bool]] = [epoch.c.epoch_id.in_(sa.select(footprint.epoch_id).where(inside))]
-    conditions += Filters.of(**filters).conditions(epoch)
+    wanted = Filters.of(**filters)
+    conditions += wanted.conditions(epoch)
     with database.engine.connect() as connection:
         rows = location_rows(connection, "epoch").add_columns(*(coadd.c[name] for name in _LIMITS)).where(*conditions)
         key = (epoch.c.band, epoch.c.expnum, epoch.c.ccdnum, epoch.c.tilename)
         located = with_variables(connection, connection.execute(rows.order_by(*key)).mappings().all())
     for row in located:
-        # without a trustworthy WCS an image may be anywhere
-        if row["wcs_ok"] is not False and (seg_ignored or row["se_seg_used"]):
+        if wanted.places(row) and (seg_ignored or row["se_seg_used"]):
             yield MaskLocation.of("epoch", row)

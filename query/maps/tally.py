@@ -8,7 +8,7 @@ import hpgeom
 import numpy as np
 import numpy.typing as npt
 
-from ...schema.amplifiers import Amplifiers
+from ...schema.amplifiers import Amplifiers, Region
 from ...schema.criteria import BoundSelection
 from ...schema.jit import kernel
 from ...schema.wcs.footprint import CELL_SHIFT, NSIDE
@@ -219,7 +219,9 @@ class _PatchTally:
         codes, lengths = self._tally.codes(mask)
         columns = np.repeat(codes.astype(np.uint8) if codes.max() < 1 << 8 else codes, lengths.astype(np.int64))
         row: Any = mask.row
-        half = Amplifiers.of(row["dataseca"], row["datasecb"], mask.shape).b
+        # where the amplifiers are unknown all pixels have the values of the first
+        halves = Amplifiers.of_image(row, mask.shape)
+        half = Region(0, 0, 0, 0) if halves is None else halves.b
         box = np.array([half.x0, half.x1, half.y0, half.y1, mask.shape[0]], np.int64)
         lookup = CentreLookup.of(mask.grid, self._tally.centres_nside)
         pixels = np.empty((side, side), np.int32)

@@ -77,7 +77,8 @@ def excluded_pixels(exclusions: Sequence[Exclusion], image: ImageBox) -> Bools |
     Raises
     ------
     UsageError
-        If an exclusion is a place on the sky and the image has no WCS.
+        If an exclusion is a place on the sky and the image has no WCS, or an amplifier and those of the image are
+        unknown.
     """
     if not exclusions:
         return None
@@ -104,10 +105,11 @@ def _concerns(exclusion: Exclusion, image: ImageBox, tilename: str) -> bool:
     """Return whether an exclusion concerns an image, as one of a tile."""
     if exclusion.band not in (None, image.value("band")) or exclusion.tilename not in (None, tilename):
         return False
-    # boxes and amplifiers are those of CCD images
-    if image.key.kind == "coadd" and (exclusion.box is not None or exclusion.amplifier is not None):
+    # these are of CCD images
+    of_ccd = (exclusion.box, exclusion.amplifier, exclusion.image_flags)
+    if image.key.kind == "coadd" and any(each is not None for each in of_ccd):
         return False
-    numbers = ((name, getattr(exclusion, name)) for name in ("expnum", "ccdnum", "nite"))
+    numbers = ((name, getattr(exclusion, name)) for name in ("expnum", "ccdnum", "nite", "image_flags"))
     return all(wanted is None or wanted.holds(image.value(name)) for name, wanted in numbers)
 
 
@@ -157,14 +159,24 @@ def _near(grid: PixelGrid, region: Region, discs: npt.NDArray[np.float64]) -> li
     return Disc.many(*discs[near].T)
 
 
+def _halves(image: ImageBox) -> Amplifiers:
+    if image.row is None:  # of no catalogue, such as one read from a file of its own
+        return Amplifiers.halves(image.shape)
+    halves = Amplifiers.of_image(image.row, image.shape)
+    if halves is None:
+        raise UsageError(
+            f"the amplifiers of {image.key} are unknown: expected an exclusion with a box instead of an amplifier"
+        )
+    return halves
+
+
 def _region(exclusion: Exclusion, image: ImageBox) -> Region | None:
     """Return the part of the box in an exclusion's own box and amplifier; None if that is empty."""
     regions = [image.box]
     if exclusion.box is not None:
         regions.append(exclusion.box)
     if exclusion.amplifier is not None:
-        row = image.row or {}
-        halves = Amplifiers.of(row.get("dataseca"), row.get("datasecb"), image.shape)
+        halves = _halves(image)
         regions.append(halves.a if exclusion.amplifier == "A" else halves.b)
     x0, y0 = max(each.x0 for each in regions), max(each.y0 for each in regions)
     x1, y1 = min(each.x1 for each in regions), min(each.y1 for each in regions)

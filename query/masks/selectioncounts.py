@@ -58,7 +58,7 @@ def counts_of(mask: Mask) -> dict[str, Any]:
         raise UsageError(f"{mask.key}: expected the mask of an epoch in a catalogue")
     counts, _ = count(
         mask.encoded,
-        amplifiers=Amplifiers.of(row["dataseca"], row["datasecb"], mask.shape),
+        amplifiers=Amplifiers.of_image(row, mask.shape),
         pixel_area=row["pixel_area"],
         unique=None,
         se_seg_used=row["se_seg_used"],

@@ -97,11 +97,12 @@ def blank_sky(
 def images_of(source: Source, selection: BoundSelection, filters: Mapping[str, Any]) -> Iterator[CcdImage]:
     """Yield each CCD image with the epochs that match filters.
 
-    Those without an SE segmentation map are left out unless the selection ignores `SE_SEG`, as in maps.
+    Those without an SE segmentation map are left out unless the selection ignores `SE_SEG`, and those whose WCS the
+    pipeline does not vouch for, as in maps.
     """
-    seg_ignored = Criterion.SE_SEG in selection.selection.ignore
+    seg_ignored, wanted = Criterion.SE_SEG in selection.selection.ignore, Filters.of(**filters)
     for image in find_ccd_images(source.database, filters):
-        matched = [each for each in image.locations if each.row["matched"]]
+        matched = [each for each in image.locations if each.row["matched"] and wanted.places(each.row)]
         counted = tuple(each for each in matched if seg_ignored or each.row["se_seg_used"])
         if counted:
             yield CcdImage(counted)
@@ -154,7 +155,7 @@ def _area(source: Source, filters: Mapping[str, Any]) -> float:
     query = sa.select(sa.func.count(footprint.c.hpix.distinct()))
     query = query.join_from(footprint, epoch, footprint.c.epoch_id == epoch.c.epoch_id)
     with source.database.engine.connect() as connection:
-        n_pixels = int(connection.scalar(query.where(*Filters.of(**filters).conditions(epoch))) or 0)
+        n_pixels = int(connection.scalar(query.where(*Filters.of(**filters).on_sky(connection))) or 0)
     return float(n_pixels * _SKY / (12 * NSIDE**2))
 
 

@@ -63,7 +63,9 @@ def randoms(
     number = checked_seed(seed)
     check_workers(workers)
     bound, bands = source.bound(selection), bands_of(source, filters)
-    survey = _Survey(source, bound, bands, Filters.of(**filters).conditions(tables.epoch))
+    with source.database.engine.connect() as connection:
+        conditions = Filters.of(**filters).on_sky(connection)
+    survey = _Survey(source, bound, bands, conditions)
     with ExitStack() as stack:
         spread: Spread = map
         if executor is not None or workers > 1:

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..focalplane import FOCAL_PLANE
 from ..palette import NO_DATA_COLOUR, OUTLIER_COLOUR, TEXT_COLOUR
 from ..summary.ccdhalves import ccd_halves
+from ..summary.layout import focal_plane
 from .style import (
     HATCH,
     OUTLINE,
@@ -25,19 +25,22 @@ from .style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from ..focalplane import Layout
     from ..listings import Listings
 
 __all__ = ["plot_focal_plane"]
 
-# degrees from the field centre
-_EAST, _NORTH = 1.15, 1.02
+# room around the CCDs, over their extent: in degrees 1.15 and 1.02 for DECam
+_MARGINS = 1.064, 1.042
 
 
 @in_one_look
 def plot_focal_plane(
     cat: "Listings", statistic: str = "fraction_good_se", *, ax: "Axes | None" = None, **filters: Any
 ) -> "Axes":
-    """Draw both amplifier halves of each DECam CCD as seen on the sky, coloured by a statistic.
+    """Draw the CCDs as seen on the sky, coloured by a statistic: both amplifier halves of each one of DECam.
+
+    The CCDs of another camera are drawn whole, by the WCS of one exposure.
 
     Parameters
     ----------
@@ -55,8 +58,8 @@ def plot_focal_plane(
     -------
     Axes
         Degrees from the field centre, north up, east to the left; one patch per half, with its detector position
-        and amplifier as gid, such as ``N4 b``. Halves without data are hatched; outliers have thick edges and do
-        not stretch the colour scale.
+        and amplifier as gid, such as ``N4 b``, or its CCD number without a position. Halves without data are hatched;
+        outliers have thick edges and do not stretch the colour scale.
     """
     # matplotlib is an extra, and slow to import
     from matplotlib.patches import Patch, Polygon
@@ -66,7 +69,9 @@ def plot_focal_plane(
         ax = new_axes(7.6, 5.9)
     value, outlier = halves.value.to_numpy(float), halves.outlier.to_numpy(bool)
     over = "sum over" if statistic.startswith("n_") else "median of"
-    n_images, n_nights = int(halves.n_ccd_images[::2].sum()), int(halves.n_nights.max())
+    plane = focal_plane(cat)
+    n_images = int(halves.drop_duplicates("ccdnum").n_ccd_images.sum())
+    n_nights = int(halves.n_nights.max()) if len(halves) else 0
     title(ax, f"{over} {_number(n_nights, 'night')}, {_number(n_images, 'CCD image')}", filter_words(filters))
     if not np.isfinite(value).any():
         return say_nothing(ax, "no CCD image matches")
@@ -75,8 +80,8 @@ def plot_focal_plane(
         known = np.isfinite(number)
         ax.add_patch(
             Polygon(
-                FOCAL_PLANE[int(str(row.ccdnum))].corners(str(row.half)),
-                gid=f"{row.detpos} {row.half}",
+                plane[int(str(row.ccdnum))].corners(str(row.half)),
+                gid=f"{row.detpos or row.ccdnum!s} {row.half}".strip(),
                 facecolor=mappable.to_rgba(number) if known else NO_DATA_COLOUR,
                 edgecolor=OUTLIER_COLOUR if far else OUTLINE if known else TEXT_COLOUR,
                 linewidth=2.2 if far else 0.4,
@@ -84,7 +89,7 @@ def plot_focal_plane(
                 zorder=3 if far else 2,
             )
         )
-    for ccd in FOCAL_PLANE.values():
+    for ccd in plane.values():
         of_ccd = halves.ccdnum.to_numpy() == ccd.ccdnum
         colour = _text_colour(mappable, value[of_ccd].min())
         ax.text(ccd.east, ccd.north, f"{ccd.ccdnum}", ha="center", va="center", fontsize=6.5, color=colour, zorder=4)
@@ -93,7 +98,7 @@ def plot_focal_plane(
         handles.append(Patch(facecolor="none", edgecolor=OUTLIER_COLOUR, linewidth=2.2, label="far from the others"))
     if handles:
         ax.legend(handles=handles, loc="lower right", frameon=False, fontsize="small")
-    _orient(ax)
+    _orient(ax, plane)
     return ax
 
 
@@ -109,13 +114,15 @@ def _text_colour(mappable: Any, number: float) -> str:
     return "#ffffff" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.55 else "#000000"
 
 
-def _orient(ax: "Axes") -> None:
+def _orient(ax: "Axes", plane: "Layout") -> None:
     """Orient axes as on the sky: north up, east to the left."""
-    ax.set_xlim(_EAST, -_EAST)
-    ax.set_ylim(-_NORTH, _NORTH)
+    corners = np.array([corner for ccd in plane.values() for corner in ccd.corners()])
+    half_width, half_height = _MARGINS * np.abs(corners).max(axis=0)
+    ax.set_xlim(half_width, -half_width)
+    ax.set_ylim(-half_height, half_height)
     ax.set_aspect("equal")
     tidy(ax, frame=False)
-    corner, length = (-0.9, 0.78), 0.16
+    corner, length = (-0.78 * half_width, 0.76 * half_height), 0.14 * half_width
     arrow = {"arrowstyle": "-|>", "color": TEXT_COLOUR, "linewidth": 0.8, "shrinkA": 0, "shrinkB": 0}
     for label, (east, north) in {"N": (0, length), "E": (length, 0)}.items():
         ax.annotate("", (corner[0] + east, corner[1] + north), corner, arrowprops=arrow)

@@ -1,7 +1,8 @@
 """Plots of masks."""
 
+from collections.abc import Mapping
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -132,7 +133,14 @@ def _title(mask: MaskLike, selection: Selection | None) -> list[str]:
     off = (mask.encoded.flags & int(Criterion.OFF_COADD)) != 0
     n_on_coadd = nx * ny - int(mask.encoded.lengths[off].sum(dtype=np.int64))
     good = f"{n_good / (nx * ny):.1%} good"
-    if key.kind == "epoch":
+    if key.kind == "epoch" and _has_coadd(mask.row):
         good += f", {n_good / n_on_coadd:.1%} of pixels on the coadd" if n_on_coadd else ", all off the coadd"
     image = mask.formula or f"{key.tilename}  {key.band}  {what}"
     return [image, good, f"selection: {selection or Selection()}"]
+
+
+def _has_coadd(row: Mapping[str, Any] | None) -> bool:
+    """Return whether the image of a row has a coadd; without a row, it is taken to have one."""
+    first = row or {}
+    first = first.get("epochs", [first])[0]  # of a mask merged over tiles
+    return first.get("n_on_coadd", 0) is not None

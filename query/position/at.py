@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ...schema import tables
 from ...schema.criteria import Selection
 from ...schema.errors import MaskFileMissingError, UsageError
 from ...schema.wcs.solution import ra_dec
@@ -45,7 +44,8 @@ def epochs_at(
         raise UsageError("a selection needs reasons: expected reasons=True")
     ra, dec = position_degrees(ra, dec)
     targets = _targets(ra, dec, radius, polygon)
-    conditions = Filters.of(**filters).conditions(tables.epoch)
+    with source.database.engine.connect() as connection:
+        conditions = Filters.of(**filters).on_sky(connection)
     pixel_reasons = Reasons(source.bound(selection))
     find = partial(find_sightings, source.database.engine, targets, conditions, unique=unique)
     sightings = find()

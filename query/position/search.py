@@ -30,8 +30,10 @@ _EPOCHS_PER_QUERY = 2000
 _TILE = ("tilename", "band")
 _KEY = (*_TILE, "expnum", "ccdnum")
 _IMAGE = ("wcs", "nx", "ny", "position_offset")
-_AMPLIFIERS = ("dataseca", "datasecb")
-_SHOWN = (*_KEY, "nite", "mjd_obs", "epoch_id", "has_coadd", "mask_file", "mask_row_group", *_IMAGE, *_AMPLIFIERS)
+# of the epoch, what exclusions need besides, and what catalogues of before have not
+_FACTS = ("nite", "mjd_obs", "image_flags", "dataseca", "datasecb")
+_LATER = "profile"
+_SHOWN = (*_KEY, "epoch_id", "has_coadd", "mask_file", "mask_row_group", *_IMAGE, *_FACTS, _LATER)
 _LIMITS = ("uramin", "uramax", "udecmin", "udecmax")
 
 
@@ -47,7 +49,7 @@ def _epochs() -> "sa.Select[Any]":
     epoch, coadd = tables.epoch.c, tables.coadd.c
     return (
         sa.select(
-            *(epoch[name] for name in dict.fromkeys((*_SHOWN, *_IMAGE)) if name in epoch),
+            *(epoch[name] for name in _SHOWN if name in epoch and name != _LATER),
             *(coadd[name].label(f"coadd_{name}") for name in ("coadd_id", *_IMAGE, *_LIMITS)),
             coadd.mask_file,
             coadd.wcs.is_not(None).label("has_coadd"),
@@ -131,12 +133,11 @@ def find_sightings(
     Sightings
         Ordered by target, tilename, band, expnum and ccdnum.
     """
-    epochs = _EPOCHS.where(*conditions).order_by(tables.epoch.c.epoch_id)
+    epochs, later = _EPOCHS.where(*conditions).order_by(tables.epoch.c.epoch_id), tables.epoch.c[_LATER]
     parts = [Sightings.none()]
     with engine.connect() as connection:
-        if str(recorded_revision(connection)) >= tables.epoch.c.wcs_ok.info["since"]:
-            # a position from a WCS that the pipeline does not vouch for may be anywhere
-            epochs = epochs.where(tables.epoch.c.wcs_ok.is_not(False))
+        is_there = str(recorded_revision(connection)) >= later.info["since"]
+        epochs = epochs.add_columns(later if is_there else sa.null().label(_LATER))
         candidates = _candidates(connection)
         for block in _blocks(targets.cover(NSIDE)):
             rows = connection.execute(candidates, {"hpix": np.unique(block.hpix).tolist()}).all()

@@ -11,8 +11,9 @@ from ...schema.sql.aggregates import total
 from ...schema.tables import ccd_bit_night, ccd_night
 from ..dataframes import read_frame
 from ..filters import Filters
-from ..focalplane import FOCAL_PLANE, HALVES
+from ..focalplane import HALVES
 from ..listings import Listings
+from .layout import focal_plane
 from .statistic import RATIOS, Statistic, check_tables, outliers
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ __all__ = ["ccd_halves"]
 def ccd_halves(
     cat: Listings, statistic: str = "fraction_good_se", *, nights: sa.TableClause = ccd_night, **filters: Any
 ) -> "pd.DataFrame":
-    """Return one row per amplifier half of each DECam CCD, with a statistic.
+    """Return one row per amplifier half of each DECam CCD, or per CCD of another camera, with a statistic.
 
     Parameters
     ----------
@@ -43,7 +44,8 @@ def ccd_halves(
     Returns
     -------
     DataFrame
-        ``ccdnum``, ``detpos`` and ``half`` (a or b) of all 62 CCDs; ``n_ccd_images`` and ``n_nights`` that match;
+        ``ccdnum``, ``detpos`` and ``half`` (a or b; empty for a whole CCD) of all CCDs of
+        `goodpix.query.summary.layout.focal_plane`; ``n_ccd_images`` and ``n_nights`` that match;
         ``value``, the median over nights of the statistic of each night's CCD images, or the sum of a count, null
         without data; ``outlier``, whether the value is far from the others, see
         `goodpix.query.summary.statistic.outliers`.
@@ -59,12 +61,13 @@ def ccd_halves(
 
     names = [f"{statistic}_amp_{half}" for half in HALVES]
     by_half = {half: name if name in RATIOS else statistic for half, name in zip(HALVES, names, strict=True)}
+    by_half[""] = statistic
     query = _of_bit(cat, statistic, filters) if ":" in statistic else _of_nights(cat, nights, by_half.values(), filters)
     of_ccds = read_frame(cat.database.engine, query).groupby("ccdnum")
     over_nights = "sum" if statistic.startswith("n_") else "median"
-    values = {name: getattr(of_ccds[name], over_nights)() for name in by_half.values()}
+    values = {name: getattr(of_ccds[name], over_nights)() for name in dict.fromkeys(by_half.values())}
     n_images_of, n_nights_of = of_ccds.n_ccd_images.sum(), of_ccds.size()
-    halves = [(ccd, half) for ccd in FOCAL_PLANE.values() for half in HALVES]
+    halves = [(ccd, half) for ccd in focal_plane(cat).values() for half in ccd.halves]
     value = np.array([float(values[by_half[half]].get(ccd.ccdnum, np.nan)) for ccd, half in halves])
     return pd.DataFrame(
         {

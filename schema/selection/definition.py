@@ -45,10 +45,11 @@ class Selection:
     exclude : sequence of mapping, str or Exclusion
         CCD images, CCDs, amplifiers, nights, exposures, boxes of a CCD and places on the sky whose pixels are bad:
         each entry has some of the keys of `goodpix.schema.criteria.Exclusion`, as a mapping or as text such as
-        ``"ccdnum=31,amplifier=A,nite=20131115:"``. All keys of an entry have to hold; any entry excludes. Of
-        the mask of a whole CCD image, merged over its tiles (``cat.ccd_mask``, ``by="ccd"``), an excluded tile is taken
-        out: where another tile covers the pixel, that one says whether it is good; elsewhere the pixel is bad. Of what
-        counts by unique regions (`sky_area`, maps), the region of an excluded tile is left out.
+        ``"ccdnum=31,amplifier=A,nite=20131115:"``, or a name such as ``"decam-s7"``. All keys of an entry have to
+        hold; any entry excludes. Of the mask of a whole CCD image, merged over its tiles (``cat.ccd_mask``,
+        ``by="ccd"``), an excluded tile is taken out: where another tile covers the pixel, that one says whether it is
+        good; elsewhere the pixel is bad. Of what counts by unique regions (`sky_area`, maps), the region of an
+        excluded tile is left out.
     named : str
         ``NAME HASH`` if the selection is a named one of a catalogue, see `goodpix.Catalogue.selection`; dropped if
         the hash is not that of the content.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from ..amplifiers import Region
+from ..cameras.exclusions import SHIPPED_EXCLUSIONS
 from ..errors import UnknownNameError, UsageError, did_you_mean
 from .terms import shortest
 
@@ -75,8 +76,9 @@ class Exclusion:
     ----------
     band, tilename : str, optional
         Band and tile.
-    expnum, ccdnum, nite : int, str, slice or Range, optional
-        Exposure, CCD and night (YYYYMMDD), or inclusive ranges such as ``"20131115:"``.
+    expnum, ccdnum, nite, image_flags : int, str, slice or Range, optional
+        Exposure, CCD and night (YYYYMMDD), or inclusive ranges such as ``"20131115:"``; and the flags that a CCD image
+        as a whole was given by its info file or a table of CCD images, so that ``"1:"`` holds where any is set.
     amplifier : str, optional
         ``"A"`` or ``"B"``: that half of a CCD image.
     box : sequence of int, str or Region, optional
@@ -95,6 +97,7 @@ class Exclusion:
     expnum: Any = None
     ccdnum: Any = None
     nite: Any = None
+    image_flags: Any = None
     amplifier: str | None = None
     box: Any = None
     ra: float | None = None
@@ -118,7 +121,8 @@ class Exclusion:
         Parameters
         ----------
         given : Exclusion, mapping or str
-            An entry; as text ``KEY=VALUE,KEY=VALUE``.
+            An entry; as text ``KEY=VALUE,KEY=VALUE``, or a name in
+            `goodpix.schema.cameras.exclusions.SHIPPED_EXCLUSIONS`.
 
         Raises
         ------
@@ -130,6 +134,8 @@ class Exclusion:
         if isinstance(given, cls):
             yield given
             return
+        if isinstance(given, str) and (shipped := SHIPPED_EXCLUSIONS.get(given.strip())):
+            given = shipped.entry
         keys = _keys_of_text(given) if isinstance(given, str) else given
         if not isinstance(keys, Mapping):
             raise UsageError(f"exclude {given!r}: expected KEY=VALUE,KEY=VALUE or a mapping, {_SAMPLE}")
@@ -163,7 +169,10 @@ def _keys_of_text(text: str) -> dict[str, str]:
     for pair in text.split(","):
         name, equals, value = (token.strip() for token in pair.partition("="))
         if not equals or not name or not value:
-            raise UsageError(f"exclude {text}: cannot read {pair.strip()!r}: expected KEY=VALUE,KEY=VALUE, {_SAMPLE}")
+            shipped = f", or one of {', '.join(SHIPPED_EXCLUSIONS)}" if pair == text else ""
+            raise UsageError(
+                f"exclude {text}: cannot read {pair.strip()!r}: expected KEY=VALUE,KEY=VALUE, {_SAMPLE}{shipped}"
+            )
         if name in keys:
             raise UsageError(f"exclude {text}: {name} is given twice: expected it once, as a range or in two entries")
         keys[name] = value
@@ -270,6 +279,7 @@ _READERS = {
     "expnum": Range.of,
     "ccdnum": Range.of,
     "nite": Range.of,
+    "image_flags": Range.of,
     "amplifier": _amplifier,
     "box": _box,
     **dict.fromkeys(_DISC, _degrees),

@@ -52,6 +52,7 @@ CONTENDERS = {
     "places": {"Catalogue.blank_sky", "blank sky by astropy's WCS and boolean masks"}
     | {"Catalogue.randoms", "randoms by astropy's WCS and boolean masks"},
     "sky": {"Catalogue.background", "Catalogue.extend_background", "fitsio.read of image and weight"},
+    "segmentation": {"segmentation map made, planes read", "fitsio.read of image, weight and mask"},
     "startup": {"goodpix --help", 'python -c "import goodpix"', "goodpix epochs of the demo tile"}
     | {'python -c "pass"'},
 }
@@ -72,6 +73,7 @@ GOALS = {
     "maps": ["<= 0.25 x"] * 2,
     "places": ["<= 20 s", "<= 60 s"],
     "sky": ["<= 0.8 x"] * 2,
+    "segmentation": [],
     "startup": ["<= 0.2 s", "<= 0.05 s", "<= 1.2 s", "<= 0.8 s"],
 }
 

@@ -6,7 +6,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+from astropy.io import fits
 
+import goodpix
 from goodpix.demo import run_demo
 from goodpix.ingest.synthetic import SMALL
 
@@ -58,3 +60,48 @@ def test_demo_whose_epochs_fail_says_where_to_look_and_exits_1(n_left: int, surv
     assert done.lines[-2].startswith(f"1 tile in 2 bands: {made}, 0 up to date, {len(images) - n_left} failed")
     assert done.lines[-1].startswith(f"list the failures: goodpix failures --db {folder / 'goodpix.db'}")
     assert (folder / "mask.png").exists() == ("mask.png" in done.out) == bool(n_left)
+
+
+def test_demo_of_noirlab_cp_is_an_exposure_of_three_ccds(tmp_path: Path, cli: Run) -> None:
+    done = cli("demo", "--profile", "noirlab-cp", tmp_path)
+    assert done.status == 0, done.err
+    assert (tmp_path / "mask.png").read_bytes().startswith(b"\x89PNG")
+    assert os.environ["MEDS_DIR"] == "nowhere"
+    names = sorted(path.name for path in (tmp_path / "survey").glob("*.fits.fz"))
+    assert names == [f"c4d_181214_050844_oo{letter}_r_v1.fits.fz" for letter in "diw"]
+    with fits.open(tmp_path / "survey" / names[2], disable_image_compression=True) as file:
+        assert {unit.header["ZQUANTIZ"] for unit in file[1:]} == {"SUBTRACTIVE_DITHER_1"}
+    with goodpix.Catalogue(tmp_path / "goodpix.db") as catalogue:
+        epochs = catalogue.epochs()
+        assert epochs.ccdnum.tolist() == [25, 26, 27]
+        assert epochs.wcs_ok.all()
+        assert epochs.n_se_seg.isna().all()
+        named = set(catalogue.bits().name)
+        assert named == {"BAD", "SATURATED", "BLEED", "COSMIC_RAY", "DIFFERENCE", "STREAK"}
+        sky = catalogue.background()
+        # the sky is kept
+        assert sky.level.tolist() == pytest.approx([424.0] * 3, abs=10)
+    for ccdnum in (25, 26, 27):
+        checked = cli("check", "c4d_181214_050844", "r", 802955, ccdnum, "--db", tmp_path / "goodpix.db")
+        assert checked.status == 0, checked.out
+    again = cli("demo", "--profile", "noirlab-cp", tmp_path)
+    assert (again.status, "nothing to do" in again.err) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--profile", "lsst"), "profile 'lsst' has no demonstration: expected des-pizza-cutter or noirlab-cp"),
+        (("--profile", "noirlab-cp", "--full"), "profile noirlab-cp has no tiles"),
+    ],
+)
+def test_demo_that_there_is_not_is_refused(tmp_path: Path, cli: Run, options: tuple[str, ...], message: str) -> None:
+    done = cli("demo", *options, tmp_path / "demo")
+    assert (done.status, message in done.err) == (2, True)
+    assert not (tmp_path / "demo").exists()
+
+
+def test_demo_in_the_folder_of_the_other_kind_is_refused(tmp_path: Path, cli: Run) -> None:
+    run_demo(tmp_path, ONE_BAND)
+    done = cli("demo", "--profile", "noirlab-cp", tmp_path)
+    assert (done.status, "holds a different tile" in done.err) == (2, True)

@@ -7,14 +7,18 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from astropy.io import fits
+from astropy.table import Table
 
 import goodpix
+from goodpix.schema.errors import UsageError
 
 from ..noirlabfiles import CpExposure
 from .conftest import Run
 from .survey import records
 
 Pixels = npt.NDArray[Any]
+
+KEY = ("c4d_150110_053718", "z", 396388)
 
 CUTOUTS = Path(__file__).resolve().parents[3] / "shared" / "data" / "noirlab-cp"
 
@@ -44,7 +48,7 @@ def expected_flags(image: Path, ext: str, *, bits: bool = False) -> Pixels:
     with fits.open(str(image).replace("_ooi_", "_ood_")) as file:
         values = np.array(file[ext].data, np.int64)
     if bits:
-        places = {1: 1, 2: 3, 4: 20, 16: 5, 64: 4, 128: 21, 256: 22, 512: 22}
+        places = {1: 1, 2: 3, 4: 20, 16: 5, 64: 4, 128: 21, 256: 22, 512: 0}
         mask = np.zeros(shape, np.int64)
         for value, bit in places.items():
             mask |= np.where(values & value > 0, 1 << bit, 0)
@@ -52,6 +56,15 @@ def expected_flags(image: Path, ext: str, *, bits: bool = False) -> Pixels:
         mask = np.where(values > 0, 1 << values, 0)
     flags: Pixels = mask << 8 | np.where(mask > 0, 4, 0) | np.where(np.isfinite(weight) & (weight > 0), 0, 2)
     return flags
+
+
+def test_amplifiers_of_mosaic_3_are_unknown(tmp_path: Path) -> None:
+    path = CpExposure("mosaic3", ccds={"CCD1": 1}, shape=(60, 2046)).write(tmp_path / "files")
+    with goodpix.Catalogue(ingest(tmp_path, path)) as catalogue:
+        assert catalogue.epochs()[["n_pixels_amp_a", "n_good_se_amp_b"]].isna().all(axis=None)
+        (sky,) = records(catalogue.background(amplifiers=True))
+        assert sky.problem == "its amplifiers are unknown: expected statistics of whole images or boxes"
+        assert catalogue.epochs(selection=goodpix.Selection(border=2)).n_pixels_amp_a.isna().all()
 
 
 @pytest.mark.skipif(not CUTOUTS.is_dir(), reason="the cut-outs of ../shared are not here")
@@ -129,9 +142,24 @@ def test_image_whose_wcs_failed_has_no_position_and_is_in_no_map(tmp_path: Path)
         assert catalogue.epochs().groupby("expnum").wcs_ok.all().to_dict() == {1: True, 2: False}
         mask = catalogue.mask("c4d_1", "z", 1, 46)
         ra, dec = mask.grid.sky(np.array([30.0]), np.array([30.0]))
-        assert catalogue.at(float(ra[0]), float(dec[0])).expnum.tolist() == [1]
+        place = float(ra[0]), float(dec[0])
+        assert catalogue.at(*place).expnum.tolist() == [1]
         assert catalogue.sky_area() == catalogue.sky_area(expnum=1) > 0
         assert set(catalogue.background().expnum) == {1, 2}
+        assert catalogue.blank_sky(3, 0.02, expnum=2).empty
+        assert catalogue.randoms(3, expnum=2).empty
+        # and back again
+        assert catalogue.at(*place, any_wcs=True).expnum.tolist() == [1, 2]
+        assert catalogue.sky_area(expnum=2) == 0
+        assert catalogue.sky_area(expnum=2, any_wcs=True) > 0
+        assert len(catalogue.blank_sky(3, 0.02, expnum=2, any_wcs=True)) == 3
+        assert catalogue.randoms(3, any_wcs=True).n_images_z.tolist() == [2, 2, 2]
+        both, alone = (catalogue.healsparse_map("n_images", nside=32768, any_wcs=any_wcs) for any_wcs in (True, False))
+        pixels = alone.valid_pixels
+        assert pixels.size
+        assert both[pixels].tolist() == (2 * alone[pixels]).tolist()
+        with pytest.raises(UsageError, match="any_wcs is 'yes': expected True or False"):
+            catalogue.at(*place, any_wcs="yes")
 
 
 def test_catalogue_has_the_selections_of_the_legacy_surveys(tmp_path: Path) -> None:
@@ -142,6 +170,12 @@ def test_catalogue_has_the_selections_of_the_legacy_surveys(tmp_path: Path) -> N
         mask = catalogue.mask("c4d_150110_053718", "z", 396388, 46)
         flags, selection = mask.flags(), catalogue.selection("cp-legacy-surveys")
         np.testing.assert_array_equal(mask.good(selection), (flags == 0) | (flags == (1 << 16 | 4)))
+    other = CpExposure("mosaic3").write(tmp_path / "mosaic", "k4m_160319_075112_ooi_zd_v1")
+    goodpix.ingest_tiles(
+        other, db=tmp_path / "m.db", masks=tmp_path / "m", profile="noirlab-cp", no_segment=True, workers=1
+    )
+    with goodpix.Catalogue(tmp_path / "m.db") as catalogue:
+        assert str(catalogue.selection("cp-legacy-surveys")).endswith(", ignore SE:DIFFERENCE, ignore SE:STREAK")
     goodpix.remove_selection(database, "cp-legacy-surveys")
     ingest(tmp_path, path)
     with goodpix.Catalogue(database) as catalogue:
@@ -172,3 +206,56 @@ def test_amplifiers_that_are_not_known_are_null(tmp_path: Path) -> None:
         good = catalogue.mask("c4d_2", "z", 2, 28).flags() == 0
     assert found == [[int(good[:, 1023:].sum()), int(good[:, :1023].sum()), 1023 * 8, 1023 * 8]]
     assert goodpix.verify(database).ok
+
+
+def ccd_table(folder: Path, **columns: Any) -> Path:
+    keys = {"expnum": [396388, 396388], "ccdname": ["N15", "S4"], "ccdzpt": [25.0, 25.5], "fwhm": [3.5, 4.5]}
+    Table({**keys, "ccd_cuts": [0, 4096], **columns}).write(folder / "survey-ccds.fits", overwrite=True)
+    return folder / "survey-ccds.fits"
+
+
+def test_ccd_table_gives_zero_points_seeing_and_cuts(tmp_path: Path, cli: Run) -> None:
+    path = CpExposure(header={"EXPTIME": 100.0}, primary={"WCSCAL": "Successful"}).write(tmp_path / "files")
+    places = ("--db", tmp_path / "cp.db", "--masks", tmp_path / "cp-masks")
+    ingest_it = ("ingest", "--profile", "noirlab-cp", "--no-segment", *places, path)
+    assert cli(*ingest_it, "--ccd-table", ccd_table(tmp_path)).status == 0
+    with goodpix.Catalogue(tmp_path / "cp.db") as catalogue:
+        epochs = catalogue.epochs().set_index("ccdnum")
+        first = catalogue.epochs().fingerprint.tolist()
+        assert epochs.magzp.to_dict() == {46: 30.0, 28: 30.5}
+        assert epochs.fwhm.to_dict() == {46: 3.5, 28: 4.5}
+        assert epochs.image_flags.to_dict() == {46: 0, 28: 4096}
+        assert catalogue.epochs(max={"image_flags": 0}).ccdnum.tolist() == [46]
+        cut = catalogue.selection("ccd-table")
+        recut = catalogue.epochs(selection=cut).set_index("ccdnum")
+        assert (recut.n_good[28], recut.n_good[46]) == (0, epochs.n_good[46])
+        assert epochs.n_good[28] > 0
+        assert catalogue.sky_area(cut) == catalogue.sky_area(ccdnum=46) < catalogue.sky_area()
+        ra, dec = (float(each[0]) for each in catalogue.mask(*KEY, 28).grid.sky(np.array([20.0]), np.array([20.0])))
+        assert "EXCLUDED" in catalogue.at(ra, dec, selection=cut, ccdnum=28).criteria[0]
+        assert not catalogue.ccd_mask("z", 396388, 28).good(cut).any()
+    # again with the same table nothing is made; with another zero point both images are, as by an info file
+    assert "0 epochs made" in cli(*ingest_it, "--ccd-table", ccd_table(tmp_path)).err
+    assert "2 epochs made" in cli(*ingest_it, "--ccd-table", ccd_table(tmp_path, ccdzpt=[25.1, 25.6])).err
+    with goodpix.Catalogue(tmp_path / "cp.db") as catalogue:
+        assert set(catalogue.epochs().fingerprint).isdisjoint(first)
+    (tmp_path / "cp.db").unlink()
+    assert cli("rebuild", *places).status == 0
+    with goodpix.Catalogue(tmp_path / "cp.db") as catalogue:
+        assert catalogue.epochs().image_flags.tolist() == [4096, 0]
+        assert catalogue.selection("ccd-table") == cut
+
+
+def test_ccd_table_that_lacks_images_says_so(tmp_path: Path, cli: Run, caplog: pytest.LogCaptureFixture) -> None:
+    path = CpExposure(header={"EXPTIME": 100.0, "MAGZERO": 29.5}).write(tmp_path / "files")
+    table = ccd_table(tmp_path, ccdname=["N15", "S5"])
+    places = ("--db", tmp_path / "cp.db", "--masks", tmp_path / "cp-masks")
+    done = cli("ingest", "--profile", "noirlab-cp", "--no-segment", *places, path, "--ccd-table", table)
+    assert done.status == 0
+    line = f"{table}: it has no row for 1 of 2 CCD images, which keep what their files say, such as epoch 396388/28"
+    assert line in [each.getMessage() for each in caplog.records] or line in done.err
+    with goodpix.Catalogue(tmp_path / "cp.db") as catalogue:
+        assert catalogue.epochs().set_index("ccdnum").magzp.to_dict() == {46: 30.0, 28: 29.5}
+    table.write_bytes(b"")
+    done = cli("ingest", "--profile", "noirlab-cp", "--no-segment", *places, path, "--ccd-table", table)
+    assert (done.status, done.err.count("\n")) == (2, 1)

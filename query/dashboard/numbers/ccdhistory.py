@@ -30,7 +30,8 @@ class CcdHistory:
     n_ccd_images : ndarray of int64
         Number of CCD images of the night and band.
     fraction : mapping of str to ndarray of float64
-        ``n_good_se`` over all pixels of amplifier halves ``"a"`` and ``"b"``; a ratio of sums.
+        ``n_good_se`` over all pixels of amplifier halves ``"a"`` and ``"b"`` and of the whole CCD, ``""``; a ratio of
+        sums, NaN where the amplifiers are unknown.
     """
 
     nite: npt.NDArray[np.int64]
@@ -76,16 +77,17 @@ def ccd_history(connection: sa.Connection, nights: sa.TableClause, ccdnum: int, 
     """
     key = [nights.c.nite, nights.c.band]
     conditions = Filters.of(ccdnum=ccdnum, **filters).conditions(nights)
+    whole = [total(nights.c[name], name) for name in ("n_good_se", "n_pixels")]
     query = (
-        sa.select(*key, total(nights.c.n_ccd_images, "n_ccd_images"), *_sums(nights))
+        sa.select(*key, total(nights.c.n_ccd_images, "n_ccd_images"), *_sums(nights), *whole)
         .where(*conditions, nights.c.nite.is_not(None))
         .group_by(*key)
         .order_by(*key)
     )
     rows = connection.execute(query).all()
-    numbers = np.array([row[2:] for row in rows], np.float64).reshape(-1, 5).T
+    numbers = np.array([row[2:] for row in rows], np.float64).reshape(-1, 7).T
     with np.errstate(invalid="ignore", divide="ignore"):
-        fraction = {half: numbers[1 + 2 * k] / numbers[2 + 2 * k] for k, half in enumerate(HALVES)}
+        fraction = {half: numbers[1 + 2 * k] / numbers[2 + 2 * k] for k, half in enumerate((*HALVES, ""))}
     nites = np.array([row.nite for row in rows], np.int64)
     return CcdHistory(nites, [row.band for row in rows], numbers[0].astype(np.int64), fraction)
 
@@ -93,13 +95,17 @@ def ccd_history(connection: sa.Connection, nights: sa.TableClause, ccdnum: int, 
 def amplifier_months(
     connection: sa.Connection, nights: sa.TableClause, ccdnum: int | None = None, **filters: Any
 ) -> AmplifierMonths:
-    """Return the history of amplifier halves by month, of all CCDs or one; `filters` are ``band`` and ``nite``."""
+    """Return the history of amplifier halves by month, of all CCDs or one; `filters` are ``band`` and ``nite``.
+
+    There are no halves if all images are of cameras whose amplifiers are unknown.
+    """
     month = (nights.c.nite // _MONTH).label("month")
     conditions = Filters.of(**filters).conditions(nights)
     query = sa.select(nights.c.ccdnum, month, *_sums(nights)).where(*conditions, nights.c.nite.is_not(None))
     rows = connection.execute(query.group_by(nights.c.ccdnum, month)).all()
     months = sorted({int(row.month) for row in rows})
-    row_of = {ccd: k for k, ccd in enumerate(sorted(FOCAL_PLANE))}
+    unknown = bool(rows) and not any(n for row in rows for n in row[2:])
+    row_of = {} if unknown else {ccd: k for k, ccd in enumerate(sorted(FOCAL_PLANE))}
     column_of = {each: k for k, each in enumerate(months)}
     good, whole = np.zeros((2, len(row_of), len(HALVES), len(months)))
     for ccd, month_of_row, *sums in rows:

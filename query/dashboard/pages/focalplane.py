@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from bokeh.events import Tap
 from bokeh.models import ColorBar, ColumnDataSource, LinearColorMapper, NumeralTickFormatter, Range1d
 
-from ...focalplane import FOCAL_PLANE, HALVES
+from ...focalplane import HALVES, Layout
 from ...palette import NO_DATA_COLOUR, OUTLIER_COLOUR, TEXT_COLOUR, band_colour, in_band_order
 from ...summary.ccdhalves import ccd_halves
+from ...summary.layout import focal_plane
 from ..look.figures import PERCENT, colour_range, new_figure, sequential
 from ..look.format import count, fraction, number
 from ..look.markup import band_legend, html_pane, note, under
@@ -29,7 +30,7 @@ __all__ = ["FocalView"]
 
 _FIRST = "fraction_good_se"
 _STATISTICS = (_FIRST, "fraction_se_seg", "fraction_se_weight", "fraction_se_bmask", "n_ccd_images")
-_HALF_FIELD = 1.13  # degrees
+_MARGIN = 1.045  # of the field, over the extent of the CCDs
 _SIZE = 620
 _DARK = 0.55  # fraction of the colour scale below which colours are dark
 
@@ -81,9 +82,10 @@ class FocalView:
             return cache.get((name, scope, view.nite, *more), checked, since=since)
 
         def halves(_: sa.Connection, scope: TileScope) -> Any:
-            return ccd_halves(cache.listings, statistic, nights=scope.nights(), **filters)
+            frame = ccd_halves(cache.listings, statistic, nights=scope.nights(), **filters)
+            return frame, focal_plane(cache.listings)
 
-        plane = Update(lambda: of_tiles("halves", halves, statistic), lambda frame: self._show_plane(view, frame))
+        plane = Update(lambda: of_tiles("halves", halves, statistic), lambda found: self._show_plane(view, *found))
         self._of_ccd.visible = ccdnum is not None
         if ccdnum is None:
             self._history_note.object = note("Click a CCD to see its history and its worst images.")
@@ -99,19 +101,22 @@ class FocalView:
         )
         return plane, history, images
 
-    def _show_plane(self, view: View, halves: Any) -> None:
+    def _show_plane(self, view: View, halves: Any, plane: Layout) -> None:
         statistic = view.statistic or _FIRST
         self._statistic.value = statistic
+        self._plane.place(plane)
         self._plane.show(halves, statistic, view.ccdnum)
         self._note.object = note(_describe_plane(halves, statistic))
 
     def _show_history(self, ccdnum: int, history: CcdHistory) -> None:
-        ccd = FOCAL_PLANE.get(ccdnum)
-        name = f"CCD {ccdnum} ({ccd.detpos})" if ccd else f"CCD {ccdnum}"
+        ccd = self._plane.ccds.get(ccdnum)
+        name = f"CCD {ccdnum} ({ccd.detpos})" if ccd and ccd.detpos else f"CCD {ccdnum}"
         empty = "" if history.band else " No CCD images."
-        text = f"{name}: fraction_good_se of its amplifier halves by night; a filled, b open.{empty}"
+        halves = ccd.halves if ccd else HALVES
+        of_halves = " of its amplifier halves by night; a filled, b open." if halves == HALVES else " by night."
+        text = f"{name}: fraction_good_se{of_halves}{empty}"
         self._history_note.object = note(text) + band_legend(in_band_order(set(history.band)))
-        self._history.show(history)
+        self._history.show(history, halves)
 
     def _ask(self, **changes: Any) -> None:
         before = self._session.view
@@ -121,18 +126,20 @@ class FocalView:
 
 
 class _Plane:
-    """Map of the amplifier halves, with north up and east to the left."""
+    """Map of the CCDs or of their amplifier halves, with north up and east to the left."""
 
     def __init__(self, chosen: Callable[[int], None]) -> None:
         self._chosen = chosen
+        self.ccds: Layout = {}
+        self._x_range, self._y_range = Range1d(1, -1), Range1d(-1, 1)
         self.plot = new_figure(
             "degrees east of the field centre",
             "degrees north of the field centre",
             name="plane-plot",
             height=_SIZE,
             tools="save",
-            x_range=Range1d(_HALF_FIELD, -_HALF_FIELD),
-            y_range=Range1d(-_HALF_FIELD, _HALF_FIELD),
+            x_range=self._x_range,
+            y_range=self._y_range,
             match_aspect=True,
             tooltips=[("", "@name"), ("", "@shown"), ("CCD images", "@n{0,0}")],
         )
@@ -167,16 +174,8 @@ class _Plane:
         self.plot.on_event(Tap, self._tap)
 
     def _write_names(self) -> ColumnDataSource:
-        """Write the number of each CCD at its centre."""
-        centres = [np.mean(ccd.corners(), axis=0) for ccd in FOCAL_PLANE.values()]
-        names = ColumnDataSource(
-            {
-                "x": [x for x, _ in centres],
-                "y": [y for _, y in centres],
-                "text": [str(ccdnum) for ccdnum in FOCAL_PLANE],
-                "colour": [TEXT_COLOUR] * len(FOCAL_PLANE),
-            }
-        )
+        """Write the number of each CCD at its centre, once it has its place."""
+        names = ColumnDataSource({"x": [], "y": [], "text": [], "colour": []})
         self.plot.text(
             "x",
             "y",
@@ -189,6 +188,22 @@ class _Plane:
         )
         return names
 
+    def place(self, ccds: Layout) -> None:
+        """Give each CCD its place."""
+        if ccds is self.ccds or not ccds:
+            return
+        self.ccds = ccds
+        corners = np.array([ccd.corners() for ccd in ccds.values()])
+        half_field = _MARGIN * float(np.abs(corners).max())
+        self._x_range.update(start=half_field, end=-half_field)
+        self._y_range.update(start=-half_field, end=half_field)
+        self._names.data = {
+            "x": corners[:, :, 0].mean(axis=1).tolist(),
+            "y": corners[:, :, 1].mean(axis=1).tolist(),
+            "text": [str(ccdnum) for ccdnum in ccds],
+            "colour": [TEXT_COLOUR] * len(ccds),
+        }
+
     def show(self, halves: Any, statistic: str, ccdnum: int | None) -> None:
         """Show a statistic of each half."""
         format_value = number if statistic.startswith("n_") else fraction
@@ -196,29 +211,31 @@ class _Plane:
         self._colours.update(**colour_range(values))
         self._bar.formatter = NumeralTickFormatter(format="0,0" if format_value is number else PERCENT)
         known = np.isfinite(values)
-        self._names.data = {**self._names.data, "colour": _readable(values, self._colours.low, self._colours.high)}
+        n_halves = max((len(ccd.halves) for ccd in self.ccds.values()), default=1)
+        colours = _readable(values, self._colours.low, self._colours.high, n_halves)
+        self._names.data = {**self._names.data, "colour": colours}
         for source, which in ((self._known, known), (self._empty, ~known)):
             rows = halves[which]
-            corners = [np.array(FOCAL_PLANE[row.ccdnum].corners(row.half)) for row in rows.itertuples()]
+            corners = [np.array(self.ccds[row.ccdnum].corners(row.half)) for row in rows.itertuples()]
             outlier = rows.outlier.to_numpy(bool)
             source.data = {
                 "xs": [polygon[:, 0].tolist() for polygon in corners],
                 "ys": [polygon[:, 1].tolist() for polygon in corners],
                 "value": rows.value.to_numpy(np.float64),
-                "name": [f"CCD {row.ccdnum} ({row.detpos}), amplifier {row.half}" for row in rows.itertuples()],
+                "name": [_name(row) for row in rows.itertuples()],
                 "shown": [f"{statistic} {format_value(value)}" for value in rows.value.tolist()],
                 "n": rows.n_ccd_images.to_numpy(np.int64),
                 "edge": np.where(outlier, OUTLIER_COLOUR, "#ffffff").tolist(),
                 "width": np.where(outlier, 3.0, 0.7),
             }
-        chosen = FOCAL_PLANE.get(ccdnum) if ccdnum is not None else None
+        chosen = self.ccds.get(ccdnum) if ccdnum is not None else None
         corners_of = np.array(chosen.corners()) if chosen else np.zeros((0, 2))
         self._chosen_ccd.data = (
             {"xs": [corners_of[:, 0].tolist()], "ys": [corners_of[:, 1].tolist()]} if chosen else {"xs": [], "ys": []}
         )
 
     def _tap(self, event: Any) -> None:
-        for ccd in FOCAL_PLANE.values():
+        for ccd in self.ccds.values():
             corners = np.array(ccd.corners())
             low, high = corners.min(axis=0), corners.max(axis=0)
             if low[0] <= event.x <= high[0] and low[1] <= event.y <= high[1]:
@@ -262,25 +279,31 @@ class _History:
                 fill_alpha=0.5,
             )
 
-    def show(self, history: CcdHistory) -> None:
-        """Show the history of a CCD."""
+    def show(self, history: CcdHistory, halves: Sequence[str]) -> None:
+        """Show the history of a CCD, in its halves or as a whole."""
         days = [datetime.datetime.strptime(str(nite), "%Y%m%d") for nite in history.nite.tolist()]
-        for half, source in self._sources.items():
+        for k, source in enumerate(self._sources.values()):
+            half, n = (halves[k], len(days)) if k < len(halves) else ("", 0)
             source.data = {
-                "x": days,
-                "y": history.fraction[half],
-                "nite": history.nite,
-                "band": history.band,
-                "half": [half] * len(days),
-                "n": history.n_ccd_images,
-                "colour": [band_colour(band) for band in history.band],
+                "x": days[:n],
+                "y": history.fraction[half][:n],
+                "nite": history.nite[:n],
+                "band": history.band[:n],
+                "half": [half or "all"] * n,
+                "n": history.n_ccd_images[:n],
+                "colour": [band_colour(band) for band in history.band[:n]],
             }
 
 
-def _readable(values: Any, low: float, high: float) -> list[str]:
+def _name(row: Any) -> str:
+    position = f" ({row.detpos})" if row.detpos else ""
+    return f"CCD {row.ccdnum}{position}" + (f", amplifier {row.half}" if row.half else "")
+
+
+def _readable(values: Any, low: float, high: float, n_halves: int = len(HALVES)) -> list[str]:
     """Return a text colour for each CCD number that contrasts with its halves; low values are dark."""
     with np.errstate(invalid="ignore"):
-        dark = (values.reshape(-1, len(HALVES)) - low) / (high - low) < _DARK
+        dark = (values.reshape(-1, n_halves) - low) / (high - low) < _DARK
     return ["#ffffff" if ccd_is_dark else "#000000" for ccd_is_dark in dark.all(axis=1)]
 
 
@@ -288,8 +311,9 @@ def _describe_plane(halves: Any, statistic: str) -> str:
     how = "sum over nights" if statistic.startswith("n_") else "median over nights"
     without = sorted(set(halves[halves.value.isna()].ccdnum))
     outliers = [f"{row.ccdnum}{row.half}" for row in halves[halves.outlier.astype(bool)].itertuples()]
-    n_images = count(halves.n_ccd_images.sum() / len(HALVES))
-    sentences = [f"{statistic} of each amplifier half: {how}; {n_images} CCD images."]
+    n_images = count(halves.drop_duplicates("ccdnum").n_ccd_images.sum())
+    part = "amplifier half" if halves.half.any() else "CCD"
+    sentences = [f"{statistic} of each {part}: {how}; {n_images} CCD images."]
     if without:
         sentences.append(f"Hatched (no data): CCD {', '.join(map(str, without))}.")
     sentences.append(f"Outliers (framed): {', '.join(outliers)}." if outliers else "No outliers.")

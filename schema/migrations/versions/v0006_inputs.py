@@ -16,7 +16,10 @@ _ADDED: dict[str, tuple[type[sa.types.TypeEngine[str]] | type[sa.types.TypeEngin
         "true if planes that disagree with their DATASUM were used; null for masks of format 1",
     ),
     "profile": (sa.Text, "profile of the images, such as des; null for masks of format 1"),
-    "segmentation": (sa.Text, "source of the segmentation map, file or none; null for masks of format 1"),
+    "segmentation": (
+        sa.Text,
+        "source of the segmentation map: file, none, or sep for one made at ingest; null for masks of format 1",
+    ),
     "se_fingerprint": (
         sa.Text,
         "SHA-256 of the SE inputs, equal in all tiles with the image; null for masks of format 1",

@@ -11,7 +11,7 @@ down_revision = "0009"
 _ADDED = {
     "profile": ("profile of all inputs", "des-pizza-cutter"),
     "profile_version": ("version of the profile", "1"),
-    "segmentation": ("source of segmentation maps: file or none", "file"),
+    "segmentation": ("source of segmentation maps: file, none, or the parameters of those made at ingest", "file"),
 }
 _KEY = ("coadd_id", "tilename", "band", "generation", "mask_file")
 _NULLABLE_BEFORE = (

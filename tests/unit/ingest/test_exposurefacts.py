@@ -43,3 +43,27 @@ def test_what_is_no_number_is_null(value: Any) -> None:
 @pytest.mark.parametrize(("starts", "night"), [(14, 20200102), (19, 20200101), (22, 20200101)])
 def test_night_changes_at_noon_of_the_site(starts: int, night: int) -> None:
     assert night_of("2020-01-02T15:00:00", starts) == night
+
+
+DECAM_HALVES = {"AMPSECA": "[2048:1025,1:4096]", "AMPSECB": "[1:1024,1:4096]"}
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ({"NAXIS1": 2048, "NAXIS2": 4096, **DECAM_HALVES}, ("[1025:2048,1:4096]", "[1:1024,1:4096]")),
+        ({"NAXIS1": 8, "ZNAXIS1": 2048, "ZNAXIS2": 4096, **DECAM_HALVES}, ("[1025:2048,1:4096]", "[1:1024,1:4096]")),
+        (
+            {"NAXIS1": 2046, "NAXIS2": 4094, "LTV1": -1.0, "LTV2": -1.0, **DECAM_HALVES},
+            ("[1024:2046,1:4094]", "[1:1023,1:4094]"),
+        ),
+        ({"NAXIS1": 100, "NAXIS2": 100, "LTV1": -1.0, "LTV2": -1.0, **DECAM_HALVES}, (None, None)),
+        ({"NAXIS1": 2048, "NAXIS2": 4096, **DECAM_HALVES, "DATASECA": "[1:5,1:9]"}, ("[1:5,1:9]", None)),
+        ({"NAXIS1": 2048, "NAXIS2": 4096}, (None, None)),
+    ],
+)
+def test_amplifiers_are_datasec_or_else_ampsec_in_the_frame_of_the_image(
+    header: dict[str, Any], expected: tuple[str | None, str | None]
+) -> None:
+    facts = exposure_facts(header, {})
+    assert (facts.dataseca, facts.datasecb) == expected

@@ -21,6 +21,7 @@ from goodpix.ingest.plan import (
 from goodpix.schema.bits import DES_Y6
 from goodpix.schema.inputs.fingerprint import fingerprint
 from goodpix.schema.inputs.recordedfiles import RecordedFile, State, files_column
+from goodpix.schema.inputs.segmentation import Segmentation
 from goodpix.schema.store.masksroot import MasksRoot
 
 from ...integration.opens import counted_opens
@@ -98,6 +99,20 @@ def test_option_that_does_not_matter_to_an_epoch_makes_nothing_again(task: TileT
     assert actions(with_seg)[1] is COPY
     dithered = TileTask("info", INFO, task.root, Options(allow_dithered_weights=True), DES_Y6, known)
     assert actions(dithered)[1] is MAKE
+
+
+def test_maps_to_be_made_matter_to_epochs_without_one_alone(task: TileTask) -> None:
+    def fingerprints(options: Options) -> list[str]:
+        epochs = [EPOCHS[0], EPOCHS[1] | {"seg_path": None}]
+        info = TileInfo.model_validate({"tilename": "T", "band": "r", "src_info": epochs, **FILES})
+        return [step.fingerprint for step in make_plan(replace(task, info=info, options=options)).steps]
+
+    made = [Options(segment=Segmentation("1.4.1", threshold=threshold)) for threshold in (1.5, 2.0)]
+    of_files, first, second = fingerprints(Options()), fingerprints(made[0]), fingerprints(made[1])
+    assert of_files[:2] == first[:2] == second[:2]
+    assert len({of_files[2], first[2], second[2]}) == 3
+    entry = EpochInfo.model_validate(SOME | {"seg_path": None})
+    assert len({se_fingerprint(entry, options, NONE) for options in (Options(), *made)}) == 3
 
 
 def test_damaged_data_that_are_not_allowed_leave_fingerprints_as_they_were(task: TileTask) -> None:

@@ -141,6 +141,11 @@ def test_progress_counts_info_files(info_path: Path) -> None:
         ({"wcs_source": "header"}, "wcs_source is 'header': expected image or scamp"),
         ({"workers": 0}, "workers is 0: expected 1 or more"),
         ({"report": "no/such/report.json"}, "report no/such/report.json: its folder does not exist"),
+        ({"segment": True, "no_segment": True}, "--segment makes the maps that --no-segment does without"),
+        ({"segment": True, "allow_missing_se_seg": True}, "the maps that --allow-missing-se-seg does without"),
+        ({"settings": {"segment_area": "4"}}, "segment_area is a setting of maps to be made: expected --segment"),
+        ({"segment": True, "settings": {"segment_area": "few"}}, "segment_area is few: expected minimum number"),
+        ({"segment": True, "settings": {"area": "4"}}, "profile des-pizza-cutter has no setting area"),
     ],
 )
 def test_wrong_option_is_refused_before_anything_is_made(

@@ -70,7 +70,14 @@ def test_error_of_the_system_behind_another_may_pass(number: int, named: bool) -
 
 
 @pytest.mark.parametrize(
-    "error", [MemoryError(), errors.WorkerLostError("x"), OSError(errno.EFBIG, "x"), PermissionError(errno.EPERM, "x")]
+    "error",
+    [
+        MemoryError(),
+        errors.WorkerLostError("x"),
+        errors.MissingLibraryError("x"),
+        OSError(errno.EFBIG, "x"),
+        PermissionError(errno.EPERM, "x"),
+    ],
 )
 def test_error_of_the_machine_may_pass(error: Exception) -> None:
     assert errors.may_pass(error)

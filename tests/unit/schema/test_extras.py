@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize(
-    "library", ["matplotlib", "psycopg", "distributed", "panel", "bokeh", "healsparse", "mocpy", "s3fs"]
+    "library", ["matplotlib", "psycopg", "distributed", "panel", "bokeh", "healsparse", "mocpy", "s3fs", "sep"]
 )
 def test_extra_of_a_library_installs_it(library: str) -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]

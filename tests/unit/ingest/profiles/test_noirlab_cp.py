@@ -79,7 +79,7 @@ def test_old_bits_have_the_names_of_the_codes(tmp_path: Path) -> None:
         64: "BLEED",
         128: "EDGE_BLEED",
         256: "EDGE",
-        512: "EDGE",
+        512: "EDGE_2",
     }
 
 
@@ -287,3 +287,29 @@ def test_shipped_selections_know_their_bits() -> None:
         "cp-legacy-surveys-before-4.8": [True, False, True, True],
         "cp-legacy-surveys-mosaic-90prime": [True, True, False, True],
     }
+
+
+@pytest.mark.parametrize(
+    ("kinds", "ignored"),
+    [
+        ([("decam", "V4.8.2a")], ["STREAK"]),
+        ([("decam", "V5.2.2LS"), ("decam", "V4.8.0")], ["STREAK"]),
+        ([("decam", "V4.1")], ["COSMIC_RAY", "STREAK"]),
+        ([("decam", "V3.2")], []),
+        ([("mosaic3", "V4.3")], ["DIFFERENCE", "STREAK"]),
+        ([("90prime", "V5.0beta")], ["DIFFERENCE", "STREAK"]),
+        ([("decam", "V4.1"), ("mosaic3", "V4.3")], ["STREAK"]),
+        ([("decam", "V4.1"), ("decam", "V3.2")], []),
+    ],
+)
+def test_selection_of_the_legacy_surveys_is_right_for_every_image(
+    tmp_path: Path, kinds: list[tuple[str, str]], ignored: list[str]
+) -> None:
+    paths = [
+        CpExposure(camera, {"PLVER": version}).write(tmp_path, f"c4d_{number}_ooi_z_v1")
+        for number, (camera, version) in enumerate(kinds)
+    ]
+    found = PROFILE.selections_of(paths, {})
+    assert list(found) == ["cp-legacy-surveys"]
+    assert Selection.parse(found["cp-legacy-surveys"]) == Selection(ignore_bits={"SE": ignored} if ignored else {})
+    assert PROFILE.selections_of([], {}) == {}

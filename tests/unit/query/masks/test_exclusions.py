@@ -191,3 +191,19 @@ def test_runs_are_unchanged_where_nothing_is_excluded() -> None:
     assert excluded_pixels(entries, image) is None
     whole = exclude(RUNS, Selection(exclude=["ccdnum=31"]).exclude, image)
     np.testing.assert_array_equal(decode(whole), decode(RUNS) | OWN_CUT | EXCLUDED)
+
+
+def test_unknown_amplifiers_are_not_guessed() -> None:
+    unknown = mask(profile="noirlab-cp", dataseca=None, datasecb=None)
+    with pytest.raises(
+        UsageError, match=r"amplifiers of epoch 500/31 .* are unknown: expected an exclusion with a box"
+    ):
+        unknown.good(Selection(exclude=["ccdnum=31,amplifier=A"]))
+    other = Selection(exclude=["ccdnum=30,amplifier=A"])
+    np.testing.assert_array_equal(unknown.good(other), unknown.good())
+
+
+@pytest.mark.parametrize(("flags", "excluded"), [(None, False), (0, False), (1, True), (4096, True)])
+def test_images_that_are_flagged_as_a_whole_are_excluded(flags: int | None, excluded: bool) -> None:
+    found = mask(image_flags=flags).good(Selection(exclude=["image_flags=1:"]))
+    np.testing.assert_array_equal(found, np.zeros((NY, NX), np.bool_) if excluded else mask().good())

@@ -1,5 +1,7 @@
 """Amplifier halves in the focal plane, as drawn."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
@@ -15,7 +17,9 @@ from goodpix.query.palette import (
 )
 from goodpix.query.plots import plot_focal_plane
 from goodpix.query.summary.ccdhalves import ccd_halves
+from goodpix.query.summary.layout import focal_plane
 
+from ....noirlabfiles import CpExposure
 from ....rowcatalogue import DARK, SICK
 from .conftest import drawn, legend
 
@@ -69,3 +73,21 @@ def test_what_is_not_counted_by_amplifier_colours_both_halves_alike(cat: goodpix
         found = halves(plot_focal_plane(cat, statistic))
         for ccd in FOCAL_PLANE.values():
             assert found[f"{ccd.detpos} a"].get_facecolor() == found[f"{ccd.detpos} b"].get_facecolor()
+
+
+def test_ccds_of_another_camera_are_drawn_whole(tmp_path: Path) -> None:
+    path = CpExposure("mosaic3", {"WCSCAL": "Successful"}, ccds={"CCD1": 1, "CCD3": 3}).write(tmp_path / "files")
+    goodpix.ingest_tiles(
+        path, db=tmp_path / "cp.db", masks=tmp_path / "masks", profile="noirlab-cp", no_segment=True, workers=1
+    )
+    with goodpix.Catalogue(tmp_path / "cp.db") as mosaic:
+        axes, plane = plot_focal_plane(mosaic), focal_plane(mosaic)
+        found = halves(axes)
+        assert list(found) == ["1", "3"]
+        for ccdnum, patch in found.items():
+            np.testing.assert_allclose(patch.get_xy()[:-1], plane[int(ccdnum)].corners())
+            assert patch.get_hatch() is None
+        assert {text.get_text() for text in axes.texts} >= {"1", "3", "N", "E"}
+        for ax_limits, axis in ((axes.get_xlim(), 0), (axes.get_ylim(), 1)):
+            corners = np.array([ccd.corners() for ccd in plane.values()])[:, :, axis]
+            assert min(ax_limits) < corners.min() < corners.max() < max(ax_limits)

@@ -84,3 +84,10 @@ def test_thumbnail_is_a_pixel_of_every_step(size: int, step: int) -> None:
     with Image.open(io.BytesIO(content)) as picture:
         found = np.asarray(picture.convert("RGBA")) / 255
     np.testing.assert_allclose(found[::-1], rgba(MASK)[::step, ::step], atol=1 / 255)
+
+
+def test_title_of_a_mask_without_a_coadd_says_nothing_about_one() -> None:
+    mask = Mask(MaskKey("c4d_1", "r", "epoch", 1, 2), encode(np.zeros((4, 6), np.int64)), row={"n_on_coadd": None})
+    assert "coadd" not in plot_mask(mask).get_title(loc="left")
+    merged = Mask(mask.key, mask.encoded, row={"epochs": ({"n_on_coadd": None},)})
+    assert "coadd" not in plot_mask(merged).get_title(loc="left")

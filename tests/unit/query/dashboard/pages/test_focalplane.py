@@ -2,20 +2,27 @@
 
 import statistics
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 from bokeh.events import Tap
 
+import goodpix
 from goodpix.query.dashboard.cache import CatalogueCache
 from goodpix.query.dashboard.look.table import PagedTable
+from goodpix.query.dashboard.numbers.ccdhistory import amplifier_months
 from goodpix.query.dashboard.pages.focalplane import FocalView, _readable
 from goodpix.query.focalplane import FOCAL_PLANE
 from goodpix.query.palette import OUTLIER_COLOUR
+from goodpix.query.source import open_source
+from goodpix.query.summary.layout import focal_plane
+from goodpix.schema.tables import ccd_night
 
+from .....noirlabfiles import CpExposure
 from .....rowcatalogue import DARK, SICK, grouped
 from ...conftest import RowCatalogue
-from ..conftest import OpenPage, data_of
+from ..conftest import OpenPage, data_of, without_threads
 
 EMPTY, KNOWN, CHOSEN = 0, 1, 2
 
@@ -122,3 +129,36 @@ def test_statistic_that_is_none_is_said(opened: OpenPage[FocalView]) -> None:
 def test_numbers_of_dark_ccds_are_white_and_of_unknown_ones_black() -> None:
     values = np.array([0.0, 0.1, 0.0, 1.0, 1.0, 1.0, np.nan, np.nan])
     assert _readable(values, 0.0, 1.0) == ["#ffffff", "#000000", "#000000", "#000000"]
+
+
+def test_ccds_of_another_camera_are_drawn_whole(tmp_path: Path) -> None:
+    path = CpExposure("mosaic3", {"WCSCAL": "Successful"}, ccds={"CCD1": 1, "CCD3": 3}).write(tmp_path / "files")
+    goodpix.ingest_tiles(
+        path, db=tmp_path / "cp.db", masks=tmp_path / "masks", profile="noirlab-cp", no_segment=True, workers=1
+    )
+    with goodpix.Catalogue(tmp_path / "cp.db") as cat:
+        plane, ccds = focal_plane(cat), cat.ccds().set_index("ccdnum")
+    with open_source(tmp_path / "cp.db") as source:
+        cache = without_threads(source)
+        page = OpenPage(cache, FocalView)
+        known = data_of(page.figure("plane-plot"), KNOWN)
+        assert known["name"] == ["CCD 1", "CCD 3"]
+        assert known["value"] == (ccds.n_good_se / ccds.n_pixels).tolist()
+        for ccdnum, xs, ys in zip((1, 3), known["xs"], known["ys"], strict=True):
+            np.testing.assert_allclose(np.array([xs, ys]).T, plane[ccdnum].corners())
+        assert "fraction_good_se of each CCD: median over nights; 2 CCD images." in page.text
+        x_range = page.figure("plane-plot").x_range
+        assert x_range.start > np.abs([ccd.corners() for ccd in plane.values()]).max() > -x_range.end * 0.9
+        page.do(
+            lambda: page.figure("plane-plot")._trigger_event(
+                Tap(page.figure("plane-plot"), x=plane[3].east, y=plane[3].north)
+            )
+        )
+        assert page.session.view.ccdnum == 3
+        assert "CCD 3: fraction_good_se by night." in page.text
+        whole, other = (data_of(page.figure("history-plot"), number) for number in (0, 1))
+        assert (whole["y"], whole["half"]) == ([ccds.n_good_se[3] / ccds.n_pixels[3]], ["all"])
+        assert other["y"] == []
+        with source.database.engine.connect() as connection:
+            assert amplifier_months(connection, ccd_night).halves == []
+        cache.close()
