@@ -66,6 +66,7 @@ def typed_frame(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> "pd
     series = {}
     for column, values in zip(columns, by_column, strict=True):
         try:
+            _check_types(column, values)
             series[column.name] = pd.Series(list(values), dtype=_dtype(column.kind, None in values))
         except (ValueError, TypeError, OverflowError) as error:
             raise DamagedValueError(
@@ -115,6 +116,22 @@ def _kind(column: sa.ColumnElement[Any]) -> type:
     if isinstance(column.type, sa.Integer):
         return int
     return float if isinstance(column.type, sa.Numeric | sa.Float) else str
+
+
+# Types of values that pandas would convert, or that become true, to another value of the column's kind.
+_OTHERS = {
+    bool: frozenset([str, bytes, float]),
+    int: frozenset([str, bytes, float]),
+    float: frozenset([str, bytes]),
+    str: frozenset([bytes, int, float]),
+}
+
+
+def _check_types(column: Column, values: Sequence[Any]) -> None:
+    others = _OTHERS[column.kind]
+    if not others.isdisjoint(map(type, values)):
+        value = next(value for value in values if type(value) in others)
+        raise TypeError(f"{column.name} is {value!r}, expected {column.kind.__name__}")
 
 
 def _dtype(kind: type, has_null: bool) -> str:

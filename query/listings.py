@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from ..schema import tables
 from ..schema.criteria import Selection
 from ..schema.database import Database, as_stored, recorded_revision, shown
+from ..schema.sql.aggregates import mean
 from ..schema.views import VIEWS
 from .dataframes import joined, read_frame
 from .filters import Filters
@@ -276,4 +277,4 @@ def _mean_pixel_area(view: sa.TableClause, *, has_images: bool) -> "sa.ScalarSel
     """Return the mean pixel area of the CCD images of an exposure, or of its epochs in tables without CCD images."""
     image = tables.ccd_image if has_images else tables.epoch
     of_exposure = sa.and_(image.c.expnum == view.c.expnum, image.c.band == view.c.band)
-    return sa.select(sa.func.avg(image.c.pixel_area, type_=sa.Double)).where(of_exposure).scalar_subquery()
+    return sa.select(mean(image.c.pixel_area)).where(of_exposure).scalar_subquery()

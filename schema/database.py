@@ -17,6 +17,7 @@ from .dialects import OUT_OF_TIME, driver_text, interrupted, reader, sqlite_path
 from .errors import CatalogueError, CatalogueVersionError, DamagedValueError, UsageError, check_utf_8
 from .inputs.profile import DES_PIZZA_CUTTER, ProfileId
 from .rows import SEG_FROM_FILE
+from .sql.mistyped import naming_mistyped
 from .store.masksroot import FORMAT_VERSION, MasksRoot
 from .tables import catalogue, coadd, epoch, footprint, ingest_run
 from .views import RENAMED
@@ -220,7 +221,8 @@ def open_for_reading(url: str | os.PathLike[str]) -> Iterator[Database]:
     sa.event.listen(engine, "handle_error", translate)
     try:
         identity = read_identity(engine, parsed, _READABLE)
-        yield Database(parsed, engine, identity, root_of(parsed, identity))
+        with naming_mistyped(engine):
+            yield Database(parsed, engine, identity, root_of(parsed, identity))
     finally:
         engine.dispose()
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from .errors import DamagedValueError
 from .extras import optional
 
 __all__ = [
@@ -24,7 +25,6 @@ __all__ = [
     "sqlite_path",
     "sqlite_url",
     "suits_column",
-    "total",
     "unlimit_time",
 ]
 
@@ -79,9 +79,27 @@ def reader(url: sa.URL) -> sa.Engine:
         mode = "immutable=1"
     _roll_back(path)
     engine = sa.create_engine(sqlite_url(path, mode))
+    engine.dialect.colspecs = {**engine.dialect.colspecs, sa.Boolean: _StoredBoolean}
     sa.event.listen(engine, "connect", _prepare_reader)
     sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     return engine
+
+
+class _StoredBoolean(sa.Boolean):
+    """A boolean of SQLite that is 0 or 1; SQLAlchemy takes any text for true."""
+
+    def result_processor(self, dialect: Any, coltype: object) -> Any:  # noqa: ARG002  # as SQLAlchemy calls it
+        return _boolean
+
+
+_BOOLEANS = {None: None, 0: False, 1: True}
+
+
+def _boolean(value: Any) -> bool | None:
+    try:
+        return _BOOLEANS[value]
+    except KeyError:
+        raise DamagedValueError(f"{value!r} stands in the database where 0 or 1 is expected") from None
 
 
 def _roll_back(path: Path) -> None:
@@ -183,12 +201,6 @@ def _authorize(action: int, first: Any, second: Any, _database: Any, _trigger: A
 def set_busy_timeout(connection: sqlite3.Connection) -> None:
     """Make SQLite wait for a while if another process holds the database."""
     connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
-
-
-def total(column: "sa.ColumnElement[Any]", name: str | None = None) -> "sa.Label[Any]":
-    """Return the sum of a column, whole where the numbers are: Postgres adds bigints up to a numeric."""
-    kind = sa.Double if isinstance(column.type, sa.Float) else sa.BigInteger
-    return sa.cast(sa.func.sum(column), kind).label(name)
 
 
 def driver_text(error: sa.exc.DBAPIError) -> str:

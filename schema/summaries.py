@@ -11,7 +11,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from .counts import SE_COUNTS
-from .dialects import total
 from .observing.covariates import COMPUTED
 from .tables import (
     bit_count,
@@ -47,6 +46,12 @@ class Summary:
     query: "Callable[..., sa.Select[Any]]"
 
 
+def _total(column: "sa.ColumnElement[Any]", name: str) -> "sa.Label[Any]":
+    """Return the sum of a column, as `goodpix.schema.dialects.total`, but of damaged rows too: a repair needs it."""
+    kind = sa.Double if isinstance(column.type, sa.Float) else sa.BigInteger
+    return sa.cast(sa.func.sum(column), kind).label(name)
+
+
 def _names(table: sa.Table, source: sa.Table, *besides: str) -> list[str]:
     """Return the columns common to a summary and its source, except those of `besides`."""
     return [c.name for c in table.c if c.name in source.c and c.name not in besides]
@@ -58,9 +63,9 @@ def _tiles(*where: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
     query = sa.select(
         *key,
         sa.func.count(),
-        total(sa.case((used, 1), else_=0), "n_epochs_used"),
-        total(sa.case((epoch.c.stale, 1), else_=0), "n_epochs_stale"),
-        *(total(sa.case((used, epoch.c[name])), name) for name in _names(tile_summary, epoch, "tilename", "band")),
+        _total(sa.case((used, 1), else_=0), "n_epochs_used"),
+        _total(sa.case((epoch.c.stale, 1), else_=0), "n_epochs_stale"),
+        *(_total(sa.case((used, epoch.c[name])), name) for name in _names(tile_summary, epoch, "tilename", "band")),
     )
     return query.where(*where).group_by(*key)
 
@@ -102,7 +107,7 @@ def _exposures(*where: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
         if name.startswith("mean_"):
             columns.append(sa.func.avg(ccd_image.c[name.removeprefix("mean_")]))
         elif name.startswith("n_"):
-            columns.append(total(ccd_image.c[name], name))
+            columns.append(_total(ccd_image.c[name], name))
         elif name in COMPUTED:
             columns.append(_mean(ccd_image.c[name]))
         else:
@@ -113,7 +118,7 @@ def _exposures(*where: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
 def _nights(*where: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
     key = [ccd_image.c.band, ccd_image.c.ccdnum, ccd_image.c.nite]
     sums = _names(ccd_night, ccd_image, "band", "ccdnum", "nite")
-    query = sa.select(*key, sa.func.count(), *(total(ccd_image.c[name], name) for name in sums))
+    query = sa.select(*key, sa.func.count(), *(_total(ccd_image.c[name], name) for name in sums))
     return query.where(*where).group_by(*key)
 
 
@@ -131,7 +136,7 @@ def _bit_nights(*where: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
         .group_by(*once)
     ).subquery()
     key = [of_image.c[name] for name in ("band", "ccdnum", "nite", "bit", "name")]
-    return sa.select(*key, sa.func.count(), total(of_image.c.n_pixels, "n_pixels")).group_by(*key)
+    return sa.select(*key, sa.func.count(), _total(of_image.c.n_pixels, "n_pixels")).group_by(*key)
 
 
 TILES = Summary(tile_summary, epoch, _tiles)

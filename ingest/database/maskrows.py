@@ -19,6 +19,7 @@ __all__ = [
     "insert_belongings",
     "insert_masks",
     "is_lost",
+    "known_generation",
     "mask_values",
     "owner_of",
     "table_of",
@@ -89,10 +90,15 @@ def current_file(connection: sa.Connection, tilename: str, band: str) -> tuple[i
     query = sa.select(coadd.generation, coadd.mask_file).where(coadd.tilename == tilename, coadd.band == band)
     found = connection.execute(query).one_or_none()
     if found:
-        return found.generation, found.mask_file
+        return known_generation(found.generation, found.mask_file), found.mask_file
     failure = tables.failure.c
     paths = connection.scalars(sa.select(failure.path).where(failure.tilename == tilename, failure.band == band))
     return max((generation_of(path) or 0 for path in paths), default=0), None
+
+
+def known_generation(stored: object, mask_file: object) -> int:
+    """Return the generation in a coadd's row; where that is no number, as SQLite lets it, that of its mask file."""
+    return stored if isinstance(stored, int) else generation_of(str(mask_file)) or 0
 
 
 def is_lost(connection: sa.Connection, tilename: str, band: str, mask_file: str) -> bool:

@@ -1,10 +1,12 @@
 """Catalogue databases, created or opened for writing."""
 
+import logging
 import os
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -25,10 +27,11 @@ from ...schema.dialects import sqlite_path
 from ...schema.errors import AmbiguousInputError, CatalogueError
 from ...schema.inputs.profile import DES_PIZZA_CUTTER, ProfileId
 from ...schema.rows import SEG_FROM_FILE
+from ...schema.sql.mistyped import naming_mistyped
 from ...schema.store.masksroot import MasksRoot
 from ...schema.tables import catalogue, coadd, metadata
 from ...schema.views import create_views
-from .claims import Claims, TileClaims, WholeCatalogue, lock_creation, sharing, sole_writer
+from .claims import Claims, TileClaims, WholeCatalogue, lock_catalogue, lock_creation, sharing, sole_writer
 from .engine import finish_writing, guide_planner, writer
 from .retry import Retry
 
@@ -40,6 +43,8 @@ __all__ = [
     "engine_to_write",
     "open_for_writing",
 ]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +83,8 @@ def open_for_writing(
     masks : str or path, optional
         Masks root: a folder or a URL. By default that of the catalogue, for a new one ``goodpix-masks``.
     campaign, wcs_source : str
-        Processing campaign and WCS source of the inputs; must be those of the catalogue.
+        Processing campaign and WCS source of the inputs; must be those of the catalogue, unless that has no masks:
+        it then takes them, and the profile and segmentation too.
     bit_names : BitNames
         Names of the mask bits, for a new catalogue.
     profile : ProfileId
@@ -123,6 +129,14 @@ def open_for_writing(
                 _create(engine, parsed, new_root, identity)
 
         retry.opening(create)
+        definition = {
+            "campaign": campaign,
+            "wcs_source": wcs_source,
+            "profile": profile,
+            "segmentation": segmentation,
+            "bit_names": bit_names,
+        }
+        retry.opening(lambda: _follow(engine, parsed, definition))
         session = stack.enter_context(sharing(engine, parsed, retry)) if path is None else None
         identity = retry.opening(lambda: read_identity(engine, parsed, (REVISION,)))
         root = root_of(parsed, identity)
@@ -209,9 +223,11 @@ def engine_to_write(url: sa.URL) -> Iterator[sa.Engine]:
     """
     engine = writer(url)
     try:
-        yield engine
-    except sa.exc.DBAPIError as error:
-        raise unusable(url, error) from error
+        with naming_mistyped(engine):
+            try:
+                yield engine
+            except sa.exc.DBAPIError as error:
+                raise unusable(url, error) from error
     finally:
         finish_writing(engine, url)
 
@@ -229,6 +245,24 @@ def _create(engine: sa.Engine, url: sa.URL, root: MasksRoot, identity: Identity)
                 "give this catalogue a root of its own with --masks"
             )
         create_tables(connection, identity)
+
+
+def _follow(engine: sa.Engine, url: sa.URL, wanted: Mapping[str, Any]) -> None:
+    """Give a catalogue without masks another campaign, WCS source, profile and segmentation: no ingest fixed them."""
+    identity = read_identity(engine, url, (REVISION,))
+    differ = [name for name in ("campaign", "wcs_source", "segmentation") if wanted[name] != getattr(identity, name)]
+    differ += ["profile"] * (wanted["profile"].name != identity.profile.name)
+    if not differ or not _has_no_masks(engine):
+        return
+    new = replace(identity, **wanted)
+    with engine.begin() as connection:
+        # another ingest may be about to store the first masks
+        lock_catalogue(connection, url)
+        if connection.execute(sa.select(coadd.c.coadd_id).limit(1)).first() is not None:
+            return
+        connection.execute(catalogue.update().values(new.row))
+    changes = [f"{name} {getattr(new, name)}, no longer {getattr(identity, name)}" for name in differ]
+    logger.warning("%s has no masks: its inputs now have %s", shown(url), "; ".join(changes))
 
 
 def _with_version(engine: sa.Engine, identity: Identity, profile: ProfileId, bit_names: BitNames) -> Identity:

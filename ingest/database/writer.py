@@ -20,7 +20,7 @@ from ..report import Failure
 from ..tile import Receipt
 from .bulk import upsert_rows
 from .engine import hurried
-from .maskrows import current_file, insert_masks, is_lost
+from .maskrows import current_file, insert_masks, is_lost, known_generation
 from .opening import WritableDatabase
 from .sourceplaces import source_places
 from .summaries import summaries_following
@@ -67,9 +67,9 @@ class Writer:
     def generations(self) -> dict[tuple[str, str], int]:
         """Return the generation of each tile and band in the catalogue."""
         coadd = tables.coadd.c
-        query = sa.select(coadd.tilename, coadd.band, coadd.generation)
+        query = sa.select(coadd.tilename, coadd.band, coadd.generation, coadd.mask_file)
         rows = self._transact(lambda connection: connection.execute(query).all())
-        return {(row.tilename, row.band): row.generation for row in rows}
+        return {(row.tilename, row.band): known_generation(row.generation, row.mask_file) for row in rows}
 
     def failed(self, info_path: str) -> dict[str, str | None]:
         """Return the fingerprints of an info file's failed inputs, by failure key."""

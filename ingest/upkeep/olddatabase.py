@@ -14,6 +14,7 @@ from ...schema.database import Database, Identity, is_catalogue, open_for_readin
 from ...schema.dialects import sqlite_path, suits_column
 from ...schema.errors import CatalogueError, CatalogueVersionError
 from ...schema.masks.maskfilename import generation_of
+from ..database.maskrows import known_generation
 from ..report import counted, counted_tiles
 
 __all__ = ["Memory", "OldDatabase"]
@@ -113,9 +114,8 @@ class Memory:
         coadd = tables.coadd.c
         found = self._ask(sa.select(coadd.tilename, coadd.band, coadd.generation, coadd.mask_file))
         self.mask_files: dict[tuple[str, str], tuple[int, str]] = {
-            (row.tilename, row.band): (row.generation, str(row.mask_file))
+            (row.tilename, row.band): (known_generation(row.generation, row.mask_file), str(row.mask_file))
             for row in found
-            if suits_column(row.generation, coadd.generation)
         }
 
     def generation(self, tilename: str, band: str) -> int:

@@ -71,6 +71,10 @@ def add_selection(db: PathLike, name: str, selection: Selection, description: st
     if not isinstance(selection, Selection):
         raise UsageError(f"selection is {selection!r}: expected a goodpix.Selection")
     added = NamedSelection(name, selection, description)
+    if name.lower() == str(Selection()):
+        raise UsageError(
+            f"name of a selection is {name!r}: expected another, since that stands for the definition of DES"
+        )
     with _selections(db, selection) as kept:
         before = kept.get(name)
         if before is not None and before.selection != selection:

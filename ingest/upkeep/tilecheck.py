@@ -73,8 +73,10 @@ def compare_tile(stored: StoredTile, file: CheckedFile, bit_names: BitNames, *, 
     notes: list[str] = []
     differing: set[str] = set()
     lost: set[str] = set()
-    if stored.generation < file.generation:
-        message = f"generation is {stored.generation}, but {file.generation} in the mask file"
+    of_coadd = stored.masks.get("coadd")
+    generation = stored.generation if of_coadd is None else of_coadd.values["generation"]
+    if not isinstance(generation, int) or generation < file.generation:
+        message = f"generation is {_short(generation)}, but {file.generation} in the mask file"
         problems.append(Problem("row", f"coadd ({where})", message))
         differing.add("coadd")
     wrong_area = _wrong_area(stored, file, every=every)

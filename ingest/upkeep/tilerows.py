@@ -111,11 +111,13 @@ def _masks(
     connection: sa.Connection, kind: str, tilename: str, band: str, ids: Collection[int] | None
 ) -> list[StoredMask]:
     table, owner = table_of(kind), owner_of(kind)
-    query = sa.select(*as_stored(connection, table)).where(table.c.tilename == tilename, table.c.band == band)
+    columns = [_raw(column) for column in as_stored(connection, table)]
+    query = sa.select(*columns).where(table.c.tilename == tilename, table.c.band == band)
     if ids is not None:
         query = query.where(table.c[owner].in_(list(ids)))
     rows = connection.execute(query.order_by(table.c.mask_row_group, table.c[owner])).mappings().all()
     numbers = [row[owner] for row in rows]
+    booleans = {column.name for column in table.c if isinstance(column.type, sa.Boolean)}
     bits: dict[int, dict[tuple[str, int], tuple[str, int]]] = defaultdict(dict)
     hpix: dict[int, dict[int, int]] = defaultdict(dict)
     bit, touched = tables.bit_count, tables.footprint
@@ -129,12 +131,21 @@ def _masks(
         StoredMask(
             MaskKey(tilename, band, kind, row.get("expnum"), row.get("ccdnum")),
             row[owner],
-            dict(row),
+            {name: _boolean(value) if name in booleans else value for name, value in row.items()},
             bits[row[owner]],
             hpix[row[owner]],
         )
         for row in rows
     ]
+
+
+def _raw(column: "sa.ColumnElement[Any]") -> "sa.ColumnElement[Any]":
+    """Return a column without the conversion of booleans, for which SQLAlchemy takes any text for true."""
+    return sa.type_coerce(column, sa.Integer).label(column.name) if isinstance(column.type, sa.Boolean) else column
+
+
+def _boolean(value: object) -> object:
+    return bool(value) if isinstance(value, int) and value in (0, 1) else value
 
 
 def _of_owners(

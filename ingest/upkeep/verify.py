@@ -14,6 +14,7 @@ from ...schema.database import REVISION, Database, open_for_reading, recorded_re
 from ...schema.errors import GoodpixError, MaskFileUnreadableError, StoreError, UsageError
 from ...schema.rows import MaskKey
 from ...schema.selection.named import SELECTIONS_FILE
+from ...schema.sql.mistyped import mistyped
 from ...schema.store.protocol import FoundFile
 from ..database.opening import WritableDatabase, open_for_writing
 from ..database.summaries import fill_summaries
@@ -92,6 +93,7 @@ def verify(
         raise UsageError("repair checks every mask: expected no sample with it")
     with _opened(db, repair) as database, spread_over(workers) as spread:
         check = _Check(database, database if isinstance(database, WritableDatabase) else None)
+        mistyped_before = check.types() if sample is None else []
         mounted = check.root()
         with database.engine.connect() as connection:
             chosen = None if sample is None else sample_masks(connection, sample, seed)
@@ -107,6 +109,10 @@ def verify(
         for each in by_direct_way:
             check.image(db, each)
         check.notes += check.unnamed()
+        if mistyped_before:
+            left = check.types() if repair else mistyped_before
+            check.problems[:0] = left
+            check.repaired[:0] = [each for each in mistyped_before if each not in left]
     return VerifyReport(
         tuple(check.problems),
         tuple(check.repaired),
@@ -152,6 +158,11 @@ class _Check:
     files: dict[tuple[str, str], list[FoundFile]] = field(default_factory=lambda: defaultdict(list))
     waiting: deque[StoredTile] = field(default_factory=deque)
     unlisted: tuple[str, ...] = ()
+
+    def types(self) -> list[Problem]:
+        """Return the values that their columns cannot hold."""
+        with self.database.engine.connect() as connection:
+            return [Problem("value", each.where, each.message) for each in mistyped(connection)]
 
     def root(self) -> bool:
         """Check the masks root and list its files; return False if it is missing although there are rows."""

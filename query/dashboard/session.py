@@ -17,6 +17,7 @@ from bokeh.document import Document
 from panel.custom import JSComponent
 
 from ...schema.errors import GoodpixError
+from ...schema.sql.mistyped import naming_mistyped
 from ..namedselections import find_selection
 from ..palette import in_band_order
 from .cache import CatalogueCache
@@ -223,8 +224,12 @@ class Session:
                 # callbacks must be added in the server's thread: others can be lost while the document changes
                 loop.call_soon_threadsafe(lambda: wanted() and document.add_next_tick_callback(lambda: finish(future)))
 
+        def read_if_wanted() -> Any:
+            with naming_mistyped(self.cache.source.database.engine):
+                return read() if wanted() else None
+
         # a Bokeh coroutine would lock the document, and so block the browser's events, while it reads
-        self.cache.pool.submit(lambda: read() if wanted() else None).add_done_callback(notify)
+        self.cache.pool.submit(read_if_wanted).add_done_callback(notify)
 
     def _close(self, _context: object) -> None:
         """Stop reading and showing data, because the browser has left the page."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import sqlalchemy as sa
 
-from ...schema.dialects import total
 from ...schema.errors import UsageError
+from ...schema.sql.aggregates import total
 from ...schema.tables import ccd_bit_night, ccd_night
 from ..dataframes import read_frame
 from ..filters import Filters
@@ -118,7 +118,7 @@ def _of_bit(cat: Listings, statistic: str, filters: Mapping[str, Any]) -> "sa.Se
             of_bit.bit == bit, *wanted.conditions(ccd_bit_night)
         ),
     ).subquery()
-    share = sa.cast(sa.func.sum(both.c.n_set), sa.Double) / sa.func.sum(both.c.n_pixels)
+    share = sa.cast(total(both.c.n_set), sa.Double) / total(both.c.n_pixels)
     return sa.select(both.c.ccdnum, total(both.c.n_ccd_images, "n_ccd_images"), share.label(statistic)).group_by(
         both.c.ccdnum, both.c.nite
     )

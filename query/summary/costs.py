@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from ...schema.bits import COADD_CRITERIA, Criterion
-from ...schema.dialects import total
+from ...schema.sql.aggregates import total
 from ...schema.views import VIEWS
 from ..filters import Filters
 from ..listings import Listings

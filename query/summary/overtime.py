@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from ...schema.dialects import total
 from ...schema.errors import UsageError
+from ...schema.sql.aggregates import total
 from ...schema.tables import ccd_night
 from ...schema.views import VIEWS
 from ..dataframes import read_frame

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from ...schema.bits import COADD_CRITERIA, Criterion
 from ...schema.database import Database
-from ...schema.dialects import total
 from ...schema.errors import CatalogueVersionError, UnknownNameError, UsageError, did_you_mean
+from ...schema.sql.aggregates import mean, total
 from ...schema.tables import exposure_summary
 from ..dataframes import UNITS
 from ..listings import Listings
@@ -115,7 +115,7 @@ class Statistic:
             raise UsageError(f"column {name} is not numeric: expected a numeric column")
         if name.startswith(("n_", "only_", "area_", "good_area_", "coadd_n_")):
             return cls(name, f"sum of {name}", total(column, "value"))
-        return cls(name, name, sa.func.avg(column, type_=sa.Double).label("value"))
+        return cls(name, name, mean(column).label("value"))
 
 
 def statistics_of(table: sa.TableClause) -> list[str]:
@@ -162,7 +162,7 @@ def _column(table: sa.TableClause, name: str) -> Expression | None:
 
 
 def _ratio_of_sums(part: Expression, whole: Expression) -> Expression:
-    both = [sa.func.sum(sa.case((other.is_not(None), each))) for each, other in ((part, whole), (whole, part))]
+    both = [total(sa.case((other.is_not(None), each))) for each, other in ((part, whole), (whole, part))]
     return sa.cast(both[0], sa.Double) / sa.func.nullif(sa.cast(both[1], sa.Double), 0.0)
 
 

@@ -190,8 +190,13 @@ def _is_list(name: str, value: object) -> bool:
         return False
     if getattr(value, "shape", None) == ():
         return False  # an array without dimensions
-    # one box is a list itself
-    return name != "box" or all(isinstance(each, str | Region | Sequence) for each in value)
+    # one box is a list itself, of numbers or of their texts
+    return name != "box" or all(isinstance(each, Region | Sequence) and not _is_limit(each) for each in value)
+
+
+def _is_limit(value: object) -> bool:
+    """Return whether a text is one limit of a box, as YAML files have them."""
+    return isinstance(value, str) and ":" not in value
 
 
 def _plain(name: str, value: Any) -> Any:

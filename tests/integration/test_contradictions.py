@@ -42,6 +42,18 @@ def test_another_campaign_than_the_catalogues_is_refused(stored: Survey) -> None
     refused(stored, re.escape(SPEC.campaign), "des-pizza-slices-y6-v9")
 
 
+def test_files_that_cannot_be_used_fix_no_campaign(survey: Survey) -> None:
+    wrong = survey.folder / "elsewhere" / "info" / "notes.yaml"
+    wrong.parent.mkdir(parents=True)
+    wrong.write_text("a page of text")
+    report = goodpix.ingest_tiles(wrong, db=survey.database, masks=survey.masks)
+    assert (report.n_failures, report.campaign) == (1, "elsewhere")
+    assert (survey.ingest().n_failures, len(epochs(survey))) == (0, 6)
+    with survey.catalogue() as catalogue:
+        assert catalogue.info()["campaign"] == SPEC.campaign
+        assert catalogue.failures().path.tolist() == [str(wrong)]
+
+
 def test_another_wcs_source_than_the_catalogues_is_refused(stored: Survey) -> None:
     refused(stored, "scamp", "image", wcs_source="scamp")
 

@@ -10,11 +10,18 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 import goodpix
+from goodpix.query.background.dataset import SkyDataset
+from goodpix.query.background.skyrow import By
+from goodpix.schema.errors import AmbiguousInputError
+
+from .conftest import Run
 
 FROZEN = Path(__file__).resolve().parents[1] / "data" / "catalogue_v1"
+SKY = FROZEN.with_name("sky_v1")
 EXPECTED = json.loads((FROZEN / "expected.json").read_text())
 
 
@@ -74,3 +81,42 @@ def test_catalogue_of_version_1_answers_about_positions(frozen: Path) -> None:
     with goodpix.Catalogue(frozen) as catalogue:
         row = catalogue.epochs().iloc[0]
         assert len(catalogue.at(row.ra_cent, row.dec_cent)) > 0
+
+
+@pytest.fixture
+def sky(tmp_path: Path) -> Path:
+    """Return a copy of a folder of sky statistics that goodpix 0.1.0 made of the frozen catalogue."""
+    return Path(shutil.copytree(SKY, tmp_path / "sky"))
+
+
+DEFINITION = goodpix.Selection(ignore=["SE_BMASK"], grow={"COADD_SEG": 2})
+
+
+def test_sky_folder_of_version_1_is_by_epoch_and_its_rows_are_reused(frozen: Path, sky: Path) -> None:
+    content = {path.name: path.read_bytes() for path in sky.iterdir()}
+    (path,) = sky.glob("*.parquet")
+    written = {(row["band"], row["expnum"], row["ccdnum"]): row for row in pq.read_table(path).to_pylist()}
+    assert SkyDataset(sky).by is By.EPOCH
+    with goodpix.Catalogue(frozen) as catalogue:
+        # no image exists: none is measured again
+        report = catalogue.extend_background(sky, DEFINITION)
+        found = catalogue.with_background(sky)
+        with pytest.raises(AmbiguousInputError, match="by is 'epoch', not 'ccd'"):
+            catalogue.extend_background(sky, DEFINITION, by="ccd")
+    assert (report.by, report.n_measured, report.n_known, report.problems) == (By.EPOCH, 0, 6, ())
+    assert {path.name: path.read_bytes() for path in sky.iterdir()} == content
+    assert len(found) == len(written) == 6
+    for row in found.to_dict("records"):
+        old = written[row["band"], row["expnum"], row["ccdnum"]]
+        same = ("tilename", "fingerprint", "n", "median", "plane_level", "plane_level_error", "skybrite", "unit")
+        assert [row[name] for name in same] == [old[name] for name in same]
+        assert np.isnan([row["level"], row["level_error"], row["mu_sky"], row["zero_point"]]).all()
+
+
+def test_command_goes_on_with_a_sky_folder_of_version_1(frozen: Path, sky: Path, cli: Run) -> None:
+    options = ("--db", frozen, "--dataset", sky, "--ignore", "SE_BMASK", "--grow", "COADD_SEG=2")
+    done = cli("sky", *options)
+    assert (done.status, done.lines) == (0, [f"{sky}: epochs: 0 measured, 6 already present, 0 unusable"])
+    refused = cli("sky", *options, "--by", "ccd")
+    assert refused.status == 2
+    assert "by is 'epoch', not 'ccd'" in refused.err

@@ -1,6 +1,7 @@
 """Malformed values in a mask file whose checksums hold, and damaged text in a database, end no command badly."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import sqlalchemy as sa
 
 import goodpix
+from goodpix.query.summary import over_time
+from goodpix.schema import tables
 from goodpix.schema.maskfile import MASK_SCHEMA
 from goodpix.schema.masks.rle import encode
+from goodpix.schema.sql.mistyped import mistyped
 
 from .conftest import Run
 from .damage import change, mask_path
@@ -52,6 +57,10 @@ def one_run(nx: int, ny: int) -> Callable[[Values], Values]:
         values | n | {"nx": nx, "ny": ny, "lengths": [nx * ny], "flags": [0], "checksum": runs.checksum}
     )
 
+
+# SQLite itself checks the numbers of rows, and the owner of a bit count.
+CHECKED = {("catalogue", "catalogue_id"), ("coadd", "coadd_id"), ("epoch", "epoch_id"), ("ingest_run", "run_id")}
+CHECKED |= {("bit_count", f"{name}_id") for name in ("bit_count", "coadd", "epoch")}
 
 MALFORMED: dict[str, Callable[[Values], Values]] = {
     "pixels of a whole survey": one_run(65535, 65535),
@@ -114,6 +123,9 @@ def test_malformed_mask_is_named_and_costs_itself_alone(
         ("UPDATE coadd SET uramin = x'fffe' WHERE band = 'r'", True),
         ("UPDATE footprint SET cells = 'x'", True),
         ("UPDATE tile_summary SET n_epochs_used = 9e999", True),
+        ("UPDATE coadd SET generation = 'x'", True),
+        ("UPDATE coadd SET generation = x'fffe'", True),
+        ("UPDATE epoch SET n_good = 'x' WHERE band = 'r'", True),
     ],
     ids=lambda each: str(each)[7:40],
 )
@@ -146,3 +158,59 @@ def test_damaged_text_in_a_database_is_an_error_of_a_line(
         assert goodpix.verify(stored.database).ok
     assert goodpix.rebuild(stored.database, stored.masks, force=True).n_epochs == 6
     assert goodpix.verify(stored.database, images=6).ok
+
+
+def test_wrong_type_in_any_column_is_named(stored: Survey) -> None:
+    rows = {"failure": "'k', 'p', 't', 'r', 1, 1, 'e', 'm', 'f', 1, 'd'", "selection": "'n', 's', 'd', 'h'"}
+    change(stored, *(f"INSERT INTO {table} VALUES ({values})" for table, values in rows.items()))
+    damaged = set()
+    for table in tables.metadata.sorted_tables:
+        columns = [column for column in table.c if (table.name, column.name) not in CHECKED]
+        damaged |= {(table.name, column.name) for column in columns}
+        values = [f"{c.name} = {'X' if c.type.python_type is str else ''}'00ff'" for c in columns]
+        with_rowid = table.dialect_options["sqlite"]["with_rowid"]
+        first = f"rowid = (SELECT min(rowid) FROM {table.name})" if with_rowid else "true"
+        change(stored, f"UPDATE OR REPLACE {table.name} SET {', '.join(values)} WHERE {first}")
+    engine = sa.create_engine(f"sqlite:///{stored.database}")
+    with engine.connect() as connection:
+        assert {(each.table, each.column) for each in mistyped(connection)} == damaged
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("statement", "command", "where"),
+    [
+        ("UPDATE epoch SET n_good = 'x'", "epochs", r"table epoch, tilename '.*', expnum \d+, ccdnum \d+: n_good"),
+        ("UPDATE epoch SET stale = 'x'", "epochs", r"table epoch, .*: stale"),
+        ("UPDATE epoch SET fwhm = 'nan'", "epochs", r"table epoch, .*: fwhm"),
+        ("UPDATE tile_summary SET area_good = 'x'", "tiles", r"table tile_summary, .*: area_good"),
+        ("UPDATE ccd_image SET pixel_area = 'x'", "exposures", r"table ccd_image, .*: pixel_area"),
+        ("UPDATE coadd SET generation = 'x'", "tiles", r"table coadd, tilename '.*', band 'r': generation"),
+    ],
+)
+def test_wrong_type_is_named_with_its_row(stored: Survey, cli: Run, statement: str, command: str, where: str) -> None:
+    change(stored, f"{statement} WHERE band = 'r'")
+    done = cli(command, "--db", stored.database)
+    assert (done.status, len(done.lines), done.out) == (2, 1, "")
+    assert re.search(where + " is '(x|nan)': expected", done.err)
+    checked = cli("verify", "--db", stored.database)
+    assert checked.status == 1
+    assert re.search("value: " + where, checked.out)
+
+
+@pytest.mark.parametrize(
+    ("statistic", "column"),
+    [
+        ("n_good_se", "n_good_se"),
+        ("fraction_good_se", "n_good_se"),
+        ("sky_rate", "mean_skybrite"),
+        ("fwhm", "mean_fwhm"),
+    ],
+)
+def test_sum_over_a_wrong_type_is_no_number(stored: Survey, statistic: str, column: str) -> None:
+    change(stored, f"UPDATE exposure_summary SET {column} = 'x' WHERE band = 'r'")
+    with (
+        pytest.raises(goodpix.GoodpixError, match=rf"table exposure_summary, .*: {column} is 'x': expected"),
+        stored.catalogue() as catalogue,
+    ):
+        over_time(catalogue, statistic)

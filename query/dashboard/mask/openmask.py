@@ -143,7 +143,8 @@ class OpenMasks:
             If the selection is invalid.
         """
         mask = self._cache.mask(key.tilename, key.band, int(key.expnum or 0), int(key.ccdnum or 0))
-        return self._opened.get((*_row_of(mask), selection), lambda: OpenMask.of(mask, selection))
+        # equal selections may have different names, or their terms in another order, which downloads repeat
+        return self._opened.get((*_row_of(mask), str(selection)), lambda: OpenMask.of(mask, selection))
 
     def grey(self, mask: Mask) -> npt.NDArray[np.uint8]:
         """Return the image of an epoch in grey levels; see `goodpix.query.dashboard.mask.colours.grey_codes`.

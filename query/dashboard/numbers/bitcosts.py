@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from ....schema.dialects import total
 from ....schema.errors import CatalogueVersionError
+from ....schema.sql.aggregates import total
 from ....schema.tables import bit_count, ccd_night, coadd, epoch
 from ...filters import Filters
 from ...listings import Listings

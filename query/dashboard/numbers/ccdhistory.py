@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from ....schema.dialects import total
+from ....schema.sql.aggregates import total
 from ...filters import Filters
 from ...focalplane import FOCAL_PLANE, HALVES
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ....schema.dialects import total
+from ....schema.sql.aggregates import mean, total
 from ....schema.tables import ccd_image, ccd_median, exposure_summary, failure
 from ....schema.views import VIEWS
 from ...filters import Filters
@@ -146,7 +146,7 @@ def exposure_page(connection: sa.Connection, filters: Mapping[str, Any], view: T
 def _mean_pixel_areas(connection: sa.Connection, expnums: Sequence[int]) -> dict[tuple[int, str], float | None]:
     """Return the mean pixel area of the CCD images of each exposure and band, arcsec^2."""
     key = (ccd_image.c.expnum, ccd_image.c.band)
-    query = sa.select(*key, sa.func.avg(ccd_image.c.pixel_area)).where(ccd_image.c.expnum.in_(expnums)).group_by(*key)
+    query = sa.select(*key, mean(ccd_image.c.pixel_area)).where(ccd_image.c.expnum.in_(expnums)).group_by(*key)
     return {(expnum, band): area for expnum, band, area in connection.execute(query)}
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from ....schema.dialects import total
 from ....schema.errors import UsageError
+from ....schema.sql.aggregates import total
 from ....schema.tables import ccd_image, ccd_night, coadd, epoch, tile_summary
 from ..cache import CatalogueCache
 from ..url import View

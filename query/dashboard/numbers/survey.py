@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from ....schema.dialects import total
+from ....schema.sql.aggregates import total
 from ....schema.tables import ccd_median, coadd, epoch, failure, ingest_run, tile_run, tile_summary
 from ...palette import in_band_order
 from ..cache import CatalogueCache

@@ -1,5 +1,6 @@
 """Mask page: the mask of one epoch, pixel by pixel."""
 
+import json
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from ....schema.criteria import Selection
 from ....schema.errors import GoodpixError
 from ....schema.rows import MaskKey
 from ...namedselections import find_selection, named_selections
-from ...plots.reasons import reason_table
+from ...plots.reasons import REASONS, reason_table
 from ...position.at import epochs_at
 from ..look.markup import STYLE, escaped, html_pane, title
 from ..mask.colours import as_png
@@ -244,7 +245,7 @@ class MaskView:
 
     def _offer_downloads(self, data: _Data, view: View) -> None:
         name = f"{data.key.tilename}_{data.key.band}_{data.key.expnum}_{data.key.ccdnum:02d}"
-        reasons, texts = reason_table(view.hide), data.opened.mask.provenance(data.opened.selection).texts()
+        reasons, texts = reason_table(view.hide), _picture_texts(data.opened, view.hide)
         self._downloads.objects = [
             _download(f"{name}.png", "PNG", lambda: as_png(data.opened.criteria, reasons, texts)),
             _download(f"{name}.fits", "FITS", lambda: _as_fits(data.opened)),
@@ -268,6 +269,18 @@ def _key_of(row: Any) -> MaskKey:
 def _download(name: str, label: str, make: Callable[[], bytes]) -> Any:
     return pn.widgets.FileDownload(
         callback=lambda: BytesIO(make()), filename=name, label=f"Download {label}", margin=(0, 8, 0, 0), width=150
+    )
+
+
+def _picture_texts(opened: OpenMask, hidden: Sequence[str]) -> dict[str, str]:
+    """Return the texts of a PNG file: provenance, WCS and the meaning of its colours."""
+    mask, codes = opened.mask, [f"{number} {reason.label}" for number, reason in enumerate(REASONS, 1)]
+    shown = f", except for {', '.join(hidden)}" if hidden else ""
+    return mask.provenance(opened.selection).texts(
+        meaning=f"number of the colour: 0 good, else the first reason that holds{shown}: {', '.join(codes)}; "
+        "the first row of the image is at the bottom",
+        wcs=json.dumps(dict(mask.grid.wcs.keywords)),
+        position_offset=f"{mask.grid.offset:g}",
     )
 
 

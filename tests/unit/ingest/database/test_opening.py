@@ -10,13 +10,20 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from goodpix.ingest.database import locks
 from goodpix.ingest.database.migrate import upgrade
 from goodpix.ingest.database.opening import open_for_writing
 from goodpix.query.catalogue import Catalogue
 from goodpix.schema import tables
 from goodpix.schema.bits import DES_Y6, BitNames
 from goodpix.schema.database import Database, is_catalogue, open_for_reading
-from goodpix.schema.errors import AmbiguousInputError, CatalogueError, CatalogueVersionError, UsageError
+from goodpix.schema.errors import (
+    AmbiguousInputError,
+    CatalogueBusyError,
+    CatalogueError,
+    CatalogueVersionError,
+    UsageError,
+)
 from goodpix.schema.store.masksroot import FORMAT_VERSION, MasksRoot
 
 CAMPAIGN = "des-pizza-slices-y6-v8"
@@ -108,12 +115,42 @@ def test_looking_for_a_catalogue_makes_no_file(tmp_path: Path) -> None:
     ("what", "wanted", "found"),
     [("campaign", "another", CAMPAIGN), ("wcs_source", "scamp", "image")],
 )
-def test_other_definition_is_refused_and_both_named(kept: str, what: str, wanted: str, found: str) -> None:
+def test_other_definition_is_refused_and_both_named(
+    url: str, write: Callable[..., AbstractContextManager[Database]], what: str, wanted: str, found: str
+) -> None:
+    change(url, "INSERT INTO coadd (coadd_id, tilename, band, generation, mask_file) VALUES (1, 't', 'i', 1, 'a')")
     with (
         pytest.raises(AmbiguousInputError, match=f"is {wanted}, but the catalogue .* was made with {found}"),
-        written(kept, **{what: wanted}),
+        write(**{what: wanted}),
     ):
         pass
+
+
+def test_catalogue_without_masks_takes_another_definition(
+    url: str, write: Callable[..., AbstractContextManager[Database]], masks: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with open_for_reading(url) as before:
+        uuid = before.identity.uuid
+    with write(campaign="another", wcs_source="scamp", segmentation="none") as database:
+        assert MasksRoot.of(masks).facts == {"campaign": "another", "wcs_source": "scamp"}
+    with open_for_reading(url) as read:
+        assert read.identity == database.identity
+        assert (read.identity.uuid, read.identity.segmentation) == (uuid, "none")
+    assert f"has no masks: its inputs now have campaign another, no longer {CAMPAIGN}; wcs_source scamp" in caplog.text
+
+
+def test_catalogue_without_masks_keeps_its_definition_while_others_write(
+    postgres_database: str, masks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locks, "_TIMEOUT", 0.0)
+    with (
+        written(postgres_database, masks=masks),
+        pytest.raises(CatalogueBusyError, match="is being written by goodpix"),
+        written(postgres_database, masks=masks, campaign="another"),
+    ):
+        pass
+    with open_for_reading(postgres_database) as read:
+        assert read.identity.campaign == CAMPAIGN
 
 
 def test_other_masks_root_is_refused_and_both_named(kept: str, tmp_path: Path) -> None:

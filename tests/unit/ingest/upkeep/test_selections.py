@@ -64,6 +64,7 @@ def test_name_keeps_its_meaning_and_may_get_another_description(url: str, masks:
     ("name", "selection", "error", "message"),
     [
         ("a b", WIDE, UsageError, "name of a selection is 'a b'"),
+        ("Default", WIDE, UsageError, "name of a selection is 'Default': expected another"),
         ("a", Selection(ignore_bits={"SE": ["STARS"]}), UnknownNameError, "unknown SE bit 'STARS'"),
         ("a", "border 48", UsageError, "selection is 'border 48': expected a goodpix.Selection"),
     ],

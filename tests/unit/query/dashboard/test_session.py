@@ -1,20 +1,27 @@
 """A page in a session: what it shows of a view, and what it says of errors."""
 
 import logging
+import shutil
+import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from goodpix.query.dashboard.cache import CatalogueCache
 from goodpix.query.dashboard.look.markup import html_pane
+from goodpix.query.dashboard.numbers.survey import survey_numbers
 from goodpix.query.dashboard.session import Section, Session, Update
 from goodpix.query.dashboard.url import TableView, View
+from goodpix.query.source import open_source
 from goodpix.schema.errors import UsageError
 
-from .conftest import OpenPage
+from ..conftest import RowCatalogue
+from .conftest import ALL, OpenPage, without_threads
 
 
 @dataclass
@@ -116,6 +123,21 @@ def test_bug_is_said_without_its_words_and_logged(opened: OpenPage[Plain], caplo
     assert "because of a bug in goodpix; see the server log" in opened.problems
     assert "secret" not in opened.problems
     assert caplog.messages == ["dashboard: cannot show ?tile=A"]
+
+
+def test_error_that_a_damaged_value_explains_names_it(sqlite_rows: RowCatalogue, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    shutil.copy(sqlite_rows.url.removeprefix("sqlite:///"), copy)
+    with closing(sqlite3.connect(copy)) as connection:
+        connection.execute("UPDATE tile_summary SET n_good = 'x'")
+        connection.commit()
+    with open_source(copy) as source:
+        cache = without_threads(source)
+        page = partial(Plain, reads=lambda: survey_numbers(cache, ALL, 0.0))
+        opened = OpenPage(cache, page)
+        cache.close()
+    assert "table tile_summary" in opened.problems
+    assert "n_good is &#x27;x&#x27;: expected a whole number" in opened.problems
 
 
 def test_next_view_forgets_the_problems_of_the_last(opened: OpenPage[Plain]) -> None:

@@ -95,6 +95,7 @@ def test_ends_belong_to_a_range(text: str, held: list[int], not_held: list[int |
         ("box=5:5:0:1", "expected pixels X0:X1:Y0:Y1, X0 less than X1"),
         ("box=-1:5:0:1", "expected pixels X0:X1:Y0:Y1"),
         ({"box": 7}, "expected pixels X0:X1:Y0:Y1"),
+        ({"box": ["0", "10", "0"]}, "exclude box=0:10:0: expected pixels X0:X1:Y0:Y1"),
         ("ra=1,dec=2", "expected ra, dec and radius_arcsec together"),
         ("ra=1,dec=91,radius_arcsec=2", "exclude dec=91: expected degrees from -90 to 90"),
         ("ra=nan,dec=1,radius_arcsec=2", "exclude ra=nan: expected degrees"),

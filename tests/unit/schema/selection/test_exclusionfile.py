@@ -15,6 +15,8 @@ YAML = """\
   band: ~
 - ccdnum=44,box=0:48:0:4096
 - {ra: 0.01, dec: -1e-3, radius_arcsec: 30}
+- {ccdnum: [3, 12], box: [0, 10, 0, 20]}
+- box: ["0:1:2:3", "4:5:6:7"]
 """
 CSV = """\
 ccdnum,amplifier,nite, box
@@ -39,6 +41,10 @@ def test_yaml_has_mappings_lists_and_text_as_they_are_written(tmp_path: Path) ->
         "expnum=20:59",  # 1259 to a loader of YAML 1.1
         "ccdnum=44,box=0:48:0:4096",
         "ra=0.01,dec=-0.001,radius_arcsec=30",
+        "ccdnum=3,box=0:10:0:20",
+        "ccdnum=12,box=0:10:0:20",
+        "box=0:1:2:3",
+        "box=4:5:6:7",
     ]
 
 

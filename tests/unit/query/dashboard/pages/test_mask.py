@@ -1,13 +1,20 @@
 """The mask page, without a browser."""
 
+import json
 from dataclasses import replace
+from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import numpy as np
 import panel as pn
 import pytest
+from astropy.io import fits
+from astropy.wcs import WCS
 from bokeh.events import RangesUpdate, Tap
+from PIL import Image
 
 import goodpix
 from goodpix.query.dashboard.cache import CatalogueCache
@@ -15,10 +22,12 @@ from goodpix.query.dashboard.mask.downsample import LEVELS
 from goodpix.query.dashboard.mask.legend import ReasonLegend
 from goodpix.query.dashboard.mask.openmask import OpenMasks
 from goodpix.query.dashboard.pages.mask import MaskView, _shifted
-from goodpix.query.dashboard.url import Pixel, View
-from goodpix.query.plots.reasons import reason_table
+from goodpix.query.dashboard.url import Pixel, UrlQuery, View
+from goodpix.query.namedselections import find_selection
+from goodpix.query.plots.reasons import REASONS, reason_table
 from goodpix.query.source import open_source
 from goodpix.schema.amplifiers import Region
+from goodpix.schema.bits import OWN_CUT
 from goodpix.schema.criteria import Selection
 from goodpix.schema.rows import MaskKey
 
@@ -183,10 +192,61 @@ def test_other_tile_begins_with_its_first_epoch(opened: OpenPage[MaskView]) -> N
 
 
 def test_downloads_are_named_by_their_epoch(opened: OpenPage[MaskView]) -> None:
-    png, fits = opened.parts(pn.widgets.FileDownload)
-    assert (png.filename, fits.filename) == (f"{EAST}_r_1_11.png", f"{EAST}_r_1_11.fits")
+    png, image = opened.parts(pn.widgets.FileDownload)
+    assert (png.filename, image.filename) == (f"{EAST}_r_1_11.png", f"{EAST}_r_1_11.fits")
     assert png.callback().read().startswith(b"\x89PNG")
-    assert fits.callback().read().startswith(b"SIMPLE")
+    assert image.callback().read().startswith(b"SIMPLE")
+
+
+def test_downloaded_picture_says_what_it_shows(opened: OpenPage[MaskView]) -> None:
+    hidden = REASONS[1]
+    opened.show(f"tile={EAST}&band=r&expnum=1&ccdnum=11&border=3&hide={hidden.name}")
+    png, _ = opened.parts(pn.widgets.FileDownload)
+    content = png.callback().read()
+    with Image.open(BytesIO(content)) as picture:
+        texts, codes = picture.info, np.asarray(picture)[::-1]
+    assert Selection.parse(texts["selection"]) == Selection(border=3)
+    assert (texts["tilename"], texts["expnum"], texts["software"]) == (EAST, "1", f"goodpix {goodpix.__version__}")
+    assert (
+        f"0 good, else the first reason that holds, except for {hidden.name}: 1 {REASONS[0].label}, "
+        in texts["meaning"]
+    )
+    assert "the first row of the image is at the bottom" in texts["meaning"]
+    failing = FLAGS & 0xFF
+    border = np.pad(np.zeros((SHAPE[0] - 6, SHAPE[1] - 6), bool), 3, constant_values=True)
+    for number, reason in enumerate(REASONS, 1):
+        own_cut = border if reason.bit == OWN_CUT else np.zeros(SHAPE, bool)
+        assert ((codes != number) | own_cut | (failing & int(reason.bit) != 0)).all()
+    assert (codes == REASONS.index(hidden) + 1).sum() == 0
+    assert not (codes[(failing == 0) & ~border]).any()
+    solution = WCS(fits.Header(json.loads(texts["wcs"])))
+    row: Any = opened.session.cache.mask(EAST, "r", 1, 11).row
+    middle = (np.array(SHAPE[::-1]) - 1) / 2 + float(texts["position_offset"])
+    ra, dec = solution.all_pix2world(*middle, 1)
+    assert (float(ra), float(dec)) == pytest.approx((row["ra_cent"], row["dec_cent"]), abs=1e-7)
+    opened.show(f"tile={EAST}&band=r&expnum=1&ccdnum=11&border=3&hide={hidden.name}")
+    assert opened.parts(pn.widgets.FileDownload)[0].callback().read() == content
+
+
+def test_download_names_the_selection_that_was_asked_for(tmp_path: Path) -> None:
+    made = make_masks(tmp_path)
+    for name in ("wide", "broad"):
+        goodpix.add_selection(made.url, name, Selection(border=3))
+    with open_source(made.url) as source:
+        cache = without_threads(source)
+        own = OpenPage(cache, lambda session: MaskView(session, OpenMasks(cache)))
+        find = partial(find_selection, source.database)
+        found = []
+        for asked in ("border=3", "selection=wide", "selection=broad", "border=3"):
+            view = UrlQuery.of(parse_qs(f"tile={EAST}&band=r&expnum=1&ccdnum=11&{asked}"), find).view
+            own.do(partial(own.session.go, view))
+            png, image = (button.callback().read() for button in own.parts(pn.widgets.FileDownload))
+            with fits.open(BytesIO(image)) as hdus, Image.open(BytesIO(png)) as picture:
+                assert hdus["MASK"].header["SELECT"] == picture.info["selection"]
+                found.append(Selection.parse(picture.info["selection"]))
+        cache.close()
+    assert [each.name for each in found] == ["", "wide", "broad", ""]
+    assert {each.border for each in found} == {3}
 
 
 def test_named_selection_of_the_catalogue_can_be_chosen(tmp_path: Path) -> None:
