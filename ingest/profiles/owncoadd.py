@@ -167,7 +167,7 @@ def tiles_of_coadds(
     """
     grids = {path: _coadd_grid(path, coadd) for path, coadd in coadds.items()}
     chosen: dict[Path, list[EpochInfo]] = defaultdict(list)
-    n_left = 0
+    n_left = n_without_wcs = 0
     origins: dict[tuple[str, int, int], Path] = {}
     for file, exposure in exposures:
         with PlaneReader() as reader:
@@ -182,11 +182,13 @@ def tiles_of_coadds(
                 same_band = {path: grid for path, grid in grids.items() if coadds[path].band == entry.band}
                 where = _overlapped(reader, entry, same_band)
                 n_left += not where
+                n_without_wcs += entry.wcs_vouched is False
                 for path in where:
                     chosen[path].append(entry)
     if origins and not chosen:
         shown = ", ".join(str(path) for path in coadds)
-        raise UsageError(f"{shown}: no CCD image of its band overlaps the coadd: expected one or more")
+        failed = f" ({n_without_wcs} of {len(origins)} have a WCS that has failed)" if n_without_wcs else ""
+        raise UsageError(f"{shown}: no CCD image of its band overlaps the coadd{failed}: expected one or more")
     if n_left:
         logger.info("CCD images left out, since no coadd of their band overlaps them: %d", n_left)
     for path in coadds.keys() - chosen.keys():

@@ -218,3 +218,11 @@ def test_exposures_of_the_community_pipeline_get_a_coadd_too(folder: Path, cli: 
         keys = epochs[["expnum", "ccdnum"]].values.tolist()
     for expnum, ccdnum in keys:
         assert cli("check", "my-tile", band, expnum, ccdnum, "--db", folder / "cp.db").status == 0
+
+
+def test_images_whose_wcs_has_failed_are_counted_where_none_is_left(folder: Path, cli: Run) -> None:
+    CpExposure().write(folder / "cp")
+    where = ["--db", folder / "cp.db", "--masks", folder / "cp-masks", "--coadd", folder / "coadd.yaml"]
+    done = cli("ingest", folder / "cp", "--profile", "noirlab-cp", "--no-segment", *where)
+    assert (done.status, len(done.lines)) == (2, 1)
+    assert "overlaps the coadd (2 of 2 have a WCS that has failed): expected one or more" in done.err
