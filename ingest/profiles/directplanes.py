@@ -55,7 +55,7 @@ def direct_plane(file: PlaneFile) -> Pixels:
         with np.errstate(all="ignore"):
             inverse = 1 / pixels**power
         return np.where((pixels > 0) & np.isfinite(pixels), inverse, 0)
-    if conversion.meaning is Meaning.CODES or conversion.bits:
+    if conversion.meaning is Meaning.CODES or conversion.moves_bits:
         pixels = _mask(pixels, conversion)
     for ext, each in conversion.also:
         pixels = pixels | direct_plane(replace(file, ext=ext, conversion=each))
@@ -105,7 +105,7 @@ def _mask(pixels: Pixels, conversion: Conversion) -> Pixels:
             bits = 0
             for bit in range(number.bit_length()):
                 to = places.get(bit, conversion.others)
-                if number >> bit & 1 and to is not None:
+                if number >> bit & 1 and to is not None and bit not in conversion.left_out:
                     bits |= 1 << to
         out[pixels == value] = bits
     return out

@@ -67,7 +67,7 @@ _ZERO_POINT_NJY = 31.4
 class Lsst:
     """FITS files with extensions IMAGE, MASK and VARIANCE, one CCD image each."""
 
-    identity: ProfileId = ProfileId("lsst", "1")
+    identity: ProfileId = ProfileId("lsst", "2")
     summary: str = "LSST Science Pipelines: visit images as FITS, one detector each (IMAGE, MASK, VARIANCE)"
     bit_names: BitNames = BitNames(se={name: 1 << number for name, number in _PLACES.items()}, coadd={})
     settings: Mapping[str, str] = {
@@ -145,9 +145,10 @@ class _Mask:
 
     @property
     def conversion(self) -> Conversion:
-        """Conversion of its bits to those of the catalogue, without detected objects."""
-        known = {number: _PLACES.get(name, _OTHER) for name, number in self.planes.items() if name != _DETECTED}
-        return Conversion(Meaning.BITS, tuple(sorted(known.items())) or ((0, _OTHER),))
+        """Conversion of its bits to those of the catalogue, without detected objects; bits without a name count too."""
+        known = {number: _PLACES[name] for name, number in self.planes.items() if name in _PLACES}
+        detected = tuple(number for name, number in self.planes.items() if name == _DETECTED)
+        return Conversion(Meaning.BITS, tuple(sorted(known.items())), others=_OTHER, left_out=detected)
 
     @classmethod
     def of(cls, header: Header, ext: int, where: str) -> "_Mask":

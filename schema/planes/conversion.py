@@ -62,10 +62,12 @@ class Conversion:
         Meaning of the stored numbers: weights as inverse variance, variance or sigma; masks as bits or codes; none if
         the plane only lends its shape to a mask without a bit set.
     bits : tuple of (int, int)
-        Number in the plane of each mask bit or code, and number of the bit that it becomes. Without any, bits stay as
-        they are, and code n becomes bit n.
+        Number in the plane of each mask bit or code, and number of the bit that it becomes. Without any, and without
+        `others` and `left_out`, bits stay as they are; code n becomes bit n.
     others : int, optional
         Bit that other bits of the plane become; None to leave them out. Other codes n become bit n, 23 at most.
+    left_out : tuple of int
+        Numbers of bits in the plane that become none, whatever `others` is.
     trim : int
         Pixels at each edge that the image does not have.
     also : tuple of (str or int, Conversion)
@@ -81,17 +83,24 @@ class Conversion:
     trim: int = 0
     lost_zeros: bool = False
     also: tuple[tuple[str | int, "Conversion"], ...] = ()
+    left_out: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         numbers: list[Any] = [number for pair in self.bits for number in pair] + [self.trim, self.others or 0]
+        numbers += self.left_out
         if not all(isinstance(each, int) and each >= 0 for each in numbers):
             raise DamagedValueError(
                 f"conversion of a plane has {numbers}: expected numbers of bits and pixels, 0 or more"
             )
-        if self.bits and self.meaning not in _MASKS:
+        if (self.bits or self.left_out) and self.meaning not in _MASKS:
             raise DamagedValueError(f"conversion of a plane to {self.meaning} has bits: expected none")
         if any(to > _OTHER for _, to in self.bits) or (self.others or 0) > _OTHER:
             raise DamagedValueError(f"conversion of a plane has a bit above {_OTHER}: expected 0 to {_OTHER}")
+
+    @property
+    def moves_bits(self) -> bool:
+        """Whether bits get other numbers; else those of a mask stay as they are."""
+        return bool(self.bits or self.left_out) or self.others is not None
 
     @property
     def values(self) -> dict[str, Any]:
@@ -100,6 +109,7 @@ class Conversion:
             "bits": {str(number): to for number, to in self.bits},
             "trim": self.trim,
             "lost_zeros": self.lost_zeros,
+            "left_out": list(self.left_out),
         }
         found: dict[str, Any] = {name: value for name, value in given.items() if value}
         if self.meaning is not Meaning.INVERSE_VARIANCE:
@@ -122,7 +132,7 @@ class Conversion:
             meaning = Meaning(values.get("meaning", Meaning.INVERSE_VARIANCE))
             trim, lost_zeros = values.get("trim", 0), bool(values.get("lost_zeros", False))
             also = tuple((_extension(ext), cls.of(each)) for ext, each in values.get("also", ()))
-            return cls(meaning, bits, values.get("others"), trim, lost_zeros, also)
+            return cls(meaning, bits, values.get("others"), trim, lost_zeros, also, tuple(values.get("left_out", ())))
         except (ValueError, TypeError, AttributeError) as error:
             raise DamagedValueError(f"conversion of a plane is {values!r} ({error})") from error
 
@@ -172,8 +182,7 @@ class _Converted:
         ny, nx = pixels.shape
         trim = conversion.trim
         self.shape = (ny - 2 * trim, nx - 2 * trim)
-        # without any bits to move, those of a mask stay as they are
-        is_mask = conversion.meaning in (Meaning.CODES, Meaning.NONE) or bool(conversion.bits)
+        is_mask = conversion.meaning in (Meaning.CODES, Meaning.NONE) or conversion.moves_bits
         inverted = conversion.meaning in (Meaning.VARIANCE, Meaning.SIGMA)
         self.dtype = np.dtype(np.uint32) if is_mask else pixels.dtype
         if inverted and pixels.dtype.kind != "f":
@@ -252,6 +261,8 @@ def _bits(pixels: Array, conversion: Conversion) -> Array:
             bit = 1 << number
             rest &= ~bit
             out[(pixels & pixels.dtype.type(bit)) != 0] |= np.uint32(1 << to)
+    for number in conversion.left_out:
+        rest &= ~(1 << number)
     if rest and conversion.others is not None:
         out[(pixels & pixels.dtype.type(rest)) != 0] |= np.uint32(1 << conversion.others)
     return out

@@ -31,6 +31,7 @@ def both(path: Path, conversion: Conversion | None, ext: str | int = 0) -> None:
         Conversion(Meaning.CODES, ((3, 0), (9, 20)), trim=1),
         Conversion(Meaning.BITS, ((0, 4), (3, 1), (31, 9)), others=23),
         Conversion(Meaning.BITS, ((1, 0),)),
+        Conversion(Meaning.BITS, others=23, left_out=(0, 4)),
     ],
 )
 def test_masks_are_the_same(tmp_path: Path, conversion: Conversion | None) -> None:

@@ -44,7 +44,7 @@ def test_planes_are_found_by_their_kind_and_bits_by_their_name(tmp_path: Path, n
     expected = np.zeros(SHAPE, np.int64)
     for number, plane in names.items():
         expected |= np.where(VALUES >> number & 1, bit(plane), 0)
-    expected |= np.where(VALUES >> 9 & 1, 1 << 23, 0)  # a plane of one's own
+    expected |= np.where(VALUES >> 6, 1 << 23, 0)  # a plane of one's own, and bits that no plane has
     np.testing.assert_array_equal(bmask(ccd), expected)
     seg = ccd.files["seg"]
     with PlaneReader() as reader:
@@ -58,6 +58,7 @@ def test_planes_are_found_by_their_kind_and_bits_by_their_name(tmp_path: Path, n
 def test_numbers_of_planes_differ_between_files(tmp_path: Path) -> None:
     ccd = read(write(tmp_path / "a.fits", {"MP_SAT": 7, "MP_BAD": 3}))
     expected = np.where(VALUES >> 7 & 1, bit("SAT"), 0) | np.where(VALUES >> 3 & 1, bit("BAD"), 0)
+    expected |= np.where(VALUES & ~(1 << 7 | 1 << 3), 1 << 23, 0)
     np.testing.assert_array_equal(bmask(ccd), expected)
     assert "seg" not in ccd.files
 
@@ -70,6 +71,7 @@ def test_newer_form_has_values_and_new_names(tmp_path: Path) -> None:
     expected = np.zeros(SHAPE, np.int64)
     for number, old in enumerate(["SAT", "CR", "INTRP", "EDGE"]):
         expected |= np.where(VALUES >> number & 1, bit(old), 0)
+    expected |= np.where(VALUES >> 5, 1 << 23, 0)  # no plane has these
     np.testing.assert_array_equal(bmask(ccd), expected)
     assert ccd.conversions["seg"].bits == ((4, 0),)
 
@@ -79,9 +81,18 @@ def test_planes_may_lie_in_several_extensions(tmp_path: Path) -> None:
     more = {"MSKN0000": "STREAK", "MSKM0000": 1, "MSKN0001": "DETECTED", "MSKM0001": 2}
     ccd = read(write(tmp_path / "a.fits", [(VALUES, {"MSKN0000": "BAD", "MSKM0000": 4}), (second, more)]))
     expected = np.where(VALUES >> 2 & 1, bit("BAD"), 0) | np.where(second & 1, bit("STREAK"), 0)
+    expected |= np.where(VALUES & ~4, 1 << 23, 0)
     np.testing.assert_array_equal(bmask(ccd), expected)
     with PlaneReader() as reader:
         np.testing.assert_array_equal(reader.open(ccd.files["seg"]).nonzero(), second & 2 > 0)
+
+
+def test_bit_that_no_plane_has_is_never_good(tmp_path: Path) -> None:
+    values = np.zeros(SHAPE, np.int32)
+    values[0, :4] = 1 << 5, 1 << 20, -(1 << 31), 1 << 5 | 1 << 20
+    expected = np.zeros(SHAPE, np.int64)
+    expected[0, 1:4] = 1 << 23
+    np.testing.assert_array_equal(bmask(read(write(tmp_path / "a.fits", [(values, {"MP_DETECTED": 5})]))), expected)
 
 
 @pytest.mark.parametrize("cards", [{"MP_BAD": "x"}, {"MSKN0000": "BAD", "MSKM0000": 3}, {"MSKN0000": "BAD"}])

@@ -77,6 +77,8 @@ def test_bits_take_other_places(tmp_path: Path) -> None:
     check(path, kept, np.array([[0, 32, 1, 33], [1 << 23] * 2 + [33 | 1 << 23, 1 << 23]], np.uint32))
     alone = Conversion(Meaning.BITS, ((2, 0),))
     check(path, alone, np.array([[0, 0, 0, 0], [1, 0, 1, 0]], np.uint32))
+    others = Conversion(Meaning.BITS, others=4, left_out=(1, 20))
+    check(path, others, np.array([[0, 16, 0, 16], [16, 0, 16, 16]], np.uint32))
 
 
 @pytest.mark.parametrize("meaning", [Meaning.BITS, Meaning.INVERSE_VARIANCE, Meaning.CODES])
@@ -163,6 +165,7 @@ CONVERSIONS = [
     Conversion(lost_zeros=True, trim=1),
     Conversion(Meaning.CODES, ((1, 0), (8, 3))),
     Conversion(Meaning.BITS, ((30, 2),), others=0),
+    Conversion(Meaning.BITS, others=23, left_out=(5, 31)),
     Conversion(Meaning.BITS, ((0, 1),), also=(("MSK2", Conversion(Meaning.BITS, ((1, 2),))), (4, Conversion()))),
 ]
 
@@ -188,6 +191,9 @@ def test_values_say_what_is_not_the_default() -> None:
         {"bits": {"1": None}, "meaning": "bits"},
         {"bits": {"1": 1}},
         {"bits": []},
+        {"left_out": [1]},
+        {"left_out": ["1"], "meaning": "bits"},
+        {"left_out": 1, "meaning": "bits"},
         {"trim": -1},
         {"also": [[None, {}]]},
         {"also": [1]},
