@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ..schema.bits import BitNames
+from ..schema.bits import OTHER_BIT, BitNames
 from ..schema.database import parse_url, shown
 from ..schema.errors import InfoFileError
 from ..schema.executors import NumberAhead, Spread, count_workers, in_order
@@ -348,10 +348,13 @@ def _has_receipt(future: Future[Receipt]) -> bool:
 def _unknown_codes(receipt: Receipt, bit_names: BitNames) -> dict[str, int]:
     """Return the numbers of pixels of new masks with each mask code that the profile has no meaning for."""
     found: dict[str, int] = {}
+    if not any(name.startswith("CODE_") for name in bit_names.se):  # bits, and not codes
+        return found
+    has_known_others = 1 << OTHER_BIT in bit_names.se.values()
     for each in receipt.rows:
         for bit, n in each.row.bits["se"].items() if each.made else ():
             name = bit_names.name("se", bit)
-            if name.startswith("CODE_"):
+            if name.startswith("CODE_") or (bit == OTHER_BIT and not has_known_others):
                 found[name] = found.get(name, 0) + n
     return found
 

@@ -2,16 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, PlainSerializer
 
 from ...schema.planes.conversion import Conversion
 from ...schema.planes.imagefiles import PlaneFile
 from ..exposurefacts import ExposureFacts
 from ..infofile import EpochInfo, TileInfo
 
-__all__ = ["CcdInfo", "ExposureInfo"]
+__all__ = ["CcdInfo", "Conversions", "ExposureInfo"]
+
+
+def _values(conversions: Mapping[str, Conversion]) -> dict[str, Any]:
+    return {plane: conversion.values for plane, conversion in conversions.items()}
+
+
+Conversions = Annotated[Mapping[str, Conversion], PlainSerializer(_values)]
+"""Conversions by plane, of which a fingerprint holds what is not the default: it stays if they gain a parameter."""
 
 
 class CcdInfo(EpochInfo):
@@ -20,7 +28,7 @@ class CcdInfo(EpochInfo):
     The key is the profile's, and is not compared with the headers.
     """
 
-    conversions: Mapping[str, Conversion] = Field(default_factory=dict)
+    conversions: Conversions = Field(default_factory=dict)
     """Conversion of the stored pixels of a plane, by its name."""
 
     facts: ExposureFacts | None = None

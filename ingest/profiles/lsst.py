@@ -220,6 +220,7 @@ def _key(path: Path, header: Header, primary: Header, settings: Mapping[str, str
     match = pattern.search(path.name) if pattern is not None else None
     of_name = match.groupdict() if match is not None else {}
     key: dict[str, Any] = {}
+    missing = []
     for name, keywords in _KEYWORDS.items():
         found = (header_text(header, primary, keyword) for keyword in keywords)
         given = (
@@ -229,11 +230,15 @@ def _key(path: Path, header: Header, primary: Header, settings: Mapping[str, str
         )
         value = str(given).split(" ")[0] if name == "band" else whole_number(given)
         if value is None or value == "":
-            raise InfoFileError(
-                f"{path}: its {name} stands in no header ({', '.join(keywords)}): expected --set {name}=..., "
-                f"or --set pattern=... with a group (?P<{name}>...)"
-            )
+            missing.append(name)
         key[name] = value
+    if missing:
+        what = " and ".join(f"its {name} ({', '.join(_KEYWORDS[name])})" for name in missing)
+        stand, given = "stands" if len(missing) == 1 else "stand", " ".join(f"--set {name}=..." for name in missing)
+        groups = ", ".join(f"(?P<{name}>...)" for name in missing)
+        raise InfoFileError(
+            f"{path}: {what} {stand} in no header: expected {given}, or --set pattern=... with a group {groups}"
+        )
     return key
 
 

@@ -21,6 +21,7 @@ from ...schema.wcs.pixelmap import pixel_map
 from ...schema.wcs.solution import Wcs
 from ..infofile import EpochInfo, TileInfo
 from .description import Entries, PlaneDescription, read_entries
+from .exposure import Conversions
 
 __all__ = ["OwnCoadd", "coadd_bit_names", "overlap", "read_coadds", "tiles_of_coadds"]
 
@@ -37,7 +38,7 @@ _WHAT = "a description of a coadd, with tilename, band, image, weight, seg"
 class OwnCoadd(TileInfo):
     """A coadd of one's own with the CCD images that overlap it; its headers need not name tile and band."""
 
-    conversions: Mapping[str, Conversion] = Field(default_factory=dict)
+    conversions: Conversions = Field(default_factory=dict)
     """Conversion of the stored pixels of a plane, by its name."""
 
     bit_names: Mapping[str, int] = Field(default_factory=dict, exclude=True)
@@ -181,8 +182,9 @@ def tiles_of_coadds(
                 origins[key] = file
                 same_band = {path: grid for path, grid in grids.items() if coadds[path].band == entry.band}
                 where = _overlapped(reader, entry, same_band)
-                n_left += not where
-                n_without_wcs += entry.wcs_vouched is False
+                has_failed = entry.wcs_vouched is False
+                n_left += not where and not has_failed
+                n_without_wcs += has_failed
                 for path in where:
                     chosen[path].append(entry)
     if origins and not chosen:
@@ -191,6 +193,8 @@ def tiles_of_coadds(
         raise UsageError(f"{shown}: no CCD image of its band overlaps the coadd{failed}: expected one or more")
     if n_left:
         logger.info("CCD images left out, since no coadd of their band overlaps them: %d", n_left)
+    if n_without_wcs:
+        logger.info("CCD images left out, since their WCS has failed: %d", n_without_wcs)
     for path in coadds.keys() - chosen.keys():
         logger.warning("%s: left out: no CCD image of its band overlaps it", path)
     return {path: _tile(coadd, chosen[path]) for path, coadd in coadds.items() if path in chosen}

@@ -202,6 +202,7 @@ def test_page_of_the_dashboard_opens_without_a_problem(
 
 def test_exposures_of_the_community_pipeline_get_a_coadd_too(folder: Path, cli: Run) -> None:
     image = CpExposure(header={"WCSCAL": "Successful"}).write(folder / "cp")
+    CpExposure(primary={"EXPNUM": 5, "WCSCAL": "Failed"}).write(folder / "cp", "c4d_5_ooi_z_v1")
     for end, pixels in coadd_planes().items():
         unit = fits.PrimaryHDU(pixels)
         unit.header.update(wcs_cards(COADD, ra=150.0) | {"CRVAL2": 2.0})
@@ -209,7 +210,10 @@ def test_exposures_of_the_community_pipeline_get_a_coadd_too(folder: Path, cli: 
     band = fits.getheader(image)["FILTER"].split()[0]
     (folder / "coadd.yaml").write_text(COADD_YAML.replace("band: r", f"band: {band}"))
     where = ["--db", folder / "cp.db", "--masks", folder / "cp-masks", "--coadd", folder / "coadd.yaml"]
-    assert cli("ingest", folder / "cp", "--profile", "noirlab-cp", "--no-segment", *where).status == 0
+    done = cli("ingest", folder / "cp", "--profile", "noirlab-cp", "--no-segment", *where)
+    assert done.status == 0
+    assert "CCD images left out, since their WCS has failed: 2" in done.err
+    assert "since no coadd of their band overlaps them: 1" in done.err
     with goodpix.Catalogue(folder / "cp.db") as catalogue:
         epochs = catalogue.epochs()
         assert set(epochs.tilename) == {"my-tile"}

@@ -27,6 +27,12 @@ def test_files_of_an_image_have_their_conversions() -> None:
     assert files["bmask"].conversion is None
 
 
+def test_fingerprint_stays_when_conversions_gain_a_parameter() -> None:
+    given = {"weight": Conversion(lost_zeros=True), "bmask": Conversion(Meaning.CODES, ((3, 0),), trim=1)}
+    expected = {"weight": {"lost_zeros": True}, "bmask": {"meaning": "codes", "bits": {"3": 0}, "trim": 1}}
+    assert ccd(conversions=given).model_dump()["conversions"] == expected
+
+
 def test_facts_are_the_profiles_or_else_those_of_the_header() -> None:
     header = {"EXPTIME": 90.0, "EXPNUM": 8}
     facts = exposure_facts({"EXPTIME": 30.0}, {})

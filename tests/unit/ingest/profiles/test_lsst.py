@@ -136,9 +136,15 @@ def test_key_is_as_set_or_named_or_in_the_headers(
 def test_part_of_the_key_that_nothing_says_is_named(tmp_path: Path, missing: str, name: str) -> None:
     primary = {keyword: value for keyword, value in KEY.items() if keyword != missing}
     with pytest.raises(
-        InfoFileError, match=rf"a\.fits: its {name} stands in no header .*: expected --set {name}=\.\.\."
+        InfoFileError, match=rf"a\.fits: its {name} \(.*\) stands in no header: expected --set {name}=\.\.\.,"
     ):
         read(write(tmp_path / "a.fits", OLD, primary))
+
+
+def test_all_parts_of_the_key_that_nothing_says_are_named_at_once(tmp_path: Path) -> None:
+    expected = r"its expnum \(.*VISIT.*\) and its band \(.*FILTER\) stand in no header: expected .* --set band=\.\.\.,"
+    with pytest.raises(InfoFileError, match=expected):
+        read(write(tmp_path / "a.fits", OLD, {"DETECTOR": 56}))
 
 
 @pytest.mark.parametrize(
