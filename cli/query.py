@@ -92,7 +92,7 @@ def epochs(
         say(f"selection: {wanted}")
     n_problems = int(found["n_off_coadd"].isna().sum()) if wanted is not None else 0
     if n_problems:
-        say(f"epochs whose masks could not be read: {n_problems}")
+        say(f"epochs that could not be counted: {n_problems}")
         raise typer.Exit(1)
 
 

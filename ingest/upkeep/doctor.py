@@ -149,6 +149,8 @@ def _database(database: Database) -> Finding:
         n_rows = {
             name: connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0 for name, table in names.items()
         }
+        of_files = sa.select(sa.func.count()).where(tables.coadd.c.wcs.is_(None))
+        n_rows["coadd"] -= connection.scalar(of_files) or 0  # rows of exposures, which have none
     held = ", ".join(counted(n, name) for name, n in n_rows.items())
     text = f"{shown(database.url)}: {database.identity.campaign}, {held}"
     if n_rows["failure"]:

@@ -2,8 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import sqlalchemy as sa
 
+from ...schema.tables import epoch
 from ...schema.views import VIEWS
 from ..dataframes import read_frame
 from ..filters import Filters
@@ -34,7 +36,8 @@ def sky_tiles(cat: Listings, statistic: str = "fraction_good_on_coadd", **filter
     -------
     DataFrame
         ``tilename``; ``n_bands`` that match; the coadd's centre ``ra_cent``, ``dec_cent`` and corners ``rac1``,
-        ``decc1`` to ``rac4``, ``decc4`` in one of these bands, degrees; ``value`` over all of them (see
+        ``decc1`` to ``rac4``, ``decc4`` in one of these bands, degrees, or those of the box in right ascension and
+        declination about the CCD images of an exposure without a coadd; ``value`` over all of them (see
         `goodpix.query.summary.statistic.Statistic`), null without data.
 
     Raises
@@ -52,4 +55,36 @@ def sky_tiles(cat: Listings, statistic: str = "fraction_good_on_coadd", **filter
         .group_by(view.c.tilename)
         .order_by(view.c.tilename)
     )
-    return read_frame(cat.database.engine, query)
+    tiles = read_frame(cat.database.engine, query)
+    if tiles.rac1.isna().any():
+        boxes = _boxes(cat).reindex(tiles.tilename).set_axis(tiles.index)
+        tiles[_COORDINATES] = tiles[_COORDINATES].astype(np.float64).fillna(boxes)
+    return tiles
+
+
+def _boxes(cat: Listings) -> "pd.DataFrame":
+    """Return the box about the CCD images of each tile, as the centre and corners of a coadd, by tile name."""
+    import pandas as pd  # takes a while to import
+
+    corners = {what: [epoch.c[f"{what}c{k}"] for k in (1, 2, 3, 4)] for what in ("ra", "dec")}
+    # from 180 to 540, where images about right ascension 0 are in one piece
+    turned = [sa.case((ra < 180, ra + 360), else_=ra) for ra in corners["ra"]]
+    ends = [
+        extreme(each).label(f"{end}_{what}_{k}")
+        for what, of_images in (corners | {"turned": turned}).items()
+        for k, each in enumerate(of_images)
+        for end, extreme in (("low", sa.func.min), ("high", sa.func.max))
+    ]
+    query = sa.select(epoch.c.tilename, *ends).group_by(epoch.c.tilename)
+    found = read_frame(cat.database.engine, query).set_index("tilename").astype(np.float64)
+    low, high = (
+        {what: found.filter(like=f"{end}_{what}_").agg(end_of, axis=1) for what in ("ra", "turned", "dec")}
+        for end, end_of in (("low", "min"), ("high", "max"))
+    )
+    is_turned = high["turned"] - low["turned"] < high["ra"] - low["ra"]
+    west, east = (end["ra"].where(~is_turned, end["turned"]) for end in (low, high))
+    south, north = low["dec"], high["dec"]
+    box = {"ra_cent": (west + east) / 2 % 360, "dec_cent": (south + north) / 2}
+    for k, (ra, dec) in enumerate(((east, south), (west, south), (west, north), (east, north)), start=1):
+        box |= {f"rac{k}": ra % 360, f"decc{k}": dec}
+    return pd.DataFrame(box)

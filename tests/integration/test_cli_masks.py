@@ -51,7 +51,7 @@ def test_epochs_whose_masks_are_gone_exit_1(stored: Survey, cli: Run) -> None:
     for path in stored.masks.rglob("*_i_*.parquet"):
         path.unlink()
     done = cli("epochs", "--border", "3", "--db", stored.database, "--format", "csv")
-    assert (done.status, done.lines[-1]) == (1, "epochs whose masks could not be read: 3")
+    assert (done.status, done.lines[-1]) == (1, "epochs that could not be counted: 3")
     found = pd.read_csv(io.StringIO(done.out))
     assert found.groupby("band").n_good.count().tolist() == [0, 3]
     assert cli("epochs", "--border", "3", "--band", "r", "--db", stored.database).status == 0

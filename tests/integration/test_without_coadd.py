@@ -152,6 +152,10 @@ def rows(made: Exposures) -> dict[str, list[Any]]:
     return out
 
 
+def test_doctor_counts_no_coadd(made: Exposures, cli: Run) -> None:
+    assert f"three-ccds, 0 coadds, {len(KEYS)} epochs, 0 failures" in cli("doctor", "--db", made.database).out
+
+
 def test_rebuilt_database_is_the_one_before(changing: Exposures) -> None:
     before = rows(changing)
     changing.database.unlink()

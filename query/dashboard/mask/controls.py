@@ -173,6 +173,6 @@ class EpochChoice:
 
 
 def _epoch_label(row: Any) -> str:
-    return (
-        f"{row.band}  {row.expnum} / {row.ccdnum}  night {row.nite or '?'}  {fraction(row.fraction_good_on_coadd)} good"
-    )
+    # without a coadd, of all pixels
+    good = fraction(row.fraction_good if row.n_on_coadd is None else row.fraction_good_on_coadd)
+    return f"{row.band}  {row.expnum} / {row.ccdnum}  night {row.nite or '?'}  {good} good"

@@ -227,8 +227,8 @@ def epoch_of(connection: sa.Connection, view: View) -> MaskKey:
 
 
 def epochs_in(connection: sa.Connection, tilename: str) -> Sequence[Any]:
-    """Return the epochs of a tile: ``band``, ``expnum``, ``ccdnum``, ``nite`` and ``fraction_good_on_coadd``."""
-    names = ("band", "expnum", "ccdnum", "nite", "fraction_good_on_coadd")
+    """Return the epochs of a tile: ``band``, ``expnum``, ``ccdnum``, ``nite`` and the good fractions."""
+    names = ("band", "expnum", "ccdnum", "nite", "fraction_good_on_coadd", "fraction_good", "n_on_coadd")
     query = sa.select(*(epoch.c[name] for name in names)).where(epoch.c.tilename == tilename)
     return connection.execute(query.order_by(epoch.c.band, epoch.c.expnum, epoch.c.ccdnum)).all()
 

@@ -121,7 +121,8 @@ def tile_page(connection: sa.Connection, scope: TileScope, view: TableView) -> T
         If the view names a column that the table does not have.
     """
     check_columns(view, TILE_COLUMNS)
-    query = _listed(_TILES, TILE_COLUMNS, scope.conditions(_TILES), view, "fraction_good_on_coadd", "tilename", "band")
+    key = ("fraction_good_se", "tilename", "band")  # the first where there are no coadds
+    query = _listed(_TILES, TILE_COLUMNS, scope.conditions(_TILES), view, "fraction_good_on_coadd", *key)
     return _page(connection, query, view, "No matching tiles.")
 
 

@@ -19,6 +19,8 @@ __all__ = ["Histograms", "Ingests", "Numbers", "headline", "histograms", "ingest
 
 _FEW_EPOCHS = 20_000
 _BINS = 50
+_ON_COADD, _SE = "fraction_good_on_coadd", "fraction_good_se"
+_SHARES = {_ON_COADD: ("n_good", "n_on_coadd"), _SE: ("n_good_se", "n_pixels")}
 _SUMS = ("n_epochs", "n_epochs_used", "n_pixels", "n_good_se", "n_good", "n_on_coadd", "area_good_unique")
 
 
@@ -59,12 +61,15 @@ class Histograms:
         Counts by band.
     n_null : int
         Number of objects without pixels on the coadd.
+    statistic : str
+        The good fraction: ``"fraction_good_on_coadd"``, or ``"fraction_good_se"`` where there are no coadds.
     """
 
     of: str
     edges: npt.NDArray[np.float64]
     counts: dict[str, npt.NDArray[np.int64]]
     n_null: int
+    statistic: str = _ON_COADD
 
 
 def headline(connection: sa.Connection) -> str:
@@ -116,13 +121,23 @@ def _read_numbers(connection: sa.Connection, scope: TileScope) -> tuple[list[dic
 
 
 def histograms(connection: sa.Connection, scope: TileScope) -> Histograms:
-    """Return histograms of `fraction_good_on_coadd` by band, over epochs or, if those are many, over tiles."""
+    """Return histograms of `fraction_good_on_coadd` by band, over epochs or, if those are many, over tiles.
+
+    Without coadds they are those of `fraction_good_se`.
+    """
+    found = _histograms(connection, scope, _ON_COADD)
+    without = found.n_null and not any(counts.any() for counts in found.counts.values())
+    return _histograms(connection, scope, _SE) if without else found
+
+
+def _histograms(connection: sa.Connection, scope: TileScope, statistic: str) -> Histograms:
     few = scope.n_epochs(connection) <= _FEW_EPOCHS
     if few:
-        query = sa.select(epoch.c.band, epoch.c.fraction_good_on_coadd)
+        query = sa.select(epoch.c.band, epoch.c[statistic])
         query = query.where(epoch.c.se_seg_used, *scope.conditions(epoch))
     else:
-        share = sa.cast(tile_summary.c.n_good, sa.Double) / sa.func.nullif(tile_summary.c.n_on_coadd, 0)
+        numerator, denominator = (tile_summary.c[name] for name in _SHARES[statistic])
+        share = sa.cast(numerator, sa.Double) / sa.func.nullif(denominator, 0)
         query = sa.select(tile_summary.c.band, share).where(*scope.conditions(tile_summary))
     shares: dict[str, list[float]] = {}
     n_null = 0
@@ -136,7 +151,7 @@ def histograms(connection: sa.Connection, scope: TileScope) -> Histograms:
     low, high = (np.floor(20 * min(known)) / 20, np.ceil(20 * max(known)) / 20) if known else (0.0, 1.0)
     edges = np.linspace(low, max(high, low + 0.05), _BINS + 1)
     counts = {band: np.histogram(shares[band], edges)[0].astype(np.int64) for band in in_band_order(shares)}
-    return Histograms("epochs" if few else "tiles", edges, counts, n_null)
+    return Histograms("epochs" if few else "tiles", edges, counts, n_null, statistic)
 
 
 def _n_ccd_images(connection: sa.Connection, scope: TileScope) -> dict[str, int] | None:

@@ -35,6 +35,7 @@ _TABLES: Mapping[str, Sequence[TableColumn]] = {
 }
 
 
+_OF_COADDS = _ON_COADD, _AREA = ("Good on coadd", "Good area, deg² x images")
 _COSTS_NOTE = (
     "Light: pixels that fail the criterion; dark: pixels that fail no other criterion. Fractions are of all pixels, or "
     "of the pixels on the coadd for coadd criteria."
@@ -70,7 +71,7 @@ class Overview:
             Section("numbers", "The survey in numbers", self._numbers),
             Section(
                 "histogram",
-                "Good fraction of pixels on the coadd",
+                "Good fraction of pixels",
                 under(self._histogram_note, self._histogram.plot),
                 "half",
             ),
@@ -143,7 +144,7 @@ class Overview:
     def _show_histogram(self, histograms: Histograms) -> None:
         null = f" {count(histograms.n_null)} have no pixels on the coadd." if histograms.n_null else ""
         empty = "" if histograms.counts else " No data."
-        text = note(f"fraction_good_on_coadd of {histograms.of}, by band.{null}{empty}")
+        text = note(f"{histograms.statistic} of {histograms.of}, by band.{null}{empty}")
         self._histogram_note.object = text + band_legend(histograms.counts)
         self._histogram.show(histograms)
 
@@ -204,15 +205,18 @@ def _numbers_html(numbers: Numbers) -> str:
     header = [
         "Band",
         "Good SE",
-        "Good on coadd",
+        _ON_COADD,
         "Tiles",
         "CCD images",
         "Epochs",
         "Pixels",
         "Good pixels",
-        "Good area, deg² x images",
+        _AREA,
     ]
-    table = html_table(header, rows, numbers=[False, *[True] * 8], total=len(rows) > 1)
+    if numbers.total["n_pixels"] and numbers.total["n_on_coadd"] is None:  # there are no coadds
+        kept = [k for k, title in enumerate(header) if title not in _OF_COADDS]
+        header, rows = [header[k] for k in kept], [[row[k] for k in kept] for row in rows]
+    table = html_table(header, rows, numbers=[False, *[True] * (len(header) - 1)], total=len(rows) > 1)
     # unknown if no epoch was ingested
     unused = (numbers.total["n_epochs"] or 0) - (numbers.total["n_epochs_used"] or 0)
     facts = [

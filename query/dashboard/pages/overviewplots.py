@@ -41,6 +41,7 @@ class HistogramPlot:
         self.plot.x_range.update(start=edges[0], end=edges[-1])
         bands = list(histograms.counts)
         self.plot.yaxis.axis_label = histograms.of
+        self.plot.xaxis.axis_label = histograms.statistic
         self._source.data = {
             "left": np.tile(edges[:-1], len(bands)),
             "right": np.tile(edges[1:], len(bands)),

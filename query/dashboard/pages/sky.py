@@ -38,7 +38,8 @@ __all__ = [
     "SkyView",
 ]
 
-_FIRST = "fraction_good_on_coadd"
+# of the tiles; the second where no tile has the first, in a catalogue without coadds
+_FIRST, _WITHOUT_COADDS = "fraction_good_on_coadd", "fraction_good_se"
 _HEIGHT = 520
 _MARGIN = 0.03
 _WRAPPED = "return `${+((tick % 360 + 360) % 360).toFixed(6)}°`"
@@ -49,6 +50,7 @@ _DEGREES = "return `${tick}°`"
 class _Tiles:
     """Tiles with the value of a statistic; the corners have shape (n, 4)."""
 
+    statistic: str
     names: Sequence[str]
     ra: npt.NDArray[np.float64]
     dec: npt.NDArray[np.float64]
@@ -70,6 +72,7 @@ class SkyView:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._first = _FIRST
         options = statistics_of(VIEWS["tile_quality"].table)
         self._statistic = pn.widgets.Select(
             label="Colour", options=options, value=_FIRST, width=260, margin=(0, 0, 6, 0)
@@ -99,7 +102,13 @@ class SkyView:
         )
 
     def _read_tiles(self, view: View, since: float) -> _Tiles:
-        cache, statistic = self._session.cache, view.statistic or _FIRST
+        tiles = self._tiles_with(view.statistic or _FIRST, view, since)
+        if view.statistic or not tiles.names or not np.isnan(tiles.value).all():
+            return tiles
+        return self._tiles_with(_WITHOUT_COADDS, view, since)
+
+    def _tiles_with(self, statistic: str, view: View, since: float) -> _Tiles:
+        cache = self._session.cache
         scope = scope_of(cache, replace(view, box=None), since)
         meaning = Statistic.of(statistic, VIEWS["tile_quality"].table).meaning
         tiles = cache.get(
@@ -110,10 +119,12 @@ class SkyView:
         corners = [tiles[[f"{name}c{k}" for k in (1, 2, 3, 4)]].to_numpy(np.float64) for name in ("ra", "dec")]
         value = np.array(tiles.value, np.float64)
         unit = statistic_unit(cache.source.database, statistic)
-        return _Tiles(tiles.tilename.tolist(), _unwrapped(corners[0]), corners[1], value, meaning, unit)
+        return _Tiles(statistic, tiles.tilename.tolist(), _unwrapped(corners[0]), corners[1], value, meaning, unit)
 
     def _show_tiles(self, view: View, tiles: _Tiles) -> None:
-        statistic = view.statistic or _FIRST
+        statistic = tiles.statistic
+        if not view.statistic:
+            self._first = statistic
         self._statistic.value = statistic
         n_null = int(np.isnan(tiles.value).sum())
         null = f" Tiles without a value, in grey: {count(n_null)}." if n_null else ""
@@ -126,7 +137,8 @@ class SkyView:
 
     def _ask(self, **changes: Any) -> None:
         view = replace(self._session.view, **changes)
-        if (view.statistic or _FIRST) != (self._session.view.statistic or _FIRST) or view.box != self._session.view.box:
+        first, shown = self._first, self._session.view
+        if (view.statistic or first) != (shown.statistic or first) or view.box != shown.box:
             self._session.go(view)
 
     def _chosen(self, box: SkyBox) -> None:

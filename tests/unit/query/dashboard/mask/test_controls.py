@@ -115,9 +115,10 @@ def test_text_that_is_no_growth_is_an_error_when_it_is_asked(
 
 
 KEY = MaskKey("A", "r", "epoch", 7, 11)
+GOOD = {"n_on_coadd": 4, "fraction_good_on_coadd": 0.5, "fraction_good": 0.3}
 EPOCHS = [
-    SimpleNamespace(band="r", expnum=7, ccdnum=11, nite=20150101, fraction_good_on_coadd=0.5),
-    SimpleNamespace(band="i", expnum=8, ccdnum=12, nite=None, fraction_good_on_coadd=None),
+    SimpleNamespace(band="r", expnum=7, ccdnum=11, nite=20150101, **GOOD),
+    SimpleNamespace(band="i", expnum=8, ccdnum=12, nite=None, **GOOD | {"fraction_good_on_coadd": None}),
 ]
 
 
@@ -141,6 +142,12 @@ def choice() -> Choice:
     made = Choice()
     made.choice.show(KEY, EPOCHS)
     return made
+
+
+def test_epoch_without_a_coadd_has_the_good_fraction_of_all_pixels(choice: Choice) -> None:
+    row = SimpleNamespace(band="r", expnum=7, ccdnum=11, nite=1, **GOOD | {"n_on_coadd": None})
+    choice.choice.show(KEY, [row])
+    assert list(choice.epoch.options) == ["r  7 / 11  night 1  30.00 % good"]
 
 
 def test_epoch_that_is_shown_is_chosen_without_asking(choice: Choice) -> None:
