@@ -5,6 +5,8 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from gc import set_threshold
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -16,7 +18,7 @@ from ..schema.extras import extra_of, missing_library
 from .help import Command, Program
 from .ingest import check, demo, describe, ingest, profiles
 from .maps import make_map, moc
-from .output import say
+from .output import LateBar, say
 from .places import blank_sky, randoms
 from .query import AS_THEY_STAND, LISTINGS, at, dashboard, epochs, info, listing, mask, sql
 from .selection import add, remove, selections, show_selection
@@ -83,7 +85,8 @@ def main() -> None:
         try:
             with stoppable("stopped"):
                 try:
-                    app(prog_name="goodpix")
+                    with _progress():
+                        app(prog_name="goodpix")
                 finally:
                     sys.stdout.flush()
         except GoodpixError as error:
@@ -96,6 +99,22 @@ def main() -> None:
             if _has_working_folder():
                 raise
             _fail("the working folder no longer exists: change to another one")
+
+
+@contextmanager
+def _progress() -> Iterator[None]:
+    """Show how far long loops have come, on a terminal."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield
+        return
+    from ..schema.executors import watched_by  # would slow --help down where nobody waits
+
+    bar = LateBar()
+    try:
+        with watched_by(bar):
+            yield
+    finally:
+        bar.close()
 
 
 def _fail(message: str) -> NoReturn:

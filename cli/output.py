@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,11 +18,23 @@ from .texttable import TextTable, terminal_width
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import Console
+    from rich.progress import Progress
 
     from ..query.provenance import Provenance
     from ..query.tableshape import TableShape
 
-__all__ = ["STANDARD_OUTPUT", "answer", "db_option", "say", "show", "show_progress", "write_output", "write_table"]
+__all__ = [
+    "STANDARD_OUTPUT",
+    "LateBar",
+    "answer",
+    "db_option",
+    "say",
+    "show",
+    "show_progress",
+    "write_output",
+    "write_table",
+]
 
 STANDARD_OUTPUT = Path("-")
 """Output file that stands for standard output."""
@@ -184,6 +197,52 @@ class _PrintableFormatter(logging.Formatter):
         return printable(super().format(record))
 
 
+class LateBar:
+    """A bar of progress with the time left, for a loop that takes long; it goes when the loop ends.
+
+    Parameters
+    ----------
+    console : rich.console.Console, optional
+        Where to draw it; by default standard error.
+    after : float
+        Seconds after which it appears.
+    """
+
+    def __init__(self, console: "Console | None" = None, after: float = 2.0) -> None:
+        self._console, self._after = console, after
+        self._began: float | None = None
+        self._bar: Progress | None = None
+
+    def __call__(self, n: int, n_all: int) -> None:
+        """Show that a loop has come to result `n` of `n_all`; 0 if that is not known."""
+        now = time.monotonic()
+        if n == 1 or self._began is None:
+            self.close()
+            self._began = now
+        if self._bar is None and now - self._began >= self._after:
+            self._bar = _bar(self._console, transient=True)
+            self._bar.add_task("images", total=None)
+            self._bar.start()
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=n, total=n_all or None)
+        if n == n_all:
+            self.close()
+
+    def close(self) -> None:
+        """Remove the bar."""
+        if self._bar is not None:
+            self._bar.stop()
+        self._bar = None
+
+
+def _bar(console: "Console | None", **how: Any) -> "Progress":
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = (*Progress.get_default_columns()[:3], MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=console or Console(stderr=True), **how)
+
+
 @contextmanager
 def show_progress() -> Iterator[Callable[[int, int], None]]:
     """Show progress: a bar on a terminal, otherwise a line per tile."""
@@ -200,16 +259,15 @@ def show_progress() -> Iterator[Callable[[int, int], None]]:
         return
     from rich.console import Console
     from rich.logging import RichHandler
-    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    from ..schema.executors import watched_by
 
     console = Console(stderr=True)
     handler = RichHandler(logging.WARNING, console, show_path=False, show_time=False)
     handler.setFormatter(_PrintableFormatter())
     package.addHandler(handler)
     try:
-        with Progress(
-            *Progress.get_default_columns()[:3], MofNCompleteColumn(), TimeRemainingColumn(), console=console
-        ) as bar:
+        with watched_by(None), _bar(console) as bar:
             task = bar.add_task("tiles by band", total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
     finally:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -21,7 +22,7 @@ from .maps.cataloguemaps import CatalogueMaps
 from .masks.ccdmask import ccd_mask
 from .masks.mask import Mask
 from .masks.parallel import Mapped, map_masks
-from .masks.reader import find_masks
+from .masks.reader import count_masks, find_masks
 from .masks.selectioncounts import COUNT_COLUMNS, Recount, recounted
 from .masks.tables import mask_frame, mask_table, run_frames, write_masks
 from .places.catalogueplaces import CataloguePlaces
@@ -219,7 +220,8 @@ class Catalogue(Listings, CatalogueMaps, CataloguePlaces, SkyStudies):
         ...     print(result.key, result.value)
         """
         places = find_masks(self.database, kind, filters)
-        return map_masks(func, places, self.database, executor=executor, workers=workers)
+        count = partial(count_masks, self.database, kind, filters)
+        return map_masks(func, places, self.database, executor=executor, workers=workers, count=count)
 
     def to_pandas(self, *, kind: str = "epoch", **filters: Any) -> "pd.DataFrame":
         """Return one row per mask, with its runs as arrays; `masks` needs less memory.

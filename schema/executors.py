@@ -10,6 +10,7 @@ from concurrent.futures import (
     wait,
 )
 from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import islice
 from typing import Generic, Protocol, TypeVar
 
@@ -24,6 +25,8 @@ __all__ = [
     "in_order",
     "thread_pool",
     "usable_cores",
+    "watched",
+    "watched_by",
 ]
 
 Job = TypeVar("Job")
@@ -34,6 +37,42 @@ NumberAhead = int | Callable[[], int]
 
 # Seconds after which a number that may have changed is asked for again.
 _ASK_AGAIN = 10.0
+
+
+Watcher = Callable[[int, int], None]
+"""Takes the number of results so far and that of all, 0 if it is not known."""
+
+_watcher: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
+
+
+@contextmanager
+def watched_by(watcher: Watcher | None) -> Iterator[None]:
+    """Let a function know how far the long loops of this thread have come, such as a bar on a terminal."""
+    token = _watcher.set(watcher)
+    try:
+        yield
+    finally:
+        _watcher.reset(token)
+
+
+def watched(results: Iterable[Result], count: Callable[[], int]) -> Iterator[Result]:
+    """Yield results, and tell a watcher how many there are so far.
+
+    Parameters
+    ----------
+    results : iterable
+        Results of a long loop.
+    count : callable
+        Returns how many there will be; called only if there is a watcher.
+    """
+    watcher = _watcher.get()
+    if watcher is None:
+        yield from results
+        return
+    n_all = count()
+    for n, result in enumerate(results, 1):
+        watcher(n, n_all)
+        yield result
 
 
 class Spread(Protocol):

@@ -27,7 +27,7 @@ from .boxstatistics import GoodPixels
 from .epochplanes import EpochFiles, GoodRows, floats
 from .problems import problem_of, said_together
 from .skyrow import By
-from .statistics import find_images
+from .statistics import count_images, find_images
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -172,7 +172,8 @@ class WidthStudy:
     ) -> Iterator[Mapped]:
         """Yield the residuals of each image as it completes, or its error."""
         locations = find_images(self._source, self._by, filters)
-        return map_masks(self._count, locations, self._source.database, executor=executor, workers=workers)
+        count = functools.partial(count_images, self._source, self._by, filters)
+        return map_masks(self._count, locations, self._source.database, executor=executor, workers=workers, count=count)
 
     def summed(self, counted: Iterable[Mapped]) -> MaskWidths:
         """Sum the histograms of images and return their statistics."""

@@ -3,9 +3,10 @@
 import logging
 import math
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,10 +19,10 @@ from ...schema.errors import GoodpixError, UsageError
 from ...schema.observing.covariates import COMPUTED
 from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
-from ..masks.ccdmask import find_ccd_images
+from ..masks.ccdmask import count_ccd_images, find_ccd_images
 from ..masks.mask import Mask
 from ..masks.parallel import Readable, map_masks
-from ..masks.reader import find_masks
+from ..masks.reader import count_masks, find_masks
 from ..source import Source
 from .boxstatistics import SCALED, GoodPixels
 from .epochplanes import EpochFiles, GoodRows, calibration_of, floats, unit_of, zero_point_of
@@ -31,7 +32,16 @@ from .skyrow import KEY, By, SkyRow, check_statistics, in_order, sky_frame
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Box", "Measure", "Row", "find_images", "make_measure", "measure_images", "sky_statistics"]
+__all__ = [
+    "Box",
+    "Measure",
+    "Row",
+    "count_images",
+    "find_images",
+    "make_measure",
+    "measure_images",
+    "sky_statistics",
+]
 
 Box = tuple[int, int] | int | None
 """Rows and columns of grid boxes; one number for both, None for no grid."""
@@ -244,6 +254,13 @@ def find_images(source: Source, by: By, filters: Mapping[str, Any]) -> Iterator[
     return find_masks(source.database, "epoch", filters)
 
 
+def count_images(source: Source, by: By, filters: Mapping[str, Any]) -> int:
+    """Return the number of images that `find_images` locates."""
+    if by is By.CCD:
+        return count_ccd_images(source.database, filters)
+    return count_masks(source.database, "epoch", filters)
+
+
 def measure_images(
     source: Source,
     measure: Measure,
@@ -251,13 +268,15 @@ def measure_images(
     *,
     executor: Executor | None = None,
     workers: int = 1,
+    count: Callable[[], int] | None = None,
 ) -> Iterator[list[Row]]:
-    """Yield the rows of each image as it completes.
+    """Yield the rows of each image as it completes; `count` is that of `map_masks`.
 
     A warning is logged for each unusable image; at the end one for all whose unit is not known.
     """
     usable: list[tuple[MaskKey, str]] = []
-    for mapped in map_masks(measure, locations, source.database, executor=executor, workers=workers):
+    results = map_masks(measure, locations, source.database, executor=executor, workers=workers, count=count)
+    for mapped in results:
         rows: list[Row] = mapped.value if mapped.error is None else [measure.problem(mapped.key, mapped.error)]
         problem = rows[0]["problem"]
         if problem is not None and rows[0]["n"] is not None:
@@ -274,5 +293,6 @@ def sky_statistics(
 ) -> "pd.DataFrame":
     """Return sky statistics of images over their good pixels; see `goodpix.Catalogue.background`."""
     locations = find_images(source, measure.by, filters)
-    images = measure_images(source, measure, locations, executor=executor, workers=workers)
+    count = partial(count_images, source, measure.by, filters)
+    images = measure_images(source, measure, locations, executor=executor, workers=workers, count=count)
     return sky_frame(in_order(row for rows in images for row in rows), measure.statistics, measure.by)

@@ -13,7 +13,7 @@ from ...schema import tables
 from ...schema.criteria import BoundSelection, Criterion
 from ...schema.database import Database, Identity, with_variables
 from ...schema.errors import MaskFileMissingError
-from ...schema.executors import check_workers, count_workers, in_order
+from ...schema.executors import check_workers, count_workers, in_order, watched
 from ...schema.store.masksroot import MasksRoot
 from ...schema.wcs.footprint import NSIDE, UniqueRegion
 from ...schema.workers.pool import process_pool
@@ -203,7 +203,7 @@ def map_patches(
             pool = executor or stack.enter_context(process_pool(min(workers, len(patches) or 1)))
             n_ahead = max(_LEAST_AHEAD, _AHEAD * (count_workers(pool) or workers))
             results = in_order(pool, n_ahead)(_run, jobs)
-        for result in results:
+        for result in watched(results, lambda: len(patches)):
             # an ingest has replaced a mask file in the meantime
             yield job(result.patch).run(source.reader) if isinstance(result, _Job) else result
 

@@ -18,7 +18,7 @@ from .mask import Mask
 from .merge import LIMITS, merged_runs
 from .reader import MaskLocation, MaskReader, location_rows
 
-__all__ = ["CcdImage", "ccd_fingerprint", "ccd_mask", "find_ccd_images"]
+__all__ = ["CcdImage", "ccd_fingerprint", "ccd_mask", "count_ccd_images", "find_ccd_images"]
 
 # Columns that describe the image itself; counts differ between tiles.
 _SHARED = {field.name for row in (EpochFacts, Covariates) for field in fields(row)} | {
@@ -114,6 +114,14 @@ def ccd_mask(database: Database, reader: MaskReader, band: str, expnum: int, ccd
         return image.read(reader)
     except MaskFileMissingError:
         return image.read_newer(database, reader)
+
+
+def count_ccd_images(database: Database, filters: Mapping[str, Any]) -> int:
+    """Return the number of images that `find_ccd_images` locates."""
+    key = [tables.epoch.c[name] for name in ("band", "expnum", "ccdnum")]
+    images = sa.select(*key).where(*Filters.of(**filters).conditions(tables.epoch)).distinct().subquery()
+    with database.engine.connect() as connection:
+        return int(connection.scalar(sa.select(sa.func.count()).select_from(images)) or 0)
 
 
 def find_ccd_images(database: Database, filters: Mapping[str, Any]) -> Iterator[CcdImage]:

@@ -4,12 +4,14 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
+from operator import length_hint
 from typing import Any, Protocol
 
 from ...schema.database import Database, Identity
 from ...schema.errors import MaskFileMissingError, MaskNotFoundError, UsageError, WorkerLostError
-from ...schema.executors import Window, check_workers
+from ...schema.executors import Window, check_workers, watched
 from ...schema.printable import one_line
 from ...schema.rows import MaskKey
 from ...schema.store.masksroot import MasksRoot
@@ -85,9 +87,11 @@ def map_masks(
     *,
     executor: Executor | None = None,
     workers: int = 1,
+    count: Callable[[], int] | None = None,
 ) -> Iterator[Mapped]:
     """Yield a function's result for each mask as it completes; see `goodpix.Catalogue.map`.
 
+    `count` returns how many masks there are, for a bar of progress; needed where `locations` has no length.
     Workers do not open the database, but must be able to read its masks root under the same path or URL.
     """
     check_workers(workers)
@@ -102,7 +106,7 @@ def map_masks(
             remaining, portable = iter(locations), Portable(function)
             chunks = iter(lambda: tuple(islice(remaining, _BATCH)), ())
             results = _as_completed(pool, (_Batch(root, catalogue, chunk, portable) for chunk in chunks))
-        for result in stack.enter_context(closing(results)):
+        for result in watched(stack.enter_context(closing(results)), count or partial(length_hint, locations)):
             if isinstance(result, Mapped):
                 yield result
             else:

@@ -19,7 +19,16 @@ from ...schema.wcs.pixelgrid import PixelGrid, stored_grid
 from ..filters import Filters
 from .mask import Mask
 
-__all__ = ["MaskLocation", "MaskReader", "find_mask", "find_masks", "location_rows", "read_mask", "read_masks"]
+__all__ = [
+    "MaskLocation",
+    "MaskReader",
+    "count_masks",
+    "find_mask",
+    "find_masks",
+    "location_rows",
+    "read_mask",
+    "read_masks",
+]
 
 # Number of mask files kept open.
 _FILES_OPEN = 8
@@ -176,6 +185,14 @@ def find_masks(database: Database, kind: str, filters: Mapping[str, Any]) -> Ite
     # the row of a file without a coadd has no mask
     conditions = [*Filters.of(**filters).conditions(table), table.c.mask_row_group.is_not(None)]
     return _locations(database, kind, conditions)
+
+
+def count_masks(database: Database, kind: str, filters: Mapping[str, Any]) -> int:
+    """Return the number of masks that `find_masks` locates."""
+    table = tables.coadd if kind == "coadd" else tables.epoch
+    conditions = [*Filters.of(**filters).conditions(table), table.c.mask_row_group.is_not(None)]
+    with database.engine.connect() as connection:
+        return int(connection.scalar(sa.select(sa.func.count()).select_from(table).where(*conditions)) or 0)
 
 
 def _locations(database: Database, kind: str, conditions: "Sequence[sa.ColumnElement[bool]]") -> Iterator[MaskLocation]:

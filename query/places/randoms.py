@@ -17,7 +17,7 @@ from ...schema import tables
 from ...schema.criteria import BoundSelection, Selection
 from ...schema.database import with_variables
 from ...schema.errors import UsageError
-from ...schema.executors import Spread, check_workers, in_order
+from ...schema.executors import Spread, check_workers, in_order, watched
 from ...schema.wcs.footprint import NSIDE, UniqueRegion
 from ...schema.wcs.solution import unit_vectors
 from ...schema.workers.pool import process_pool
@@ -185,7 +185,7 @@ class _Survey:
             for start in range(0, points.ra.size, _AT_ONCE)
         ]
         samples = spread(sample_if_there, (self._job(*each, reasons=reasons) for each in jobs))
-        for (area, points), found in zip(jobs, samples, strict=True):
+        for (area, points), found in watched(zip(jobs, samples, strict=True), lambda: len(jobs)):
             # an ingest may have replaced a mask since its row was read
             yield _held(_Part(area, points, found or sample(self._job(area, points, reasons=reasons))))
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from goodpix.cli.formats import format_of
 from goodpix.cli.options import Format
-from goodpix.cli.output import db_option, say, show, show_progress, write_output, write_table
+from goodpix.cli.output import LateBar, db_option, say, show, show_progress, write_output, write_table
 from goodpix.cli.texttable import render_table
 from goodpix.schema.errors import UsageError
 
@@ -160,6 +161,22 @@ def test_option_for_the_same_catalogue_is_empty_where_it_is_the_default(monkeypa
 
 def test_option_for_the_same_catalogue_hides_its_password() -> None:
     assert "secret" not in db_option("postgresql://user:secret@host/db")
+
+
+def test_bar_of_a_long_loop_comes_late_and_goes() -> None:
+    shown = io.StringIO()
+    console = Console(file=shown, force_terminal=True, width=80)
+    bar = LateBar(console, after=0.0)
+    for n in range(1, 4):
+        bar(n, 5)
+    bar.close()
+    assert "3/5" in shown.getvalue()
+    soon = LateBar(console, after=1000.0)
+    before = shown.getvalue()
+    for n in range(1, 6):
+        soon(n, 5)
+    soon.close()
+    assert shown.getvalue() == before
 
 
 def test_progress_without_a_terminal_is_a_line_per_tile_and_ends(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from goodpix.query.catalogue import Catalogue
 from goodpix.query.masks.mask import Mask
 from goodpix.schema.criteria import Selection
 from goodpix.schema.errors import CatalogueError, UnknownNameError, UsageError
+from goodpix.schema.executors import watched_by
 
 from ...maskcatalogue import EAST, EPOCHS, WEST, MaskCatalogue
 
@@ -69,6 +70,18 @@ def test_half_a_key_is_refused(cat: Catalogue, key: dict[str, int]) -> None:
 def test_function_is_applied_to_every_mask_of_a_kind(cat: Catalogue) -> None:
     assert [each.value for each in cat.map(Mask.count)] == GOOD
     assert [each.key.tilename for each in cat.map(Mask.count, kind="coadd")] == [WEST, EAST, EAST]
+
+
+def test_long_loops_are_counted(cat: Catalogue) -> None:
+    seen: list[tuple[int, int]] = []
+    with watched_by(lambda n, n_all: seen.append((n, n_all))):
+        assert len(cat.epochs(selection=Selection(border=1), band="r")) == 3
+        assert len(cat.background(by="ccd", band="r")) == 2
+        cat.mask_width(band="r", by="epoch", allow_changed=True)
+        assert seen == [(k, n) for n in (3, 2, 3) for k in range(1, n + 1)]
+        cat.healsparse_map("fracdet", nside=4096)
+    n_patches = seen[-1][1]
+    assert seen[8:] == [(k, n_patches) for k in range(1, n_patches + 1)] != []
 
 
 def test_runs_in_every_form_are_those_of_the_masks(cat: Catalogue, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from goodpix.schema.executors import Window, count_workers, in_order, thread_pool, usable_cores
+from goodpix.schema.executors import Window, count_workers, in_order, thread_pool, usable_cores, watched, watched_by
 
 from ...waiting import DEADLINE, until
 
@@ -127,3 +127,14 @@ def test_an_error_cancels_the_jobs_of_threads_that_have_not_begun_and_waits_for_
     assert (running.done(), waiting.cancelled()) == (False, True)
     end.set()
     assert running.result() is True
+
+
+def test_long_loops_tell_a_watcher_how_far_they_are() -> None:
+    seen: list[tuple[int, int]] = []
+    with watched_by(lambda n, n_all: seen.append((n, n_all))):
+        assert list(watched("abc", lambda: 3)) == ["a", "b", "c"]
+        with watched_by(None):
+            assert list(watched("d", lambda: 1)) == ["d"]
+        assert list(watched([], lambda: 0)) == []
+    assert list(watched("e", lambda: 1)) == ["e"]
+    assert seen == [(1, 3), (2, 3), (3, 3)]
