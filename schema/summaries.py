@@ -85,7 +85,7 @@ def _ccd_images(*where: "sa.ColumnElement[bool]") -> "sa.Select[Any]":
         sa.select(
             *key,
             sa.func.count(),
-            sa.or_(*differ),
+            sa.func.coalesce(sa.or_(*differ), sa.false()),  # a count that is null in all tiles differs in none
             # every tile with the CCD image has counted the same SE pixels, so any one of them will do
             *(share if name == "fraction_good_se" else sa.func.max(epoch.c[name]) for name in every),
         )

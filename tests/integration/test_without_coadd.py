@@ -15,9 +15,11 @@ import pytest
 import goodpix
 from goodpix.schema.counts import COADD_COUNTS
 from goodpix.schema.errors import MaskNotFoundError, UsageError
+from goodpix.schema.views import VIEWS
 
 from .conftest import Run
 from .exposures import EXPNUMS, PROFILE, SHAPE, Exposures, install_exposures_profile
+from .test_columns_doc import documented
 
 KEYS = [(expnum, ccdnum) for expnum in EXPNUMS for ccdnum in (1, 2, 31)]
 OF_COADD = [*COADD_COUNTS, "n_off_coadd", "only_off_coadd", "n_unique", "n_good_unique", "fraction_good_on_coadd"]
@@ -150,6 +152,14 @@ def rows(made: Exposures) -> dict[str, list[Any]]:
             kept = [k for k, name in enumerate(names) if name not in hidden]
             out[table] = sorted(str([row[k] for k in kept]) for row in cursor)
     return out
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_column_that_is_null_without_a_coadd_may_be(made: Exposures, name: str) -> None:
+    with made.catalogue() as catalogue:
+        shown = catalogue.sql(f"SELECT * FROM {name}")
+    never = [row[0].strip("`") for row in documented(name) if row[4] == "never"]
+    assert [column for column in never if shown[column].isna().any()] == []
 
 
 def test_doctor_counts_no_coadd(made: Exposures, cli: Run) -> None:
