@@ -229,6 +229,8 @@ def _key(path: Path, header: Header, primary: Header, settings: Mapping[str, str
             or next((each for each in found if each not in (None, _UNKNOWN)), "")
         )
         value = str(given).split(" ")[0] if name == "band" else whole_number(given)
+        if value is None and given:
+            raise InfoFileError(f"{path}: its {name} is {given!r}: expected a whole number")
         if value is None or value == "":
             missing.append(name)
         key[name] = value

@@ -141,6 +141,11 @@ def test_part_of_the_key_that_nothing_says_is_named(tmp_path: Path, missing: str
         read(write(tmp_path / "a.fits", OLD, primary))
 
 
+def test_part_of_the_key_that_is_no_number_is_named_with_its_value(tmp_path: Path) -> None:
+    with pytest.raises(InfoFileError, match=r"a\.fits: its ccdnum is 'S4': expected a whole number"):
+        read(write(tmp_path / "a.fits", OLD), ccdnum="S4")
+
+
 def test_all_parts_of_the_key_that_nothing_says_are_named_at_once(tmp_path: Path) -> None:
     expected = r"its expnum \(.*VISIT.*\) and its band \(.*FILTER\) stand in no header: expected .* --set band=\.\.\.,"
     with pytest.raises(InfoFileError, match=expected):
