@@ -222,7 +222,7 @@ class _Check:
             "%s %s: %s, %s",
             stored.tilename,
             stored.band,
-            counted(len(stored.masks), "mask"),
+            counted(len(in_file), "mask"),
             counted(len(found.problems), "problem"),
         )
         if found.problems and self.repaired_in and self._is_certain(file, found):

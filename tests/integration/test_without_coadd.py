@@ -135,11 +135,13 @@ def test_check_finds_a_pixel_that_differs(changing: Exposures) -> None:
     assert (comparison.n_pixels - comparison.n_equal, comparison.examples[0].split(":")[0]) == (1, "x 7, y 5")
 
 
-def test_verify_finds_it_whole_and_counts_masks(made: Exposures) -> None:
+def test_verify_finds_it_whole_and_counts_masks(made: Exposures, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     for options in ({}, {"sample": 3}, {"images": 2}):
         report = goodpix.verify(made.database, **options)  # type: ignore[arg-type]  # numbers
         assert (report.ok, report.problems, report.n_coadds) == (True, (), 0)
     assert (goodpix.verify(made.database).n_masks, goodpix.verify(made.database).n_files) == (6, 2)
+    assert caplog.messages[-2:] == ["exp501 r: 3 masks, 0 problems", "exp502 r: 3 masks, 0 problems"]
 
 
 def rows(made: Exposures) -> dict[str, list[Any]]:
