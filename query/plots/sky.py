@@ -39,19 +39,20 @@ _APART = 0.05
 # fraction of the tiles that lies beyond each end of the colour scale
 _BEYOND = 0.005
 
+_STATISTICS = ("fraction_good_on_coadd", "fraction_good_se")
+
 
 @in_one_look
-def plot_sky(
-    cat: "Listings", statistic: str = "fraction_good_on_coadd", *, ax: "Axes | None" = None, **filters: Any
-) -> "Axes":
+def plot_sky(cat: "Listings", statistic: str | None = None, *, ax: "Axes | None" = None, **filters: Any) -> "Axes":
     """Draw the tiles on the sky, coloured by a statistic.
 
     Parameters
     ----------
     cat : Catalogue
         The catalogue.
-    statistic : str
-        Statistic that sets the colour; see `goodpix.query.summary.skytiles.sky_tiles`.
+    statistic : str, optional
+        Statistic that sets the colour; see `goodpix.query.summary.skytiles.sky_tiles`. By default
+        ``"fraction_good_on_coadd"``, or ``"fraction_good_se"`` where there are no coadds.
     ax : Axes, optional
         Axes to draw into; by default those of a new figure.
     **filters
@@ -66,7 +67,11 @@ def plot_sky(
     # matplotlib is an extra, and slow to import
     from matplotlib.collections import PolyCollection
 
+    statistic, *others = [statistic] if statistic else _STATISTICS
     tiles = sky_tiles(cat, statistic, **filters)
+    for other in others:
+        if tiles.value.isna().all() and not tiles.empty:
+            statistic, tiles = other, sky_tiles(cat, other, **filters)
     if tiles.empty:
         ax = ax or new_axes(6.0, 4.0)
         title(ax, "0 tiles", filter_words(filters))

@@ -11,9 +11,14 @@ import fitsio
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from matplotlib.text import Text
 
 import goodpix
+from goodpix.query.dashboard.mask.legend import counts_html, legend_items
+from goodpix.query.dashboard.mask.openmask import OpenMask
+from goodpix.query.plots import plot_sky
 from goodpix.schema.counts import COADD_COUNTS
+from goodpix.schema.criteria import Selection
 from goodpix.schema.errors import MaskNotFoundError, UsageError
 from goodpix.schema.views import VIEWS
 
@@ -311,6 +316,22 @@ def test_printed_tables_hide_what_is_about_the_coadd(made: Exposures, cli: Run) 
         assert [name for name in heading if "coadd" in name or name.endswith("_unique")] == []
         with_all = cli(command, "--db", made.database, "--format", "csv").out.splitlines()[0].split(",")
         assert {"n_on_coadd", "fraction_good_on_coadd"} <= set(with_all)
+
+
+def test_mask_page_and_map_of_tiles_say_nothing_about_coadds(made: Exposures) -> None:
+    with made.catalogue() as catalogue:
+        opened = OpenMask.of(next(catalogue.masks()), Selection())
+        ax = plot_sky(catalogue)
+        figure = ax.get_figure(root=True)
+        assert figure is not None
+        shown = [text.get_text() for text in figure.findobj(Text)]
+    labels = [each["label"] for each in legend_items(opened, (), over_image=False)]
+    assert "SE object" in labels
+    assert [label for label in labels if "coadd" in label] == []
+    table = counts_html(opened, opened)
+    assert ("Good SE" in table, "Good on coadd" in table) == (True, False)
+    assert [text for text in shown if "coadd" in text] == []
+    assert any("n_good_se" in text or "SE" in text for text in shown), shown
 
 
 def test_profile_of_the_documentation_has_40_lines_and_its_selection(made: Exposures) -> None:

@@ -27,7 +27,7 @@ function body(model) {
   return element("div", {class: "scroll"}, element("table", {},
     element("thead", {}, element("tr", {}, ...model.columns.map((each) => heading(model, each)))),
     element("tbody", {}, ...model.rows.map((row) =>
-      element("tr", {}, ...row.map((value, index) => cell(model.columns[index], value)))))));
+      element("tr", {}, ...model.columns.map((each, index) => cell(each, row[index] ?? {text: ""})))))));
 }
 
 function pager(model) {

@@ -45,6 +45,8 @@ class TableColumn:
         Takes a row and returns the URL that its cell links to.
     also : str
         Key of the same quantity in another unit, shown in parentheses.
+    of_coadds : bool
+        Whether the column goes where it is null on all of a page, as in catalogues without coadds.
     """
 
     name: str
@@ -55,11 +57,22 @@ class TableColumn:
     bounded: bool = False
     link: Callable[[Mapping[str, Any]], str] | None = None
     also: str = ""
+    of_coadds: bool = False
 
     @property
     def numeric(self) -> bool:
         """True if the column contains numbers."""
         return self.kind in _KINDS
+
+    @property
+    def heading(self) -> dict[str, object]:
+        """What the browser has to know of the column."""
+        named = {name: getattr(self, name) for name in ("name", "label", "doc", "sortable", "bounded")}
+        return named | {"kind": "number" if self.numeric else self.kind}
+
+    def stays(self, rows: Sequence[Mapping[str, Any]]) -> bool:
+        """Return whether the column is shown beside these rows."""
+        return not (self.of_coadds and rows) or any(row[self.name] is not None for row in rows)
 
     def cell(self, row: Mapping[str, Any]) -> dict[str, str]:
         """Return the content of a cell."""
@@ -113,23 +126,15 @@ class PagedTable(JSComponent):  # type: ignore[misc]  # Panel carries no types f
     @classmethod
     def of_columns(cls, columns: Sequence[TableColumn], **given: Any) -> "PagedTable":
         """Return an empty table with these columns."""
-        shown = [
-            {
-                "name": each.name,
-                "label": each.label,
-                "doc": each.doc,
-                "sortable": each.sortable,
-                "bounded": each.bounded,
-                "kind": "number" if each.numeric else each.kind,
-            }
-            for each in columns
-        ]
+        shown = [each.heading for each in columns]
         return cls(columns=shown, words="Reading …", sizing_mode="stretch_width", **given)
 
     def show(self, columns: Sequence[TableColumn], view: TableView, page: TablePage) -> None:
         """Show a page."""
+        kept = [each for each in columns if each.stays(page.rows)]
         self.param.update(
-            rows=[[each.cell(row) for each in columns] for row in page.rows],
+            columns=[each.heading for each in kept],
+            rows=[[each.cell(row) for each in kept] for row in page.rows],
             total=page.total,
             words=page.words if not page.rows else "",
             of=page.of,

@@ -8,6 +8,7 @@ import numpy as np
 import param
 from panel.custom import JSComponent
 
+from ....schema.criteria import Criterion
 from ...palette import GOOD_COLOUR
 from ...plots.reasons import REASONS, reason_table
 from ..look.format import count, fraction, html_table
@@ -17,6 +18,7 @@ from .openmask import OpenMask, PixelInfo
 __all__ = ["ReasonLegend", "counts_html", "legend_items", "pixel_html"]
 
 _HERE = Path(__file__).parent
+_OF_COADD = Criterion.OFF_COADD | Criterion.COADD_SEG | Criterion.COADD_WEIGHT | Criterion.COADD_BMASK
 
 
 class ReasonLegend(JSComponent):  # type: ignore[misc]  # Panel carries no types for it
@@ -43,7 +45,10 @@ def legend_items(opened: OpenMask, hidden: Sequence[str], *, over_image: bool) -
             "share": fraction(shown[0]),
         }
     ]
+    has_coadd = _has_coadd(opened)
     for number, reason in enumerate(REASONS, 1):
+        if not has_coadd and reason.bit & _OF_COADD:
+            continue
         share = "hidden" if reason.name in hidden else fraction(shown[number])
         colour = reason.shown(over_image=over_image)
         items.append({"name": reason.name, "label": reason.label, "colour": colour, "share": share})
@@ -52,17 +57,28 @@ def legend_items(opened: OpenMask, hidden: Sequence[str], *, over_image: bool) -
 
 def counts_html(stored: OpenMask, opened: OpenMask) -> str:
     """Return the counts of a mask by the default definition of good and by the selection as HTML."""
+    titles = {
+        "fraction_good_se": "Good SE",
+        "fraction_good_on_coadd": "Good on coadd",
+        "fraction_good": "Good overall",
+    }
+    if not _has_coadd(stored):
+        del titles["fraction_good_on_coadd"]
 
     def row(name: str, counts: Any) -> list[str]:
-        columns = ("fraction_good_se", "fraction_good_on_coadd", "fraction_good")
-        return [name, *(fraction(counts[column]) for column in columns), count(counts["n_good"])]
+        return [name, *(fraction(counts[column]) for column in titles), count(counts["n_good"])]
 
     rows = [row("default", stored.counts)]
     if str(opened.selection) != "default":
         rows.append(row("this selection", opened.counts))
-    header = ["Definition", "Good SE", "Good on coadd", "Good overall", "Good pixels"]
+    header = ["Definition", *titles.values(), "Good pixels"]
     note = f"<p class='note'>selection: {escaped(str(opened.selection))}</p>"
-    return html_table(header, rows, numbers=[False, True, True, True, True]) + note
+    return html_table(header, rows, numbers=[False] + [True] * (len(header) - 1)) + note
+
+
+def _has_coadd(opened: OpenMask) -> bool:
+    """Return whether the image has a coadd, on which it may lie or not."""
+    return (opened.mask.row or {}).get("n_on_coadd") is not None
 
 
 def pixel_html(pixel: PixelInfo | None) -> str:

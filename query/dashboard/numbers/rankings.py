@@ -63,9 +63,9 @@ def _to_exposure(row: Mapping[str, Any]) -> str:
 TILE_COLUMNS = (
     _column("tile_quality", "tilename", "Tile", link=_to_tile),
     _column("tile_quality", "band", "Band"),
-    _column("tile_quality", "fraction_good_on_coadd", "Good on coadd", "fraction", bounded=True),
+    _column("tile_quality", "fraction_good_on_coadd", "Good on coadd", "fraction", bounded=True, of_coadds=True),
     _column("tile_quality", "fraction_good_se", "Good SE", "fraction", bounded=True),
-    _column("tile_quality", "coadd_fraction_good", "Good coadd", "fraction", bounded=True),
+    _column("tile_quality", "coadd_fraction_good", "Good coadd", "fraction", bounded=True, of_coadds=True),
     _column("tile_quality", "n_epochs", "Epochs", "count", bounded=True),
     _column("tile_quality", "n_epochs_stale", "Stale", "count", bounded=True),
 )

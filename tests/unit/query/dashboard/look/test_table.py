@@ -58,6 +58,16 @@ def test_cell_shows_control_characters_as_escapes_and_its_link_stays() -> None:
     assert cell == {"text": r"A\x1b\u202e", "href": "mask?tile=A\x1b\u202e"}
 
 
+def test_column_of_coadds_goes_where_there_are_none_and_comes_again() -> None:
+    columns = (TableColumn("a", "A"), TableColumn("b", "B", "fraction", of_coadds=True), TableColumn("c", "C", "count"))
+    shown = PagedTable.of_columns(columns)
+    for values, labels in (((None, None), "AC"), ((None, 0.5), "ABC"), ((), "ABC"), ((None,), "AC")):
+        rows = [{"a": "x", "b": value, "c": None} for value in values]
+        shown.show(columns, TableView(), TablePage(rows, len(rows)))
+        assert "".join(each["label"] for each in shown.columns) == labels
+        assert [len(row) for row in shown.rows] == [len(labels)] * len(values)
+
+
 def test_zero_is_a_value() -> None:
     assert COLUMNS[2].cell({"n": 0}) == {"text": "0"}
 
