@@ -42,7 +42,10 @@ def from_database(shape: TableShape, rows: Sequence[Any] = ROWS) -> pd.DataFrame
             sa.text("INSERT INTO seeing VALUES (:0, :1, :2)"), [dict(zip("012", row, strict=True)) for row in rows]
         )
         connection.commit()
-    return read_frame(engine, shape.of_query(sa.select(*TABLE.c), [TABLE.c.ccdnum], "seeing"))
+    try:
+        return read_frame(engine, shape.of_query(sa.select(*TABLE.c), [TABLE.c.ccdnum], "seeing"))
+    finally:
+        engine.dispose()
 
 
 @pytest.mark.parametrize("name", SHAPES)
