@@ -6,6 +6,7 @@ from concurrent.futures import Executor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from traceback import walk_tb
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from .dashboard.server import DashboardServer
 
 __all__ = ["Catalogue"]
+
+_PACKAGE = f"{__name__.partition('.')[0]}."
 
 
 class Catalogue(Listings, CatalogueMaps, CataloguePlaces, SkyStudies):
@@ -74,7 +77,11 @@ class Catalogue(Listings, CatalogueMaps, CataloguePlaces, SkyStudies):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.__exit__(kind, error, trace)
+        # an error of the caller's own has no cause in the database, which would be looked for in every row
+        if any(frame.f_globals.get("__name__", "").startswith(_PACKAGE) for frame, _ in walk_tb(trace)):
+            self._stack.__exit__(kind, error, trace)
+        else:
+            self.close()
 
     def close(self) -> None:
         """Close all connections."""

@@ -114,15 +114,7 @@ def naming_mistyped(engine: sa.Engine) -> Iterator[None]:
     """
     try:
         yield
-    except (
-        DamagedValueError,
-        CatalogueError,
-        TypeError,
-        ValueError,
-        LookupError,
-        ArithmeticError,
-        AttributeError,
-    ) as error:
+    except _SYMPTOMS as error:
         value = _cause(error, engine)
         if value is None:
             raise

@@ -198,6 +198,14 @@ def test_wrong_type_is_named_with_its_row(stored: Survey, cli: Run, statement: s
     assert re.search("value: " + where, checked.out)
 
 
+def test_error_of_the_caller_is_its_own_whatever_the_database_holds(stored: Survey) -> None:
+    change(stored, "UPDATE epoch SET n_good = 'x' WHERE band = 'r'")
+    with pytest.raises(ValueError, match=r"^mine$"), stored.catalogue():
+        raise ValueError("mine")
+    with pytest.raises(goodpix.GoodpixError, match="n_good is 'x'"), stored.catalogue() as catalogue:
+        catalogue.epochs()
+
+
 @pytest.mark.parametrize(
     ("statistic", "column"),
     [
