@@ -23,6 +23,7 @@ from ..masks.ccdmask import count_ccd_images, find_ccd_images
 from ..masks.mask import Mask
 from ..masks.parallel import Readable, map_masks
 from ..masks.reader import count_masks, find_masks
+from ..provenance import described
 from ..source import Source
 from .boxstatistics import SCALED, GoodPixels
 from .epochplanes import EpochFiles, GoodRows, calibration_of, floats, unit_of, zero_point_of
@@ -295,4 +296,5 @@ def sky_statistics(
     locations = find_images(source, measure.by, filters)
     count = partial(count_images, source, measure.by, filters)
     images = measure_images(source, measure, locations, executor=executor, workers=workers, count=count)
-    return sky_frame(in_order(row for rows in images for row in rows), measure.statistics, measure.by)
+    frame = sky_frame(in_order(row for rows in images for row in rows), measure.statistics, measure.by)
+    return described(frame, source.database.identity, measure.selection)

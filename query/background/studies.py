@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from ...schema.criteria import Selection
 from ...schema.rows import MaskKey
 from ..masks.reader import find_masks
-from ..provenance import described
 from ..source import Source
 from .dataset import SkyDataset, SkyReport, extend_dataset
 from .definitions import compare_definitions
@@ -170,8 +169,7 @@ class SkyStudies:
             calibrated=calibrated,
             allow_changed=allow_changed,
         )
-        rows = sky_statistics(self._source, measure, executor=executor, workers=workers, **filters)
-        return described(rows, self._source.database.identity, selection)
+        return sky_statistics(self._source, measure, executor=executor, workers=workers, **filters)
 
     def extend_background(
         self,
