@@ -83,7 +83,7 @@ def make_tile(folder: Path, spec: TileSpec = SMALL) -> list[Path]:
     info_paths = [tile.folder / band.files.info for band in bands]
     for path in info_paths:
         path.unlink(missing_ok=True)
-    epochs = [[_make_epoch(tile, band, index) for index in range(spec.n_epochs)] for band in bands]
+    epochs = [[_make_epoch(tile, band, index) for index in range(spec.n_epochs_of(band.files.band))] for band in bands]
     coadds = _make_coadds(tile, bands)
     for band, path, coadd, made in zip(bands, info_paths, coadds, epochs, strict=True):
         write_truth(tile.folder / band.files.truth, [exposure for exposure, _ in made])

@@ -37,6 +37,8 @@ class TileSpec:
         Name of the folder that holds the tile.
     density : float
         Sources per square arcmin; the lower it is, the brighter the magnitude limit. Deep DES coadds have 38.
+    n_extra_epochs : int
+        Further images of the last band, whose exposures follow the others.
 
     Raises
     ------
@@ -54,6 +56,7 @@ class TileSpec:
     seed: int = 1
     campaign: str = "des-pizza-slices-y6-v8"
     density: float = 7.0
+    n_extra_epochs: int = 0
 
     def __post_init__(self) -> None:
         names = (self.tilename, self.campaign, *self.bands)
@@ -65,6 +68,7 @@ class TileSpec:
             ),
             "bands must not be empty or repeated": 0 < len(self.bands) == len(set(self.bands)),
             "n_epochs must be at least 1": self.n_epochs >= 1,
+            "n_extra_epochs must not be negative": self.n_extra_epochs >= 0,
             f"shapes must be at least {_LEAST_SIDE} pixels a side": min(sides) >= _LEAST_SIDE,
             f"ccd_shape must be within {CCD_SHAPE}": not too_large,
             "ra must be from 0 to 360": 0 <= self.ra < 360,
@@ -76,9 +80,13 @@ class TileSpec:
             if not holds:
                 raise UsageError(f"tile {self.tilename!r}: {rule}, got {self}")
 
+    def n_epochs_of(self, band: str) -> int:
+        """Return the number of single-epoch images of a band."""
+        return self.n_epochs + (self.n_extra_epochs if band == self.bands[-1] else 0)
 
-SMALL = TileSpec()
-"""A small tile, made in seconds."""
+
+SMALL = TileSpec(n_extra_epochs=2)
+"""A small tile, made in seconds: three epochs in band r, five in band i."""
 
 FULL = TileSpec(bands=("r",), n_epochs=8, coadd_shape=(10000, 10000), ccd_shape=CCD_SHAPE, density=38.0)
 """A full-size tile, as in the survey."""

@@ -12,6 +12,7 @@ import goodpix.ingest.synthetic as synthetic
         ("bands", ()),
         ("bands", ("r", "r")),
         ("n_epochs", 0),
+        ("n_extra_epochs", -1),
         ("coadd_shape", (10, 600)),
         ("ccd_shape", (4096, 4096)),
         ("ra", 360.0),
@@ -23,3 +24,8 @@ import goodpix.ingest.synthetic as synthetic
 def test_impossible_spec_is_refused(field: str, value: object) -> None:
     with pytest.raises(ValueError, match=field.replace("coadd_shape", "shapes")):
         synthetic.TileSpec(**{field: value})  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_extra_epochs_are_of_the_last_band() -> None:
+    spec = synthetic.TileSpec(bands=("r", "i"), n_epochs=3, n_extra_epochs=2)
+    assert [spec.n_epochs_of(band) for band in spec.bands] == [3, 5]
