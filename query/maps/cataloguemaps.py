@@ -196,7 +196,7 @@ class CatalogueMaps:
 
         Maps are evaluated at the centres of HEALPix pixels of nside 262144 (0.8 arcsec; of `nside` if that is more): a
         centre belongs to the pixel of each CCD image that contains it, and counts once per image. Epochs without an SE
-        segmentation map are excluded unless the selection ignores `SE_SEG`. `docs/maps.md` has the formulas.
+        segmentation map are excluded unless the selection ignores `SE_SEG`. `docs/guide/maps.md` has the formulas.
 
         Parameters
         ----------

@@ -36,7 +36,7 @@ _PYRAMID = ((1, 2, 1), (2, 4, 2), (1, 2, 1))
 class Segmentation:
     """Parameters with which sep makes segmentation maps.
 
-    The defaults are those of the Dark Energy Survey's configuration of Source Extractor; see ``docs/profiles.md``.
+    The defaults are those of the Dark Energy Survey's configuration of Source Extractor (``docs/guide/profiles.md``).
 
     Parameters
     ----------

@@ -82,7 +82,7 @@ class MaskFileWriter:
             self._draft.file,
             MASK_SCHEMA,
             compression="zstd",
-            compression_level=3,  # docs/format.md compares levels
+            compression_level=3,  # docs/reference/format.md compares levels
             **LIST_ENCODING,
             write_statistics=list(KEY_COLUMNS),
             write_page_checksum=True,

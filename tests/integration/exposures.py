@@ -24,7 +24,7 @@ CCDS = {"N1": 1, "N2": 2, "S7": 31}
 PIXEL = 0.263 / 3600
 CODES = {"BAD": 1 << 1, "SATURATED": 1 << 3, "COSMIC_RAY": 1 << 5}
 
-_PAGE = Path(__file__).resolve().parents[2] / "docs" / "profiles.md"
+_PAGE = Path(__file__).resolve().parents[2] / "docs" / "guide" / "profiles.md"
 PROFILE = _PAGE.read_text().split("```python\n", 1)[1].split("```", 1)[0]
 """The example in the documentation, as written."""
 

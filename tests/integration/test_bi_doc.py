@@ -1,4 +1,4 @@
-"""`docs/bi.md`: every query runs as it stands on both databases, and answers what plain sums over the epochs say."""
+"""`docs/operations/bi.md`: every query runs on both databases and gives what plain sums over the epochs give."""
 
 import os
 import re
@@ -21,7 +21,7 @@ from goodpix.schema.bits import DES_Y6
 
 from ..rowcatalogue import NIGHTS, Row, make_catalogue
 
-TEXT = (Path(__file__).resolve().parents[2] / "docs" / "bi.md").read_text()
+TEXT = (Path(__file__).resolve().parents[2] / "docs" / "operations" / "bi.md").read_text()
 QUERIES = re.findall(r"### ([^\n]*)\n[^#]*?```sql\n(.*?)```", TEXT, re.DOTALL)
 SQL = dict(zip(("ccds", "nights", "disagree", "bits", "tiles"), (query for _, query in QUERIES), strict=True))
 CCDNUMS = (1, 2, 3, 31, 35)

@@ -1,4 +1,4 @@
-"""`docs/columns.md` says what the schema says, and its queries run."""
+"""`docs/reference/columns.md` says what the schema says, and its queries run."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from goodpix.schema.views import VIEWS
 
 from .survey import Survey
 
-TEXT = (Path(__file__).resolve().parents[2] / "docs" / "columns.md").read_text()
+TEXT = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "columns.md").read_text()
 KINDS = {int: "integer", float: "real", str: "text", bool: "boolean"}
 SUMMARIES = ["ccd_night", "ccd_bit_night", "ccd_median", "tile_run"]
 

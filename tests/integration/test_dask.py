@@ -27,7 +27,7 @@ from .survey import Survey
 
 pytestmark = pytest.mark.slow
 
-DOCS = Path(__file__).resolve().parents[2] / "docs" / "cluster.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "operations" / "cluster.md"
 
 # So many deaths come to an end only by the test's.
 FOR_EVER = 1000

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "notebooks"
 PROGRAM = Path(__file__).parent / "notebook.py"
-REFRESH = "to store what the cells give now: .venv/bin/python tests/integration/notebook.py docs/NAME.ipynb"
+REFRESH = "to store what the cells give now: .venv/bin/python tests/integration/notebook.py docs/notebooks/NAME.ipynb"
 
 LARGEST = {"tutorial.ipynb": 500_000, "science.ipynb": 500_000, "maps.ipynb": 600_000}
 """Bytes that each notebook may have."""

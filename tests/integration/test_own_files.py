@@ -13,7 +13,7 @@ import goodpix
 from ..ownfiles import BITS, EXPNUMS, own_flags, own_planes, wcs_cards, write_own_files
 from .conftest import Run
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "profiles.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "guide" / "profiles.md"
 YAML = PAGE.read_text().split("```yaml\n", 1)[1].split("```", 1)[0]
 """The example in the documentation, as written."""
 

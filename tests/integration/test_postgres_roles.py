@@ -1,4 +1,4 @@
-"""The roles that docs/postgres.md makes: what each may do, and where its password goes."""
+"""The roles that docs/operations/postgres.md makes: what each may do, and where its password goes."""
 
 import logging
 import os
@@ -24,7 +24,7 @@ from goodpix.schema.views import VIEWS
 from .conftest import Run
 from .survey import SPEC, Survey
 
-DOCS = Path(__file__).resolve().parents[2] / "docs" / "postgres.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "operations" / "postgres.md"
 
 WRITER, READER = "goodpix_writer", "goodpix_reader"
 PASSWORDS = {WRITER: "wr1ter's=s3cr3t", READER: "reader:s3cr3t"}

@@ -38,7 +38,7 @@ def test_report_file_has_what_the_report_has(survey: Survey, tmp_path: Path) -> 
 
 
 def test_every_key_of_the_report_file_is_explained(survey: Survey) -> None:
-    docs = (Path(__file__).resolve().parents[2] / "docs" / "cluster.md").read_text()
+    docs = (Path(__file__).resolve().parents[2] / "docs" / "operations" / "cluster.md").read_text()
     explained = set(re.findall(r"`(\w+)`", docs[docs.index("## The report") :]))
     assert set(json.loads(survey.ingest().json())) <= explained
 

@@ -90,7 +90,7 @@ def test_every_column_that_the_readme_explains_exists() -> None:
 
 def test_what_the_page_about_sky_shows_runs(here: Path, cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOODPIX_DB", "goodpix-demo/goodpix.db")
-    text = (ROOT / "docs" / "sky.md").read_text()
+    text = (ROOT / "docs" / "guide" / "sky.md").read_text()
     run(text, cli, monkeypatch)
     (code,) = blocks(text, "python")
     exec(code, {"__name__": "__main__"})
@@ -98,14 +98,14 @@ def test_what_the_page_about_sky_shows_runs(here: Path, cli: Run, monkeypatch: p
 
 
 def test_what_the_page_about_plots_shows_runs(here: Path) -> None:
-    (code,) = blocks((ROOT / "docs" / "plots.md").read_text(), "python")
+    (code,) = blocks((ROOT / "docs" / "guide" / "plots.md").read_text(), "python")
     exec(code, {"__name__": "__main__"})
     assert all((here / name).stat().st_size > 5000 for name in ("mask.png", "time.png"))
 
 
 def test_what_the_page_about_maps_shows_comes_out(here: Path, cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOODPIX_DB", "goodpix-demo/goodpix.db")
-    shown = "".join(blocks((ROOT / "docs" / "maps.md").read_text(), "console"))
+    shown = "".join(blocks((ROOT / "docs" / "guide" / "maps.md").read_text(), "console"))
     answers = re.findall(r"^\$ goodpix (.*)\n((?:(?!\$ ).*\n)*)", shown, flags=re.MULTILINE)
     assert len(answers) == 3
     for arguments, answer in answers:

@@ -1,4 +1,4 @@
-"""`docs/sky.md` says what the code says."""
+"""`docs/guide/sky.md` says what the code says."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from goodpix.query.background.maskwidth import WIDTH_COLUMNS
 from goodpix.query.background.skyrow import STATISTICS, SkyRow
 from goodpix.schema.columns import columns
 
-TEXT = (Path(__file__).resolve().parents[2] / "docs" / "sky.md").read_text()
+TEXT = (Path(__file__).resolve().parents[2] / "docs" / "guide" / "sky.md").read_text()
 KINDS = {int: "integer", float: "real", str: "text", bool: "boolean"}
 
 

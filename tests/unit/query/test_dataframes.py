@@ -12,8 +12,8 @@ from goodpix.schema.columns import columns
 from goodpix.schema.errors import DamagedValueError
 from goodpix.schema.views import VIEWS
 
-DOCUMENTED = Path(__file__).resolve().parents[3] / "docs" / "columns.md"
-# as docs/columns.md writes units
+DOCUMENTED = Path(__file__).resolve().parents[3] / "docs" / "reference" / "columns.md"
+# as docs/reference/columns.md writes units
 SPELT = {
     "pixels": "pix",
     "coadd pixels": "pix",
