@@ -131,7 +131,8 @@ def test_archives_install_and_run_on_other_pythons(archives: dict[str, Path], tm
     run(*install, "--no-deps", "--force-reinstall", archives["sdist"], cwd=tmp_path)
     assert run(command, "--version", cwd=folder) == f"goodpix {importlib.metadata.version('goodpix')}\n"
     epochs = run(command, "epochs", "--db", "demo-folder/goodpix.db", "--format", "csv", cwd=folder).splitlines()
-    assert epochs[0].startswith("tilename,band,") and len(epochs) == 2
+    assert epochs[0].startswith("tilename,band,")
+    assert len(epochs) == 2
 
 
 def interpreter(version: str) -> str:
