@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from .tiles import Tile
@@ -18,6 +19,7 @@ __all__ = [
     "plain_read_command",
     "python_command",
     "run_program",
+    "run_together",
 ]
 
 Command = Sequence[str | Path]
@@ -77,6 +79,18 @@ def run_program(command: Command) -> None:
     """
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     _check(command, done.returncode, done.stderr)
+
+
+def run_together(commands: Sequence[Command]) -> None:
+    """Run several programs side by side, to the end of the last.
+
+    Raises
+    ------
+    ProgramError
+        If one fails.
+    """
+    with ThreadPoolExecutor(len(commands)) as threads:
+        list(threads.map(run_program, commands))
 
 
 def peak_memory(command: Command) -> list[int]:

@@ -1,6 +1,7 @@
 """Speed-up of several workers over one, on one tile or several, and on one of many epochs apart from the start.
 
-The mask files must be identical, whatever the number of workers.
+The mask files must be identical, whatever the number of workers. The last rows say what two processes of the machine
+gain at best: cores of a virtual machine may be shared with others.
 """
 
 import hashlib
@@ -12,13 +13,19 @@ from pathlib import Path
 
 from .bench import Bench, Effort
 from .measure import Contender, Goal, GoalKind, Measured, Result, check, race
-from .processes import ingest_command, run_program
+from .processes import ingest_command, python_command, run_program, run_together
 from .tiles import Tile
 
 __all__ = ["digests", "run"]
 
 _GOAL_OF_TWO = Goal(GoalKind.FASTER, 1.7)
 _N_EPOCHS = 32
+_INFLATE = """
+import random, zlib
+data = zlib.compress(bytes(random.Random(1).choices(range(50), k=1_000_000)))
+for _ in range({n}):
+    zlib.decompress(data)
+"""
 _MORE_NAMES = ("DES0001-0001", "DES0002-0002", "DES0003-0003")
 
 
@@ -34,7 +41,8 @@ def run(bench: Bench) -> list[Result]:
         several = [first, *(first.renamed(name, folder) for name in names)]
         rows += _of_tiles(several, f"{len(several)} tiles: {first.label}", folder, bench.rounds(2, 1))
         many = first.repeated(_N_EPOCHS if bench.effort is Effort.FULL else 3, folder / "many")
-        return rows + _apart_from_the_start(many, folder, bench.rounds(3, 1))
+        rows += _apart_from_the_start(many, folder, bench.rounds(3, 1))
+    return rows + _of_the_machine(100 if bench.effort is Effort.FULL else 1, bench.rounds(3, 1))
 
 
 def _of_tiles(tiles: Sequence[Tile], label: str, folder: Path, rounds: int) -> list[Result]:
@@ -74,6 +82,18 @@ def _apart_from_the_start(tile: Tile, folder: Path, rounds: int) -> list[Result]
     measured = Measured("workers", tile.label, "s", {name: tuple(each) for name, each in samples.items()})
     one, two = samples
     return [measured.row(one), measured.row(two, peer=one, goal=_GOAL_OF_TWO)]
+
+
+def _of_the_machine(n: int, rounds: int) -> list[Result]:
+    """Measure what two processes of this machine gain at best, with work that shares nothing: `n` or 2n inflations."""
+    halves = 2 * [python_command(_INFLATE.format(n=n))]
+    contenders = [
+        Contender("zlib, one process", lambda: run_program(python_command(_INFLATE.format(n=2 * n)))),
+        Contender("zlib, half in each of two processes", lambda: run_together(halves)),
+    ]
+    measured = Measured("workers", "1 MB, deflated", "s", race(contenders, rounds).times)
+    one, two = (each.name for each in contenders)
+    return [measured.row(one), measured.row(two, peer=one)]
 
 
 def _numbers_of_workers() -> list[int]:

@@ -28,7 +28,8 @@ CONTENDERS = {
     "planes": {"goodpix, what the cuts need", "fitsio.read of the planes"},
     "mapping": {"goodpix, with flags and runs", "esutil", "wcslib"},
     "workers": {"goodpix ingest --workers 1", "goodpix ingest --workers 2"}
-    | {"one worker, start apart", "two workers, start apart"},
+    | {"one worker, start apart", "two workers, start apart"}
+    | {"zlib, one process", "zlib, half in each of two processes"},
     "nothing_to_do": {"goodpix ingest, nothing to do", "os.stat of the input files"},
     "memory": {"1 epoch, one worker", "2 epochs, one worker", "2 epochs, largest process of 2 workers"},
     "mask_size": {"goodpix, all reasons", "goodpix, lengths of the boolean mask", "PLIO FITS", "PNG", "RICE FITS"}

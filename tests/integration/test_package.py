@@ -35,6 +35,9 @@ run_demo(Path("demo-folder"), TileSpec(bands=("r",), n_epochs=1, coadd_shape=(16
 print(Path(goodpix.__file__).parent)
 """
 
+# The versions that are supported, but for the one that runs the tests.
+OTHERS = sorted({"3.11", "3.12", "3.13"} - {f"{sys.version_info.major}.{sys.version_info.minor}"})
+
 pytestmark = pytest.mark.slow
 
 
@@ -111,6 +114,35 @@ def test_demo_runs_where_only_the_package_is(archives: dict[str, Path], tmp_path
     made = {path.suffix for path in (folder / "demo-folder").rglob("*") if path.stat().st_size > 0}
     assert {".png", ".db", ".parquet"} <= made
     assert [path.name for path in folder.iterdir()] == ["demo-folder"]
+
+
+@pytest.mark.timeout(1800)  # compiles esutil
+@pytest.mark.parametrize("version", OTHERS)
+def test_archives_install_and_run_on_other_pythons(archives: dict[str, Path], tmp_path: Path, version: str) -> None:
+    """With what a user gets from the package index: the wheel with all that it takes, then the source archive."""
+    venv_folder, folder = tmp_path / "venv", tmp_path / "empty"
+    folder.mkdir()
+    run(interpreter(version), "-m", "venv", "--without-pip", venv_folder, cwd=tmp_path)
+    python, command = venv_folder / "bin" / "python", venv_folder / "bin" / "goodpix"
+    install = [*PIP, "--python", python, "install", "--quiet", "--no-compile"]
+    install += ["--constraint", ROOT / "constraints.txt", "--build-constraint", ROOT / "constraints.txt"]
+    run(*install, f"{archives['wheel']}[plot]", cwd=tmp_path)
+    assert "site-packages/goodpix" in run(python, "-c", DEMO, cwd=folder, NUMBA_OPT="0")
+    run(*install, "--no-deps", "--force-reinstall", archives["sdist"], cwd=tmp_path)
+    assert run(command, "--version", cwd=folder) == f"goodpix {importlib.metadata.version('goodpix')}\n"
+    epochs = run(command, "epochs", "--db", "demo-folder/goodpix.db", "--format", "csv", cwd=folder).splitlines()
+    assert epochs[0].startswith("tilename,band,")
+    assert len(epochs) == 2
+
+
+def interpreter(version: str) -> str:
+    """Return the Python of a version, on the search path or among those of pyenv; skip without one."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    for python in (f"python{version}", *sorted(map(str, pyenv.glob(f"{version}.*/bin/python")))):
+        tried = subprocess.run([shutil.which(python) or "false", "-c", "import ensurepip, venv"], check=False)
+        if tried.returncode == 0:
+            return python
+    pytest.skip(f"this machine has no Python {version}")
 
 
 def test_package_tells_its_version() -> None:
