@@ -122,6 +122,7 @@ def test_index_of_an_image_is_that_of_each_tile(tiles: Overlapping) -> None:
     expected = {(name, expnum): k for name in (FIRST, SECOND) for k, expnum in enumerate(TILES[name])}
     assert found == expected
     assert expected[FIRST, 3] != expected[SECOND, 3]
+    assert merged.row is not None
     assert "src_index" not in merged.row
 
 
