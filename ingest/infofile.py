@@ -150,6 +150,11 @@ class TileInfo(ImageInfo):
         return True
 
     @property
+    def lists_epochs(self) -> bool:
+        """Whether `src_info` is the list of an info file, in which an epoch has an index; True."""
+        return True
+
+    @property
     def identity(self) -> dict[str, object]:
         """Values that headers of the coadd have to have where they have the keyword."""
         return {"TILENAME": self.tilename, "BAND": self.band}

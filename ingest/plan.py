@@ -42,12 +42,13 @@ class Action(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A mask in the catalogue; `files` is the column of that name, None in format 1."""
+    """A mask in the catalogue; `files` and `src_index` are the columns of these names, None in older files."""
 
     row_group: int
     fingerprint: str
     stale: bool = False
     files: str | None = None
+    src_index: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,8 @@ class Step:
         What to do.
     files : str or None
         For a mask to copy, its column ``files``, with the present modification times.
+    src_index : int or None
+        Index of the epoch in the info file; None without one, and for a coadd.
     """
 
     name: str
@@ -166,6 +169,7 @@ class Step:
     known: Known | None
     action: Action
     files: str | None = None
+    src_index: int | None = None
 
     @property
     def changes_files(self) -> bool:
@@ -173,8 +177,18 @@ class Step:
         return self.files is not None and self.known is not None and self.files != self.known.files
 
     @property
+    def moved(self) -> bool:
+        """True if the epoch has another index in the info file than the catalogue records.
+
+        An index that older software has not recorded is no reason to write 8 million masks again.
+        """
+        return self.known is not None and self.known.src_index not in (None, self.src_index)
+
+    @property
     def changes_nothing(self) -> bool:
         """True if the row in the catalogue stays unchanged."""
+        if self.moved:
+            return False
         if self.action is Action.COPY:
             return self.known is not None and not self.known.stale and not self.changes_files
         return self.action is Action.SKIP and (self.known is None or self.known.stale)
@@ -261,10 +275,11 @@ def _plan(task: TileTask, look: _Look) -> Plan:
     if task.info.has_coadd:
         coadd = _step(task, "coadd", task.info, _coadd_options(task.options), known.coadd, look)
     epochs = []
-    for entry in task.info.src_info:
+    for index, entry in enumerate(task.info.src_info):
         of_epoch = known.epochs.get((entry.expnum, entry.ccdnum))
         options = _epoch_options(entry, task.options, None if coadd is None else coadd.fingerprint)
-        epochs.append((entry, _step(task, entry.name, entry, options, of_epoch, look)))
+        step = _step(task, entry.name, entry, options, of_epoch, look)
+        epochs.append((entry, replace(step, src_index=index if task.info.lists_epochs else None)))
     listed = {(entry.expnum, entry.ccdnum) for entry in task.info.src_info}
     return Plan(coadd, tuple(epochs), dropped=tuple(sorted(set(known.epochs) - listed)))
 

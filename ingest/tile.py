@@ -186,7 +186,7 @@ def _write(task: TileTask, plan: Plan, receipt: Receipt, sources: _Sources) -> "
     rows: list[StoredRow] = []
     failures: list[Failure] = []
     changed = task.force or bool(plan.dropped) or sources.of_coadd is not None
-    changed |= any(step.changes_files for step in plan.steps)
+    changed |= any(step.changes_files or step.moved for step in plan.steps)
     generation = task.known.generation + 1
     with _writer(task, generation) as writer:
         of_coadd = None
@@ -211,7 +211,7 @@ def _write(task: TileTask, plan: Plan, receipt: Receipt, sources: _Sources) -> "
                 made = _next_made(sources.made)
                 if not isinstance(made, _Trouble):
                     changed = True
-                    add(made, made=True)
+                    add(_listed(made, step), made=True)
                     continue
                 failures.append(_failure(task, step, made, entry))
             # a failed epoch keeps its last good mask, marked stale
@@ -376,7 +376,15 @@ def _copy(task: TileTask, previous: MaskFile | None, step: Step, *, stale: bool 
     facts = row.facts if step.files is None else replace(row.facts, files=step.files)
     if isinstance(facts, EpochFacts):
         facts = replace(facts, stale=stale)
-    return replace(row, facts=facts), runs
+    return _listed((replace(row, facts=facts), runs), step)
+
+
+def _listed(mask: Mask, step: Step) -> Mask:
+    """Return an epoch's mask with its index in the info file; another mask as it is."""
+    row, runs = mask
+    if not isinstance(row.facts, EpochFacts):
+        return mask
+    return replace(row, facts=replace(row.facts, src_index=step.src_index)), runs
 
 
 def _failure(task: TileTask, step: Step, trouble: _Trouble, entry: EpochInfo | None) -> Failure:

@@ -183,8 +183,8 @@ class EpochFacts(ImageFacts):
     skyvarb: float | None = column("sky variance of amplifier B, in bunit^2")
     bunit: str | None = column("unit of the pixel values (BUNIT)")
     detpos: str | None = column("detector position in the focal plane, such as N4")
-    dataseca: str | None = column("pixel section of amplifier A (DATASECA)")
-    datasecb: str | None = column("pixel section of amplifier B (DATASECB)")
+    dataseca: str | None = column("pixel section of amplifier A: DATASECA, else AMPSECA in the frame of the image")
+    datasecb: str | None = column("pixel section of amplifier B: DATASECB, else AMPSECB in the frame of the image")
     se_seg_used: bool = column(
         "true if aggregates include the epoch: it has an SE segmentation map, or the catalogue is without any"
     )
@@ -196,6 +196,11 @@ class EpochFacts(ImageFacts):
         "false if the pipeline does not vouch for the WCS: no positions, not in maps; null if it does not say",
         None,
         since="0010",
+    )
+    src_index: int | None = column(
+        "index of the epoch in src_info of the info file, from 0; null without an info file or if not recorded",
+        None,
+        since="0012",
     )
 
 
@@ -213,6 +218,8 @@ class CoaddFacts(ImageFacts):
 _COUNT_COLUMNS = columns(Counts)
 _COUNTS = [each.name for each in _COUNT_COLUMNS]
 _FACT_COLUMNS = {kind: columns(kind) for kind in (EpochFacts, CoaddFacts)}
+# entries that records have only where they are known, so that those of before stay as they are, byte for byte
+_ABSENT_IF_NULL = {"wcs_ok", "src_index"}
 _NULL_FOR_COADDS = {each.name for each in _COUNT_COLUMNS if each.nullable} - {*COADD_COUNTS}
 _BIT_NUMBERS = {str(bit) for bit in range(N_BITS)}
 _N_HPIX = 12 * NSIDE**2
@@ -266,7 +273,11 @@ class MaskRow:
     def record(self) -> str:
         """Facts, bits and footprint as JSON, the same text for equal rows."""
         touched = {"hpix": list(self.hpix), "cells": list(self.hpix.values())}
-        facts = {name: value for name, value in values_of(self.facts).items() if value is not None or name != "wcs_ok"}
+        facts = {
+            name: value
+            for name, value in values_of(self.facts).items()
+            if value is not None or name not in _ABSENT_IF_NULL
+        }
         every = facts | {"bits": self.bits} | touched
         text = json.dumps(every, sort_keys=True, separators=(",", ":"), allow_nan=False)
         if len(text) > MAX_JSON:

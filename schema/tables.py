@@ -70,6 +70,10 @@ def _added_to(row: type, meaning: str = "{}") -> list["sa.Column[object]"]:
     return [_sql(each, meaning) for each in columns(row) if each.since]
 
 
+def _by_revision(*added: "sa.Column[object]") -> list["sa.Column[object]"]:
+    return sorted(added, key=lambda each: str(each.info["since"]))
+
+
 def _tile_key() -> list["sa.Column[object]"]:
     return [
         sa.Column("tilename", sa.Text, nullable=False, comment="coadd tile, such as DES0124-3332"),
@@ -165,8 +169,7 @@ epoch = sa.Table(
     sa.Column(
         "run_id", _Id, sa.ForeignKey("ingest_run.run_id"), nullable=True, comment="ingest run; null after a rebuild"
     ),
-    *_added_to(EpochFacts),
-    *_added_to(Covariates),
+    *_by_revision(*_added_to(EpochFacts), *_added_to(Covariates)),
     sa.UniqueConstraint("tilename", "band", "expnum", "ccdnum"),
     sa.ForeignKeyConstraint(["tilename", "band"], ["coadd.tilename", "coadd.band"]),
     sa.Index("ix_epoch_ccd", "band", "expnum", "ccdnum"),

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from .columns import Column
 from .rows import CoaddFacts
+from .sql.obscore import OBSCORE_DOCS, obscore
 from .tables import bit_count, ccd_image, coadd, epoch, exposure_summary, names, tile_summary
 
 __all__ = ["IMAGE_AREA", "RENAMED", "VIEWS", "SqlView", "create_views", "drop_views"]
@@ -149,6 +150,7 @@ VIEWS = {
         SqlView("ccd_quality", _ccd_quality(), "one CCD image, in whatever number of tiles"),
         SqlView("exposure_quality", _exposure_quality(), "one exposure: sums over its CCD images", computed=_FRACTIONS),
         SqlView("bit_quality", _bit_quality(), "one mask bit of one plane of one epoch"),
+        SqlView("obscore", obscore(), "one CCD image in the columns of IVOA ObsCore 1.1", computed=OBSCORE_DOCS),
     )
 }
 

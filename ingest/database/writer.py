@@ -171,9 +171,10 @@ def _known(connection: sa.Connection, info: TileInfo) -> KnownTile:
         return KnownTile(generation)
     row_group = found.mask_row_group
     rows = connection.execute(
-        sa.select(epoch.expnum, epoch.ccdnum, epoch.mask_row_group, epoch.fingerprint, epoch.stale, epoch.files).where(
-            epoch.tilename == info.tilename, epoch.band == info.band
-        )
+        sa.select(
+            *(epoch.expnum, epoch.ccdnum, epoch.mask_row_group),
+            *(epoch.fingerprint, epoch.stale, epoch.files, epoch.src_index),
+        ).where(epoch.tilename == info.tilename, epoch.band == info.band)
     )
     return KnownTile(
         generation=generation,
@@ -181,7 +182,8 @@ def _known(connection: sa.Connection, info: TileInfo) -> KnownTile:
         # the row of a file without a coadd has no mask
         coadd=None if row_group is None else Known(row_group, found.fingerprint, files=found.files),
         epochs={
-            (row.expnum, row.ccdnum): Known(row.mask_row_group, row.fingerprint, row.stale, row.files) for row in rows
+            (row.expnum, row.ccdnum): Known(row.mask_row_group, row.fingerprint, row.stale, row.files, row.src_index)
+            for row in rows
         },
     )
 

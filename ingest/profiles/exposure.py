@@ -73,3 +73,8 @@ class ExposureInfo(TileInfo):
     def has_coadd(self) -> bool:
         """False."""
         return False
+
+    @property
+    def lists_epochs(self) -> bool:
+        """False: an exposure has no info file."""
+        return False

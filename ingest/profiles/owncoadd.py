@@ -54,6 +54,11 @@ class OwnCoadd(TileInfo):
         """No keywords."""
         return {}
 
+    @property
+    def lists_epochs(self) -> bool:
+        """False: its CCD images are found by their positions."""
+        return False
+
 
 def read_coadds(paths: Iterable[Path]) -> dict[Path, OwnCoadd]:
     """Return the coadds that YAML files describe, without CCD images, by file.

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from ...schema.cameras.decam import FILTERS
 from .decam import Cards
 
 __all__ = ["AMP_B_VARIANCE", "Exposure", "amplifiers", "exposure_cards"]
@@ -14,15 +15,6 @@ AMP_B_VARIANCE = 1 / 1.03
 _MJD_EPOCH = datetime(1858, 11, 17)
 # an exposure before this hour UT belongs to the night that began on the previous date
 _NOON_UT = 14
-
-_FILTERS = {
-    "u": "u DECam c0006 3500.0 1000.0",
-    "g": "g DECam SDSS c0001 4720.0 1520.0",
-    "r": "r DECam SDSS c0002 6415.0 1480.0",
-    "i": "i DECam SDSS c0003 7835.0 1470.0",
-    "z": "z DECam SDSS c0004 9260.0 1520.0",
-    "Y": "Y DECam c0005 10095.0 1130.0",
-}
 
 # southern rows of the focal plane: number in DETPOS of the first CCD of the row, by its ccdnum
 _SOUTH_ROWS = {1: 29, 4: 25, 8: 20, 13: 14, 19: 8, 25: 1}
@@ -93,7 +85,7 @@ def exposure_cards(exposure: Exposure, shape: tuple[int, int]) -> Cards:
         "EXPNUM": exposure.expnum,
         "CCDNUM": exposure.ccdnum,
         "BAND": exposure.band,
-        "FILTER": _FILTERS.get(exposure.band, f"{exposure.band} DECam"),
+        "FILTER": FILTERS.get(exposure.band, f"{exposure.band} DECam"),
         "NITE": exposure.nite if exposure.expnum % 2 == 0 else str(exposure.nite),
         "DATE-OBS": exposure.date_obs.isoformat(timespec="milliseconds"),
         "MJD-OBS": (exposure.date_obs - _MJD_EPOCH) / timedelta(days=1),

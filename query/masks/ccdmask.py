@@ -20,8 +20,8 @@ from .reader import MaskLocation, MaskReader, location_rows
 
 __all__ = ["CcdImage", "ccd_fingerprint", "ccd_mask", "count_ccd_images", "find_ccd_images"]
 
-# Columns that describe the image itself; counts differ between tiles.
-_SHARED = {field.name for row in (EpochFacts, Covariates) for field in fields(row)} | {
+# Columns that describe the image itself; counts and its index in the info file differ between tiles.
+_SHARED = {field.name for row in (EpochFacts, Covariates) for field in fields(row)} - {"src_index"} | {
     "band",
     "expnum",
     "ccdnum",

@@ -76,6 +76,7 @@ def test_demo_of_noirlab_cp_is_an_exposure_of_three_ccds(tmp_path: Path, cli: Ru
         assert epochs.ccdnum.tolist() == [25, 26, 27]
         assert epochs.wcs_ok.all()
         assert epochs.n_se_seg.isna().all()
+        assert epochs.src_index.isna().all()
         named = set(catalogue.bits().name)
         assert named == {"BAD", "SATURATED", "BLEED", "COSMIC_RAY", "DIFFERENCE", "STREAK"}
         sky = catalogue.background()

@@ -112,6 +112,20 @@ def test_scamp_header_is_chosen_by_the_names_in_the_image_header(tiles: Overlapp
     assert tiles.files() == tiles.files("reread")
 
 
+def test_index_of_an_image_is_that_of_each_tile(tiles: Overlapping) -> None:
+    tiles.ingest([FIRST])
+    tiles.spoil([3])  # its mask comes from the first tile, its index does not
+    assert not tiles.ingest([SECOND]).failures
+    with goodpix.Catalogue(tiles.database()) as catalogue:
+        found = catalogue.epochs().set_index(["tilename", "expnum"]).src_index.to_dict()
+        merged = catalogue.ccd_mask("i", 3, 2)
+    expected = {(name, expnum): k for name in (FIRST, SECOND) for k, expnum in enumerate(TILES[name])}
+    assert found == expected
+    assert expected[FIRST, 3] != expected[SECOND, 3]
+    assert merged.row is not None
+    assert "src_index" not in merged.row
+
+
 def test_files_are_not_opened(tiles: Overlapping) -> None:
     tiles.ingest([SECOND], "reread", reread=True)
     tiles.ingest([FIRST, THIRD])

@@ -93,6 +93,22 @@ def test_step_changes_nothing_where_the_row_stays(action: Action, known: Known |
     assert Step("1/2", "a", known, action).changes_nothing == nothing
 
 
+@pytest.mark.parametrize(("recorded", "moved"), [(None, False), (4, False), (0, True)])
+@pytest.mark.parametrize(("action", "stale"), [(COPY, False), (SKIP, True)])
+def test_epoch_with_another_index_in_its_info_file_is_written_again(
+    action: Action, stale: bool, recorded: int | None, moved: bool
+) -> None:
+    step = Step("1/2", "a", Known(1, "a", stale=stale, src_index=recorded), action, src_index=4)
+    assert (step.moved, step.changes_nothing) == (moved, not moved)
+
+
+def test_steps_have_the_index_of_their_epoch_and_the_fingerprint_of_any(task: TileTask) -> None:
+    plan = make_plan(task)
+    turned = make_plan(replace(task, info=INFO.model_copy(update={"src_info": INFO.src_info[::-1]})))
+    assert [step.src_index for step in plan.steps] == [step.src_index for step in turned.steps] == [None, 0, 1]
+    assert [step.fingerprint for step in turned.steps[1:]] == [step.fingerprint for step in plan.steps[:0:-1]]
+
+
 def test_option_that_does_not_matter_to_an_epoch_makes_nothing_again(task: TileTask) -> None:
     known = with_known(task).known
     with_seg = TileTask("info", INFO, task.root, Options(allow_missing_se_seg=True), DES_Y6, known)

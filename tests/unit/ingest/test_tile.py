@@ -12,6 +12,8 @@ from goodpix.ingest.plan import Known, KnownTile, Options, SourceMask, TileTask
 from goodpix.ingest.tile import Receipt, ingest_tile
 from goodpix.schema.maskfile import MaskFile
 from goodpix.schema.masks.rle import decode
+from goodpix.schema.rows import EpochFacts
+from goodpix.schema.store.masksroot import MasksRoot
 
 from ...rows import folder_of
 from .tinytile import (
@@ -39,9 +41,18 @@ def task(tmp_path: Path) -> TileTask:
 
 def known(receipt: Receipt, *, stale: bool = False) -> KnownTile:
     """Return what the catalogue knows of the tile once it has stored a receipt."""
-    coadd, *epochs = (Known(each.row_group or 0, each.row.facts.fingerprint, stale) for each in receipt.rows)
+    coadd, *epochs = (
+        Known(each.row_group or 0, facts.fingerprint, stale, src_index=getattr(facts, "src_index", None))
+        for each in receipt.rows
+        for facts in [each.row.facts]
+    )
     keys = [(each.row.key.expnum or 0, each.row.key.ccdnum or 0) for each in receipt.rows[1:]]
     return KnownTile(receipt.generation, receipt.mask_file, coadd, dict(zip(keys, epochs, strict=True)))
+
+
+def src_indices(receipt: Receipt) -> dict[str, int | None]:
+    facts = {each.row.key.name: each.row.facts for each in receipt.rows}
+    return {name: of_one.src_index for name, of_one in facts.items() if isinstance(of_one, EpochFacts)}
 
 
 def after(task: TileTask, receipt: Receipt, **more: Any) -> TileTask:
@@ -126,6 +137,33 @@ def test_epoch_that_is_no_longer_listed_is_dropped(task: TileTask) -> None:
     fewer = task.info.model_copy(update={"src_info": task.info.src_info[:1]})
     second = ingest_tile(after(task, first, info=fewer))
     assert (second.dropped, [each.row.key.name for each in second.rows]) == (((2, 2),), ["coadd", "1/2"])
+
+
+def test_order_of_the_info_file_is_recorded_and_followed(task: TileTask) -> None:
+    first = ingest_tile(task)
+    assert src_indices(first) == {"1/2": 0, "2/2": 1}
+    turned = replace(task, info=task.info.model_copy(update={"src_info": task.info.src_info[::-1]}))
+    second = ingest_tile(after(turned, first))
+    assert (second.n_made, src_indices(second)) == (0, {"2/2": 0, "1/2": 1})
+    # the file is the one that a first ingest of the info file makes, but for its generation
+    direct = ingest_tile(replace(turned, root=MasksRoot.of(folder_of(task.root) / "other")))
+    assert [each.row for each in second.rows] == [each.row for each in direct.rows]
+    assert ingest_tile(after(turned, second)).mask_file is None
+
+
+def test_index_that_is_not_recorded_comes_with_the_next_change(task: TileTask, tmp_path: Path) -> None:
+    first = ingest_tile(task)
+    of_tile = known(first)
+    older = {key: replace(each, src_index=None) for key, each in of_tile.epochs.items()}
+    again = replace(task, known=replace(of_tile, epochs=older))
+    assert ingest_tile(again).mask_file is None
+    change_image(tmp_path, "2")
+    assert src_indices(ingest_tile(again)) == {"1/2": 0, "2/2": 1}
+
+
+def test_epoch_that_fails_leaves_its_index_to_no_other(task: TileTask, tmp_path: Path) -> None:
+    (tmp_path / "1.fits").unlink()
+    assert src_indices(ingest_tile(task)) == {"2/2": 1}
 
 
 def test_epoch_that_fails_costs_no_other(task: TileTask, tmp_path: Path) -> None:

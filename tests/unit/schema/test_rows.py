@@ -40,15 +40,16 @@ def test_record_is_the_same_text_for_the_same_row() -> None:
 
 def test_record_holds_what_the_other_columns_do_not() -> None:
     row = ROWS["epoch"]
-    assert set(json.loads(row.record)) == {*asdict(row.facts), "bits", "hpix", "cells"} - {"wcs_ok"}
+    assert set(json.loads(row.record)) == {*asdict(row.facts), "bits", "hpix", "cells"} - {"wcs_ok", "src_index"}
 
 
-@pytest.mark.parametrize("wcs_ok", [True, False])
-def test_record_says_whether_the_wcs_is_vouched_for_where_that_is_known(wcs_ok: bool) -> None:
+@pytest.mark.parametrize("given", [{"wcs_ok": True}, {"wcs_ok": False}, {"src_index": 0}, {"src_index": 4}], ids=str)
+def test_record_has_later_facts_where_they_are_known(given: dict[str, Any]) -> None:
     row = ROWS["epoch"]
     assert isinstance(row.facts, EpochFacts)
-    known = replace(row, facts=replace(row.facts, wcs_ok=wcs_ok))
-    assert json.loads(known.record) == json.loads(row.record) | {"wcs_ok": wcs_ok}
+    known = replace(row, facts=replace(row.facts, **given))
+    assert json.loads(known.record) == json.loads(row.record) | given
+    assert MaskRow.from_values(stored(known)) == known
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -189,7 +190,9 @@ def test_unknown_entry_of_a_record_is_passed_over(kind: str) -> None:
     assert MaskRow.from_values(with_record(ROWS[kind], {"colour": "blue"})) == ROWS[kind]
 
 
-@pytest.mark.parametrize("name", ["files", "planes_checked", "damaged_taken", "profile", "segmentation", "airmass"])
+@pytest.mark.parametrize(
+    "name", ["files", "planes_checked", "damaged_taken", "profile", "segmentation", "src_index", "airmass"]
+)
 def test_missing_entry_of_a_record_is_null(name: str) -> None:
     row = epoch_row(RUNS, unique=(9, 4), airmass=None)
     assert MaskRow.from_values(with_record(row, {}, name)) == row

@@ -1,9 +1,9 @@
-"""Amplifiers of DECam."""
+"""Amplifiers and filters of DECam."""
 
 import pytest
 
 from goodpix.query.focalplane import FOCAL_PLANE
-from goodpix.schema.cameras.decam import A_IS_HIGH, DECAM_PROFILES, decam_sections
+from goodpix.schema.cameras.decam import A_IS_HIGH, DECAM_PROFILES, FILTERS, decam_sections, passband
 from goodpix.schema.inputs.profile import DES_PROFILE
 
 
@@ -26,3 +26,15 @@ def test_amplifiers_agree_with_the_focal_plane() -> None:
 
 def test_images_of_des_are_of_decam() -> None:
     assert DES_PROFILE in DECAM_PROFILES
+
+
+def test_filter_passes_half_its_width_to_either_side_of_its_centre() -> None:
+    red = passband("r")
+    assert (red.shortest, red.longest) == (567.5e-9, 715.5e-9)
+    assert red.resolving_power == pytest.approx(4.33, abs=0.01)
+
+
+def test_broad_filters_follow_each_other() -> None:
+    bands = [passband(band) for band in ("u", "g", "r", "i", "z", "Y")]
+    assert [each.centre for each in bands] == sorted(each.centre for each in bands)
+    assert {passband(band).width > 900 for band in FILTERS if band != "N964"} == {True}
