@@ -97,7 +97,7 @@ wheel: $(VENV)/dev-installed ## Build the wheel and the source archive in dist/
 
 .PHONY: clean
 clean: ## Remove the virtual environment, caches and build products
-	rm -rf $(VENV) build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .editable build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # esutil has no wheel: it needs a C++ compiler and Python's headers, which Debian packages separately, as it does venv.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .ingest.upkeep.upgrade import upgrade
     from .ingest.upkeep.verify import verify
     from .query.catalogue import Catalogue
+    from .query.filters import FilterKeywords, TableKeywords
     from .query.masks.mask import Mask
     from .schema.bits import BitNames
     from .schema.criteria import Criterion, Selection
@@ -34,6 +35,7 @@ __all__ = [
     "Catalogue",
     "Comparison",
     "Criterion",
+    "FilterKeywords",
     "Finding",
     "GcReport",
     "GoodpixError",
@@ -43,6 +45,7 @@ __all__ = [
     "Problem",
     "RebuildReport",
     "Selection",
+    "TableKeywords",
     "UpgradeReport",
     "VerifyReport",
     "__version__",
@@ -63,6 +66,7 @@ _HOMES = {
     "Catalogue": ".query.catalogue",
     "Comparison": ".ingest.direct",
     "Criterion": ".schema.criteria",
+    "FilterKeywords": ".query.filters",
     "Finding": ".ingest.upkeep.doctor",
     "GcReport": ".ingest.upkeep.report",
     "GoodpixError": ".schema.errors",
@@ -72,6 +76,7 @@ _HOMES = {
     "Problem": ".ingest.upkeep.report",
     "RebuildReport": ".ingest.upkeep.report",
     "Selection": ".schema.criteria",
+    "TableKeywords": ".query.filters",
     "UpgradeReport": ".ingest.upkeep.report",
     "VerifyReport": ".ingest.upkeep.report",
     "add_selection": ".ingest.upkeep.selections",

@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from . import Catalogue, IngestReport, ingest_tiles
 from .schema.errors import UsageError
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from .ingest.synthetic import TileSpec
 
 __all__ = ["run_demo"]
+
+ProfileName = Literal["des-pizza-cutter", "noirlab-cp"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Demo:
     epochs: "pd.DataFrame"
 
 
-def run_demo(folder: Path, spec: "TileSpec | None" = None, profile: str = "des-pizza-cutter") -> Demo:
+def run_demo(folder: Path, spec: "TileSpec | None" = None, profile: ProfileName = "des-pizza-cutter") -> Demo:
     """Make a synthetic tile or exposure in a folder, ingest it into SQLite and Parquet, query it and draw a mask.
 
     A second run does only what is missing. Of a tile, sets the environment variable MEDS_DIR of this process, with
@@ -100,7 +102,7 @@ def run_demo(folder: Path, spec: "TileSpec | None" = None, profile: str = "des-p
     return Demo(survey, database, masks, picture, report, epochs)
 
 
-_PROFILES = ("des-pizza-cutter", "noirlab-cp")
+_PROFILES = get_args(ProfileName)
 
 
 def _tile(spec: "TileSpec | None") -> tuple[dict[str, Any], Callable[[Path], object]]:

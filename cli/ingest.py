@@ -51,7 +51,7 @@ def demo(
         raise UsageError(f"--epochs {epochs} applies to the full-size tile only: expected --full as well")
     spec = replace(FULL, n_epochs=epochs or FULL.n_epochs) if full else None
     with show_progress():
-        made = run_demo(folder, spec, profile)
+        made = run_demo(folder, spec, profile)  # type: ignore[arg-type]  # which checks it
     say(str(made.report))
     if made.picture is not None:
         show(render_table(made.epochs, "epochs"))
@@ -167,7 +167,7 @@ def ingest(
             inputs,
             db=db,
             masks=masks or _masks_of_environment(db),
-            wcs_source=wcs.value,
+            wcs_source=wcs.value,  # type: ignore[arg-type]  # one of these
             workers=workers,
             executor=executor,
             force=force,

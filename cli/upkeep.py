@@ -86,7 +86,7 @@ def rebuild(
             force=force,
             force_partial=force_partial,
             campaign=campaign,
-            wcs_source=wcs.value if wcs else None,
+            wcs_source=wcs.value if wcs else None,  # type: ignore[arg-type]  # one of these
             workers=workers,
             progress=advance,
         )

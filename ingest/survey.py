@@ -8,6 +8,7 @@ from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
+from typing import Literal
 
 from ..schema.bits import BitNames
 from ..schema.criteria import Selection
@@ -43,7 +44,7 @@ def ingest_tiles(
     *,
     db: PathLike = "sqlite:///goodpix.db",
     masks: PathLike | None = None,
-    wcs_source: str = "image",
+    wcs_source: Literal["image", "scamp"] = "image",
     workers: int | None = 1,
     executor: Executor | None = None,
     force: bool = False,

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from traceback import walk_tb
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from ..schema.criteria import Selection
 from ..schema.errors import UsageError
@@ -16,14 +16,14 @@ from ..schema.extras import optional
 from ..schema.rows import MaskKey
 from .background.dataset import SkyDataset, ccd_images, joined
 from .background.studies import SkyStudies
-from .filters import Bounds
+from .filters import Bounds, FilterKeywords, TableKeywords
 from .glance import Glance
 from .listings import Listings, view_frame
 from .maps.cataloguemaps import CatalogueMaps
 from .masks.ccdmask import ccd_mask
 from .masks.mask import Mask
 from .masks.parallel import Mapped, map_masks
-from .masks.reader import count_masks, find_masks
+from .masks.reader import Kind, count_masks, find_masks
 from .masks.selectioncounts import COUNT_COLUMNS, Recount, recounted
 from .masks.tables import mask_frame, mask_table, run_frames, write_masks
 from .places.catalogueplaces import CataloguePlaces
@@ -100,7 +100,7 @@ class Catalogue(Listings, CatalogueMaps, CataloguePlaces, SkyStudies):
         selection: Selection | None = None,
         executor: Executor | None = None,
         workers: int = 1,
-        **filters: Any,
+        **filters: Unpack[TableKeywords],
     ) -> "pd.DataFrame":
         """Return one row per epoch: the view ``epoch_quality``, with the derived columns of `ccds`; see `tiles`.
 
@@ -120,17 +120,17 @@ class Catalogue(Listings, CatalogueMaps, CataloguePlaces, SkyStudies):
         --------
         >>> cat.epochs(band="i", selection=Selection(border=48), workers=4)  # doctest: +SKIP
         """
-        shape, filters = TableShape.taken_from(filters)
+        shape, rest = TableShape.taken_from(filters)
         if selection is None:
-            return view_frame(self.database, "epoch_quality", filters, shape)
+            return view_frame(self.database, "epoch_quality", rest, shape)
         bound = self._source.bound(selection)
-        later, now = Bounds.taken_from(filters, COUNT_COLUMNS)
+        later, now = Bounds.taken_from(rest, COUNT_COLUMNS)
         stored = view_frame(self.database, "epoch_quality", now)
         found = self.map(Recount(bound), executor, workers=workers, **now)
         rows = shape.of_frame(later.of_frame(recounted(stored, found, bound)), "epochs")
         return described(rows, self.database.identity, selection)
 
-    def with_background(self, folder: str | os.PathLike[str], **filters: Any) -> "pd.DataFrame":
+    def with_background(self, folder: str | os.PathLike[str], **filters: Unpack[TableKeywords]) -> "pd.DataFrame":
         """Return `epochs`, or `ccds`, joined with the sky statistics in a folder; see `extend_background`.
 
         Returns
@@ -166,7 +166,7 @@ class Catalogue(Listings, CatalogueMaps, CataloguePlaces, SkyStudies):
         key = MaskKey(tilename, band, "coadd" if expnum is None else "epoch", expnum, ccdnum)
         return self._source.mask(key)
 
-    def masks(self, *, kind: str = "epoch", **filters: Any) -> Iterator[Mask]:
+    def masks(self, *, kind: Kind = "epoch", **filters: Unpack[FilterKeywords]) -> Iterator[Mask]:
         """Yield masks one at a time, file by file and in file order.
 
         If an ingest replaces a tile in the meantime, its masks are all old or all new.
@@ -190,8 +190,8 @@ class Catalogue(Listings, CatalogueMaps, CataloguePlaces, SkyStudies):
         executor: Executor | None = None,
         *,
         workers: int = 1,
-        kind: str = "epoch",
-        **filters: Any,
+        kind: Kind = "epoch",
+        **filters: Unpack[FilterKeywords],
     ) -> Iterator[Mapped]:
         """Apply a function to each mask and yield the results as they complete.
 
@@ -230,7 +230,7 @@ class Catalogue(Listings, CatalogueMaps, CataloguePlaces, SkyStudies):
         count = partial(count_masks, self.database, kind, filters)
         return map_masks(func, places, self.database, executor=executor, workers=workers, count=count)
 
-    def to_pandas(self, *, kind: str = "epoch", **filters: Any) -> "pd.DataFrame":
+    def to_pandas(self, *, kind: Kind = "epoch", **filters: Unpack[FilterKeywords]) -> "pd.DataFrame":
         """Return one row per mask, with its runs as arrays; `masks` needs less memory.
 
         Returns
@@ -246,12 +246,17 @@ class Catalogue(Listings, CatalogueMaps, CataloguePlaces, SkyStudies):
         """
         return mask_frame(self.masks(kind=kind, **filters))
 
-    def to_arrow(self, *, kind: str = "epoch", **filters: Any) -> "pa.Table":
+    def to_arrow(self, *, kind: Kind = "epoch", **filters: Unpack[FilterKeywords]) -> "pa.Table":
         """Return masks like `to_pandas`, as an Arrow table with lengths and flags as lists."""
         return mask_table(self.masks(kind=kind, **filters))
 
     def to_parquet(
-        self, path: str | os.PathLike[str], *, kind: str = "epoch", plain: bool = False, **filters: Any
+        self,
+        path: str | os.PathLike[str],
+        *,
+        kind: Kind = "epoch",
+        plain: bool = False,
+        **filters: Unpack[FilterKeywords],
     ) -> int:
         """Write the table of `to_arrow` to a Parquet file, one mask at a time; return the number of masks.
 
@@ -261,7 +266,7 @@ class Catalogue(Listings, CatalogueMaps, CataloguePlaces, SkyStudies):
         provenance = Provenance.of(Selection(), catalogue=self.database.identity)
         return write_masks(self.masks(kind=kind, **filters), path, plain=plain, provenance=provenance)
 
-    def runs(self, *, kind: str = "epoch", **filters: Any) -> "Iterator[pd.DataFrame]":
+    def runs(self, *, kind: Kind = "epoch", **filters: Unpack[FilterKeywords]) -> "Iterator[pd.DataFrame]":
         """Yield the runs of each mask, split at column ends, as a data frame.
 
         Yields

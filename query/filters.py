@@ -3,7 +3,8 @@
 import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypedDict
 
 import numpy as np
 import sqlalchemy as sa
@@ -12,15 +13,57 @@ from sqlalchemy.sql import visitors
 from ..schema.database import recorded_revision
 from ..schema.errors import UnknownNameError, UsageError, did_you_mean
 from ..schema.rows import key_number, key_text
+from ..schema.sql.condition import parse_condition
 from ..schema.tables import epoch
+from .tableshape import Names
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Bounds", "Filters"]
+__all__ = ["Bounds", "FilterKeywords", "Filters", "TableKeywords", "Wanted"]
 
-Wanted = str | bytes | int | slice | Iterable[str | bytes | int | slice] | None
+One = str | bytes | SupportsIndex | slice
+Wanted = One | Iterable[One] | None
 """One value, several, or inclusive ranges: ``"A:B"`` or ``slice(A, B)``; text may be padded bytes."""
+
+
+class FilterKeywords(TypedDict, total=False):
+    """Keyword arguments of methods that take filters, for type checkers: ``**filters: Unpack[FilterKeywords]``.
+
+    `goodpix.query.filters.Filters` says what each means.
+
+    Examples
+    --------
+    >>> wanted: FilterKeywords = {"band": "i", "min": {"fraction_good_se": 0.5}}
+    >>> len(cat.epochs(**wanted)) < len(cat.epochs(band="i"))
+    True
+    """
+
+    tilename: Wanted
+    band: Wanted
+    expnum: Wanted
+    ccdnum: Wanted
+    nite: Wanted
+    min: Mapping[str, float]
+    max: Mapping[str, float]
+    where: "str | sa.ColumnElement[bool] | None"
+    params: Mapping[str, Any]
+    any_wcs: bool
+
+
+class TableKeywords(FilterKeywords, total=False):
+    """Filters, and the order, number and columns of the rows of a table; see `goodpix.Catalogue.tiles`.
+
+    Examples
+    --------
+    >>> worst: TableKeywords = {"sort": "fraction_good_se", "limit": 1, "columns": ["expnum", "ccdnum"]}
+    >>> cat.epochs(**worst).shape
+    (1, 2)
+    """
+
+    sort: Names
+    limit: int | None
+    columns: Names
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +78,11 @@ class Filters:
         Numbers, or inclusive ranges such as ``"1:10"`` or ``slice(1, 10)``; a missing end is open.
     min, max : mapping of str to number
         Inclusive bounds on any numeric columns.
-    where : SQLAlchemy expression, optional
-        Any other condition on columns by name, such as ``sqlalchemy.column("airmass") < 1.2``.
+    where : str or SQLAlchemy expression, optional
+        Any other condition on columns by name: as SQL, such as ``"fraction_good_se > :x AND band IN ('r', 'i')"`` (see
+        `goodpix.schema.sql.condition.parse_condition`), or as ``sqlalchemy.column("airmass") < 1.2``.
+    params : mapping of str to value
+        Values of the parameters, ``:name``, of a condition as SQL.
     any_wcs : bool
         Whether positions and maps take images whose WCS the pipeline does not vouch for (``wcs_ok`` is false) as well.
         Other answers have them always.
@@ -49,10 +95,15 @@ class Filters:
     nite: Wanted = None
     min: Mapping[str, float] = field(default_factory=dict)
     max: Mapping[str, float] = field(default_factory=dict)
-    where: "sa.ColumnElement[bool] | None" = None
+    where: "str | sa.ColumnElement[bool] | None" = None
+    params: Mapping[str, Any] = field(default_factory=dict)
     any_wcs: bool = False
 
     def __post_init__(self) -> None:
+        if not isinstance(self.params, Mapping):
+            raise UsageError(f"params is {self.params!r}: expected a mapping of names to values, such as {{'x': 0.5}}")
+        if self.params and not isinstance(self.where, str):
+            raise UsageError("params has values, but where is no SQL with parameters: expected where='fwhm < :x'")
         if not isinstance(self.any_wcs, bool):
             raise UsageError(f"any_wcs is {self.any_wcs!r}: expected True or False")
         for name, bounds in (("min", self.min), ("max", self.max)):
@@ -103,7 +154,10 @@ class Filters:
                     raise UsageError(f"column {name} is not numeric: expected a numeric column for min and max")
                 out.append(getattr(column, compare)(_number(name, value)))
         if self.where is not None:
-            out.append(_over(view, self.where))
+            if isinstance(self.where, str):
+                out.append(parse_condition(self.where, self.params, partial(_column, view)))
+            else:
+                out.append(_over(view, self.where))
         return out
 
     def on_sky(self, connection: sa.Connection) -> list[sa.ColumnElement[bool]]:
@@ -162,7 +216,7 @@ class Bounds:
 def _over(view: sa.TableClause, where: object) -> sa.ColumnElement[bool]:
     """Return a condition with its columns replaced by the view's columns of the same names."""
     if not isinstance(where, sa.ColumnElement):
-        raise UsageError(f"where is {where!r}: expected a SQLAlchemy expression, such as column('airmass') < 1.2")
+        raise UsageError(f"where is {where!r}: expected SQL, such as 'airmass < 1.2', or a SQLAlchemy expression")
 
     def replace(element: object, **_: Any) -> sa.ColumnElement[Any] | None:
         if isinstance(element, sa.ColumnClause) and not element.is_literal:

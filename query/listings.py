@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import sqlalchemy as sa
 
@@ -12,7 +12,7 @@ from ..schema.database import Database, as_stored, recorded_revision, shown
 from ..schema.sql.aggregates import mean
 from ..schema.views import VIEWS
 from .dataframes import joined, read_frame
-from .filters import Filters
+from .filters import FilterKeywords, Filters
 from .namedselections import find_selection, named_selections
 from .provenance import described
 from .sqlanswer import SqlAnswer, sql_answer
@@ -111,7 +111,7 @@ class Listings:
         return find_selection(self._database, name)
 
     def tiles(
-        self, *, sort: Names = None, limit: int | None = None, columns: Names = None, **filters: Any
+        self, *, sort: Names = None, limit: int | None = None, columns: Names = None, **filters: Unpack[FilterKeywords]
     ) -> "pd.DataFrame":
         """Return one row per tile and band: the view ``tile_quality``.
 
@@ -144,7 +144,7 @@ class Listings:
         return view_frame(self._database, "tile_quality", filters, TableShape.of(sort, limit, columns))
 
     def ccds(
-        self, *, sort: Names = None, limit: int | None = None, columns: Names = None, **filters: Any
+        self, *, sort: Names = None, limit: int | None = None, columns: Names = None, **filters: Unpack[FilterKeywords]
     ) -> "pd.DataFrame":
         """Return one row per CCD image, even if several tiles share it: the view ``ccd_quality``; see `tiles`.
 
@@ -157,7 +157,7 @@ class Listings:
         return view_frame(self._database, "ccd_quality", filters, TableShape.of(sort, limit, columns))
 
     def exposures(
-        self, *, sort: Names = None, limit: int | None = None, columns: Names = None, **filters: Any
+        self, *, sort: Names = None, limit: int | None = None, columns: Names = None, **filters: Unpack[FilterKeywords]
     ) -> "pd.DataFrame":
         """Return one row per exposure: the view ``exposure_quality``; see `tiles`.
 
@@ -170,13 +170,13 @@ class Listings:
         return view_frame(self._database, "exposure_quality", filters, TableShape.of(sort, limit, columns))
 
     def bits(
-        self, *, sort: Names = None, limit: int | None = None, columns: Names = None, **filters: Any
+        self, *, sort: Names = None, limit: int | None = None, columns: Names = None, **filters: Unpack[FilterKeywords]
     ) -> "pd.DataFrame":
         """Return one row per epoch, plane and mask bit: the view ``bit_quality``; see `tiles`."""
         return view_frame(self._database, "bit_quality", filters, TableShape.of(sort, limit, columns))
 
     def failures(
-        self, *, sort: Names = None, limit: int | None = None, columns: Names = None, **filters: Any
+        self, *, sort: Names = None, limit: int | None = None, columns: Names = None, **filters: Unpack[FilterKeywords]
     ) -> "pd.DataFrame":
         """Return one row per failed input: the table ``failure``; see `tiles`."""
         wanted = Filters.of(**filters)

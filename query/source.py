@@ -5,14 +5,14 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 from ..schema.criteria import AnySelection, BoundSelection, Criterion
 from ..schema.database import Database, open_for_reading
 from ..schema.rows import MaskKey
-from .filters import Filters
+from .filters import FilterKeywords, Filters
 from .masks.mask import Mask
-from .masks.reader import MaskReader, find_masks, read_mask, read_masks
+from .masks.reader import Kind, MaskReader, find_masks, read_mask, read_masks
 from .namedselections import unmatched_exclusions
 
 __all__ = ["Source", "open_source"]
@@ -52,11 +52,11 @@ class Source:
         """Return one mask; see `goodpix.Catalogue.mask`."""
         return read_mask(self.database, self.reader, key)
 
-    def masks(self, filters: Mapping[str, Any], *, kind: str = "epoch") -> Iterator[Mask]:
+    def masks(self, filters: Mapping[str, Any], *, kind: Kind = "epoch") -> Iterator[Mask]:
         """Yield masks one at a time, filtered by their stored columns; see `goodpix.Catalogue.masks`."""
         return read_masks(self.database, self.reader, find_masks(self.database, kind, filters))
 
-    def counted_masks(self, selection: BoundSelection, **filters: Any) -> Iterator[Mask]:
+    def counted_masks(self, selection: BoundSelection, **filters: Unpack[FilterKeywords]) -> Iterator[Mask]:
         """Yield the epoch masks that contribute to a map or an area, file by file.
 
         Epochs without an SE segmentation map are excluded, as from the sums in views, because their

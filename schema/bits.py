@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntFlag
 from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ __all__ = [
     "SE_CRITERIA",
     "BitNames",
     "Criterion",
+    "CriterionName",
     "bit_of_value",
     "fold_bmask",
 ]
@@ -46,6 +48,9 @@ class Criterion(IntFlag):
     COADD_BMASK = 1 << 6
     """A coadd mask bit is set there: bmask != 0."""
 
+
+CriterionName = Literal["SE_SEG", "SE_WEIGHT", "SE_BMASK", "OFF_COADD", "COADD_SEG", "COADD_WEIGHT", "COADD_BMASK"]
+"""Names of criteria, for type checkers."""
 
 CRITERIA_BITS = 0xFF
 """The bits of flags that hold criteria."""

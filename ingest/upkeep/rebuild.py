@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -46,7 +46,7 @@ def rebuild(
     force: bool = False,
     force_partial: bool = False,
     campaign: str | None = None,
-    wcs_source: str | None = None,
+    wcs_source: Literal["image", "scamp"] | None = None,
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> RebuildReport:

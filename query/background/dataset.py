@@ -10,7 +10,7 @@ from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ from ...schema.errors import AmbiguousInputError, UsageError
 from ...schema.store.folder import publish
 from ...schema.tables import epoch
 from ..dataframes import read_frame
-from ..filters import Filters
+from ..filters import FilterKeywords, Filters
 from ..listings import view_frame
 from ..masks.ccdmask import ccd_fingerprint
 from ..masks.parallel import Readable
@@ -230,7 +230,7 @@ def extend_dataset(
     *,
     executor: Executor | None = None,
     workers: int = 1,
-    **filters: Any,
+    **filters: Unpack[FilterKeywords],
 ) -> SkyReport:
     """Measure the images missing from a dataset and add them; see `goodpix.Catalogue.extend_background`."""
     locations = find_images(source, measure.by, filters)

@@ -5,14 +5,16 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
 from ...schema.criteria import Selection
 from ...schema.errors import UsageError
+from ..filters import FilterKeywords
 from ..source import Source
+from .skyrow import StatisticName
 from .statistics import Measure, make_measure, sky_statistics
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ DEFINITION_COLUMNS = {
 }
 """Columns of the table that `compare_definitions` returns, with their meaning."""
 
-_STATISTICS = ("median", "gradient", "noise")
+_STATISTICS: tuple[StatisticName, ...] = ("median", "gradient", "noise")
 
 _BISECTIONS = 200
 
@@ -55,7 +57,7 @@ def compare_definitions(
     *,
     executor: Executor | None,
     workers: int,
-    **filters: Any,
+    **filters: Unpack[FilterKeywords],
 ) -> "pd.DataFrame":
     """Compare definitions of good; see `goodpix.Catalogue.compare_definitions`."""
     import pandas as pd  # slow to import

@@ -16,7 +16,7 @@ from ...schema.rows import MaskKey
 from ..masks.mask import Mask
 from ..masks.parallel import map_masks
 from ..masks.reader import MaskLocation
-from .epochplanes import PLANES, EpochFiles, GoodRows, calibration_of, unit_of
+from .epochplanes import PLANES, EpochFiles, GoodRows, PlaneName, calibration_of, unit_of
 from .problems import problem_of
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class PixelRequest:
     """
 
     files: EpochFiles
-    plane: str
+    plane: PlaneName
     selection: BoundSelection
     weight: bool = False
     sky: bool = False

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,11 @@ from ...schema.planes.reader import PlaneReader
 from ..masks.mask import Mask
 from ..source import Source
 
-__all__ = ["PLANES", "EpochFiles", "GoodRows", "calibration_of", "floats", "unit_of", "zero_point_of"]
+__all__ = ["PLANES", "EpochFiles", "GoodRows", "PlaneName", "calibration_of", "floats", "unit_of", "zero_point_of"]
 
-PLANES = ("image", "weight", "bmask", "seg", "bkg")
+PlaneName = Literal["image", "weight", "bmask", "seg", "bkg"]
+
+PLANES = get_args(PlaneName)
 """Names of an epoch's planes."""
 
 Pixels = npt.NDArray[Any]

@@ -26,7 +26,7 @@ from ..source import Source
 from .boxstatistics import GoodPixels
 from .epochplanes import EpochFiles, GoodRows, floats
 from .problems import problem_of, said_together
-from .skyrow import By
+from .skyrow import By, ByName
 from .statistics import count_images, find_images
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ class WidthStudy:
         source: Source,
         selection: Selection | None = None,
         *,
-        by: str = By.CCD.value,
+        by: ByName = "ccd",
         radii: Iterable[float] = range(17),
         grow: Sequence[str] = ("SE_SEG", "COADD_SEG"),
         subtract_background: bool = True,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
@@ -16,7 +16,21 @@ from ..dataframes import typed_frame
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["KEY", "SKY_SCHEMA", "STATISTICS", "By", "SkyRow", "check_statistics", "in_order", "sky_frame"]
+__all__ = [
+    "KEY",
+    "SKY_SCHEMA",
+    "STATISTICS",
+    "By",
+    "ByName",
+    "SkyRow",
+    "StatisticName",
+    "check_statistics",
+    "in_order",
+    "sky_frame",
+]
+
+ByName = Literal["ccd", "epoch"]
+"""Names of units, see `By`."""
 
 
 class By(Enum):
@@ -144,7 +158,10 @@ class SkyRow:
     problem: str | None = column("reason for missing statistics, or a warning; null if none", None)
 
 
-STATISTICS: Mapping[str, tuple[str, ...]] = {
+StatisticName = Literal["mean", "median", "clipped", "percentiles", "gradient", "noise", "correlation"]
+"""Names of statistics, see `STATISTICS`."""
+
+STATISTICS: Mapping[StatisticName, tuple[str, ...]] = {
     "mean": ("mean", "std"),
     "median": ("median", "mad_std"),
     "clipped": ("n_clipped", "clipped_mean", "clipped_mean_error", "clipped_median", "clipped_std"),

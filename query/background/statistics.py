@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from ...schema.errors import GoodpixError, UsageError
 from ...schema.observing.covariates import COMPUTED
 from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
+from ..filters import FilterKeywords
 from ..masks.ccdmask import count_ccd_images, find_ccd_images
 from ..masks.mask import Mask
 from ..masks.parallel import Readable, map_masks
@@ -28,7 +29,7 @@ from ..source import Source
 from .boxstatistics import SCALED, GoodPixels
 from .epochplanes import EpochFiles, GoodRows, calibration_of, floats, unit_of, zero_point_of
 from .problems import said_together
-from .skyrow import KEY, By, SkyRow, check_statistics, in_order, sky_frame
+from .skyrow import KEY, By, ByName, SkyRow, StatisticName, check_statistics, in_order, sky_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -227,10 +228,10 @@ def make_measure(
     source: Source,
     selection: Selection | None = None,
     *,
-    by: str = By.EPOCH.value,
+    by: ByName = "epoch",
     box: Box = None,
     amplifiers: bool = False,
-    statistics: Iterable[str] | None = None,
+    statistics: StatisticName | Iterable[StatisticName] | None = None,
     subtract_background: bool = False,
     calibrated: bool = False,
     allow_changed: bool = False,
@@ -290,7 +291,7 @@ def measure_images(
 
 
 def sky_statistics(
-    source: Source, measure: Measure, *, executor: Executor | None, workers: int, **filters: Any
+    source: Source, measure: Measure, *, executor: Executor | None, workers: int, **filters: Unpack[FilterKeywords]
 ) -> "pd.DataFrame":
     """Return sky statistics of images over their good pixels; see `goodpix.Catalogue.background`."""
     locations = find_images(source, measure.by, filters)

@@ -4,19 +4,20 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from ...schema.criteria import Selection
 from ...schema.rows import MaskKey
+from ..filters import FilterKeywords
 from ..masks.reader import find_masks
 from ..source import Source
 from .dataset import SkyDataset, SkyReport, extend_dataset
 from .definitions import compare_definitions
 from .epochpixels import EpochPixels, PixelRequest
-from .epochplanes import EpochFiles
+from .epochplanes import EpochFiles, PlaneName
 from .maps import BackgroundMap, background_map
 from .maskwidth import WidthStudy
-from .skyrow import By
+from .skyrow import By, ByName, StatisticName
 from .statistics import Box, make_measure, sky_statistics
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class SkyStudies:
 
     def pixels(
         self,
-        plane: str = "image",
+        plane: PlaneName = "image",
         selection: Selection | None = None,
         *,
         weight: bool = False,
@@ -50,7 +51,7 @@ class SkyStudies:
         subtract_background: bool = False,
         calibrated: bool = False,
         allow_changed: bool = False,
-        **filters: Any,
+        **filters: Unpack[FilterKeywords],
     ) -> Iterator[EpochPixels]:
         """Yield the values of a plane at the good pixels of each epoch; only rows with good pixels are read.
 
@@ -105,15 +106,15 @@ class SkyStudies:
         selection: Selection | None = None,
         box: Box = None,
         *,
-        by: str = "epoch",
+        by: ByName = "epoch",
         amplifiers: bool = False,
-        statistics: Iterable[str] | None = None,
+        statistics: StatisticName | Iterable[StatisticName] | None = None,
         subtract_background: bool = False,
         calibrated: bool = False,
         allow_changed: bool = False,
         executor: Executor | None = None,
         workers: int = 1,
-        **filters: Any,
+        **filters: Unpack[FilterKeywords],
     ) -> "pd.DataFrame":
         """Return sky statistics over good pixels, one row per epoch or CCD image, box or amplifier half.
 
@@ -177,15 +178,15 @@ class SkyStudies:
         selection: Selection | None = None,
         box: Box = None,
         *,
-        by: str | None = None,
+        by: ByName | None = None,
         amplifiers: bool = False,
-        statistics: Iterable[str] | None = None,
+        statistics: StatisticName | Iterable[StatisticName] | None = None,
         subtract_background: bool = False,
         calibrated: bool = False,
         allow_changed: bool = False,
         executor: Executor | None = None,
         workers: int = 1,
-        **filters: Any,
+        **filters: Unpack[FilterKeywords],
     ) -> SkyReport:
         """Add the sky statistics of new images to a folder of Parquet files.
 
@@ -296,14 +297,14 @@ class SkyStudies:
         self,
         selection: Selection | None = None,
         *,
-        by: str = "ccd",
+        by: ByName = "ccd",
         radii: Iterable[float] = range(17),
         grow: Sequence[str] = ("SE_SEG", "COADD_SEG"),
         subtract_background: bool = True,
         allow_changed: bool = False,
         executor: Executor | None = None,
         workers: int = 1,
-        **filters: Any,
+        **filters: Unpack[FilterKeywords],
     ) -> "pd.DataFrame":
         """Return the residual of good pixels as a function of the radius by which the mask is grown.
 
@@ -357,13 +358,13 @@ class SkyStudies:
         self,
         definitions: Mapping[str, Selection | None],
         *,
-        by: str = "ccd",
+        by: ByName = "ccd",
         subtract_background: bool = False,
         calibrated: bool = False,
         allow_changed: bool = False,
         executor: Executor | None = None,
         workers: int = 1,
-        **filters: Any,
+        **filters: Unpack[FilterKeywords],
     ) -> "pd.DataFrame":
         """Return the number of pixels that each definition of good keeps, and their level and scatter.
 

@@ -3,12 +3,13 @@
 import os
 from collections.abc import Iterable
 from concurrent.futures import Executor
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
 from ...schema.criteria import Selection
+from ..filters import FilterKeywords
 from ..source import Source
 from .coaddmap import check_map_name, epoch_map
 from .healmap import healsparse_map
@@ -83,7 +84,7 @@ class CatalogueMaps:
         *,
         executor: Executor | None = None,
         workers: int = 1,
-        **filters: Any,
+        **filters: Unpack[FilterKeywords],
     ) -> float:
         """Return the sky area that is good in at least one epoch.
 
@@ -128,7 +129,7 @@ class CatalogueMaps:
         path: str | os.PathLike[str] | None = None,
         executor: Executor | None = None,
         workers: int = 1,
-        **filters: Any,
+        **filters: Unpack[FilterKeywords],
     ) -> Any:
         """Return where the sky is good in at least one image, as an IVOA MOC; needs the extra ``maps``.
 
@@ -190,7 +191,7 @@ class CatalogueMaps:
         executor: Executor | None = None,
         workers: int = 1,
         dataset: str | os.PathLike[str] | None = None,
-        **filters: Any,
+        **filters: Unpack[FilterKeywords],
     ) -> Any:
         """Return a HEALPix map of good pixels and of what the images are like there; needs the extra ``maps``.
 

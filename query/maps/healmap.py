@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import sqlalchemy as sa
@@ -19,7 +19,7 @@ from ...schema.views import VIEWS
 from ...schema.wcs.footprint import NSIDE
 from ...schema.wcs.healpixlookup import CENTRES_NSIDE
 from ..background.dataset import SkyDataset
-from ..filters import Filters
+from ..filters import FilterKeywords, Filters
 from ..provenance import Provenance
 from ..source import Source
 from .imagevalues import MEASURED
@@ -61,7 +61,7 @@ def healsparse_maps(
     executor: Executor | None = None,
     workers: int = 1,
     dataset: str | os.PathLike[str] | None = None,
-    **filters: Any,
+    **filters: Unpack[FilterKeywords],
 ) -> dict[str, Any]:
     """Return HEALPix maps by name, all made in one pass; see `goodpix.Catalogue.healsparse_map`."""
     wanted = check_statistics(statistics, source.database.identity.bit_names)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from ...schema.criteria import Selection
 from ...schema.errors import UsageError
 from ...schema.extras import optional
 from ...schema.wcs.footprint import NSIDE
+from ..filters import FilterKeywords
 from ..provenance import Provenance
 from ..source import Source
 from .memory import check_memory
@@ -42,7 +43,7 @@ def make_moc(
     path: str | os.PathLike[str] | None = None,
     executor: Executor | None = None,
     workers: int = 1,
-    **filters: Any,
+    **filters: Unpack[FilterKeywords],
 ) -> Any:
     """Return the coverage of good sky as a `mocpy.MOC`; see `goodpix.Catalogue.moc`."""
     if max_order is not None:

@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 import numpy.typing as npt
 
 from ...schema.criteria import BoundSelection, Selection
 from ...schema.wcs.healpixlookup import CENTRES_NSIDE, GOOD, CentreLookup, block_nside, morton
+from ..filters import FilterKeywords
 from ..source import Source
 from .patches import PATCH_NSIDE, Epoch, Patch, find_patches, map_patches
 
@@ -66,7 +67,7 @@ def sky_area(
     *,
     executor: Executor | None = None,
     workers: int = 1,
-    **filters: Any,
+    **filters: Unpack[FilterKeywords],
 ) -> float:
     """Return the sky area that is good in at least one epoch, arcmin^2; see `goodpix.Catalogue.sky_area`."""
     bound = source.bound(selection)

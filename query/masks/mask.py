@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -255,7 +255,9 @@ class Mask(MaskPixels):
         x0, y0 = self.x0 + box.x0, self.y0 + box.y0
         return replace(self, encoded=crop(self.encoded, box), x0=x0, y0=y0, whole=whole, image_shape=image_shape)
 
-    def plot(self, selection: Selection | None = None, *, over: str | None = None, ax: "Axes | None" = None) -> "Axes":
+    def plot(
+        self, selection: Selection | None = None, *, over: Literal["image"] | None = None, ax: "Axes | None" = None
+    ) -> "Axes":
         """Plot good and bad pixels, coloured by reason; needs the extra ``plot``.
 
         Parameters

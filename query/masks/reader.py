@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from ..filters import Filters
 from .mask import Mask
 
 __all__ = [
+    "Kind",
     "MaskLocation",
     "MaskReader",
     "count_masks",
@@ -29,6 +30,9 @@ __all__ = [
     "read_mask",
     "read_masks",
 ]
+
+Kind = Literal["epoch", "coadd"]
+"""Masks of epochs, or the coadds' own."""
 
 # Number of mask files kept open.
 _FILES_OPEN = 8
@@ -162,7 +166,7 @@ def read_masks(database: Database, reader: MaskReader, locations: Iterable[MaskL
         yield mask
 
 
-def find_masks(database: Database, kind: str, filters: Mapping[str, Any]) -> Iterator[MaskLocation]:
+def find_masks(database: Database, kind: Kind, filters: Mapping[str, Any]) -> Iterator[MaskLocation]:
     """Locate masks, file by file and in file order.
 
     Parameters
@@ -187,7 +191,7 @@ def find_masks(database: Database, kind: str, filters: Mapping[str, Any]) -> Ite
     return _locations(database, kind, conditions)
 
 
-def count_masks(database: Database, kind: str, filters: Mapping[str, Any]) -> int:
+def count_masks(database: Database, kind: Kind, filters: Mapping[str, Any]) -> int:
     """Return the number of masks that `find_masks` locates."""
     table = tables.coadd if kind == "coadd" else tables.epoch
     conditions = [*Filters.of(**filters).conditions(table), table.c.mask_row_group.is_not(None)]

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from ...schema.rows import key_text
 from ...schema.wcs.footprint import NSIDE
 from ...schema.wcs.solution import unit_vectors
 from ..background.epochplanes import EpochFiles
-from ..filters import Filters, words_of
+from ..filters import FilterKeywords, Filters, words_of
 from ..masks.ccdmask import CcdImage, find_ccd_images
 from ..masks.parallel import map_masks
 from ..provenance import Provenance, filters_text
@@ -62,7 +62,7 @@ def blank_sky(
     background: bool = False,
     executor: Executor | None = None,
     workers: int = 1,
-    **filters: Any,
+    **filters: Unpack[FilterKeywords],
 ) -> "pd.DataFrame":
     """Return places that are blank in every image; see `goodpix.Catalogue.blank_sky`."""
     n, radius_arcsec = _checked_number("n", n), _checked_radius(radius_arcsec)

@@ -1,9 +1,10 @@
 """Methods of a catalogue for positions on the sky."""
 
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from ...schema.criteria import Selection
+from ..filters import FilterKeywords
 from ..position.at import epochs_at
 from ..source import Source
 from .blanksky import blank_sky
@@ -38,7 +39,7 @@ class CataloguePlaces:
         reasons: bool = True,
         unique: bool = False,
         selection: Selection | None = None,
-        **filters: Any,
+        **filters: Unpack[FilterKeywords],
     ) -> "pd.DataFrame":
         """Return every epoch that observed a position or region on the sky.
 
@@ -125,7 +126,7 @@ class CataloguePlaces:
         background: bool = False,
         executor: Executor | None = None,
         workers: int = 1,
-        **filters: Any,
+        **filters: Unpack[FilterKeywords],
     ) -> "pd.DataFrame":
         """Return places on the sky that are blank in every image: good from edge to edge of a disc.
 
@@ -213,7 +214,7 @@ class CataloguePlaces:
         selection: Selection | None = None,
         executor: Executor | None = None,
         workers: int = 1,
-        **filters: Any,
+        **filters: Unpack[FilterKeywords],
     ) -> "pd.DataFrame":
         """Return random points on the sky, with the images that hold each, and how many of them are good there.
 

@@ -6,7 +6,7 @@ from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import hpgeom
 import numpy as np
@@ -21,7 +21,7 @@ from ...schema.executors import Spread, check_workers, in_order, watched
 from ...schema.wcs.footprint import NSIDE, UniqueRegion
 from ...schema.wcs.solution import unit_vectors
 from ...schema.workers.pool import process_pool
-from ..filters import Filters
+from ..filters import FilterKeywords, Filters
 from ..masks.reader import MaskLocation, location_rows
 from ..provenance import Provenance, filters_text
 from ..source import Source
@@ -56,7 +56,7 @@ def randoms(
     selection: Selection | None = None,
     executor: Executor | None = None,
     workers: int = 1,
-    **filters: Any,
+    **filters: Unpack[FilterKeywords],
 ) -> "pd.DataFrame":
     """Return random points on the sky, with what the images show there; see `goodpix.Catalogue.randoms`."""
     wanted = _checked(n, density)

@@ -1,10 +1,12 @@
 """Plots of the cost of each criterion."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 
 from ...schema.criteria import Criterion
+from ..filters import FilterKeywords
 from ..palette import CRITERION_COLOURS, TEXT_COLOUR, in_band_order
 from ..summary.costs import criteria_costs
 from .reasons import CRITERION_LABELS
@@ -23,7 +25,7 @@ _THICK = 0.72
 
 
 @in_one_look
-def plot_criteria(cat: "Listings", *, ax: "Axes | None" = None, **filters: Any) -> "Axes":
+def plot_criteria(cat: "Listings", *, ax: "Axes | None" = None, **filters: Unpack[FilterKeywords]) -> "Axes":
     """Draw the fraction of pixels that each criterion costs, in total and where it alone fails.
 
     Parameters
@@ -87,5 +89,5 @@ def _percent(value: float) -> str:
     return "0%" if value == 0 else f"{value:.1f}%" if value >= 1 else f"{value:.2g}%"
 
 
-def _others(filters: dict[str, Any]) -> str:
+def _others(filters: Mapping[str, object]) -> str:
     return filter_words({name: value for name, value in filters.items() if name != "band"})

@@ -1,9 +1,10 @@
 """Plots of the focal plane."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
+from ..filters import FilterKeywords
 from ..palette import NO_DATA_COLOUR, OUTLIER_COLOUR, TEXT_COLOUR
 from ..summary.ccdhalves import ccd_halves
 from ..summary.layout import focal_plane
@@ -36,7 +37,7 @@ _MARGINS = 1.064, 1.042
 
 @in_one_look
 def plot_focal_plane(
-    cat: "Listings", statistic: str = "fraction_good_se", *, ax: "Axes | None" = None, **filters: Any
+    cat: "Listings", statistic: str = "fraction_good_se", *, ax: "Axes | None" = None, **filters: Unpack[FilterKeywords]
 ) -> "Axes":
     """Draw the CCDs as seen on the sky, coloured by a statistic: both amplifier halves of each one of DECam.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,11 @@ _OPACITY = 0.45
 
 @in_one_look
 def plot_mask(
-    mask: MaskLike, selection: Selection | None = None, *, over: str | None = None, ax: "Axes | None" = None
+    mask: MaskLike,
+    selection: Selection | None = None,
+    *,
+    over: Literal["image"] | None = None,
+    ax: "Axes | None" = None,
 ) -> "Axes":
     """Draw the good and bad pixels of a mask, coloured by reason.
 

@@ -1,10 +1,11 @@
 """Plots of statistics over time."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
+from ..filters import FilterKeywords
 from ..palette import OUTLIER_COLOUR, band_colour, in_band_order
 from ..summary.overtime import over_time
 from ..summary.statistic import outliers
@@ -24,9 +25,9 @@ def plot_time(
     cat: "Listings",
     statistic: str = "fraction_good_se",
     *,
-    by: str = "night",
+    by: Literal["night", "exposure"] = "night",
     ax: "Axes | None" = None,
-    **filters: Any,
+    **filters: Unpack[FilterKeywords],
 ) -> "Axes":
     """Draw a statistic over time, one point per night and band or per exposure.
 

@@ -1,10 +1,11 @@
 """Plots of tiles on the sky."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
+from ..filters import FilterKeywords
 from ..palette import NO_DATA_COLOUR, TEXT_COLOUR
 from ..summary.skytiles import sky_tiles
 from .projection import Exit, Flat, graticule
@@ -43,7 +44,9 @@ _STATISTICS = ("fraction_good_on_coadd", "fraction_good_se")
 
 
 @in_one_look
-def plot_sky(cat: "Listings", statistic: str | None = None, *, ax: "Axes | None" = None, **filters: Any) -> "Axes":
+def plot_sky(
+    cat: "Listings", statistic: str | None = None, *, ax: "Axes | None" = None, **filters: Unpack[FilterKeywords]
+) -> "Axes":
     """Draw the tiles on the sky, coloured by a statistic.
 
     Parameters

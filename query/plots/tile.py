@@ -1,11 +1,12 @@
 """Plots of epochs on a coadd's pixels."""
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
 from ...schema.criteria import Criterion, Selection
+from ..filters import FilterKeywords
 from ..palette import NO_DATA_COLOUR
 from .style import colour_scale, in_one_look, new_axes, title
 
@@ -24,7 +25,7 @@ class CoaddCounts(Protocol):
 
     def good_epoch_map(self, tilename: str, band: str, selection: Selection | None = None) -> npt.NDArray[np.int16]: ...
 
-    def tiles(self, **filters: Any) -> "pd.DataFrame": ...
+    def tiles(self, **filters: Unpack[FilterKeywords]) -> "pd.DataFrame": ...
 
 
 def plot_tile(

@@ -1,7 +1,7 @@
 """Epochs that observed a position, disc or polygon, as a data frame."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ from ...schema.criteria import Selection
 from ...schema.errors import MaskFileMissingError, UsageError
 from ...schema.wcs.solution import ra_dec
 from ..angles import position_degrees
-from ..filters import Filters
+from ..filters import FilterKeywords, Filters
 from ..masks.reader import MaskLocation, MaskReader
 from ..provenance import described
 from ..shapes import Disc, Polygon, sky_vectors
@@ -37,7 +37,7 @@ def epochs_at(
     reasons: bool = True,
     unique: bool = False,
     selection: Selection | None = None,
-    **filters: Any,
+    **filters: Unpack[FilterKeywords],
 ) -> "pd.DataFrame":
     """Return every epoch that observed a position, disc or polygon; see `goodpix.Catalogue.at`."""
     if selection is not None and not reasons:

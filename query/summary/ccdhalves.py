@@ -1,7 +1,7 @@
 """Statistics of the amplifier halves of every CCD."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from ...schema.errors import UsageError
 from ...schema.sql.aggregates import total
 from ...schema.tables import ccd_bit_night, ccd_night
 from ..dataframes import read_frame
-from ..filters import Filters
+from ..filters import FilterKeywords, Filters
 from ..focalplane import HALVES
 from ..listings import Listings
 from .layout import focal_plane
@@ -23,7 +23,11 @@ __all__ = ["ccd_halves"]
 
 
 def ccd_halves(
-    cat: Listings, statistic: str = "fraction_good_se", *, nights: sa.TableClause = ccd_night, **filters: Any
+    cat: Listings,
+    statistic: str = "fraction_good_se",
+    *,
+    nights: sa.TableClause = ccd_night,
+    **filters: Unpack[FilterKeywords],
 ) -> "pd.DataFrame":
     """Return one row per amplifier half of each DECam CCD, or per CCD of another camera, with a statistic.
 

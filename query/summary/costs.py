@@ -1,13 +1,13 @@
 """Costs of criteria and mask bits: the pixels that each makes bad."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal, Unpack
 
 import sqlalchemy as sa
 
 from ...schema.bits import COADD_CRITERIA, Criterion
 from ...schema.sql.aggregates import total
 from ...schema.views import VIEWS
-from ..filters import Filters
+from ..filters import FilterKeywords, Filters
 from ..listings import Listings
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["bit_costs", "criteria_costs"]
 
 
-def criteria_costs(cat: Listings, **filters: Any) -> "pd.DataFrame":
+def criteria_costs(cat: Listings, **filters: Unpack[FilterKeywords]) -> "pd.DataFrame":
     """Return the number of pixels that fail each criterion, in total and alone, summed over epochs by band.
 
     Parameters
@@ -80,7 +80,7 @@ def criteria_costs(cat: Listings, **filters: Any) -> "pd.DataFrame":
     )
 
 
-def bit_costs(cat: Listings, plane: str = "se", **filters: Any) -> "pd.DataFrame":
+def bit_costs(cat: Listings, plane: Literal["se", "coadd"] = "se", **filters: Unpack[FilterKeywords]) -> "pd.DataFrame":
     """Return the number of pixels with each mask bit set, by band.
 
     Parameters

@@ -1,6 +1,6 @@
 """Statistics by exposure or by night."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal, Unpack
 
 import sqlalchemy as sa
 
@@ -9,7 +9,7 @@ from ...schema.sql.aggregates import total
 from ...schema.tables import ccd_night
 from ...schema.views import VIEWS
 from ..dataframes import read_frame
-from ..filters import Filters
+from ..filters import FilterKeywords, Filters
 from ..listings import Listings
 from .statistic import Statistic, check_tables, statistics_of
 
@@ -20,7 +20,11 @@ __all__ = ["over_time"]
 
 
 def over_time(
-    cat: Listings, statistic: str = "fraction_good_se", *, by: str = "night", **filters: Any
+    cat: Listings,
+    statistic: str = "fraction_good_se",
+    *,
+    by: Literal["night", "exposure"] = "night",
+    **filters: Unpack[FilterKeywords],
 ) -> "pd.DataFrame":
     """Return a statistic for each exposure, or for each night and band.
 

@@ -1,6 +1,6 @@
 """Statistics of tiles on the sky."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 import sqlalchemy as sa
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from ...schema.tables import epoch
 from ...schema.views import VIEWS
 from ..dataframes import read_frame
-from ..filters import Filters
+from ..filters import FilterKeywords, Filters
 from ..listings import Listings
 from .statistic import Statistic
 
@@ -20,7 +20,9 @@ __all__ = ["sky_tiles"]
 _COORDINATES = ["ra_cent", "dec_cent", *(f"{what}c{corner}" for corner in (1, 2, 3, 4) for what in ("ra", "dec"))]
 
 
-def sky_tiles(cat: Listings, statistic: str = "fraction_good_on_coadd", **filters: Any) -> "pd.DataFrame":
+def sky_tiles(
+    cat: Listings, statistic: str = "fraction_good_on_coadd", **filters: Unpack[FilterKeywords]
+) -> "pd.DataFrame":
     """Return one row per tile, with its corners and a statistic.
 
     Parameters

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from ..bits import BIT_SHIFT, CRITERIA_BITS, DES_Y6, N_BITS, OWN_CUT, BitNames, Criterion, bit_of_value
+from ..bits import BIT_SHIFT, CRITERIA_BITS, DES_Y6, N_BITS, OWN_CUT, BitNames, Criterion, CriterionName, bit_of_value
 from ..errors import UnknownNameError, UsageError
 from .exclusion import Exclusion
 from .terms import FrozenDict, as_iterable, check_mapping, check_name, checked_growth, criterion_of, shortest, terms_of
@@ -69,7 +69,7 @@ class Selection:
     Selection(ignore=(<Criterion.COADD_SEG: 16>,), ignore_bits={'SE': ('STAR',)}, grow={}, border=48, exclude=())
     """
 
-    ignore: Sequence[str | Criterion] = ()
+    ignore: Sequence[CriterionName | Criterion] = ()
     ignore_bits: Mapping[str, Sequence[str | int]] = field(default_factory=dict)
     grow: Mapping[Any, float] = field(default_factory=dict)
     border: int = 0

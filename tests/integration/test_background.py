@@ -15,6 +15,7 @@ import pytest
 
 import goodpix
 from goodpix.ingest.synthetic import make_tile
+from goodpix.query.background.epochplanes import PlaneName
 from goodpix.query.background.skyrow import STATISTICS, SkyRow
 from goodpix.schema.columns import columns
 from goodpix.schema.errors import UnknownNameError, UsageError
@@ -84,7 +85,7 @@ def wrong(row: Any, expected: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     ("plane", "name"),
     [*(("image", name) for name in SELECTIONS), ("weight", "ignore"), ("bmask", "default"), ("seg", "little")],
 )
-def test_pixels_are_those_of_the_plane(ingested: Survey, plane: str, name: str) -> None:
+def test_pixels_are_those_of_the_plane(ingested: Survey, plane: PlaneName, name: str) -> None:
     with ingested.catalogue() as catalogue:
         epochs = list(catalogue.pixels(plane, SELECTIONS[name], weight=True, band="r"))
         for each in epochs:
@@ -376,4 +377,4 @@ def test_option_that_makes_no_sense_exits_2(
 
 def test_unknown_criterion_is_an_error(ingested: Survey) -> None:
     with ingested.catalogue() as catalogue, pytest.raises(UnknownNameError, match="colour"):
-        catalogue.background(colour="r")
+        catalogue.background(colour="r")  # type: ignore[call-arg]  # wrong on purpose

@@ -177,7 +177,7 @@ def _cells(vectors: Floats, order: int) -> npt.NDArray[np.int64]:
 
 
 def test_places_are_farther_apart_than_random_ones(ingested: Survey) -> None:
-    everything = Selection(ignore=[str(each.name) for each in Criterion])
+    everything = Selection(ignore=list(Criterion))
     with ingested.catalogue() as catalogue:
         found = catalogue.blank_sky(150, 0.02, band="r", selection=everything)
         area = catalogue.sky_area(everything, band="r") * 3600

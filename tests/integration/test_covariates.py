@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -102,7 +103,7 @@ def test_header_without_a_time_leaves_the_latitudes(survey: Survey) -> None:
 
 
 @pytest.mark.parametrize("by", ["epoch", "ccd"])
-def test_sky_statistics_have_those_of_their_image(by: str, ingested: Survey) -> None:
+def test_sky_statistics_have_those_of_their_image(by: Literal["epoch", "ccd"], ingested: Survey) -> None:
     with ingested.catalogue() as catalogue:
         sky = catalogue.background(by=by, statistics=["mean"])
         epochs = catalogue.epochs()

@@ -269,7 +269,7 @@ def test_epoch_without_segmentation_stays_out_unless_se_seg_is_ignored(stored: S
 
 def test_unknown_filter_is_an_error(ingested: Survey) -> None:
     with ingested.catalogue() as catalogue, pytest.raises(UnknownNameError, match="unknown filter 'nsides'"):
-        catalogue.healsparse_map(nsides=32)
+        catalogue.healsparse_map(nsides=32)  # type: ignore[call-arg]  # wrong on purpose
 
 
 def test_without_healsparse_the_error_names_the_extra(ingested: Survey, monkeypatch: pytest.MonkeyPatch) -> None:

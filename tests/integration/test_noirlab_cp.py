@@ -161,7 +161,7 @@ def test_image_whose_wcs_failed_has_no_position_and_is_in_no_map(tmp_path: Path)
         assert pixels.size
         assert both[pixels].tolist() == (2 * alone[pixels]).tolist()
         with pytest.raises(UsageError, match="any_wcs is 'yes': expected True or False"):
-            catalogue.at(*place, any_wcs="yes")
+            catalogue.at(*place, any_wcs="yes")  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_catalogue_has_the_selections_of_the_legacy_surveys(tmp_path: Path) -> None:

@@ -22,7 +22,18 @@ from ..watchdog import VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("cli", "ingest", "query", "schema")
-NOT_SOURCE = (".git", ".venv", ".hypothesis", ".*_cache", "__pycache__", "*.egg-info", "build", "dist", "goodpix-*")
+NOT_SOURCE = (
+    ".git",
+    ".venv",
+    ".editable",
+    ".*_cache",
+    ".hypothesis",
+    "__pycache__",
+    "*.egg-info",
+    "build",
+    "dist",
+    "goodpix-*",
+)
 PIP = (sys.executable, "-m", "pip", "--disable-pip-version-check")
 
 # Of a tile that is as small as can be: the demonstration's own is a test of the command line.
@@ -37,6 +48,15 @@ print(Path(goodpix.__file__).parent)
 
 # The versions that are supported, but for the one that runs the tests.
 OTHERS = sorted({"3.11", "3.12", "3.13"} - {f"{sys.version_info.major}.{sys.version_info.minor}"})
+
+
+# Of other packages a checker need not know anything.
+CHECKED = """
+[mypy]
+follow_imports = skip
+[mypy-goodpix.*]
+follow_imports = silent
+"""
 
 pytestmark = pytest.mark.slow
 
@@ -53,16 +73,28 @@ def run(*command: str | Path, cwd: Path, **settings: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def archives(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Build the source archive, and from it the wheel, from a copy of the checkout that holds its sources alone."""
-    work = tmp_path_factory.mktemp("package")
-    shutil.copytree(ROOT, work / "source", ignore=shutil.ignore_patterns(*NOT_SOURCE))
-    # one place for what building takes, not an environment for each of both
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the checkout that holds its sources alone."""
+    copy = tmp_path_factory.mktemp("package") / "source"
+    shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*NOT_SOURCE))
+    return copy
+
+
+@pytest.fixture(scope="module")
+def setuptools(source: Path) -> Path:
+    """A folder of what building takes: one for all builds, not an environment for each."""
     takes = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
-    backend = work / "backend"
-    run(*PIP, "install", "--quiet", "--no-compile", "--target", backend, *takes, cwd=work)
+    folder = source.with_name("setuptools")
+    run(*PIP, "install", "--quiet", "--no-compile", "--target", folder, *takes, cwd=source.parent)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def archives(source: Path, setuptools: Path) -> dict[str, Path]:
+    """Build the source archive, and from it the wheel."""
+    work = source.parent
     build: list[str | Path] = [sys.executable, "-m", "build", "--no-isolation"]
-    run(*build, "--outdir", work / "dist", work / "source", cwd=work, PYTHONPATH=str(backend))
+    run(*build, "--outdir", work / "dist", source, cwd=work, PYTHONPATH=str(setuptools))
     (wheel,) = (work / "dist").glob("*.whl")
     (sdist,) = (work / "dist").glob("*.tar.gz")
     return {"wheel": wheel, "sdist": sdist}
@@ -143,6 +175,25 @@ def interpreter(version: str) -> str:
         if tried.returncode == 0:
             return python
     pytest.skip(f"this machine has no Python {version}")
+
+
+def test_type_checkers_see_an_editable_install(source: Path, setuptools: Path, tmp_path: Path) -> None:
+    venv.create(tmp_path / "venv")
+    python = tmp_path / "venv" / "bin" / "python"
+    pip = (*PIP, "--python", python)
+    options = ("--quiet", "--no-deps", "--no-compile", "--no-build-isolation", "--editable")
+    run(*pip, "install", *options, source, cwd=tmp_path, PYTHONPATH=str(setuptools))
+    (tmp_path / "script.py").write_text('import goodpix\nreveal_type(goodpix.Catalogue("x").mask("T", "i").count())\n')
+    (tmp_path / "mypy.ini").write_text(CHECKED)
+    mypy = (sys.executable, "-m", "mypy", "--python-executable", python, "--cache-dir", os.devnull)
+    assert 'Revealed type is "int"' in run(*mypy, "script.py", cwd=tmp_path)
+    found = (python, "-c", "import goodpix; print(goodpix.__file__)")
+    assert Path(run(*found, cwd=tmp_path).strip()).samefile(source / "__init__.py")
+    # without its link it is imported all the same
+    shutil.rmtree(source / ".editable")
+    assert run(*found, cwd=tmp_path) == f"{source / '__init__.py'}\n"
+    run(*pip, "uninstall", "--quiet", "--yes", "goodpix", cwd=tmp_path)
+    assert list((tmp_path / "venv").glob("**/*goodpix*")) == []
 
 
 def test_package_tells_its_version() -> None:

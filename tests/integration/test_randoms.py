@@ -20,7 +20,7 @@ from .smallsky import HERE, PLACES, SmallSky, few_bad
 from .survey import SPEC, Survey
 
 LIMITS = ("uramin", "uramax", "udecmin", "udecmax")
-EVERYTHING = Selection(ignore=[str(each.name) for each in Criterion])
+EVERYTHING = Selection(ignore=list(Criterion))
 SELECTIONS = {
     "default": Selection(),
     "ignoring": Selection(ignore=["OFF_COADD"], ignore_bits={"SE": ["BPM"]}),

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import goodpix
-from goodpix import Mask, Selection
+from goodpix import FilterKeywords, Mask, Selection
 from goodpix.schema.criteria import Criterion
 from goodpix.schema.errors import UnknownNameError, UsageError
 
@@ -214,8 +214,19 @@ def test_any_condition_can_be_a_filter(ingested: Survey) -> None:
         assert catalogue.epochs(where=either, band=["r", "i"])["band"].unique().tolist() == ["r"]
         with pytest.raises(UnknownNameError, match="epoch_quality has no column 'exptme', did you mean 'exptime'"):
             catalogue.epochs(where=sa.column("exptme") > 1)
-        with pytest.raises(UsageError, match="expected a SQLAlchemy expression"):
-            catalogue.epochs(where="exptime > 1")
+        middle_or_more: FilterKeywords = {"where": "exptime >= :middle AND band = 'r'", "params": {"middle": middle}}
+        as_sql = catalogue.epochs(**middle_or_more)
+        chosen = every[(every["exptime"] >= middle) & (every["band"] == "r")]
+        assert as_sql["expnum"].tolist() == chosen["expnum"].tolist() != []
+        assert len(list(catalogue.masks(**middle_or_more))) == len(chosen)
+        # of a table that is joined with others
+        ra, dec = every.iloc[0][["ra_cent", "dec_cent"]]
+        assert set(catalogue.at(ra, dec, where="band = 'r'")["band"]) == {"r"}
+        assert catalogue.background(where="band = 'none'").empty
+        with pytest.raises(UnknownNameError, match="epoch_quality has no column 'exptme', did you mean 'exptime'"):
+            catalogue.epochs(where="exptme > 1")
+        with pytest.raises(UsageError, match=r"where: unexpected '; DROP TABLE epoch'"):
+            catalogue.epochs(where="exptime > 1; DROP TABLE epoch")
 
 
 def test_options_are_the_selection(ingested: Survey, cli: Run, tmp_path: Path) -> None:

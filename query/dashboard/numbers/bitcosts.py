@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -97,7 +98,9 @@ def _summed(
     of_band = {"band": band or None}
     of_images = of_band | {"nite": None if nite is None else str(nite), "ccdnum": ccdnum}
     bits: list[BitCost] = []
-    for plane, table, filters in (("se", ccd_night, of_images), ("coadd", coadd, of_band)):
+    planes: tuple[tuple[Literal["se", "coadd"], sa.Table, dict[str, Any]], ...]
+    planes = (("se", ccd_night, of_images), ("coadd", coadd, of_band))
+    for plane, table, filters in planes:
         costs = bit_costs(listings, plane, **filters)
         query = sa.select(total(table.c.n_pixels)).where(*Filters.of(**filters).conditions(table))
         n_pixels = connection.execute(query).scalar()

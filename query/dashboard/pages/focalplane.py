@@ -70,7 +70,7 @@ class FocalView:
     def updates(self, view: View, since: float) -> Sequence[Update]:
         """Return the updates that show a view, with data read after `since`."""
         cache, statistic, ccdnum = self._session.cache, view.statistic or _FIRST, view.ccdnum
-        filters = {"band": view.band or None, "nite": None if view.nite is None else str(view.nite)}
+        filters: dict[str, Any] = {"band": view.band or None, "nite": None if view.nite is None else str(view.nite)}
 
         def of_tiles(name: str, read: Callable[[sa.Connection, TileScope], Any], *more: Hashable) -> Any:
             scope = scope_of(cache, view, since)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import panel as pn
@@ -13,6 +13,7 @@ from bokeh.events import SelectionGeometry
 from bokeh.models import BoxSelectTool, ColorBar, ColumnDataSource, FactorRange, NumeralTickFormatter
 
 from ....schema.views import VIEWS
+from ...filters import FilterKeywords
 from ...palette import band_colour, in_band_order
 from ...summary.overtime import over_time
 from ...summary.statistic import RATIOS, statistic_unit, statistics_of
@@ -95,8 +96,10 @@ class TimeView:
             return points(name), str(unit)
 
         def points(name: str) -> Any:
-            by = "exposure" if view.by == "exposure" and n_points() <= _MOST_EXPOSURES else "night"
-            ccd = {} if view.ccdnum is None else {"ccdnum": view.ccdnum}
+            by: Literal["exposure", "night"] = (
+                "exposure" if view.by == "exposure" and n_points() <= _MOST_EXPOSURES else "night"
+            )
+            ccd: FilterKeywords = {} if view.ccdnum is None else {"ccdnum": view.ccdnum}
             return get(
                 "time",
                 lambda c, scope, of: over_time(cache.listings, name, by=by, **of, **_touching(c, scope), **ccd),

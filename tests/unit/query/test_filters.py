@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 from astropy.table import Column, MaskedColumn
 
-from goodpix.query.filters import Bounds, Filters
+from goodpix.query.filters import Bounds, FilterKeywords, Filters, TableKeywords
+from goodpix.query.tableshape import TableShape
 from goodpix.schema.errors import UnknownNameError, UsageError
 
 VIEW = sa.Table(
@@ -63,11 +65,20 @@ def connection() -> Iterator[sa.Connection]:
         ({"max": {"airmass": "1.5"}, "min": {"expnum": 2}}, [2]),
         ({"max": {"airmass": float("inf")}}, [1, 2, 4]),
         ({"where": (sa.column("airmass") < 1.2) | (sa.column("expnum") == 4)}, [1, 4]),
+        ({"where": "airmass < 1.2 OR expnum = 4"}, [1, 4]),
+        ({"where": "airmass >= :x", "params": {"x": 1.5}, "tilename": "T1"}, [2]),
     ],
 )
 def test_rows_that_match_are_chosen(connection: sa.Connection, filters: dict[str, Any], expected: list[int]) -> None:
     query = sa.select(VIEW.c.expnum).where(*Filters.of(**filters).conditions(VIEW)).order_by(VIEW.c.expnum)
     assert connection.scalars(query).all() == expected
+
+
+def test_type_checkers_know_the_filters_that_there_are() -> None:
+    assert list(FilterKeywords.__annotations__) == [each.name for each in fields(Filters)]
+    shape = [each.name for each in fields(TableShape)]
+    assert list(TableKeywords.__annotations__) == [*FilterKeywords.__annotations__, *shape]
+    assert not FilterKeywords.__required_keys__ | TableKeywords.__required_keys__
 
 
 def test_values_are_bound_parameters() -> None:
@@ -103,7 +114,13 @@ def test_values_are_bound_parameters() -> None:
         ({"min": {"tilename": 1}}, "column tilename is not numeric"),
         ({"max": {"airmass": "nan"}}, "airmass is 'nan': expected a number"),
         ({"min": ["airmass"]}, "min is ['airmass']: expected a mapping of columns to numbers"),
-        ({"where": "airmass < 1"}, "expected a SQLAlchemy expression"),
+        ({"where": 1}, "where is 1: expected SQL, such as 'airmass < 1.2', or a SQLAlchemy expression"),
+        ({"where": "fwhm < 4"}, "some_view has no column 'fwhm'"),
+        ({"where": "airmass < :x"}, "where: parameter :x has no value in params"),
+        ({"where": "airmass < 1", "params": {"x": 1}}, "params: where has no parameter :x"),
+        ({"params": {"x": 1}}, "params has values, but where is no SQL with parameters"),
+        ({"where": sa.column("airmass") < 1, "params": {"x": 1}}, "params has values, but where is no SQL"),
+        ({"where": "airmass < :x", "params": [1]}, "params is [1]: expected a mapping of names to values"),
         ({"where": sa.column("fwhm") < 4}, "some_view has no column 'fwhm'"),
     ],
 )

@@ -65,7 +65,7 @@ def test_masks_come_in_the_order_of_their_file_and_by_filters(source: Source) ->
 
 def test_a_kind_that_is_none_is_refused(source: Source) -> None:
     with pytest.raises(UsageError, match="kind is 'ccd': expected epoch or coadd"):
-        source.masks({}, kind="ccd")
+        source.masks({}, kind="ccd")  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_a_mask_that_is_not_there_is_named_with_what_there_is(source: Source) -> None:

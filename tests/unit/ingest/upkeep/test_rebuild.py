@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -101,7 +102,7 @@ def test_root_that_does_not_describe_the_catalogue_needs_its_facts(catalogue: Sm
     ],
 )
 def test_facts_that_contradict_the_root_are_refused(
-    catalogue: SmallCatalogue, given: dict[str, str], message: str
+    catalogue: SmallCatalogue, given: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
         rebuild(catalogue.path, force=True, campaign=given.get("campaign"), wcs_source=given.get("wcs_source"))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from goodpix.query.background.epochpixels import EpochPixels, PixelRequest
-from goodpix.query.background.epochplanes import EpochFiles
+from goodpix.query.background.epochplanes import EpochFiles, PlaneName
 from goodpix.query.masks.reader import find_masks
 from goodpix.query.source import Source
 from goodpix.schema.criteria import BoundSelection, Selection
@@ -17,7 +17,9 @@ from ....maskcatalogue import BKG, EPOCHS, grid_of, pixels_of, weights_of
 FILES = EpochFiles("image", allow_changed=True)
 
 
-def read(source: Source, plane: str = "image", selection: Selection | None = None, **given: Any) -> list[EpochPixels]:
+def read(
+    source: Source, plane: PlaneName = "image", selection: Selection | None = None, **given: Any
+) -> list[EpochPixels]:
     request = PixelRequest(FILES, plane, BoundSelection.of(selection), **given)
     return list(request.of(find_masks(source.database, "epoch", {}), source.database))
 

@@ -7,6 +7,7 @@ import pytest
 from goodpix.query.maps.patches import find_patches, map_patches
 from goodpix.query.maps.skyarea import GoodCentres, sky_area
 from goodpix.query.source import Source
+from goodpix.schema.bits import CriterionName
 from goodpix.schema.criteria import BoundSelection, Selection
 from goodpix.schema.errors import UnknownNameError
 from goodpix.schema.wcs.healpixlookup import CENTRES_NSIDE
@@ -36,7 +37,7 @@ def plain(ignored: int = 0, nside: int = CENTRES_NSIDE) -> dict[str, set[int]]:
 
 
 @pytest.mark.parametrize(("names", "ignored"), [([], 0), (["SE_SEG"], 1), (["SE_SEG", "SE_BMASK"], 5)])
-def test_area_is_that_of_the_centres_in_good_pixels(source: Source, names: list[str], ignored: int) -> None:
+def test_area_is_that_of_the_centres_in_good_pixels(source: Source, names: list[CriterionName], ignored: int) -> None:
     expected = len(set.union(*plain(ignored).values()))
     assert sky_area(source, Selection(ignore=names)) == pytest.approx(expected * ARCMIN2, rel=1e-9)
 
@@ -66,4 +67,4 @@ def test_workers_find_the_same_area(source: Source) -> None:
 def test_no_epoch_is_no_area_and_an_unknown_filter_an_error(source: Source) -> None:
     assert sky_area(source, band="u") == 0.0
     with pytest.raises(UnknownNameError, match="unknown filter 'bands', did you mean 'band'"):
-        sky_area(source, bands="u")
+        sky_area(source, bands="u")  # type: ignore[call-arg]  # wrong on purpose

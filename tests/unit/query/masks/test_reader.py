@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from goodpix.query.masks.reader import MaskReader, find_mask, find_masks, read_mask, read_masks
+from goodpix.query.masks.reader import Kind, MaskReader, find_mask, find_masks, read_mask, read_masks
 from goodpix.query.source import Source
 from goodpix.schema.errors import MaskNotFoundError, UnknownNameError, UsageError
 from goodpix.schema.rows import MaskKey
@@ -15,7 +15,7 @@ from ....maskcatalogue import COADD_SHAPE, EAST, EPOCHS, WEST
 FIRST = MaskKey(EAST, "r", "epoch", 1, 11)
 
 
-def keys(source: Source, kind: str = "epoch", **filters: Any) -> list[MaskKey]:
+def keys(source: Source, kind: Kind = "epoch", **filters: Any) -> list[MaskKey]:
     return [location.key for location in find_masks(source.database, kind, filters)]
 
 
@@ -35,7 +35,7 @@ def test_filters_choose_masks(source: Source, filters: dict[str, Any], n: int) -
 
 def test_kind_or_filter_that_is_none_is_refused_at_once(source: Source) -> None:
     with pytest.raises(UsageError, match="kind is 'ccd': expected epoch or coadd"):
-        find_masks(source.database, "ccd", {})
+        find_masks(source.database, "ccd", {})  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(UnknownNameError, match="unknown filter 'tile'"):
         find_masks(source.database, "epoch", {"tile": EAST})
 

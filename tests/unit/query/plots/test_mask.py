@@ -72,7 +72,7 @@ def test_title_of_what_is_not_on_the_coadd_says_so() -> None:
 def test_wrong_background_and_a_mask_without_an_image_are_refused() -> None:
     own = Mask.from_bool(np.ones((4, 5), np.bool_))
     with pytest.raises(UsageError, match="over is 'stars': expected 'image'"):
-        plot_mask(own, over="stars")
+        plot_mask(own, over="stars")  # type: ignore[arg-type]  # wrong on purpose
     with pytest.raises(UsageError, match="has no image"):
         plot_mask(own, over="image")
 

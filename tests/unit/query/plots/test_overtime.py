@@ -1,6 +1,6 @@
 """Nights and exposures, as drawn."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -32,7 +32,7 @@ def points(axes: Axes) -> dict[str, PathCollection]:
 
 
 @pytest.mark.parametrize("by", ["night", "exposure"])
-def test_points_lie_at_their_time_and_number(cat: goodpix.Catalogue, by: str) -> None:
+def test_points_lie_at_their_time_and_number(cat: goodpix.Catalogue, by: Literal["night", "exposure"]) -> None:
     frame = over_time(cat, by=by)
     frame = frame[frame.nite.notna()]
     found = points(plot_time(cat, by=by))

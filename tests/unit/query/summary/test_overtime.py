@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from typing import Literal
 
 import pandas as pd
 import pytest
@@ -21,7 +22,7 @@ def mean(rows: list[Row], name: str) -> float | None:
 @pytest.mark.parametrize("ccdnum", [None, 7, 1])
 @pytest.mark.parametrize("statistic", ["fraction_good_se", "sky_rate", "fraction_se_seg", "fwhm", "n_good_se"])
 def test_nights_and_exposures_have_their_sums(
-    cat: goodpix.Catalogue, ccds: list[Row], statistic: str, ccdnum: int | None, by: str
+    cat: goodpix.Catalogue, ccds: list[Row], statistic: str, ccdnum: int | None, by: Literal["night", "exposure"]
 ) -> None:
     rows = [row for row in ccds if ccdnum in (None, row["ccdnum"])]
     key = ("nite", "band") if by == "night" else ("nite", "band", "expnum")
@@ -50,7 +51,7 @@ def test_nights_and_exposures_have_their_sums(
 
 
 @pytest.mark.parametrize("by", ["night", "exposure"])
-def test_time_goes_on_and_what_has_no_date_comes_last(cat: goodpix.Catalogue, by: str) -> None:
+def test_time_goes_on_and_what_has_no_date_comes_last(cat: goodpix.Catalogue, by: Literal["night", "exposure"]) -> None:
     found = over_time(cat, by=by)
     dated = found[found.nite.notna()]
     assert dated.nite.is_monotonic_increasing
