@@ -18,7 +18,7 @@ from .background.dataset import SkyDataset, ccd_images, joined
 from .background.studies import SkyStudies
 from .filters import Bounds
 from .glance import Glance
-from .listings import Listings, view_frame
+from .listings import view_frame
 from .maps.cataloguemaps import CatalogueMaps
 from .masks.ccdmask import ccd_mask
 from .masks.mask import Mask
@@ -27,6 +27,7 @@ from .masks.reader import count_masks, find_masks
 from .masks.selectioncounts import COUNT_COLUMNS, Recount, recounted
 from .masks.tables import mask_frame, mask_table, run_frames, write_masks
 from .places.catalogueplaces import CataloguePlaces
+from .plots.catalogueplots import CataloguePlots
 from .provenance import Provenance, described
 from .source import open_source
 from .tableshape import TableShape
@@ -42,7 +43,7 @@ __all__ = ["Catalogue"]
 _PACKAGE = f"{__name__.partition('.')[0]}."
 
 
-class Catalogue(Listings, CatalogueMaps, CataloguePlaces, SkyStudies):
+class Catalogue(CataloguePlots, CatalogueMaps, CataloguePlaces, SkyStudies):
     """A catalogue of good background pixels, open read-only; a context manager.
 
     Parameters
@@ -66,7 +67,7 @@ class Catalogue(Listings, CatalogueMaps, CataloguePlaces, SkyStudies):
     def __init__(self, url: str | os.PathLike[str] = "sqlite:///goodpix.db") -> None:
         self._stack = ExitStack()
         self._source = self._stack.enter_context(open_source(url))
-        Listings.__init__(self, self._source.database)
+        CataloguePlots.__init__(self, self._source.database)
         CatalogueMaps.__init__(self, self._source)
         CataloguePlaces.__init__(self, self._source)
         SkyStudies.__init__(self, self._source)
