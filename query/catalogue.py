@@ -199,8 +199,8 @@ class Catalogue(CataloguePlots, CatalogueMaps, CataloguePlaces, SkyStudies):
         Parameters
         ----------
         func : callable
-            Function of a `Mask`. With an executor or several workers, it and its return value must be picklable:
-            a function of a module, not a lambda.
+            Function of a `Mask`. For other processes it may be one of a script, a notebook's cell or a lambda, which
+            travels with the global names that it uses; its return value must be picklable.
         executor : concurrent.futures.Executor, optional
             Executor to run it on, such as a Dask client's ``get_executor(pure=False)``.
         workers : int
@@ -313,8 +313,12 @@ class Catalogue(CataloguePlots, CatalogueMaps, CataloguePlaces, SkyStudies):
         address: str = "127.0.0.1",
         origins: Sequence[str] = (),
         basic_auth: str | None = None,
+        proxy: str | None = None,
     ) -> "DashboardServer":
         """Serve the dashboard from a thread of this process; needs the extra ``dashboard``.
+
+        In a notebook it is shown below the cell, through the proxy of JupyterHub, of a Jupyter server with
+        jupyter-server-proxy or of an editor in the browser, if there is one.
 
         Parameters
         ----------
@@ -327,6 +331,8 @@ class Catalogue(CataloguePlots, CatalogueMaps, CataloguePlaces, SkyStudies):
             `goodpix.query.dashboard.server.DashboardServer`.
         basic_auth : str, optional
             Password that browsers must give, or a JSON file of passwords by user.
+        proxy : str, optional
+            Address behind another proxy, with ``{port}`` in place of the port, or an empty string for none.
 
         Returns
         -------
@@ -339,4 +345,7 @@ class Catalogue(CataloguePlots, CatalogueMaps, CataloguePlaces, SkyStudies):
         """
         with optional("panel", "bokeh"):
             from .dashboard.server import DashboardServer  # Panel is an extra, and slow to import
-        return DashboardServer(self._source, port=port, address=address, origins=origins, basic_auth=basic_auth).start()
+        server = DashboardServer(
+            self._source, port=port, address=address, origins=origins, basic_auth=basic_auth, proxy=proxy
+        )
+        return server.start()
