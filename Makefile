@@ -10,6 +10,13 @@ PIP  := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # pip compiles esutil, so its build dependencies are constrained too.
 INSTALL := $(PIP) install --constraint constraints.txt --build-constraint constraints.txt
 
+# What people wait for says what it does, a line per step; pip's errors come as they are.
+STEPS := awk '/^Collecting /                       { printf(n++ ? "." : "  finding packages "); fflush() } \
+              /^Building wheels for collected /    { sub(/.*: /, ""); printf "\n  compiling %s", $$0; fflush() } \
+              /^Installing collected packages: /   { printf "\n  installing %d packages", NF - 3; fflush() } \
+              /^Successfully installed /           { print "" } \
+              /^failed$$/                           { print ""; exit 1 }'
+
 # The suite starts many processes; each should find the bytecode that an earlier one compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -28,7 +35,7 @@ help: ## List the targets
 
 .PHONY: demo
 demo: $(VENV)/demo-installed ## Make a small synthetic tile, ingest, query and draw it (ARGS: output folder)
-	$(BIN)/goodpix demo $(ARGS)
+	@$(BIN)/goodpix demo $(ARGS)
 
 .PHONY: test
 test: $(VENV)/dev-installed ## Run the tests (ARGS: pytest options)
@@ -123,13 +130,15 @@ system-packages:
 $(VENV)/made: | system-packages
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"goodpix needs Python 3.11\
 	 or newer, $(PYTHON) is {v[0]}.{v[1]}: try make PYTHON=python3.12")'
-	$(PYTHON) -m venv --clear $(VENV)
-	$(PIP) install --upgrade 'pip>=25.3' # older versions lack dependency groups or build constraints
-	touch $@
+	@echo "Making a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(PIP) install --upgrade 'pip>=25.3' # older versions lack dependency groups or build constraints
+	@touch $@
 
 $(VENV)/demo-installed: pyproject.toml constraints.txt | $(VENV)/made
-	$(INSTALL) --editable '.[plot]'
-	touch $@
+	@echo "Installing goodpix there; the first time takes two or three minutes"
+	@($(subst --quiet,,$(INSTALL)) --editable '.[plot]' || echo failed) | $(STEPS)
+	@touch $@
 
 $(VENV)/dev-installed: pyproject.toml constraints.txt | $(VENV)/made
 	$(INSTALL) --editable '.[dashboard,dask,maps,plot,postgres,s3,segment]' --group dev

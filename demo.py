@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from . import Catalogue, IngestReport, ingest_tiles
 from .schema.errors import UsageError
 from .schema.extras import optional
+from .schema.rows import MaskKey
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +34,8 @@ class Demo:
         Database file and masks root of the catalogue.
     picture : Path or None
         PNG image of one mask; None if every epoch failed.
+    key : MaskKey or None
+        Key of that mask.
     report : IngestReport
         Report of the ingest.
     epochs : DataFrame
@@ -43,6 +46,7 @@ class Demo:
     database: Path
     masks: Path
     picture: Path | None
+    key: MaskKey | None
     report: IngestReport
     epochs: "pd.DataFrame"
 
@@ -92,14 +96,14 @@ def run_demo(folder: Path, spec: "TileSpec | None" = None, profile: ProfileName 
     with Catalogue(database) as catalogue:
         epochs = catalogue.epochs()
         if epochs.empty:
-            return Demo(survey, database, masks, None, report, epochs)
+            return Demo(survey, database, masks, None, None, report, epochs)
         # what shows most: the epoch with the most pixels on the tile, else the CCD image with the fewest good ones
         drawn = (
             epochs.sort_values(["n_on_coadd", "n_good"]).iloc[-1] if is_tile else epochs.sort_values("n_good").iloc[0]
         )
         mask = catalogue.mask(drawn.tilename, drawn.band, drawn.expnum, drawn.ccdnum)
         mask.save(picture)
-    return Demo(survey, database, masks, picture, report, epochs)
+    return Demo(survey, database, masks, picture, mask.key, report, epochs)
 
 
 _PROFILES = get_args(ProfileName)

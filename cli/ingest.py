@@ -1,6 +1,9 @@
 """Commands that make and check masks: ``demo``, ``ingest``, ``profiles``, ``describe``, ``check``."""
 
 import os
+import shlex
+import shutil
+import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
@@ -8,7 +11,7 @@ from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +20,9 @@ from .options import DEFAULT_DB, Band, Db, Tile
 from .output import STANDARD_OUTPUT, db_option, say, show, show_progress
 from .signals import stoppable
 from .texttable import render_table
+
+if TYPE_CHECKING:
+    from ..demo import Demo
 
 __all__ = ["check", "dask_executor", "demo", "describe", "ingest", "profiles"]
 
@@ -56,10 +62,38 @@ def demo(
     if made.picture is not None:
         show(render_table(made.epochs, "epochs"))
         show(f"\nsurvey files  {made.survey}\ndatabase      {made.database}\nmasks         {made.masks}")
-        show(f"picture       {made.picture}\n\nTry: goodpix tiles --db {made.database}")
+        show(f"picture       {made.picture}\n\nTry:\n" + "\n".join(f"  {each}" for each in _next_commands(made)))
     if made.report.n_failures:
         say(f"list the failures: goodpix failures --db {made.database}; another folder gets a fresh demo")
         raise typer.Exit(1)
+
+
+def _next_commands(made: "Demo") -> list[str]:
+    """Return commands about the demonstration that work where they are printed."""
+    assert made.key is not None  # as there is a picture
+    database, picture = (shlex.quote(_from_here(each)) for each in (made.database, made.masks.with_name("wide.png")))
+    tile, band, expnum, ccdnum = made.key.tilename, made.key.band, made.key.expnum, made.key.ccdnum
+    asked = [
+        f"epochs --sort fraction_good_se --limit 3 --db {database}",
+        f"bits --expnum {expnum} --db {database}",
+        f"mask {tile} {band} {expnum} {ccdnum} --ignore SE_BMASK --border 5 -o {picture} --db {database}",
+    ]
+    return [f"{_program()} {each}" for each in asked]
+
+
+def _program() -> str:
+    """Return how this program was called, for a shell in the present folder."""
+    called = Path(sys.argv[0])
+    if called.name != "goodpix":
+        return f"{shlex.quote(_from_here(Path(sys.executable)))} -m goodpix"
+    on_path = shutil.which("goodpix")
+    return "goodpix" if on_path and Path(on_path).samefile(called) else shlex.quote(_from_here(called))
+
+
+def _from_here(path: Path) -> str:
+    """Return a path relative to the present folder, if it is in there."""
+    here = Path.cwd()
+    return str(path.absolute().relative_to(here)) if path.absolute().is_relative_to(here) else str(path.absolute())
 
 
 def ingest(

@@ -248,6 +248,13 @@ def dashboard(
             help="Require this password, or those of a JSON file of passwords by user.",
         ),
     ] = None,
+    proxy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Address behind a proxy other than Jupyter's or VS Code's, which are found; '' for none.",
+        ),
+    ] = None,
 ) -> None:
     """Serve a dashboard of the catalogue to browsers until Ctrl-C."""
     # Panel takes a second to import, and loads pandas
@@ -256,8 +263,14 @@ def dashboard(
 
     with open_source(db) as source:
         server = DashboardServer(
-            source, port=port, address=address, origins=allow_websocket_origin or (), basic_auth=basic_auth
+            source,
+            port=port,
+            address=address,
+            origins=allow_websocket_origin or (),
+            basic_auth=basic_auth,
+            proxy=proxy,
         )
         if server.exposure:
             say(f"goodpix dashboard: {server.exposure}")
-        server.run(lambda: say(f"goodpix dashboard: {server.url} (Ctrl-C to stop)"))
+        addresses = " or ".join(dict.fromkeys((server.local_url, server.url)))
+        server.run(lambda: say(f"goodpix dashboard: {addresses} (Ctrl-C to stop)"))

@@ -18,7 +18,7 @@ from .background.dataset import SkyDataset, ccd_images, joined
 from .background.studies import SkyStudies
 from .filters import Bounds, FilterKeywords, TableKeywords
 from .glance import Glance
-from .listings import Listings, view_frame
+from .listings import view_frame
 from .maps.cataloguemaps import CatalogueMaps
 from .masks.ccdmask import ccd_mask
 from .masks.mask import Mask
@@ -27,6 +27,7 @@ from .masks.reader import Kind, count_masks, find_masks
 from .masks.selectioncounts import COUNT_COLUMNS, Recount, recounted
 from .masks.tables import mask_frame, mask_table, run_frames, write_masks
 from .places.catalogueplaces import CataloguePlaces
+from .plots.catalogueplots import CataloguePlots
 from .provenance import Provenance, described
 from .source import open_source
 from .tableshape import TableShape
@@ -42,7 +43,7 @@ __all__ = ["Catalogue"]
 _PACKAGE = f"{__name__.partition('.')[0]}."
 
 
-class Catalogue(Listings, CatalogueMaps, CataloguePlaces, SkyStudies):
+class Catalogue(CataloguePlots, CatalogueMaps, CataloguePlaces, SkyStudies):
     """A catalogue of good background pixels, open read-only; a context manager.
 
     Parameters
@@ -66,7 +67,7 @@ class Catalogue(Listings, CatalogueMaps, CataloguePlaces, SkyStudies):
     def __init__(self, url: str | os.PathLike[str] = "sqlite:///goodpix.db") -> None:
         self._stack = ExitStack()
         self._source = self._stack.enter_context(open_source(url))
-        Listings.__init__(self, self._source.database)
+        CataloguePlots.__init__(self, self._source.database)
         CatalogueMaps.__init__(self, self._source)
         CataloguePlaces.__init__(self, self._source)
         SkyStudies.__init__(self, self._source)
@@ -198,8 +199,8 @@ class Catalogue(Listings, CatalogueMaps, CataloguePlaces, SkyStudies):
         Parameters
         ----------
         func : callable
-            Function of a `Mask`. With an executor or several workers, it and its return value must be picklable:
-            a function of a module, not a lambda.
+            Function of a `Mask`. For other processes it may be one of a script, a notebook's cell or a lambda, which
+            travels with the global names that it uses; its return value must be picklable.
         executor : concurrent.futures.Executor, optional
             Executor to run it on, such as a Dask client's ``get_executor(pure=False)``.
         workers : int
@@ -317,8 +318,12 @@ class Catalogue(Listings, CatalogueMaps, CataloguePlaces, SkyStudies):
         address: str = "127.0.0.1",
         origins: Sequence[str] = (),
         basic_auth: str | None = None,
+        proxy: str | None = None,
     ) -> "DashboardServer":
         """Serve the dashboard from a thread of this process; needs the extra ``dashboard``.
+
+        In a notebook it is shown below the cell, through the proxy of JupyterHub, of a Jupyter server with
+        jupyter-server-proxy or of an editor in the browser, if there is one.
 
         Parameters
         ----------
@@ -331,6 +336,8 @@ class Catalogue(Listings, CatalogueMaps, CataloguePlaces, SkyStudies):
             `goodpix.query.dashboard.server.DashboardServer`.
         basic_auth : str, optional
             Password that browsers must give, or a JSON file of passwords by user.
+        proxy : str, optional
+            Address behind another proxy, with ``{port}`` in place of the port, or an empty string for none.
 
         Returns
         -------
@@ -343,4 +350,7 @@ class Catalogue(Listings, CatalogueMaps, CataloguePlaces, SkyStudies):
         """
         with optional("panel", "bokeh"):
             from .dashboard.server import DashboardServer  # Panel is an extra, and slow to import
-        return DashboardServer(self._source, port=port, address=address, origins=origins, basic_auth=basic_auth).start()
+        server = DashboardServer(
+            self._source, port=port, address=address, origins=origins, basic_auth=basic_auth, proxy=proxy
+        )
+        return server.start()

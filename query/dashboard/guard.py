@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -96,6 +97,9 @@ def guard(application: BokehTornado, names: Names, logins: FailedLogins | None =
     pointing that name here (DNS rebinding); if its token is not one of the server's; and if it is a login too soon
     after failed ones. Bokeh's error messages lose their tracebacks.
 
+    A proxy hands on the Host that browsers know, which may be any: whoever knows the prefix of the server's
+    application, a secret, may use any. Requests under a known name do without the prefix.
+
     Parameters
     ----------
     application : BokehTornado
@@ -109,7 +113,10 @@ def guard(application: BokehTornado, names: Names, logins: FailedLogins | None =
     find_handler = application.find_handler
 
     def guarded(request: HTTPServerRequest, **kwargs: Any) -> Any:
-        refusal = _refusal(request, application, names, failed)
+        invited = _is_under(application.prefix, request.path)
+        refusal = _refusal(request, application, None if invited else names, failed)
+        if not invited:
+            request.path, request.uri = (f"{application.prefix}{each or ''}" for each in (request.path, request.uri))
         if refusal is None:
             return find_handler(request, **kwargs)
         return application.get_handler_delegate(request, _Refuse, {"refusal": refusal})
@@ -123,11 +130,16 @@ def guard(application: BokehTornado, names: Names, logins: FailedLogins | None =
             rule.target = type("Login", (_Recorded, rule.target), {"logins": failed})
 
 
+def _is_under(prefix: str, path: str) -> bool:
+    """Tell whether a path begins with a secret prefix; no time tells how much of it is right."""
+    return bool(prefix) and secrets.compare_digest(path[: len(prefix) + 1].encode(), f"{prefix}/".encode())
+
+
 def _refusal(
-    request: HTTPServerRequest, application: BokehTornado, names: Names, logins: FailedLogins
+    request: HTTPServerRequest, application: BokehTornado, names: Names | None, logins: FailedLogins
 ) -> _Refusal | None:
-    """Return why a request is refused; None if it is not."""
-    if not names.include(request.host):
+    """Return why a request is refused; None if it is not. Without names, any Host will do."""
+    if names is not None and not names.include(request.host):
         known = ", ".join(names.origins)
         return _Refusal(
             403,

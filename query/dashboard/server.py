@@ -22,6 +22,7 @@ from ..source import Source
 from .applications import TITLES, applications, read_ahead
 from .cache import CatalogueCache
 from .guard import Names, guard
+from .proxies import address_behind_proxy
 
 __all__ = ["DashboardServer"]
 
@@ -54,11 +55,14 @@ class DashboardServer:
         Further ``HOST[:PORT]`` under which browsers reach the server, such as a proxy's.
     basic_auth : str, optional
         Required password, or path of a JSON file of passwords by user.
+    proxy : str, optional
+        Address of the server behind a proxy on this machine, such as ``"/user/ada/proxy/{port}/"``; by default that
+        of JupyterHub, jupyter-server-proxy or an editor in the browser, if there is one. Empty for none.
 
     Raises
     ------
     UsageError
-        If the server cannot listen there, or the password is invalid.
+        If the server cannot listen there, or the password or the proxy is invalid.
     """
 
     def __init__(
@@ -69,10 +73,15 @@ class DashboardServer:
         address: str = "127.0.0.1",
         origins: Sequence[str] = (),
         basic_auth: str | None = None,
+        proxy: str | None = None,
     ) -> None:
-        self._cache = CatalogueCache(source)
         self._address, self._basic_auth = address, None if basic_auth is None else _checked_auth(basic_auth)
         self.port = port or _free_port(address)
+        behind = address_behind_proxy(self.port, proxy)
+        # the proxy's name is not known here, so that a secret shows who comes through it
+        self._prefix = f"/{secrets.token_urlsafe()}" if behind else ""
+        self._behind_proxy = f"{behind}{self._prefix[1:]}/" if behind else ""
+        self._cache = CatalogueCache(source)
         self._origins = [*_origins(address, self.port), *origins]
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -81,6 +90,11 @@ class DashboardServer:
 
     @property
     def url(self) -> str:
+        """Address of the dashboard for browsers: behind a proxy, the proxy's, which may be a path on its server."""
+        return self._behind_proxy or self.local_url
+
+    @property
+    def local_url(self) -> str:
         """URL of the dashboard for browsers on this machine."""
         host = "127.0.0.1" if self._address in _EVERY_ADDRESS else self._address
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
@@ -160,6 +174,9 @@ class DashboardServer:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def __repr__(self) -> str:
+        return f"<Dashboard at {self.url}>"
+
     def _repr_html_(self) -> str:
         """Return HTML that shows the dashboard in a notebook."""
         url = escape(self.url, quote=True)
@@ -208,6 +225,7 @@ class DashboardServer:
                 title={f"/{path}": f"goodpix: {title}" for path, title in TITLES.items()},
                 port=self.port,
                 address=self._address,
+                prefix=self._prefix,
                 websocket_origin=self._origins,
                 location=False,
                 login_template=_LOGIN,

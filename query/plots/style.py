@@ -93,9 +93,11 @@ def new_axes(width: float, height: float) -> "Axes":
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    from .shownaxes import ShownAxes  # imports matplotlib, too
+
     figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
     FigureCanvasAgg(figure)
-    return figure.add_subplot()
+    return figure.add_subplot(axes_class=ShownAxes)
 
 
 def band_marker(band: str) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-__all__ = ["plot_counts", "plot_tile", "reduced"]
+__all__ = ["CoaddCounts", "plot_counts", "plot_tile", "reduced"]
 
 # Largest number of pixels a side that is drawn; larger maps are averaged.
 _SHOWN = 1600
@@ -23,9 +23,13 @@ _SHOWN = 1600
 class CoaddCounts(Protocol):
     """A source of good-epoch counts on coadds, such as a `goodpix.Catalogue`."""
 
-    def good_epoch_map(self, tilename: str, band: str, selection: Selection | None = None) -> npt.NDArray[np.int16]: ...
+    def good_epoch_map(self, tilename: str, band: str, selection: Selection | None = None) -> npt.NDArray[np.int16]:
+        """Return the number of epochs that are good at each pixel of a coadd."""
+        ...
 
-    def tiles(self, **filters: Unpack[FilterKeywords]) -> "pd.DataFrame": ...
+    def tiles(self, **filters: Unpack[FilterKeywords]) -> "pd.DataFrame":
+        """Return one row per tile and band."""
+        ...
 
 
 def plot_tile(

@@ -117,7 +117,7 @@ class Watched:
 
     def _look_at(self, url: str) -> None:
         parts = urlsplit(url)
-        if parts.scheme not in ("data", "blob") and parts.hostname != "127.0.0.1":
+        if parts.scheme not in ("data", "blob") and parts.hostname not in ("127.0.0.1", "hub.localhost"):
             self.foreign.append(url)
 
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 from astropy.io import fits
 
 import goodpix
+from goodpix.cli.ingest import _program
 from goodpix.demo import run_demo
 from goodpix.ingest.synthetic import SMALL
 
@@ -106,3 +109,37 @@ def test_demo_in_the_folder_of_the_other_kind_is_refused(tmp_path: Path, cli: Ru
     run_demo(tmp_path, ONE_BAND)
     done = cli("demo", "--profile", "noirlab-cp", tmp_path)
     assert (done.status, "holds a different tile" in done.err) == (2, True)
+
+
+def in_shell(command: str, folder: Path) -> str:
+    """Return what a command prints in a folder, without settings of ours."""
+    settings = ("GOODPIX_DB", "GOODPIX_MASKS", "MEDS_DIR")
+    environment = {name: value for name, value in os.environ.items() if name not in settings}
+    done = subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("profile", ["des-pizza-cutter", "noirlab-cp"])
+def test_demo_ends_with_three_commands_that_work(tmp_path: Path, profile: str) -> None:
+    printed = in_shell(f"{sys.executable} -m goodpix demo --profile {profile} 'my demo'", tmp_path).splitlines()
+    commands = printed[printed.index("Try:") + 1 :]
+    assert len(commands) == 3
+    assert all(in_shell(each, tmp_path) for each in commands)
+    assert (tmp_path / "my demo" / "wide.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("called", "program"),
+    [("bin/goodpix", "bin/goodpix"), ("on path/goodpix", "goodpix"), ("bin/pytest", f"{sys.executable} -m goodpix")],
+)
+def test_program_is_shown_as_a_shell_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, called: str, program: str
+) -> None:
+    for folder in ("bin", "on path"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "goodpix").touch(mode=0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path / "on path"))
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / called)])
+    assert _program() == program

@@ -119,7 +119,7 @@ def test_image_of_another_size_is_not_shown(mask: goodpix.Mask, survey: Survey) 
 def test_tile_shows_its_map_of_good_epochs(ingested: Survey, tmp_path: Path) -> None:
     selection = goodpix.Selection(ignore=["COADD_SEG"])
     with ingested.catalogue() as catalogue:
-        axes = plot_tile(catalogue, TILE, "r", selection)
+        axes = catalogue.plot_tile(TILE, "r", selection)
         expected = catalogue.good_epoch_map(TILE, "r", selection)
     (picture,) = images(axes)
     np.testing.assert_array_equal(np.ma.filled(np.ma.asarray(picture.get_array()), 0), expected)

@@ -51,6 +51,14 @@ def test_port_0_is_a_free_one(source: Source) -> None:
     assert server.url == f"http://127.0.0.1:{server.port}/"
 
 
+def test_address_behind_a_proxy_holds_a_secret_of_its_own(source: Source) -> None:
+    first, second = (DashboardServer(source, port=5006, proxy="/user/ada/proxy/{port}/") for _ in range(2))
+    assert re.fullmatch(r"/user/ada/proxy/5006/[\w-]{43}/", first.url)
+    assert first.url != second.url
+    assert first.local_url == second.local_url == "http://127.0.0.1:5006/"
+    assert repr(first) == f"<Dashboard at {first.url}>"
+
+
 def test_names_of_this_machine_are_origins_and_others_only_when_given() -> None:
     assert _origins("127.0.0.1", 80) == ["127.0.0.1:80", "localhost:80"]
     assert _origins("sky.example.org", 80) == ["sky.example.org:80"]
