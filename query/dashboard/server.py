@@ -15,9 +15,11 @@ from typing import Self
 
 from bokeh.server.server import Server
 from panel.io.server import get_server
+from tornado.template import Template
 from tornado.web import RequestHandler
 
 from ...schema.errors import UsageError
+from ...schema.printable import printable
 from ..source import Source
 from .applications import TITLES, applications, read_ahead
 from .cache import CatalogueCache
@@ -29,6 +31,7 @@ __all__ = ["DashboardServer"]
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 _EVERY_ADDRESS = ("", "0.0.0.0", "::")
 _LOGIN = str(Path(__file__).parent / "login.html")
+_NOT_FOUND = Template((Path(__file__).parent / "notfound.html").read_text())
 _START_S = 60
 
 
@@ -38,6 +41,16 @@ class _Alive(RequestHandler):
     def get(self) -> None:
         self.set_header("Cache-Control", "no-store")
         self.write("goodpix")
+
+
+class _NotFound(RequestHandler):
+    """Answer to an address without a page: the way back."""
+
+    def prepare(self) -> None:
+        # relative, because a proxy may have a prefix of its own in front
+        root = "../" * (self.request.path.count("/") - 1) or "./"
+        self.set_status(404)
+        self.finish(_NOT_FOUND.generate(path=printable(self.request.path), pages=TITLES, root=root))
 
 
 class DashboardServer:
@@ -237,6 +250,7 @@ class DashboardServer:
             )
         except OSError as error:
             raise _cannot_listen(self._address, self.port, error) from error
+        server._tornado.settings["default_handler_class"] = _NotFound
         guard(server._tornado, Names(tuple(self._origins), self._address in _EVERY_ADDRESS))
         return server
 

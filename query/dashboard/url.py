@@ -354,7 +354,7 @@ _READERS: Mapping[str, tuple[str, Callable[[Sequence[str]], Any]]] = {
     "ccdnum": ("ccdnum", _last(_number)),
     "nite": ("nite", _last(Span.parse)),
     "box": ("box", _last(SkyBox.parse)),
-    "statistic": ("statistic", _last(lambda text: _matched(text, r"[\w:]{1,64}", "the name of a statistic"))),
+    "statistic": ("statistic", _last(lambda text: _matched(text, r"\w[\w:. +/-]{0,63}", "the name of a statistic"))),
     "by": ("by", _last(lambda text: _matched(text, "night|exposure", "night or exposure"))),
     "widths": ("widths", _last(_yes)),
     "ignore": ("ignore", tuple),

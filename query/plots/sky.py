@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from ..filters import FilterKeywords
 from ..palette import NO_DATA_COLOUR, TEXT_COLOUR
-from ..summary.skytiles import sky_tiles
+from ..summary.skytiles import MARKER_PX, MOST_MARKED, sky_tiles
 from .projection import Exit, Flat, graticule
 from .style import (
     HATCH,
@@ -65,10 +65,11 @@ def plot_sky(
     -------
     Axes
         Degrees from the centre of the tiles in an equal-area projection; right ascension increases to the left.
-        Tiles without a value are hatched.
+        Tiles without a value are hatched; few tiles are marked by squares, seen where the tiles are smaller.
     """
     # matplotlib is an extra, and slow to import
     from matplotlib.collections import PolyCollection
+    from matplotlib.colors import to_rgba
 
     statistic, *others = [statistic] if statistic else _STATISTICS
     tiles = sky_tiles(cat, statistic, **filters)
@@ -89,6 +90,8 @@ def plot_sky(
     value = tiles.value.to_numpy(float, na_value=np.nan)
     known = np.isfinite(value)
     mappable = colour_bar(ax, value, limits(value, share=_BEYOND), statistic_words(statistic, cat.database))
+    if len(tiles) <= MOST_MARKED:
+        _mark(ax, outlines, np.where(known[:, np.newaxis], mappable.to_rgba(value), to_rgba(NO_DATA_COLOUR)))
     line = 0.4 if len(tiles) < 2000 else 0.0
     ax.add_collection(
         PolyCollection(
@@ -107,6 +110,13 @@ def plot_sky(
 def _corners(tiles: "pd.DataFrame", what: str) -> Floats:
     """Return one coordinate of the tiles' corners, shape (n, 4)."""
     return tiles[[f"{what}{k}" for k in (1, 2, 3, 4)]].to_numpy(float)
+
+
+def _mark(ax: "Axes", outlines: Floats, colours: Floats) -> None:
+    """Draw squares of `MARKER_PX` pixels behind tiles, which are seen where those are smaller."""
+    middle = (outlines.min(axis=1) + outlines.max(axis=1)) / 2
+    side = 72.0 * MARKER_PX / ax.figure.dpi  # points
+    ax.scatter(middle[:, 0], middle[:, 1], s=side**2, c=colours, marker="s", linewidths=0, zorder=0.9)
 
 
 def _frame(ax: "Axes", flat: Flat, outlines: Floats) -> None:

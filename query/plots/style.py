@@ -144,7 +144,9 @@ def colour_bar(ax: "Axes", values: npt.NDArray[np.float64], ends: tuple[float, f
     extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get((below, above), "neither")
     figure = ax.get_figure(root=True)
     assert figure is not None  # axes to draw into have one
-    figure.colorbar(mappable, ax=ax, label=label, shrink=0.85, extend=extend)
+    # one value has one label; matplotlib would write the same number several times
+    single = [float(known[0])] if known.size and known.min() == known.max() else None
+    figure.colorbar(mappable, ax=ax, label=label, shrink=0.85, extend=extend, ticks=single)
     return mappable
 
 

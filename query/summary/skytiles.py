@@ -15,7 +15,13 @@ from .statistic import Statistic
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["sky_tiles"]
+__all__ = ["MARKER_PX", "MOST_MARKED", "sky_tiles"]
+
+MOST_MARKED = 500
+"""Maximum number of tiles that maps mark, so that they are seen however small; more would hide each other."""
+
+MARKER_PX = 9
+"""Side of such a mark in pixels of the screen."""
 
 _COORDINATES = ["ra_cent", "dec_cent", *(f"{what}c{corner}" for corner in (1, 2, 3, 4) for what in ("ra", "dec"))]
 

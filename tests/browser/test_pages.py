@@ -35,7 +35,7 @@ def test_the_root_serves_the_overview_and_names_a_tile_without_javascript(dashbo
     [
         ("", "Overview", "The survey in numbers"),
         ("sky", "Sky", "fraction_good_on_coadd: n_good / n_on_coadd"),
-        ("focalplane", "Focal plane", "Hatched (no data): CCD 1, 2, 3"),
+        ("focalplane", "Focal plane", "CCDs without images."),
         ("time", "Time", "Each point is one night in one band"),
         ("mask", "Mask", "Which pixels of one epoch are sky"),
     ],
@@ -173,7 +173,7 @@ def test_right_ascension_goes_to_the_left_and_a_box_filters_every_page(
 
 def test_a_ccd_without_data_is_hatched_and_not_zero(share: Share, catalogue: goodpix.Catalogue) -> None:
     page = share("focalplane")
-    expect(page.get_by_text("Hatched (no data)")).to_be_visible()
+    expect(page.get_by_text("CCDs without images.")).to_be_visible()
     shown = page.evaluate(
         "Bokeh.documents[0].get_model_by_name('plane-plot').renderers.slice(0, 2)"
         ".map(each => [each.glyph.hatch_pattern.value, Array.from(each.data_source.data.value)])"

@@ -4,12 +4,36 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from bokeh.models import CustomJSTickFormatter, HoverTool, LinearColorMapper, NoOverlap, NumeralTickFormatter
+from bokeh.models import (
+    BasicTicker,
+    ColorBar,
+    CustomJS,
+    CustomJSTickFormatter,
+    CustomJSTransform,
+    FixedTicker,
+    HoverTool,
+    LinearColorMapper,
+    NoOverlap,
+    NumeralTickFormatter,
+)
 from bokeh.plotting import figure
 
 from ...palette import DIVERGING, NO_DATA_COLOUR, SEQUENTIAL, TEXT_COLOUR
 
-__all__ = ["PERCENT", "SHORT_NUMBERS", "colour_range", "diverging", "new_figure", "sequential"]
+__all__ = [
+    "PERCENT",
+    "SHORT_NUMBERS",
+    "are_whole",
+    "colour_bar",
+    "colour_range",
+    "diverging",
+    "fit_scale",
+    "ink",
+    "keep_shape",
+    "new_figure",
+    "sequential",
+    "whole_ticks",
+]
 
 _GRID = "#e6e6e6"
 _QUIET = "#666666"
@@ -27,6 +51,12 @@ return `${+tick.toPrecision(4)}`;
 def SHORT_NUMBERS() -> CustomJSTickFormatter:  # noqa: N802  # not a constant, because a Bokeh model belongs to one document
     """Return a formatter that writes 1500 as 1.5 k."""
     return CustomJSTickFormatter(code=_SHORT)
+
+
+def ink(column: str = "colour") -> dict[str, Any]:
+    """Return the colours of a column for lines and points, lighter ones where the page is dark; see ``page.js``."""
+    code = "return Array.from(xs, (each) => window.goodpixInk ? window.goodpixInk(each) : each)"
+    return {"field": column, "transform": CustomJSTransform(v_func=code)}
 
 
 def new_figure(
@@ -107,12 +137,64 @@ def diverging() -> LinearColorMapper:
 
 
 def colour_range(values: npt.NDArray[np.float64]) -> dict[str, Any]:
-    """Return the ends of a colour scale: the 1st and 99th percentile of the finite values."""
+    """Return the ends of a colour scale: the 1st and 99th percentile of the finite values, of integers whole.
+
+    A single value lies in the middle of its scale.
+    """
     known = values[np.isfinite(values)]
     if not known.size:
         return {"low": 0.0, "high": 1.0}
-    low, high = np.percentile(known, [_LOW, _HIGH])
-    return {"low": float(low), "high": float(high) if high > low else float(low) + (abs(float(low)) or 1.0) * 1e-6}
+    low, high = (float(end) for end in np.percentile(known, [_LOW, _HIGH]))
+    if are_whole(known):
+        low, high = float(np.floor(low)), float(np.ceil(high))
+    around = 0.0 if high > low else (abs(low) or 1.0) * 1e-6
+    return {"low": low - around, "high": high + around}
+
+
+def are_whole(values: npt.NDArray[np.float64]) -> bool:
+    """Return whether there are finite values and all of them are integers."""
+    known = values[np.isfinite(values)]
+    return bool(known.size) and bool((known == np.rint(known)).all())
+
+
+def whole_ticks() -> BasicTicker:
+    """Return a ticker that marks integers only."""
+    return BasicTicker(min_interval=1, mantissas=[1, 2, 5], num_minor_ticks=0)
+
+
+def colour_bar(colours: LinearColorMapper, **given: Any) -> ColorBar:
+    """Return the bar beside a plot that explains a colour scale; `given` are arguments of `bokeh.models.ColorBar`."""
+    return ColorBar(color_mapper=colours, width=12, padding=6, label_standoff=6, background_fill_color=None, **given)
+
+
+def fit_scale(bar: ColorBar, values: npt.NDArray[np.float64], *, percent: bool) -> None:
+    """Fit a colour scale and the labels of its bar to values: one label for one value, integers for integers."""
+    bar.color_mapper.update(**colour_range(values))
+    known, whole = values[np.isfinite(values)], are_whole(values) and not percent
+    single = known.size > 0 and known.min() == known.max()
+    bar.ticker = FixedTicker(ticks=[float(known[0])]) if single else whole_ticks() if whole else BasicTicker()
+    bar.formatter = NumeralTickFormatter(format=PERCENT if percent else "0,0" if whole else "0,0.[0000]")
+
+
+_KEEP_SHAPE = """
+const [half] = plot.tags, {inner_width, inner_height, x_range, y_range} = plot;
+const shorter = Math.min(inner_width, inner_height);
+if (half > 0 && shorter > 0) {
+  const across = half * inner_width / shorter, up = half * inner_height / shorter;
+  x_range.setv({start: across, end: -across});
+  y_range.setv({start: -up, end: up});
+}
+"""
+
+
+def keep_shape(plot: Any) -> None:
+    """Let a plot about (0, 0) show x and y at the same scale whatever its size, with x to the left.
+
+    The browser fits the ranges; the number in the plot's ``tags`` is what either has to reach.
+    """
+    fit = CustomJS(args={"plot": plot}, code=_KEEP_SHAPE)
+    for name in ("inner_width", "inner_height", "tags"):
+        plot.js_on_change(name, fit)
 
 
 def _between(steps: tuple[str, ...]) -> list[str]:

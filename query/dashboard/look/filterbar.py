@@ -59,7 +59,7 @@ class FilterBar:
         self._names, self._changed, self._view = names, changed, view
         makers: Mapping[str, Callable[[], Any]] = {
             "band": lambda: pn.widgets.RadioButtonGroup(
-                options=[ALL, *in_band_order(bands)], value=ALL, label="Band", margin=(0, 12, 0, 0)
+                options=[ALL, *in_band_order(bands)], value=ALL, label="Band", margin=(0, 12, 0, 0), stylesheets=[STYLE]
             ),
             "tile": lambda: _text("Tile", "part of a name", 175),
             "nite": lambda: _text("Nights", "20150801:20160228", 230),

@@ -39,7 +39,8 @@ def note(text: str) -> str:
 def band_legend(bands: Iterable[str]) -> str:
     """Return a legend of band colours as HTML."""
     return "".join(
-        f"<span class='key'><span class='swatch' style='background: {band_colour(band)}'></span>{escaped(band)}</span>"
+        f"<span class='key'><span class='swatch' style='background: {_ink(band_colour(band))}'></span>"
+        f"{escaped(band)}</span>"
         for band in bands
     )
 
@@ -47,3 +48,8 @@ def band_legend(bands: Iterable[str]) -> str:
 def under(*panes: Any) -> Any:
     """Return panes stacked vertically at full width."""
     return pn.Column(*panes, sizing_mode="stretch_width", margin=0)
+
+
+def _ink(colour: str) -> str:
+    """Return a colour of plots for a style sheet, which has another for dark pages; see ``style.css``."""
+    return f"var(--ink-{colour.removeprefix('#')}, {colour})"

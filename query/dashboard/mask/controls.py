@@ -39,13 +39,15 @@ class SelectionBox:
             label="Named selection", options=[_OWN], value=_OWN, width=300, margin=(2, 0), visible=False
         )
         self._named.param.watch(lambda event: self._ask_named(event.new), "value")
-        bits = [f"{plane.upper()}:{name}" for plane in _PLANES for name in [*bit_names.of_plane(plane), "OTHER"]]
+        known = [f"{plane.upper()}:{name}" for plane in _PLANES for name in [*bit_names.of_plane(plane), "OTHER"]]
+        self._known_bits = list(dict.fromkeys(known))
         self._ignore = _boxes("Ignore criteria", [str(each.name) for each in Criterion])
-        self._bits = _boxes("Ignore mask bits", bits)
+        self._bits = _boxes("Ignore mask bits", self._known_bits)
         self._grow = pn.widgets.TextInput(
             label="Grow by pixels: criterion or PLANE:BIT",
             placeholder="COADD_SEG=8 SE:TRAIL=5",
             width=300,
+            styles=_NARROW,
             margin=(2, 0),
         )
         self._border = pn.widgets.IntInput(label="Border, pixels", start=0, value=0, width=110, margin=(2, 0, 2, 12))
@@ -53,6 +55,7 @@ class SelectionBox:
             label="Exclude: KEY=VALUE,KEY=VALUE ...",
             placeholder="ccdnum=31,amplifier=A box=0:48:0:4096",
             width=440,
+            styles=_NARROW,
             margin=(2, 0),
         )
         for widget in (self._ignore, self._bits, self._grow, self._border, self._exclude):
@@ -62,8 +65,8 @@ class SelectionBox:
         ]
         self.body = under(self._named, *ignored, pn.FlexBox(self._grow, self._border, self._exclude, margin=0))
 
-    def show(self, selection: Selection, names: Sequence[str]) -> None:
-        """Show a selection, and offer the named ones of the catalogue."""
+    def show(self, selection: Selection, names: Sequence[str], present: Sequence[str] = ()) -> None:
+        """Show a selection; offer the named ones of the catalogue, and mask bits without a name that are present."""
         words = SelectionWords.of(selection)
         self._showing = True
         try:
@@ -73,7 +76,8 @@ class SelectionBox:
             self._ignore.value = list(words.ignore)
             # bits may be given by value
             bits = {_named(bit, self._bit_names) for bit in words.ignore_bits}
-            self._bits.options = [*self._bits.options, *sorted(bits - set(self._bits.options))]
+            unnamed = {*present, *bits} - set(self._known_bits)
+            self._bits.options = [*self._known_bits, *sorted(unnamed, key=lambda each: (each[0] != "S", each))]
             self._bits.value = sorted(bits, key=self._bits.options.index)
             self._grow.value = " ".join(words.grow)
             self._border.value = words.border
@@ -109,6 +113,7 @@ class SelectionBox:
 
 
 _PLANES = ("se", "coadd")
+_NARROW = {"max-width": "100%"}
 _OWN = "(none: as set below)"
 
 

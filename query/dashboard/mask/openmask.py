@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from ....schema.bits import CRITERIA_BITS
+from ....schema.bits import BIT_SHIFT, CRITERIA_BITS, N_BITS
 from ....schema.criteria import BoundSelection, Selection, SelectionWords
+from ....schema.database import shown
+from ....schema.dialects import sqlite_path
 from ....schema.errors import MaskNotFoundError
 from ....schema.rows import MaskKey
 from ....schema.tables import epoch, tile_summary
@@ -96,6 +98,16 @@ class OpenMask:
         n_by_criteria = np.bincount(failing, weights=recut.encoded.lengths, minlength=CRITERIA_BITS + 1)
         ends = np.cumsum(mask.encoded.lengths, dtype=np.int64)
         return cls(mask, bound, recut.criteria(), ends, n_by_criteria.astype(np.int64), counts_of(recut))
+
+    def bits_present(self) -> list[str]:
+        """Return the mask bits that are set anywhere, as ``PLANE:BIT``."""
+        union = int(np.bitwise_or.reduce(self.mask.encoded.flags))
+        return [
+            f"{plane.upper()}:{self.mask.bit_names.name(plane, bit)}"
+            for plane, shift in BIT_SHIFT.items()
+            for bit in range(N_BITS)
+            if union >> (shift + bit) & 1
+        ]
 
     def explain(self, pixel: Pixel) -> PixelInfo | None:
         """Return information about a pixel; None outside the image."""
@@ -233,8 +245,11 @@ def epochs_in(connection: sa.Connection, tilename: str) -> Sequence[Any]:
     return connection.execute(query.order_by(epoch.c.band, epoch.c.expnum, epoch.c.ccdnum)).all()
 
 
-def python_lines(key: MaskKey, selection: Selection, database: str) -> str:
-    """Return three lines of Python that read the same good pixels."""
+def python_lines(key: MaskKey, selection: Selection, url: sa.URL) -> str:
+    """Return a Python program that reads the same good pixels, from whatever folder it is run.
+
+    A password in the database's URL is not shown: the program takes the URL from ``GOODPIX_DB`` instead.
+    """
     words = SelectionWords.of(selection)
     by_plane: dict[str, list[str]] = {}
     for text in words.ignore_bits:
@@ -253,4 +268,10 @@ def python_lines(key: MaskKey, selection: Selection, database: str) -> str:
     if selection.name:
         chosen = f"cat.selection({selection.name!r})"
     mask = f"cat.mask({key.tilename!r}, {key.band!r}, {key.expnum}, {key.ccdnum})"
-    return f"import goodpix\ncat = goodpix.Catalogue({database!r})\ngood = {mask}.good({chosen})"
+    path = sqlite_path(url)
+    whole = url if path is None else url.set(database=str(path))
+    imports, database = ["import goodpix"], repr(whole.render_as_string(hide_password=False))
+    if shown(whole) != whole.render_as_string(hide_password=False):
+        imports, database = ["import os", "", "import goodpix"], 'os.environ["GOODPIX_DB"]'
+        imports.append(f"\n# GOODPIX_DB is {shown(whole)} with its password")
+    return "\n".join([*imports, "", f"cat = goodpix.Catalogue({database})", f"good = {mask}.good({chosen})"])

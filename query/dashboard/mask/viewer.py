@@ -10,7 +10,7 @@ from bokeh.events import MouseLeave, MouseMove, RangesUpdate, Tap
 from bokeh.models import BoxZoomTool, ColumnDataSource, CustomJS, LinearColorMapper, Range1d, WheelZoomTool
 
 from ....schema.amplifiers import Region
-from ..look.figures import new_figure
+from ..look.figures import new_figure, whole_ticks
 from ..url import Pixel
 from .colours import palette
 from .downsample import Downsampled, downsample
@@ -118,6 +118,7 @@ class PixelView:
         self.plot.lod_timeout = _AT_REST_MS
         self.plot.background_fill_color = _OUTSIDE
         self.plot.grid.visible = False
+        self.plot.axis.ticker = whole_ticks()
         zoom = WheelZoomTool(zoom_on_axis=False)
         self.plot.add_tools(zoom, BoxZoomTool(match_aspect=True))
         self.plot.toolbar.active_scroll = zoom

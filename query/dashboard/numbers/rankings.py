@@ -3,7 +3,7 @@
 import heapq
 import operator
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -24,10 +24,11 @@ __all__ = [
     "FAILURE_COLUMNS",
     "N_WORST",
     "TILE_COLUMNS",
+    "ExposureDates",
     "ccd_page",
+    "exposure_dates",
     "exposure_page",
     "failure_page",
-    "n_exposures",
     "tile_page",
 ]
 
@@ -40,7 +41,7 @@ _MOST_CCD_IMAGES = 300_000
 _FIRST_LOOK = 4
 
 _KEY = (ccd_image.c.expnum, ccd_image.c.band, ccd_image.c.ccdnum)
-_TILES, _EXPOSURES = VIEWS["tile_quality"].table, VIEWS["exposure_quality"].table
+_TILES, _EXPOSURES, _CCDS = (VIEWS[f"{name}_quality"].table for name in ("tile", "exposure", "ccd"))
 _MEANINGS = {view.name: {each.name: each.doc for each in view.columns} for view in VIEWS.values()}
 
 
@@ -57,7 +58,7 @@ def _to_ccd(row: Mapping[str, Any]) -> str:
 
 
 def _to_exposure(row: Mapping[str, Any]) -> str:
-    return f"./mask?{View(band=row['band'], expnum=row['expnum']).query()}"
+    return f"./mask?{View(band=row['band'], expnum=row['expnum'], ccdnum=row.get('ccdnum')).query()}"
 
 
 TILE_COLUMNS = (
@@ -76,7 +77,12 @@ CCD_COLUMNS = (
     _column("ccd_quality", "band", "Band"),
     _column("ccd_quality", "nite", "Night"),
     _column("ccd_quality", "fraction_good_se", "Good SE", "fraction", bounded=True),
-    TableColumn("median", "CCD median", "fraction", "median fraction_good_se of this CCD and band"),
+    TableColumn(
+        "median",
+        "CCD median",
+        "fraction",
+        "median fraction_good_se of all images of this CCD and band, whatever the filters",
+    ),
     TableColumn("fraction_se_seg", "Objects", "fraction", "n_se_seg / n_pixels"),
     TableColumn("fraction_se_bmask", "Mask bits", "fraction", "n_se_bmask / n_pixels"),
     _column("ccd_quality", "fwhm", "Seeing, pixels (arcsec)", "number", also="fwhm_arcsec"),
@@ -134,10 +140,16 @@ def failure_page(connection: sa.Connection, scope: TileScope, view: TableView) -
 
 
 def exposure_page(connection: sa.Connection, filters: Mapping[str, Any], view: TableView) -> TablePage:
-    """Return a page of the exposures that match filters, worst first by default; see `tile_page`."""
+    """Return a page of the exposures that match filters, worst first by default; see `tile_page`.
+
+    With a ``ccdnum``, of that CCD's images alone.
+    """
     check_columns(view, EXPOSURE_COLUMNS)
-    conditions = Filters.of(**filters).conditions(_EXPOSURES)
-    query = _listed(_EXPOSURES, EXPOSURE_COLUMNS, conditions, view, "fraction_good_se", "expnum", "band")
+    table = _exposures(filters)
+    conditions = Filters.of(**filters).conditions(table)
+    query = _listed(table, EXPOSURE_COLUMNS, conditions, view, "fraction_good_se", "expnum", "band")
+    if "ccdnum" in table.c:
+        query = query.add_columns(table.c.ccdnum)
     page = _page(connection, query, view, "No matching exposures.")
     areas = _mean_pixel_areas(connection, [row["expnum"] for row in page.rows])
     rows = [{**row, **_derived(row, areas.get((row["expnum"], row["band"])), "mean_")} for row in page.rows]
@@ -160,10 +172,42 @@ def _derived(row: Mapping[str, Any], pixel_area: float | None, prefix: str = "")
     }
 
 
-def n_exposures(connection: sa.Connection, filters: Mapping[str, Any]) -> int:
-    """Return the number of exposures that match filters."""
-    query = sa.select(sa.func.count()).select_from(exposure_summary)
-    return int(connection.execute(query.where(*Filters.of(**filters).conditions(exposure_summary))).scalar_one())
+@dataclass(frozen=True, slots=True)
+class ExposureDates:
+    """Number of exposures, and what is known of their dates.
+
+    Parameters
+    ----------
+    n : int
+        Number of exposures.
+    n_nights : int
+        Those whose night is known.
+    n_dates : int
+        Those whose night or start is known.
+    """
+
+    n: int
+    n_nights: int
+    n_dates: int
+
+
+def exposure_dates(connection: sa.Connection, filters: Mapping[str, Any]) -> ExposureDates:
+    """Return the number of exposures that match filters, of those with the CCD where ``ccdnum`` is given."""
+    table = ccd_image if filters.get("ccdnum") is not None else exposure_summary
+    dates = sa.func.count(sa.func.coalesce(table.c.nite, table.c.mjd_obs))
+    query = sa.select(sa.func.count(), sa.func.count(table.c.nite), dates).select_from(table)
+    return ExposureDates(*map(int, connection.execute(query.where(*Filters.of(**filters).conditions(table))).one()))
+
+
+def _exposures(filters: Mapping[str, Any]) -> Any:
+    """Return the view of exposures, or one with the same columns of CCD images for a CCD of each exposure."""
+    if filters.get("ccdnum") is None:
+        return _EXPOSURES
+    renamed = {"n_ccds": sa.literal(1, sa.BigInteger)}
+    renamed |= {f"mean_{name}": _CCDS.c[name] for name in ("fwhm", "skybrite")}
+    columns = [renamed.get(each.name, _CCDS.c.get(each.name)) for each in EXPOSURE_COLUMNS]
+    named = [column.label(each.name) for column, each in zip(columns, EXPOSURE_COLUMNS, strict=True)]
+    return sa.select(*named, _CCDS.c.ccdnum).subquery("exposures_of_ccd")
 
 
 def ccd_page(

@@ -10,13 +10,13 @@ import numpy as np
 import panel as pn
 import sqlalchemy as sa
 from bokeh.events import Tap
-from bokeh.models import ColorBar, ColumnDataSource, LinearColorMapper, NumeralTickFormatter, Range1d
+from bokeh.models import ColumnDataSource, LinearColorMapper, Range1d
 
 from ...focalplane import HALVES, Layout
 from ...palette import NO_DATA_COLOUR, OUTLIER_COLOUR, TEXT_COLOUR, band_colour, in_band_order
 from ...summary.ccdhalves import ccd_halves
 from ...summary.layout import focal_plane
-from ..look.figures import PERCENT, colour_range, new_figure, sequential
+from ..look.figures import PERCENT, colour_bar, fit_scale, ink, keep_shape, new_figure, sequential
 from ..look.format import count, fraction, number
 from ..look.markup import band_legend, html_pane, note, under
 from ..look.table import PagedTable
@@ -31,7 +31,8 @@ __all__ = ["FocalView"]
 _FIRST = "fraction_good_se"
 _STATISTICS = (_FIRST, "fraction_se_seg", "fraction_se_weight", "fraction_se_bmask", "n_ccd_images")
 _MARGIN = 1.045  # of the field, over the extent of the CCDs
-_SIZE = 620
+_ASPECT = 1.12  # of the plot with its axes and the bar of colours
+_FEW = 5  # CCDs that are named one by one
 _DARK = 0.55  # fraction of the colour scale below which colours are dark
 
 
@@ -131,18 +132,17 @@ class _Plane:
     def __init__(self, chosen: Callable[[int], None]) -> None:
         self._chosen = chosen
         self.ccds: Layout = {}
-        self._x_range, self._y_range = Range1d(1, -1), Range1d(-1, 1)
         self.plot = new_figure(
             "degrees east of the field centre",
             "degrees north of the field centre",
             name="plane-plot",
-            height=_SIZE,
             tools="save",
-            x_range=self._x_range,
-            y_range=self._y_range,
-            match_aspect=True,
+            x_range=Range1d(1, -1),
+            y_range=Range1d(-1, 1),
             tooltips=[("", "@name"), ("", "@shown"), ("CCD images", "@n{0,0}")],
         )
+        self.plot.update(height=None, sizing_mode="scale_width", aspect_ratio=_ASPECT)
+        keep_shape(self.plot)
         self.plot.grid.visible = False
         self._colours: LinearColorMapper = sequential()
         columns = ("xs", "ys", "value", "name", "shown", "n", "edge", "width")
@@ -166,10 +166,10 @@ class _Plane:
             line_color="edge",
             line_width="width",
         )
-        self._chosen_ccd = ColumnDataSource({"xs": [], "ys": []})
-        self.plot.patches("xs", "ys", source=self._chosen_ccd, fill_color=None, line_color="#000000", line_width=3)
+        self._chosen_ccd = ColumnDataSource({"xs": [], "ys": [], "colour": []})
+        self.plot.patches("xs", "ys", source=self._chosen_ccd, fill_color=None, line_color=ink(), line_width=3)
         self._names = self._write_names()
-        self._bar = ColorBar(color_mapper=self._colours, width=12, padding=6, label_standoff=6)
+        self._bar = colour_bar(self._colours)
         self.plot.add_layout(self._bar, "right")
         self.plot.on_event(Tap, self._tap)
 
@@ -195,8 +195,9 @@ class _Plane:
         self.ccds = ccds
         corners = np.array([ccd.corners() for ccd in ccds.values()])
         half_field = _MARGIN * float(np.abs(corners).max())
-        self._x_range.update(start=half_field, end=-half_field)
-        self._y_range.update(start=-half_field, end=half_field)
+        self.plot.x_range.update(start=half_field, end=-half_field)
+        self.plot.y_range.update(start=-half_field, end=half_field)
+        self.plot.tags = [half_field]
         self._names.data = {
             "x": corners[:, :, 0].mean(axis=1).tolist(),
             "y": corners[:, :, 1].mean(axis=1).tolist(),
@@ -208,8 +209,7 @@ class _Plane:
         """Show a statistic of each half."""
         format_value = number if statistic.startswith("n_") else fraction
         values = halves.value.to_numpy(np.float64)
-        self._colours.update(**colour_range(values))
-        self._bar.formatter = NumeralTickFormatter(format="0,0" if format_value is number else PERCENT)
+        fit_scale(self._bar, values, percent=format_value is fraction)
         known = np.isfinite(values)
         n_halves = max((len(ccd.halves) for ccd in self.ccds.values()), default=1)
         colours = _readable(values, self._colours.low, self._colours.high, n_halves)
@@ -229,10 +229,12 @@ class _Plane:
                 "width": np.where(outlier, 3.0, 0.7),
             }
         chosen = self.ccds.get(ccdnum) if ccdnum is not None else None
-        corners_of = np.array(chosen.corners()) if chosen else np.zeros((0, 2))
-        self._chosen_ccd.data = (
-            {"xs": [corners_of[:, 0].tolist()], "ys": [corners_of[:, 1].tolist()]} if chosen else {"xs": [], "ys": []}
-        )
+        outlines = [np.array(chosen.corners()).T.tolist()] if chosen else []
+        self._chosen_ccd.data = {
+            "xs": [xs for xs, _ in outlines],
+            "ys": [ys for _, ys in outlines],
+            "colour": ["#000000"] * len(outlines),
+        }
 
     def _tap(self, event: Any) -> None:
         for ccd in self.ccds.values():
@@ -273,9 +275,9 @@ class _History:
                 "y",
                 source=self._sources[half],
                 size=5,
-                line_color="colour",
+                line_color=ink(),
                 line_alpha=0.7,
-                fill_color="colour" if half == "a" else None,
+                fill_color=ink() if half == "a" else None,
                 fill_alpha=0.5,
             )
 
@@ -309,12 +311,20 @@ def _readable(values: Any, low: float, high: float, n_halves: int = len(HALVES))
 
 def _describe_plane(halves: Any, statistic: str) -> str:
     how = "sum over nights" if statistic.startswith("n_") else "median over nights"
-    without = sorted(set(halves[halves.value.isna()].ccdnum))
+    hatched = halves[halves.value.isna()].drop_duplicates("ccdnum")
     outliers = [f"{row.ccdnum}{row.half}" for row in halves[halves.outlier.astype(bool)].itertuples()]
     n_images = count(halves.drop_duplicates("ccdnum").n_ccd_images.sum())
     part = "amplifier half" if halves.half.any() else "CCD"
     sentences = [f"{statistic} of each {part}: {how}; {n_images} CCD images."]
-    if without:
-        sentences.append(f"Hatched (no data): CCD {', '.join(map(str, without))}.")
+    sentences += _sum_up(hatched.ccdnum[hatched.n_ccd_images == 0].tolist(), "images")
+    sentences += _sum_up(hatched.ccdnum[hatched.n_ccd_images > 0].tolist(), "a value")
     sentences.append(f"Outliers (framed): {', '.join(outliers)}." if outliers else "No outliers.")
     return " ".join(sentences)
+
+
+def _sum_up(ccds: Sequence[int], missing: str) -> list[str]:
+    """Return a sentence about the hatched CCDs that lack something, which names a few of them."""
+    if not ccds:
+        return []
+    named = f": {', '.join(map(str, ccds))}" if len(ccds) <= _FEW else ""
+    return [f"Hatched: {count(len(ccds))} CCD{'s' * (len(ccds) != 1)} without {missing}{named}."]

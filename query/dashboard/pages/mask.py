@@ -20,6 +20,7 @@ from ....schema.rows import MaskKey
 from ...namedselections import find_selection, named_selections
 from ...plots.reasons import REASONS, reason_table
 from ...position.at import epochs_at
+from ..look.code import CodeBlock
 from ..look.markup import STYLE, escaped, html_pane, title
 from ..mask.colours import as_png
 from ..mask.controls import EpochChoice, SelectionBox
@@ -71,7 +72,8 @@ class MaskView:
         self._legend.param.watch(lambda event: self._hide(event.new), "hidden_names")
         database = session.cache.source.database
         self._selection = SelectionBox(database.identity.bit_names, partial(find_selection, database), self._recut)
-        self._counts, self._pixel, self._code = html_pane(), html_pane(), html_pane()
+        self._counts, self._pixel = html_pane(), html_pane()
+        self._code = CodeBlock(sizing_mode="stretch_width", margin=0)
         self._image = pn.widgets.CheckBoxGroup(options=[_IMAGE], margin=(4, 0), stylesheets=[STYLE])
         self._image.param.watch(lambda event: self._change(image=_IMAGE in event.new), "value")
         self._image_problem = html_pane()
@@ -148,11 +150,10 @@ class MaskView:
         self._legend.param.update(items=items, hidden_names=list(view.hide))
         self._image.value = [_IMAGE] if view.image else []
         self._image_problem.object = f"<p class='words'>{escaped(data.no_grey)}</p>" if data.no_grey else ""
-        self._selection.show(view.selection, data.selections)
+        self._selection.show(view.selection, data.selections, data.stored.bits_present())
         self._counts.object = counts_html(data.stored, data.opened)
         self._explain(view.pixel)
-        url = self._session.cache.listings.shown_url
-        self._code.object = f"<pre>{escaped(python_lines(key, view.selection, url))}</pre>"
+        self._code.code = python_lines(key, view.selection, self._session.cache.source.database.url)
         self._offer_downloads(data, view)
 
     def _change(self, **changes: Any) -> None:

@@ -13,7 +13,7 @@ from ...background.maskwidth import MaskWidths, WidthStudy
 from ...masks.parallel import Mapped
 from ...palette import band_colour, in_band_order
 from ..cache import CatalogueCache
-from ..look.figures import new_figure
+from ..look.figures import ink, new_figure
 from ..look.filterbar import bands_of
 from ..look.format import count, fraction
 from ..look.markup import band_legend, html_pane, note, under
@@ -128,9 +128,9 @@ class WidthBox:
         self._points = ColumnDataSource({name: [] for name in names})
         self._lines = ColumnDataSource({"xs": [], "ys": [], "colour": []})
         self._plot.add_layout(Span(location=0, dimension="width", line_color="#999999", line_width=1))
-        self._plot.multi_line("xs", "ys", source=self._lines, line_color="colour", line_width=1.6)
-        self._plot.scatter("radius", "median", source=self._points, color="colour", size=6)
-        self._plot.segment("radius", "low", "radius", "high", source=self._points, color="colour")
+        self._plot.multi_line("xs", "ys", source=self._lines, line_color=ink(), line_width=1.6)
+        self._plot.scatter("radius", "median", source=self._points, color=ink(), size=6)
+        self._plot.segment("radius", "low", "radius", "high", source=self._points, color=ink())
         self.body = under(html_pane(note(_INTRODUCTION)), self._button, self._note, self._plot)
 
     def ask(self, wanted: bool) -> None:

@@ -9,7 +9,7 @@ import panel as pn
 from bokeh.models import ColumnDataSource, FactorRange, Range1d
 
 from ...palette import band_colour
-from ..look.figures import PERCENT, SHORT_NUMBERS, new_figure
+from ..look.figures import PERCENT, SHORT_NUMBERS, ink, new_figure, whole_ticks
 from ..numbers.survey import Histograms, Ingests
 
 __all__ = ["Bars", "GrowthPlot", "HistogramPlot"]
@@ -27,12 +27,12 @@ class HistogramPlot:
             tooltips=[("band", "@band"), ("n", "@n{0,0}"), ("share", f"@left{{{PERCENT}}}")],
         )
         self.plot.y_range.start = 0
-        self.plot.yaxis.formatter = SHORT_NUMBERS()
+        self.plot.yaxis.update(ticker=whole_ticks(), formatter=SHORT_NUMBERS())
         self._source = ColumnDataSource({name: [] for name in ("left", "right", "n", "band", "colour")})
         # invisible bars for the tooltips; only the steps are drawn
         self.plot.quad("left", "right", "n", 0, source=self._source, fill_alpha=0, line_color=None)
         self._steps = ColumnDataSource({"xs": [], "ys": [], "band": [], "colour": []})
-        self.plot.multi_line("xs", "ys", source=self._steps, line_color="colour", line_width=1.6)
+        self.plot.multi_line("xs", "ys", source=self._steps, line_color=ink(), line_width=1.6)
 
     def show(self, histograms: Histograms) -> None:
         """Show histograms."""
@@ -84,11 +84,11 @@ class Bars:
                 right=layer,
                 height=0.66,
                 source=self._source,
-                fill_color="colour",
+                fill_color=ink(),
                 fill_alpha=alpha,
-                line_color="colour",
+                line_color=ink(),
             )
-        self.plot.segment(x0="low", x1="high", y0="name", y1="name", source=self._source, line_color="#222222")
+        self.plot.segment(x0="low", x1="high", y0="name", y1="name", source=self._source, line_color="#777777")
 
     def show(self, names: Sequence[str], data: Mapping[str, Sequence[Any]]) -> None:
         """Show bars, with the first at the top."""
@@ -104,7 +104,7 @@ class GrowthPlot:
     def __init__(self) -> None:
         self.plot = new_figure("", "epochs", height=170, x_axis_type="datetime", tooltips=[("epochs", "@n{0,0}")])
         self.plot.y_range.start = 0
-        self.plot.yaxis.formatter = SHORT_NUMBERS()
+        self.plot.yaxis.update(ticker=whole_ticks(), formatter=SHORT_NUMBERS())
         self._source = ColumnDataSource({"when": [], "n": []})
         self.plot.step("when", "n", source=self._source, mode="after", line_width=2, line_color="#0072b2")
         self.plot.scatter("when", "n", source=self._source, size=5, color="#0072b2")

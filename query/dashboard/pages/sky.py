@@ -11,11 +11,9 @@ import panel as pn
 from bokeh.events import SelectionGeometry
 from bokeh.models import (
     BoxSelectTool,
-    ColorBar,
     ColumnDataSource,
     CustomJSTickFormatter,
     LinearColorMapper,
-    NumeralTickFormatter,
     OpenURL,
     Range1d,
     TapTool,
@@ -23,9 +21,9 @@ from bokeh.models import (
 
 from ....schema.views import VIEWS
 from ...palette import OUTLIER_COLOUR
-from ...summary.skytiles import sky_tiles
+from ...summary.skytiles import MARKER_PX, MOST_MARKED, sky_tiles
 from ...summary.statistic import RATIOS, Statistic, statistic_unit, statistics_of
-from ..look.figures import PERCENT, colour_range, new_figure, sequential
+from ..look.figures import colour_bar, fit_scale, new_figure, sequential
 from ..look.format import count, fraction, number
 from ..look.markup import html_pane, note, under
 from ..look.table import PagedTable, TablePage
@@ -48,13 +46,14 @@ _DEGREES = "return `${tick}°`"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Tiles:
-    """Tiles with the value of a statistic; the corners have shape (n, 4)."""
+    """Tiles with the value of a statistic; the corners have shape (n, 4), and `inside` is false outside the box."""
 
     statistic: str
     names: Sequence[str]
     ra: npt.NDArray[np.float64]
     dec: npt.NDArray[np.float64]
     value: npt.NDArray[np.float64]
+    inside: npt.NDArray[np.bool_]
     meaning: str
     unit: str
 
@@ -119,7 +118,9 @@ class SkyView:
         corners = [tiles[[f"{name}c{k}" for k in (1, 2, 3, 4)]].to_numpy(np.float64) for name in ("ra", "dec")]
         value = np.array(tiles.value, np.float64)
         unit = statistic_unit(cache.source.database, statistic)
-        return _Tiles(statistic, tiles.tilename.tolist(), _unwrapped(corners[0]), corners[1], value, meaning, unit)
+        names, chosen = tiles.tilename.tolist(), scope_of(cache, view, since).names
+        inside = np.ones(len(names), bool) if chosen is None else np.isin(names, chosen)
+        return _Tiles(statistic, names, _unwrapped(corners[0]), corners[1], value, inside, meaning, unit)
 
     def _show_tiles(self, view: View, tiles: _Tiles) -> None:
         statistic = tiles.statistic
@@ -164,28 +165,28 @@ class _Map:
         self.plot.xaxis.formatter = CustomJSTickFormatter(code=_WRAPPED)
         self.plot.yaxis.formatter = CustomJSTickFormatter(code=_DEGREES)
         self._colours: LinearColorMapper = sequential()
-        self._tiles = ColumnDataSource({name: [] for name in ("xs", "ys", "value", "name", "shown", "alpha")})
-        drawn = self.plot.patches(
-            "xs",
-            "ys",
-            source=self._tiles,
-            fill_color={"field": "value", "transform": self._colours},
-            fill_alpha="alpha",
-            line_color="#ffffff",
-            line_width=0.3,
-            nonselection_fill_alpha="alpha",
-            nonselection_line_alpha=1.0,
-        )
+        columns = ("x", "y", "xs", "ys", "value", "name", "shown", "alpha")
+        self._tiles = ColumnDataSource({name: [] for name in columns})
+        look = {
+            "source": self._tiles,
+            "fill_color": {"field": "value", "transform": self._colours},
+            "fill_alpha": "alpha",
+            "nonselection_fill_alpha": "alpha",
+            "nonselection_line_alpha": 1.0,
+        }
+        # behind the tiles: seen where they are smaller
+        self._marks = self.plot.scatter("x", "y", marker="square", size=MARKER_PX, line_color=None, **look)
+        drawn = self.plot.patches("xs", "ys", line_color="#ffffff", line_width=0.3, **look)
         self._box = ColumnDataSource({name: [] for name in ("left", "right", "bottom", "top")})
         self.plot.quad(
             "left", "right", "bottom", "top", source=self._box, fill_color=None, line_color=OUTLIER_COLOUR, line_width=2
         )
         select = BoxSelectTool(renderers=[], persistent=False)
         self.plot.add_tools(
-            select, TapTool(renderers=[drawn], callback=OpenURL(url="./mask?tile=@name", same_tab=True))
+            select, TapTool(renderers=[self._marks, drawn], callback=OpenURL(url="./mask?tile=@name", same_tab=True))
         )
         self.plot.toolbar.active_drag = select
-        self._bar = ColorBar(color_mapper=self._colours, width=12, padding=6, label_standoff=6)
+        self._bar = colour_bar(self._colours)
         self.plot.add_layout(self._bar, "right")
         self.plot.on_event(SelectionGeometry, self._select)
 
@@ -193,21 +194,18 @@ class _Map:
         """Show tiles; those outside the box are faint."""
         ratio = statistic in RATIOS
         format_value = fraction if ratio and statistic != "sky_rate" else number
-        inside = (
-            np.ones(len(tiles.names), bool)
-            if box is None
-            else box.holds(tiles.ra.mean(axis=1) % 360.0, tiles.dec.mean(axis=1))
-        )
-        self._colours.update(**colour_range(tiles.value[inside]))
+        self._marks.visible = len(tiles.names) <= MOST_MARKED
+        fit_scale(self._bar, tiles.value[tiles.inside], percent=format_value is fraction)
         self._bar.title = tiles.unit
-        self._bar.formatter = NumeralTickFormatter(format=PERCENT if format_value is fraction else "0,0.[000]")
         self._tiles.data = {
+            "x": tiles.ra.mean(axis=1),
+            "y": tiles.dec.mean(axis=1),
             "xs": tiles.ra.tolist(),
             "ys": tiles.dec.tolist(),
             "value": tiles.value,
             "name": list(tiles.names),
             "shown": [f"{format_value(value)} {tiles.unit}".strip() for value in tiles.value.tolist()],
-            "alpha": np.where(inside, 1.0, 0.25),
+            "alpha": np.where(tiles.inside, 1.0, 0.25),
         }
         extent = [tiles.ra.max(), tiles.ra.min(), tiles.dec.min(), tiles.dec.max()] if tiles.names else []
         if extent and extent != self._extent:

@@ -11,7 +11,7 @@ import goodpix
 from goodpix.query.palette import (
     NO_DATA_COLOUR,
 )
-from goodpix.query.plots import plot_sky
+from goodpix.query.plots import plot_sky, sky
 from goodpix.query.plots.style import HATCH
 
 from ....rowcatalogue import TILES
@@ -56,3 +56,26 @@ def test_tiles_without_a_number_are_hatched(cat: goodpix.Catalogue) -> None:
     assert colour_of(none) == NO_DATA_COLOUR
     assert len(none.get_paths()) == 1
     assert legend(axes) == ["no data: 1"]
+
+
+def test_few_tiles_are_marked_by_squares_of_at_least_8_pixels(
+    cat: goodpix.Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    axes = plot_sky(cat, "n_epochs", band="r")
+    (marks,) = (each for each in axes.collections if not isinstance(each, PolyCollection))
+    assert len(marks.get_offsets()) == len(TILES)
+    side = np.sqrt(marks.get_sizes()) / 72 * axes.figure.dpi
+    assert (side >= 8).all()
+    (tiles,) = (each for each in axes.collections if isinstance(each, PolyCollection) and not each.get_hatch())
+    assert marks.get_zorder() < tiles.get_zorder()
+    for offset, vertices in zip(marks.get_offsets(), outlines(axes), strict=True):
+        assert vertices.min(axis=0) == pytest.approx(np.asarray(offset), abs=0.5)
+    monkeypatch.setattr(sky, "MOST_MARKED", 2)
+    axes = plot_sky(cat, "n_epochs", band="r")
+    assert all(isinstance(each, PolyCollection) for each in axes.collections)
+
+
+def test_one_value_has_one_label(cat: goodpix.Catalogue) -> None:
+    axes = plot_sky(cat, "n_epochs", band="r", tilename=TILES[0])
+    _, bar = axes.figure.axes
+    assert len(bar.get_yticks()) == 1

@@ -51,6 +51,18 @@ def test_selection_that_is_shown_is_the_one_that_is_set(controls: Controls, sele
     assert str(controls.asked[-1]()) == str(selection)
 
 
+def test_bits_without_a_name_can_be_ignored_where_they_are_present(controls: Controls) -> None:
+    bits = controls.widget("Ignore mask bits")
+    known = list(bits.options)
+    controls.box.show(Selection(), [], ["SE:STAR", "COADD:BIT_5", "SE:BIT_20"])
+    assert bits.options == [*known, "SE:BIT_20", "COADD:BIT_5"]
+    assert controls.asked == []
+    bits.value = ["COADD:BIT_5"]
+    assert controls.asked[-1]() == Selection(ignore_bits={"COADD": ["BIT_5"]})
+    controls.box.show(Selection(), [])
+    assert bits.options == known
+
+
 def test_named_selection_that_is_chosen_is_asked_for_by_its_name(controls: Controls) -> None:
     named = controls.widget("Named selection")
     controls.box.show(Selection(), [])

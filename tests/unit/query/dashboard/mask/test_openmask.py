@@ -1,11 +1,14 @@
 """The mask that a page shows."""
 
+from pathlib import Path
+
 import pytest
 
 from goodpix.query.dashboard.mask.openmask import OpenMask, epoch_of, epochs_in, python_lines
 from goodpix.query.dashboard.url import Pixel, View
 from goodpix.query.source import Source
 from goodpix.schema.criteria import Selection
+from goodpix.schema.database import parse_url
 from goodpix.schema.errors import MaskNotFoundError
 from goodpix.schema.rows import MaskKey
 
@@ -56,4 +59,34 @@ def test_pixel_that_is_excluded_is_labelled(source: Source) -> None:
 )
 def test_lines_of_python_ask_for_the_same_selection(selection: Selection, argument: str) -> None:
     key = MaskKey("T", "r", "epoch", 1, 2)
-    assert python_lines(key, selection, "a.db").splitlines()[-1] == f"good = cat.mask('T', 'r', 1, 2).good({argument})"
+    lines = python_lines(key, selection, parse_url("a.db")).splitlines()
+    assert lines[-1] == f"good = cat.mask('T', 'r', 1, 2).good({argument})"
+
+
+def test_program_names_the_database_whatever_the_folder() -> None:
+    lines = python_lines(MaskKey("T", "r", "epoch", 1, 2), Selection(), parse_url("some/a.db")).splitlines()
+    assert lines[:3] == ["import goodpix", "", f"cat = goodpix.Catalogue('sqlite:///{Path('some/a.db').absolute()}')"]
+
+
+def test_program_takes_a_password_from_the_environment() -> None:
+    url = parse_url("postgresql+psycopg://me:secret@host/survey")
+    program = python_lines(MaskKey("T", "r", "epoch", 1, 2), Selection(), url)
+    assert "secret" not in program
+    assert 'cat = goodpix.Catalogue(os.environ["GOODPIX_DB"])' in program
+    assert "# GOODPIX_DB is postgresql+psycopg://me:***@host/survey with its password" in program
+    compile(program, "program", "exec")
+
+
+def test_bits_that_are_present_have_the_names_of_their_planes(source: Source) -> None:
+    mask = next(mask for mask in source.masks({"band": "r"}))
+    flags = mask.flags()
+    planes = {"se": (8, mask.bit_names.se), "coadd": (32, mask.bit_names.coadd)}
+    wanted = {
+        f"{plane.upper()}:{name}"
+        for plane, (shift, names) in planes.items()
+        for name, value in names.items()
+        if (flags >> shift & value).any()
+    }
+    found = OpenMask.of(mask, Selection()).bits_present()
+    assert wanted
+    assert wanted == {each for each in found if ":BIT_" not in each and ":OTHER" not in each}

@@ -12,7 +12,7 @@ import pytest
 
 from goodpix.query.dashboard.look.table import PAGE_SIZE
 from goodpix.query.dashboard.numbers import rankings
-from goodpix.query.dashboard.numbers.rankings import ccd_page, exposure_page, failure_page, n_exposures, tile_page
+from goodpix.query.dashboard.numbers.rankings import ccd_page, exposure_dates, exposure_page, failure_page, tile_page
 from goodpix.query.dashboard.numbers.scope import TileScope
 from goodpix.query.dashboard.url import Span, TableView
 from goodpix.schema.errors import UnknownNameError, UsageError
@@ -136,7 +136,7 @@ def test_exposures_come_worst_first_and_are_filtered(ccds: list[Row], ask: Ask) 
     expected = sorted(total(rows, "n_good_se") / total(rows, "n_pixels") for rows in shares.values())
     rows = all_rows(ask, lambda c, view: exposure_page(c, {}, view), TableView())
     assert [row["fraction_good_se"] for row in rows] == pytest.approx(expected)
-    assert ask(lambda c: n_exposures(c, {"band": "r", "nite": "20150102:"})) == 2
+    assert ask(lambda c: exposure_dates(c, {"band": "r", "nite": "20150102:"}).n) == 2
     assert ask(lambda c: TileScope("", (TILES[2],)).exposures(c)) == []
 
 

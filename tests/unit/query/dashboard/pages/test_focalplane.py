@@ -44,7 +44,7 @@ def test_every_half_is_drawn_once_and_the_dark_ones_apart(opened: OpenPage[Focal
     detpos = FOCAL_PLANE[DARK].detpos
     assert empty["name"] == [f"CCD {DARK} ({detpos}), amplifier {half}" for half in "ab"]
     assert len(known["name"]) == len({*known["name"], *empty["name"]}) - 2 == 122
-    assert f"Hatched (no data): CCD {DARK}." in opened.text
+    assert f"Hatched: 1 CCD without images: {DARK}." in opened.text
     for name, xs, ys in zip(known["name"], known["xs"], known["ys"], strict=True):
         ccd = FOCAL_PLANE[int(name.split()[1])]
         np.testing.assert_allclose(np.array([xs, ys]).T, ccd.corners(name[-1]))

@@ -18,6 +18,7 @@ from PIL import Image
 
 import goodpix
 from goodpix.query.dashboard.cache import CatalogueCache
+from goodpix.query.dashboard.look.code import CodeBlock
 from goodpix.query.dashboard.mask.downsample import LEVELS
 from goodpix.query.dashboard.mask.legend import ReasonLegend
 from goodpix.query.dashboard.mask.openmask import OpenMasks
@@ -83,7 +84,8 @@ def test_picture_has_the_reason_of_every_pixel(opened: OpenPage[MaskView]) -> No
     np.testing.assert_array_equal(reasons_drawn(opened), reason_table()[FLAGS & 0xFF])
     n_good = np.count_nonzero(FLAGS == 0)
     assert f'<td class="number">{n_good:,}</td>' in opened.text
-    assert f"good = cat.mask(&#x27;{EAST}&#x27;, &#x27;r&#x27;, 1, 11).good()" in opened.text
+    (program,) = opened.parts(CodeBlock)
+    assert program.code.endswith(f"good = cat.mask('{EAST}', 'r', 1, 11).good()")
 
 
 def test_epoch_that_is_not_there_is_said(opened: OpenPage[MaskView]) -> None:

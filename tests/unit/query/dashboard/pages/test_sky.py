@@ -9,6 +9,7 @@ from bokeh.events import SelectionGeometry
 
 from goodpix.query.dashboard.cache import CatalogueCache
 from goodpix.query.dashboard.look.table import PagedTable
+from goodpix.query.dashboard.pages import sky
 from goodpix.query.dashboard.pages.sky import SkyView, _outline, _unwrapped
 from goodpix.query.dashboard.url import SkyBox
 
@@ -73,7 +74,7 @@ def test_box_that_is_dragged_filters_the_table_and_fades_the_others(opened: Open
     assert dict(zip(drawn["name"], drawn["alpha"], strict=True)) == {FIRST: 1.0, SECOND: 1.0, THIRD: 0.25}
     (table,) = opened.parts(PagedTable)
     assert table.total == 4
-    assert data_of(plot, 1)["right"] == pytest.approx([0.5])
+    assert data_of(plot, 2)["right"] == pytest.approx([0.5])
 
 
 @pytest.mark.parametrize(
@@ -135,3 +136,16 @@ def test_outline_of_a_box_lies_where_the_tiles_are_drawn(box: SkyBox, left: floa
 
 def test_without_a_box_there_is_no_outline() -> None:
     assert _outline(None, corners(10.0)) == {name: [] for name in ("left", "right", "bottom", "top")}
+
+
+def test_few_tiles_are_marked_however_small(opened: OpenPage[SkyView], monkeypatch: pytest.MonkeyPatch) -> None:
+    opened.show("")
+    marks, tiles = opened.figure("sky-plot").renderers[:2]
+    assert marks.visible
+    assert marks.glyph.size >= 8
+    assert marks.data_source is tiles.data_source
+    drawn = data_of(opened.figure("sky-plot"))
+    assert drawn["x"] == pytest.approx(np.mean(drawn["xs"], axis=1))
+    monkeypatch.setattr(sky, "MOST_MARKED", 2)
+    opened.show("statistic=n_epochs")
+    assert not marks.visible

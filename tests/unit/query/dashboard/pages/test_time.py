@@ -1,6 +1,10 @@
 """The time page, without a browser."""
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,15 +13,19 @@ import pytest
 from bokeh.events import SelectionGeometry
 
 from goodpix.query.dashboard.cache import CatalogueCache
+from goodpix.query.dashboard.look.figures import PERCENT
+from goodpix.query.dashboard.look.format import fraction
 from goodpix.query.dashboard.look.table import PagedTable
 from goodpix.query.dashboard.numbers.ccdhistory import AmplifierMonths
 from goodpix.query.dashboard.pages import time
 from goodpix.query.dashboard.pages.time import TimeView, _Months, _when
 from goodpix.query.dashboard.url import Span
+from goodpix.query.source import open_source
 
+from ..... import rowcatalogue
 from .....rowcatalogue import grouped, ratio
 from ...conftest import RowCatalogue
-from ..conftest import OpenPage, data_of
+from ..conftest import OpenPage, data_of, without_threads
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +50,8 @@ def test_points_are_nights_with_the_ratio_of_their_sums(opened: OpenPage[TimeVie
     assert found == {key: pytest.approx(ratio(rows, "n_good_se", "n_pixels")) for key, rows in dated.items()}
     assert drawn["x"] == [day(nite) for nite in drawn["nite"]]
     assert set(drawn["expnum"]) == {"all"}
-    n_undated = len(grouped([row for row in sqlite_rows.ccd_images if row["nite"] is None], "band"))
-    assert opened.figure("good-plot").title.text == f"not shown, without a night: {n_undated}"
+    n_undated = len([row for row in sqlite_rows.ccd_images if row["nite"] is None])
+    assert opened.figure("good-plot").title.text == f"CCD images without a night, not shown: {n_undated}"
 
 
 def test_points_are_exposures_when_asked_for(opened: OpenPage[TimeView], sqlite_rows: RowCatalogue) -> None:
@@ -130,3 +138,71 @@ def test_months_are_drawn_where_there_are_images() -> None:
     colours = months.plot.renderers[0].glyph.fill_color.transform
     assert colours.high == -colours.low == pytest.approx(0.2, rel=0.02)
     assert months.plot.y_range.factors == ["2015-01", "2015-12"]
+
+
+@pytest.fixture
+def undated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, CatalogueCache]]:
+    """A catalogue of two exposures without dates."""
+    monkeypatch.setattr(rowcatalogue, "NIGHTS", (None,) * 4)
+    path = tmp_path / "undated.db"
+    rowcatalogue.make_catalogue(f"sqlite:///{path}", tmp_path / "masks", n_exposures=2, ccdnums=[3, 4])
+    with open_source(path) as source:
+        cache = without_threads(source)
+        yield path, cache
+        cache.close()
+
+
+def test_exposures_without_dates_are_in_the_order_of_their_numbers(undated: tuple[Path, CatalogueCache]) -> None:
+    page = OpenPage(undated[1], TimeView)
+    drawn, axis = data_of(page.figure("good-plot")), page.figure("good-plot").xaxis[0]
+    assert len(drawn["x"]) == 2
+    assert drawn["x"] == [int(expnum) for expnum in drawn["expnum"]]
+    assert set(drawn["nite"]) == {"—"}
+    assert (axis.axis_label, axis.formatter.format, axis.ticker.min_interval) == ("exposure number", "0", 1)
+    assert page.figure("good-plot").title.text == ""
+    assert "Each point is one of 2 exposures. Their dates are unknown; they are in order of number." in page.text
+    assert "does not know the nights of these exposures, and so no months" in page.text
+    assert page.parts(pn.widgets.RadioButtonGroup)[0].disabled
+    geometry = {"type": "rect", "x0": 0.0, "x1": 1e9}
+    plot = page.figure("good-plot")
+    page.do(lambda: plot._trigger_event(SelectionGeometry(plot, geometry=geometry, final=True)))
+    assert (page.session.view.nite, page.session.view.by, page.problems) == (None, "", "")
+
+
+def test_exposures_without_nights_are_at_their_start(undated: tuple[Path, CatalogueCache]) -> None:
+    path, cache = undated
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE exposure_summary SET mjd_obs = 57023.5 + expnum % 2")
+    page = OpenPage(cache, TimeView)
+    drawn = data_of(page.figure("good-plot"))
+    first = datetime(2015, 1, 1, 12)
+    assert sorted(drawn["x"]) == [first, first + timedelta(days=1)]
+    assert not page.figure("good-plot").xaxis[0].axis_label
+    assert "Each point is one of 2 exposures. Their nights are unknown." in page.text
+
+
+def test_page_of_a_ccd_has_a_table_of_that_ccd(opened: OpenPage[TimeView], sqlite_rows: RowCatalogue) -> None:
+    opened.show("ccdnum=7&by=exposure")
+    images = [row for row in sqlite_rows.ccd_images if row["ccdnum"] == 7]
+    (table,) = opened.parts(PagedTable)
+    shown = dict(zip([each["name"] for each in table.columns], zip(*table.rows, strict=True), strict=True))
+    worst = sorted(images, key=lambda row: (row["fraction_good_se"], row["expnum"]))
+    assert table.total == len(images)
+    assert f"Each point is one of {len(images)} exposures." in opened.text
+    assert [cell["text"] for cell in shown["expnum"]] == [str(row["expnum"]) for row in worst[:10]]
+    assert [cell["text"] for cell in shown["fraction_good_se"]] == [
+        fraction(row["fraction_good_se"]) for row in worst[:10]
+    ]
+    assert {cell["text"] for cell in shown["n_ccds"]} == {"1"}
+    assert all(cell["href"].endswith("&ccdnum=7") for cell in shown["expnum"])
+
+
+def test_numbers_of_exposures_are_no_statistic_and_have_no_fractions(opened: OpenPage[TimeView]) -> None:
+    assert not {"expnum", "nite"} & set(opened.widget("Third plot").options)
+    opened.show("statistic=expnum&by=exposure")
+    axis = opened.figure("third-plot").yaxis[0]
+    assert (axis.formatter.format, axis.ticker.min_interval) == ("0", 1)
+    opened.show("statistic=n_ccds&by=exposure")
+    assert (axis.formatter.format, axis.ticker.min_interval) == ("0,0", 1)
+    opened.show("")
+    assert (axis.formatter.format, axis.ticker.min_interval) == (PERCENT, 0)
