@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..query.tables.texttable import render_table
 from ..schema.errors import UsageError
 from .options import DEFAULT_DB, Band, Db, Tile
 from .output import STANDARD_OUTPUT, db_option, say, show, show_progress
 from .signals import stoppable
-from .texttable import render_table
 
 if TYPE_CHECKING:
     from ..demo import Demo

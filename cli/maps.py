@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..query.tables.texttable import render_table
 from ..schema.errors import UsageError
 from .options import DEFAULT_DB, Db, with_options
 from .output import say, show, write_output
 from .signals import stoppable
-from .texttable import render_table
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,13 +2,13 @@
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
-from enum import StrEnum
 from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..query.tables.formats import Format
 from ..schema.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ __all__ = [
     "DEFAULT_DB",
     "Band",
     "Db",
-    "Format",
     "FormatOption",
     "Output",
     "SelectionName",
@@ -30,8 +29,6 @@ __all__ = [
 ]
 
 DEFAULT_DB = "sqlite:///goodpix.db"
-
-Format = StrEnum("Format", ["table", "csv", "json", "parquet", "ecsv", "votable", "fits", "reg"])
 
 _MOST_WORDS = 200
 

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..query.tables.formats import Format, format_of, rendered
+from ..query.tables.texttable import TextTable, terminal_width
 from ..schema.errors import GoodpixError, UsageError
 from ..schema.printable import printable
-from .formats import format_of, rendered
-from .options import DEFAULT_DB, Format
+from .options import DEFAULT_DB
 from .streams import write_bytes
-from .texttable import TextTable, terminal_width
 
 if TYPE_CHECKING:
     import pandas as pd

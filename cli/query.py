@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..query.tables.formats import format_of
 from ..schema.errors import UsageError
 from ..schema.printable import printable
-from .formats import format_of
 from .options import DEFAULT_DB, Band, Db, FormatOption, Output, Tile, with_options
 from .output import answer, say, show, write_output, write_table
 from .signals import stoppable

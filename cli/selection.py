@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .formats import format_of
+from ..query.tables.formats import format_of
 from .options import DEFAULT_DB, Db, FormatOption, Output, SelectionName, with_options
 from .output import say, show, write_table
 

@@ -10,10 +10,9 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from goodpix.cli.formats import format_of
-from goodpix.cli.options import Format
 from goodpix.cli.output import LateBar, db_option, say, show, show_progress, write_output, write_table
-from goodpix.cli.texttable import render_table
+from goodpix.query.tables.formats import Format, format_of
+from goodpix.query.tables.texttable import render_table
 from goodpix.schema.errors import UsageError
 
 ROWS = pd.DataFrame(

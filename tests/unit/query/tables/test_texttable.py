@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from goodpix.cli.texttable import LEADING, TextTable, render_table, terminal_width
+from goodpix.query.tables.texttable import LEADING, TextTable, render_table, terminal_width
 
 ROWS = pd.DataFrame(
     {

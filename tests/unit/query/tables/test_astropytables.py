@@ -11,9 +11,8 @@ from astropy.io import fits
 from astropy.io.votable import parse
 from astropy.table import Table
 
-from goodpix.cli.formats import rendered
-from goodpix.cli.options import Format
 from goodpix.query.provenance import Provenance
+from goodpix.query.tables.formats import Format, rendered
 from goodpix.schema.bits import DES_Y6
 from goodpix.schema.criteria import Selection
 from goodpix.schema.database import Identity

@@ -14,10 +14,8 @@ from astropy.io.votable import from_table
 from astropy.io.votable.tree import Info
 from astropy.table import Column, MaskedColumn, Table
 
-from .options import Format
-
 if TYPE_CHECKING:
-    from ..query.provenance import Provenance
+    from ..provenance import Provenance
 
 __all__ = ["table_bytes"]
 
@@ -26,7 +24,7 @@ _SPELLINGS = {"adu": "adu", "count": "ct", "counts": "ct", "electrons": "electro
 
 
 def table_bytes(
-    format_: Format,
+    format_: str,
     columns: Mapping[str, Sequence[Any]],
     dtypes: Mapping[str, Any],
     unit_names: Mapping[str, str],
@@ -36,7 +34,7 @@ def table_bytes(
 
     Parameters
     ----------
-    format_ : Format
+    format_ : str
         ``fits``, ``votable`` or ``ecsv``.
     columns : mapping of str to sequence
         Values of each column; None is null.
@@ -53,7 +51,7 @@ def table_bytes(
         If the format cannot hold the table.
     """
     table = Table({name: _column(name, values, dtypes[name]) for name, values in columns.items()})
-    if format_ is Format.fits:
+    if format_ == "fits":
         table = Table({name: _for_fits(name, table[name]) for name in columns})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of names that VOTable changes into identifiers, and of unusual units
@@ -94,7 +92,7 @@ def _fits(table: Table, provenance: "Provenance | None") -> bytes:
     return file.getvalue()
 
 
-_WRITERS = {Format.ecsv: _ecsv, Format.votable: _votable, Format.fits: _fits}
+_WRITERS = {"ecsv": _ecsv, "votable": _votable, "fits": _fits}
 
 
 def _unit(text: str) -> units.UnitBase:

@@ -5,20 +5,22 @@ import json
 import math
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..schema.errors import UsageError
-from ..schema.printable import printable
-from .options import Format
+from ...schema.errors import UsageError
+from ...schema.printable import printable
 from .texttable import TextTable, plain, python_columns
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..query.provenance import Provenance
+    from ..provenance import Provenance
 
-__all__ = ["format_of", "rendered"]
+__all__ = ["Format", "format_of", "rendered"]
+
+Format = StrEnum("Format", ["table", "csv", "json", "parquet", "ecsv", "votable", "fits", "reg"])
 
 _ENDINGS = {f".{name}": name for name in Format if name is not Format.table} | {
     ".txt": Format.table,
@@ -52,7 +54,7 @@ def rendered(frames: Frames, name: str, format_: Format, provenance: "Provenance
     frames : iterable of DataFrame
         One or more parts with the same columns.
     name : str
-        Name of the answer, see `goodpix.cli.texttable.LEADING`.
+        Name of the answer, see `goodpix.query.tables.texttable.LEADING`.
     format_ : Format
         Format to write.
     provenance : Provenance, optional
@@ -173,7 +175,7 @@ def _parquet(frames: Frames, name: str, provenance: "Provenance | None") -> Iter
 
 def _astropy(format_: Format) -> Callable[[Frames, str, "Provenance | None"], Iterator[bytes]]:
     def write(frames: Frames, name: str, provenance: "Provenance | None") -> Iterator[bytes]:
-        from ..query.dataframes import joined
+        from ..dataframes import joined
         from .astropytables import table_bytes  # slow to import
 
         rows = joined(frames)
@@ -187,7 +189,7 @@ def _astropy(format_: Format) -> Callable[[Frames, str, "Provenance | None"], It
 
 def _units(rows: "pd.DataFrame", name: str) -> dict[str, str]:
     """Return the unit of each column that has one; a query of SQL names columns as it likes."""
-    from ..query.dataframes import units_of
+    from ..dataframes import units_of
 
     return {} if name == "sql" else units_of(rows)
 

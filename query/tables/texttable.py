@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..schema.printable import printable
+from ...schema.printable import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,7 +126,7 @@ _COUNTS = ("n_", "only_", "coadd_n_")
 
 def _heading(column: str, name: str) -> str:
     """Return a column with its unit, unless the name says it, as counts do, or another column of each row does."""
-    from ..query.dataframes import UNITS
+    from ..dataframes import UNITS
 
     unit = "" if name == "sql" or column == "n" or column.startswith(_COUNTS) else UNITS.get(column, "")
     return f"{column}[{unit}]" if unit and "{" not in unit and not column.endswith(f"_{unit}") else column

@@ -13,10 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from astropy.table import Table
 
-from goodpix.cli.formats import format_of, rendered
-from goodpix.cli.options import Format
-from goodpix.cli.texttable import render_table
 from goodpix.query.provenance import Provenance
+from goodpix.query.tables.formats import Format, format_of, rendered
+from goodpix.query.tables.texttable import render_table
 from goodpix.schema.errors import UsageError
 
 NUMBERS = [3.697e-15, 123456789.125, -1 / 3, 2.0**-1074, None]

@@ -1,0 +1,1 @@
+"""Tables: text, files and units."""
