@@ -115,7 +115,10 @@ def _tile(spec: "TileSpec | None") -> tuple[dict[str, Any], Callable[[Path], obj
     from .ingest.synthetic import SMALL, make_tile
 
     wanted = spec or SMALL
-    return asdict(wanted), lambda folder: make_tile(folder, wanted)
+    # a part that is not there was not asked for by folders of older versions either
+    return {name: value for name, value in asdict(wanted).items() if value is not None}, lambda folder: make_tile(
+        folder, wanted
+    )
 
 
 def _exposure() -> tuple[dict[str, Any], Callable[[Path], object]]:

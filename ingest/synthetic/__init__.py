@@ -1,5 +1,7 @@
-"""Synthetic tiles: survey files with a known sky."""
+"""Synthetic tiles and exposures: survey files with a known sky."""
 
+from .camera import CameraSpec, Worsening, make_cp_exposures, make_exposures
+from .defects import StarHalo
 from .maker import (
     FULL,
     RESIDUAL_GRADIENT,
@@ -16,6 +18,11 @@ __all__ = [
     "RESIDUAL_LEVEL",
     "SCAMP_SHIFT",
     "SMALL",
+    "CameraSpec",
+    "StarHalo",
     "TileSpec",
+    "Worsening",
+    "make_cp_exposures",
+    "make_exposures",
     "make_tile",
 ]

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,14 @@ from .defects import SyntheticPlanes, bright_stars, epoch_planes
 from .drawing import Sources, draw_sources, make_sources
 from .exposure import Exposure, exposure_cards
 
-__all__ = ["CP_CCDS", "make_cp_exposure"]
+__all__ = ["CP_CCDS", "make_cp_exposure", "write_cp_exposure"]
 
 CP_CCDS: Mapping[str, int] = {"S1": 25, "S2": 26, "S3": 27}
 """CCD numbers of the exposure by extension: neighbours from west to east."""
 
-_EXPNUM, _BAND, _FILTER = 802955, "r", "r DECam SDSS c0002 6415.0 1480.0"
+_EXPNUM, _BAND = 802955, "r"
 _START = datetime(2018, 12, 14, 5, 8, 44)
-_NAME = "c4d_{:%y%m%d_%H%M%S}_oo{}_r_v1.fits.fz"
+_NAME = "c4d_{:%y%m%d_%H%M%S}_oo{}_{}_v1.fits.fz"
 _RA, _DEC = 22.8785, -32.1003
 _SHAPE = (510, 254)  # trimmed by a pixel at each edge
 _GAP = 153  # pixels between CCDs along a column
@@ -40,6 +40,7 @@ _CODES = (
     (1, ("BPM", "BADAMP", "EDGE")),
 )
 _DIFFERENCE = 7
+_MOVED = 1 << 20  # something that moved, which no bit of DES says
 
 
 def make_cp_exposure(folder: Path) -> Path:
@@ -53,33 +54,48 @@ def make_cp_exposure(folder: Path) -> Path:
     folder : Path
         Output folder, created if it does not exist.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     wide = coadd_wcs_cards(_RA, _DEC, (_SHAPE[0], 3 * _SHAPE[0]))
     sources = make_sources(np.random.default_rng(_SEED), wide, (_SHAPE[0], 3 * _SHAPE[0]), _GAP, _DENSITY, (700, 200))
-    ccds = [_make_ccd(sources, name, number, index) for index, (name, number) in enumerate(CP_CCDS.items())]
+    return write_cp_exposure(folder, [_make_ccd(sources, number, k) for k, number in enumerate(CP_CCDS.values())])
+
+
+def write_cp_exposure(folder: Path, ccds: Sequence[tuple[SyntheticPlanes, Exposure, Cards]]) -> Path:
+    """Write an exposure as the pipeline does, packed, and return the file of its images.
+
+    Parameters
+    ----------
+    folder : Path
+        Output folder, created if it does not exist.
+    ccds : sequence of (SyntheticPlanes, Exposure, mapping)
+        The CCD images of one exposure: planes with mask bits of the Dark Energy Survey, observing conditions, and the
+        cards of the WCS and others that are not those of `goodpix.ingest.synthetic.exposure.exposure_cards`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    exposure = ccds[0][1]
+    written = [_pixels_and_cards(*ccd) for ccd in ccds]
     primary: Cards = {
         "INSTRUME": "DECam",
         "TELESCOP": "CTIO 4.0-m telescope",
-        "EXPNUM": _EXPNUM,
-        "FILTER": _FILTER,
-        "DATE-OBS": _START.isoformat(timespec="milliseconds"),
+        "EXPNUM": exposure.expnum,
+        "FILTER": exposure_cards(exposure, _SHAPE)["FILTER"],
+        "DATE-OBS": exposure.date_obs.isoformat(timespec="milliseconds"),
         "PLVER": "V4.8.2a",
         "WCSCAL": "Successful",
-        "MAGZERO": 30.2,
+        "MAGZERO": exposure.magzp,
     }
     for letter in "wdi":  # the images last: without them there is no exposure
-        path = folder / _NAME.format(_START, letter)
+        path = folder / _NAME.format(exposure.date_obs, letter, exposure.band)
         with fitsio.FITS(os.fspath(path), "rw", clobber=True) as file:
             file.write(None, header=dict(primary))
-            for pixels, cards in ccds:
+            for pixels, cards in written:
                 lossy = {"qlevel": 4, "qmethod": "SUBTRACTIVE_DITHER_1", "dither_seed": 1} if letter != "d" else {}
                 codec = "RICE" if letter != "d" else "PLIO"
                 file.write(pixels[letter], extname=cards["EXTNAME"], header=dict(cards), compress=codec, **lossy)
-    return folder / _NAME.format(_START, "i")
+    return path
 
 
-def _make_ccd(sources: Sources, name: str, ccdnum: int, index: int) -> tuple[dict[str, npt.NDArray[Any]], Cards]:
-    """Return the planes of a CCD by the letter of their files, and its header."""
+def _make_ccd(sources: Sources, ccdnum: int, index: int) -> tuple[SyntheticPlanes, Exposure, Cards]:
+    """Return the planes, the observing conditions and the WCS of a CCD of the demonstration."""
     rng = np.random.default_rng([_SEED, ccdnum])
     # DECam's y axis points east
     east = (index - 1) * (_SHAPE[0] + _GAP) * PIXEL_ARCSEC / 3600 / math.cos(math.radians(_DEC))
@@ -88,16 +104,25 @@ def _make_ccd(sources: Sources, name: str, ccdnum: int, index: int) -> tuple[dic
     x, y = sky_to_pixel(wcs, sources.ra, sources.dec)
     truth = draw_sources(_SHAPE, x, y, sources, magzp=30.2, fwhm=4.1, sigma=_SIGMA, threshold=_THRESHOLD * _SIGMA)
     planes = epoch_planes(truth, bright_stars(x, y, sources), exposure, index, rng)
-    facts = {key: exposure_cards(exposure, _SHAPE)[key] for key in ("CCDNUM", "DETPOS", "EXPTIME", "MJD-OBS", "FWHM")}
-    about = {"EXTNAME": name, **facts, "AVSKY": _SKY, "AVSIG": _SIGMA, "LTV1": -1.0, "LTV2": -1.0}
-    pixels = {"i": planes.image + np.float32(_SKY), "w": planes.weight, "d": _codes(planes)}
-    return pixels, {**about, **wcs}
+    planes.bmask[60:72, 180:192] |= _MOVED
+    return planes, exposure, wcs
+
+
+def _pixels_and_cards(
+    planes: SyntheticPlanes, exposure: Exposure, others: Cards
+) -> tuple[dict[str, npt.NDArray[Any]], Cards]:
+    """Return the planes of a CCD by the letter of their files, and its header."""
+    about = exposure_cards(exposure, planes.image.shape)
+    facts = {key: about[key] for key in ("CCDNUM", "DETPOS", "EXPTIME", "MJD-OBS", "FWHM")}
+    sky = {"AVSKY": exposure.skybrite, "AVSIG": exposure.sigma}
+    pixels = {"i": planes.image + np.float32(exposure.skybrite), "w": planes.weight, "d": _codes(planes)}
+    return pixels, {"EXTNAME": str(about["DETPOS"]), **facts, **sky, "LTV1": -1.0, "LTV2": -1.0, **others}
 
 
 def _codes(planes: SyntheticPlanes) -> npt.NDArray[np.int32]:
     """Return the codes of data quality."""
-    codes = np.zeros(_SHAPE, np.int32)
-    codes[60:72, 180:192] = _DIFFERENCE  # something that moved
+    codes = np.zeros(planes.bmask.shape, np.int32)
+    codes[(planes.bmask & _MOVED) != 0] = _DIFFERENCE
     for code, names in _CODES:
         codes[(planes.bmask & sum(DES_Y6.se[name] for name in names)) != 0] = code
     return codes

@@ -11,7 +11,16 @@ from .decam import CCD_SHAPE
 from .drawing import Floats, Sources, Truth, residual_sky
 from .exposure import AMP_B_VARIANCE, Exposure, amplifiers
 
-__all__ = ["FLAT_SCATTER", "BrightStars", "SyntheticPlanes", "box_about", "bright_stars", "epoch_planes", "trail_size"]
+__all__ = [
+    "FLAT_SCATTER",
+    "BrightStars",
+    "StarHalo",
+    "SyntheticPlanes",
+    "box_about",
+    "bright_stars",
+    "epoch_planes",
+    "trail_size",
+]
 
 FLAT_SCATTER = 0.01
 """Relative pixel-to-pixel scatter of the weights, as from a flat field."""
@@ -61,6 +70,22 @@ class BrightStars:
     mag: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class StarHalo:
+    """Faint halo of scattered light about each star that has a mask of its own (bit ``STAR``).
+
+    Parameters
+    ----------
+    level : float
+        Surface brightness within the mask and at its edge, ADU per pixel.
+    reach : float
+        Distance from the mask's edge, pixels, over which it falls to zero in proportion.
+    """
+
+    level: float
+    reach: float
+
+
 def bright_stars(x: Floats, y: Floats, sources: Sources) -> BrightStars:
     """Select the stars that bleed.
 
@@ -81,7 +106,12 @@ def bright_stars(x: Floats, y: Floats, sources: Sources) -> BrightStars:
 
 
 def epoch_planes(
-    truth: Truth, stars: BrightStars, exposure: Exposure, index: int, rng: np.random.Generator
+    truth: Truth,
+    stars: BrightStars,
+    exposure: Exposure,
+    index: int,
+    rng: np.random.Generator,
+    halo: StarHalo | None = None,
 ) -> SyntheticPlanes:
     """Make the planes of a CCD image from its noiseless image.
 
@@ -98,6 +128,8 @@ def epoch_planes(
         4, 9, 14 ... a dead amplifier.
     rng : Generator
         Random number generator.
+    halo : StarHalo, optional
+        Halo of bright stars.
 
     Returns
     -------
@@ -118,7 +150,7 @@ def epoch_planes(
     image += noise
     image += residual_sky((shape[0], shape[1]))
     planes = SyntheticPlanes(image, weight, bmask, truth.seg)
-    _paint_stars(planes, stars)
+    _paint_stars(planes, stars, halo)
     _paint_columns(planes, rng)
     _paint_pixels(planes, rng)
     if index % 3 == 0:
@@ -186,18 +218,28 @@ def _set_disc(bmask: npt.NDArray[np.int32], x: float, y: float, radius: float, b
     bmask[box][(xx - x) ** 2 + (yy - y) ** 2 <= radius**2] |= bits
 
 
+def _add_halo(image: npt.NDArray[np.float32], x: float, y: float, radius: float, halo: StarHalo) -> None:
+    rows, columns = box = box_about((image.shape[0], image.shape[1]), x, y, radius + halo.reach, radius + halo.reach)
+    yy = np.arange(rows.start, max(rows.start, rows.stop))[:, None]
+    xx = np.arange(columns.start, max(columns.start, columns.stop))
+    beyond = np.hypot(xx - x, yy - y) - radius
+    image[box] += (halo.level * np.clip(1 - beyond / halo.reach, 0, 1)).astype(np.float32)
+
+
 def _linear(shape: tuple[int, ...]) -> float:
     """Return the linear size of an image relative to a whole CCD."""
     return math.sqrt(shape[0] * shape[1] / (CCD_SHAPE[0] * CCD_SHAPE[1]))
 
 
-def _paint_stars(planes: SyntheticPlanes, stars: BrightStars) -> None:
+def _paint_stars(planes: SyntheticPlanes, stars: BrightStars, halo: StarHalo | None) -> None:
     """Add haloes, bleed trails along columns, and crosstalk from the brightest stars."""
     ny, nx = planes.image.shape
     for x, y, mag in zip(stars.x, stars.y, stars.mag, strict=True):
         if mag < _HALO_MAG:
             radius = min(20 * 10 ** (0.2 * (_HALO_MAG - mag)), 0.08 * nx)
             _set_disc(planes.bmask, x, y, radius, _BIT["STAR"])
+            if halo is not None:
+                _add_halo(planes.image, x, y, radius, halo)
         if not (0 <= x < nx and 0 <= y < ny):
             continue
         half_length, half_width = trail_size(mag, (ny, nx))

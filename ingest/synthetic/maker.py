@@ -86,7 +86,7 @@ def make_tile(folder: Path, spec: TileSpec = SMALL) -> list[Path]:
     epochs = [[_make_epoch(tile, band, index) for index in range(spec.n_epochs_of(band.files.band))] for band in bands]
     coadds = _make_coadds(tile, bands)
     for band, path, coadd, made in zip(bands, info_paths, coadds, epochs, strict=True):
-        write_truth(tile.folder / band.files.truth, [exposure for exposure, _ in made])
+        write_truth(tile.folder / band.files.truth, [exposure for exposure, _ in made], spec.halo)
         write_info(path, {**coadd, "src_info": [entry for _, entry in made]})
     return info_paths
 
@@ -169,7 +169,7 @@ def _make_epoch(tile: _Tile, band: _Band, index: int) -> tuple[Exposure, dict[st
         sigma=exposure.sigma,
         threshold=_EPOCH_THRESHOLD * exposure.sigma,
     )
-    planes = epoch_planes(truth, bright_stars(x, y, near), exposure, index, rng)
+    planes = epoch_planes(truth, bright_stars(x, y, near), exposure, index, rng, spec.halo)
     files = EpochPaths(band.files, exposure)
     facts = exposure_cards(exposure, spec.ccd_shape)
     # both widths occur in the survey

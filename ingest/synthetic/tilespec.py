@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ...schema.errors import UsageError
 from .decam import CCD_SHAPE
+from .defects import StarHalo
 
 __all__ = ["FULL", "SMALL", "TileSpec"]
 
@@ -39,6 +40,8 @@ class TileSpec:
         Sources per square arcmin; the lower it is, the brighter the magnitude limit. Deep DES coadds have 38.
     n_extra_epochs : int
         Further images of the last band, whose exposures follow the others.
+    halo : StarHalo, optional
+        Halo of bright stars in the single-epoch images; none by default.
 
     Raises
     ------
@@ -57,6 +60,7 @@ class TileSpec:
     campaign: str = "des-pizza-slices-y6-v8"
     density: float = 7.0
     n_extra_epochs: int = 0
+    halo: StarHalo | None = None
 
     def __post_init__(self) -> None:
         names = (self.tilename, self.campaign, *self.bands)
@@ -75,6 +79,7 @@ class TileSpec:
             f"dec must be within {_HIGHEST_DEC:g} degrees of the equator": abs(self.dec) <= _HIGHEST_DEC,
             "seed must not be negative": self.seed >= 0,
             "density must be positive": 0 < self.density < math.inf,
+            "reach of the halo must be positive": self.halo is None or 0 < self.halo.reach < math.inf,
         }
         for rule, holds in checks.items():
             if not holds:

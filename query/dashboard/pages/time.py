@@ -21,7 +21,6 @@ from bokeh.models import (
 )
 
 from ....schema.views import VIEWS
-from ...filters import FilterKeywords
 from ...palette import band_colour, in_band_order
 from ...summary.overtime import over_time
 from ...summary.statistic import RATIOS, statistic_unit, statistics_of

@@ -10,6 +10,7 @@ import pytest
 from goodpix.ingest.synthetic.defects import (
     FLAT_SCATTER,
     BrightStars,
+    StarHalo,
     SyntheticPlanes,
     box_about,
     bright_stars,
@@ -160,3 +161,19 @@ def test_same_seed_gives_the_same_planes() -> None:
 def test_southern_ccd_has_amplifier_b_at_low_x() -> None:
     planes = make(4, exposure=replace(EXPOSURE, ccdnum=31))
     assert np.array_equal(has(planes, "BADAMP"), np.indices(SHAPE)[1] < 64)
+
+
+def test_halo_falls_to_zero_within_its_reach_of_the_star_mask() -> None:
+    truth = [Truth(np.zeros(SHAPE, np.float32), np.zeros(SHAPE, np.int32)) for _ in range(2)]
+    star = one_star(60.0, 130.0, 13.0)
+    without, haloed = (
+        epoch_planes(each, star, EXPOSURE, 2, np.random.default_rng(1), halo)
+        for each, halo in zip(truth, (None, StarHalo(3.0, 20.0)), strict=True)
+    )
+    assert np.array_equal(haloed.bmask, without.bmask)
+    radius = 0.08 * SHAPE[1]
+    y, x = np.indices(SHAPE)
+    beyond = np.hypot(x - 60.0, y - 130.0) - radius
+    clear = ~has(without, "TRAIL") & ~has(without, "SATURATE")
+    expected = 3.0 * np.clip(1 - beyond / 20.0, 0, 1)
+    np.testing.assert_allclose((haloed.image - without.image)[clear], expected[clear], atol=0.01)

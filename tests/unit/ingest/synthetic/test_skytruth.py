@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from goodpix.ingest.synthetic.defects import StarHalo
 from goodpix.ingest.synthetic.drawing import RESIDUAL_GRADIENT, RESIDUAL_LEVEL
 from goodpix.ingest.synthetic.exposure import Exposure, exposure_cards
 from goodpix.ingest.synthetic.skytruth import write_truth
@@ -24,6 +25,11 @@ def test_known_sky_is_that_of_every_image(tmp_path: Path) -> None:
         "correlation": 0.0,
         "epochs": [],
     }
+
+
+def test_halo_of_stars_is_told_where_there_is_one(tmp_path: Path) -> None:
+    write_truth(tmp_path / "truth.json", [], StarHalo(3.0, 40.0))
+    assert json.loads((tmp_path / "truth.json").read_text())["star_halo"] == {"level": 3.0, "reach": 40.0}
 
 
 def test_noise_of_each_epoch_is_that_of_its_header(tmp_path: Path) -> None:
