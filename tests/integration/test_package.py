@@ -156,7 +156,7 @@ def test_archives_install_and_run_on_other_pythons(archives: dict[str, Path], tm
     folder.mkdir()
     run(interpreter(version), "-m", "venv", "--without-pip", venv_folder, cwd=tmp_path)
     python, command = venv_folder / "bin" / "python", venv_folder / "bin" / "goodpix"
-    install = [*PIP, "--python", python, "install", "--quiet", "--no-compile"]
+    install: list[str | Path] = [*PIP, "--python", python, "install", "--quiet", "--no-compile"]
     install += ["--constraint", ROOT / "constraints.txt", "--build-constraint", ROOT / "constraints.txt"]
     run(*install, f"{archives['wheel']}[plot]", cwd=tmp_path)
     assert "site-packages/goodpix" in run(python, "-c", DEMO, cwd=folder, NUMBA_OPT="0")
