@@ -59,6 +59,11 @@ class Comparison:
         Number of pixels, and of those with equal flags.
     examples : tuple of str
         Descriptions of some of the pixels that differ.
+
+    Examples
+    --------
+    >>> goodpix.check_mask("goodpix.db", "DES0131-3206", "r", 201000, 12).equal
+    True
     """
 
     n_pixels: int
@@ -95,6 +100,11 @@ def check_mask(db: str | os.PathLike[str], tilename: str, band: str, expnum: int
         If the catalogue has no such epoch.
     GoodpixError
         If the mask or a FITS file cannot be read.
+
+    Examples
+    --------
+    >>> print(goodpix.check_mask("goodpix.db", "DES0131-3206", "r", 201000, 12))
+    131,072 of 131,072 pixels agree with the mask computed directly
     """
     key = MaskKey(tilename, band, "epoch", expnum, ccdnum)
     with open_for_reading(db) as database:

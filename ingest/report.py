@@ -96,6 +96,12 @@ class IngestReport:
         UUID of the catalogue.
     campaign : str
         Processing campaign of the catalogue.
+
+    Examples
+    --------
+    >>> report = goodpix.ingest_tiles(survey, db="goodpix.db")
+    >>> report.n_epochs, report.n_failures
+    (0, 0)
     """
 
     n_tiles: int
@@ -136,7 +142,14 @@ class IngestReport:
         return self.n_pixels / self.seconds if self.seconds else None
 
     def json(self) -> str:
-        """Return the report as a JSON object of all fields and properties."""
+        """Return the report as a JSON object of all fields and properties.
+
+        Examples
+        --------
+        >>> import json
+        >>> json.loads(goodpix.ingest_tiles(survey, db="goodpix.db").json())["n_failures"]
+        0
+        """
         more = {
             "n_failures": self.n_failures,
             "failures_by_type": self.failures_by_type,
@@ -151,6 +164,10 @@ class IngestReport:
         ------
         UsageError
             If the file cannot be written.
+
+        Examples
+        --------
+        >>> goodpix.ingest_tiles(survey, db="goodpix.db").write("report.json")
         """
         try:
             Path(path).write_text(self.json())

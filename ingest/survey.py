@@ -147,6 +147,12 @@ def ingest_tiles(
     Notes
     -----
     If a run is interrupted, every tile stored so far is complete, and the same call continues with the rest.
+
+    Examples
+    --------
+    >>> report = goodpix.ingest_tiles(survey, db="new.db", masks="new-masks", workers=1)
+    >>> report.n_failures
+    0
     """
     started = time.monotonic()
     if wcs_source not in ("image", "scamp"):

@@ -58,10 +58,15 @@ class Catalogue(CataloguePlots, CatalogueMaps, CataloguePlaces, SkyStudies):
     CatalogueVersionError
         If this software does not read the catalogue's version.
 
+    Notes
+    -----
+    In all examples `cat` is the catalogue of ``goodpix demo``; `mask` is ``cat.mask("DES0131-3206", "r", 201000, 12)``.
+
     Examples
     --------
-    >>> with Catalogue("sqlite:///goodpix.db") as cat:  # doctest: +SKIP
-    ...     cat.epochs(band="i", min={"fraction_good_se": 0.5})
+    >>> with Catalogue("sqlite:///goodpix.db") as cat:
+    ...     len(cat.epochs(band="i", min={"fraction_good_se": 0.5}))
+    4
     """
 
     def __init__(self, url: str | os.PathLike[str] = "sqlite:///goodpix.db") -> None:
@@ -85,7 +90,12 @@ class Catalogue(CataloguePlots, CatalogueMaps, CataloguePlaces, SkyStudies):
             self.close()
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections.
+
+        Examples
+        --------
+        >>> Catalogue("goodpix.db").close()
+        """
         self._stack.close()
 
     def __repr__(self) -> str:
@@ -119,7 +129,13 @@ class Catalogue(CataloguePlots, CatalogueMaps, CataloguePlaces, SkyStudies):
 
         Examples
         --------
-        >>> cat.epochs(band="i", selection=Selection(border=48), workers=4)  # doctest: +SKIP
+        >>> cat.epochs(band="r", sort="-fwhm", limit=2).ccdnum.tolist()
+        [46, 43]
+        >>> len(cat.epochs(where="fwhm < :limit AND band IN ('r', 'i')", params={"limit": 4}))
+        2
+        >>> stored, wide = cat.epochs(band="i"), cat.epochs(band="i", selection=Selection(grow={"SE_SEG": 3}))
+        >>> bool((wide.n_good < stored.n_good).all())
+        True
         """
         shape, rest = TableShape.taken_from(filters)
         if selection is None:
@@ -142,7 +158,9 @@ class Catalogue(CataloguePlots, CatalogueMaps, CataloguePlaces, SkyStudies):
 
         Examples
         --------
-        >>> cat.with_background("sky", band="i", max={"fwhm": 4})  # doctest: +SKIP
+        >>> done = cat.extend_background("sky", statistics=["median"], band="i")
+        >>> cat.with_background("sky", band="i", max={"fwhm": 4}).n.tolist()
+        [54964]
         """
         if SkyDataset(Path(folder)).is_by_ccd:
             return joined(ccd_images(self.database, filters), Path(folder))
@@ -160,7 +178,10 @@ class Catalogue(CataloguePlots, CatalogueMaps, CataloguePlaces, SkyStudies):
 
         Examples
         --------
-        >>> mask = cat.mask("DES0124-3332", "i", 492768, 11)  # doctest: +SKIP
+        >>> cat.mask("DES0131-3206", "r", 201000, 12)
+        <Mask of epoch 201000/12 (tile DES0131-3206, band r), 256 x 512, 80.8% good, 3198 runs>
+        >>> cat.mask("DES0131-3206", "r").shape  # the coadd's own
+        (600, 640)
         """
         if (expnum is None) != (ccdnum is None):
             raise UsageError("give both expnum and ccdnum, or neither for the coadd's own mask")
@@ -181,7 +202,8 @@ class Catalogue(CataloguePlots, CatalogueMaps, CataloguePlaces, SkyStudies):
 
         Examples
         --------
-        >>> sum(mask.count() for mask in cat.masks(band="i"))  # doctest: +SKIP
+        >>> [(mask.key.ccdnum, mask.count()) for mask in cat.masks(band="r")]
+        [(12, 105971), (46, 55299), (43, 85782)]
         """
         return self._source.masks(filters, kind=kind)
 
@@ -224,8 +246,8 @@ class Catalogue(CataloguePlots, CatalogueMaps, CataloguePlaces, SkyStudies):
 
         Examples
         --------
-        >>> for result in cat.map(Mask.count, workers=4, band="i"):  # doctest: +SKIP
-        ...     print(result.key, result.value)
+        >>> [(result.key.ccdnum, result.value) for result in cat.map(Mask.count, band="r")]
+        [(12, 105971), (46, 55299), (43, 85782)]
         """
         places = find_masks(self.database, kind, filters)
         count = partial(count_masks, self.database, kind, filters)
@@ -243,12 +265,20 @@ class Catalogue(CataloguePlots, CatalogueMaps, CataloguePlaces, SkyStudies):
 
         Examples
         --------
-        >>> cat.to_pandas(band="i").run_lengths.map(len).sum()  # doctest: +SKIP
+        >>> frame = cat.to_pandas(band="i")
+        >>> frame.run_lengths.map(sum).unique()  # pixels of each mask
+        array([131072], dtype=uint32)
         """
-        return mask_frame(self.masks(kind=kind, **filters))
+        return described(mask_frame(self.masks(kind=kind, **filters)), self.database.identity)
 
     def to_arrow(self, *, kind: Kind = "epoch", **filters: Unpack[FilterKeywords]) -> "pa.Table":
-        """Return masks like `to_pandas`, as an Arrow table with lengths and flags as lists."""
+        """Return masks like `to_pandas`, as an Arrow table with lengths and flags as lists.
+
+        Examples
+        --------
+        >>> cat.to_arrow(band="r").select(["band", "expnum", "ccdnum"]).num_rows
+        3
+        """
         return mask_table(self.masks(kind=kind, **filters))
 
     def to_parquet(
@@ -263,6 +293,11 @@ class Catalogue(CataloguePlots, CatalogueMaps, CataloguePlaces, SkyStudies):
 
         With `plain` the file has no integers in BYTE_STREAM_SPLIT, which readers older than Parquet format 2.11 refuse,
         and is a quarter larger.
+
+        Examples
+        --------
+        >>> cat.to_parquet("masks.parquet", band="r")
+        3
         """
         provenance = Provenance.of(Selection(), catalogue=self.database.identity)
         return write_masks(self.masks(kind=kind, **filters), path, plain=plain, provenance=provenance)
@@ -275,6 +310,11 @@ class Catalogue(CataloguePlots, CatalogueMaps, CataloguePlaces, SkyStudies):
         DataFrame
             Columns ``tilename``, ``band``, ``expnum``, ``ccdnum``, ``x``, ``y`` (first pixel), ``length`` and
             ``flags``.
+
+        Examples
+        --------
+        >>> next(cat.runs(band="r")).columns.tolist()
+        ['tilename', 'band', 'expnum', 'ccdnum', 'x', 'y', 'length', 'flags']
         """
         return run_frames(self.masks(kind=kind, **filters))
 
@@ -307,7 +347,8 @@ class Catalogue(CataloguePlots, CatalogueMaps, CataloguePlaces, SkyStudies):
 
         Examples
         --------
-        >>> cat.ccd_mask("i", 492768, 11).good().mean()  # doctest: +SKIP
+        >>> cat.ccd_mask("r", 201000, 12)
+        <Mask of epoch 201000/12 (tile DES0131-3206, band r), 256 x 512, 80.8% good, 3198 runs>
         """
         return ccd_mask(self._source.database, self._source.reader, band, expnum, ccdnum)
 
@@ -346,7 +387,10 @@ class Catalogue(CataloguePlots, CatalogueMaps, CataloguePlaces, SkyStudies):
 
         Examples
         --------
-        >>> pages = cat.dashboard()  # doctest: +SKIP
+        >>> pages = cat.dashboard()
+        >>> pages.url.startswith("http://127.0.0.1:")
+        True
+        >>> pages.stop()
         """
         with optional("panel", "bokeh"):
             from .dashboard.server import DashboardServer  # Panel is an extra, and slow to import

@@ -94,7 +94,8 @@ def units_of(rows: "pd.DataFrame") -> dict[str, str]:
 
     Examples
     --------
-    >>> units_of(pd.DataFrame({"skybrite": [20.0], "exptime": [90.0], "bunit": ["ADU"]}))  # doctest: +SKIP
+    >>> import pandas as pd
+    >>> units_of(pd.DataFrame({"skybrite": [20.0], "exptime": [90.0], "bunit": ["ADU"]}))
     {'skybrite': 'ADU', 'exptime': 's'}
     """
     given = {}

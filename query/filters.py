@@ -34,9 +34,9 @@ class FilterKeywords(TypedDict, total=False):
 
     Examples
     --------
-    >>> wanted: FilterKeywords = {"band": "i", "min": {"fraction_good_se": 0.5}}
-    >>> len(cat.epochs(**wanted)) < len(cat.epochs(band="i"))
-    True
+    >>> wanted: FilterKeywords = {"band": "i", "min": {"fraction_good_se": 0.8}}
+    >>> len(cat.epochs(**wanted)), len(cat.epochs(band="i"))
+    (4, 5)
     """
 
     tilename: Wanted
@@ -56,9 +56,10 @@ class TableKeywords(FilterKeywords, total=False):
 
     Examples
     --------
-    >>> worst: TableKeywords = {"sort": "fraction_good_se", "limit": 1, "columns": ["expnum", "ccdnum"]}
-    >>> cat.epochs(**worst).shape
-    (1, 2)
+    >>> worst: TableKeywords = {"sort": "fraction_good_se", "limit": 1, "columns": ["band", "ccdnum"]}
+    >>> cat.epochs(**worst)
+      band  ccdnum
+    0    i      20
     """
 
     sort: Names

@@ -57,7 +57,9 @@ class Listings:
 
         Examples
         --------
-        >>> cat.info()["epochs"]  # doctest: +SKIP
+        >>> info = cat.info()
+        >>> info["campaign"], info["coadds"]
+        ('des-pizza-slices-y6-v8', 2)
         """
         identity = self._database.identity
         counted = {"coadds": tables.coadd, "epochs": tables.epoch, "failures": tables.failure}
@@ -84,7 +86,10 @@ class Listings:
 
         Examples
         --------
-        >>> cat.selections()  # doctest: +SKIP
+        >>> added = goodpix.add_selection("goodpix.db", "shear-v1", Selection(border=48))
+        >>> cat.selections()[["name", "selection"]]
+               name  selection
+        0  shear-v1  border 48
         """
         import pandas as pd  # slow to import
 
@@ -106,7 +111,9 @@ class Listings:
 
         Examples
         --------
-        >>> cat.sky_area(cat.selection("shear-v1"), band="i")  # doctest: +SKIP
+        >>> added = goodpix.add_selection("goodpix.db", "shear-v1", Selection(border=48))
+        >>> cat.sky_area(cat.selection("shear-v1"), band="i") < cat.sky_area(band="i")
+        True
         """
         return find_selection(self._database, name)
 
@@ -138,8 +145,12 @@ class Listings:
 
         Examples
         --------
-        >>> cat.tiles(band="i", min={"fraction_good_se": 0.5})  # doctest: +SKIP
-        >>> cat.tiles(sort="-n_good", limit=10, columns=["tilename", "band", "n_good"])  # doctest: +SKIP
+        >>> cat.tiles(band="i", min={"fraction_good_se": 0.5})[["tilename", "band", "n_epochs"]]
+               tilename band  n_epochs
+        0  DES0131-3206    i         5
+        >>> cat.tiles(sort="-n_good", limit=1, columns=["tilename", "band"])
+               tilename band
+        0  DES0131-3206    i
         """
         return view_frame(self._database, "tile_quality", filters, TableShape.of(sort, limit, columns))
 
@@ -153,6 +164,14 @@ class Listings:
         DataFrame
             Columns of the view, ``fwhm_arcsec`` (``fwhm`` times the root of ``pixel_area``) and
             ``skybrite_per_second`` (``bunit`` per second).
+
+        Examples
+        --------
+        >>> cat.ccds(band="r", columns=["expnum", "ccdnum", "n_tiles"])
+           expnum  ccdnum  n_tiles
+        0  201000      12        1
+        1  201001      46        1
+        2  201002      43        1
         """
         return view_frame(self._database, "ccd_quality", filters, TableShape.of(sort, limit, columns))
 
@@ -166,19 +185,52 @@ class Listings:
         DataFrame
             Columns of the view, ``mean_fwhm_arcsec`` (``mean_fwhm`` times the root of the mean pixel area of the
             CCD images) and ``mean_skybrite_per_second`` (``bunit`` per second).
+
+        Examples
+        --------
+        >>> cat.exposures(nite="20161001:20161003", columns=["band", "expnum", "n_ccds"])
+          band  expnum  n_ccds
+        0    i  201003       1
+        1    r  201001       1
+        2    r  201002       1
         """
         return view_frame(self._database, "exposure_quality", filters, TableShape.of(sort, limit, columns))
 
     def bits(
         self, *, sort: Names = None, limit: int | None = None, columns: Names = None, **filters: Unpack[FilterKeywords]
     ) -> "pd.DataFrame":
-        """Return one row per epoch, plane and mask bit: the view ``bit_quality``; see `tiles`."""
+        """Return one row per epoch, plane and mask bit: the view ``bit_quality``; see `tiles`.
+
+        Examples
+        --------
+        >>> cat.bits(band="r", expnum=201000, where="plane = 'se'", columns=["plane", "bit", "name"])
+           plane  bit      name
+        0     se    0       BPM
+        1     se    1  SATURATE
+        2     se    2    INTERP
+        3     se    4      CRAY
+        4     se    5      STAR
+        5     se    6     TRAIL
+        6     se    8   SSXTALK
+        7     se    9      EDGE
+        8     se   10    STREAK
+        9     se   11   SUSPECT
+        10    se   12     FIXED
+        11    se   13  NEAREDGE
+        12    se   14  TAPEBUMP
+        """
         return view_frame(self._database, "bit_quality", filters, TableShape.of(sort, limit, columns))
 
     def failures(
         self, *, sort: Names = None, limit: int | None = None, columns: Names = None, **filters: Unpack[FilterKeywords]
     ) -> "pd.DataFrame":
-        """Return one row per failed input: the table ``failure``; see `tiles`."""
+        """Return one row per failed input: the table ``failure``; see `tiles`.
+
+        Examples
+        --------
+        >>> cat.failures().empty
+        True
+        """
         wanted = Filters.of(**filters)
         failure = tables.failure
         query = sa.select(failure).where(*wanted.conditions(failure))
@@ -219,8 +271,13 @@ class Listings:
 
         Examples
         --------
-        >>> cat.sql("SELECT band, count(*) AS n FROM epoch GROUP BY band")  # doctest: +SKIP
-        >>> cat.sql("SELECT * FROM tile_quality WHERE band = :band", {"band": "i"})  # doctest: +SKIP
+        >>> cat.sql("SELECT band, count(*) AS n FROM ccd_quality GROUP BY band ORDER BY band")
+          band  n
+        0    i  5
+        1    r  3
+        >>> cat.sql("SELECT tilename FROM tile_quality WHERE band = :band", {"band": "i"})
+               tilename
+        0  DES0131-3206
         """
         with self.sql_answer(query, parameters, timeout=timeout, limit=limit) as answer:
             frame = joined(answer.parts())
@@ -239,9 +296,10 @@ class Listings:
 
         Examples
         --------
-        >>> with cat.sql_answer("SELECT * FROM epoch") as answer:  # doctest: +SKIP
+        >>> with cat.sql_answer("SELECT * FROM epoch WHERE band = 'r'") as answer:
         ...     for frame in answer.parts():
         ...         print(len(frame))
+        3
         """
         return sql_answer(self._database.engine, query, parameters, timeout=timeout, limit=limit)
 

@@ -73,6 +73,12 @@ class SqlAnswer:
         ------
         UsageError
             If the query fails, or does not end in time.
+
+        Examples
+        --------
+        >>> with cat.sql_answer("SELECT expnum FROM epoch WHERE band = 'r' ORDER BY expnum") as answer:
+        ...     [len(frame) for frame in answer.parts(2)]
+        [2, 1]
         """
         first = True
         while not (self.cut or self._ended):

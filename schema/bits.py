@@ -31,7 +31,15 @@ __all__ = [
 
 
 class Criterion(IntFlag):
-    """The seven reasons for a pixel to fail, in the low byte of flags."""
+    """The seven reasons for a pixel to fail, in the low byte of flags.
+
+    Examples
+    --------
+    >>> Criterion.SE_SEG | Criterion.COADD_SEG
+    <Criterion.SE_SEG|COADD_SEG: 17>
+    >>> [criterion.name for criterion in Criterion(5)]
+    ['SE_SEG', 'SE_BMASK']
+    """
 
     SE_SEG = 1 << 0
     """In a detected object of the single-epoch image: seg != 0."""
@@ -109,6 +117,12 @@ class BitNames:
     ------
     UsageError
         If a value does not have exactly one bit set.
+
+    Examples
+    --------
+    >>> names = BitNames({"STAR": 32}, {"NO_DATA": 1})
+    >>> names.name("se", 5), names.name("coadd", 5)
+    ('STAR', 'BIT_5')
     """
 
     se: Mapping[str, int]
@@ -140,6 +154,11 @@ class BitNames:
         ------
         UnknownNameError
             If there is no such plane.
+
+        Examples
+        --------
+        >>> cat.database.identity.bit_names.of_plane("coadd")
+        mappingproxy({'NO_DATA': 1})
         """
         planes = {"se": self.se, "coadd": self.coadd}
         if plane.lower() not in planes:
@@ -147,7 +166,13 @@ class BitNames:
         return planes[plane.lower()]
 
     def name(self, plane: str, bit: int) -> str:
-        """Return the name of a bit: ``OTHER`` for bit 23, ``BIT_<n>`` if the survey has no name for it."""
+        """Return the name of a bit: ``OTHER`` for bit 23, ``BIT_<n>`` if the survey has no name for it.
+
+        Examples
+        --------
+        >>> cat.database.identity.bit_names.name("se", 5)
+        'STAR'
+        """
         if bit == OTHER_BIT:
             return "OTHER"
         for name, value in self.of_plane(plane).items():
@@ -171,6 +196,12 @@ class BitNames:
             If the plane has no bit of that name.
         UsageError
             If the value does not have exactly one bit set.
+
+        Examples
+        --------
+        >>> names = cat.database.identity.bit_names
+        >>> names.bit("se", "STAR"), names.bit("se", 2048)
+        (5, 11)
         """
         names = self.of_plane(plane)
         if not isinstance(name_or_value, str):

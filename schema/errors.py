@@ -51,7 +51,16 @@ __all__ = [
 
 
 class GoodpixError(Exception):
-    """Base of all goodpix errors; its text is one line that a person can act on, without control characters."""
+    """Base of all goodpix errors; its text is one line that a person can act on, without control characters.
+
+    Examples
+    --------
+    >>> try:
+    ...     cat.mask("DES0131-3206", "z", 201000, 12)
+    ... except goodpix.GoodpixError as error:
+    ...     print(error)
+    the catalogue has no mask of epoch 201000/12 (tile DES0131-3206, band z): tile DES0131-3206 has bands i, r
+    """
 
     def __str__(self) -> str:
         return printable(super().__str__())

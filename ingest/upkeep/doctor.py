@@ -59,6 +59,12 @@ class Finding:
         What was found.
     cure : str
         What helps; empty if all is fine.
+
+    Examples
+    --------
+    >>> finding = goodpix.diagnose("goodpix.db")[0]
+    >>> finding.topic, finding.state.name
+    ('software', 'FINE')
     """
 
     topic: str
@@ -91,7 +97,8 @@ def diagnose(db: str | os.PathLike[str] = "sqlite:///goodpix.db") -> list[Findin
 
     Examples
     --------
-    >>> [finding.topic for finding in diagnose() if finding.state is State.WRONG]  # doctest: +SKIP
+    >>> [finding.topic for finding in goodpix.diagnose("goodpix.db") if finding.state.name == "WRONG"]
+    []
     """
     return [*_software(), *_machine(), *_catalogue(db)]
 

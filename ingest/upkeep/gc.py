@@ -37,6 +37,11 @@ def gc(db: str | os.PathLike[str] = "sqlite:///goodpix.db", *, delete: bool = Fa
     ------
     CatalogueError
         If the catalogue cannot be used, the masks root belongs to another, or a file cannot be removed.
+
+    Examples
+    --------
+    >>> print(goodpix.gc("goodpix.db"))
+    0 files that no row needs, 0 bytes
     """
     with open_for_reading(db) as database:
         _check_root(database)

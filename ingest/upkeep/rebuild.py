@@ -87,6 +87,11 @@ def rebuild(
         If the database is not empty and `force` is false, or if the campaign or WCS source is unknown.
     CatalogueError
         If the masks root does not exist or belongs to another catalogue, or the database cannot be written.
+
+    Examples
+    --------
+    >>> print(goodpix.rebuild("rebuilt.db", "goodpix-masks"))
+    8 epochs of 1 tile in 2 bands
     """
     url = parse_url(db)
     old = OldDatabase.at(url)

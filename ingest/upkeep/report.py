@@ -21,6 +21,11 @@ class Problem:
         Mask, file or row.
     message : str
         Description, in one line.
+
+    Examples
+    --------
+    >>> goodpix.verify("goodpix.db").problems
+    ()
     """
 
     what: str
@@ -51,6 +56,11 @@ class VerifyReport:
         Number of lost masks, recorded as failures, which the next ingest makes again.
     n_coadds : int
         Number of the masks checked that are a coadd's own.
+
+    Examples
+    --------
+    >>> goodpix.verify("goodpix.db").ok
+    True
     """
 
     problems: tuple[Problem, ...]
@@ -105,6 +115,11 @@ class RebuildReport:
         Folders that cannot be listed and mask files that cannot be read for the moment.
     replaced : bool
         Whether the new database took its place; false if a good one was kept because something could not be read.
+
+    Examples
+    --------
+    >>> goodpix.rebuild("rebuilt.db", "goodpix-masks").ok
+    True
     """
 
     n_tiles: int
@@ -159,6 +174,11 @@ class GcReport:
         Whether the files were removed.
     unreadable : tuple of str
         Folders that cannot be listed and mask files that cannot be read; nothing is removed while there are any.
+
+    Examples
+    --------
+    >>> goodpix.gc("goodpix.db").n_bytes
+    0
     """
 
     files: tuple[OldFile, ...]
@@ -191,6 +211,12 @@ class UpgradeReport:
     backup : Path or None
         Copy of the database before the upgrade; None if nothing was done, and for Postgres, which has its own
         backups.
+
+    Examples
+    --------
+    >>> report = goodpix.upgrade("goodpix.db")
+    >>> report.before == report.after
+    True
     """
 
     before: str

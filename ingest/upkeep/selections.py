@@ -66,7 +66,9 @@ def add_selection(db: PathLike, name: str, selection: Selection, description: st
 
     Examples
     --------
-    >>> goodpix.add_selection("goodpix.db", "shear-v1", Selection(border=48), "shapes, 2026")  # doctest: +SKIP
+    >>> added = goodpix.add_selection("goodpix.db", "shear-v1", Selection(border=48), "shapes, 2026")
+    >>> added.name, str(added.selection)
+    ('shear-v1', 'border 48')
     """
     if not isinstance(selection, Selection):
         raise UsageError(f"selection is {selection!r}: expected a goodpix.Selection")
@@ -102,6 +104,12 @@ def remove_selection(db: PathLike, name: str) -> NamedSelection:
         If there is none of that name.
     CatalogueError
         If there is no catalogue at the URL, or it cannot be written.
+
+    Examples
+    --------
+    >>> added = goodpix.add_selection("goodpix.db", "shear-v1", Selection(border=48))
+    >>> goodpix.remove_selection("goodpix.db", "shear-v1").name
+    'shear-v1'
     """
     with _selections(db) as kept:
         if name not in kept:

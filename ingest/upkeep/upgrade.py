@@ -39,6 +39,11 @@ def upgrade(db: str | os.PathLike[str] = "sqlite:///goodpix.db") -> UpgradeRepor
         If there is no catalogue at the URL or the copy cannot be written.
     CatalogueVersionError
         If the version of the catalogue is unknown to this software.
+
+    Examples
+    --------
+    >>> print(goodpix.upgrade("goodpix.db"))
+    nothing more to do: tables at revision ..., all views present
     """
     url = parse_url(db)
     done: list[UpgradeReport] = []

@@ -85,6 +85,11 @@ def verify(
         If a number is negative, or `repair` is given with `sample`.
     CatalogueError
         If the catalogue cannot be used or, with `repair`, if its masks root does not exist.
+
+    Examples
+    --------
+    >>> print(goodpix.verify("goodpix.db"))
+    10 masks in 2 files checked (8 epochs, 2 coadds): nothing is wrong
     """
     for name, number in (("sample", sample), ("images", images)):
         if number is not None and number < 0:

@@ -79,7 +79,14 @@ class EpochPixels:
         return int(self.x.size)
 
     def to_pandas(self) -> "pd.DataFrame":
-        """Return a row per pixel: ``x``, ``y``, ``value``, and ``weight``, ``ra``, ``dec`` if requested."""
+        """Return a row per pixel: ``x``, ``y``, ``value``, and ``weight``, ``ra``, ``dec`` if requested.
+
+        Examples
+        --------
+        >>> pixels = next(cat.pixels("bmask", Selection(ignore=["SE_BMASK"]), band="r"))
+        >>> list(pixels.to_pandas().columns)
+        ['x', 'y', 'value']
+        """
         import pandas as pd  # slow to import
 
         columns = {"x": self.x, "y": self.y, "value": self.values}

@@ -101,6 +101,12 @@ class BackgroundMap:
         ------
         FitsFileError
             If there is no survey map.
+
+        Examples
+        --------
+        >>> background = cat.background_map("DES0131-3206", "r", 201000, 12, box=(64, 64))
+        >>> background.compare().columns.tolist()
+        ['n', 'mean', 'std', 'median', 'least', 'greatest', 'mean_in_sigma']
         """
         import pandas as pd  # slow to import
 

@@ -87,7 +87,8 @@ class SkyStudies:
 
         Examples
         --------
-        >>> [epoch.values.mean() for epoch in cat.pixels("image", band="i")]  # doctest: +SKIP
+        >>> [(epoch.values.size, epoch.unit) for epoch in cat.pixels("image", band="r")]
+        [(105971, 'ADU'), (55299, 'ADU'), (85782, 'ADU')]
         """
         request = PixelRequest(
             EpochFiles.of(self._source, allow_changed=allow_changed),
@@ -157,7 +158,9 @@ class SkyStudies:
 
         Examples
         --------
-        >>> cat.background(by="ccd", statistics=["gradient", "noise"], band="i")  # doctest: +SKIP
+        >>> sky = cat.background(by="ccd", statistics=["mean", "noise"], band="r")
+        >>> bool(sky.noise_ratio.between(0.9, 1.1).all())
+        True
         """
         measure = make_measure(
             self._source,
@@ -201,12 +204,8 @@ class SkyStudies:
             See `background`.
         by : str, optional
             See `background`; by default that of the folder, and ``"epoch"`` for a new one.
-        amplifiers : bool
-            See `background`.
-        statistics : iterable of str, optional
+        amplifiers, statistics, subtract_background, calibrated, allow_changed, executor, workers : optional
             See `background`; the columns of other statistics are null.
-        subtract_background, calibrated, allow_changed, executor, workers : optional
-            See `background`.
         **filters
             Selection of epochs; see `goodpix.Catalogue.epochs`.
 
@@ -226,7 +225,8 @@ class SkyStudies:
 
         Examples
         --------
-        >>> print(cat.extend_background("sky", workers=4, band="i"))  # doctest: +SKIP
+        >>> print(cat.extend_background("sky", statistics=["median"], band="r"))
+        epochs: 3 measured, 0 already present, 0 unusable
         """
         recorded = SkyDataset(Path(folder)).by if by is None else By.of(by)
         measure = make_measure(
@@ -286,8 +286,9 @@ class SkyStudies:
 
         Examples
         --------
-        >>> background = cat.background_map("DES0124-3332", "i", 492768, 11)  # doctest: +SKIP
-        >>> background.compare()  # doctest: +SKIP
+        >>> background = cat.background_map("DES0131-3206", "r", 201000, 12, box=(64, 64))
+        >>> background.background.shape
+        (512, 256)
         """
         mask = self._source.mask(MaskKey(tilename, band, "epoch", expnum, ccdnum))
         files = EpochFiles.of(self._source, allow_changed=allow_changed)
@@ -341,7 +342,8 @@ class SkyStudies:
 
         Examples
         --------
-        >>> cat.mask_width(radii=range(0, 17, 2), band="i", workers=4)  # doctest: +SKIP
+        >>> cat.mask_width(radii=[0, 4, 8], band="r", subtract_background=False).radius.tolist()
+        [0.0, 4.0, 8.0]
         """
         study = WidthStudy(
             self._source,
@@ -380,8 +382,7 @@ class SkyStudies:
         Returns
         -------
         DataFrame
-            A row per definition and band, with the columns of
-            `goodpix.query.background.definitions.DEFINITION_COLUMNS`.
+            A row per definition and band: `goodpix.query.background.definitions.DEFINITION_COLUMNS`.
 
         Raises
         ------
@@ -390,12 +391,10 @@ class SkyStudies:
 
         Examples
         --------
-        >>> cat.compare_definitions({"stored": None, "wide": Selection(grow={"COADD_SEG": 8})})  # doctest: +SKIP
+        >>> wide = Selection(grow={"COADD_SEG": 8})
+        >>> len(cat.compare_definitions({"stored": None, "wide": wide}, calibrated=True, band="r"))
+        2
         """
-        options = {
-            "by": by,
-            "subtract_background": subtract_background,
-            "calibrated": calibrated,
-            "allow_changed": allow_changed,
-        }
+        options = {"by": by, "subtract_background": subtract_background, "calibrated": calibrated}
+        options["allow_changed"] = allow_changed
         return compare_definitions(self._source, definitions, options, executor=executor, workers=workers, **filters)

@@ -13,20 +13,19 @@ from ...schema.bits import CRITERIA_BITS, OWN_CUT
 from ...schema.criteria import AnySelection, BoundSelection, Selection
 from ...schema.errors import UsageError
 from ...schema.masks.applyselection import apply_selection, apply_selection_to_box
-from ...schema.masks.rle import decode, decode_bytes, decode_good, encode
+from ...schema.masks.rle import decode_bytes, decode_good, encode
 from ...schema.masks.runalgebra import crop
 from ...schema.rows import MaskKey
 from ..plots.mask import plot_mask, thumbnail
 from ..provenance import Provenance
 from ..shapes import Disc, Polygon, Shape
 from .exclusions import ImageBox, exclude
-from .export import CUT_RUNS, MaskExport, check_mask_name, column_runs, write_parquet, write_picture
+from .export import CUT_RUNS, MaskExport, check_mask_name, write_parquet, write_picture
 from .maskpixels import MaskPixels
 from .merge import without_tiles
 from .regions import box_within, pixels_inside
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
 
 __all__ = ["Mask"]
@@ -67,6 +66,11 @@ class Mask(MaskPixels):
     Notes
     -----
     ``numpy.asarray(mask)`` is `good`. Masks are equal where they are of the same pixels of one image, with equal flags.
+
+    Examples
+    --------
+    >>> mask
+    <Mask of epoch 201000/12 (tile DES0131-3206, band r), 256 x 512, 80.8% good, 3198 runs>
     """
 
     @classmethod
@@ -87,7 +91,9 @@ class Mask(MaskPixels):
 
         Examples
         --------
-        >>> clean = mask & Mask.from_bool(image < saturation, like=mask)  # doctest: +SKIP
+        >>> left = np.broadcast_to(np.arange(256) < 128, mask.shape)
+        >>> mask & Mask.from_bool(left, like=mask)
+        <Mask of epoch 201000/12 (tile DES0131-3206, band r) & own pixels, 256 x 512, 42.2% good, 3199 runs>
         """
         image = np.asarray(good)
         if image.dtype != np.bool_ or image.ndim != 2 or not image.size:
@@ -123,7 +129,8 @@ class Mask(MaskPixels):
 
         Examples
         --------
-        >>> away = mask & Mask.from_discs(stars.ra, stars.dec, 30 / 3600, like=mask)  # doctest: +SKIP
+        >>> mask & Mask.from_discs([22.8785], [-32.1003], 10 / 3600, like=mask)
+        <Mask of ... & outside 1 disc, 256 x 512, ...% good, ... runs>
         """
         return cls._outside(Disc.many(ra, dec, radius), "disc", like)
 
@@ -146,7 +153,9 @@ class Mask(MaskPixels):
 
         Examples
         --------
-        >>> mask & Mask.from_polygons([[(22.1, -32.0), (22.6, -32.2), (22.6, -32.201)]], like=mask)  # doctest: +SKIP
+        >>> trail = Mask.from_polygons([[(22.87, -32.10), (22.89, -32.11), (22.89, -32.111)]], like=mask)
+        >>> (mask & trail).count() < mask.count()
+        True
         """
         return cls._outside(Polygon.many(polygons), "polygon", like)
 
@@ -170,7 +179,11 @@ class Mask(MaskPixels):
 
         Examples
         --------
-        >>> image[mask.good(Selection(grow={"SE:STAR": 5}))].mean()  # doctest: +SKIP
+        >>> mask.good()[10:12, 100:103]
+        array([[ True,  True,  True],
+               [ True,  True,  True]])
+        >>> bool(mask.good(Selection(grow={"SE_SEG": 5})).sum() < mask.good().sum())
+        True
         """
         bound = BoundSelection.of(selection, self.bit_names)
         if bound.by_pixel:
@@ -178,17 +191,19 @@ class Mask(MaskPixels):
         return decode_good(self.recut(bound).encoded, CRITERIA_BITS)
 
     def bad(self, selection: AnySelection = None) -> npt.NDArray[np.bool_]:
-        """Return which pixels are bad: the complement of `good`, as in photutils masks."""
+        """Return which pixels are bad: the complement of `good`, as in photutils masks.
+
+        Examples
+        --------
+        >>> bool((mask.bad() == ~mask.good()).all())
+        True
+        """
         return ~self.good(selection)
 
     def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
         if copy is False:
             raise ValueError("the array of a mask is decoded: expected copy=None or copy=True")
         return self.good().astype(dtype or np.bool_, copy=False)
-
-    def flags(self) -> npt.NDArray[np.int64]:
-        """Return the flags of the pixels; int64, shape (ny, nx)."""
-        return decode(self.encoded)
 
     def criteria(self, selection: AnySelection = None) -> npt.NDArray[np.uint8]:
         """Return the criteria that fail at each pixel, as bits of `goodpix.Criterion`.
@@ -202,12 +217,24 @@ class Mask(MaskPixels):
         -------
         ndarray of uint8, shape (ny, nx)
             0 is good; 128 is a border, an exclusion or a user-defined cut. The memory order is column-major.
+
+        Examples
+        --------
+        >>> in_objects = mask.criteria() & Criterion.SE_SEG
+        >>> bool(0 < (in_objects > 0).mean() < 0.2)
+        True
         """
         runs = self.encoded if selection is None else self.recut(selection).encoded
         return decode_bytes(runs, (runs.flags & CRITERIA_BITS).astype(np.uint8))
 
     def count(self, selection: AnySelection = None) -> int:
-        """Return the number of good pixels; decodes the mask only for `grow`, `border` and `exclude`."""
+        """Return the number of good pixels; decodes the mask only for `grow`, `border` and `exclude`.
+
+        Examples
+        --------
+        >>> mask.count() < mask.count(Selection(ignore=["SE_SEG", "COADD_SEG"]))
+        True
+        """
         bound = BoundSelection.of(selection, self.bit_names)
         runs, reject = (self.encoded, bound.reject) if bound.by_pixel else (self.recut(bound).encoded, CRITERIA_BITS)
         return int(runs.lengths[(runs.flags & np.int64(reject)) == 0].sum(dtype=np.int64))
@@ -217,6 +244,11 @@ class Mask(MaskPixels):
 
         Bad pixels outside a cut-out grow into it. Where tiles of a merged mask are excluded, the others decide. Raises
         like `BoundSelection.of`.
+
+        Examples
+        --------
+        >>> mask.recut(Selection(border=48)).count() == mask.count(Selection(border=48))
+        True
         """
         bound, shape = BoundSelection.of(selection, self.bit_names), self.image_shape or self.shape
         runs, whole, exclusions = without_tiles(self, bound.selection.exclude)
@@ -226,16 +258,6 @@ class Mask(MaskPixels):
             encoded = apply_selection_to_box(whole, bound, self.place)
         encoded = exclude(encoded, exclusions, ImageBox(self.key, self.row, self.place, shape))
         return replace(self, encoded=encoded, whole=None, tiles=())
-
-    def runs(self) -> "pd.DataFrame":
-        """Return the runs, split at column ends.
-
-        Returns
-        -------
-        DataFrame
-            Columns ``x``, ``y`` (first pixel, in the whole image), ``length`` and ``flags``.
-        """
-        return column_runs(self.encoded, self.place)
 
     def cutout(self, x0: int, x1: int, y0: int, y1: int) -> "Mask":
         """Return the cut-out ``x0 <= x < x1``, ``y0 <= y < y1``.
@@ -249,6 +271,12 @@ class Mask(MaskPixels):
         ------
         UsageError
             If a limit is no whole number, or the box is empty or extends beyond the mask.
+
+        Examples
+        --------
+        >>> stamp = mask.cutout(100, 140, 200, 260)
+        >>> stamp.shape, (stamp.x0, stamp.y0)
+        ((60, 40), (100, 200))
         """
         box = box_within(self.shape, x0, x1, y0, y1)
         whole, image_shape = (self.encoded, self.shape) if self.image_shape is None else (self.whole, self.image_shape)
@@ -268,6 +296,12 @@ class Mask(MaskPixels):
             ``"image"``: show the image in grey under the reasons; needs its file.
         ax : Axes, optional
             Axes to draw on; by default those of a new figure.
+
+        Examples
+        --------
+        >>> axes = mask.plot()
+        >>> axes.get_title(loc="left").splitlines()[0]
+        'DES0131-3206  r  exposure 201000, CCD 12'
         """
         return plot_mask(self, selection, over=over, ax=ax)
 
@@ -276,11 +310,27 @@ class Mask(MaskPixels):
 
         Extension ``MASK`` is that image, with its meaning in the header. ``REASONS`` has a bit for each criterion and
         mask bit, named by ``MP_<name>`` (its number) and ``MSKNnnnn``, ``MSKMnnnn``, ``MSKDnnnn`` (name, value, text).
+
+        Examples
+        --------
+        >>> mask.to_fits("mask.fits")
+        >>> from astropy.io import fits
+        >>> with fits.open("mask.fits") as file:
+        ...     [unit.name for unit in file]
+        ['PRIMARY', 'MASK', 'REASONS']
         """
         self._export(selection).to_fits(path, good=good)
 
     def to_npz(self, path: Path | str, selection: Selection | None = None) -> None:
-        """Write ``good`` and ``excluded`` (bool [ny, nx]), the stored runs and the provenance as a numpy npz file."""
+        """Write ``good`` and ``excluded`` (bool [ny, nx]), the stored runs and the provenance as a numpy npz file.
+
+        Examples
+        --------
+        >>> mask.to_npz("mask.npz")
+        >>> with np.load("mask.npz") as file:
+        ...     bool((file["good"] == mask.good()).all())
+        True
+        """
         self._export(selection).to_npz(path)
 
     def save(self, path: Path | str, selection: Selection | None = None, *, good: bool = False) -> None:
@@ -303,7 +353,7 @@ class Mask(MaskPixels):
 
         Examples
         --------
-        >>> mask.save("mask.fits", Selection(ignore=["SE_SEG", "COADD_SEG"]))  # doctest: +SKIP
+        >>> mask.save("mask.fits", Selection(ignore=["SE_SEG", "COADD_SEG"]))
         """
         suffix = check_mask_name(path, good=good)
         if suffix == ".png":
@@ -316,7 +366,13 @@ class Mask(MaskPixels):
             self.to_fits(path, selection, good=good)
 
     def provenance(self, selection: AnySelection = None) -> Provenance:
-        """Return where the mask comes from, for files that are made of it."""
+        """Return where the mask comes from, for files that are made of it.
+
+        Examples
+        --------
+        >>> mask.provenance(Selection(border=48)).facts["selection"]
+        'border 48'
+        """
         about = asdict(self.key) | {"fingerprint": (self.row or {}).get("fingerprint"), "formula": self.formula}
         return Provenance.of(selection or Selection(), catalogue=self.catalogue, **about)
 

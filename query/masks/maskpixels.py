@@ -5,18 +5,20 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from ...schema.amplifiers import Region
 from ...schema.bits import DES_Y6, BitNames
 from ...schema.database import Identity
 from ...schema.errors import UsageError
-from ...schema.masks.rle import Runs
+from ...schema.masks.rle import Runs, decode
 from ...schema.masks.runalgebra import complement, good_in_both, good_in_either, good_in_one
 from ...schema.rows import MaskKey
 from ...schema.wcs.pixelgrid import PixelGrid, stored_grid
-from .export import fits_wcs
+from .export import column_runs, fits_wcs
 
 if TYPE_CHECKING:
+    import pandas as pd
     from astropy.wcs import WCS
 
 __all__ = ["MaskPixels"]
@@ -54,7 +56,8 @@ class MaskPixels:
 
         Examples
         --------
-        >>> mask.wcs.pixel_to_world(10, 20)  # doctest: +SKIP
+        >>> mask.wcs.pixel_to_world(10, 20).to_string("decimal", precision=2)
+        '22.86 -32.09'
         """
         from astropy.io.fits import Header  # slow to import
         from astropy.wcs import WCS
@@ -80,6 +83,32 @@ class MaskPixels:
     def name(self) -> str:
         """The image, or what a combined mask is made of."""
         return self.formula or str(self.key)
+
+    def flags(self) -> npt.NDArray[np.int64]:
+        """Return the flags of the pixels; int64, shape (ny, nx).
+
+        Examples
+        --------
+        >>> flags = mask.flags()
+        >>> flags.dtype, int((flags == 0).sum()) == mask.count()
+        (dtype('int64'), True)
+        """
+        return decode(self.encoded)
+
+    def runs(self) -> "pd.DataFrame":
+        """Return the runs, split at column ends.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``x``, ``y`` (first pixel, in the whole image), ``length`` and ``flags``.
+
+        Examples
+        --------
+        >>> int(mask.runs().length.sum()) == mask.shape[0] * mask.shape[1]
+        True
+        """
+        return column_runs(self.encoded, self.place)
 
     def __and__(self, other: Self) -> Self:
         """Return the mask that is good where both are."""

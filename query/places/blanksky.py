@@ -17,6 +17,7 @@ from ...schema.rows import key_text
 from ...schema.wcs.footprint import NSIDE
 from ...schema.wcs.solution import unit_vectors
 from ..background.epochplanes import EpochFiles
+from ..dataframes import units_of
 from ..filters import FilterKeywords, Filters, words_of
 from ..masks.ccdmask import CcdImage, find_ccd_images
 from ..masks.parallel import map_masks
@@ -265,4 +266,5 @@ def _frame(source: Source, blank: _Blank, bands: list[str], judge: Judge, filter
     found = pd.DataFrame({"ra": ra, "dec": dec, "distance_arcsec": blank.distance, **counts})
     about = {"filters": filters_text(filters), "radius_arcsec": judge.radius_arcsec, "seed": judge.points.seed}
     found.attrs.update(Provenance.of(judge.selection, catalogue=source.database.identity, **about).facts)
+    found.attrs["units"] = units_of(found)
     return found

@@ -99,9 +99,17 @@ class CataloguePlaces:
 
         Examples
         --------
-        >>> cat.at(22.5, -32.1, band="r", unique=True)  # doctest: +SKIP
-        >>> cat.at([22.5, 22.6], [-32.1, -32.1], reasons=False)  # doctest: +SKIP
-        >>> cat.at(22.5, -32.1, radius=1 / 60)  # doctest: +SKIP
+        >>> found = cat.at(22.8785, -32.1003, band="r", unique=True)
+        >>> found[["expnum", "ccdnum", "good", "criteria"]]
+           expnum  ccdnum   good  criteria
+        0  201000      12  False  SE_BMASK
+        >>> cat.at([22.87, 22.88], [-32.1, -32.1], reasons=False, band="r")[["position", "expnum"]]
+           position  expnum
+        0         0  201000
+        1         0  201001
+        2         1  201000
+        >>> len(cat.at(22.8785, -32.1003, radius=1 / 60, band="r"))
+        3
         """
         return epochs_at(
             self._source,
@@ -190,7 +198,9 @@ class CataloguePlaces:
 
         Examples
         --------
-        >>> cat.blank_sky(1000, 1.5, band=["g", "r", "i"])  # doctest: +SKIP
+        >>> places = cat.blank_sky(3, 1.5, band="r")
+        >>> bool((places.distance_arcsec >= 1.5).all())
+        True
         """
         return blank_sky(
             self._source,
@@ -265,8 +275,11 @@ class CataloguePlaces:
 
         Examples
         --------
-        >>> points = cat.randoms(density=100_000, band="i")  # doctest: +SKIP
-        >>> (points.n_good_i > 0).mean()  # the fraction of the sky that is good in an image  # doctest: +SKIP
+        >>> points = cat.randoms(1000, band="r")
+        >>> points.columns.tolist()
+        ['ra', 'dec', 'tilename', 'n_images_r', 'n_good_r', 'reasons']
+        >>> bool((points.n_good_r <= points.n_images_r).all())
+        True
         """
         return randoms(
             self._source,

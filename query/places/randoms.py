@@ -21,6 +21,7 @@ from ...schema.executors import Spread, check_workers, in_order, watched
 from ...schema.wcs.footprint import NSIDE, UniqueRegion
 from ...schema.wcs.solution import unit_vectors
 from ...schema.workers.pool import process_pool
+from ..dataframes import units_of
 from ..filters import FilterKeywords, Filters
 from ..masks.reader import MaskLocation, location_rows
 from ..provenance import Provenance, filters_text
@@ -77,6 +78,7 @@ def randoms(
     found = _frame(parts, bands, bound)
     about = {"filters": filters_text(filters), "seed": number}
     found.attrs.update(Provenance.of(bound, catalogue=source.database.identity, **about).facts)
+    found.attrs["units"] = units_of(found)
     return found
 
 

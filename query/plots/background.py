@@ -31,6 +31,10 @@ def plot_mask_width(widths: "pd.DataFrame", *, ax: "Axes | None" = None) -> "Axe
     -------
     Axes
         A line with error bars for each band; the legend gives the fraction of good pixels left.
+
+    Examples
+    --------
+    >>> axes = plot_mask_width(cat.mask_width(radii=[0, 4, 8], subtract_background=False))
     """
     ax = ax or new_axes(*_SIZE)
     selection = f"selection: {widths['selection'].iloc[0]}" if len(widths) else ""
@@ -87,6 +91,11 @@ def plot_definitions(
     Axes
         A point for each definition and band; thick bars are standard errors, thin bars the scatter between
         images.
+
+    Examples
+    --------
+    >>> definitions = {"stored": None, "wide": Selection(grow={"SE_SEG": 5})}
+    >>> axes = plot_definitions(cat.compare_definitions(definitions, calibrated=True))
     """
     ax = ax or new_axes(*_SIZE)
     title(ax, "Residual level and good pixels of each definition")

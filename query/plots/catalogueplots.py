@@ -1,8 +1,9 @@
 """Plot methods of a catalogue."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from ...schema.criteria import Selection
+from ..filters import FilterKeywords
 from ..listings import Listings
 from .focalplane import plot_focal_plane
 from .sky import plot_sky
@@ -33,12 +34,12 @@ class CataloguePlots(Listings):
 
         Examples
         --------
-        >>> cat.plot_tile("DES0124-3332", "i").figure.savefig("tile.png")  # doctest: +SKIP
+        >>> cat.plot_tile("DES0131-3206", "i").figure.savefig("tile.png")
         """
         return plot_tile(self, tilename, band, selection, ax=ax)
 
     def plot_focal_plane(
-        self, statistic: str = "fraction_good_se", *, ax: "Axes | None" = None, **filters: Any
+        self, statistic: str = "fraction_good_se", *, ax: "Axes | None" = None, **filters: Unpack[FilterKeywords]
     ) -> "Axes":
         """Plot the CCDs as seen on the sky, coloured by a statistic.
 
@@ -54,11 +55,13 @@ class CataloguePlots(Listings):
 
         Examples
         --------
-        >>> cat.plot_focal_plane("SE:TRAIL", band="i")  # doctest: +SKIP
+        >>> axes = cat.plot_focal_plane("SE:TRAIL", band="i")
         """
         return plot_focal_plane(self, statistic, ax=ax, **filters)
 
-    def plot_sky(self, statistic: str | None = None, *, ax: "Axes | None" = None, **filters: Any) -> "Axes":
+    def plot_sky(
+        self, statistic: str | None = None, *, ax: "Axes | None" = None, **filters: Unpack[FilterKeywords]
+    ) -> "Axes":
         """Plot the tiles on the sky, coloured by a statistic.
 
         Parameters
@@ -72,6 +75,6 @@ class CataloguePlots(Listings):
 
         Examples
         --------
-        >>> cat.plot_sky("n_epochs", band="i")  # doctest: +SKIP
+        >>> axes = cat.plot_sky("n_epochs", band="i")
         """
         return plot_sky(self, statistic, ax=ax, **filters)

@@ -41,6 +41,10 @@ def plot_criteria(cat: "Listings", *, ax: "Axes | None" = None, **filters: Unpac
     -------
     Axes
         Two bars per criterion, in percent of all epoch pixels; for coadd criteria, of those on the coadd.
+
+    Examples
+    --------
+    >>> axes = plot_criteria(cat, band="i")
     """
     # matplotlib is an extra, and slow to import
     from matplotlib.colors import to_rgba

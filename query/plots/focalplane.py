@@ -61,6 +61,10 @@ def plot_focal_plane(
         Degrees from the field centre, north up, east to the left; one patch per half, with its detector position
         and amplifier as gid, such as ``N4 b``, or its CCD number without a position. Halves without data are hatched;
         outliers have thick edges and do not stretch the colour scale.
+
+    Examples
+    --------
+    >>> axes = plot_focal_plane(cat, "fraction_good_se", band="i")
     """
     # matplotlib is an extra, and slow to import
     from matplotlib.patches import Patch, Polygon

@@ -53,6 +53,10 @@ def plot_mask(
     ------
     UsageError
         If `over` has another value, or the mask does not come from a catalogue.
+
+    Examples
+    --------
+    >>> plot_mask(mask, Selection(border=48)).figure.savefig("mask.png")
     """
     # matplotlib is an extra, and slow to import
     from matplotlib.patches import Patch
@@ -94,7 +98,13 @@ def plot_mask(
 
 
 def thumbnail(mask: MaskLike, size: int = 512) -> bytes | None:
-    """Return a PNG of a mask, coloured by reason, of at most `size` pixels a side; None without matplotlib."""
+    """Return a PNG of a mask, coloured by reason, of at most `size` pixels a side; None without matplotlib.
+
+    Examples
+    --------
+    >>> thumbnail(mask)[1:4]
+    b'PNG'
+    """
     try:
         from matplotlib.image import imsave
     except ImportError:

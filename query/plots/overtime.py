@@ -50,6 +50,10 @@ def plot_time(
     Axes
         Time on the x axis, a colour and a marker for each band. Points far from their band's median are ringed;
         the title counts those without a date or value.
+
+    Examples
+    --------
+    >>> axes = plot_time(cat, "fraction_good_se", by="exposure", band="i")
     """
     points = over_time(cat, statistic, by=by, **filters)
     if ax is None:

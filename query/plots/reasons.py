@@ -89,7 +89,14 @@ class Reason:
         return self.label.replace(" ", "-")
 
     def shown(self, *, over_image: bool) -> str:
-        """Return its colour on white, or over an image in grey."""
+        """Return its colour on white, or over an image in grey.
+
+        Examples
+        --------
+        >>> from goodpix.query.plots import REASONS
+        >>> REASONS[0].shown(over_image=False) == REASONS[0].colour
+        True
+        """
         return self.over_image if over_image else self.colour
 
 
@@ -138,5 +145,10 @@ def reason_image(mask: MaskLike, selection: Selection | None = None) -> npt.NDAr
     -------
     ndarray of uint8, shape (ny, nx)
         0 where the pixel is good, else 1 + the index in `REASONS` of the first reason that applies.
+
+    Examples
+    --------
+    >>> reason_image(mask).shape == mask.shape
+    True
     """
     return reason_table()[mask.criteria(selection)]

@@ -66,6 +66,10 @@ def plot_sky(
     Axes
         Degrees from the centre of the tiles in an equal-area projection; right ascension increases to the left.
         Tiles without a value are hatched; few tiles are marked by squares, seen where the tiles are smaller.
+
+    Examples
+    --------
+    >>> axes = plot_sky(cat, band="i")
     """
     # matplotlib is an extra, and slow to import
     from matplotlib.collections import PolyCollection

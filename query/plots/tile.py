@@ -57,6 +57,10 @@ def plot_tile(
     ------
     MaskNotFoundError
         If the catalogue has no such tile and band.
+
+    Examples
+    --------
+    >>> axes = plot_tile(cat, "DES0131-3206", "i")
     """
     counts = cat.good_epoch_map(tilename, band, selection)
     wanted = selection or Selection()

@@ -60,6 +60,11 @@ def ccd_halves(
         If a filter, column, bit or statistic does not exist.
     CatalogueVersionError
         If the catalogue predates the summary table.
+
+    Examples
+    --------
+    >>> ccd_halves(cat, band="i").columns.tolist()
+    ['ccdnum', 'detpos', 'half', 'n_ccd_images', 'n_nights', 'value', 'outlier']
     """
     import pandas as pd  # slow to import
 

@@ -47,6 +47,11 @@ def criteria_costs(cat: Listings, **filters: Unpack[FilterKeywords]) -> "pd.Data
     ------
     UnknownNameError
         If a filter or column does not exist.
+
+    Examples
+    --------
+    >>> criteria_costs(cat, band="i").columns.tolist()
+    ['band', 'criterion', 'n_fail', 'n_only', 'n_pixels', 'fraction_fail', 'fraction_only']
     """
     import pandas as pd  # slow to import
 
@@ -107,6 +112,11 @@ def bit_costs(cat: Listings, plane: Literal["se", "coadd"] = "se", **filters: Un
         If there is no such plane, or the filters include bounds or a condition.
     CatalogueVersionError
         If the catalogue predates the table of bits.
+
+    Examples
+    --------
+    >>> bit_costs(cat, band="i").columns.tolist()
+    ['band', 'plane', 'bit', 'name', 'n_set', 'n_pixels', 'fraction']
     """
     if plane not in ("se", "coadd"):
         raise UsageError(f"plane is {plane!r}: expected se or coadd")

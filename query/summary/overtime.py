@@ -55,6 +55,11 @@ def over_time(
         If a filter, column or statistic does not exist.
     UsageError
         If `by` is neither night nor exposure.
+
+    Examples
+    --------
+    >>> over_time(cat, band="i").value.round(2).tolist()
+    [0.84, 0.87, 0.86, 0.84, 0.42]
     """
     if by not in ("night", "exposure"):
         raise UsageError(f"by is {by!r}: expected night or exposure")

@@ -52,6 +52,11 @@ def sky_tiles(
     ------
     UnknownNameError
         If a filter, column or statistic does not exist.
+
+    Examples
+    --------
+    >>> sky_tiles(cat, band="i").tilename.tolist()
+    ['DES0131-3206']
     """
     view = VIEWS["tile_quality"].table
     of_tile = Statistic.of(statistic, view)

@@ -207,6 +207,11 @@ def outliers(value: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     ndarray of bool, shape (n,)
         True where a value differs from the median by more than 1% and by more than five standard deviations, which
         are estimated as 1.4826 times the median absolute deviation; False for NaN.
+
+    Examples
+    --------
+    >>> outliers(np.array([1.0, 1.1, 0.9, 1.0, 9.0]))
+    array([False, False, False, False,  True])
     """
     known = value[np.isfinite(value)]
     if known.size == 0:

@@ -91,10 +91,6 @@ def computed_columns(images: Sequence[Observed]) -> list[dict[str, float | None]
     -------
     list of dict
         Values of `COMPUTED` by name, rounded to 6 decimals; an airmass of the header is left as it is.
-
-    Examples
-    --------
-    >>> computed_columns([facts])[0]["moon_altitude"]  # doctest: +SKIP
     """
     if not images:
         return []

@@ -169,6 +169,11 @@ class Selection:
         ------
         UsageError
             If it cannot be a name.
+
+        Examples
+        --------
+        >>> Selection(border=48).with_name("shear-v1").name
+        'shear-v1'
         """
         return replace(self, named=f"{check_name(name)} {self.hash[:_SHOWN]}")
 
@@ -195,11 +200,23 @@ class Selection:
         return bool(self.border) or any(self.grow.values())
 
     def good(self, flags: npt.NDArray[np.int64], bit_names: BitNames = DES_Y6) -> npt.NDArray[np.bool_]:
-        """Return whether each of the flags is good; same shape. Raises like `BoundSelection.good`."""
+        """Return whether each of the flags is good; same shape. Raises like `BoundSelection.good`.
+
+        Examples
+        --------
+        >>> Selection(ignore=["SE_SEG"]).good(np.array([0, 1, 2]))
+        array([ True,  True, False])
+        """
         return BoundSelection(self, bit_names).good(flags)
 
     def criteria(self, flags: npt.NDArray[np.int64], bit_names: BitNames = DES_Y6) -> npt.NDArray[np.uint8]:
-        """Return the criteria that fail for each of the flags, by the flags alone; same shape."""
+        """Return the criteria that fail for each of the flags, by the flags alone; same shape.
+
+        Examples
+        --------
+        >>> Selection(ignore=["SE_SEG"]).criteria(np.array([0, 1, 3]))
+        array([0, 0, 2], dtype=uint8)
+        """
         return BoundSelection(self, bit_names).criteria(flags)
 
     def __str__(self) -> str:

@@ -40,7 +40,11 @@ def read_exclusions(path: str | os.PathLike[str]) -> list[Exclusion]:
 
     Examples
     --------
-    >>> Selection(exclude=goodpix.read_exclusions("bad_ccds.csv"))  # doctest: +SKIP
+    >>> from pathlib import Path
+    >>> Path("bad_ccds.yaml").write_text("- ccdnum=31,amplifier=A")
+    23
+    >>> print(Selection(exclude=goodpix.read_exclusions("bad_ccds.yaml")))
+    exclude ccdnum=31,amplifier=A
     """
     name = os.fspath(path)
     if not is_exclusion_file(name):

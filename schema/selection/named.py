@@ -31,6 +31,11 @@ class NamedSelection:
     ------
     UsageError
         If it cannot be a name, or the description is no text.
+
+    Examples
+    --------
+    >>> goodpix.add_selection("goodpix.db", "shear-v1", Selection(border=48), "shapes, 2026").description
+    'shapes, 2026'
     """
 
     name: str

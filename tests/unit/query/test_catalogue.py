@@ -106,6 +106,9 @@ def test_frames_say_what_they_are(cat: Catalogue) -> None:
         (cat.epochs(band="r"), Selection()),
         (cat.epochs(selection=wide, limit=1), wide),
         (cat.tiles(), Selection()),
+        (cat.to_pandas(band="r"), Selection()),
+        (cat.blank_sky(1, 0.1, band="r", selection=wide), wide),
+        (cat.randoms(1, band="r", selection=wide), wide),
         (cat.at(at[0][0], at[1][0], selection=wide), wide),
         (cat.background(wide, by="epoch", band="r"), wide),
     ):
