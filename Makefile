@@ -10,12 +10,13 @@ PIP  := $(BIN)/python -m pip --quiet --disable-pip-version-check
 # pip compiles esutil, so its build dependencies are constrained too.
 INSTALL := $(PIP) install --constraint constraints.txt --build-constraint constraints.txt
 
-# What people wait for says what it does, a line per step; pip's errors come as they are.
-STEPS := awk '/^Collecting /                       { printf(n++ ? "." : "  finding packages "); fflush() } \
-              /^Building wheels for collected /    { sub(/.*: /, ""); printf "\n  compiling %s", $$0; fflush() } \
-              /^Installing collected packages: /   { printf "\n  installing %d packages", NF - 3; fflush() } \
-              /^Successfully installed /           { print "" } \
-              /^failed$$/                           { print ""; exit 1 }'
+# What people wait for says what it does, a line per step; what pip complains of is shown if it fails.
+STEPS := printf '  finding packages '; while IFS= read -r line; do case $$line in \
+    'Collecting '*) printf . ;; \
+    'Building wheels for collected packages: '*) printf '\n  compiling %s' "$${line\#*: }" ;; \
+    'Installing collected packages: '*) printf '\n  installing all of them' ;; \
+    failed) echo; cat $(VENV)/install.log >&2; exit 1 ;; \
+    esac; done; echo
 
 # The suite starts many processes; each should find the bytecode that an earlier one compiled.
 unexport PYTHONDONTWRITEBYTECODE
@@ -137,7 +138,7 @@ $(VENV)/made: | system-packages
 
 $(VENV)/demo-installed: pyproject.toml constraints.txt | $(VENV)/made
 	@echo "Installing goodpix there; the first time takes two or three minutes"
-	@($(subst --quiet,,$(INSTALL)) --editable '.[plot]' || echo failed) | $(STEPS)
+	@($(subst --quiet,,$(INSTALL)) --editable '.[plot]' 2> $(VENV)/install.log || echo failed) | { $(STEPS); }
 	@touch $@
 
 $(VENV)/dev-installed: pyproject.toml constraints.txt | $(VENV)/made

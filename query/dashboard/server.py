@@ -14,6 +14,7 @@ from types import FrameType
 from typing import Self
 
 from bokeh.server.server import Server
+from bokeh.server.tornado import BokehTornado
 from panel.io.server import get_server
 from tornado.template import Template
 from tornado.web import RequestHandler
@@ -46,11 +47,14 @@ class _Alive(RequestHandler):
 class _NotFound(RequestHandler):
     """Answer to an address without a page: the way back."""
 
+    application: BokehTornado
+
     def prepare(self) -> None:
-        # relative, because a proxy may have a prefix of its own in front
-        root = "../" * (self.request.path.count("/") - 1) or "./"
+        # relative, because a proxy may have a prefix of its own in front, with the secret behind it
+        path = self.request.path.removeprefix(self.application.prefix)
+        root = "../" * (path.count("/") - 1) or "./"
         self.set_status(404)
-        self.finish(_NOT_FOUND.generate(path=printable(self.request.path), pages=TITLES, root=root))
+        self.finish(_NOT_FOUND.generate(path=printable(path), pages=TITLES, root=root))
 
 
 class DashboardServer:

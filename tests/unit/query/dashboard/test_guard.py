@@ -165,3 +165,13 @@ def test_every_web_socket_and_login_of_a_server_is_guarded() -> None:
     sockets = [rule.target for rule in application.wildcard_router.rules if issubclass(rule.target, WSHandler)]
     assert len(sockets) == 2
     assert all(each.send_message is not WSHandler.send_message for each in sockets)
+
+
+def test_way_back_from_a_page_that_does_not_exist_stays_behind_the_proxy(source: Source) -> None:
+    with DashboardServer(source, proxy="/user/ada/proxy/{port}/") as server:
+        secret = server.url.split("/")[-2]
+        for before in (f"/{secret}", ""):
+            answer = ask(server, f"{before}/no/page", Host="hub.example.org" if before else "127.0.0.1")
+            assert answer.status == 404
+            assert 'href="../sky"' in answer.text
+            assert secret not in answer.text
