@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,7 +9,7 @@ import typer
 from ..query.tables.formats import format_of
 from ..schema.errors import UsageError
 from ..schema.printable import printable
-from .options import DEFAULT_DB, Band, Db, FormatOption, Output, Tile, with_options
+from .options import DEFAULT_DB, Band, Db, FormatOption, Output, Tile, output_name, with_options
 from .output import answer, say, show, write_output, write_table
 from .signals import stoppable
 
@@ -108,7 +107,14 @@ def mask(
     db: Db = DEFAULT_DB,
     selection: "Selection",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write: .png, .fits, .npz or .parquet.")
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            callback=output_name,
+            help="File or URL to write: .png, .fits, .npz or .parquet.",
+        ),
     ] = None,
     good: Annotated[
         bool, typer.Option("--good", help="Write 1 for good pixels to .fits; by default 1 is bad, 0 good.")

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from ...schema.bits import CRITERIA_BITS, OWN_CUT
 from ...schema.criteria import AnySelection, BoundSelection, Selection
 from ...schema.errors import UsageError
+from ...schema.files.outputfile import OutputPath
 from ...schema.masks.applyselection import apply_selection, apply_selection_to_box
 from ...schema.masks.rle import decode, decode_bytes, decode_good, encode
 from ...schema.masks.runalgebra import crop
@@ -271,7 +271,7 @@ class Mask(MaskPixels):
         """
         return plot_mask(self, selection, over=over, ax=ax)
 
-    def to_fits(self, path: Path | str, selection: Selection | None = None, *, good: bool = False) -> None:
+    def to_fits(self, path: OutputPath, selection: Selection | None = None, *, good: bool = False) -> None:
         """Write the mask as a FITS file: 1 is bad and 0 is good, or with `good` the other way round.
 
         Extension ``MASK`` is that image, with its meaning in the header. ``REASONS`` has a bit for each criterion and
@@ -279,18 +279,18 @@ class Mask(MaskPixels):
         """
         self._export(selection).to_fits(path, good=good)
 
-    def to_npz(self, path: Path | str, selection: Selection | None = None) -> None:
+    def to_npz(self, path: OutputPath, selection: Selection | None = None) -> None:
         """Write ``good`` and ``excluded`` (bool [ny, nx]), the stored runs and the provenance as a numpy npz file."""
         self._export(selection).to_npz(path)
 
-    def save(self, path: Path | str, selection: Selection | None = None, *, good: bool = False) -> None:
+    def save(self, path: OutputPath, selection: Selection | None = None, *, good: bool = False) -> None:
         """Write the mask, with its provenance, in the format given by the ending of the file name.
 
         Parameters
         ----------
-        path : path
-            ``.png``: the plot; ``.fits``: see `to_fits`; ``.npz``: see `to_npz`; ``.parquet``: the runs, with the
-            criteria that fail by the selection.
+        path : path or str
+            A file, or a URL such as ``s3://bucket/mask.fits``. ``.png``: the plot; ``.fits``: see `to_fits`; ``.npz``:
+            see `to_npz`; ``.parquet``: the runs, with the criteria that fail by the selection.
         selection : Selection, optional
             A definition of good other than the default. The runs in npz keep every reason.
         good : bool
@@ -299,7 +299,7 @@ class Mask(MaskPixels):
         Raises
         ------
         UsageError
-            If the name has another ending, or not ``.fits`` with `good`.
+            If the name has another ending, or not ``.fits`` with `good`, or is a URL that cannot be written to.
 
         Examples
         --------
