@@ -212,8 +212,8 @@ def check_mask_name(path: OutputPath, *, good: bool = False) -> str:
         If it is not a known format, or with `good` not FITS.
     """
     suffix = Path(path).suffix.lower()
-    if suffix not in (".png", ".fits", ".fz", ".npz", ".parquet"):
-        raise UsageError(f"{path}: expected a name that ends in .png, .fits, .npz or .parquet")
+    if suffix not in (".png", ".fits", ".fz", ".npz", ".parquet", ".reg"):
+        raise UsageError(f"{path}: expected a name that ends in .png, .fits, .npz, .parquet or .reg")
     if good and suffix not in (".fits", ".fz"):
         raise UsageError(f"{path}: only FITS images have 1 for good pixels: expected a name that ends in .fits")
     return suffix

@@ -19,6 +19,7 @@ from ...schema.rows import MaskKey
 from ..plots.mask import plot_mask, thumbnail
 from ..provenance import Provenance
 from ..shapes import Disc, Polygon, Shape
+from .ds9 import write_regions
 from .exclusions import ImageBox, exclude
 from .export import CUT_RUNS, MaskExport, check_mask_name, column_runs, write_parquet, write_picture
 from .maskpixels import MaskPixels
@@ -283,6 +284,37 @@ class Mask(MaskPixels):
         """Write ``good`` and ``excluded`` (bool [ny, nx]), the stored runs and the provenance as a numpy npz file."""
         self._export(selection).to_npz(path)
 
+    def to_regions(self, path: OutputPath, selection: Selection | None = None, *, min_pixels: int = 1) -> int:
+        """Write the bad areas as regions for DS9, coloured and tagged by reason; return the number of regions.
+
+        Parameters
+        ----------
+        path : path or str
+            A file, or a URL such as ``s3://bucket/mask.reg``.
+        selection : Selection, optional
+            A definition of good other than the default.
+        min_pixels : int
+            Smallest area to write, pixels: of cosmic rays there may be thousands.
+
+        Returns
+        -------
+        int
+            Number of regions. Each is one connected area (corners count) of the reason that `plot` shows: a polygon in
+            image coordinates along the edges of its pixels, so that it holds the centres of these pixels and of no
+            other. A hole is joined to the outline by a line that is drawn twice, as DS9 has no polygons with holes.
+            Pixels of a cut-out are those of the whole image.
+
+        Raises
+        ------
+        UsageError
+            If `min_pixels` is below 1.
+
+        Examples
+        --------
+        >>> mask.to_regions("mask.reg", min_pixels=5)  # doctest: +SKIP
+        """
+        return write_regions(path, self, selection, min_pixels)
+
     def save(self, path: OutputPath, selection: Selection | None = None, *, good: bool = False) -> None:
         """Write the mask, with its provenance, in the format given by the ending of the file name.
 
@@ -290,7 +322,8 @@ class Mask(MaskPixels):
         ----------
         path : path or str
             A file, or a URL such as ``s3://bucket/mask.fits``. ``.png``: the plot; ``.fits``: see `to_fits`; ``.npz``:
-            see `to_npz`; ``.parquet``: the runs, with the criteria that fail by the selection.
+            see `to_npz`; ``.parquet``: the runs, with the criteria that fail by the selection; ``.reg``: see
+            `to_regions`.
         selection : Selection, optional
             A definition of good other than the default. The runs in npz keep every reason.
         good : bool
@@ -310,6 +343,8 @@ class Mask(MaskPixels):
             write_picture(path, self.plot(selection), self.provenance(selection))
         elif suffix == ".npz":
             self.to_npz(path, selection)
+        elif suffix == ".reg":
+            self.to_regions(path, selection)
         elif suffix == ".parquet":
             write_parquet(path, self.recut(selection).runs(), self.provenance(selection), CUT_RUNS)
         else:

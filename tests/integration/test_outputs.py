@@ -29,6 +29,7 @@ COMMANDS = {
     "mask.fits": [*MASK],
     "mask.npz": [*MASK],
     "mask.parquet": [*MASK],
+    "mask.reg": [*MASK],
     "mask.png": [*MASK],
     "map.fits": ["map", SPEC.tilename, "r"],
     "map.npz": ["map", SPEC.tilename, "r"],
@@ -71,6 +72,7 @@ def test_several_maps_go_to_several_objects(ingested: Survey, cli: Run, bucket: 
 WRITERS: dict[str, Callable[[goodpix.Catalogue, str], object]] = {
     "a.parquet": lambda cat, url: cat.to_parquet(url),
     "b.vot": lambda cat, url: goodpix.write_table(cat.epochs(), url),
+    "c.reg": lambda cat, url: next(cat.masks(band="r")).to_regions(url),
     "d.npz": lambda cat, url: cat.good_epoch_map(SPEC.tilename, "r", path=url),
     "e.fits": lambda cat, url: cat.moc(max_order=10, path=url),
 }
@@ -175,3 +177,12 @@ def _filled(column: object) -> list[object]:
 def test_minus_is_standard_output(ingested: Survey, cli: Run) -> None:
     done = cli("tiles", "--db", ingested.database, "--format", "csv", "-o", STANDARD_OUTPUT)
     assert done.out.startswith("tilename,band,")
+
+
+def test_small_areas_are_left_out_of_regions(ingested: Survey, cli: Run, tmp_path: Path) -> None:
+    command = [*MASK, "--db", ingested.database, "--min-pixels", 9, "-o"]
+    assert cli(*command, tmp_path / "mask.reg").status == 0
+    lines = (tmp_path / "mask.reg").read_text().splitlines()
+    assert "# without areas of fewer than 9 pixels" in lines
+    done = cli(*command, tmp_path / "mask.fits")
+    assert (done.status, done.lines) == (2, ["goodpix: --min-pixels: expected -o FILE.reg"])
