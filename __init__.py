@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from .query.catalogue import Catalogue
     from .query.filters import FilterKeywords, TableKeywords
     from .query.masks.mask import Mask
+    from .query.tables.astropytables import astropy_table
+    from .query.tables.formats import write_table
     from .schema.bits import BitNames
     from .schema.criteria import Criterion, Selection
     from .schema.errors import GoodpixError
@@ -50,6 +52,7 @@ __all__ = [
     "VerifyReport",
     "__version__",
     "add_selection",
+    "astropy_table",
     "check_mask",
     "diagnose",
     "gc",
@@ -59,6 +62,7 @@ __all__ = [
     "remove_selection",
     "upgrade",
     "verify",
+    "write_table",
 ]
 
 _HOMES = {
@@ -80,6 +84,7 @@ _HOMES = {
     "UpgradeReport": ".ingest.upkeep.report",
     "VerifyReport": ".ingest.upkeep.report",
     "add_selection": ".ingest.upkeep.selections",
+    "astropy_table": ".query.tables.astropytables",
     "check_mask": ".ingest.direct",
     "diagnose": ".ingest.upkeep.doctor",
     "gc": ".ingest.upkeep.gc",
@@ -89,6 +94,7 @@ _HOMES = {
     "remove_selection": ".ingest.upkeep.selections",
     "upgrade": ".ingest.upkeep.upgrade",
     "verify": ".ingest.upkeep.verify",
+    "write_table": ".query.tables.formats",
 }
 
 

@@ -126,7 +126,7 @@ def ingest(
         typer.Option("--set", metavar="KEY=VALUE", help="Setting of the profile, or of --segment; may be repeated."),
     ] = None,
     ccd_table: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--ccd-table",
             metavar="FILE",
@@ -255,7 +255,7 @@ def describe(
 @contextmanager
 def _report_file(report: Path | None) -> Iterator[Path | None]:
     """Provide the path of the report; what is written for ``-`` goes to standard output, after an interrupt as well."""
-    if report != STANDARD_OUTPUT:
+    if str(report) != STANDARD_OUTPUT:
         yield report
         return
     with TemporaryDirectory(prefix="goodpix-report-") as folder:

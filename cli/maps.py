@@ -1,5 +1,6 @@
 """Commands for maps: of a coadd, of the sky, and of its coverage."""
 
+import os
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ import typer
 
 from ..query.tables.texttable import render_table
 from ..schema.errors import UsageError
-from .options import DEFAULT_DB, Db, with_options
+from .options import DEFAULT_DB, Db, output_name, with_options
 from .output import say, show, write_output
 from .signals import stoppable
 
@@ -51,12 +52,14 @@ def make_map(
         typer.Option(metavar="DIR", help="Without TILE, sky statistics whose noise stands in where headers have none."),
     ] = None,
     output: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             "--output",
             "-o",
-            help="File to write: .fits (with WCS), .png or .npz of a coadd; .hsp, .hs or .fits of the sky, one for "
-            "each statistic, with its name before the ending if there are several.",
+            metavar="FILE",
+            callback=output_name,
+            help="File or URL to write: .fits (with WCS), .png or .npz of a coadd; .hsp, .hs or .fits of the sky, one "
+            "for each statistic, with its name before the ending if there are several.",
         ),
     ] = None,
 ) -> None:
@@ -87,7 +90,16 @@ def moc(
         ),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Number of worker processes.")] = 1,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write: .fits, .txt or .json.")] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            callback=output_name,
+            help="File or URL to write: .fits, .txt or .json.",
+        ),
+    ] = None,
 ) -> None:
     """Map where the sky is good in at least one image, as an IVOA MOC; show its area beside the sampled one."""
     from ..query.catalogue import Catalogue
@@ -115,7 +127,7 @@ def moc(
         say(f"goodpix: {line}")
 
 
-def _coadd_map(db: str, tilename: str, band: str, selection: "Selection", output: Path | None) -> None:
+def _coadd_map(db: str, tilename: str, band: str, selection: "Selection", output: str | None) -> None:
     from ..query.maps.coaddmap import check_map_name, epoch_map
     from ..query.source import open_source
 
@@ -134,13 +146,13 @@ def _sky_maps(
     names: list[str],
     selection: "Selection",
     filters: dict[str, Any],
-    output: Path | None,
+    output: str | None,
     options: dict[str, Any],
 ) -> None:
     from ..query.catalogue import Catalogue
     from ..query.unmatched import unmatched
 
-    if output is not None and output.suffix.lower() not in _ENDINGS:
+    if output is not None and not output.lower().endswith(_ENDINGS):
         raise UsageError(f"-o {output}: expected a name that ends in {', '.join(_ENDINGS)}")
     options["nside_coverage"] = min(32, options["nside"])
     with stoppable("stopped"), Catalogue(db) as catalogue:
@@ -150,15 +162,23 @@ def _sky_maps(
     if output is None:
         show(render_table(_summary(maps.items()), "map"))
     for name, each in maps.items() if output is not None else ():
-        path = _path(output, name, len(maps)) if output is not None else Path()
-        write_output(partial(each.write, str(path), clobber=True), path)
+        path = _path(output or "", name, len(maps))
+        write_output(partial(_write, each, path), path)
     for line in lines:
         say(f"goodpix: {line}")
 
 
-def _path(output: Path, name: str, n_maps: int) -> Path:
+def _path(output: str, name: str, n_maps: int) -> str:
     """Return the file of a statistic: the name that was given, or that with the statistic before its ending."""
-    return output if n_maps == 1 else output.with_name(f"{output.stem}_{name.replace(':', '-')}{output.suffix}")
+    stem, suffix = os.path.splitext(output)  # a URL as well
+    return output if n_maps == 1 else f"{stem}_{name.replace(':', '-')}{suffix}"
+
+
+def _write(healsparse_map: Any, path: str) -> None:
+    from ..schema.files.outputfile import output_file
+
+    with output_file(path) as file:
+        healsparse_map.write(str(file), clobber=True)
 
 
 def _summary(maps: Iterable[tuple[str, Any]]) -> "pd.DataFrame":

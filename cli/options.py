@@ -3,7 +3,6 @@
 import functools
 from collections.abc import Callable, Iterable, Sequence
 from inspect import Parameter, Signature, signature
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,6 +24,7 @@ __all__ = [
     "SelectionName",
     "Tile",
     "completed",
+    "output_name",
     "with_options",
 ]
 
@@ -122,7 +122,27 @@ Db = Annotated[str, typer.Option("--db", envvar="GOODPIX_DB", metavar="URL", hel
 FormatOption = Annotated[
     Format | None, typer.Option("--format", help="Output format; default: by the ending of -o, else a table.")
 ]
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="File to write to; - is standard output.")]
+
+
+def output_name(output: str | None) -> str | None:
+    """Return the value of ``-o``, a file or a URL; one that cannot be written to ends a command before its work."""
+    if output is None or "://" not in output:
+        return output
+    from ..schema.files.outputfile import check_output  # as above
+
+    return check_output(output)
+
+
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        callback=output_name,
+        help="File or URL (s3://...) to write to; - is standard output.",
+    ),
+]
 
 
 def _option(name: str, *, default: Any = None, kind: Any = list[str] | None, **given: Any) -> Parameter:

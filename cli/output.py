@@ -6,12 +6,12 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..query.tables.formats import Format, format_of, rendered
+from ..query.tables.formats import Format, format_of, rendered, write_parts
 from ..query.tables.texttable import TextTable, terminal_width
 from ..schema.errors import GoodpixError, UsageError
+from ..schema.files.outputfile import OutputPath
 from ..schema.printable import printable
 from .options import DEFAULT_DB
 from .streams import write_bytes
@@ -36,7 +36,7 @@ __all__ = [
     "write_table",
 ]
 
-STANDARD_OUTPUT = Path("-")
+STANDARD_OUTPUT = "-"
 """Output file that stands for standard output."""
 
 
@@ -61,7 +61,7 @@ def answer(
     ask: "Callable[..., pd.DataFrame]",
     filters: Mapping[str, Any],
     format_: Format | None,
-    output: Path | None,
+    output: OutputPath | None,
     *,
     selection: object = None,
     shape: "TableShape",
@@ -81,7 +81,7 @@ def answer(
         Function of the catalogue and the filters that returns the answer.
     filters : mapping
         See `goodpix.query.filters.Filters`.
-    format_, output : Format and Path, optional
+    format_, output : Format and path, optional
         Format and file; by default text on standard output.
     selection : Selection, optional
         Definition of good, for the provenance of files.
@@ -120,7 +120,7 @@ def write_table(
     frames: "Iterable[pd.DataFrame]",
     name: str,
     format_: Format,
-    output: Path | None,
+    output: OutputPath | None,
     provenance: "Provenance | None" = None,
 ) -> None:
     """Write a table that comes in parts to a file, or to standard output; a file is whole or is not there."""
@@ -132,8 +132,8 @@ def write_table(
             say(f"not shown: {', '.join(table.hidden)} (--columns A,B chooses, --wide shows every column)")
         return
     parts = rendered(frames, name, format_, provenance)
-    if output is not None and output != STANDARD_OUTPUT:
-        write_output(lambda: _write_parts(parts, output), output)
+    if output is not None and str(output) != STANDARD_OUTPUT:
+        write_output(lambda: write_parts(parts, output), output)
         return
     on_terminal = sys.stdout.isatty()
     if on_terminal and format_ in (Format.parquet, Format.fits):
@@ -145,24 +145,7 @@ def write_table(
             write_bytes(part)
 
 
-def _write_parts(parts: Iterable[bytes], output: Path) -> None:
-    """Write a file under a temporary name beside it; as it is where that cannot be, such as a pipe."""
-    target = Path(os.path.realpath(output))
-    # by its own name: the real one of a pipe, such as /dev/stdout or >(gzip), cannot be opened
-    if output.exists() and not (target.is_file() and os.access(target.parent, os.W_OK)):
-        with output.open("wb") as file:
-            file.writelines(parts)
-        return
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("xb") as file:
-            file.writelines(parts)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def write_output(write: Callable[[], object], output: Path) -> None:
+def write_output(write: Callable[[], object], output: OutputPath) -> None:
     """Write a file by calling a function, and report it on standard error."""
     try:
         write()

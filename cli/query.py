@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,7 +9,7 @@ import typer
 from ..query.tables.formats import format_of
 from ..schema.errors import UsageError
 from ..schema.printable import printable
-from .options import DEFAULT_DB, Band, Db, FormatOption, Output, Tile, with_options
+from .options import DEFAULT_DB, Band, Db, FormatOption, Output, Tile, output_name, with_options
 from .output import answer, say, show, write_output, write_table
 from .signals import stoppable
 
@@ -108,11 +107,21 @@ def mask(
     db: Db = DEFAULT_DB,
     selection: "Selection",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write: .png, .fits, .npz or .parquet.")
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            callback=output_name,
+            help="File or URL to write: .png, .fits, .npz, .parquet or .reg (regions for DS9).",
+        ),
     ] = None,
     good: Annotated[
         bool, typer.Option("--good", help="Write 1 for good pixels to .fits; by default 1 is bad, 0 good.")
     ] = False,
+    min_pixels: Annotated[
+        int, typer.Option("--min-pixels", min=1, metavar="N", help="Smallest bad area to write to .reg, pixels.")
+    ] = 1,
 ) -> None:
     """Summarise one mask, and optionally write it to a file."""
     from ..query.catalogue import Catalogue
@@ -123,13 +132,23 @@ def mask(
         check_mask_name(output, good=good)
     elif good:
         raise UsageError("--good: expected -o FILE.fits")
+    if min_pixels > 1 and not (output or "").lower().endswith(".reg"):
+        raise UsageError("--min-pixels: expected -o FILE.reg")
     with Catalogue(db) as catalogue:
         found = catalogue.mask(tilename, band, expnum, ccdnum)
         n_good = found.count(selection)
         for line in unmatched_exclusions(catalogue.database, selection):
             say(f"goodpix: {line}")
         if output is not None:
-            write_output(lambda: found.save(output, selection, good=good), output)
+            regions = output.lower().endswith(".reg")
+            write_output(
+                lambda: (
+                    found.to_regions(output, selection, min_pixels=min_pixels)
+                    if regions
+                    else found.save(output, selection, good=good)
+                ),
+                output,
+            )
     show(found)
     show(f"good pixels ({selection}): {n_good:,} of {found.encoded.nx * found.encoded.ny:,}")
 

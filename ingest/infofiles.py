@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from ..schema.errors import AmbiguousInputError, GoodpixError, InfoFileError, UsageError
 from ..schema.executors import in_order, usable_cores
+from ..schema.files.object import local_path
 from ..schema.planes.imagefiles import first_variable
 from ..schema.printable import one_line
 from ..schema.workers.pool import process_pool
@@ -135,7 +136,7 @@ def read_inputs(given: Iterable[PathLike], workers: int | None = 1, reading: Rea
         If processes that read an info file die.
     """
     reading = reading or Reading()
-    folders_and_files = [Path(each) for each in given]
+    folders_and_files = [local_path(each, "input") for each in given]
     if not folders_and_files:
         raise UsageError("no info files given: expected at least one")
     paths = reading.profile.find(folders_and_files, reading.settings)

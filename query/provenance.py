@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..schema.criteria import Selection
 from ..schema.database import Identity
+from ..schema.printable import printable
 from .dataframes import units_of
 
 if TYPE_CHECKING:
@@ -72,11 +73,22 @@ class Provenance:
         }
         return cls({name: given[name] for name in _CARDS if given.get(name) not in (None, "")})
 
+    @classmethod
+    def of_frame(cls, rows: "pd.DataFrame") -> "Provenance":
+        """Return the provenance that an answer of the catalogue has in its ``attrs``; empty for any other frame."""
+        if "software" not in rows.attrs:
+            return cls({})
+        return cls({name: rows.attrs[name] for name in _CARDS if name in rows.attrs})
+
     def cards(self) -> list[dict[str, Any]]:
         """Return the facts as FITS cards with ``name``, ``value`` and ``comment``."""
         return [
             {"name": _CARDS[name][0], "value": value, "comment": _CARDS[name][1]} for name, value in self.facts.items()
         ]
+
+    def comments(self) -> str:
+        """Return the facts as lines of comment, as region files hold them."""
+        return "".join(f"# {name}: {printable(str(value))}\n" for name, value in self.facts.items())
 
     def metadata(self, meaning: str = "") -> dict[str, str]:
         """Return the facts, and any meaning of the values, as metadata of Parquet files: ``goodpix.<fact>``."""

@@ -4,13 +4,13 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ...schema.errors import InfoFileError, UsageError
+from ...schema.errors import GoodpixError, InfoFileError, UsageError
+from ...schema.files.inputfile import open_input
 from ...schema.planes.headers import whole_number
 from ...schema.printable import one_line
 from ..infofile import EpochInfo, TileInfo
@@ -144,7 +144,8 @@ def read_ccd_table(path: str | os.PathLike[str]) -> CcdTable:
     path : path
         A FITS, CSV, ECSV or Parquet file, by its ending. Columns, in upper or lower case: ``expnum``; ``ccdnum`` or
         ``ccdname``; and any of ``magzp`` (else ``ccdzpt``, else ``zpt``, with ``exptime`` if it is there), ``fwhm``
-        (pixels), and ``ccd_cuts`` or ``cuts`` (0 for a CCD image that is not cut).
+        (pixels), and ``ccd_cuts`` or ``cuts`` (0 for a CCD image that is not cut). It may be a URL, such as
+        ``s3://bucket/survey-ccds.fits``.
 
     Raises
     ------
@@ -203,7 +204,7 @@ def _read(name: str) -> "Table":
     from astropy.table import Table
 
     try:
-        with Path(name).expanduser().open("rb") as file:
+        with open_input(name) as file:
             if ending == ".parquet":
                 from pyarrow import parquet
 
@@ -217,6 +218,8 @@ def _read(name: str) -> "Table":
                     found = Table.read(unit)
     except StopIteration:
         raise UsageError(f"{name}: it holds no table") from None
+    except GoodpixError:
+        raise
     except OSError as error:
         raise UsageError(f"{name}: cannot be read ({error.strerror or one_line(error)})") from error
     except Exception as error:  # the libraries raise many kinds for damaged files

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ...schema.errors import GoodpixError, UsageError
+from ...schema.files.object import local_path
 from ...schema.planes.fitsfile import Unit
 from ...schema.planes.headers import Header, whole_number
 from ...schema.planes.plane import Plane
@@ -85,7 +86,7 @@ def draft_description(given: Sequence[Path]) -> str:
     GoodpixError
         If the file of images cannot be read.
     """
-    files, infos = fits_files(given)
+    files, infos = fits_files([local_path(each, "input") for each in given])
     if infos:
         return f"# This looks like des-pizza-cutter: goodpix ingest {_shown(given[0])}"
     images = [path for path in files if role_of(path) in ("", "image")] or files

@@ -20,6 +20,7 @@ import sqlalchemy as sa
 
 from ...schema.database import Database
 from ...schema.errors import AmbiguousInputError, UsageError
+from ...schema.files.object import local_path
 from ...schema.store.folder import publish
 from ...schema.tables import epoch
 from ..dataframes import read_frame
@@ -90,6 +91,9 @@ class SkyDataset:
     """
 
     folder: Path
+
+    def __post_init__(self) -> None:
+        local_path(self.folder, "sky dataset")
 
     def claim(self, definition: Mapping[str, object]) -> None:
         """Create the folder with this definition, or check that an existing folder has the same definition.

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from ...schema.criteria import Selection
 from ...schema.database import Identity
 from ...schema.errors import UsageError
+from ...schema.files.outputfile import OutputPath, output_file
 from ...schema.wcs.inversemap import add_covered, inverse_map
 from ..masks.export import FitsImage, fits_wcs, write_fits, write_picture
 from ..plots.tile import plot_counts
@@ -80,7 +81,7 @@ class EpochMap:
         title = f"{self.grid.tilename}  {self.grid.band}  good epochs out of {self.n_epochs}"
         return plot_counts(self.counts, title, f"selection: {self.selection}", ax=ax)
 
-    def save(self, path: Path | str) -> None:
+    def save(self, path: OutputPath) -> None:
         """Write the map in the format given by the ending of the file name.
 
         Parameters
@@ -127,7 +128,7 @@ def epoch_map(source: Source, tilename: str, band: str, selection: Selection | N
 _FITS = (".fits", ".fz")
 
 
-def check_map_name(path: Path | str) -> str:
+def check_map_name(path: OutputPath) -> str:
     """Return the ending of a map file's name, in lower case.
 
     Raises
@@ -141,7 +142,7 @@ def check_map_name(path: Path | str) -> str:
     return suffix
 
 
-def _write_fits(depth: EpochMap, path: Path | str) -> None:
+def _write_fits(depth: EpochMap, path: OutputPath) -> None:
     cards = [
         *depth.provenance.cards(),
         {"name": "N_EPOCHS", "value": depth.n_epochs, "comment": "epochs considered"},
@@ -151,8 +152,8 @@ def _write_fits(depth: EpochMap, path: Path | str) -> None:
     write_fits(path, [FitsImage("N_GOOD", depth.counts, cards)])
 
 
-def _write_npz(depth: EpochMap, path: Path | str) -> None:
-    with Path(path).open("wb") as file:
+def _write_npz(depth: EpochMap, path: OutputPath) -> None:
+    with output_file(path) as target, target.open("wb") as file:
         np.savez_compressed(
             file,
             n_good_epochs=depth.counts,

@@ -11,6 +11,7 @@ import numpy as np
 from ...schema.criteria import Selection
 from ...schema.errors import UsageError
 from ...schema.extras import optional
+from ...schema.files.outputfile import output_file
 from ...schema.wcs.footprint import NSIDE
 from ..filters import FilterKeywords
 from ..provenance import Provenance
@@ -97,10 +98,11 @@ def check_moc_name(path: str | os.PathLike[str]) -> str:
 def write_moc(moc: Any, path: str | os.PathLike[str], cards: Mapping[str, Any]) -> None:
     """Write a MOC in the format of the ending of the file name; FITS alone has room for cards."""
     kind = check_moc_name(path)
-    if kind == "fits":
-        moc.save(path, "fits", overwrite=True, fits_keywords=dict(cards))
-    else:
-        Path(path).write_text(moc.to_string(kind) + "\n")
+    with output_file(path) as file:
+        if kind == "fits":
+            moc.save(file, "fits", overwrite=True, fits_keywords=dict(cards))
+        else:
+            file.write_text(moc.to_string(kind) + "\n")
 
 
 def _n_bytes(patches: list[Patch], nside: int, workers: int) -> int:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ...schema.amplifiers import Region
 from ...schema.bits import BIT_SHIFT, CRITERIA_BITS, EXCLUDED, N_BITS, OWN_CUT, BitNames, Criterion
 from ...schema.errors import UsageError
+from ...schema.files.outputfile import OutputPath, output_file
 from ...schema.masks.rle import Runs, decode, decode_good
 from ...schema.wcs.pixelgrid import PixelGrid
 from ..provenance import Provenance
@@ -114,7 +115,7 @@ class MaskExport:
     provenance: Provenance
     grid: PixelGrid | None
 
-    def to_fits(self, path: Path | str, *, good: bool = False) -> None:
+    def to_fits(self, path: OutputPath, *, good: bool = False) -> None:
         """Write the mask and its reasons; see `goodpix.Mask.to_fits`."""
         is_good = decode_good(self.runs, CRITERIA_BITS)
         image = np.ascontiguousarray(is_good if good else ~is_good, np.int16)
@@ -132,7 +133,7 @@ class MaskExport:
             ],
         )
 
-    def to_npz(self, path: Path | str) -> None:
+    def to_npz(self, path: OutputPath) -> None:
         """Write good pixels and stored runs; see `goodpix.Mask.to_npz`."""
         arrays: dict[str, Any] = {
             "good": np.ascontiguousarray(decode_good(self.runs, CRITERIA_BITS)),
@@ -146,7 +147,7 @@ class MaskExport:
         }
         if self.grid is not None:
             arrays |= {"wcs": json.dumps(dict(self.grid.wcs.keywords)), "position_offset": self.grid.offset}
-        with Path(path).open("wb") as file:
+        with output_file(path) as target, target.open("wb") as file:
             np.savez_compressed(file, **arrays, **dict[str, Any](self.provenance.facts))
 
     def _position(self) -> Cards:
@@ -202,7 +203,7 @@ def _plane_cards(reasons: Sequence[_Reason]) -> Cards:
     return cards
 
 
-def check_mask_name(path: Path | str, *, good: bool = False) -> str:
+def check_mask_name(path: OutputPath, *, good: bool = False) -> str:
     """Return the ending of a mask file's name, in lower case.
 
     Raises
@@ -211,8 +212,8 @@ def check_mask_name(path: Path | str, *, good: bool = False) -> str:
         If it is not a known format, or with `good` not FITS.
     """
     suffix = Path(path).suffix.lower()
-    if suffix not in (".png", ".fits", ".fz", ".npz", ".parquet"):
-        raise UsageError(f"{path}: expected a name that ends in .png, .fits, .npz or .parquet")
+    if suffix not in (".png", ".fits", ".fz", ".npz", ".parquet", ".reg"):
+        raise UsageError(f"{path}: expected a name that ends in .png, .fits, .npz, .parquet or .reg")
     if good and suffix not in (".fits", ".fz"):
         raise UsageError(f"{path}: only FITS images have 1 for good pixels: expected a name that ends in .fits")
     return suffix
@@ -228,7 +229,7 @@ def fits_wcs(grid: PixelGrid, box: Region | None = None) -> Cards:
     ]
 
 
-def write_fits(path: Path | str, images: Iterable[FitsImage]) -> None:
+def write_fits(path: OutputPath, images: Iterable[FitsImage]) -> None:
     """Write a FITS file, compressed by gzip if its name ends in ``.gz``; an existing one is replaced.
 
     Raises
@@ -243,7 +244,8 @@ def write_fits(path: Path | str, images: Iterable[FitsImage]) -> None:
         for image in images:
             fits.write(image.pixels, extname=image.name, compress=image.compress, header=image.cards)
         content = fits.read_raw()
-    Path(path).write_bytes(gzip.compress(content, mtime=0) if Path(path).suffix == ".gz" else content)
+    with output_file(path) as file:
+        file.write_bytes(gzip.compress(content, mtime=0) if Path(path).suffix == ".gz" else content)
 
 
 def column_runs(runs: Runs, place: Region) -> "pd.DataFrame":
@@ -258,18 +260,20 @@ def column_runs(runs: Runs, place: Region) -> "pd.DataFrame":
     return pd.DataFrame({"x": x, "y": y, "length": lengths, "flags": runs.flags[run]})
 
 
-def write_parquet(path: Path | str, rows: "pd.DataFrame", provenance: Provenance, meaning: str) -> None:
+def write_parquet(path: OutputPath, rows: "pd.DataFrame", provenance: Provenance, meaning: str) -> None:
     """Write rows to a Parquet file with their provenance in its metadata, as ``goodpix.<fact>``."""
     import pyarrow as pa  # slow to import
     import pyarrow.parquet as pq
 
     table = pa.Table.from_pandas(rows, preserve_index=False)
     metadata = {**(table.schema.metadata or {}), **provenance.metadata(meaning)}
-    pq.write_table(table.replace_schema_metadata(metadata), path)
+    with output_file(path) as file:
+        pq.write_table(table.replace_schema_metadata(metadata), file)
 
 
-def write_picture(path: Path | str, axes: "Axes", provenance: Provenance) -> None:
+def write_picture(path: OutputPath, axes: "Axes", provenance: Provenance) -> None:
     """Write a drawing as PNG, with its provenance as texts in the file."""
     figure = axes.get_figure(root=True)
     assert figure is not None  # new axes have a figure
-    figure.savefig(path, metadata=provenance.texts())
+    with output_file(path) as file:
+        figure.savefig(file, metadata=provenance.texts())

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from ...schema.bits import CRITERIA_BITS, OWN_CUT
 from ...schema.criteria import AnySelection, BoundSelection, Selection
 from ...schema.errors import UsageError
+from ...schema.files.outputfile import OutputPath
 from ...schema.masks.applyselection import apply_selection, apply_selection_to_box
 from ...schema.masks.rle import decode_bytes, decode_good, encode
 from ...schema.masks.runalgebra import crop
@@ -19,6 +19,7 @@ from ...schema.rows import MaskKey
 from ..plots.mask import plot_mask, thumbnail
 from ..provenance import Provenance
 from ..shapes import Disc, Polygon, Shape
+from .ds9 import write_regions
 from .exclusions import ImageBox, exclude
 from .export import CUT_RUNS, MaskExport, check_mask_name, write_parquet, write_picture
 from .maskpixels import MaskPixels
@@ -305,7 +306,7 @@ class Mask(MaskPixels):
         """
         return plot_mask(self, selection, over=over, ax=ax)
 
-    def to_fits(self, path: Path | str, selection: Selection | None = None, *, good: bool = False) -> None:
+    def to_fits(self, path: OutputPath, selection: Selection | None = None, *, good: bool = False) -> None:
         """Write the mask as a FITS file: 1 is bad and 0 is good, or with `good` the other way round.
 
         Extension ``MASK`` is that image, with its meaning in the header. ``REASONS`` has a bit for each criterion and
@@ -321,7 +322,7 @@ class Mask(MaskPixels):
         """
         self._export(selection).to_fits(path, good=good)
 
-    def to_npz(self, path: Path | str, selection: Selection | None = None) -> None:
+    def to_npz(self, path: OutputPath, selection: Selection | None = None) -> None:
         """Write ``good`` and ``excluded`` (bool [ny, nx]), the stored runs and the provenance as a numpy npz file.
 
         Examples
@@ -333,14 +334,47 @@ class Mask(MaskPixels):
         """
         self._export(selection).to_npz(path)
 
-    def save(self, path: Path | str, selection: Selection | None = None, *, good: bool = False) -> None:
+    def to_regions(self, path: OutputPath, selection: Selection | None = None, *, min_pixels: int = 1) -> int:
+        """Write the bad areas as regions for DS9, coloured and tagged by reason; return the number of regions.
+
+        Parameters
+        ----------
+        path : path or str
+            A file, or a URL such as ``s3://bucket/mask.reg``.
+        selection : Selection, optional
+            A definition of good other than the default.
+        min_pixels : int
+            Smallest area to write, pixels: of cosmic rays there may be thousands.
+
+        Returns
+        -------
+        int
+            Number of regions. Each is one connected area (corners count) of the reason that `plot` shows: a polygon in
+            image coordinates along the edges of its pixels, so that it holds the centres of these pixels and of no
+            other. A hole is joined to the outline by a line that is drawn twice, as DS9 has no polygons with holes.
+            Pixels of a cut-out are those of the whole image.
+
+        Raises
+        ------
+        UsageError
+            If `min_pixels` is below 1.
+
+        Examples
+        --------
+        >>> mask.to_regions("mask.reg", min_pixels=500) < mask.to_regions("mask.reg")
+        True
+        """
+        return write_regions(path, self, selection, min_pixels)
+
+    def save(self, path: OutputPath, selection: Selection | None = None, *, good: bool = False) -> None:
         """Write the mask, with its provenance, in the format given by the ending of the file name.
 
         Parameters
         ----------
-        path : path
-            ``.png``: the plot; ``.fits``: see `to_fits`; ``.npz``: see `to_npz`; ``.parquet``: the runs, with the
-            criteria that fail by the selection.
+        path : path or str
+            A file, or a URL such as ``s3://bucket/mask.fits``. ``.png``: the plot; ``.fits``: see `to_fits`; ``.npz``:
+            see `to_npz`; ``.parquet``: the runs, with the criteria that fail by the selection; ``.reg``: see
+            `to_regions`.
         selection : Selection, optional
             A definition of good other than the default. The runs in npz keep every reason.
         good : bool
@@ -349,7 +383,7 @@ class Mask(MaskPixels):
         Raises
         ------
         UsageError
-            If the name has another ending, or not ``.fits`` with `good`.
+            If the name has another ending, or not ``.fits`` with `good`, or is a URL that cannot be written to.
 
         Examples
         --------
@@ -360,6 +394,8 @@ class Mask(MaskPixels):
             write_picture(path, self.plot(selection), self.provenance(selection))
         elif suffix == ".npz":
             self.to_npz(path, selection)
+        elif suffix == ".reg":
+            self.to_regions(path, selection)
         elif suffix == ".parquet":
             write_parquet(path, self.recut(selection).runs(), self.provenance(selection), CUT_RUNS)
         else:

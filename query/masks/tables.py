@@ -1,12 +1,12 @@
 """Masks as data frames, Arrow tables and Parquet files."""
 
-import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ...schema.files.outputfile import OutputPath, output_file
 from ...schema.maskfile import LIST_ENCODING
 from ..provenance import Provenance
 from .export import GOOD_RUNS
@@ -73,7 +73,7 @@ def run_frames(masks: Iterable[Mask]) -> "Iterator[pd.DataFrame]":
 
 def write_masks(
     masks: Iterable[Mask],
-    path: str | os.PathLike[str],
+    path: OutputPath,
     *,
     plain: bool = False,
     provenance: Provenance | None = None,
@@ -83,7 +83,7 @@ def write_masks(
     facts = provenance.metadata(GOOD_RUNS) if provenance else {}
     columns = _MASK_COLUMNS.with_metadata(facts or None)
     n = 0
-    with pq.ParquetWriter(os.fspath(path), columns, compression="zstd", **encoded) as writer:
+    with output_file(path) as file, pq.ParquetWriter(file, columns, compression="zstd", **encoded) as writer:
         for table in _mask_tables(masks):
             writer.write_table(table.cast(columns))
             n += 1

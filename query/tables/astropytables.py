@@ -1,63 +1,109 @@
-"""Tables of astropy: FITS, VOTable and ECSV, with units and provenance."""
+"""Tables of astropy: FITS, VOTable and ECSV, with units, UCDs and provenance."""
 
 import io
 import math
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units
 from astropy.io import fits
 from astropy.io.votable import from_table
-from astropy.io.votable.tree import Info
+from astropy.io.votable.tree import CooSys, Info, TableElement, TimeSys, VOTableFile
 from astropy.table import Column, MaskedColumn, Table
 
-if TYPE_CHECKING:
-    from ..provenance import Provenance
+from ...schema.views import VIEWS
+from ..dataframes import units_of
+from ..provenance import Provenance
+from .texttable import python_columns
+from .ucds import ucd_of
 
-__all__ = ["table_bytes"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["astropy_table", "table_bytes"]
 
 # Units as headers of images write them.
 _SPELLINGS = {"adu": "adu", "count": "ct", "counts": "ct", "electrons": "electron", "e-": "electron"}
 
+# Day 0 of the modified Julian date, as a Julian date.
+_MJD_ORIGIN = 2400000.5
 
-def table_bytes(
-    format_: str,
-    columns: Mapping[str, Sequence[Any]],
-    dtypes: Mapping[str, Any],
-    unit_names: Mapping[str, str],
-    provenance: "Provenance | None",
-) -> bytes:
+
+def astropy_table(rows: "pd.DataFrame") -> Table:
+    """Return a data frame of the catalogue as a table of astropy.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Answer of the catalogue, such as of `goodpix.Catalogue.epochs`, or rows or columns of one.
+
+    Returns
+    -------
+    astropy.table.Table
+        Null integers, booleans and texts are masked, null floats NaN. Columns have units and descriptions, and their
+        UCD as ``meta["ucd"]``; ``meta`` of the table is its provenance. A frame that is no answer of the catalogue's,
+        or one of SQL, has none of these: a query may give any name to anything.
+
+    Examples
+    --------
+    >>> table = goodpix.astropy_table(cat.epochs(band="r"))  # doctest: +SKIP
+    >>> table["exptime"].to("min")  # doctest: +SKIP
+    >>> astropy.table.QTable(table)["fwhm_arcsec"].mean()  # doctest: +SKIP
+    """
+    provenance = Provenance.of_frame(rows)
+    table = _table(rows, described=bool(provenance.facts))
+    table.meta.update(provenance.facts)
+    return table
+
+
+def table_bytes(format_: str, rows: "pd.DataFrame", provenance: "Provenance | None", *, described: bool) -> bytes:
     """Return the content of a table's file.
 
     Parameters
     ----------
     format_ : str
         ``fits``, ``votable`` or ``ecsv``.
-    columns : mapping of str to sequence
-        Values of each column; None is null.
-    dtypes : mapping of str to dtype
-        Type of each column, of numpy or pandas.
-    unit_names : mapping of str to str
-        Unit of each column that has one.
+    rows : DataFrame
+        The table.
     provenance : Provenance or None
         Header cards of a FITS table, INFO elements of a VOTable, ``meta`` of an ECSV file.
+    described : bool
+        Whether the names of its columns are those of the catalogue, which have units, UCDs and descriptions.
 
     Raises
     ------
     ValueError
         If the format cannot hold the table.
     """
-    table = Table({name: _column(name, values, dtypes[name]) for name, values in columns.items()})
-    if format_ == "fits":
-        table = Table({name: _for_fits(name, table[name]) for name in columns})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of names that VOTable changes into identifiers, and of unusual units
-        for name, text in unit_names.items():
-            table[name].unit = _unit(text)
-        return _WRITERS[format_](table, provenance)
+        return _WRITERS[format_](_table(rows, described=described), provenance)
+
+
+def _table(rows: "pd.DataFrame", *, described: bool) -> Table:
+    names = list(map(str, rows.columns))
+    columns = zip(names, python_columns(rows), rows.dtypes, strict=True)
+    table = Table([_column(name, values, dtype) for name, values, dtype in columns])
+    for name, text in units_of(rows).items() if described else ():
+        table[name].unit = _unit(text)
+    for name in names if described else ():
+        table[name].description = _meanings().get(name)
+        ucd = ucd_of(name)
+        if ucd is not None:
+            table[name].meta["ucd"] = ucd
+    return table
+
+
+@cache
+def _meanings() -> dict[str, str]:
+    """Return the meaning of each column of the views that means the same in all of them."""
+    every = {(column.name, column.doc) for view in VIEWS.values() for column in view.columns}
+    names = [name for name, _ in every]
+    return {name: doc for name, doc in every if names.count(name) == 1}
 
 
 def _ecsv(table: Table, provenance: "Provenance | None") -> bytes:
@@ -69,19 +115,44 @@ def _ecsv(table: Table, provenance: "Provenance | None") -> bytes:
 
 def _votable(table: Table, provenance: "Provenance | None") -> bytes:
     document = from_table(table)
+    resource = document.resources[0]
     facts = provenance.texts() if provenance else {}
-    document.resources[0].infos.extend(Info(name=name, value=value) for name, value in facts.items())
+    resource.infos.extend(Info(name=name, value=value) for name, value in facts.items())
+    _add_frames(document, resource.tables[0])
     file = io.BytesIO()
     document.to_xml(file)
     return file.getvalue()
 
 
+def _add_frames(document: VOTableFile, table: TableElement) -> None:
+    """Say in which frame positions and times are, for the columns whose UCD says that they are such."""
+    resource = document.resources[0]
+    positions = [field for field in table.fields if (field.ucd or "").startswith("pos.eq.")]
+    times = [field for field in table.fields if (field.ucd or "").startswith("time.start") and field.unit is not None]
+    if positions:
+        resource.coordinate_systems.append(CooSys(ID="icrs", system="ICRS"))
+    if times:
+        origin = {"timeorigin": _MJD_ORIGIN, "timescale": "UTC", "refposition": "TOPOCENTER"}
+        resource.time_systems.append(TimeSys(ID="mjd", **origin))
+    for field in positions:
+        field.ref = "icrs"
+    for field in times:
+        field.ref = "mjd"
+
+
 def _fits(table: Table, provenance: "Provenance | None") -> bytes:
-    extension = fits.table_to_hdu(table)
-    for number, name in enumerate(table.colnames, 1):
-        if table[name].unit is not None and f"TUNIT{number}" not in extension.header:
+    told = {name: (table[name].unit, table[name].description, table[name].meta.get("ucd")) for name in table.colnames}
+    held = Table([_for_fits(table[name]) for name in table.colnames])
+    extension = fits.table_to_hdu(held)
+    for number, (unit, meaning, ucd) in enumerate(told.values(), 1):
+        comment = meaning
+        if unit is not None and f"TUNIT{number}" not in extension.header:
             # no unit of the FITS standard, such as electrons: readers would warn of TUNITn
-            extension.header[f"TCOMM{number}"] = f"unit: {table[name].unit}"
+            comment = f"{comment}; unit: {unit}" if comment else f"unit: {unit}"
+        # the keywords in which TOPCAT and others look for them
+        for keyword, text in (("TCOMM", comment), ("TUCD", ucd)):
+            if text is not None:
+                extension.header[f"{keyword}{number}"] = text
     for card in provenance.cards() if provenance else ():
         value = card["value"]
         # other letters and line ends cannot be in a header
@@ -135,12 +206,15 @@ def _kind_of(values: Sequence[Any]) -> str:
     return "O"
 
 
-def _for_fits(name: str, column: Column) -> Column:
+def _for_fits(column: Column) -> Column:
     """Return a column as FITS can hold it: it has no null among booleans, and only ASCII letters."""
+    name = column.name
     if column.dtype.kind == "b" and isinstance(column, MaskedColumn):
         return MaskedColumn(column.data.data.astype(np.int16), name, mask=column.mask, fill_value=-1)
     if column.dtype.kind == "U":
         strange = [text for text in column.tolist() if not (text or "").isascii()]
         if strange:
             raise ValueError(f"{name} has {strange[0]!r}: expected ASCII, the only text of FITS tables")
-    return column
+    plain = column.copy()
+    plain.meta, plain.description = {}, None  # which FITS keeps in keywords of its own
+    return plain

@@ -3,34 +3,36 @@
 import io
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...schema.errors import UsageError
-from ...schema.printable import printable
+from ...schema.files.outputfile import OutputPath, output_file
 from .texttable import TextTable, plain, python_columns
+from .ucds import ucd_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..provenance import Provenance
 
-__all__ = ["Format", "format_of", "rendered"]
+__all__ = ["Format", "format_of", "rendered", "write_parts", "write_table"]
 
 Format = StrEnum("Format", ["table", "csv", "json", "parquet", "ecsv", "votable", "fits", "reg"])
 
 _ENDINGS = {f".{name}": name for name in Format if name is not Format.table} | {
     ".txt": Format.table,
     ".vot": Format.votable,
+    ".xml": Format.votable,
 }
 
 Frames = Iterable["pd.DataFrame"]
 
 
-def format_of(output: Path | None) -> Format:
+def format_of(output: OutputPath | None) -> Format:
     """Return the format that the ending of a file's name stands for; text for a name without an ending.
 
     Raises
@@ -38,12 +40,54 @@ def format_of(output: Path | None) -> Format:
     UsageError
         If the ending stands for no format.
     """
-    ending = output.suffix.lower() if output else ""
+    ending = Path(output).suffix.lower() if output else ""
     if not ending:
         return Format.table
     if ending not in _ENDINGS:
         raise UsageError(f"-o {output}: expected a name that ends in {', '.join(_ENDINGS)}, or --format")
     return _ENDINGS[ending]
+
+
+def write_table(rows: "pd.DataFrame", path: OutputPath, format_: Format | str | None = None) -> None:
+    """Write an answer of the catalogue to a file, as ``goodpix epochs -o FILE`` does.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Answer of the catalogue, such as of `goodpix.Catalogue.epochs`, or rows or columns of one.
+    path : path or str
+        A file, or a URL such as ``s3://bucket/epochs.parquet``; the ending stands for the format: ``.vot``
+        (VOTable), ``.ecsv``, ``.fits``, ``.parquet``, ``.csv``, ``.json``, ``.reg`` (regions for DS9) or ``.txt``.
+    format_ : str, optional
+        ``votable``, ``ecsv``, ``fits``, ..., whatever the ending.
+
+    Raises
+    ------
+    UsageError
+        If the ending stands for no format, the format cannot hold the table, or the URL cannot be written to.
+    OSError
+        If the file cannot be written.
+
+    Notes
+    -----
+    Units, UCDs and provenance are written if the frame has the ``attrs`` of an answer; of SQL it has none.
+
+    Examples
+    --------
+    >>> goodpix.write_table(cat.epochs(band="r"), "epochs.vot")  # doctest: +SKIP
+    """
+    from ..provenance import Provenance  # loads SQLAlchemy, which would slow --help down
+
+    chosen = format_of(path) if format_ is None else Format(format_)
+    provenance = Provenance.of_frame(rows)
+    name = "" if provenance.facts else "sql"
+    write_parts(rendered([rows], name, chosen, provenance if provenance.facts else None), path)
+
+
+def write_parts(parts: Iterable[bytes], path: OutputPath) -> None:
+    """Write the bytes of a file that comes in parts; it is whole or is not there."""
+    with output_file(path) as file, file.open("wb") as out:
+        out.writelines(parts)
 
 
 def rendered(frames: Frames, name: str, format_: Format, provenance: "Provenance | None" = None) -> Iterator[bytes]:
@@ -160,9 +204,7 @@ def _parquet(frames: Frames, name: str, provenance: "Provenance | None") -> Iter
         table = pa.Table.from_pandas(rows, preserve_index=False)
         if writer is None:
             units = _units(rows, name)
-            fields = [
-                each.with_metadata({"unit": units[each.name]}) if each.name in units else each for each in table.schema
-            ]
+            fields = [each.with_metadata(_told(each.name, units, name)) for each in table.schema]
             facts = {} if provenance is None else provenance.metadata()
             schema = pa.schema(fields, {**(table.schema.metadata or {}), **facts})
             writer = pq.ParquetWriter(sink, schema)
@@ -180,9 +222,7 @@ def _astropy(format_: Format) -> Callable[[Frames, str, "Provenance | None"], It
 
         rows = joined(frames)
         _refuse_twice([str(column) for column in rows.columns])
-        columns = {str(column): values for column, values in zip(rows.columns, python_columns(rows), strict=True)}
-        dtypes = dict(zip(columns, rows.dtypes, strict=True))
-        yield table_bytes(format_, columns, dtypes, _units(rows, name), provenance)
+        yield table_bytes(format_, rows, provenance, described=name != "sql")
 
     return write
 
@@ -194,11 +234,16 @@ def _units(rows: "pd.DataFrame", name: str) -> dict[str, str]:
     return {} if name == "sql" else units_of(rows)
 
 
+def _told(column: str, units: Mapping[str, str], name: str) -> dict[str, str] | None:
+    """Return the metadata of a column of a Parquet file."""
+    told = {"unit": units.get(column), "ucd": None if name == "sql" else ucd_of(column)}
+    return {key: value for key, value in told.items() if value is not None} or None
+
+
 def _regions(frames: Frames, _name: str, provenance: "Provenance | None") -> Iterator[bytes]:
     """Yield regions for DS9: circles if the provenance has a radius, or else points."""
-    facts = {} if provenance is None else dict(provenance.facts)
-    radius = facts.get("radius_arcsec")
-    comments = "".join(f"# {name}: {printable(str(value))}\n" for name, value in facts.items())
+    radius = None if provenance is None else provenance.facts.get("radius_arcsec")
+    comments = "" if provenance is None else provenance.comments()
     for number, rows in enumerate(frames):
         if not {"ra", "dec"} <= set(rows.columns):
             raise ValueError("it has no columns ra and dec")

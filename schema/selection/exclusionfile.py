@@ -3,12 +3,12 @@
 import csv
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-from ..errors import UsageError
+from ..errors import GoodpixError, UsageError
+from ..files.inputfile import open_input
 from .exclusion import Exclusion
 
 __all__ = ["is_exclusion_file", "read_exclusions"]
@@ -31,7 +31,8 @@ def read_exclusions(path: str | os.PathLike[str]) -> list[Exclusion]:
     ----------
     path : path
         ``.yaml`` or ``.yml``: a list of entries, each a mapping of keys to values or lists of values, or text such as
-        ``ccdnum=31,amplifier=A``. ``.csv``: a table whose columns are keys; an empty cell is no value.
+        ``ccdnum=31,amplifier=A``. ``.csv``: a table whose columns are keys; an empty cell is no value. It may be a
+        URL, such as ``s3://bucket/bad_ccds.csv``.
 
     Raises
     ------
@@ -50,10 +51,12 @@ def read_exclusions(path: str | os.PathLike[str]) -> list[Exclusion]:
     if not is_exclusion_file(name):
         raise UsageError(f"{name}: expected a name that ends in {', '.join(_ENDINGS)}")
     try:
-        with Path(name).expanduser().open("rb") as file:
+        with open_input(path) as file:
             content = file.read(_LONGEST + 1)
         text = content.decode("utf-8-sig")
     except OSError as error:
+        if isinstance(error, GoodpixError):
+            raise
         raise UsageError(f"{name}: cannot be read ({error.strerror or error})") from error
     except UnicodeDecodeError as error:
         raise UsageError(f"{name}: is not text in UTF-8 ({error})") from error

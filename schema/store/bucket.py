@@ -1,20 +1,16 @@
 """Masks roots in object stores."""
 
-import re
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
-from ..errors import StoreError, UsageError
-from .object import StoredObject, check_library, file_system, telling
+from ..errors import StoreError
+from ..files.object import StoredObject, check_library, checked_url, file_system, telling
 from .protocol import Draft, FoundFile, Listing
 
 __all__ = ["ObjectStore"]
-
-_PROTOCOLS = ("s3", "gs", "abfs", "memory")
-_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/]+(/.*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +36,7 @@ class ObjectStore:
         UsageError
             If the URL is not supported or may contain a password.
         """
-        # the URL is stored and shown, so it must not contain a secret
-        if "@" in url or "?" in url or "#" in url:
-            raise UsageError(
-                f"masks root {url.partition('://')[0]}://...: expected a URL without @, ? and #, such as "
-                "s3://bucket/prefix: set credentials in the environment (AWS_PROFILE, AWS_ACCESS_KEY_ID ...)"
-            )
-        if "::" in url or not _URL.fullmatch(url):
-            raise UsageError(f"masks root {url}: expected a folder, or a URL such as s3://bucket/prefix")
-        protocol, _, rest = url.partition("://")
-        if protocol.lower() not in _PROTOCOLS:
-            known = ", ".join(f"{each}://" for each in _PROTOCOLS)
-            raise UsageError(f"masks root {url}: {protocol}:// is not supported: expected a folder or {known}")
-        return cls(f"{protocol.lower()}://{rest.rstrip('/')}")
+        return cls(checked_url(url, "masks root", "folder").rstrip("/"))
 
     def __str__(self) -> str:
         return self.url

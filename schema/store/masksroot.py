@@ -2,13 +2,13 @@
 
 import json
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import CatalogueError, CatalogueVersionError, StoreError, UsageError, check_utf_8
+from ..files.object import local_text
 from .bucket import ObjectStore
 from .folder import LocalFolder
 from .protocol import Place, Store
@@ -25,8 +25,6 @@ READABLE_FORMATS = (1, FORMAT_VERSION)
 _MARKER = "_goodpix.json"
 _FACTS = ("campaign", "wcs_source")
 _VERSION = "format_version"
-
-_LOCAL = re.compile(r"(file|local)://(?=/)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +55,8 @@ class MasksRoot:
         UsageError
             If the location is neither.
         """
-        text = os.fspath(place)
-        if not isinstance(place, str) and re.match(r"[a-z0-9]{2,}:/(?!/)", text):
-            raise UsageError(f"masks root {text}: a Path has lost a slash of this URL: expected a string")
+        text = local_text(place, "masks root")
         check_utf_8(text, "masks root")
-        text = _LOCAL.sub("", text)
         if "://" in text:
             return cls(ObjectStore.at(text))
         path = beside / text if beside else os.path.expanduser(text)  # ~nobody stays as it is

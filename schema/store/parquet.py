@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .object import StoredObject
+from ..files.object import StoredObject
 from .pages import check_pages, read_chunk, read_list
 from .protocol import Place
 

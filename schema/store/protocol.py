@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, ClassVar, Protocol
 
+from ..files.object import StoredObject
 from ..masks.maskfilename import MaskFileName
-from .object import StoredObject
 
 __all__ = ["Draft", "FoundFile", "Listing", "Place", "Store"]
 

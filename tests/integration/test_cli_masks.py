@@ -113,7 +113,7 @@ def test_mask_of_an_unknown_ending_exits_2(
 ) -> None:
     done = cli("mask", *arguments_of(ingested), *db, "-o", tmp_path / name)
     assert (done.status, len(done.lines)) == (2, 1)
-    assert "expected a name that ends in .png, .fits, .npz or .parquet" in done.err
+    assert "expected a name that ends in .png, .fits, .npz, .parquet or .reg" in done.err
 
 
 def test_good_writes_the_other_sense(ingested: Survey, db: list[str], cli: Run, tmp_path: Path) -> None:

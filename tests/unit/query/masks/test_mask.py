@@ -99,5 +99,5 @@ def test_saved_runs_have_the_criteria_of_the_selection(tmp_path: Path) -> None:
     MASK.save(tmp_path / "runs.parquet", Selection(ignore=["SE_SEG"]))
     frame = pd.read_parquet(tmp_path / "runs.parquet")
     assert frame.loc[frame["flags"] & 0xFF != 0, "length"].sum() == 3
-    with pytest.raises(UsageError, match=r"expected a name that ends in \.png, \.fits, \.npz or \.parquet"):
+    with pytest.raises(UsageError, match=r"expected a name that ends in \.png, \.fits, \.npz, \.parquet or \.reg"):
         MASK.save(tmp_path / "mask.jpg")

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -14,7 +15,7 @@ import pytest
 from astropy.table import Table
 
 from goodpix.query.provenance import Provenance
-from goodpix.query.tables.formats import Format, format_of, rendered
+from goodpix.query.tables.formats import Format, format_of, rendered, write_table
 from goodpix.query.tables.texttable import render_table
 from goodpix.schema.errors import UsageError
 
@@ -131,7 +132,14 @@ def test_later_part_of_another_type_is_refused_in_parquet() -> None:
 
 @pytest.mark.parametrize(
     ("name", "format_"),
-    [("a.fits", "fits"), ("a.VOT", "votable"), ("a.ecsv", "ecsv"), ("a.txt", "table"), ("-", "table")],
+    [
+        ("a.fits", "fits"),
+        ("a.VOT", "votable"),
+        ("a.xml", "votable"),
+        ("a.ecsv", "ecsv"),
+        ("a.txt", "table"),
+        ("-", "table"),
+    ],
 )
 def test_ending_stands_for_a_format(name: str, format_: str) -> None:
     assert format_of(Path(name)) == format_
@@ -155,7 +163,8 @@ def test_parquet_has_units_and_provenance_in_its_metadata() -> None:
     rows = pd.DataFrame({"exptime": [90.0], "band": ["r"]})
     data = b"".join(rendered([rows], "epochs", Format.parquet, Provenance.of("border 3", filters="band=r")))
     schema = pq.read_schema(io.BytesIO(data))
-    assert (schema.field("exptime").metadata[b"unit"], schema.field("band").metadata) == (b"s", None)
+    assert schema.field("exptime").metadata == {b"unit": b"s", b"ucd": b"time.duration;obs.exposure"}
+    assert schema.field("band").metadata == {b"ucd": b"instr.bandpass"}
     assert (schema.metadata[b"goodpix.selection"], schema.metadata[b"goodpix.filters"]) == (b"border 3", b"band=r")
     pd.testing.assert_frame_equal(pd.read_parquet(io.BytesIO(data)), rows)
 
@@ -172,3 +181,31 @@ def test_regions_are_points_without_a_radius_and_else_circles() -> None:
 def test_regions_need_positions() -> None:
     with pytest.raises(UsageError, match="cannot be written as reg: it has no columns ra and dec"):
         bytes_of(ROWS, Format.reg)
+
+
+@pytest.mark.parametrize("name", ["rows.vot", "rows.ecsv", "rows.fits", "rows.parquet", "rows.csv", "rows.json"])
+def test_answer_is_written_as_its_name_says(name: str, tmp_path: Path) -> None:
+    rows = pd.DataFrame({"exptime": [90.0, 30.0], "expnum": [2**62 + 1, 3]})
+    rows.attrs["software"] = "goodpix x"
+    write_table(rows, tmp_path / name)
+    provenance = Provenance({"software": "goodpix x"})
+    expected = b"".join(rendered([rows], "epochs", format_of(name), provenance))
+    assert (tmp_path / name).read_bytes() == expected
+    write_table(rows, f"memory://tables/{name}")
+    assert fsspec.filesystem("memory").cat_file(f"memory://tables/{name}") == expected
+
+
+def test_format_can_be_another_than_the_name_says(tmp_path: Path) -> None:
+    write_table(ROWS, tmp_path / "rows.dat", "votable")
+    assert len(Table.read(tmp_path / "rows.dat", format="votable")) == len(ROWS)
+
+
+def test_table_of_others_has_no_units(tmp_path: Path) -> None:
+    write_table(pd.DataFrame({"exptime": [90.0]}), tmp_path / "rows.parquet")
+    assert pq.read_schema(tmp_path / "rows.parquet").field("exptime").metadata is None
+
+
+def test_table_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be written as fits: path has"):
+        write_table(pd.DataFrame({"path": ["caf\xe9"]}), tmp_path / "rows.fits")
+    assert list(tmp_path.iterdir()) == []

@@ -6,9 +6,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from goodpix.schema.files.object import StoredObject
 from goodpix.schema.maskfile.head import MaskHead, verified_heads
 from goodpix.schema.rows import MaskKey
-from goodpix.schema.store.object import StoredObject
 
 HEAD = MaskHead(MaskKey("DES0124-3332", "i", "epoch", 492768, 11), 30, 40, "0" * 64)
 

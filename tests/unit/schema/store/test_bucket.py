@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from goodpix.schema.errors import MaskFileError
+from goodpix.schema.files.object import StoredObject
 from goodpix.schema.maskfile import MaskFile
 from goodpix.schema.store.bucket import ObjectStore
 from goodpix.schema.store.masksroot import MasksRoot
-from goodpix.schema.store.object import StoredObject
 
 from ....rows import coadd_and_epochs, folder_of, write_masks
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from goodpix.schema.store.object import Reader, StoredObject
+from goodpix.schema.files.object import Reader, StoredObject
 from goodpix.schema.store.parquet import open_parquet
 
 URL = "memory://bucket/file.parquet"

@@ -8,7 +8,7 @@ import fsspec
 import pytest
 
 from goodpix.schema.errors import StoreError, UsageError
-from goodpix.schema.store.object import StoredObject, file_system, telling
+from goodpix.schema.files.object import StoredObject, file_system, telling
 
 URL = "memory://bucket/masks"
 
@@ -94,7 +94,7 @@ def test_url_that_goes_on_to_another_place_is_refused() -> None:
 
 
 def test_unknown_protocol_is_refused_with_what_was_expected() -> None:
-    with pytest.raises(UsageError, match=r"^nosuch://bucket/a: [^\n]*: expected a folder or s3://bucket/prefix$"):
+    with pytest.raises(UsageError, match=r"^nosuch://bucket/a: [^\n]*: expected a path or s3://bucket/name$"):
         file_system("nosuch://bucket/a")
 
 

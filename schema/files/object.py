@@ -1,15 +1,32 @@
 """Objects of an object store."""
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..errors import StoreError, UsageError
 from ..extras import missing_library
 
-__all__ = ["Reader", "StoredObject", "check_library", "file_system", "telling"]
+__all__ = [
+    "Reader",
+    "StoredObject",
+    "check_library",
+    "checked_url",
+    "file_system",
+    "local_path",
+    "local_text",
+    "telling",
+]
+
+_PROTOCOLS = ("s3", "gs", "abfs", "memory")
+_READABLE = ("https", "http")
+_LOCAL = re.compile(r"(file|local)://(?=/)", re.IGNORECASE)
+_LOST_SLASH = re.compile(r"[a-z0-9]{2,}:/(?!/)")
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/]+(/.*)?", re.IGNORECASE)
 
 Reader = Callable[[int, int | None], bytes]
 """Returns the bytes of a range, given its start and its end (exclusive)."""
@@ -105,8 +122,73 @@ def file_system(url: str) -> tuple[Any, str]:
     try:
         files_and_path: tuple[Any, str] = url_to_fs(url, use_listings_cache=False)
     except ValueError as error:
-        raise UsageError(f"{url}: {' '.join(str(error).split())}: expected a folder or s3://bucket/prefix") from error
+        raise UsageError(f"{url}: {' '.join(str(error).split())}: expected a path or s3://bucket/name") from error
     return files_and_path
+
+
+def local_text(path: str | os.PathLike[str], what: str) -> str:
+    """Return a path or URL as text, without the protocol if that is of local files.
+
+    Raises
+    ------
+    UsageError
+        If a Path was made of a URL.
+    """
+    text = os.fspath(path)
+    if not isinstance(path, str) and _LOST_SLASH.match(text):
+        raise UsageError(f"{what} {text}: a Path has lost a slash of this URL: expected a string")
+    return _LOCAL.sub("", text)
+
+
+def local_path(path: str | os.PathLike[str], what: str) -> Path:
+    """Return the path of what can be on a file system alone, such as images.
+
+    Raises
+    ------
+    UsageError
+        If it is the URL of anything else.
+    """
+    text = _LOCAL.sub("", os.fspath(path))
+    if re.match("[A-Za-z0-9+.-]{2,}:/", text) and not os.path.exists(text):  # a Path has lost a slash of it
+        raise UsageError(f"{what} {text}: is read from a file system, not from a store: expected a local path")
+    return Path(text)
+
+
+def checked_url(url: str, what: str, local: str = "file", *, readable: bool = False) -> str:
+    """Return the URL of an object, or of a prefix of such, with its protocol in lower case.
+
+    Parameters
+    ----------
+    url : str
+        A URL of S3, Google Cloud Storage (``gs``), Azure (``abfs``) or this process's ``memory``.
+    what : str
+        What it is the URL of, for messages.
+    local : str
+        What stands there without a URL: ``file`` or ``folder``.
+    readable : bool
+        Whether it is read alone, so that it may be of a web server (``https``).
+
+    Raises
+    ------
+    UsageError
+        If the URL is not supported or may contain a password.
+    """
+    example = "s3://bucket/prefix" if local == "folder" else "s3://bucket/name"
+    protocol, _, rest = url.partition("://")
+    # the URL is stored or shown, so it must not contain a secret
+    if "@" in url or "?" in url or "#" in url:
+        raise UsageError(
+            f"{what} {protocol}://...: expected a URL without @, ? and #, such as {example}: set credentials in the "
+            "environment (AWS_PROFILE, AWS_ACCESS_KEY_ID ...)"
+        )
+    if "::" in url or not _URL.fullmatch(url):
+        raise UsageError(f"{what} {url}: expected a {local}, or a URL such as {example}")
+    supported = _PROTOCOLS + _READABLE * readable
+    if protocol.lower() not in supported:
+        why = "can only be read" if local == "file" and protocol.lower() in _READABLE else "is not supported"
+        known = ", ".join(f"{each}://" for each in supported)
+        raise UsageError(f"{what} {url}: {protocol}:// {why}: expected a {local} or {known}")
+    return f"{protocol.lower()}://{rest}"
 
 
 def check_library(url: str) -> None:
@@ -127,7 +209,7 @@ def check_library(url: str) -> None:
             raise missing_library(cause.name) from error
         raise UsageError(f"{url}: {' '.join(str(error).split())}") from error
     except ValueError as error:
-        raise UsageError(f"{url}: {' '.join(str(error).split())}: expected a folder or s3://bucket/prefix") from error
+        raise UsageError(f"{url}: {' '.join(str(error).split())}: expected a path or s3://bucket/name") from error
 
 
 @contextmanager
