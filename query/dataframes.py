@@ -18,17 +18,19 @@ __all__ = ["UNITS", "frame", "joined", "read_frame", "typed_frame", "units_of"]
 _COLUMNS = {
     "pix": "nx ny x y x0 x1 y0 y1 coadd_x coadd_y level_x level_y position_offset wcs_delta_pix fwhm mean_fwhm "
     "n n_not_finite n_clipped n_pixels_part n_pixels n_good n_on_coadd n_good_se n_good_coadd n_unique n_good_unique "
-    "n_good_se_amp_a n_good_se_amp_b n_pixels_amp_a n_pixels_amp_b "
+    "n_good_se_amp_a n_good_se_amp_b n_pixels_amp_a n_pixels_amp_b s_xel1 s_xel2 "
     "n_se_seg n_se_weight n_se_bmask n_off_coadd n_coadd_seg n_coadd_weight n_coadd_bmask "
     "only_se_seg only_se_weight only_se_bmask only_off_coadd only_coadd_seg only_coadd_weight only_coadd_bmask "
     "coadd_n_pixels coadd_n_good coadd_n_seg coadd_n_weight coadd_n_bmask",
-    "arcsec": "fwhm_arcsec mean_fwhm_arcsec distance_arcsec",
+    "arcsec": "fwhm_arcsec mean_fwhm_arcsec distance_arcsec s_resolution",
     "arcsec2": "pixel_area",
     "arcmin2": "area_good area_good_unique good_area_images_unique area_good_any_unique",
     "deg": "ra dec rac1 decc1 rac2 decc2 rac3 decc3 rac4 decc4 ra_cent dec_cent uramin uramax udecmin udecmax "
-    "moon_separation moon_altitude sun_altitude galactic_latitude ecliptic_latitude",
-    "s": "exptime",
-    "d": "mjd_obs",
+    "moon_separation moon_altitude sun_altitude galactic_latitude ecliptic_latitude s_ra s_dec s_fov",
+    "m": "em_min em_max",
+    "s": "exptime t_exptime t_resolution",
+    "d": "mjd_obs t_min t_max",
+    "kbyte": "access_estsize",
     "mag": "magzp zero_point",
     "mag/arcsec2": "mu_sky",
     "{bunit}": "skybrite skysigma mean_skybrite mean_skysigma",

@@ -25,6 +25,9 @@ SPELT = {
     "bunit": "{bunit}",
     "bunit^2": "{bunit}**2",
     "s": "s",
+    "m": "m",
+    "arcsec": "arcsec",
+    "kbyte": "kbyte",
     "mag": "mag",
     # numbers of things have no unit
     "": "",
