@@ -203,11 +203,10 @@ def _exposures(filters: Mapping[str, Any]) -> Any:
     """Return the view of exposures, or one with the same columns of CCD images for a CCD of each exposure."""
     if filters.get("ccdnum") is None:
         return _EXPOSURES
-    renamed = {"n_ccds": sa.literal(1, sa.BigInteger)}
-    renamed |= {f"mean_{name}": _CCDS.c[name] for name in ("fwhm", "skybrite")}
-    columns = [renamed.get(each.name, _CCDS.c.get(each.name)) for each in EXPOSURE_COLUMNS]
-    named = [column.label(each.name) for column, each in zip(columns, EXPOSURE_COLUMNS, strict=True)]
-    return sa.select(*named, _CCDS.c.ccdnum).subquery("exposures_of_ccd")
+    names = [each.name for each in EXPOSURE_COLUMNS if each.name != "n_ccds"]
+    columns = [_CCDS.c[name.removeprefix("mean_")].label(name) for name in names]
+    one = sa.literal(1, sa.BigInteger).label("n_ccds")
+    return sa.select(*columns, one, _CCDS.c.ccdnum).subquery("exposures_of_ccd")
 
 
 def ccd_page(
