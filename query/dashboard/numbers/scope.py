@@ -204,9 +204,9 @@ def sampled_images(
     n_most : int
         Maximum number of images in the sample.
     filters : mapping
-        ``nite`` and ``ccdnum``; they do not apply to more than `MOST_EPOCHS` epochs.
+        ``nite`` and ``ccdnum``; they do not apply to more than `MOST_EPOCHS` epochs of selected tiles or images.
     """
-    if scope.n_epochs(connection) > MOST_EPOCHS:
+    if _are_many(connection, scope, filters):
         ids, n_epochs = _sampled_epochs(connection, scope, n_most)
         return ImageSample(ids, n_epochs, "epochs")
     every: list[int] = sorted(
@@ -215,6 +215,15 @@ def sampled_images(
     wanted = min(len(every), n_most)
     middles = ((2 * np.arange(wanted) + 1) * len(every)) // (2 * max(wanted, 1))
     return ImageSample([every[k] for k in middles.tolist()], len(every), "CCD images")
+
+
+def _are_many(connection: sa.Connection, scope: TileScope, filters: Mapping[str, Any]) -> bool:
+    """Return whether the epochs, or the CCD images of the whole survey that match filters, are too many to list."""
+    if scope.names is None and any(value is not None for value in filters.values()):
+        chosen = Filters.of(band=scope.band or None, **filters).conditions(ccd_night)
+        query = sa.select(sa.func.coalesce(total(ccd_night.c.n_ccd_images), 0)).where(*chosen)
+        return bool(connection.execute(query).scalar_one() > MOST_EPOCHS)
+    return scope.n_epochs(connection) > MOST_EPOCHS
 
 
 def _sampled_epochs(connection: sa.Connection, scope: TileScope, n_most: int) -> tuple[list[int], int]:
