@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ....schema.errors import CatalogueVersionError
 from ....schema.sql.aggregates import total
-from ....schema.tables import bit_count, coadd, epoch
+from ....schema.tables import bit_count, ccd_bit_night, ccd_night, coadd, epoch
 from ...filters import Filters
 from ...listings import Listings
 from ...summary.costs import bit_costs
@@ -106,11 +106,13 @@ def _summed(
     connection: sa.Connection,
     plane: Literal["se", "coadd"],
     table: sa.TableClause,
-    filters: Mapping[str, Any],
-    **tables: sa.TableClause,
+    filters: dict[str, Any],
+    *,
+    nights: sa.TableClause = ccd_night,
+    bit_nights: sa.TableClause = ccd_bit_night,
 ) -> list[BitCost]:
     """Return the bits of a plane, out of the pixels of a table, the most frequent first."""
-    costs = bit_costs(listings, plane, **tables, **filters)
+    costs = bit_costs(listings, plane, nights=nights, bit_nights=bit_nights, **filters)
     query = sa.select(total(table.c.n_pixels)).where(*Filters.of(**filters).conditions(table))
     n_pixels = connection.execute(query).scalar()
     sums = costs.groupby("name").n_set.sum().sort_values(ascending=False)
