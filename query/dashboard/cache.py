@@ -3,9 +3,10 @@
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -24,10 +25,20 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A result that was read or is being read, with the time when the read started, in seconds since 1970."""
+    """A result that was read or is being read, with the time when the read started, in seconds since 1970.
+
+    While it is being read, `before` is the result that is there.
+    """
 
     started: float
     result: "Future[Any]"
+    before: "_Kept | None" = None
+
+    def of_age(self, since: float) -> "_Kept | None":
+        """Return the newest result that is there and was read since then, else one that is being read, if any."""
+        if self.before is not None and not self.result.done() and self.before.started >= since:
+            return self.before
+        return self if self.started >= since else None
 
 
 class CatalogueCache:
@@ -47,7 +58,18 @@ class CatalogueCache:
         self._lock = threading.Lock()
         # a Parquet or FITS file must not be read by two threads at the same time
         self.files = threading.Lock()
+        self._noted = threading.local()
         self.closed = False
+
+    @contextmanager
+    def noting(self) -> Iterator[list[float]]:
+        """Provide a list to which each `get` of this thread adds the time when its result was read."""
+        times: list[float] = []
+        self._noted.times = times
+        try:
+            yield times
+        finally:
+            del self._noted.times
 
     def get(self, key: Hashable, read: Callable[[sa.Connection], _Result], *, since: float) -> _Result:
         """Return the result of a read, from the cache if it is recent enough.
@@ -59,18 +81,22 @@ class CatalogueCache:
         read : callable
             Takes a read-only connection and returns the result; called in this thread.
         since : float
-            Oldest acceptable start of a cached read, seconds since 1970.
+            Oldest acceptable start of a cached read, seconds since 1970; 0 for any that is there.
         """
         with self._lock:
-            kept = self._kept.get(key)
-            mine = kept is None or kept.started < since
-            if kept is None or mine:
-                kept = self._kept[key] = _Kept(time.time(), Future())
+            known = self._kept.get(key)
+            kept = None if known is None else known.of_age(since)
+            mine = kept is None
+            if kept is None:
+                there = known if known is None or known.result.done() else known.before
+                kept = self._kept[key] = _Kept(time.time(), Future(), there)
             self._kept.move_to_end(key)
             while len(self._kept) > _MOST_KEPT:
                 self._kept.popitem(last=False)
         if mine:
             self._fill(key, kept, read)
+        if hasattr(self._noted, "times"):
+            self._noted.times.append(kept.started)
         result: _Result = kept.result.result()
         return result
 
@@ -80,11 +106,19 @@ class CatalogueCache:
                 kept.result.set_result(read(connection))
         except BaseException as error:
             # concurrent requests get the error, later ones retry
-            with self._lock:
-                if self._kept.get(key) is kept:
-                    del self._kept[key]
+            self._replace(key, kept, kept.before)
             kept.result.set_exception(error)
             raise
+        self._replace(key, kept, replace(kept, before=None))
+
+    def _replace(self, key: Hashable, kept: _Kept, other: _Kept | None) -> None:
+        """Keep another result in place of one, if that is still kept; None for no result."""
+        with self._lock:
+            if self._kept.get(key) is kept:
+                if other is None:
+                    del self._kept[key]
+                else:
+                    self._kept[key] = other
 
     def mask(self, tilename: str, band: str, expnum: int, ccdnum: int) -> Mask:
         """Return the mask of an epoch; see `goodpix.Catalogue.mask`."""

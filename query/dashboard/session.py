@@ -29,7 +29,7 @@ __all__ = ["Page", "Section", "Session", "Update"]
 
 logger = logging.getLogger(__name__)
 
-# Cached results up to this age serve a newly opened page; a reloaded page reads everything again.
+# A page that is opened shows at once what the cache has, and reads again what is older than this, or all if reloaded.
 _NEW_ENOUGH_S = 60.0
 _HERE = Path(__file__).parent
 _SCRIPT = (_HERE / "page.js").read_text()
@@ -126,6 +126,7 @@ class Session:
         self._problem_pane = html_pane()
         self._address = AddressBar(height=0, margin=0)
         self._wanted = self._unread = 0
+        self._oldest = 0.0
         self._closed = False
         self._document: Document | None = None
         self._page: Page | None = None
@@ -143,11 +144,19 @@ class Session:
         roots = {"status": self._status, "bar": self._bar.row, "problems": self._problem_pane, "address": self._address}
         for name, body in {**roots, **{each.name: each.body for each in sections}}.items():
             template.add_panel(name, body)
-        self.go(self.view)
+        self.go(self.view, any_age=True)
         return template
 
-    def go(self, view: View) -> None:
-        """Show another view: update the URL and filters at once, the rest when its data have been read."""
+    def go(self, view: View, *, any_age: bool = False) -> None:
+        """Show another view: update the URL and filters at once, the rest when its data have been read.
+
+        Parameters
+        ----------
+        view : View
+            The view.
+        any_age : bool
+            Whether to show first whatever data the cache has, and then to read again those that are too old.
+        """
         self.note(view)
         self._wanted += 1
         self._problems = [*self._url_problems, *_unknown_band(view.band, bands_of(self.cache, self.since))]
@@ -156,10 +165,11 @@ class Session:
         assert self._page is not None  # `open` is the first to call this
         assert self._bar is not None
         self._bar.show(view)
-        updates = self._page.updates(view, max(self.since, started - _NEW_ENOUGH_S))
-        self._unread = len(updates)
+        updates = self._page.updates(view, 0.0 if any_age else max(self.since, started - _NEW_ENOUGH_S))
+        self._unread, self._oldest = len(updates), started
         for update in updates:
-            self.in_background(update.read, partial(self._show, number, started, update.show), number=number)
+            show = partial(self._show, number, update.show, any_age)
+            self.in_background(partial(self._noted, update.read), show, number=number)
 
     def try_to_go(self, wanted: Callable[[], View]) -> None:
         """Show the view that a function returns, or the error it raises."""
@@ -235,11 +245,25 @@ class Session:
         """Stop reading and showing data, because the browser has left the page."""
         self._closed = True
 
-    def _show(self, number: int, started: float, show: Callable[[Any], None], data: Any) -> None:
+    def _noted(self, read: Callable[[], Any]) -> tuple[Any, float]:
+        """Read data; return them with the time of the oldest."""
+        with self.cache.noting() as times:
+            data = read()
+        return data, min(times, default=time.time())
+
+    def _show(self, number: int, show: Callable[[Any], None], any_age: bool, found: tuple[Any, float]) -> None:
+        data, read_at = found
         show(data)
+        if number != self._wanted:
+            return
         self._unread -= 1
-        if number == self._wanted and not self._unread:
-            self._status.object = time.strftime("data read %Y-%m-%d %H:%M:%S UTC", time.gmtime(started))
+        self._oldest = min(self._oldest, read_at) if any_age else self._oldest
+        if not self._unread:
+            again = any_age and self._oldest < self.since
+            said = time.strftime("data read %Y-%m-%d %H:%M:%S UTC", time.gmtime(self._oldest))
+            self._status.object = f"{said}, reading again …" if again else said
+            if again:
+                self.go(self.view)
 
     def _say_error(self, error: Exception) -> None:
         """Show an error on the page, and log it if it is a bug."""

@@ -27,6 +27,7 @@ def ccd_halves(
     statistic: str = "fraction_good_se",
     *,
     nights: sa.TableClause = ccd_night,
+    bit_nights: sa.TableClause = ccd_bit_night,
     **filters: Unpack[FilterKeywords],
 ) -> "pd.DataFrame":
     """Return one row per amplifier half of each DECam CCD, or per CCD of another camera, with a statistic.
@@ -39,8 +40,8 @@ def ccd_halves(
         A statistic of ``ccd_night``: ``fraction_good_se``, counted by amplifier; ``fraction_se_seg``,
         ``fraction_se_weight``, ``fraction_se_bmask`` or a column, counted by CCD; or the fraction of pixels with a
         bit of the SE mask set, such as ``"SE:STAR"`` or ``"SE:32"``.
-    nights : Table
-        A table like ``ccd_night`` to read instead, such as one of selected CCD images; bits always count all images.
+    nights, bit_nights : Table
+        Tables like ``ccd_night`` and ``ccd_bit_night`` to read instead, such as those of selected CCD images.
     **filters
         ``band``, ``ccdnum`` and ``nite``, such as ``"20150101:20151231"``; see `goodpix.query.filters.Filters`,
         applied to ``ccd_night``.
@@ -71,7 +72,11 @@ def ccd_halves(
     names = [f"{statistic}_amp_{half}" for half in HALVES]
     by_half = {half: name if name in RATIOS else statistic for half, name in zip(HALVES, names, strict=True)}
     by_half[""] = statistic
-    query = _of_bit(cat, statistic, filters) if ":" in statistic else _of_nights(cat, nights, by_half.values(), filters)
+    query = (
+        _of_bit(cat, nights, bit_nights, statistic, filters)
+        if ":" in statistic
+        else _of_nights(cat, nights, by_half.values(), filters)
+    )
     of_ccds = read_frame(cat.database.engine, query).groupby("ccdnum")
     over_nights = "sum" if statistic.startswith("n_") else "median"
     values = {name: getattr(of_ccds[name], over_nights)() for name in dict.fromkeys(by_half.values())}
@@ -104,7 +109,9 @@ def _of_nights(
     )
 
 
-def _of_bit(cat: Listings, statistic: str, filters: Mapping[str, Any]) -> "sa.Select[Any]":
+def _of_bit(
+    cat: Listings, nights: sa.TableClause, bit_nights: sa.TableClause, statistic: str, filters: Mapping[str, Any]
+) -> "sa.Select[Any]":
     """Return a query for the fraction of pixels with a mask bit set, by CCD and night."""
     check_tables(cat, ccd_night, ccd_bit_night)
     plane, _, name = (part.strip() for part in statistic.partition(":"))
@@ -116,15 +123,15 @@ def _of_bit(cat: Listings, statistic: str, filters: Mapping[str, Any]) -> "sa.Se
         raise UsageError(
             f"statistic {statistic!r} cannot be filtered by min, max or where: expected band, ccdnum and nite"
         )
-    night, of_bit = ccd_night.c, ccd_bit_night.c
+    night, of_bit = nights.c, bit_nights.c
     none = sa.literal(0, sa.BigInteger)
     # a night without a row for the bit has no such pixels
     both = sa.union_all(
         sa.select(night.ccdnum, night.nite, night.n_ccd_images, night.n_pixels, none.label("n_set")).where(
-            *wanted.conditions(ccd_night)
+            *wanted.conditions(nights)
         ),
         sa.select(of_bit.ccdnum, of_bit.nite, none, none, of_bit.n_pixels).where(
-            of_bit.bit == bit, *wanted.conditions(ccd_bit_night)
+            of_bit.bit == bit, *wanted.conditions(bit_nights)
         ),
     ).subquery()
     share = sa.cast(total(both.c.n_set), sa.Double) / total(both.c.n_pixels)

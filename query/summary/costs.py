@@ -85,7 +85,14 @@ def criteria_costs(cat: Listings, **filters: Unpack[FilterKeywords]) -> "pd.Data
     )
 
 
-def bit_costs(cat: Listings, plane: Literal["se", "coadd"] = "se", **filters: Unpack[FilterKeywords]) -> "pd.DataFrame":
+def bit_costs(
+    cat: Listings,
+    plane: Literal["se", "coadd"] = "se",
+    *,
+    nights: sa.TableClause = ccd_night,
+    bit_nights: sa.TableClause = ccd_bit_night,
+    **filters: Unpack[FilterKeywords],
+) -> "pd.DataFrame":
     """Return the number of pixels with each mask bit set, by band.
 
     Parameters
@@ -94,6 +101,8 @@ def bit_costs(cat: Listings, plane: Literal["se", "coadd"] = "se", **filters: Un
         The catalogue.
     plane : str
         ``"se"`` for the masks of CCD images, each counted once; ``"coadd"`` for the coadds' own masks.
+    nights, bit_nights : Table
+        Tables like ``ccd_night`` and ``ccd_bit_night`` to read instead, such as those of selected CCD images.
     **filters
         ``band``, ``ccdnum`` and ``nite`` of CCD images, or ``band`` and ``tilename`` of coadds; see
         `goodpix.query.filters.Filters`.
@@ -125,9 +134,8 @@ def bit_costs(cat: Listings, plane: Literal["se", "coadd"] = "se", **filters: Un
         raise UsageError("bits cannot be filtered by min, max or where: expected band, ccdnum, nite or tilename")
     if plane == "se":
         check_tables(cat, ccd_bit_night)
-        conditions = wanted.conditions(ccd_bit_night)
-        counted = sa.select(ccd_bit_night).where(*conditions).subquery()
-        every, of_every = ccd_night, wanted.conditions(ccd_night)
+        counted = sa.select(bit_nights).where(*wanted.conditions(bit_nights)).subquery()
+        every, of_every = nights, wanted.conditions(nights)
     else:
         conditions = of_every = wanted.conditions(coadd)
         rows = sa.select(coadd.c.band, bit_count.c.bit, bit_count.c.name, bit_count.c.n_pixels)

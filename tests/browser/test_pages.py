@@ -27,7 +27,7 @@ def test_the_root_serves_the_overview_and_names_a_tile_without_javascript(dashbo
     assert answer.status == 200
     assert "<h1>Overview</h1>" in text
     assert "<title>goodpix: Overview</title>" in text
-    assert re.search(rf'<p class="lead">2 tiles, from {DEMO} to {NEIGHBOUR.tilename}\. Worst: ', text)
+    assert re.search(rf'<p class="lead">2 tiles, from {DEMO} to {NEIGHBOUR.tilename}\. Worst of all: ', text)
 
 
 @pytest.mark.parametrize(
@@ -102,16 +102,16 @@ def test_the_width_of_masks_is_measured_when_asked_for(
     share: Share, dashboard: DashboardServer, catalogue: goodpix.Catalogue
 ) -> None:
     page = share("")
-    n_epochs = len(catalogue.epochs(band="r"))
+    n_images = len(catalogue.ccds(band="r"))
     page.get_by_role("button", name="Measure").click()
-    expect(page.get_by_text(f" from {n_epochs} epochs, ")).to_be_visible()
+    expect(page.get_by_text(f" from {n_images} CCD images, ")).to_be_visible()
     assert parameters(page) == ["widths=1"]
     open_page(page, dashboard, f"?tile={DEMO}&widths=1")
     expect(
-        page.get_by_text("The mask is wide enough where the curve is flat. r: 2 CCD images from 3 epochs, ")
+        page.get_by_text("The mask is wide enough where the curve is flat. r: 2 CCD images from 3 CCD images, ")
     ).to_be_visible()
     # four epochs of each band are looked at, among which 201005/33 is not
-    expect(page.get_by_text("Left out: 1, the first epoch 201002/43")).to_be_visible()
+    expect(page.get_by_text("Left out: 1 CCD image (epoch 201002/43")).to_be_visible()
     expect(page.get_by_role("button", name="Measure")).to_be_hidden()
     expected = catalogue.mask_width(tilename=DEMO)
     found = pd.DataFrame({name: page.evaluate(_WIDTHS)[name] for name in ("band", "radius", "median", "error")})

@@ -164,6 +164,7 @@ def whole_ticks() -> BasicTicker:
 
 def colour_bar(colours: LinearColorMapper, **given: Any) -> ColorBar:
     """Return the bar beside a plot that explains a colour scale; `given` are arguments of `bokeh.models.ColorBar`."""
+    given.setdefault("formatter", NumeralTickFormatter(format=PERCENT))
     return ColorBar(color_mapper=colours, width=12, padding=6, label_standoff=6, background_fill_color=None, **given)
 
 
@@ -173,7 +174,8 @@ def fit_scale(bar: ColorBar, values: npt.NDArray[np.float64], *, percent: bool) 
     known, whole = values[np.isfinite(values)], are_whole(values) and not percent
     single = known.size > 0 and known.min() == known.max()
     bar.ticker = FixedTicker(ticks=[float(known[0])]) if single else whole_ticks() if whole else BasicTicker()
-    bar.formatter = NumeralTickFormatter(format=PERCENT if percent else "0,0" if whole else "0,0.[0000]")
+    # the browser does not notice another formatter once the bar is drawn, but does notice its format
+    bar.formatter.update(format=PERCENT if percent else "0,0" if whole else "0,0.[0000]")
 
 
 _KEEP_SHAPE = """

@@ -1,6 +1,6 @@
 """Fraction of pixels with each mask bit set."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,19 +10,20 @@ import sqlalchemy as sa
 
 from ....schema.errors import CatalogueVersionError
 from ....schema.sql.aggregates import total
-from ....schema.tables import bit_count, ccd_night, coadd, epoch
+from ....schema.tables import bit_count, ccd_bit_night, ccd_night, coadd, epoch
 from ...filters import Filters
 from ...listings import Listings
 from ...summary.costs import bit_costs
 from ..look.format import count
 from ..url import Span
-from .scope import TileScope, sampled_epochs
+from .scope import TileScope, sampled_images
 
 __all__ = ["BitCosts", "bits_of", "sampled_bits"]
 
 Floats = npt.NDArray[np.float64]
 
 _SAMPLE = 400
+_MOST_EXACT = 20_000
 _AT_A_TIME = 500
 
 
@@ -35,9 +36,9 @@ class BitCost:
     plane, name : str
         ``"se"`` or ``"coadd"``, and the survey's name of the bit.
     fraction : float
-        Pixels with the bit set over all pixels, or over the pixels on the coadd for coadd bits; a ratio of sums.
+        Pixels with the bit set over all pixels; a ratio of sums.
     error : float
-        Sampling standard error of the fraction; 0 if every epoch was counted.
+        Sampling standard error of the fraction; 0 if every image was counted.
     """
 
     plane: str
@@ -67,8 +68,9 @@ def bits_of(
 ) -> BitCosts:
     """Return the fraction of pixels with each mask bit set.
 
-    Fractions for the whole survey come from summary tables. Fractions for selected tiles, or for a catalogue without
-    the summary tables, come from the epochs: from all if there are few, else from an evenly spread sample.
+    SE bits are those of CCD images, each counted once, whatever the tiles that hold them; coadd bits those of the
+    coadds' own masks. For more than `_MOST_EXACT` epochs of selected tiles, and for a catalogue without summary tables,
+    SE bits come from an evenly spread sample.
 
     Parameters
     ----------
@@ -79,69 +81,74 @@ def bits_of(
     scope : TileScope
         Tiles and bands.
     nite : Span, optional
-        Nights; applies to SE bits of the whole survey.
+        Nights of CCD images.
     ccdnum : int, optional
-        CCD number; applies to SE bits of the whole survey.
+        CCD number of CCD images.
     """
-    if scope.names is None:
+    coadds = _summed(listings, connection, "coadd", coadd, scope.filters)
+    of_images = {"band": scope.band or None, "nite": None if nite is None else str(nite), "ccdnum": ccdnum}
+    words = "SE bits: over all CCD images, each counted once."
+    if scope.names is None or scope.n_epochs(connection) <= _MOST_EXACT:
+        nights = scope.nights()
         try:
-            return _summed(listings, connection, scope.band, nite, ccdnum)
+            images = _summed(
+                listings, connection, "se", nights, of_images, nights=nights, bit_nights=scope.bit_nights()
+            )
         except CatalogueVersionError:
-            pass  # a catalogue of an earlier version has no bit sums
-    return sampled_bits(connection, scope)
+            images, words = sampled_bits(connection, scope, of_images)
+    else:
+        images, words = sampled_bits(connection, scope, of_images)
+    return BitCosts([*images, *coadds], f"{words} Coadd bits: over the coadds' own masks.")
 
 
 def _summed(
-    listings: Listings, connection: sa.Connection, band: str, nite: Span | None, ccdnum: int | None
-) -> BitCosts:
-    """Return the bits of the whole survey from summary tables."""
-    of_band = {"band": band or None}
-    of_images = of_band | {"nite": None if nite is None else str(nite), "ccdnum": ccdnum}
-    bits: list[BitCost] = []
-    planes: tuple[tuple[Literal["se", "coadd"], sa.Table, dict[str, Any]], ...]
-    planes = (("se", ccd_night, of_images), ("coadd", coadd, of_band))
-    for plane, table, filters in planes:
-        costs = bit_costs(listings, plane, **filters)
-        query = sa.select(total(table.c.n_pixels)).where(*Filters.of(**filters).conditions(table))
-        n_pixels = connection.execute(query).scalar()
-        for name, n_set in costs.groupby("name").n_set.sum().sort_values(ascending=False).items():
-            bits.append(BitCost(plane, str(name), int(n_set) / (n_pixels or 0), 0.0))
-    return BitCosts(bits, "SE bits: over all CCD images, each counted once. Coadd bits: over the coadds' own masks.")
+    listings: Listings,
+    connection: sa.Connection,
+    plane: Literal["se", "coadd"],
+    table: sa.TableClause,
+    filters: dict[str, Any],
+    *,
+    nights: sa.TableClause = ccd_night,
+    bit_nights: sa.TableClause = ccd_bit_night,
+) -> list[BitCost]:
+    """Return the bits of a plane, out of the pixels of a table, the most frequent first."""
+    costs = bit_costs(listings, plane, nights=nights, bit_nights=bit_nights, **filters)
+    query = sa.select(total(table.c.n_pixels)).where(*Filters.of(**filters).conditions(table))
+    n_pixels = connection.execute(query).scalar()
+    sums = costs.groupby("name").n_set.sum().sort_values(ascending=False)
+    return [BitCost(plane, str(name), int(n_set) / (n_pixels or 0), 0.0) for name, n_set in sums.items()]
 
 
-def sampled_bits(connection: sa.Connection, scope: TileScope) -> BitCosts:
-    """Return the fraction of pixels with each mask bit set, from all epochs or an evenly spread sample of many."""
-    ids, n_epochs = sampled_epochs(connection, scope, _SAMPLE)
-    wholes, parts = _counted(connection, ids)
-    unseen = 1.0 - len(ids) / n_epochs if n_epochs else 0.0
-    bits = [BitCost(plane, name, *_ratio(of, wholes[plane], unseen)) for (plane, _, name), of in parts.items()]
-    bits.sort(key=lambda bit: (bit.plane != "se", -bit.fraction, bit.name))
-    words = "SE bits: of all pixels; coadd bits: of the pixels on the coadd. Counted over " + (
-        f"{count(n_epochs)} epochs."
-        if len(ids) == n_epochs
-        else f"{count(len(ids))} of {count(n_epochs)} epochs, evenly spread; lines show the sampling error (1 sigma)."
-    )
-    return BitCosts(bits, words)
+def sampled_bits(connection: sa.Connection, scope: TileScope, filters: Mapping[str, Any]) -> tuple[list[BitCost], str]:
+    """Return the SE bits of a sample of CCD images, and a description of it."""
+    sample = sampled_images(connection, scope, _SAMPLE, filters)
+    ids, n = sample.ids, sample.n
+    whole, parts = _counted(connection, ids)
+    unseen = 1.0 - len(ids) / n if n else 0.0
+    bits = [BitCost("se", name, *_ratio(of, whole, unseen)) for (_, name), of in parts.items()]
+    bits.sort(key=lambda bit: (-bit.fraction, bit.name))
+    of_all = "" if sample.of == "CCD images" else " The night and CCD filters do not apply to so many."
+    if len(ids) == n:
+        return bits, f"SE bits: over {count(n)} {sample.of}.{of_all}"
+    error = "evenly spread; lines show the sampling error (1 sigma)."
+    return bits, f"SE bits: over {count(len(ids))} of {count(n)} {sample.of}, {error}{of_all}"
 
 
-def _counted(
-    connection: sa.Connection, ids: Sequence[int]
-) -> tuple[dict[str, Floats], dict[tuple[str, int, str], Floats]]:
-    """Return the pixel counts of epochs by plane, and by bit; arrays of shape (n,)."""
-    wholes = {"se": np.zeros(len(ids)), "coadd": np.zeros(len(ids))}
-    parts: dict[tuple[str, int, str], Floats] = {}
+def _counted(connection: sa.Connection, ids: Sequence[int]) -> tuple[Floats, dict[tuple[int, str], Floats]]:
+    """Return the pixels of epochs, and those with each SE bit set; arrays of shape (n,)."""
+    whole = np.zeros(len(ids))
+    parts: dict[tuple[int, str], Floats] = {}
     index = {epoch_id: k for k, epoch_id in enumerate(ids)}
     for start in range(0, len(ids), _AT_A_TIME):
         batch = ids[start : start + _AT_A_TIME]
-        sizes = sa.select(epoch.c.epoch_id, epoch.c.n_pixels, epoch.c.n_on_coadd).where(epoch.c.epoch_id.in_(batch))
-        for epoch_id, n_pixels, n_on_coadd in connection.execute(sizes):
-            wholes["se"][index[epoch_id]], wholes["coadd"][index[epoch_id]] = n_pixels, n_on_coadd
-        columns = [bit_count.c[name] for name in ("epoch_id", "plane", "bit", "name", "n_pixels")]
-        for epoch_id, plane, bit, name, n_pixels in connection.execute(
-            sa.select(*columns).where(bit_count.c.epoch_id.in_(batch))
-        ):
-            parts.setdefault((plane, bit, name), np.zeros(len(ids)))[index[epoch_id]] = n_pixels
-    return wholes, parts
+        sizes = sa.select(epoch.c.epoch_id, epoch.c.n_pixels).where(epoch.c.epoch_id.in_(batch))
+        for epoch_id, n_pixels in connection.execute(sizes):
+            whole[index[epoch_id]] = n_pixels
+        columns = [bit_count.c[name] for name in ("epoch_id", "bit", "name", "n_pixels")]
+        query = sa.select(*columns).where(bit_count.c.epoch_id.in_(batch), bit_count.c.plane == "se")
+        for epoch_id, bit, name, n_pixels in connection.execute(query):
+            parts.setdefault((bit, name), np.zeros(len(ids)))[index[epoch_id]] = n_pixels
+    return whole, parts
 
 
 def _ratio(part: Floats, whole: Floats, unseen: float) -> tuple[float, float]:

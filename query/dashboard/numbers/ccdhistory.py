@@ -32,12 +32,15 @@ class CcdHistory:
     fraction : mapping of str to ndarray of float64
         ``n_good_se`` over all pixels of amplifier halves ``"a"`` and ``"b"`` and of the whole CCD, ``""``; a ratio of
         sums, NaN where the amplifiers are unknown.
+    n_undated : int
+        Number of CCD images without a night, which are not among these.
     """
 
     nite: npt.NDArray[np.int64]
     band: list[str]
     n_ccd_images: npt.NDArray[np.int64]
     fraction: dict[str, Floats]
+    n_undated: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,16 +83,18 @@ def ccd_history(connection: sa.Connection, nights: sa.TableClause, ccdnum: int, 
     whole = [total(nights.c[name], name) for name in ("n_good_se", "n_pixels")]
     query = (
         sa.select(*key, total(nights.c.n_ccd_images, "n_ccd_images"), *_sums(nights), *whole)
-        .where(*conditions, nights.c.nite.is_not(None))
+        .where(*conditions)
         .group_by(*key)
         .order_by(*key)
     )
-    rows = connection.execute(query).all()
+    found = connection.execute(query).all()
+    rows = [row for row in found if row.nite is not None]
+    n_undated = sum(row.n_ccd_images for row in found if row.nite is None)
     numbers = np.array([row[2:] for row in rows], np.float64).reshape(-1, 7).T
     with np.errstate(invalid="ignore", divide="ignore"):
         fraction = {half: numbers[1 + 2 * k] / numbers[2 + 2 * k] for k, half in enumerate((*HALVES, ""))}
     nites = np.array([row.nite for row in rows], np.int64)
-    return CcdHistory(nites, [row.band for row in rows], numbers[0].astype(np.int64), fraction)
+    return CcdHistory(nites, [row.band for row in rows], numbers[0].astype(np.int64), fraction, n_undated)
 
 
 def amplifier_months(

@@ -203,11 +203,10 @@ def _exposures(filters: Mapping[str, Any]) -> Any:
     """Return the view of exposures, or one with the same columns of CCD images for a CCD of each exposure."""
     if filters.get("ccdnum") is None:
         return _EXPOSURES
-    renamed = {"n_ccds": sa.literal(1, sa.BigInteger)}
-    renamed |= {f"mean_{name}": _CCDS.c[name] for name in ("fwhm", "skybrite")}
-    columns = [renamed.get(each.name, _CCDS.c.get(each.name)) for each in EXPOSURE_COLUMNS]
-    named = [column.label(each.name) for column, each in zip(columns, EXPOSURE_COLUMNS, strict=True)]
-    return sa.select(*named, _CCDS.c.ccdnum).subquery("exposures_of_ccd")
+    names = [each.name for each in EXPOSURE_COLUMNS if each.name != "n_ccds"]
+    columns = [_CCDS.c[name.removeprefix("mean_")].label(name) for name in names]
+    one = sa.literal(1, sa.BigInteger).label("n_ccds")
+    return sa.select(*columns, one, _CCDS.c.ccdnum).subquery("exposures_of_ccd")
 
 
 def ccd_page(
@@ -261,20 +260,25 @@ def _worst_of_all(
     connection: sa.Connection, conditions: Sequence[sa.ColumnElement[bool]], ccds: Sequence[tuple[str, int]]
 ) -> list[Any]:
     """Return the worst images of many CCDs by merging lists of each CCD's images, read lazily from an index."""
-    by_ccd = (_worst_first(connection, conditions, band, ccdnum) for band, ccdnum in ccds)
+    of_ccd = (ccd_image.c[name] == sa.bindparam(f"of_{name}") for name in ("band", "ccdnum"))
+    # the order of the index; made once, because there are hundreds of CCDs and bands
+    query = (
+        sa.select(*_KEY, ccd_image.c.fraction_good_se)
+        .where(*of_ccd, *conditions)
+        .order_by(ccd_image.c.fraction_good_se, ccd_image.c.expnum)
+        .limit(sa.bindparam("n_more", type_=sa.Integer))
+        .offset(sa.bindparam("n_known", type_=sa.Integer))
+    )
+    by_ccd = (_worst_first(connection, query, band, ccdnum) for band, ccdnum in ccds)
     return _rows_of(connection, list(islice(heapq.merge(*by_ccd, key=_badness), N_WORST)))
 
 
-def _worst_first(
-    connection: sa.Connection, conditions: Sequence[sa.ColumnElement[bool]], band: str, ccdnum: int
-) -> Iterator[Any]:
+def _worst_first(connection: sa.Connection, query: "sa.Select[Any]", band: str, ccdnum: int) -> Iterator[Any]:
     """Yield the keys of the images of one CCD, worst first, read in batches."""
-    query = sa.select(*_KEY, ccd_image.c.fraction_good_se).where(ccd_image.c.band == band, ccd_image.c.ccdnum == ccdnum)
-    # the order of the index
-    query = query.where(*conditions).order_by(ccd_image.c.fraction_good_se, ccd_image.c.expnum)
     n_known, n_more = 0, _FIRST_LOOK
     while n_more:
-        keys = connection.execute(query.offset(n_known).limit(n_more)).all()
+        given = {"of_band": band, "of_ccdnum": ccdnum, "n_known": n_known, "n_more": n_more}
+        keys = connection.execute(query, given).all()
         yield from keys
         n_known += len(keys)
         n_more = 4 * n_more if len(keys) == n_more else 0

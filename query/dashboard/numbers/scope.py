@@ -1,7 +1,9 @@
 """Tiles and bands that a page covers, and their positions."""
 
 import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -10,11 +12,12 @@ import sqlalchemy as sa
 
 from ....schema.errors import UsageError
 from ....schema.sql.aggregates import total
-from ....schema.tables import ccd_image, ccd_night, coadd, epoch, tile_summary
+from ....schema.tables import bit_count, ccd_bit_night, ccd_image, ccd_night, coadd, epoch, tile_summary
+from ...filters import Filters
 from ..cache import CatalogueCache
 from ..url import View
 
-__all__ = ["MOST_EPOCHS", "TileScope", "sampled_epochs", "scope_of", "tile_positions"]
+__all__ = ["MOST_EPOCHS", "ImageSample", "TileScope", "sampled_images", "scope_of", "tile_positions"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -99,6 +102,23 @@ class TileScope:
         query = sa.select(*key, sa.func.count().label("n_ccd_images"), *sums).where(*self.in_tiles())
         return query.group_by(*key).subquery("nights_of_tiles")
 
+    def image_ids(self, *conditions: sa.ColumnElement[bool]) -> "sa.Select[Any]":
+        """Return a query for an epoch of each CCD image that meets conditions on `ccd_image`, whatever its tiles."""
+        key = ("expnum", "band", "ccdnum")
+        same = sa.and_(*(epoch.c[name] == ccd_image.c[name] for name in key))
+        query = sa.select(sa.func.min(epoch.c.epoch_id)).join_from(epoch, ccd_image, same)
+        return query.where(*self.conditions(epoch), *conditions).group_by(*(epoch.c[name] for name in key))
+
+    def bit_nights(self) -> Any:
+        """Return the table ``ccd_bit_night``, or the same sums over the CCD images of the selected tiles."""
+        if self.names is None:
+            return ccd_bit_night
+        key = [*(epoch.c[name] for name in _NIGHT_KEY), bit_count.c.bit, bit_count.c.name]
+        sums = [sa.func.count().label("n_ccd_images"), total(bit_count.c.n_pixels, "n_pixels")]
+        query = sa.select(*key, *sums).join_from(bit_count, epoch, bit_count.c.epoch_id == epoch.c.epoch_id)
+        query = query.where(bit_count.c.plane == "se", epoch.c.epoch_id.in_(self.image_ids()))
+        return query.group_by(*key).subquery("bit_nights_of_tiles")
+
     def exposures(self, connection: sa.Connection) -> list[int] | None:
         """Return the exposures that overlap the selected tiles; None for all tiles."""
         if self.names is None:
@@ -151,7 +171,62 @@ def _use_images(connection: sa.Connection, names: list[str], values: npt.NDArray
         values[:2, k] = found.get(names[k], (np.nan, np.nan))
 
 
-def sampled_epochs(connection: sa.Connection, scope: TileScope, n_most: int) -> tuple[list[int], int]:
+@dataclass(frozen=True, slots=True)
+class ImageSample:
+    """An evenly spread sample of CCD images.
+
+    Parameters
+    ----------
+    ids : sequence of int
+        An epoch of each image.
+    n : int
+        Number of images from which they were drawn, or of epochs where the images are too many to count.
+    of : str
+        What `n` counts: ``"CCD images"`` or ``"epochs"``, to which no filter applied.
+    """
+
+    ids: Sequence[int]
+    n: int
+    of: str
+
+
+def sampled_images(
+    connection: sa.Connection, scope: TileScope, n_most: int, filters: Mapping[str, Any] = MappingProxyType({})
+) -> ImageSample:
+    """Return an evenly spread sample of the CCD images in a scope that match filters, or all of them if they are few.
+
+    Parameters
+    ----------
+    connection : Connection
+        Connection to the catalogue.
+    scope : TileScope
+        Tiles and bands.
+    n_most : int
+        Maximum number of images in the sample.
+    filters : mapping
+        ``nite`` and ``ccdnum``; they do not apply to more than `MOST_EPOCHS` epochs of selected tiles or images.
+    """
+    if _are_many(connection, scope, filters):
+        ids, n_epochs = _sampled_epochs(connection, scope, n_most)
+        return ImageSample(ids, n_epochs, "epochs")
+    every: list[int] = sorted(
+        connection.execute(scope.image_ids(*Filters.of(**filters).conditions(ccd_image))).scalars()
+    )
+    wanted = min(len(every), n_most)
+    middles = ((2 * np.arange(wanted) + 1) * len(every)) // (2 * max(wanted, 1))
+    return ImageSample([every[k] for k in middles.tolist()], len(every), "CCD images")
+
+
+def _are_many(connection: sa.Connection, scope: TileScope, filters: Mapping[str, Any]) -> bool:
+    """Return whether the epochs, or the CCD images of the whole survey that match filters, are too many to list."""
+    if scope.names is None and any(value is not None for value in filters.values()):
+        chosen = Filters.of(band=scope.band or None, **filters).conditions(ccd_night)
+        query = sa.select(sa.func.coalesce(total(ccd_night.c.n_ccd_images), 0)).where(*chosen)
+        return bool(connection.execute(query).scalar_one() > MOST_EPOCHS)
+    return scope.n_epochs(connection) > MOST_EPOCHS
+
+
+def _sampled_epochs(connection: sa.Connection, scope: TileScope, n_most: int) -> tuple[list[int], int]:
     """Return the ids of a sample of epochs, evenly spread over the scope, and the number of epochs in the scope.
 
     Parameters

@@ -1,6 +1,6 @@
 """Survey totals by band, their distribution over epochs or tiles, and the ingest history."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +9,12 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from ....schema.sql.aggregates import total
-from ....schema.tables import ccd_median, coadd, epoch, failure, ingest_run, tile_run, tile_summary
+from ....schema.tables import coadd, epoch, failure, ingest_run, tile_run, tile_summary
+from ...filters import Filters
 from ...palette import in_band_order
 from ..cache import CatalogueCache
 from ..look.format import count, fraction
+from ..url import Span
 from .scope import MOST_EPOCHS, TileScope, tile_positions
 
 __all__ = ["Histograms", "Ingests", "Numbers", "headline", "histograms", "ingests", "survey_numbers"]
@@ -21,6 +23,7 @@ _FEW_EPOCHS = 20_000
 _BINS = 50
 _ON_COADD, _SE = "fraction_good_on_coadd", "fraction_good_se"
 _SHARES = {_ON_COADD: ("n_good", "n_on_coadd"), _SE: ("n_good_se", "n_pixels")}
+_OF_IMAGES = ("n_ccd_images", "n_pixels_images", "n_good_se_images")
 _SUMS = ("n_epochs", "n_epochs_used", "n_pixels", "n_good_se", "n_good", "n_on_coadd", "area_good_unique")
 
 
@@ -31,14 +34,14 @@ class Numbers:
     Parameters
     ----------
     bands : sequence of mappings
-        For each band ``band``, ``n_tiles``, ``n_ccd_images`` and the columns of ``tile_summary``, summed over
-        epochs; None if unknown.
+        For each band ``band``, ``n_tiles`` and the columns of ``tile_summary``, summed over epochs; and over CCD
+        images, each counted once, ``n_ccd_images``, ``n_pixels_images`` and ``n_good_se_images``. None if unknown.
     total : mapping
         The same over all bands.
     sky_area : float
         Area of the tiles' unique regions in square degrees, each tile counted once; NaN if a tile has none.
     n_failures : int
-        Recorded failures of the whole catalogue.
+        Recorded failures of the tiles and bands.
     """
 
     bands: Sequence[dict[str, Any]]
@@ -87,21 +90,28 @@ def headline(connection: sa.Connection) -> str:
     tiles = f"{count(n_tiles)} tiles, from {first} to {last}." if n_tiles > 1 else f"One tile, {first}."
     if least is None:
         return tiles
-    return f"{tiles} Worst: {least[0]} in {least[1]}, with {fraction(least[2])} of pixels on the coadd good."
+    return f"{tiles} Worst of all: {least[0]} in {least[1]}, with {fraction(least[2])} of pixels on the coadd good."
 
 
-def survey_numbers(cache: CatalogueCache, scope: TileScope, since: float) -> Numbers:
-    """Return the totals of the tiles and bands in a scope."""
-    bands, names, n_failures = cache.get(("numbers", scope), lambda c: _read_numbers(c, scope), since=since)
+def survey_numbers(
+    cache: CatalogueCache, scope: TileScope, since: float, nite: Span | None = None, ccdnum: int | None = None
+) -> Numbers:
+    """Return the totals of the tiles and bands in a scope; those of CCD images are of the nights and the CCD given."""
+    chosen = {"nite": None if nite is None else str(nite), "ccdnum": ccdnum}
+    bands, names, n_failures = cache.get(
+        ("numbers", scope, nite, ccdnum), lambda c: _read_numbers(c, scope, chosen), since=since
+    )
     tiles = tile_positions(cache, since)
     # NaN if a tile has no unique region
     area = float(tiles.area[np.isin(tiles.names, names)].sum()) if names else 0.0
-    whole = {name: _sum(row[name] for row in bands) for name in (*_SUMS, "n_ccd_images")} | {"n_tiles": len(names)}
+    whole = {name: _sum(row[name] for row in bands) for name in (*_SUMS, *_OF_IMAGES)} | {"n_tiles": len(names)}
     return Numbers(bands, whole, area, n_failures)
 
 
-def _read_numbers(connection: sa.Connection, scope: TileScope) -> tuple[list[dict[str, Any]], list[str], int]:
-    """Return the totals by band, the tile names, and the number of failures of the whole catalogue."""
+def _read_numbers(
+    connection: sa.Connection, scope: TileScope, chosen: Mapping[str, Any]
+) -> tuple[list[dict[str, Any]], list[str], int]:
+    """Return the totals by band, the tile names, and the number of failures."""
     where, band, sums = scope.conditions(coadd), coadd.c.band, tile_summary.c
     same = sa.and_(sums.tilename == coadd.c.tilename, sums.band == band)
     by_band = (
@@ -112,11 +122,13 @@ def _read_numbers(connection: sa.Connection, scope: TileScope) -> tuple[list[dic
     )
     totals = {row["band"]: dict(row) for row in connection.execute(by_band).mappings()}
     bands = [totals[name] for name in in_band_order(totals)]
-    n_images = _n_ccd_images(connection, scope)
+    images = _of_images(connection, scope, chosen)
     for row in bands:
-        row["n_ccd_images"] = None if n_images is None else n_images.get(row["band"], 0)
+        unknown = dict.fromkeys(_OF_IMAGES)
+        row.update(unknown if images is None else images.get(row["band"], unknown | {"n_ccd_images": 0}))
     names = sa.select(coadd.c.tilename).where(*where).distinct()
-    n_failures = connection.execute(sa.select(sa.func.count()).select_from(failure)).scalar_one()
+    n_failed = sa.select(sa.func.count()).select_from(failure).where(*scope.conditions(failure))
+    n_failures = connection.execute(n_failed).scalar_one()
     return bands, list(connection.execute(names).scalars()), n_failures
 
 
@@ -154,17 +166,19 @@ def _histograms(connection: sa.Connection, scope: TileScope, statistic: str) -> 
     return Histograms("epochs" if few else "tiles", edges, counts, n_null, statistic)
 
 
-def _n_ccd_images(connection: sa.Connection, scope: TileScope) -> dict[str, int] | None:
-    """Return the number of CCD images by band; None if counting would take too long."""
-    if scope.names is None:
-        query = sa.select(ccd_median.c.band, total(ccd_median.c.n_ccd_images)).group_by(ccd_median.c.band)
-    elif scope.n_epochs(connection) <= MOST_EPOCHS:
-        once = sa.select(epoch.c.band, epoch.c.expnum, epoch.c.ccdnum).where(epoch.c.se_seg_used)
-        images = once.where(*scope.conditions(epoch)).distinct().subquery()
-        query = sa.select(images.c.band, sa.func.count()).group_by(images.c.band)
-    else:
+def _of_images(
+    connection: sa.Connection, scope: TileScope, chosen: Mapping[str, Any]
+) -> dict[str, dict[str, Any]] | None:
+    """Return sums over CCD images by band, each image counted once; None if counting would take too long."""
+    if scope.names is not None and scope.n_epochs(connection) > MOST_EPOCHS:
         return None
-    return {band: int(n) for band, n in connection.execute(query)}
+    nights = scope.nights()
+    sums = [
+        total(nights.c[name.removesuffix("_images") if name != "n_ccd_images" else name], name) for name in _OF_IMAGES
+    ]
+    conditions = Filters.of(band=scope.band or None, **chosen).conditions(nights)
+    query = sa.select(nights.c.band, *sums).where(*conditions).group_by(nights.c.band)
+    return {row["band"]: {name: row[name] for name in _OF_IMAGES} for row in connection.execute(query).mappings()}
 
 
 def _sum(values: Iterable[float | None]) -> float | None:

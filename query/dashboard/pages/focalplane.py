@@ -83,7 +83,9 @@ class FocalView:
             return cache.get((name, scope, view.nite, *more), checked, since=since)
 
         def halves(_: sa.Connection, scope: TileScope) -> Any:
-            frame = ccd_halves(cache.listings, statistic, nights=scope.nights(), **filters)
+            frame = ccd_halves(
+                cache.listings, statistic, nights=scope.nights(), bit_nights=scope.bit_nights(), **filters
+            )
             return frame, focal_plane(cache.listings)
 
         plane = Update(lambda: of_tiles("halves", halves, statistic), lambda found: self._show_plane(view, *found))
@@ -107,15 +109,17 @@ class FocalView:
         self._statistic.value = statistic
         self._plane.place(plane)
         self._plane.show(halves, statistic, view.ccdnum)
-        self._note.object = note(_describe_plane(halves, statistic))
+        self._note.object = note(_describe_plane(halves, statistic, of_all=view.ccdnum is not None))
 
     def _show_history(self, ccdnum: int, history: CcdHistory) -> None:
         ccd = self._plane.ccds.get(ccdnum)
         name = f"CCD {ccdnum} ({ccd.detpos})" if ccd and ccd.detpos else f"CCD {ccdnum}"
-        empty = "" if history.band else " No CCD images."
+        n, n_undated = int(history.n_ccd_images.sum()) + history.n_undated, history.n_undated
+        images = f" {count(n) if n else 'No'} CCD image{'s' * (n != 1)}"
+        undated = f", {count(n_undated)} of them without a night and so not in the plot" if n_undated else ""
         halves = ccd.halves if ccd else HALVES
         of_halves = " of its amplifier halves by night; a filled, b open." if halves == HALVES else " by night."
-        text = f"{name}: fraction_good_se{of_halves}{empty}"
+        text = f"{name}: fraction_good_se{of_halves}{images}{undated}."
         self._history_note.object = note(text) + band_legend(in_band_order(set(history.band)))
         self._history.show(history, halves)
 
@@ -309,13 +313,13 @@ def _readable(values: Any, low: float, high: float, n_halves: int = len(HALVES))
     return ["#ffffff" if ccd_is_dark else "#000000" for ccd_is_dark in dark.all(axis=1)]
 
 
-def _describe_plane(halves: Any, statistic: str) -> str:
+def _describe_plane(halves: Any, statistic: str, *, of_all: bool = False) -> str:
     how = "sum over nights" if statistic.startswith("n_") else "median over nights"
     hatched = halves[halves.value.isna()].drop_duplicates("ccdnum")
     outliers = [f"{row.ccdnum}{row.half}" for row in halves[halves.outlier.astype(bool)].itertuples()]
     n_images = count(halves.drop_duplicates("ccdnum").n_ccd_images.sum())
     part = "amplifier half" if halves.half.any() else "CCD"
-    sentences = [f"{statistic} of each {part}: {how}; {n_images} CCD images."]
+    sentences = [f"{statistic} of each {part}: {how}; {n_images} CCD images{' of all CCDs' * of_all}."]
     sentences += _sum_up(hatched.ccdnum[hatched.n_ccd_images == 0].tolist(), "images")
     sentences += _sum_up(hatched.ccdnum[hatched.n_ccd_images > 0].tolist(), "a value")
     sentences.append(f"Outliers (framed): {', '.join(outliers)}." if outliers else "No outliers.")

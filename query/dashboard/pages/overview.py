@@ -10,8 +10,10 @@ import numpy as np
 import sqlalchemy as sa
 
 from ....schema.criteria import Criterion
+from ....schema.errors import GoodpixError
 from ...palette import CRITERION_COLOURS
 from ...summary.costs import criteria_costs
+from ..cache import CatalogueCache
 from ..look.format import count, fraction, html_table, number, share, short_count
 from ..look.markup import band_legend, html_pane, note, under
 from ..look.table import PagedTable, TableColumn, TablePage
@@ -21,7 +23,7 @@ from ..numbers.scope import TileScope, scope_of
 from ..numbers.survey import Histograms, Ingests, Numbers, histograms, ingests, survey_numbers
 from ..session import Section, Session, Update
 from ..url import TableView, View
-from .maskwidth import WidthBox, widths_of
+from .maskwidth import WidthBox, Widths, widths_of
 from .overviewplots import Bars, GrowthPlot, HistogramPlot
 
 __all__ = ["Overview"]
@@ -36,6 +38,10 @@ _TABLES: Mapping[str, Sequence[TableColumn]] = {
 
 
 _OF_COADDS = _ON_COADD, _AREA = ("Good on coadd", "Good area, deg² x images")
+_FILTERED = (
+    "The night and CCD filters apply to Good SE and CCD images, to the table of CCD images, the mask bits and the mask "
+    "width; all else is of the tiles, whatever the night and CCD."
+)
 _COSTS_NOTE = (
     "Light: pixels that fail the criterion; dark: pixels that fail no other criterion. Fractions are of all pixels, or "
     "of the pixels on the coadd for coadd criteria."
@@ -82,7 +88,7 @@ class Overview:
             Section("ccds", "Worst CCD images", tables["ccds"], "half"),
             Section("bits", "Pixels with each mask bit set", under(self._bits_note, self._bits.plot), "half"),
             Section("widths", "Is the mask wide enough?", self._widths.body, "half"),
-            Section("ingest", "Ingest", under(self._growth.pane, self._ingests)),
+            Section("ingest", "Ingest of the whole catalogue", under(self._growth.pane, self._ingests)),
             Section("failures", "Failures", tables["failures"]),
         )
 
@@ -109,7 +115,7 @@ class Overview:
         self._widths.ask(view.widths)
         return (
             Update(
-                lambda: survey_numbers(cache, scope_of(cache, view, since), since),
+                lambda: survey_numbers(cache, scope_of(cache, view, since), since, view.nite, view.ccdnum),
                 lambda numbers: self._show_numbers(view, numbers),
             ),
             table("tiles", tile_page),
@@ -131,14 +137,14 @@ class Overview:
             ),
             table("failures", failure_page),
             Update(
-                lambda: widths_of(cache, scope_of(cache, view, since), since) if view.widths else None,
+                lambda: _measured(cache, view, since) if view.widths else None,
                 self._widths.show,
             ),
         )
 
     def _show_numbers(self, view: View, numbers: Numbers) -> None:
         filtered = view.nite is not None or view.ccdnum is not None
-        text = "The night and CCD filters apply only to the CCD images and mask bits below." if filtered else ""
+        text = _FILTERED if filtered else ""
         self._numbers.object = _numbers_html(numbers) + (note(text) if text else "")
 
     def _show_histogram(self, histograms: Histograms) -> None:
@@ -155,6 +161,14 @@ class Overview:
     def _show_ingests(self, history: Ingests) -> None:
         self._growth.show(history)
         self._ingests.object = _runs_html(history)
+
+
+def _measured(cache: CatalogueCache, view: View, since: float) -> Widths | str:
+    """Return the widths of masks, or what is missing to measure them."""
+    try:
+        return widths_of(cache, scope_of(cache, view, since), since, view.nite, view.ccdnum)
+    except GoodpixError as error:
+        return str(error)
 
 
 def _cost_bars(costs: Any) -> tuple[list[str], dict[str, Sequence[Any]]]:
@@ -225,6 +239,9 @@ def _numbers_html(numbers: Numbers) -> str:
         else "",
         f"Epochs without an SE segmentation map, excluded from the sums: {count(unused)}." if unused else "",
         f"Failures on record: {count(numbers.n_failures)}.",
+        "Good SE is of epochs: the CCD images of so many tiles are not counted."
+        if numbers.total["n_ccd_images"] is None
+        else "",
     ]
     return f"{table}{note(' '.join(filter(None, facts)))}"
 
@@ -233,7 +250,7 @@ def _numbers_row(name: str, row: Mapping[str, Any]) -> list[str]:
     area = row["area_good_unique"]
     return [
         name,
-        fraction(share(row["n_good_se"], row["n_pixels"])),
+        fraction(_good_se(row)),
         fraction(share(row["n_good"], row["n_on_coadd"])),
         count(row["n_tiles"]),
         count(row["n_ccd_images"]),
@@ -242,6 +259,13 @@ def _numbers_row(name: str, row: Mapping[str, Any]) -> list[str]:
         short_count(row["n_good"]),
         _area(None if area is None else area / 3600.0),
     ]
+
+
+def _good_se(row: Mapping[str, Any]) -> float | None:
+    """Return the good fraction of CCD images, each counted once; of epochs where the images are too many to count."""
+    if row["n_ccd_images"] is None:
+        return share(row["n_good_se"], row["n_pixels"])
+    return share(row["n_good_se_images"], row["n_pixels_images"])
 
 
 def _area(value: float | None) -> str:
@@ -268,5 +292,5 @@ def _runs_html(history: Ingests) -> str:
     ]
     kinds = ", ".join(f"{count(n)} {name}" for name, n in history.failures)
     return html_table(header, rows, numbers=[False] * 3 + [True] * 4) + (
-        note(f"Failures on record: {kinds}.") if kinds else ""
+        note(f"Failures on record in the whole catalogue: {kinds}.") if kinds else ""
     )

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from goodpix.query.dashboard import session
 from goodpix.query.dashboard.cache import CatalogueCache
 from goodpix.query.dashboard.look.markup import html_pane
 from goodpix.query.dashboard.numbers.survey import survey_numbers
@@ -53,7 +54,7 @@ def fail(error: Exception) -> Any:
     raise error
 
 
-def status(opened: OpenPage[Plain]) -> str:
+def status(opened: OpenPage[Any]) -> str:
     return str(opened.session._status.object)
 
 
@@ -187,3 +188,30 @@ def test_sections_are_full_width_unless_said(opened: OpenPage[Plain]) -> None:
     (section,) = opened.page.sections()
     assert (section.name, section.width) == ("one", "full")
     assert "<b>1</b>" in opened.text
+
+
+@dataclass
+class Cached(Plain):
+    """A page of cached data."""
+
+    def updates(self, view: View, since: float) -> Sequence[Update]:
+        self.views.append(view)
+        self.oldest.append(since)
+        cache = self.session.cache
+        return (Update(lambda: cache.get("of a page", lambda _: self.reads(), since=since), self.shown.append),)
+
+
+def test_opened_page_shows_old_data_at_once_and_then_new_ones(
+    rows_cache: CatalogueCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = OpenPage(rows_cache, Cached)
+    assert first.page.shown == ["read"]
+    assert first.page.oldest == [0.0]
+    soon = OpenPage(rows_cache, lambda session: Cached(session, lambda: "again"))
+    assert soon.page.shown == ["read"]
+    monkeypatch.setattr(session, "_NEW_ENOUGH_S", 0.0)
+    later = OpenPage(rows_cache, lambda session: Cached(session, lambda: "again"))
+    assert later.page.shown == ["read", "again"]
+    assert later.page.oldest[1] > 0
+    assert status(later).startswith("data read 2")
+    assert "reading again" not in status(later)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection
+from matplotlib.collections import PathCollection, PolyCollection
 
 import goodpix
 from goodpix.query.palette import (
@@ -62,17 +62,18 @@ def test_few_tiles_are_marked_by_squares_of_at_least_8_pixels(
     cat: goodpix.Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     axes = plot_sky(cat, "n_epochs", band="r")
-    (marks,) = (each for each in axes.collections if not isinstance(each, PolyCollection))
-    assert len(marks.get_offsets()) == len(TILES)
+    (marks,) = (each for each in axes.collections if isinstance(each, PathCollection))
+    offsets = np.asarray(marks.get_offsets())
+    assert len(offsets) == len(TILES)
     side = np.sqrt(marks.get_sizes()) / 72 * axes.figure.dpi
     assert (side >= 8).all()
     (tiles,) = (each for each in axes.collections if isinstance(each, PolyCollection) and not each.get_hatch())
     assert marks.get_zorder() < tiles.get_zorder()
-    for offset, vertices in zip(marks.get_offsets(), outlines(axes), strict=True):
-        assert vertices.min(axis=0) == pytest.approx(np.asarray(offset), abs=0.5)
+    for offset, vertices in zip(offsets, outlines(axes), strict=True):
+        assert vertices.min(axis=0) == pytest.approx(offset, abs=0.5)
     monkeypatch.setattr(sky, "MOST_MARKED", 2)
     axes = plot_sky(cat, "n_epochs", band="r")
-    assert all(isinstance(each, PolyCollection) for each in axes.collections)
+    assert not any(isinstance(each, PathCollection) for each in axes.collections)
 
 
 def test_one_value_has_one_label(cat: goodpix.Catalogue) -> None:

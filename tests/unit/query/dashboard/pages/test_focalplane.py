@@ -10,6 +10,7 @@ from bokeh.events import Tap
 
 import goodpix
 from goodpix.query.dashboard.cache import CatalogueCache
+from goodpix.query.dashboard.look.format import count
 from goodpix.query.dashboard.look.table import PagedTable
 from goodpix.query.dashboard.numbers.ccdhistory import amplifier_months
 from goodpix.query.dashboard.pages.focalplane import FocalView, _readable
@@ -20,7 +21,7 @@ from goodpix.query.summary.layout import focal_plane
 from goodpix.schema.tables import ccd_night
 
 from .....noirlabfiles import CpExposure
-from .....rowcatalogue import DARK, SICK, grouped
+from .....rowcatalogue import DARK, SICK, TILES, grouped
 from ...conftest import RowCatalogue
 from ..conftest import OpenPage, data_of, without_threads
 
@@ -112,7 +113,26 @@ def test_click_on_a_ccd_shows_its_history_and_its_images(
         )
     (table,) = opened.parts(PagedTable)
     assert table.total == len(images)
+    undated = len(images) - sum(len(rows) for rows in dated.values())
+    assert f"{len(images)} CCD images, {undated} of them without a night and so not in the plot." in opened.text
+    assert f"{count(len(sqlite_rows.ccd_images))} CCD images of all CCDs." in opened.text
     assert len(data_of(plane, CHOSEN)["xs"]) == 1
+
+
+def test_bits_on_the_plane_are_those_of_the_tiles_that_are_chosen(
+    opened: OpenPage[FocalView], sqlite_rows: RowCatalogue
+) -> None:
+    def drawn(query: str) -> list[float]:
+        opened.show(f"statistic=SE:STAR{query}")
+        return list(data_of(opened.figure("plane-plot"), KNOWN)["value"])
+
+    survey, every = drawn(""), drawn("&tile=DES")
+    assert every == pytest.approx(survey)
+    held = {(row["expnum"], row["ccdnum"]) for row in sqlite_rows.epochs if row["tilename"] == TILES[0]}
+    n_images = sum((row["expnum"], row["ccdnum"]) in held for row in sqlite_rows.ccd_images)
+    opened.show(f"statistic=SE:STAR&tile={TILES[0]}")
+    assert f"median over nights; {count(n_images)} CCD images." in opened.text
+    assert sum(data_of(opened.figure("plane-plot"), KNOWN)["n"]) == 2 * n_images
 
 
 def test_click_between_the_ccds_chooses_none(opened: OpenPage[FocalView]) -> None:
@@ -155,7 +175,7 @@ def test_ccds_of_another_camera_are_drawn_whole(tmp_path: Path) -> None:
             )
         )
         assert page.session.view.ccdnum == 3
-        assert "CCD 3: fraction_good_se by night." in page.text
+        assert "CCD 3: fraction_good_se by night. 1 CCD image." in page.text
         whole, other = (data_of(page.figure("history-plot"), number) for number in (0, 1))
         assert (whole["y"], whole["half"]) == ([ccds.n_good_se[3] / ccds.n_pixels[3]], ["all"])
         assert other["y"] == []

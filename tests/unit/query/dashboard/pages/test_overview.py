@@ -59,7 +59,8 @@ def barren(page: OpenPage[Overview]) -> OpenPage[Overview]:
 def test_page_has_its_numbers_tables_and_no_problem(opened: OpenPage[Overview], sqlite_rows: RowCatalogue) -> None:
     assert opened.problems == ""
     epochs = sqlite_rows.epochs
-    assert f'<td>all</td><td class="number">{fraction(ratio(epochs, "n_good_se", "n_pixels"))}</td>' in opened.text
+    images = sqlite_rows.ccd_images
+    assert f'<td>all</td><td class="number">{fraction(ratio(images, "n_good_se", "n_pixels"))}</td>' in opened.text
     assert f"excluded from the sums: {count(len(sqlite_rows.rows) - len(epochs))}." in opened.text
     tiles, ccds, failures = opened.parts(PagedTable)
     assert (tiles.total, failures.total) == (2 * len(TILES), 13)
@@ -80,7 +81,7 @@ def test_table_is_sorted_as_the_address_says(opened: OpenPage[Overview]) -> None
 )
 def test_filters_of_ccds_alone_are_said_to_be_so(query: str, is_said: bool, opened: OpenPage[Overview]) -> None:
     opened.show(query)
-    words = "The night and CCD filters apply only to the CCD images and mask bits below."
+    words = "The night and CCD filters apply to Good SE and CCD images, to the table of CCD images, the mask bits"
     assert (words in opened.text) == is_said
 
 
@@ -119,6 +120,7 @@ def test_bars_of_bits_have_the_colour_of_their_plane_and_their_error() -> None:
 
 def numbers_of(*bands: str, sky_area: float = 4.5, unused: int = 0, **more: Any) -> Numbers:
     sums = {"n_pixels": 100, "n_good_se": 50, "n_good": 20, "n_on_coadd": 40, "area_good_unique": 7200.0}
+    sums |= {"n_good_se_images": 30, "n_pixels_images": 60}
     row = {**sums, "n_tiles": 1, "n_ccd_images": 3, "n_epochs": 5, "n_epochs_used": 5 - unused, **more}
     return Numbers([{**row, "band": band} for band in bands], row, sky_area, 7)
 
@@ -136,6 +138,12 @@ def test_unknown_area_is_not_said_and_unknown_sums_are_dashes() -> None:
     assert "Unique sky area" not in found
     assert found.count(f">{NO_VALUE}<") == 3
     assert "Epochs without an SE segmentation map, excluded from the sums: 2." in found
+
+
+def test_good_fraction_of_too_many_images_is_that_of_epochs() -> None:
+    found = _numbers_html(numbers_of("r", n_ccd_images=None, n_good_se=25))
+    assert '<td class="number">25.00 %</td>' in found
+    assert "Good SE is of epochs: the CCD images of so many tiles are not counted." in found
 
 
 def test_catalogue_without_tiles_says_so() -> None:
@@ -156,5 +164,5 @@ def test_runs_are_listed_with_the_most_frequent_errors() -> None:
     assert "<td>3</td><td>2025-01-02 03:04:05</td><td>running or died</td>" in found
     cells = "".join(f'<td class="number">{text}</td>' for text in ("1,234", "5", NO_VALUE, "0"))
     assert cells in found
-    assert "Failures on record: 13 FitsFileError, 2 &lt;Error&gt;." in found
+    assert "Failures on record in the whole catalogue: 13 FitsFileError, 2 &lt;Error&gt;." in found
     assert "No ingest runs on record" in _runs_html(Ingests([], [], []))
