@@ -50,6 +50,10 @@ test-quick: $(VENV)/dev-installed ## Run the tests that need no server, browser 
 stress: $(VENV)/dev-installed ## Run the fault tests with 50 kills and 20,000 damaged files of each codec instead of 10 and 1,000: some minutes (ARGS: pytest options)
 	GOODPIX_TEST_KILLS=50 GOODPIX_TEST_MUTATIONS=20000 $(PYTEST) --timeout 3600 tests/faults $(ARGS)
 
+.PHONY: notebooks
+notebooks: $(VENV)/dev-installed ## Run the notebooks as they are stored, and compare every word: ten minutes (ARGS: pytest options)
+	GOODPIX_TEST_NOTEBOOKS=full $(PYTEST) --timeout 3600 tests/integration/test_notebooks.py $(ARGS)
+
 .PHONY: bench
 bench: $(VENV)/dev-installed ## Benchmark against the peers on full-size tiles: a quarter of an hour (ARGS: options)
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -144,18 +144,19 @@ def make_exposures(folder: Path, spec: CameraSpec) -> list[Path]:
     paths = []
     for taken in _observe(spec):
         planes = {kind: list[ImageExtension]() for kind in ("wgt", "msk", "seg", "sci")}
-        for ccd, exposure, wcs in taken:
-            name = f"CCD{exposure.ccdnum}"
-            facts = {**exposure_cards(exposure, spec.ccd_shape), "EXPTIME": spec.exptime, "MAGZERO": exposure.magzp}
+        exposure = taken[0][1]
+        for ccd, of_ccd, wcs in taken:
+            extname = f"CCD{of_ccd.ccdnum}"
+            facts = {**exposure_cards(of_ccd, spec.ccd_shape), "EXPTIME": spec.exptime, "MAGZERO": of_ccd.magzp}
             key = {each: facts[each] for each in ("EXPNUM", "CCDNUM", "BAND")}
-            planes["sci"].append(ImageExtension(name, ccd.image, {**wcs, **facts}))
-            planes["wgt"].append(ImageExtension(name, ccd.weight, key))
-            planes["msk"].append(ImageExtension(name, ccd.bmask, key, "PLIO"))
-            planes["seg"].append(ImageExtension(name, ccd.seg, key))
-        for kind, extensions in planes.items():
-            path = folder / f"D{exposure.expnum:08d}_{exposure.band}_{kind}.fits.fz"
-            write_packed(path, extensions)
-        paths.append(path)
+            planes["sci"].append(ImageExtension(extname, ccd.image, {**wcs, **facts}))
+            planes["wgt"].append(ImageExtension(extname, ccd.weight, key))
+            planes["msk"].append(ImageExtension(extname, ccd.bmask, key, "PLIO"))
+            planes["seg"].append(ImageExtension(extname, ccd.seg, key))
+        name = f"D{exposure.expnum:08d}_{exposure.band}_{{}}.fits.fz"
+        for kind, extensions in planes.items():  # the images last: without them there is no exposure
+            write_packed(folder / name.format(kind), extensions)
+        paths.append(folder / name.format("sci"))
     return paths
 
 

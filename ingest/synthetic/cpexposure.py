@@ -83,15 +83,15 @@ def write_cp_exposure(folder: Path, ccds: Sequence[tuple[SyntheticPlanes, Exposu
         "WCSCAL": "Successful",
         "MAGZERO": exposure.magzp,
     }
-    for letter in "wdi":  # the images last: without them there is no exposure
-        path = folder / _NAME.format(exposure.date_obs, letter, exposure.band)
+    paths = {letter: folder / _NAME.format(exposure.date_obs, letter, exposure.band) for letter in "wdi"}
+    for letter, path in paths.items():  # the images last: without them there is no exposure
         with fitsio.FITS(os.fspath(path), "rw", clobber=True) as file:
             file.write(None, header=dict(primary))
             for pixels, cards in written:
                 lossy = {"qlevel": 4, "qmethod": "SUBTRACTIVE_DITHER_1", "dither_seed": 1} if letter != "d" else {}
                 codec = "RICE" if letter != "d" else "PLIO"
                 file.write(pixels[letter], extname=cards["EXTNAME"], header=dict(cards), compress=codec, **lossy)
-    return path
+    return paths["i"]
 
 
 def _make_ccd(sources: Sources, ccdnum: int, index: int) -> tuple[SyntheticPlanes, Exposure, Cards]:

@@ -4,15 +4,20 @@
 
 Runs the cells of NOTEBOOK with this interpreter, in a temporary folder that is gone afterwards, and writes
 the notebook with their outputs to RESULT, or over itself. Nothing in there tells where, when or by whom it was
-run. No kernel has to be installed, and no settings of Jupyter or IPython are read. A cell that fails ends it
-with status 1 and the cell's traceback.
+run. No kernel has to be installed, and no settings of Jupyter or IPython are read. The cells see NOTEBOOK_SIZE: with
+``small``, the notebooks that answer a question make less data. A cell that fails ends it with status 1 and the
+cell's traceback.
 """
 
+import hashlib
+import json
 import os
 import re
 import sys
 import tempfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from ipykernel.kernelspec import write_kernel_spec
@@ -20,7 +25,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from traitlets.config import Config
 
-__all__ = ["main"]
+__all__ = ["digest", "main"]
 
 _SECONDS_TO_START = 600  # of the kernel; what hangs later ends with the test
 _SETTINGS_OF_OTHERS = ("GOODPIX_", "IPYTHON", "JUPYTER", "MEDS_DIR", "MPLBACKEND", "PYTHONWARNINGS")
@@ -41,6 +46,12 @@ def main(notebook: Path, result: Path) -> int:
     nbformat.validate(read)
     nbformat.write(read, result)  # type: ignore[no-untyped-call]  # nbformat has few types
     return 0
+
+
+def digest(cells: Iterable[Mapping[str, Any]]) -> str:
+    """Return a digest of the code in the cells of a notebook, by which outputs of other code are told."""
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    return hashlib.sha256(json.dumps(code).encode()).hexdigest()[:16]
 
 
 def _settle(folder: Path) -> None:
@@ -79,6 +90,7 @@ def _strip(notebook: nbformat.NotebookNode) -> None:
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
+        "goodpix": {"outputs_of": digest(notebook.cells)},
     }
     for cell in notebook.cells:
         cell.metadata = {}
