@@ -24,7 +24,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # One more process than cores, because tests wait for servers, browsers and disks; see tests/conftest.py.
 PYTEST := $(BIN)/pytest --numprocesses auto --no-loadscope-reorder
 
-CODE := benchmarks cli demo.py ingest query schema
+CODE := benchmarks cli demo.py docs/goodpixsite ingest query schema
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -53,6 +53,10 @@ stress: $(VENV)/dev-installed ## Run the fault tests with 50 kills and 20,000 da
 .PHONY: notebooks
 notebooks: $(VENV)/dev-installed ## Run the notebooks as they are stored, and compare every word: ten minutes (ARGS: pytest options)
 	GOODPIX_TEST_NOTEBOOKS=full $(PYTEST) --timeout 3600 tests/integration/test_notebooks.py $(ARGS)
+
+.PHONY: docs
+docs: $(VENV)/dev-installed ## Build the documentation into docs/_build/html: two minutes (ARGS: options of sphinx-build)
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --builder html $(ARGS) docs docs/_build/html
 
 .PHONY: bench
 bench: $(VENV)/dev-installed ## Benchmark against the peers on full-size tiles: a quarter of an hour (ARGS: options)
@@ -109,7 +113,7 @@ wheel: $(VENV)/dev-installed ## Build the wheel and the source archive in dist/
 
 .PHONY: clean
 clean: ## Remove the virtual environment, caches and build products
-	rm -rf $(VENV) .editable build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .editable build dist docs/_build *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # esutil has no wheel: it needs a C++ compiler and Python's headers, which Debian packages separately, as it does venv.
@@ -146,5 +150,5 @@ $(VENV)/demo-installed: pyproject.toml constraints.txt | $(VENV)/made
 	@touch $@
 
 $(VENV)/dev-installed: pyproject.toml constraints.txt | $(VENV)/made
-	$(INSTALL) --editable '.[dashboard,dask,maps,plot,postgres,s3,segment]' --group dev
+	$(INSTALL) --editable '.[dashboard,dask,maps,plot,postgres,s3,segment]' --group dev --group docs
 	touch $@ $(VENV)/demo-installed

@@ -21,7 +21,7 @@ from .tiles import Tile, absolute
 __all__ = ["run"]
 
 # Planes of next to no pixels, since none is read.
-_SPEC = replace(SMALL, bands=("r",), coadd_shape=(160, 170), ccd_shape=(128, 64))
+_SPEC = replace(SMALL, bands=("r",), n_extra_epochs=0, coadd_shape=(160, 170), ccd_shape=(128, 64))
 
 _RUN, _PEER = "goodpix ingest, nothing to do", "os.stat of the input files"
 

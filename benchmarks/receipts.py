@@ -30,7 +30,7 @@ from .tiles import absolute
 
 __all__ = ["SmallTile", "Target", "of_another_tile", "small_tile", "store"]
 
-_SPEC = replace(SMALL, bands=("r",), coadd_shape=(160, 170), ccd_shape=(128, 64))
+_SPEC = replace(SMALL, bands=("r",), n_extra_epochs=0, coadd_shape=(160, 170), ccd_shape=(128, 64))
 
 _QUESTION = "store a receipt"
 _GOAL = Goal(GoalKind.AT_MOST, 100)

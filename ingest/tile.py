@@ -382,9 +382,9 @@ def _copy(task: TileTask, previous: MaskFile | None, step: Step, *, stale: bool 
 def _listed(mask: Mask, step: Step) -> Mask:
     """Return an epoch's mask with its index in the info file; another mask as it is."""
     row, runs = mask
-    if not isinstance(row.facts, EpochFacts):
-        return mask
-    return replace(row, facts=replace(row.facts, src_index=step.src_index)), runs
+    if isinstance(row.facts, EpochFacts):
+        row = replace(row, facts=replace(row.facts, src_index=step.src_index))
+    return row, runs
 
 
 def _failure(task: TileTask, step: Step, trouble: _Trouble, entry: EpochInfo | None) -> Failure:

@@ -31,6 +31,7 @@ __all__ = [
     "check_type",
     "is_catalogue",
     "is_empty",
+    "lacking",
     "open_for_reading",
     "parse_url",
     "read_identity",
@@ -324,6 +325,12 @@ def as_stored(
         return sa.cast(sa.literal(info.get("before"), each.type), each.type).label(each.name)
 
     return [column(each, info) for each, info in zip(given, infos, strict=True)]
+
+
+def lacking(connection: sa.Connection, table: sa.Table) -> set[str]:
+    """Return the names of a table's columns that the catalogue's revision lacks and that have no value before it."""
+    revision = str(recorded_revision(connection))
+    return {each.name for each in table.c if each.info.get("since", "") > revision and "before" not in each.info}
 
 
 _KINDS = {column.name: column.type.python_type for table in (footprint, coadd, epoch) for column in table.c}

@@ -1,11 +1,12 @@
 """What tests need of the machine."""
 
 import os
+import shutil
 from typing import NoReturn
 
 import pytest
 
-__all__ = ["lacks"]
+__all__ = ["chromium_or_skip", "lacks"]
 
 
 def lacks(what: str) -> NoReturn:
@@ -13,3 +14,11 @@ def lacks(what: str) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(what)
     pytest.skip(what)
+
+
+def chromium_or_skip() -> str:
+    """Return the path of the system's Chromium; without it skip the test, or fail it on CI."""
+    for name in ("chromium-headless-shell", "chromium", "chromium-browser"):
+        if found := shutil.which(name):
+            return found
+    lacks("Chromium is not installed: apt install chromium-headless-shell")

@@ -120,7 +120,7 @@ def _unusable(stored: StoredTile, file: CheckedFile) -> Problem | None:
 def _wrong_area(stored: StoredTile, file: CheckedFile, *, every: bool) -> str | None:
     """Return how the area that is good in an epoch differs from that in the file; None if they agree."""
     # what is lost of the file is said of its masks
-    if "coadd" not in stored.masks or not file.whole:
+    if "coadd" not in stored.masks or "area_good_any_unique" not in stored.masks["coadd"].values or not file.whole:
         return None
     in_row, in_file = stored.masks["coadd"].values["area_good_any_unique"], file.recorded_area
     # null where an epoch of the file is lost, which a sample does not tell
@@ -137,7 +137,10 @@ def _compare(stored: StoredMask, checked: CheckedMask, bit_names: BitNames) -> l
     wrong = [
         f"{name} is {_short(stored.values[name])}, but {_short(value)} in the mask file"
         for name, value in expected.items()
-        if stored.values[name] != value and not _as_computed(row, name, stored.values[name], value)
+        # older revisions lack some columns
+        if name in stored.values
+        and stored.values[name] != value
+        and not _as_computed(row, name, stored.values[name], value)
     ]
     problems = []
     if wrong:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from ...schema import tables
 from ...schema.bits import BitNames
-from ...schema.database import as_stored
+from ...schema.database import as_stored, lacking
 from ...schema.rows import MaskKey
 from ..database.maskrows import current_file, insert_belongings, is_lost, mask_values, owner_of, table_of
 from .filecheck import CheckedMask
@@ -31,7 +31,7 @@ class StoredMask:
     row_id : int
         Primary key of the row.
     values : mapping
-        Values by column.
+        Values by column; none of columns that the catalogue's revision lacks.
     bits : mapping
         Rows of ``bit_count``: name and number of pixels by (plane, bit).
     hpix : mapping of int to int
@@ -111,7 +111,8 @@ def _masks(
     connection: sa.Connection, kind: str, tilename: str, band: str, ids: Collection[int] | None
 ) -> list[StoredMask]:
     table, owner = table_of(kind), owner_of(kind)
-    columns = [_raw(column) for column in as_stored(connection, table)]
+    absent = lacking(connection, table)
+    columns = [_raw(column) for column in as_stored(connection, table) if column.name not in absent]
     query = sa.select(*columns).where(table.c.tilename == tilename, table.c.band == band)
     if ids is not None:
         query = query.where(table.c[owner].in_(list(ids)))

@@ -8,23 +8,20 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ...schema.bits import CRITERIA_BITS, OWN_CUT
+from ...schema.bits import CRITERIA_BITS
 from ...schema.criteria import AnySelection, BoundSelection, Selection
-from ...schema.errors import UsageError
 from ...schema.files.outputfile import OutputPath
 from ...schema.masks.applyselection import apply_selection, apply_selection_to_box
-from ...schema.masks.rle import decode_bytes, decode_good, encode
-from ...schema.masks.runalgebra import crop
-from ...schema.rows import MaskKey
+from ...schema.masks.rle import decode_bytes, decode_good
 from ..plots.mask import plot_mask, thumbnail
 from ..provenance import Provenance
 from ..shapes import Disc, Polygon, Shape
 from .ds9 import write_regions
 from .exclusions import ImageBox, exclude
 from .export import CUT_RUNS, MaskExport, check_mask_name, write_parquet, write_picture
-from .maskpixels import MaskPixels
+from .maskpixels import MaskPixels, check_like
 from .merge import without_tiles
-from .regions import box_within, pixels_inside
+from .regions import pixels_inside
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,42 +70,6 @@ class Mask(MaskPixels):
     >>> mask
     <Mask of epoch 201000/12 (tile DES0131-3206, band r), 256 x 512, 80.8% good, 3198 runs>
     """
-
-    @classmethod
-    def from_bool(cls, good: npt.ArrayLike, *, like: "Mask | None" = None) -> "Mask":
-        """Return a user-defined mask, to combine with others.
-
-        Parameters
-        ----------
-        good : array of bool, shape (ny, nx)
-            True is good.
-        like : Mask, optional
-            Mask of the same image, which gives bit names and position.
-
-        Raises
-        ------
-        UsageError
-            If the array is not boolean, or its shape differs from that of `like`.
-
-        Examples
-        --------
-        >>> left = np.broadcast_to(np.arange(256) < 128, mask.shape)
-        >>> mask & Mask.from_bool(left, like=mask)
-        <Mask of epoch 201000/12 (tile DES0131-3206, band r) & own pixels, 256 x 512, 42.2% good, 3199 runs>
-        """
-        image = np.asarray(good)
-        if image.dtype != np.bool_ or image.ndim != 2 or not image.size:
-            raise UsageError(f"array has dtype {image.dtype}, shape {image.shape}: expected bool, shape (ny, nx)")
-        if like is not None and image.shape != _image(like).shape:
-            raise UsageError(f"array has shape {image.shape}: expected {like.shape}, that of the mask")
-        return cls._own(image, "own pixels", like)
-
-    @classmethod
-    def _own(cls, good: npt.NDArray[np.bool_], formula: str, like: "Mask | None") -> "Mask":
-        runs = encode(np.where(good, 0, OWN_CUT).astype(np.uint8))
-        if like is None:
-            return cls(MaskKey.own(), runs, formula=formula)
-        return replace(like, key=MaskKey.own(), encoded=runs, whole=None, tiles=(), formula=formula)
 
     @classmethod
     def from_discs(cls, ra: npt.ArrayLike, dec: npt.ArrayLike, radius: npt.ArrayLike, *, like: "Mask") -> "Mask":
@@ -162,7 +123,7 @@ class Mask(MaskPixels):
 
     @classmethod
     def _outside(cls, shapes: Sequence[Shape], name: str, like: "Mask") -> "Mask":
-        good = ~pixels_inside(_image(like).grid, like.place, shapes)
+        good = ~pixels_inside(check_like(like).grid, like.place, shapes)
         return cls._own(good, f"outside {len(shapes)} {name}{'s' if len(shapes) > 1 else ''}", like)
 
     def good(self, selection: AnySelection = None) -> npt.NDArray[np.bool_]:
@@ -259,30 +220,6 @@ class Mask(MaskPixels):
             encoded = apply_selection_to_box(whole, bound, self.place)
         encoded = exclude(encoded, exclusions, ImageBox(self.key, self.row, self.place, shape))
         return replace(self, encoded=encoded, whole=None, tiles=())
-
-    def cutout(self, x0: int, x1: int, y0: int, y1: int) -> "Mask":
-        """Return the cut-out ``x0 <= x < x1``, ``y0 <= y < y1``.
-
-        Parameters
-        ----------
-        x0, x1, y0, y1 : int
-            Zero-based pixels of this mask.
-
-        Raises
-        ------
-        UsageError
-            If a limit is no whole number, or the box is empty or extends beyond the mask.
-
-        Examples
-        --------
-        >>> stamp = mask.cutout(100, 140, 200, 260)
-        >>> stamp.shape, (stamp.x0, stamp.y0)
-        ((60, 40), (100, 200))
-        """
-        box = box_within(self.shape, x0, x1, y0, y1)
-        whole, image_shape = (self.encoded, self.shape) if self.image_shape is None else (self.whole, self.image_shape)
-        x0, y0 = self.x0 + box.x0, self.y0 + box.y0
-        return replace(self, encoded=crop(self.encoded, box), x0=x0, y0=y0, whole=whole, image_shape=image_shape)
 
     def plot(
         self, selection: Selection | None = None, *, over: Literal["image"] | None = None, ax: "Axes | None" = None
@@ -427,9 +364,3 @@ class Mask(MaskPixels):
     def _repr_png_(self) -> bytes | None:
         """Return a small picture for notebooks, or None without the extra ``plot``."""
         return thumbnail(self)
-
-
-def _image(like: Mask) -> Mask:
-    if not isinstance(like, Mask):
-        raise UsageError(f"like is {like!r}: expected a goodpix.Mask of the same image")
-    return like

@@ -2,26 +2,27 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ...schema.amplifiers import Region
-from ...schema.bits import DES_Y6, BitNames
+from ...schema.bits import DES_Y6, OWN_CUT, BitNames
 from ...schema.database import Identity
 from ...schema.errors import UsageError
-from ...schema.masks.rle import Runs, decode
-from ...schema.masks.runalgebra import complement, good_in_both, good_in_either, good_in_one
+from ...schema.masks.rle import Runs, decode, encode
+from ...schema.masks.runalgebra import complement, crop, good_in_both, good_in_either, good_in_one
 from ...schema.rows import MaskKey
 from ...schema.wcs.pixelgrid import PixelGrid, stored_grid
 from .export import column_runs, fits_wcs
+from .regions import box_within
 
 if TYPE_CHECKING:
     import pandas as pd
     from astropy.wcs import WCS
 
-__all__ = ["MaskPixels"]
+__all__ = ["MaskPixels", "check_like"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +40,42 @@ class MaskPixels:
     catalogue: Identity | None = None
     tiles: tuple["Self", ...] = ()
     formula: str = ""
+
+    @classmethod
+    def from_bool(cls, good: npt.ArrayLike, *, like: "Self | None" = None) -> Self:
+        """Return a user-defined mask, to combine with others.
+
+        Parameters
+        ----------
+        good : array of bool, shape (ny, nx)
+            True is good.
+        like : Mask, optional
+            Mask of the same image, which gives bit names and position.
+
+        Raises
+        ------
+        UsageError
+            If the array is not boolean, or its shape differs from that of `like`.
+
+        Examples
+        --------
+        >>> left = np.broadcast_to(np.arange(256) < 128, mask.shape)
+        >>> mask & Mask.from_bool(left, like=mask)
+        <Mask of epoch 201000/12 (tile DES0131-3206, band r) & own pixels, 256 x 512, 42.2% good, 3199 runs>
+        """
+        image = np.asarray(good)
+        if image.dtype != np.bool_ or image.ndim != 2 or not image.size:
+            raise UsageError(f"array has dtype {image.dtype}, shape {image.shape}: expected bool, shape (ny, nx)")
+        if like is not None and image.shape != check_like(like).shape:
+            raise UsageError(f"array has shape {image.shape}: expected {like.shape}, that of the mask")
+        return cls._own(image, "own pixels", like)
+
+    @classmethod
+    def _own(cls, good: npt.NDArray[np.bool_], formula: str, like: "Self | None") -> Self:
+        runs = encode(np.where(good, 0, OWN_CUT).astype(np.uint8))
+        if like is None:
+            return cls(MaskKey.own(), runs, formula=formula)
+        return replace(like, key=MaskKey.own(), encoded=runs, whole=None, tiles=(), formula=formula)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -110,6 +147,30 @@ class MaskPixels:
         """
         return column_runs(self.encoded, self.place)
 
+    def cutout(self, x0: int, x1: int, y0: int, y1: int) -> Self:
+        """Return the cut-out ``x0 <= x < x1``, ``y0 <= y < y1``.
+
+        Parameters
+        ----------
+        x0, x1, y0, y1 : int
+            Zero-based pixels of this mask.
+
+        Raises
+        ------
+        UsageError
+            If a limit is no whole number, or the box is empty or extends beyond the mask.
+
+        Examples
+        --------
+        >>> stamp = mask.cutout(100, 140, 200, 260)
+        >>> stamp.shape, (stamp.x0, stamp.y0)
+        ((60, 40), (100, 200))
+        """
+        box = box_within(self.shape, x0, x1, y0, y1)
+        whole, image_shape = (self.encoded, self.shape) if self.image_shape is None else (self.whole, self.image_shape)
+        x0, y0 = self.x0 + box.x0, self.y0 + box.y0
+        return replace(self, encoded=crop(self.encoded, box), x0=x0, y0=y0, whole=whole, image_shape=image_shape)
+
     def __and__(self, other: Self) -> Self:
         """Return the mask that is good where both are."""
         return self._combined(other, good_in_both, "&")
@@ -163,3 +224,13 @@ class MaskPixels:
             return None
         row = asdict(self.key) if self.row is None else self.row
         return (*(row.get(name) for name in ("tilename", "band", "expnum", "ccdnum")), self.place)
+
+
+Pixels = TypeVar("Pixels", bound=MaskPixels)
+
+
+def check_like(like: Pixels) -> Pixels:
+    """Return a mask; a `UsageError` for anything else."""
+    if not isinstance(like, MaskPixels):
+        raise UsageError(f"like is {like!r}: expected a goodpix.Mask of the same image")
+    return like

@@ -74,7 +74,7 @@ def write_table(rows: "pd.DataFrame", path: OutputPath, format_: Format | str | 
 
     Examples
     --------
-    >>> goodpix.write_table(cat.epochs(band="r"), "epochs.vot")  # doctest: +SKIP
+    >>> goodpix.write_table(cat.epochs(band="r"), "epochs.vot")
     """
     from ..provenance import Provenance  # loads SQLAlchemy, which would slow --help down
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -16,7 +15,7 @@ from goodpix.demo import run_demo
 from goodpix.ingest.synthetic import TileSpec, make_tile
 from goodpix.query.dashboard.server import DashboardServer
 
-from ..machine import lacks
+from ..machine import chromium_or_skip
 from .dashboard import Dashboard, Watched, open_page
 
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
@@ -118,9 +117,7 @@ def images(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """The system's Chromium."""
-    executable = shutil.which("chromium-headless-shell") or shutil.which("chromium") or shutil.which("chromium-browser")
-    if executable is None:
-        lacks("Chromium is not installed: apt install chromium-headless-shell")
+    executable = chromium_or_skip()
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)

@@ -52,7 +52,8 @@ def test_demo_that_was_interrupted_is_made_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize("n_left", [0, 1])
 def test_demo_whose_epochs_fail_says_where_to_look_and_exits_1(n_left: int, survey: Survey, cli: Run) -> None:
     """Where all fail, there is nothing to draw."""
-    (survey.folder / "tile.json").write_text(json.dumps(asdict(SMALL), indent=1))
+    asked_for = {name: value for name, value in asdict(SMALL).items() if value is not None}
+    (survey.folder / "tile.json").write_text(json.dumps(asked_for, indent=1))
     images = sorted(survey.folder.rglob("*_immasked.fits.fz"))
     for image in images[n_left:]:
         image.unlink()
