@@ -37,7 +37,7 @@ class TableShape:
     Raises
     ------
     UsageError
-        If the limit is not a whole number of at least 0.
+        If the limit is no whole number from 0 to 2^63 - 1, or a name is no text.
     """
 
     sort: tuple[str, ...] = ()
@@ -45,9 +45,12 @@ class TableShape:
     columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in (*self.sort, *self.columns):
+            if not isinstance(name, str):
+                raise UsageError(f"column {name!r}: expected a name")
         if self.limit is None:
             return
-        if isinstance(self.limit, bool) or not hasattr(self.limit, "__index__") or self.limit < 0:
+        if isinstance(self.limit, bool) or not hasattr(self.limit, "__index__") or not 0 <= self.limit < 1 << 63:
             raise UsageError(f"limit is {self.limit!r}: expected a whole number of rows")
 
     @classmethod

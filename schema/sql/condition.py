@@ -15,8 +15,9 @@ __all__ = ["parse_condition"]
 
 Expression = sa.ColumnElement[Any]
 
-# Databases nest expressions no deeper than 1000, SQLAlchemy than some hundreds.
-_MOST_WORDS, _MOST_NESTED = 1000, 100
+# Databases nest expressions no deeper than 1000, SQLAlchemy than some hundreds; SQLite reads no 40 functions within one
+# another.
+_MOST_WORDS, _MOST_NESTED = 1000, 60
 
 _WORD = re.compile(
     r"""(?P<text>'(?:[^']|'')*')
@@ -183,7 +184,8 @@ class _Parser:
 
     def _like(self, left: Expression) -> Expression:
         # LIKE itself ignores case in SQLite alone, and a backslash escapes in Postgres alone
-        return _typed(left, "text").ilike(_typed(self._sum(), "text"), escape="\\")
+        pattern = _typed(self._sum(), "text")
+        return _typed(left, "text").ilike(sa.cast(pattern, sa.Text()), escape="\\")
 
     def _sum(self) -> Expression:
         left = self._product()
@@ -245,6 +247,7 @@ class _Parser:
 
     def _function(self, name: str) -> Expression:
         self._nest()
+        self._nest()  # twice the room of a pair of parentheses
         lower = name.lower()
         if lower not in _FUNCTIONS:
             raise UnknownNameError(f"where: unknown function {name!r}{did_you_mean(lower, list(_FUNCTIONS))}")
@@ -252,6 +255,8 @@ class _Parser:
         arguments = [_typed(self._sum(), kind)]
         while not kind and self._take(","):
             arguments.append(_alike(arguments[0], self._sum())[1])
+        if not kind and len(arguments) < 2:
+            raise UsageError(f"where: {lower} has one argument: expected at least two")
         self._require(")")
         function: Callable[..., Expression] = getattr(sa.func, lower)
         return function(*arguments, type_=sa.BigInteger() if lower == "length" else arguments[0].type)

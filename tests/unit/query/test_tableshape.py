@@ -75,7 +75,12 @@ def test_unknown_column_names_the_nearest(shape: TableShape) -> None:
         from_database(shape)
 
 
-@pytest.mark.parametrize("limit", [-1, 1.5, True, "3"])
+def test_columns_are_given_by_name() -> None:
+    with pytest.raises(UsageError, match=r"^column 3: expected a name$"):
+        TableShape.of(sort=["band", 3])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("limit", [-1, 1.5, True, "3", 1 << 63])
 def test_limit_is_a_number_of_rows(limit: Any) -> None:
     with pytest.raises(UsageError, match=r"^limit is .*: expected a whole number of rows$"):
         TableShape.of(limit=limit)
