@@ -1,6 +1,7 @@
 """Bokeh applications of the pages."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import version
 
 import panel as pn
@@ -47,9 +48,15 @@ def applications(cache: CatalogueCache) -> dict[str, Callable[[], pn.Template]]:
 def read_ahead(cache: CatalogueCache) -> None:
     """Prefetch the data of the overview, which takes seconds from a cold disk."""
     session = Session(cache, {})
-    reads = [update.read for update in Overview(session).updates(session.view, session.since)]
-    for read in (lambda: _headline(session), lambda: bands_of(cache, session.since), *reads):
-        cache.pool.submit(read)
+    updates = Overview(session).updates(session.view, session.since)
+
+    def read() -> None:  # one after the other, which leaves time to make the pages of those who come meanwhile
+        for each in (lambda: _headline(session), lambda: bands_of(cache, session.since), *(u.read for u in updates)):
+            with suppress(Exception):  # the page says what is wrong
+                if not cache.closed:
+                    each()
+
+    cache.pool.submit(read)
 
 
 def _application(cache: CatalogueCache, path: str, make: Callable[[Session], Page]) -> Callable[[], pn.Template]:

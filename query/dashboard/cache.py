@@ -71,6 +71,25 @@ class CatalogueCache:
         finally:
             del self._noted.times
 
+    def at_once(self, read: Callable[[], _Result]) -> _Result:
+        """Return what a function makes of results that are there, without reading any.
+
+        Parameters
+        ----------
+        read : callable
+            Calls `get`, in this thread.
+
+        Raises
+        ------
+        LookupError
+            If a result is not there.
+        """
+        self._noted.at_once = True
+        try:
+            return read()
+        finally:
+            del self._noted.at_once
+
     def get(self, key: Hashable, read: Callable[[sa.Connection], _Result], *, since: float) -> _Result:
         """Return the result of a read, from the cache if it is recent enough.
 
@@ -82,10 +101,17 @@ class CatalogueCache:
             Takes a read-only connection and returns the result; called in this thread.
         since : float
             Oldest acceptable start of a cached read, seconds since 1970; 0 for any that is there.
+
+        Raises
+        ------
+        LookupError
+            In `at_once`, if there is none.
         """
         with self._lock:
             known = self._kept.get(key)
             kept = None if known is None else known.of_age(since)
+            if hasattr(self._noted, "at_once") and (kept is None or not kept.result.done()):
+                raise LookupError(key)
             mine = kept is None
             if kept is None:
                 there = known if known is None or known.result.done() else known.before

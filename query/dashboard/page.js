@@ -75,8 +75,17 @@
     }
   }
 
+  // what is seen until the scripts have been loaded makes room for what they draw
+  function clearFirst() {
+    for (const first of document.querySelectorAll(".at-first")) {
+      const drawn = first.nextElementSibling?.querySelector("*")?.shadowRoot;
+      if (drawn && [...drawn.children].some((each) => each.getClientRects().length)) first.remove();
+    }
+  }
+
   function tend() {
     if (window.Bokeh?.documents?.length) {
+      clearFirst();
       drawMissing();
       if (dark.matches) darken();
       fitFrame();

@@ -57,6 +57,11 @@ class Section:
     body: Any
     width: str = "full"
 
+    @property
+    def at_first(self) -> str:
+        """HTML of the content, seen until the browser has loaded the scripts that draw the section; empty if drawn."""
+        return str(self.body.object) if isinstance(self.body, pn.pane.HTML) else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Update:
@@ -68,10 +73,13 @@ class Update:
         Reads and returns the data; called in a thread, must not touch the page.
     show : callable
         Takes the data and shows it on the page.
+    cached : bool
+        Whether `read` takes all from the cache, so that a page that is opened can show at once what is there.
     """
 
     read: Callable[[], Any]
     show: Callable[[Any], None]
+    cached: bool = False
 
 
 class Page(Protocol):
@@ -86,6 +94,19 @@ class Page(Protocol):
 
     def updates(self, view: View, since: float) -> Sequence[Update]:
         """Return the updates that show a view, with data read after `since` (seconds since 1970)."""
+
+
+class PageTemplate(pn.Template):  # type: ignore[misc]  # Panel carries no types for it
+    """Template of a page whose document is made in one go."""
+
+    def __repr__(self) -> str:
+        # Panel asks for the text of the whole page at each part that is added
+        return f"<{type(self).__name__}>"
+
+    def server_doc(self, doc: Document, *arguments: Any, **given: Any) -> Document:
+        """Return the document of the page; its models are counted once, not again for each that is added."""
+        with doc.models.freeze():
+            return super().server_doc(doc, *arguments, **given)
 
 
 class AddressBar(JSComponent):  # type: ignore[misc]  # Panel carries no types for it
@@ -138,7 +159,7 @@ class Session:
         self._document.on_session_destroyed(self._close)
         self._bar = FilterBar(page.filters, bands_of(self.cache, self.since), self.view, self.go)
         sections = page.sections()
-        template = pn.Template(_TEMPLATE)
+        template = PageTemplate(_TEMPLATE)
         for name, value in {**variables, "sections": sections, "style": STYLE, "script": _SCRIPT}.items():
             template.add_variable(name, value)
         roots = {"status": self._status, "bar": self._bar.row, "problems": self._problem_pane, "address": self._address}
@@ -168,8 +189,9 @@ class Session:
         updates = self._page.updates(view, 0.0 if any_age else max(self.since, started - _NEW_ENOUGH_S))
         self._unread, self._oldest = len(updates), started
         for update in updates:
-            show = partial(self._show, number, update.show, any_age)
-            self.in_background(partial(self._noted, update.read), show, number=number)
+            read, show = partial(self._noted, update.read), partial(self._show, number, update.show, any_age)
+            if not (any_age and update.cached and self._shown_at_once(read, show)):
+                self.in_background(read, show, number=number)
 
     def try_to_go(self, wanted: Callable[[], View]) -> None:
         """Show the view that a function returns, or the error it raises."""
@@ -222,10 +244,11 @@ class Session:
         def finish(future: "Future[Any]") -> None:
             if not wanted():
                 return
-            try:
-                show(future.result())
-            except Exception as error:  # noqa: BLE001  # the page shows any error
-                self._say_error(error)
+            with document.models.freeze():  # a plot has hundreds of models, counted at each change otherwise
+                try:
+                    show(future.result())
+                except Exception as error:  # noqa: BLE001  # the page shows any error
+                    self._say_error(error)
             if done is not None:
                 done()
 
@@ -244,6 +267,15 @@ class Session:
     def _close(self, _context: object) -> None:
         """Stop reading and showing data, because the browser has left the page."""
         self._closed = True
+
+    def _shown_at_once(self, read: Callable[[], Any], show: Callable[[Any], None]) -> bool:
+        """Show data if the cache has them; return whether it has."""
+        try:
+            found = self.cache.at_once(read)
+        except Exception:  # noqa: BLE001  # not there, or wrong: the page says so when it has been read in the background
+            return False
+        show(found)
+        return True
 
     def _noted(self, read: Callable[[], Any]) -> tuple[Any, float]:
         """Read data; return them with the time of the oldest."""

@@ -30,6 +30,18 @@ def test_the_root_serves_the_overview_and_names_a_tile_without_javascript(dashbo
     assert re.search(rf'<p class="lead">2 tiles, from {DEMO} to {NEIGHBOUR.tilename}\. Worst of all: ', text)
 
 
+def test_numbers_that_are_known_stand_in_the_page_itself_and_once_when_drawn(
+    share: Share, dashboard: DashboardServer, catalogue: goodpix.Catalogue
+) -> None:
+    page = share("")
+    with urllib.request.urlopen(dashboard.url) as answer:
+        text = answer.read().decode()
+    assert f">{count(len(catalogue.epochs()))}</td>" in text
+    assert text.index('<tr class="total">') < text.index('<script type="text/javascript" src=')
+    expect(page.locator(".at-first")).to_have_count(0)
+    expect(page.locator("tr.total")).to_be_visible()
+
+
 @pytest.mark.parametrize(
     ("path", "heading", "says"),
     [

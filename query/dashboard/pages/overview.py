@@ -107,6 +107,7 @@ class Overview:
             return Update(
                 lambda: of_tiles(name, lambda connection, scope: read(connection, scope, shown), shown, *more),
                 lambda page: self._tables[name].show(_TABLES[name], shown, page),
+                cached=True,
             )
 
         def ccds(connection: sa.Connection, scope: TileScope, shown: TableView) -> TablePage:
@@ -117,14 +118,16 @@ class Overview:
             Update(
                 lambda: survey_numbers(cache, scope_of(cache, view, since), since, view.nite, view.ccdnum),
                 lambda numbers: self._show_numbers(view, numbers),
+                cached=True,
             ),
             table("tiles", tile_page),
-            Update(lambda: of_tiles("histograms", histograms), self._show_histogram),
+            Update(lambda: of_tiles("histograms", histograms), self._show_histogram, cached=True),
             Update(
                 lambda: of_tiles("costs", lambda _, scope: criteria_costs(cache.listings, **scope.filters)),
                 lambda costs: self._costs.show(*_cost_bars(costs)),
+                cached=True,
             ),
-            Update(lambda: cache.get("ingests", ingests, since=since), self._show_ingests),
+            Update(lambda: cache.get("ingests", ingests, since=since), self._show_ingests, cached=True),
             table("ccds", ccds, view.nite, view.ccdnum),
             Update(
                 lambda: of_tiles(
@@ -134,6 +137,7 @@ class Overview:
                     view.ccdnum,
                 ),
                 self._show_bits,
+                cached=True,
             ),
             table("failures", failure_page),
             Update(

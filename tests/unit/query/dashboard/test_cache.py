@@ -71,3 +71,34 @@ def test_times_of_what_a_thread_gets_are_noted(cache: CatalogueCache) -> None:
     assert before <= times[0] <= time.time()
     cache.get("noted", lambda _: 3, since=0.0)
     assert len(times) == 1
+
+
+def test_at_once_reads_nothing_and_gives_what_is_there(cache: CatalogueCache) -> None:
+    key = "at once"
+    with pytest.raises(LookupError, match=key):
+        cache.at_once(lambda: cache.get(key, lambda _: "unwanted", since=0.0))
+    assert cache.get(key, lambda _: "old", since=0.0) == "old"
+    assert cache.at_once(lambda: cache.get(key, lambda _: "unwanted", since=0.0)) == "old"
+    with pytest.raises(LookupError, match=key):
+        cache.at_once(lambda: cache.get(key, lambda _: "unwanted", since=time.time() + 5.0))
+    assert cache.get(key, lambda _: "new", since=time.time() + 5.0) == "new"
+
+
+def test_at_once_does_not_wait_for_what_is_being_read(cache: CatalogueCache) -> None:
+    key = "being read"
+    reading, finish = threading.Event(), threading.Event()
+
+    def slowly(_: sa.Connection) -> str:
+        reading.set()
+        finish.wait()
+        return "read"
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(lambda: cache.get(key, slowly, since=0.0))
+        try:
+            reading.wait()
+            with pytest.raises(LookupError, match=key):
+                cache.at_once(lambda: cache.get(key, slowly, since=0.0))
+        finally:
+            finish.set()
+        assert first.result() == "read"

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import panel as pn
 import pytest
 
 from goodpix.query.dashboard import session
@@ -215,3 +216,41 @@ def test_opened_page_shows_old_data_at_once_and_then_new_ones(
     assert later.page.oldest[1] > 0
     assert status(later).startswith("data read 2")
     assert "reading again" not in status(later)
+
+
+@dataclass
+class Kept(Plain):
+    """A page whose data the cache keeps."""
+
+    def sections(self) -> Sequence[Section]:
+        return (Section("one", "One", self.pane), Section("many", "Many", pn.Column(self.pane)))
+
+    def __post_init__(self) -> None:
+        self.pane = html_pane()
+
+    def updates(self, view: View, since: float) -> Sequence[Update]:
+        def read() -> Any:
+            return self.session.cache.get(("kept", view.band), lambda _: self.reads(), since=since)
+
+        return (Update(read, lambda data: setattr(self.pane, "object", data), cached=True),)
+
+
+def test_what_the_cache_has_is_in_the_page_from_the_first(sqlite_rows: RowCatalogue) -> None:
+    later: list[str] = []
+
+    def make(opened: Session) -> Kept:
+        page = Kept(opened, lambda: "<b>5 tiles</b>")
+        opened.in_background = lambda *_, **__: later.append("later")  # type: ignore[method-assign]
+        return page
+
+    with open_source(sqlite_rows.url) as source:
+        cache = without_threads(source)
+        first = OpenPage(cache, make)
+        assert later == ["later"]
+        assert [each.at_first for each in first.page.sections()] == ["", ""]
+        assert cache.get(("kept", ""), lambda _: "<b>5 tiles</b>", since=0.0) == "<b>5 tiles</b>"
+        again = OpenPage(cache, make)
+        assert later == ["later"]
+        assert [each.at_first for each in again.page.sections()] == ["<b>5 tiles</b>", ""]
+        assert status(again).startswith("data read 2")
+        cache.close()
