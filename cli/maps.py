@@ -10,7 +10,7 @@ import typer
 
 from ..query.tables.texttable import render_table
 from ..schema.errors import UsageError
-from .options import DEFAULT_DB, Db, output_name, with_options
+from .options import DEFAULT_DB, Db, output_option, with_options
 from .output import say, show, write_output
 from .signals import stoppable
 
@@ -53,13 +53,9 @@ def make_map(
     ] = None,
     output: Annotated[
         str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            callback=output_name,
-            help="File or URL to write: .fits (with WCS), .png or .npz of a coadd; .hsp, .hs or .fits of the sky, one "
-            "for each statistic, with its name before the ending if there are several.",
+        output_option(
+            "File or URL to write: .fits (with WCS), .png or .npz of a coadd; .hsp, .hs or .fits of the sky, one "
+            "for each statistic, with its name before the ending if there are several."
         ),
     ] = None,
 ) -> None:
@@ -92,13 +88,7 @@ def moc(
     workers: Annotated[int, typer.Option(min=1, help="Number of worker processes.")] = 1,
     output: Annotated[
         str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            callback=output_name,
-            help="File or URL to write: .fits, .txt or .json.",
-        ),
+        output_option("File or URL to write: .fits, .txt or .json."),
     ] = None,
 ) -> None:
     """Map where the sky is good in at least one image, as an IVOA MOC; show its area beside the sampled one."""

@@ -24,7 +24,7 @@ __all__ = [
     "SelectionName",
     "Tile",
     "completed",
-    "output_name",
+    "output_option",
     "with_options",
 ]
 
@@ -124,7 +124,7 @@ FormatOption = Annotated[
 ]
 
 
-def output_name(output: str | None) -> str | None:
+def _output_name(output: str | None) -> str | None:
     """Return the value of ``-o``, a file or a URL; one that cannot be written to ends a command before its work."""
     if output is None or "://" not in output:
         return output
@@ -133,16 +133,12 @@ def output_name(output: str | None) -> str | None:
     return check_output(output)
 
 
-Output = Annotated[
-    str | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE",
-        callback=output_name,
-        help="File or URL (s3://...) to write to; - is standard output.",
-    ),
-]
+def output_option(meaning: str) -> Any:
+    """Return the option ``-o``."""
+    return typer.Option("--output", "-o", metavar="FILE", callback=_output_name, help=meaning)
+
+
+Output = Annotated[str | None, output_option("File or URL (s3://...) to write to; - is standard output.")]
 
 
 def _option(name: str, *, default: Any = None, kind: Any = list[str] | None, **given: Any) -> Parameter:

@@ -9,7 +9,7 @@ import typer
 from ..query.tables.formats import format_of
 from ..schema.errors import UsageError
 from ..schema.printable import printable
-from .options import DEFAULT_DB, Band, Db, FormatOption, Output, Tile, output_name, with_options
+from .options import DEFAULT_DB, Band, Db, FormatOption, Output, Tile, output_option, with_options
 from .output import answer, say, show, write_output, write_table
 from .signals import stoppable
 
@@ -108,13 +108,7 @@ def mask(
     selection: "Selection",
     output: Annotated[
         str | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            callback=output_name,
-            help="File or URL to write: .png, .fits, .npz, .parquet or .reg (regions for DS9).",
-        ),
+        output_option("File or URL to write: .png, .fits, .npz, .parquet or .reg (regions for DS9)."),
     ] = None,
     good: Annotated[
         bool, typer.Option("--good", help="Write 1 for good pixels to .fits; by default 1 is bad, 0 good.")
