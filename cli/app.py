@@ -20,7 +20,7 @@ from .ingest import check, demo, describe, ingest, profiles
 from .maps import make_map, moc
 from .output import LateBar, say
 from .places import blank_sky, randoms
-from .query import AS_THEY_STAND, LISTINGS, at, dashboard, epochs, info, listing, mask, sql
+from .query import AS_THEY_STAND, LISTINGS, at, bits, dashboard, epochs, info, listing, mask, sql
 from .selection import add, remove, selections, show_selection
 from .signals import stoppable
 from .sky import sky
@@ -47,6 +47,7 @@ app.command(cls=Command)(describe)
 app.command(cls=Command)(epochs)
 for _name, _meaning in LISTINGS.items():
     app.command(_name, cls=Command, help=_meaning)(listing(_name))
+app.command(cls=Command)(bits)
 app.command(cls=Command, context_settings=AS_THEY_STAND)(at)
 app.command(cls=Command)(mask)
 app.command(cls=Command)(check)

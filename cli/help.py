@@ -27,7 +27,7 @@ EXAMPLES = {
     "epochs": "goodpix epochs --band r --min fraction_good_se=0.5 -o epochs.fits",
     "ccds": "goodpix ccds --ccdnum 31 --sort nite --columns nite,fraction_good_se",
     "exposures": "goodpix exposures --nite 20131115: --sort -fraction_good_se",
-    "bits": "goodpix bits --band r --sort -n_pixels --limit 10",
+    "bits": "goodpix bits --plane se --bit STREAK --sort -n_pixels --limit 10",
     "failures": "goodpix failures",
     "at": "goodpix at 22.8785 -32.1003 --band r",
     "mask": "goodpix mask DES0131-3206 r 201000 12 --border 48 -o mask.fits",

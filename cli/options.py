@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
 from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_DB",
     "Band",
+    "Bit",
     "Db",
     "FormatOption",
     "Output",
+    "PlaneName",
     "SelectionName",
     "Tile",
     "completed",
@@ -100,6 +103,11 @@ def _bits(database: "Database", _command: str) -> list[str]:
     return [f"{plane.upper()}:{name}" for plane in ("se", "coadd") for name in (*names.of_plane(plane), "OTHER")]
 
 
+def _bits_by_name(database: "Database", command: str) -> list[str]:
+    of_planes = _bits(database, command)
+    return [*(name.partition(":")[2] for name in of_planes), *of_planes]
+
+
 def _grown(database: "Database", command: str) -> list[str]:
     return [f"{name}=" for name in (*_criteria(database, command), *_bits(database, command))]
 
@@ -116,6 +124,16 @@ SelectionName = Annotated[
     str,
     typer.Argument(
         metavar="NAME", help="Name: up to 64 letters, digits and ._+-.", autocompletion=completed(_selections)
+    ),
+]
+PlaneName = StrEnum("PlaneName", ["se", "coadd"])
+Bit = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--bit",
+        metavar="BIT",
+        help="Mask bit by name or number, such as STREAK, SE:STREAK or 10; may be repeated.",
+        autocompletion=completed(_bits_by_name),
     ),
 ]
 Db = Annotated[str, typer.Option("--db", envvar="GOODPIX_DB", metavar="URL", help="Database URL or SQLite file.")]

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..query.tables.formats import Format, format_of, rendered, write_parts
@@ -63,6 +64,7 @@ def answer(
     format_: Format | None,
     output: OutputPath | None,
     *,
+    more: Mapping[str, Any] = MappingProxyType({}),
     selection: object = None,
     shape: "TableShape",
     shaped: bool = False,
@@ -83,6 +85,8 @@ def answer(
         See `goodpix.query.filters.Filters`.
     format_, output : Format and path, optional
         Format and file; by default text on standard output.
+    more : mapping, optional
+        Wishes beside the filters that choose rows, by name; None is no wish.
     selection : Selection, optional
         Definition of good, for the provenance of files.
     shape : TableShape
@@ -100,11 +104,13 @@ def answer(
 
     chosen = format_ or format_of(output)
     with Catalogue(db) as catalogue:
-        rows = ask(catalogue, **filters)
+        rows = ask(catalogue, **filters, **more)
         lines = unmatched(catalogue.database, _VIEWS[name], filters, some=not rows.empty, position=position)
+        if rows.empty and not lines and any(more.values()):
+            lines = ["nothing matches all of the filters together"]
         place = ", ".join(str(each) for each in (*(position or ()), radius) if each is not None)
         about: dict[str, Any] = {
-            "filters": filters_text({**filters, "sort": shape.sort or None, "limit": shape.limit}),
+            "filters": filters_text({**filters, **more, "sort": shape.sort or None, "limit": shape.limit}),
             "position": place,
         }
         about |= {name: rows.attrs[name] for name in ("radius_arcsec", "seed") if name in rows.attrs}

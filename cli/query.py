@@ -9,7 +9,7 @@ import typer
 from ..query.tables.formats import format_of
 from ..schema.errors import UsageError
 from ..schema.printable import printable
-from .options import DEFAULT_DB, Band, Db, FormatOption, Output, Tile, output_option, with_options
+from .options import DEFAULT_DB, Band, Bit, Db, FormatOption, Output, PlaneName, Tile, output_option, with_options
 from .output import answer, say, show, write_output, write_table
 from .signals import stoppable
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..query.tableshape import TableShape
     from ..schema.criteria import Selection
 
-__all__ = ["AS_THEY_STAND", "LISTINGS", "at", "dashboard", "epochs", "info", "listing", "mask", "sql"]
+__all__ = ["AS_THEY_STAND", "LISTINGS", "at", "bits", "dashboard", "epochs", "info", "listing", "mask", "sql"]
 
 # Imports in function bodies: they load numba, pandas and SQL, which would slow --help down.
 
@@ -26,7 +26,6 @@ LISTINGS = {
     "tiles": "List tiles by band: sums over their epochs, and the counts of the coadd.",
     "ccds": "List CCD images, each once even if several tiles hold it.",
     "exposures": "List exposures: sums over their CCD images.",
-    "bits": "List the number of pixels with each mask bit set, by epoch.",
     "failures": "List failed inputs and their errors.",
 }
 
@@ -56,6 +55,32 @@ def listing(name: str) -> Callable[..., None]:
         )
 
     return command
+
+
+@with_options
+def bits(
+    *,
+    db: Db = DEFAULT_DB,
+    filters: dict[str, Any],
+    plane: Annotated[PlaneName | None, typer.Option(help="Plane of the bits.")] = None,
+    bit: Bit = None,
+    shape: "TableShape",
+    format_: FormatOption = None,
+    output: Output = None,
+) -> None:
+    """List the number of pixels with each mask bit set, by epoch."""
+    options = asdict(shape)
+    answer(
+        "bits",
+        db,
+        lambda cat, **given: cat.bits(**options, **given),
+        filters,
+        format_,
+        output,
+        more={"plane": plane and plane.value, "bit": bit},
+        shape=shape,
+        shaped=True,
+    )
 
 
 @with_options

@@ -1,12 +1,13 @@
 """Tables and views of a catalogue as data frames."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Unpack
 
 import sqlalchemy as sa
 
 from ..schema import tables
+from ..schema.bits import Bits, Plane
 from ..schema.criteria import Selection
 from ..schema.database import Database, as_stored, recorded_revision, shown
 from ..schema.sql.aggregates import mean
@@ -197,29 +198,59 @@ class Listings:
         return view_frame(self._database, "exposure_quality", filters, TableShape.of(sort, limit, columns))
 
     def bits(
-        self, *, sort: Names = None, limit: int | None = None, columns: Names = None, **filters: Unpack[FilterKeywords]
+        self,
+        *,
+        plane: Plane | None = None,
+        bit: Bits = None,
+        sort: Names = None,
+        limit: int | None = None,
+        columns: Names = None,
+        **filters: Unpack[FilterKeywords],
     ) -> "pd.DataFrame":
-        """Return one row per epoch, plane and mask bit: the view ``bit_quality``; see `tiles`.
+        """Return one row per epoch, plane and mask bit that is set: the view ``bit_quality``.
+
+        Parameters
+        ----------
+        plane : str, optional
+            ``"se"`` or ``"coadd"``.
+        bit : int, str or list of those, optional
+            Bits by number, as in the column ``bit``, or by name: ``"STREAK"``, ``"SE:STREAK"``. Without a plane, a
+            number stands for a bit of either plane, and a name for those bits that have it.
+        sort, limit, columns : optional
+            See `tiles`.
+        **filters
+            See `goodpix.query.filters.Filters`.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such plane, bit, filter or column.
 
         Examples
         --------
-        >>> cat.bits(band="r", expnum=201000, where="plane = 'se'", columns=["plane", "bit", "name"])
-           plane  bit      name
-        0     se    0       BPM
-        1     se    1  SATURATE
-        2     se    2    INTERP
-        3     se    4      CRAY
-        4     se    5      STAR
-        5     se    6     TRAIL
-        6     se    8   SSXTALK
-        7     se    9      EDGE
-        8     se   10    STREAK
-        9     se   11   SUSPECT
-        10    se   12     FIXED
-        11    se   13  NEAREDGE
-        12    se   14  TAPEBUMP
+        >>> cat.bits(band="r", bit=["STREAK", "NO_DATA"], columns=["expnum", "plane", "bit", "name", "n_pixels"])
+           expnum  plane  bit     name  n_pixels
+        0  201000  coadd    0  NO_DATA      3420
+        1  201000     se   10   STREAK      2560
+        2  201001  coadd    0  NO_DATA       521
+        3  201001     se   10   STREAK      2560
+        4  201002  coadd    0  NO_DATA      1065
+        5  201002     se   10   STREAK      2560
         """
-        return view_frame(self._database, "bit_quality", filters, TableShape.of(sort, limit, columns))
+        wanted = self._bits_wanted(plane, bit)
+        return view_frame(self._database, "bit_quality", filters, TableShape.of(sort, limit, columns), wanted)
+
+    def _bits_wanted(self, plane: Plane | None, bit: Bits) -> list[sa.ColumnElement[bool]]:
+        """Return the conditions on the view of bits that choose some of a plane."""
+        names = self._database.identity.bit_names
+        of_plane, number_of = sa.column("plane", sa.Text), sa.column("bit", sa.Integer)
+        if bit is not None:
+            chosen = [sa.and_(of_plane == each, number_of == number) for each, number in names.find(bit, plane)]
+            return [sa.or_(sa.false(), *chosen)]
+        if plane is None:
+            return []
+        names.of_plane(plane)
+        return [of_plane == plane.lower()]
 
     def failures(
         self, *, sort: Names = None, limit: int | None = None, columns: Names = None, **filters: Unpack[FilterKeywords]
@@ -304,8 +335,14 @@ class Listings:
         return sql_answer(self._database.engine, query, parameters, timeout=timeout, limit=limit)
 
 
-def view_frame(database: Database, name: str, filters: Mapping[str, Any], shape: TableShape = _WHOLE) -> "pd.DataFrame":
-    """Return the rows of a view that match filters, sorted by its key unless the shape says otherwise.
+def view_frame(
+    database: Database,
+    name: str,
+    filters: Mapping[str, Any],
+    shape: TableShape = _WHOLE,
+    conditions: Sequence[sa.ColumnElement[bool]] = (),
+) -> "pd.DataFrame":
+    """Return the rows of a view that match filters and conditions, sorted by its key unless the shape says otherwise.
 
     Columns derived from seeing and sky follow those of the view.
     """
@@ -314,7 +351,8 @@ def view_frame(database: Database, name: str, filters: Mapping[str, Any], shape:
     with database.engine.connect() as connection:
         selected = as_stored(connection, view, VIEWS[name].select.selected_columns)
         has_images = str(recorded_revision(connection)) >= _IMAGES_SINCE
-    query = sa.select(*selected, *_derived(view, has_images=has_images)).where(*Filters.of(**filters).conditions(view))
+    matching = (*Filters.of(**filters).conditions(view), *conditions)
+    query = sa.select(*selected, *_derived(view, has_images=has_images)).where(*matching)
     return described(read_frame(database.engine, shape.of_query(query, key, name)), database.identity)
 
 

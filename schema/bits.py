@@ -1,11 +1,11 @@
 """Bits of flags: criteria, and mask bits with their names."""
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntFlag
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, SupportsIndex, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +23,10 @@ __all__ = [
     "OWN_CUT",
     "SE_CRITERIA",
     "BitNames",
+    "Bits",
     "Criterion",
     "CriterionName",
+    "Plane",
     "bit_of_value",
     "fold_bmask",
 ]
@@ -71,6 +73,12 @@ EXCLUDED = 1 << 56
 
 SE_CRITERIA = Criterion.SE_SEG | Criterion.SE_WEIGHT | Criterion.SE_BMASK
 COADD_CRITERIA = Criterion.COADD_SEG | Criterion.COADD_WEIGHT | Criterion.COADD_BMASK
+
+Plane = Literal["se", "coadd"]
+"""Planes of mask bits, for type checkers."""
+
+Bits = str | SupportsIndex | Iterable[str | SupportsIndex] | None
+"""One mask bit by number or name, several, or no wish."""
 
 BIT_SHIFT: Mapping[str, int] = {"se": 8, "coadd": 32}
 """The first of each plane's 24 mask bits in flags."""
@@ -161,7 +169,7 @@ class BitNames:
         mappingproxy({'NO_DATA': 1})
         """
         planes = {"se": self.se, "coadd": self.coadd}
-        if plane.lower() not in planes:
+        if str(plane).lower() not in planes:
             raise UnknownNameError(f"unknown plane {plane!r}: expected SE or COADD")
         return planes[plane.lower()]
 
@@ -222,6 +230,66 @@ class BitNames:
             f"unknown {plane.upper()} bit {name_or_value!r}{hint} Known: {', '.join([*names, 'OTHER'])}"
         )
 
+    def find(self, bits: Bits, plane: str | None = None) -> list[tuple[str, int]]:
+        """Return the plane and number of each bit that is given by number or name.
+
+        Parameters
+        ----------
+        bits : int, str or iterable of those
+            Numbers, 0 to 23, or names, with or without their plane: ``"STREAK"``, ``"SE:STREAK"``. Without one, a
+            number stands for a bit of either plane, and a name for those bits that have it.
+        plane : str, optional
+            ``"se"`` or ``"coadd"``: the only plane to look in.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such plane, or no bit of that name in it.
+        UsageError
+            If a number is not that of a bit.
+
+        Examples
+        --------
+        >>> names = cat.database.identity.bit_names
+        >>> names.find(["STREAK", "NO_DATA", 5])
+        [('se', 10), ('coadd', 0), ('se', 5), ('coadd', 5)]
+        """
+        if plane is not None:
+            self.of_plane(plane)
+        planes = get_args(Plane) if plane is None else (plane.lower(),)
+        several = [bits] if isinstance(bits, str) or not isinstance(bits, Iterable) else bits
+        return [found for bit in several for found in self._found(bit, planes)]
+
+    def _found(self, bit: object, planes: tuple[str, ...]) -> list[tuple[str, int]]:
+        """Return the bits that one number or name stands for in some planes."""
+        text = bit.strip() if isinstance(bit, str) else str(_number_of(bit))
+        if text.removeprefix("-").isdecimal():
+            return [(plane, _checked_number(text)) for plane in planes]
+        before, colon, after = (part.strip() for part in text.partition(":"))
+        name = after if colon else text
+        if colon:
+            self.of_plane(before)
+            if before.lower() not in planes:
+                raise UsageError(f"bit {text}: its plane is not {planes[0]}")
+            if name.isdecimal():
+                raise UsageError(f"bit {text}: expected a name after the plane, or a plane and a number apart")
+            planes = (before.lower(),)
+        out: list[tuple[str, int]] = []
+        for plane in planes:
+            try:
+                out.append((plane, self.bit(plane, name)))
+            except UnknownNameError:
+                if len(planes) == 1:
+                    raise
+        if not out:
+            by_plane = {each: [*self.of_plane(each), "OTHER"] for each in planes}
+            hint = did_you_mean(
+                name.upper(), [one for names in by_plane.values() for one in names], show=str, otherwise="."
+            )
+            known = "; ".join(f"{each.upper()}: {', '.join(names)}" for each, names in by_plane.items())
+            raise UnknownNameError(f"unknown bit {name!r}{hint} Known: {known}")
+        return out
+
 
 def bit_of_value(value: int, what: str) -> int:
     """Return the flags bit, 0 to 23, of a mask value with one bit set.
@@ -238,6 +306,27 @@ def bit_of_value(value: int, what: str) -> int:
     if number <= 0 or number & (number - 1):
         raise UsageError(f"{what}: {value!r} is not a power of two (expected a value with one bit set)")
     return min(number.bit_length() - 1, OTHER_BIT)
+
+
+def _number_of(bit: object) -> int:
+    """Return a number as Python's int."""
+    try:
+        if not isinstance(bit, bool):
+            return operator.index(bit)  # type: ignore[arg-type]  # a TypeError where it is no integer
+    except TypeError:
+        pass
+    raise UsageError(f"bit is {bit!r}: expected a number or a name")
+
+
+def _checked_number(text: str) -> int:
+    """Return the number of a bit, from its digits."""
+    number = int(text) if len(text) < _LONGEST_VALUE else N_BITS
+    if not 0 <= number < N_BITS:
+        of_value = (
+            f" (a value of {text} is bit {bit_of_value(number, 'bit')})" if number.bit_count() == 1 < number else ""
+        )
+        raise UsageError(f"bit is {text}: expected a number from 0 to {OTHER_BIT}, or a name{of_value}")
+    return number
 
 
 DES_Y6 = BitNames(

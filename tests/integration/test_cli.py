@@ -69,6 +69,9 @@ def complete(cli: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Survey
         ("goodpix sky --ignore-bit SE:ST", ["SE:STAR", "SE:STREAK"]),
         ("goodpix sky --grow COADD_S", ["COADD_SEG="]),
         ("goodpix epochs --ignore OFF", ["OFF_COADD"]),
+        ("goodpix bits --bit STR", ["STREAK"]),
+        ("goodpix bits --bit COADD:", ["COADD:NO_DATA", "COADD:OTHER"]),
+        ("goodpix bits --plane c", ["coadd"]),
         ("goodpix epochs --db no-such.db --tile D", []),
     ],
 )

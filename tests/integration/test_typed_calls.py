@@ -17,7 +17,7 @@ from goodpix.query import plots, summary
 from goodpix.query.background.skyrow import STATISTICS, By, ByName, StatisticName
 from goodpix.query.filters import FilterKeywords, TableKeywords
 from goodpix.query.masks.reader import Kind
-from goodpix.schema.bits import Criterion, CriterionName
+from goodpix.schema.bits import BIT_SHIFT, Criterion, CriterionName, Plane
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,6 +36,7 @@ def use(cat: goodpix.Catalogue, expnums: list[int]) -> None:
     brightest(cat, band="i", expnum=expnums, nite="20150101:", ccdnum=slice(1, 10), tilename=None)
     cat.ccds(where="fwhm < :x", params={"x": 4}, min={"airmass": 1}, max={"airmass": 1.5}, any_wcs=True)
     cat.background(goodpix.Selection(ignore=["SE_SEG"]), by="ccd", statistics=["mean", "noise"], band=["r", "i"])
+    cat.bits(plane="se", bit=["STREAK", 5], band="i", sort="-n_pixels")
     cat.masks(kind="coadd", band="i")
     cat.pixels("weight", band="i")
     plot_sky(cat, band="i")
@@ -55,6 +56,8 @@ cat.failures(band=1.5)
 cat.ccds(min={"fwhm": "few"})
 cat.exposures(colour="r")
 cat.bits(any_wcs="yes")
+cat.bits(plane="seg")
+cat.bits(bit=1.5)
 cat.masks(kind="ccd")
 cat.map(len, nite=1.5)
 cat.to_pandas(bnad="i")
@@ -143,6 +146,7 @@ def test_filters_have_their_type_everywhere(name: str, function: Callable[..., A
 
 
 def test_choices_are_those_that_there_are() -> None:
+    assert get_args(Plane) == tuple(BIT_SHIFT)
     assert get_args(CriterionName) == tuple(Criterion.__members__)
     assert get_args(StatisticName) == tuple(STATISTICS)
     assert set(get_args(ByName)) == {each.value for each in By}

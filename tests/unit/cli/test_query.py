@@ -41,7 +41,7 @@ class Run:
         return done
 
 
-@pytest.mark.parametrize("name", LISTINGS)
+@pytest.mark.parametrize("name", [*LISTINGS, "bits"])
 def test_every_listing_is_the_method_of_its_name(name: str, run: Run, mask_catalogue: MaskCatalogue) -> None:
     with goodpix.Catalogue(mask_catalogue.url) as catalogue:
         expected = getattr(catalogue, name)(band="i")
@@ -49,6 +49,21 @@ def test_every_listing_is_the_method_of_its_name(name: str, run: Run, mask_catal
     assert done.exit_code == 0
     assert len(json.loads(done.stdout)) == len(expected)
     assert bool(len(expected)) == (name != "failures")
+
+
+def test_bits_are_chosen_by_plane_and_bit(run: Run, mask_catalogue: MaskCatalogue) -> None:
+    with goodpix.Catalogue(mask_catalogue.url) as catalogue:
+        every = catalogue.bits()
+    chosen = every[(every.plane == "se") & every.bit.isin([0, 5])]
+    done = run("bits", "--plane", "se", "--bit", "STAR", "--bit", "0", "--format", "csv")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert 0 < len(chosen) < len(every)
+    assert done.stdout == chosen.to_csv(index=False)
+
+
+def test_bit_that_is_set_nowhere_is_said(run: Run) -> None:
+    done = run("bits", "--bit", "TAPEBUMP", "--format", "csv")
+    assert (done.exit_code, done.stderr) == (0, "goodpix: nothing matches all of the filters together\n")
 
 
 def test_epochs_by_the_default_definition_say_nothing_else(run: Run) -> None:
@@ -134,6 +149,7 @@ COMMANDS = {
     "epochs": (["epochs", "--ccdnum", "11:12", "--border", "3"], {"filters": "ccdnum=11:12", "selection": "border 3"}),
     "plain epochs": (["epochs"], {"selection": "default"}),
     "ccds": (["ccds"], {}),
+    "bits": (["bits", "--bit", "STAR"], {"filters": "bit=STAR"}),
     "at": (
         ["at", "30", "-40", "--radius", "30arcsec"],
         {"position": "30.0, -40.0, 0.00833333", "selection": "default"},

@@ -1,7 +1,7 @@
 """Tables and views as data frames, and queries in SQL."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import pytest
 
 from goodpix.query.listings import Listings, view_frame
 from goodpix.query.source import open_source
+from goodpix.schema.bits import Bits, Plane
 from goodpix.schema.errors import UnknownNameError, UsageError
 
 from ...rowcatalogue import BANDS, TILES
@@ -56,6 +57,27 @@ def test_filters_choose_rows(listings: Listings, row_catalogue: RowCatalogue) ->
         if row["band"] == "r" and 3 <= row["ccdnum"] <= 5 and row["nite"] == 20150101
     ]
     assert list(zip(found.expnum, found.ccdnum, strict=True)) == sorted(wanted) != []
+
+
+@pytest.mark.parametrize(
+    ("plane", "bit", "wanted"),
+    [
+        ("se", None, lambda row: row.plane == "se"),
+        (None, 0, lambda row: row.bit == 0),
+        (None, ["STAR", "coadd:NO_DATA"], lambda row: (row.plane, row.bit) in (("se", 5), ("coadd", 0))),
+        ("coadd", [0, 5], lambda row: row.plane == "coadd" and row.bit in (0, 5)),
+        (None, [], lambda _row: False),
+    ],
+)
+def test_bits_are_chosen_by_plane_and_number_or_name(
+    listings: Listings, plane: Plane | None, bit: Bits, wanted: Callable[[Any], bool]
+) -> None:
+    every = listings.bits(expnum=1000)
+    found = listings.bits(plane=plane, bit=bit, expnum=1000)
+    chosen = every[[wanted(row) for row in every.itertuples()]].reset_index(drop=True)
+    assert found.equals(chosen)
+    assert 0 < len(every) > len(found)
+    assert len(found) > 0 or bit == []
 
 
 def test_nothing_that_matches_has_the_columns_all_the_same(listings: Listings) -> None:

@@ -175,3 +175,56 @@ def test_folding_takes_a_part_of_an_array() -> None:
 def test_equal_names_hash_equal_in_any_order() -> None:
     one, other = BitNames({"A": 1, "B": 2}, {}), BitNames({"B": 2, "A": 1}, {})
     assert (one, hash(one)) == (other, hash(other))
+
+
+BOTH = BitNames(se={"SAT": 2, "EDGE": 16}, coadd={"SAT": 8, "NO_DATA": 1})
+
+
+@pytest.mark.parametrize(
+    ("bits", "plane", "found"),
+    [
+        ("SAT", None, [("se", 1), ("coadd", 3)]),
+        ("sat", "COADD", [("coadd", 3)]),
+        ("EDGE", None, [("se", 4)]),
+        (["coadd: sat", "EDGE"], None, [("coadd", 3), ("se", 4)]),
+        (3, None, [("se", 3), ("coadd", 3)]),
+        (np.int64(3), "se", [("se", 3)]),
+        (" 23 ", "se", [("se", 23)]),
+        ("OTHER", None, [("se", 23), ("coadd", 23)]),
+        ("SE:BIT_9", None, [("se", 9)]),
+        ((), None, []),
+    ],
+)
+def test_bits_are_found_in_the_planes_that_have_them(
+    bits: Any, plane: str | None, found: list[tuple[str, int]]
+) -> None:
+    assert BOTH.find(bits, plane) == found
+
+
+@pytest.mark.parametrize(
+    ("bits", "plane", "error", "message"),
+    [
+        (
+            "EDGES",
+            None,
+            UnknownNameError,
+            r"unknown bit 'EDGES', did you mean EDGE\? Known: SE: SAT, EDGE, OTHER; COAD",
+        ),
+        ("EDGE", "coadd", UnknownNameError, r"unknown COADD bit 'EDGE'.*Known: SAT, NO_DATA, OTHER$"),
+        ("COADD:EDGE", None, UnknownNameError, "unknown COADD bit 'EDGE'"),
+        ("SEG:EDGE", None, UnknownNameError, "unknown plane 'SEG': expected SE or COADD"),
+        ([], "seg", UnknownNameError, "unknown plane 'seg': expected SE or COADD"),
+        (3, 5, UnknownNameError, "unknown plane 5: expected SE or COADD"),
+        ("SE:EDGE", "coadd", UsageError, "^bit SE:EDGE: its plane is not coadd$"),
+        ("SE:32", None, UsageError, "^bit SE:32: expected a name after the plane, or a plane and a number apart$"),
+        (32, None, UsageError, r"^bit is 32: expected a number from 0 to 23, or a name \(a value of 32 is bit 5\)$"),
+        ("24", None, UsageError, "^bit is 24: expected a number from 0 to 23, or a name$"),
+        (-1, None, UsageError, "^bit is -1: expected a number from 0 to 23, or a name$"),
+        ("9" * 5000, None, UsageError, "^bit is 999.*: expected a number from 0 to 23, or a name$"),
+        (1.5, None, UsageError, "^bit is 1.5: expected a number or a name$"),
+        ([True], None, UsageError, "^bit is True: expected a number or a name$"),
+    ],
+)
+def test_bit_that_there_is_not_is_refused(bits: Any, plane: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        BOTH.find(bits, plane)
