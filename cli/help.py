@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 from typer.core import TyperCommand, TyperGroup
 
 if TYPE_CHECKING:
-    from typer._click import Context, HelpFormatter  # the click that typer brings has no public name
+    # the click that typer brings has no public name
+    from typer._click import Context, HelpFormatter
+    from typer._click.shell_completion import CompletionItem
 
 __all__ = ["EXAMPLES", "GROUPS", "Command", "Program"]
 
@@ -57,11 +59,31 @@ questions; goodpix COMMAND --help explains a command, with an example."""
 
 _VALUES = {"str": "TEXT", "path": "FILE", "int": "N", "int range": "N", "float": "X", "float range": "X"}
 
+_LAST = "goodpix.last_word"
+
 _TYPE = re.compile(r" <(.*)>$")
 
 
 class Command(TyperCommand):
-    """A command whose help names values plainly and ends with an example."""
+    """A command whose help names values plainly and ends with an example.
+
+    Shells complete the value of an option where it begins with a minus, too.
+    """
+
+    def parse_args(self, ctx: "Context", args: list[str]) -> list[str]:
+        """Read the arguments; while a word is completed, remember the last one before it."""
+        if ctx.resilient_parsing and args:
+            ctx.meta[_LAST] = args[-1]
+        return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: "Context", incomplete: str) -> "list[CompletionItem]":
+        """Complete an option, or a value that looks like one."""
+        last = ctx.meta.get(_LAST)
+        for parameter in self.get_params(ctx):
+            takes_value = parameter.param_type_name == "option" and not getattr(parameter, "is_flag", False)
+            if takes_value and last in parameter.opts:
+                return parameter.shell_complete(ctx, incomplete)
+        return super().shell_complete(ctx, incomplete)
 
     def collect_usage_pieces(self, ctx: "Context") -> list[str]:
         """Return the words of the usage line; those in brackets may be left out."""

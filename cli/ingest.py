@@ -15,14 +15,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..query.tables.texttable import render_table
+from ..query.tables.formats import format_of
+from ..query.tables.texttable import render_table, terminal_width
 from ..schema.errors import UsageError
-from .options import DEFAULT_DB, Band, Db, Tile
-from .output import STANDARD_OUTPUT, db_option, say, show, show_progress
+from .completion import numbers
+from .options import DEFAULT_DB, Band, Db, FormatOption, Output, Tile, with_options
+from .output import STANDARD_OUTPUT, db_option, say, show, show_progress, write_table
 from .signals import stoppable
 
 if TYPE_CHECKING:
     from ..demo import Demo
+    from ..query.tableshape import TableShape
 
 __all__ = ["check", "dask_executor", "demo", "describe", "ingest", "profiles"]
 
@@ -60,7 +63,7 @@ def demo(
         made = run_demo(folder, spec, profile)  # type: ignore[arg-type]  # which checks it
     say(str(made.report))
     if made.picture is not None:
-        show(render_table(made.epochs, "epochs"))
+        show(render_table(made.epochs, "epochs", terminal_width()))
         show(f"\nsurvey files  {made.survey}\ndatabase      {made.database}\nmasks         {made.masks}")
         show(f"picture       {made.picture}\n\nTry:\n" + "\n".join(f"  {each}" for each in _next_commands(made)))
     if made.report.n_failures:
@@ -232,13 +235,19 @@ def _setting(text: str) -> tuple[str, str]:
     return key, value
 
 
-def profiles() -> None:
+@with_options
+def profiles(*, shape: "TableShape", format_: FormatOption = None, output: Output = None) -> None:
     """List the profiles: pipelines whose files can be ingested."""
+    import pandas as pd
+
     from ..ingest.profiles.registry import installed_profiles
+    from ..query.provenance import Provenance
 
     known, broken = installed_profiles()
-    width = max(map(len, known))
-    show("\n".join(f"{name:{width}}  {each.identity.version:3}  {each.summary}" for name, each in known.items()))
+    of_profiles = [(name, each.identity.version, each.summary) for name, each in known.items()]
+    rows = shape.of_frame(pd.DataFrame(of_profiles, columns=["name", "version", "summary"], dtype="str"), "profiles")
+    chosen = format_ or format_of(output)
+    write_table([rows], "profiles", chosen, output, Provenance.of(None), whole=bool(shape.columns))
     for name, why in broken.items():
         say(f"goodpix: profile {name} cannot be used: {why}")
 
@@ -278,8 +287,8 @@ def _masks_of_environment(db: str) -> str | None:
 def check(
     tilename: Tile,
     band: Band,
-    expnum: Annotated[int, typer.Argument(metavar="EXPNUM", help="Exposure number.")],
-    ccdnum: Annotated[int, typer.Argument(metavar="CCDNUM", help="CCD number.")],
+    expnum: Annotated[int, typer.Argument(metavar="EXPNUM", help="Exposure number.", autocompletion=numbers("expnum"))],
+    ccdnum: Annotated[int, typer.Argument(metavar="CCDNUM", help="CCD number.", autocompletion=numbers("ccdnum"))],
     db: Db = DEFAULT_DB,
 ) -> None:
     """Recompute one mask from the FITS files by an independent method and compare every pixel."""

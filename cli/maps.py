@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..query.tables.texttable import render_table
+from ..query.tables.formats import Format
 from ..schema.errors import UsageError
+from .completion import tile_values
 from .options import DEFAULT_DB, Db, output_option, with_options
-from .output import say, show, write_output
+from .output import say, show, write_output, write_table
 from .signals import stoppable
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ..query.tableshape import TableShape
     from ..schema.criteria import Selection
 
 # Imports in function bodies: they load numba, pandas and SQL, which would slow --help down.
@@ -29,8 +31,15 @@ _ENDINGS = (".hsp", ".hs", ".fits")
 
 @with_options
 def make_map(
-    tilename: Annotated[str | None, typer.Argument(metavar="TILE", help="Tile name, for a map on its coadd.")] = None,
-    of_band: Annotated[str | None, typer.Argument(metavar="BAND", help="Band of that coadd.")] = None,
+    tilename: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="TILE", help="Tile name, for a map on its coadd.", autocompletion=tile_values("tilename")
+        ),
+    ] = None,
+    of_band: Annotated[
+        str | None, typer.Argument(metavar="BAND", help="Band of that coadd.", autocompletion=tile_values("band"))
+    ] = None,
     *,
     db: Db = DEFAULT_DB,
     statistic: Annotated[
@@ -58,19 +67,24 @@ def make_map(
             "for each statistic, with its name before the ending if there are several."
         ),
     ] = None,
+    shape: "TableShape",
 ) -> None:
     """Count the good epochs at each pixel of a coadd, or without TILE map the sky; without -o, show a summary."""
+    if output is not None and any((shape.sort, shape.limit is not None, shape.columns)):
+        raise UsageError(
+            f"-o {output}: --sort, --limit, --columns and --wide are for the summary that is shown without it"
+        )
     if tilename is None:
         names = statistic or ["fracdet"]
         options = {"nside": _NSIDE if nside is None else nside, "workers": workers, "dataset": dataset}
-        _sky_maps(db, names, selection, filters, output, options)
+        _sky_maps(db, names, selection, filters, output, options, shape)
         return
     if of_band is None:
         raise UsageError(f"map {tilename}: expected TILE BAND, or --statistic without a tile")
     given = [f"--{name}" for name in filters] + ["--statistic"] * bool(statistic) + ["--nside"] * (nside is not None)
     if given:
         raise UsageError(f"map {tilename} {of_band} {given[0]}: expected it without TILE, for a map of the sky")
-    _coadd_map(db, tilename, of_band, selection, output)
+    _coadd_map(db, tilename, of_band, selection, output, shape)
 
 
 @with_options
@@ -117,7 +131,9 @@ def moc(
         say(f"goodpix: {line}")
 
 
-def _coadd_map(db: str, tilename: str, band: str, selection: "Selection", output: str | None) -> None:
+def _coadd_map(
+    db: str, tilename: str, band: str, selection: "Selection", output: str | None, shape: "TableShape"
+) -> None:
     from ..query.maps.coaddmap import check_map_name, epoch_map
     from ..query.source import open_source
 
@@ -126,7 +142,7 @@ def _coadd_map(db: str, tilename: str, band: str, selection: "Selection", output
     with open_source(db) as source:
         found = epoch_map(source, tilename, band, selection)
     if output is None:
-        show(render_table(found.summary(), "map"))
+        _show_summary(found.summary(), shape)
     else:
         write_output(lambda: found.save(output), output)
 
@@ -138,6 +154,7 @@ def _sky_maps(
     filters: dict[str, Any],
     output: str | None,
     options: dict[str, Any],
+    shape: "TableShape",
 ) -> None:
     from ..query.catalogue import Catalogue
     from ..query.unmatched import unmatched
@@ -150,12 +167,16 @@ def _sky_maps(
         some = any(each.n_valid for each in maps.values())
         lines = unmatched(catalogue.database, "epoch", filters, some=some)
     if output is None:
-        show(render_table(_summary(maps.items()), "map"))
+        _show_summary(_summary(maps.items()), shape)
     for name, each in maps.items() if output is not None else ():
         path = _path(output or "", name, len(maps))
         write_output(partial(_write, each, path), path)
     for line in lines:
         say(f"goodpix: {line}")
+
+
+def _show_summary(rows: "pd.DataFrame", shape: "TableShape") -> None:
+    write_table([shape.of_frame(rows, "map")], "map", Format.table, None, whole=bool(shape.columns))
 
 
 def _path(output: str, name: str, n_maps: int) -> str:

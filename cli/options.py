@@ -1,7 +1,7 @@
 """Options shared by several commands, and their conversion to filters and a Selection."""
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from inspect import Parameter, Signature, signature
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,11 +10,23 @@ import typer
 
 from ..query.tables.formats import Format
 from ..schema.errors import UsageError
+from .completion import (
+    DEFAULT_DB,
+    bits_by_name,
+    bits_of_planes,
+    bounds,
+    columns,
+    completed,
+    criteria,
+    grown,
+    numbers,
+    selections,
+    tile_values,
+)
 
 if TYPE_CHECKING:
     from ..query.tableshape import TableShape
     from ..schema.criteria import Selection
-    from ..schema.database import Database
 
 __all__ = [
     "DEFAULT_DB",
@@ -26,104 +38,16 @@ __all__ = [
     "PlaneName",
     "SelectionName",
     "Tile",
-    "completed",
     "output_option",
     "with_options",
 ]
 
-DEFAULT_DB = "sqlite:///goodpix.db"
-
-_MOST_WORDS = 200
-
-Complete = Callable[[typer.Context, str], list[str]]
-
-
-def completed(words: "Callable[[Database, str], Iterable[str]]") -> Complete:
-    """Return the completion of a word for shells: what a function finds in the catalogue, given a command's name.
-
-    The catalogue is that of the command line's ``--db``, else of GOODPIX_DB; where there is none, nothing is found.
-    """
-
-    def complete(ctx: typer.Context, incomplete: str) -> list[str]:
-        from ..schema.database import open_for_reading  # loads SQLAlchemy, which would slow --help down
-        from ..schema.errors import GoodpixError
-
-        try:
-            with open_for_reading(ctx.params.get("db") or DEFAULT_DB) as database:
-                found = sorted({word for word in words(database, ctx.info_name or "") if word.startswith(incomplete)})
-        except GoodpixError:
-            return []
-        return found[:_MOST_WORDS]
-
-    return complete
-
-
-def _names(column: str) -> Complete:
-    """Return the completion of a column's values in the table of tiles."""
-
-    def words(database: "Database", _command: str) -> Iterable[str]:
-        import sqlalchemy as sa
-
-        from ..schema.tables import coadd
-
-        with database.engine.connect() as connection:
-            return [str(value) for value in connection.scalars(sa.select(coadd.c[column]).distinct())]
-
-    return completed(words)
-
-
-def _columns(ending: str = "") -> Complete:
-    """Return the completion of a column of the command's view."""
-
-    def words(_database: "Database", command: str) -> Iterable[str]:
-        from ..schema.views import VIEWS
-
-        view = VIEWS[_VIEWS.get(command, "epoch_quality")].table
-        return [f"{column.name}{ending}" for column in view.c]
-
-    return completed(words)
-
-
-_VIEWS = {
-    "tiles": "tile_quality",
-    "ccds": "ccd_quality",
-    "exposures": "exposure_quality",
-    "bits": "bit_quality",
-}
-
-
-def _criteria(_database: "Database", _command: str) -> list[str]:
-    from ..schema.bits import Criterion
-
-    return [str(each.name) for each in Criterion]
-
-
-def _bits(database: "Database", _command: str) -> list[str]:
-    names = database.identity.bit_names
-    return [f"{plane.upper()}:{name}" for plane in ("se", "coadd") for name in (*names.of_plane(plane), "OTHER")]
-
-
-def _bits_by_name(database: "Database", command: str) -> list[str]:
-    of_planes = _bits(database, command)
-    return [*(name.partition(":")[2] for name in of_planes), *of_planes]
-
-
-def _grown(database: "Database", command: str) -> list[str]:
-    return [f"{name}=" for name in (*_criteria(database, command), *_bits(database, command))]
-
-
-def _selections(database: "Database", _command: str) -> list[str]:
-    from ..query.namedselections import named_selections
-
-    return [str(row["name"]) for row in named_selections(database)]
-
-
-Tile = Annotated[str, typer.Argument(metavar="TILE", help="Tile name.", autocompletion=_names("tilename"))]
-Band = Annotated[str, typer.Argument(metavar="BAND", help="Band.", autocompletion=_names("band"))]
+Tile = Annotated[str, typer.Argument(metavar="TILE", help="Tile name.", autocompletion=tile_values("tilename"))]
+Band = Annotated[str, typer.Argument(metavar="BAND", help="Band.", autocompletion=tile_values("band"))]
 SelectionName = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", help="Name: up to 64 letters, digits and ._+-.", autocompletion=completed(_selections)
+        metavar="NAME", help="Name: up to 64 letters, digits and ._+-.", autocompletion=completed(selections)
     ),
 ]
 PlaneName = StrEnum("PlaneName", ["se", "coadd"])
@@ -133,7 +57,7 @@ Bit = Annotated[
         "--bit",
         metavar="BIT",
         help="Mask bit by name or number, such as STREAK, SE:STREAK or 10; may be repeated.",
-        autocompletion=completed(_bits_by_name),
+        autocompletion=completed(bits_by_name),
     ),
 ]
 Db = Annotated[str, typer.Option("--db", envvar="GOODPIX_DB", metavar="URL", help="Database URL or SQLite file.")]
@@ -165,22 +89,31 @@ def _option(name: str, *, default: Any = None, kind: Any = list[str] | None, **g
 
 
 _FILTERS = (
-    _option("tile", metavar="NAME", help="Tile name; may be repeated.", autocompletion=_names("tilename")),
-    _option("band", metavar="BAND", help="Band; may be repeated.", autocompletion=_names("band")),
-    _option("expnum", metavar="N|A:B", help="Exposure number or range A:B; may be repeated."),
-    _option("ccdnum", metavar="N|A:B", help="CCD number or range A:B; may be repeated."),
-    _option("nite", metavar="NITE|A:B", help="Night YYYYMMDD or range A:B; may be repeated."),
+    _option("tile", metavar="NAME", help="Tile name; may be repeated.", autocompletion=tile_values("tilename")),
+    _option("band", metavar="BAND", help="Band; may be repeated.", autocompletion=tile_values("band")),
+    _option(
+        "expnum",
+        metavar="N|A:B",
+        help="Exposure number or range A:B; may be repeated.",
+        autocompletion=numbers("expnum"),
+    ),
+    _option(
+        "ccdnum", metavar="N|A:B", help="CCD number or range A:B; may be repeated.", autocompletion=numbers("ccdnum")
+    ),
+    _option(
+        "nite", metavar="NITE|A:B", help="Night YYYYMMDD or range A:B; may be repeated.", autocompletion=numbers("nite")
+    ),
     _option(
         "min_",
         metavar="COLUMN=VALUE",
         help="Minimum of a numeric column; may be repeated.",
-        autocompletion=_columns("="),
+        autocompletion=bounds(),
     ),
     _option(
         "max_",
         metavar="COLUMN=VALUE",
         help="Maximum of a numeric column; may be repeated.",
-        autocompletion=_columns("="),
+        autocompletion=bounds(),
     ),
     _option(
         "any_wcs",
@@ -192,19 +125,19 @@ _FILTERS = (
 
 _SELECTION = (
     _option(
-        "ignore", metavar="CRITERION", help="Criterion to ignore; may be repeated.", autocompletion=completed(_criteria)
+        "ignore", metavar="CRITERION", help="Criterion to ignore; may be repeated.", autocompletion=completed(criteria)
     ),
     _option(
         "ignore_bit",
         metavar="PLANE:BIT",
         help="Mask bit to ignore, such as SE:STAR; may be repeated.",
-        autocompletion=completed(_bits),
+        autocompletion=completed(bits_of_planes),
     ),
     _option(
         "grow",
         metavar="WHAT=PIXELS",
         help="Dilate a criterion or mask bit, such as COADD_SEG=8; may be repeated.",
-        autocompletion=completed(_grown),
+        autocompletion=completed(grown),
     ),
     _option(
         "exclude",
@@ -218,7 +151,7 @@ _SELECTION = (
         kind=str | None,
         metavar="NAME",
         help="Named selection of the catalogue, in place of these.",
-        autocompletion=completed(_selections),
+        autocompletion=completed(selections),
     ),
     _option("border", default=0, kind=int, min=0, metavar="PIXELS", help="Exclude this many pixels along the edges."),
 )
@@ -227,19 +160,18 @@ _SELECTION = (
 _SHAPE = (
     _option(
         "sort",
-        metavar="COLUMN",
-        help="Column to sort by, descending if written -COLUMN; may be repeated.",
-        autocompletion=_columns(),
+        metavar="A,B",
+        help="Columns to sort by, the first one first, descending if written -COLUMN; may be repeated.",
+        autocompletion=columns(),
     ),
     _option("limit", kind=int | None, min=0, metavar="N", help="Maximum number of rows."),
     _option(
         "columns",
-        kind=str | None,
         metavar="A,B",
-        help="Columns to write, in this order; default: all.",
-        autocompletion=_columns(),
+        help="Columns to write, in this order; default: all; may be repeated.",
+        autocompletion=columns(),
     ),
-    _option("wide", default=False, kind=bool, help="Show every column of a table of text, however wide."),
+    _option("wide", default=False, kind=bool, help="Show every column of a table of text whole, however wide."),
 )
 
 
@@ -258,7 +190,7 @@ def with_options(function: Callable[..., None]) -> Callable[..., None]:
         for name, options in groups.items():
             if name in parameters:
                 texts = {option.name: given.pop(option.name) for option in options}
-                given[name] = _PARSERS[name](given["db"], **texts)
+                given[name] = _PARSERS[name](given.get("db", ""), **texts)
         function(**given)
 
     vars(command).pop("__wrapped__")
@@ -313,14 +245,13 @@ def _parse_selection(
 
 
 def _parse_shape(
-    _db: str, *, sort: list[str] | None, limit: int | None, columns: str | None, wide: bool
+    _db: str, *, sort: list[str] | None, limit: int | None, columns: list[str] | None, wide: bool
 ) -> "TableShape":
     """Return the shape of a table that the options describe."""
     from ..query.tableshape import EVERY, TableShape  # loads SQLAlchemy, which would slow --help down
 
-    if columns is None:
-        return TableShape.of(sort, limit, EVERY if wide else None)
-    return TableShape.of(sort, limit, [name.strip() for name in columns.split(",")])
+    order, chosen = ([name.strip() for text in texts or () for name in text.split(",")] for texts in (sort, columns))
+    return TableShape.of(order, limit, chosen or (EVERY if wide else None))
 
 
 _PARSERS: dict[str, Callable[..., Any]] = {

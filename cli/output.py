@@ -14,7 +14,7 @@ from ..query.tables.texttable import TextTable, terminal_width
 from ..schema.errors import GoodpixError, UsageError
 from ..schema.files.outputfile import OutputPath
 from ..schema.printable import printable
-from .options import DEFAULT_DB
+from .completion import BOUNDED, DEFAULT_DB
 from .streams import write_bytes
 
 if TYPE_CHECKING:
@@ -39,21 +39,6 @@ __all__ = [
 
 STANDARD_OUTPUT = "-"
 """Output file that stands for standard output."""
-
-
-# Views and tables whose columns the filters of an answer bound.
-_VIEWS = {
-    "tiles": "tile_quality",
-    "epochs": "epoch_quality",
-    "ccds": "ccd_quality",
-    "exposures": "exposure_quality",
-    "bits": "bit_quality",
-    "failures": "failure",
-    "at": "epoch",
-    "sky": "epoch",
-    "blank-sky": "epoch",
-    "randoms": "epoch",
-}
 
 
 def answer(
@@ -105,7 +90,9 @@ def answer(
     chosen = format_ or format_of(output)
     with Catalogue(db) as catalogue:
         rows = ask(catalogue, **filters, **more)
-        lines = unmatched(catalogue.database, _VIEWS[name], filters, some=not rows.empty, position=position)
+        lines = unmatched(
+            catalogue.database, BOUNDED.get(name, "epoch"), filters, some=not rows.empty, position=position
+        )
         if rows.empty and not lines and any(more.values()):
             lines = ["nothing matches all of the filters together"]
         place = ", ".join(str(each) for each in (*(position or ()), radius) if each is not None)
@@ -116,7 +103,7 @@ def answer(
         about |= {name: rows.attrs[name] for name in ("radius_arcsec", "seed") if name in rows.attrs}
         provenance = Provenance.of(selection, catalogue=catalogue.database.identity, **about)
     written = rows if shaped else shape.of_frame(rows, name)
-    write_table([written], "" if shape.columns else name, chosen, output, provenance)
+    write_table([written], name, chosen, output, provenance, whole=bool(shape.columns))
     for line in lines:
         say(f"goodpix: {line}")
     return rows
@@ -128,14 +115,24 @@ def write_table(
     format_: Format,
     output: OutputPath | None,
     provenance: "Provenance | None" = None,
+    *,
+    whole: bool = False,
 ) -> None:
-    """Write a table that comes in parts to a file, or to standard output; a file is whole or is not there."""
+    """Write a table that comes in parts to a file, or to standard output; a file is whole or is not there.
+
+    A table of text on standard output is as wide as the terminal, unless the user chose its columns: it is `whole`.
+    """
+    if whole and name != "sql":
+        name = ""
     if output is None and format_ is Format.table:
-        table = TextTable(name, None if name in ("", "sql") else terminal_width())
+        table = TextTable(name, None if whole else terminal_width())
         for part in table.lines(frames):
             sys.stdout.write(part.decode())
-        if table.hidden and sys.stdout.isatty():
-            say(f"not shown: {', '.join(table.hidden)} (--columns A,B chooses, --wide shows every column)")
+        notes = [
+            f"{what}: {', '.join(names)}" for what, names in (("cut", table.cut), ("not shown", table.hidden)) if names
+        ]
+        if notes and (sys.stdout.isatty() or name == "sql"):
+            say(f"{'; '.join(notes)} (--columns A,B chooses, --wide shows every column)")
         return
     parts = rendered(frames, name, format_, provenance)
     if output is not None and str(output) != STANDARD_OUTPUT:

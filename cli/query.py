@@ -9,6 +9,7 @@ import typer
 from ..query.tables.formats import format_of
 from ..schema.errors import UsageError
 from ..schema.printable import printable
+from .completion import numbers
 from .options import DEFAULT_DB, Band, Bit, Db, FormatOption, Output, PlaneName, Tile, output_option, with_options
 from .output import answer, say, show, write_output, write_table
 from .signals import stoppable
@@ -125,9 +126,14 @@ def mask(
     tilename: Tile,
     band: Band,
     expnum: Annotated[
-        int | None, typer.Argument(metavar="EXPNUM", help="Exposure number; omit for the coadd's own mask.")
+        int | None,
+        typer.Argument(
+            metavar="EXPNUM", help="Exposure number; omit for the coadd's own mask.", autocompletion=numbers("expnum")
+        ),
     ] = None,
-    ccdnum: Annotated[int | None, typer.Argument(metavar="CCDNUM", help="CCD number.")] = None,
+    ccdnum: Annotated[
+        int | None, typer.Argument(metavar="CCDNUM", help="CCD number.", autocompletion=numbers("ccdnum"))
+    ] = None,
     *,
     db: Db = DEFAULT_DB,
     selection: "Selection",
@@ -172,19 +178,19 @@ def mask(
     show(f"good pixels ({selection}): {n_good:,} of {found.encoded.nx * found.encoded.ny:,}")
 
 
+@with_options
 def sql(
     query: Annotated[str, typer.Argument(metavar="SELECT", help="One SELECT statement.")],
+    *,
     db: Db = DEFAULT_DB,
     timeout: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="Give up a query that takes longer; default: no limit.")
     ] = None,
-    limit: Annotated[
-        int | None, typer.Option(metavar="ROWS", help="Write so many rows at most, and say if there are more.")
-    ] = None,
+    shape: "TableShape",
     format_: FormatOption = None,
     output: Output = None,
 ) -> None:
-    """Run a read-only SQL query."""
+    """Run a read-only SQL query; --limit says if there are more rows."""
     from ..query.catalogue import Catalogue
     from ..query.provenance import Provenance
 
@@ -192,12 +198,12 @@ def sql(
     with (
         stoppable("stopped"),
         Catalogue(db) as catalogue,
-        catalogue.sql_answer(query, timeout=timeout, limit=limit) as found,
+        catalogue.sql_answer(query, timeout=timeout, **asdict(shape)) as found,
     ):
         provenance = Provenance.of(None, catalogue=catalogue.database.identity, query=" ".join(query.split()))
-        write_table(found.parts(), "sql", chosen, output, provenance)
+        write_table(found.parts(), "sql", chosen, output, provenance, whole=bool(shape.columns))
     if found.cut:
-        say(f"there are more rows: the answer is cut after {limit:,} (--limit)")
+        say(f"there are more rows: the answer is cut after {shape.limit:,} (--limit)")
 
 
 def info(db: Db = DEFAULT_DB) -> None:

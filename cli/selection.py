@@ -1,5 +1,6 @@
 """Commands for the named selections of a catalogue."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,6 +10,7 @@ from .options import DEFAULT_DB, Db, FormatOption, Output, SelectionName, with_o
 from .output import say, show, write_table
 
 if TYPE_CHECKING:
+    from ..query.tableshape import TableShape
     from ..schema.criteria import Selection
 
 __all__ = ["add", "remove", "selections", "show_selection"]
@@ -38,14 +40,18 @@ def remove(name: SelectionName, db: Db = DEFAULT_DB) -> None:
     say(f"removed {remove_selection(db, name).selection.with_name(name)}")
 
 
-def selections(db: Db = DEFAULT_DB, format_: FormatOption = None, output: Output = None) -> None:
+@with_options
+def selections(
+    *, db: Db = DEFAULT_DB, shape: "TableShape", format_: FormatOption = None, output: Output = None
+) -> None:
     """List the named selections with their descriptions and hashes."""
     from ..query.catalogue import Catalogue
     from ..query.provenance import Provenance
 
     with Catalogue(db) as catalogue:
         provenance = Provenance.of(None, catalogue=catalogue.database.identity)
-        write_table([catalogue.selections()], "selections", format_ or format_of(output), output, provenance)
+        rows = catalogue.selections(**asdict(shape))
+    write_table([rows], "selections", format_ or format_of(output), output, provenance, whole=bool(shape.columns))
 
 
 def show_selection(name: SelectionName, db: Db = DEFAULT_DB) -> None:

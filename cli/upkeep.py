@@ -1,9 +1,11 @@
 """Maintenance commands: ``verify``, ``rebuild``, ``gc``, ``doctor`` and ``db upgrade``."""
 
+from textwrap import fill
 from typing import Annotated
 
 import typer
 
+from ..query.tables.texttable import terminal_width
 from ..schema.printable import printable
 from .ingest import WcsSource
 from .options import DEFAULT_DB, Db
@@ -130,7 +132,17 @@ def doctor(db: Db = DEFAULT_DB) -> None:
     from ..ingest.upkeep.doctor import State, diagnose
 
     findings = diagnose(db)
+    width = terminal_width()
     for finding in findings:
-        show(printable(str(finding)))
+        # below its beginning, and with names of files whole
+        show(
+            fill(
+                printable(str(finding)),
+                width,
+                subsequent_indent=" " * 21,
+                break_long_words=False,
+                break_on_hyphens=False,
+            )
+        )
     if any(finding.state is State.WRONG for finding in findings):
         raise typer.Exit(1)

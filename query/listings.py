@@ -82,20 +82,26 @@ class Listings:
             **n_rows,
         }
 
-    def selections(self) -> "pd.DataFrame":
+    def selections(self, *, sort: Names = None, limit: int | None = None, columns: Names = None) -> "pd.DataFrame":
         """Return the named selections: ``name``, ``selection`` in words, ``description`` and ``hash``.
+
+        Parameters
+        ----------
+        sort, limit, columns : optional
+            See `tiles`.
 
         Examples
         --------
         >>> added = goodpix.add_selection("goodpix.db", "shear-v1", Selection(border=48))
-        >>> cat.selections()[["name", "selection"]]
+        >>> cat.selections(columns=["name", "selection"])
                name  selection
         0  shear-v1  border 48
         """
         import pandas as pd  # slow to import
 
         names = [column.name for column in tables.selection.c]
-        return pd.DataFrame(named_selections(self._database), columns=names, dtype="str")
+        rows = pd.DataFrame(named_selections(self._database), columns=names, dtype="str")
+        return TableShape.of(sort, limit, columns).of_frame(rows, "selections")
 
     def selection(self, name: str) -> Selection:
         """Return a named selection, to pass on to other methods; what is made with it names it with its hash.
@@ -274,7 +280,9 @@ class Listings:
         parameters: Mapping[str, Any] | None = None,
         *,
         timeout: float | None = None,
+        sort: Names = None,
         limit: int | None = None,
+        columns: Names = None,
     ) -> "pd.DataFrame":
         """Run a read-only SQL query and return its result.
 
@@ -286,6 +294,8 @@ class Listings:
             Values of the parameters by name.
         timeout : float, optional
             Seconds after which the query is given up.
+        sort, columns : str or list of str, optional
+            See `tiles`; `sort` comes in place of the query's own order.
         limit : int, optional
             Number of rows to return at most; ``attrs["cut"]`` of the result says whether there are more.
 
@@ -309,8 +319,12 @@ class Listings:
         >>> cat.sql("SELECT tilename FROM tile_quality WHERE band = :band", {"band": "i"})
                tilename
         0  DES0131-3206
+        >>> cat.sql("SELECT * FROM ccd_quality", sort="-fwhm", limit=1, columns=["band", "expnum"])
+          band  expnum
+        0    i  201007
         """
-        with self.sql_answer(query, parameters, timeout=timeout, limit=limit) as answer:
+        answers = self.sql_answer(query, parameters, timeout=timeout, sort=sort, limit=limit, columns=columns)
+        with answers as answer:
             frame = joined(answer.parts())
         frame.attrs["cut"] = answer.cut
         return frame
@@ -321,7 +335,9 @@ class Listings:
         parameters: Mapping[str, Any] | None = None,
         *,
         timeout: float | None = None,
+        sort: Names = None,
         limit: int | None = None,
+        columns: Names = None,
     ) -> AbstractContextManager[SqlAnswer]:
         """Run a query and read its rows part by part, for answers that do not fit in memory; see `sql`.
 
@@ -332,7 +348,8 @@ class Listings:
         ...         print(len(frame))
         3
         """
-        return sql_answer(self._database.engine, query, parameters, timeout=timeout, limit=limit)
+        shape = TableShape.of(sort, limit, columns)
+        return sql_answer(self._database.engine, query, parameters, timeout=timeout, shape=shape)
 
 
 def view_frame(

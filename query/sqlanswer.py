@@ -16,6 +16,7 @@ from ..schema.dialects import interrupted, limit_time, unlimit_time
 from ..schema.errors import CatalogueError, UsageError, did_you_mean
 from ..schema.views import VIEWS
 from .sqlfunctions import refused_functions
+from .tableshape import TableShape
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,16 +52,22 @@ class SqlAnswer:
         Rows.
     deadline : Deadline
         When it has to end.
-    limit : int, optional
-        Number of rows to return at most.
+    shape : TableShape
+        Number of rows to return at most, and their columns; their order is that of the result.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such column.
     """
 
-    def __init__(self, result: "sa.CursorResult[Any]", deadline: "Deadline", limit: int | None) -> None:
+    def __init__(self, result: "sa.CursorResult[Any]", deadline: "Deadline", shape: TableShape) -> None:
         self._result = result
         self._names = list(result.keys())
         self._types: list[Any] = [column[1] for column in result.cursor.description]
         self._deadline = deadline
-        self._left = limit
+        self._left = shape.limit
+        self._chosen = shape.chosen(self._names, "the answer") if shape.columns else None
         self._ended = False
         self._at_a_time = _AT_A_TIME[result.dialect.name]
         self.cut = False
@@ -115,7 +122,7 @@ class SqlAnswer:
         series = [_series(list(values), _KINDS.get(kind)) for values, kind in zip(by_column, self._types, strict=True)]
         frame = pd.concat(series, axis=1, ignore_index=True)
         frame.columns = pd.Index(self._names)
-        return frame
+        return frame if self._chosen is None else frame[self._chosen]
 
 
 class Deadline:
@@ -147,13 +154,14 @@ def sql_answer(
     parameters: Mapping[str, Any] | None = None,
     *,
     timeout: float | None = None,
-    limit: int | None = None,
+    shape: TableShape,
 ) -> Iterator[SqlAnswer]:
     """Run a query; see `goodpix.Catalogue.sql`. Rows are fetched as they are read.
 
     The connection is read-only: SQLite's authorizer or Postgres' read-only transaction denies writes not refused here.
     """
-    values = _checked(query, parameters, timeout, limit)
+    values = _checked(query, parameters, timeout)
+    text = query.strip().rstrip(";")
     with engine.connect() as connection:
         refused = refused_functions(connection, query)
         if refused:
@@ -162,16 +170,31 @@ def sql_answer(
         try:
             with _reported(deadline):
                 deadline.renew()
-                result = _execute(connection, query.strip().rstrip(";"), values)
+                result = _execute(connection, _sorted(connection, text, values, shape), values)
             try:
-                yield SqlAnswer(result, deadline, limit)
+                yield SqlAnswer(result, deadline, shape)
             finally:
                 result.close()
         finally:
             unlimit_time(connection)
 
 
-def _checked(query: Any, parameters: Any, timeout: float | None, limit: Any) -> dict[str, Any]:
+def _sorted(connection: sa.Connection, text: str, values: dict[str, Any], shape: TableShape) -> str:
+    """Return a query for the rows of another, in the order of the shape."""
+    if not shape.sort:
+        return text
+    rows = f"SELECT * FROM ({text}\n) AS unsorted"
+    nothing = _execute(connection, f"{rows} LIMIT 0", values)
+    names = list(nothing.keys())
+    nothing.close()
+    order = shape.order(names, "the answer")
+    # by position, since a name may be any text
+    terms = [f"{names.index(name) + 1} {'DESC' if descending else 'ASC'} NULLS LAST" for name, descending in order]
+    limit = "" if shape.limit is None else f" LIMIT {shape.limit + 1}"  # one more tells whether there are more
+    return f"{rows} ORDER BY {', '.join(terms)}{limit}"
+
+
+def _checked(query: Any, parameters: Any, timeout: float | None) -> dict[str, Any]:
     """Return the values of parameters in Python's types, after a check of all arguments."""
     if not isinstance(query, str):
         raise UsageError(f"the query is {query!r}: expected the text of a single SELECT")
@@ -184,8 +207,6 @@ def _checked(query: Any, parameters: Any, timeout: float | None, limit: Any) -> 
         raise UsageError(f"the query holds {strange[0]!r}: expected text in UTF-8")
     if timeout is not None and not 0 < timeout < 1e9:
         raise UsageError(f"timeout is {timeout}: expected a number of seconds, more than 0")
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int | np.integer) or limit < 0):
-        raise UsageError(f"limit is {limit!r}: expected a number of rows, 0 or more")
     if parameters is not None and not isinstance(parameters, Mapping):
         raise UsageError(
             f"parameters is {parameters!r}: expected a mapping of names to values, such as {{'band': 'i'}}"

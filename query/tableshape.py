@@ -82,31 +82,36 @@ class TableShape:
             If there is no such column.
         """
         known = dict(query.selected_columns.items())
-        for name, descending in self._order(known, where):
+        for name, descending in self.order(known, where):
             query = query.order_by((known[name].desc() if descending else known[name].asc()).nulls_last())
         query = query.order_by(*key).limit(self.limit)
-        chosen = self._chosen(known, where)
+        chosen = self.chosen(known, where)
         return query.with_only_columns(*(known[name] for name in chosen), maintain_column_froms=True)
 
     def of_frame(self, rows: "pd.DataFrame", where: str) -> "pd.DataFrame":
         """Return rows of this shape of a data frame; see `of_query`."""
         known = list(map(str, rows.columns))
-        order = self._order(known, where)
+        order = self.order(known, where)
         if order:
             names, descending = zip(*order, strict=True)
             ascending = [not each for each in descending]
             rows = rows.sort_values(list(names), ascending=ascending, kind="stable", ignore_index=True)
         if self.limit is not None:
             rows = rows.head(self.limit)
-        return rows[self._chosen(known, where)] if self.columns else rows
+        if self.columns:
+            rows = rows[self.chosen(known, where)]
+            if "units" in rows.attrs:
+                rows.attrs["units"] = {name: unit for name, unit in rows.attrs["units"].items() if name in rows}
+        return rows
 
-    def _order(self, known: Collection[str], where: str) -> list[tuple[str, bool]]:
+    def order(self, known: Collection[str], where: str) -> list[tuple[str, bool]]:
         """Return the columns to sort by, and whether each is in descending order."""
         order = [(name.removeprefix("-"), name.startswith("-")) for name in self.sort]
         _check([name for name, _ in order], known, where)
         return order
 
-    def _chosen(self, known: Collection[str], where: str) -> list[str]:
+    def chosen(self, known: Collection[str], where: str) -> list[str]:
+        """Return the columns in order, of those that a table has."""
         names = [every for name in self.columns for every in (known if name == EVERY else [name])]
         _check(names, known, where)
         return list(dict.fromkeys(names)) or list(known)

@@ -19,13 +19,14 @@ from ...schema.errors import GoodpixError, UsageError
 from ...schema.observing.covariates import COMPUTED
 from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
-from ..filters import FilterKeywords
+from ..filters import TableKeywords
 from ..masks.ccdmask import count_ccd_images, find_ccd_images
 from ..masks.mask import Mask
 from ..masks.parallel import Readable, map_masks
 from ..masks.reader import count_masks, find_masks
 from ..provenance import described
 from ..source import Source
+from ..tableshape import TableShape
 from .boxstatistics import SCALED, GoodPixels
 from .epochplanes import EpochFiles, GoodRows, calibration_of, floats, unit_of, zero_point_of
 from .problems import said_together
@@ -291,11 +292,12 @@ def measure_images(
 
 
 def sky_statistics(
-    source: Source, measure: Measure, *, executor: Executor | None, workers: int, **filters: Unpack[FilterKeywords]
+    source: Source, measure: Measure, *, executor: Executor | None, workers: int, **filters: Unpack[TableKeywords]
 ) -> "pd.DataFrame":
     """Return sky statistics of images over their good pixels; see `goodpix.Catalogue.background`."""
-    locations = find_images(source, measure.by, filters)
-    count = partial(count_images, source, measure.by, filters)
+    shape, rest = TableShape.taken_from(filters)
+    locations = find_images(source, measure.by, rest)
+    count = partial(count_images, source, measure.by, rest)
     images = measure_images(source, measure, locations, executor=executor, workers=workers, count=count)
     frame = sky_frame(in_order(row for rows in images for row in rows), measure.statistics, measure.by)
-    return described(frame, source.database.identity, measure.selection)
+    return shape.of_frame(described(frame, source.database.identity, measure.selection), "sky")

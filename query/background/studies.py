@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from ...schema.criteria import Selection
 from ...schema.rows import MaskKey
-from ..filters import FilterKeywords
+from ..filters import FilterKeywords, TableKeywords
 from ..masks.reader import find_masks
 from ..source import Source
 from .dataset import SkyDataset, SkyReport, extend_dataset
@@ -115,7 +115,7 @@ class SkyStudies:
         allow_changed: bool = False,
         executor: Executor | None = None,
         workers: int = 1,
-        **filters: Unpack[FilterKeywords],
+        **filters: Unpack[TableKeywords],
     ) -> "pd.DataFrame":
         """Return sky statistics over good pixels, one row per epoch or CCD image, box or amplifier half.
 
@@ -142,7 +142,7 @@ class SkyStudies:
         executor, workers : Executor and int, optional
             See `goodpix.Catalogue.map`.
         **filters
-            Selection of epochs; see `goodpix.Catalogue.epochs`.
+            Selection of epochs; see `goodpix.Catalogue.epochs`. And `sort`, `limit`, `columns` of the answer.
 
         Returns
         -------

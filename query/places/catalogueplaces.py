@@ -4,9 +4,10 @@ from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Unpack
 
 from ...schema.criteria import Selection
-from ..filters import FilterKeywords
+from ..filters import TableKeywords
 from ..position.at import epochs_at
 from ..source import Source
+from ..tableshape import TableShape
 from .blanksky import blank_sky
 from .randoms import randoms
 
@@ -39,7 +40,7 @@ class CataloguePlaces:
         reasons: bool = True,
         unique: bool = False,
         selection: Selection | None = None,
-        **filters: Unpack[FilterKeywords],
+        **filters: Unpack[TableKeywords],
     ) -> "pd.DataFrame":
         """Return every epoch that observed a position or region on the sky.
 
@@ -62,7 +63,8 @@ class CataloguePlaces:
         selection : Selection, optional
             A definition of good other than the default.
         **filters
-            See `goodpix.query.filters.Filters`; columns are those of epochs.
+            See `goodpix.query.filters.Filters`; columns are those of epochs. And `sort`, `limit`, `columns` of the
+            answer: see `goodpix.Catalogue.tiles`.
 
         Returns
         -------
@@ -103,6 +105,9 @@ class CataloguePlaces:
         >>> found[["expnum", "ccdnum", "good", "criteria"]]
            expnum  ccdnum   good  criteria
         0  201000      12  False  SE_BMASK
+        >>> cat.at(22.8785, -32.1003, sort="-mjd_obs", limit=1, columns=["band", "expnum"])
+          band  expnum
+        0    i  201007
         >>> cat.at([22.87, 22.88], [-32.1, -32.1], reasons=False, band="r")[["position", "expnum"]]
            position  expnum
         0         0  201000
@@ -111,7 +116,8 @@ class CataloguePlaces:
         >>> len(cat.at(22.8785, -32.1003, radius=1 / 60, band="r"))
         3
         """
-        return epochs_at(
+        shape, rest = TableShape.taken_from(filters)
+        found = epochs_at(
             self._source,
             ra,
             dec,
@@ -120,8 +126,9 @@ class CataloguePlaces:
             reasons=reasons,
             unique=unique,
             selection=selection,
-            **filters,
+            **rest,
         )
+        return shape.of_frame(found, "at")
 
     def blank_sky(
         self,
@@ -134,7 +141,7 @@ class CataloguePlaces:
         background: bool = False,
         executor: Executor | None = None,
         workers: int = 1,
-        **filters: Unpack[FilterKeywords],
+        **filters: Unpack[TableKeywords],
     ) -> "pd.DataFrame":
         """Return places on the sky that are blank in every image: good from edge to edge of a disc.
 
@@ -166,6 +173,7 @@ class CataloguePlaces:
             Number of processes that read the masks if no executor is given.
         **filters
             Filters on epochs; see `epochs`. Bands are those that they name, or else those of all matching epochs.
+            And `sort`, `limit`, `columns` of the answer.
 
         Returns
         -------
@@ -202,7 +210,8 @@ class CataloguePlaces:
         >>> bool((places.distance_arcsec >= 1.5).all())
         True
         """
-        return blank_sky(
+        shape, rest = TableShape.taken_from(filters)
+        found = blank_sky(
             self._source,
             n,
             radius_arcsec,
@@ -212,8 +221,9 @@ class CataloguePlaces:
             background=background,
             executor=executor,
             workers=workers,
-            **filters,
+            **rest,
         )
+        return shape.of_frame(found, "blank-sky")
 
     def randoms(
         self,
@@ -224,7 +234,7 @@ class CataloguePlaces:
         selection: Selection | None = None,
         executor: Executor | None = None,
         workers: int = 1,
-        **filters: Unpack[FilterKeywords],
+        **filters: Unpack[TableKeywords],
     ) -> "pd.DataFrame":
         """Return random points on the sky, with the images that hold each, and how many of them are good there.
 
@@ -249,6 +259,7 @@ class CataloguePlaces:
             Number of processes that read the masks if no executor is given.
         **filters
             Filters on epochs; see `epochs`. Bands are those that they name, or else those of all matching epochs.
+            And `sort`, `limit`, `columns` of the answer.
 
         Returns
         -------
@@ -281,7 +292,8 @@ class CataloguePlaces:
         >>> bool((points.n_good_r <= points.n_images_r).all())
         True
         """
-        return randoms(
+        shape, rest = TableShape.taken_from(filters)
+        found = randoms(
             self._source,
             n,
             density=density,
@@ -289,5 +301,6 @@ class CataloguePlaces:
             selection=selection,
             executor=executor,
             workers=workers,
-            **filters,
+            **rest,
         )
+        return shape.of_frame(found, "randoms")

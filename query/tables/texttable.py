@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ...schema.printable import printable
@@ -28,6 +28,7 @@ LEADING = {
     "sky": "tilename band expnum ccdnum amplifier level level_error unit n x0 y0 clipped_median plane_level "
     "plane_level_error noise_ratio gradient_x gradient_y correlation_x correlation_y skybrite mu_sky n_tiles "
     "bkg_subtracted",
+    "bits": "tilename band expnum ccdnum plane bit n_pixels name",
     "failures": "failure_key error_type message attempts failed_at",
 }
 """Columns of the widest answers, as many of which are shown as fit; the other formats have every column."""
@@ -35,6 +36,9 @@ LEADING = {
 _KEY = ("tilename", "band", "expnum", "ccdnum", "plane", "bit", "failure_key", "ra", "dec")
 
 _WIDTH = 80
+
+# Characters that are shown of a longer text in any case, and of a text that begins at the left.
+_LEAST, _LONG = 16, 25
 
 
 def terminal_width() -> int:
@@ -44,6 +48,36 @@ def terminal_width() -> int:
         return shutil.get_terminal_size(fallback).columns
     text = os.environ.get("COLUMNS", "")
     return int(text) if text.isdecimal() and int(text) > 0 else _WIDTH
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column of text: its name, its width, whether it may be cut, and whether it begins at the left."""
+
+    name: str
+    width: int
+    is_text: bool
+    is_long: bool
+
+    @classmethod
+    def of(cls, name: str, cells: Iterable[str], values: Iterable[object]) -> "_Column":
+        width, is_text = max(map(len, cells)), any(isinstance(value, str) for value in values)
+        return cls(name, width, is_text, is_text and width >= _LONG)
+
+    @property
+    def least(self) -> int:
+        """The width below which it is not cut."""
+        return min(self.width, _LEAST) if self.is_text else self.width
+
+    def placed(self, cell: str, whole: bool) -> str:
+        """Return a cell of this width; a text that is longer loses its middle unless the column is whole."""
+        if self.is_text and not whole and len(cell) > self.width:
+            n = self.width - len(_GAP)
+            cell = f"{cell[: n - n // 2]}{_GAP}{cell[len(cell) - n // 2 :]}"
+        return cell.ljust(self.width) if self.is_long else cell.rjust(self.width)
+
+
+_GAP = "..."
 
 
 @dataclass(slots=True)
@@ -56,31 +90,39 @@ class TextTable:
         Name of the answer; of those in `LEADING` only the columns named there are shown, and none that is null
         throughout.
     width : int, optional
-        Columns to write at most: as many columns of the answer as fit, but always its key. By default no limit.
+        Characters of a line at most: long texts lose their middle, and of the columns of the answer as many are shown
+        as fit, but always its key. By default no limit.
     """
 
     name: str
     width: int | None = None
     hidden: list[str] = field(default_factory=list)
     """Columns of the answer that did not fit."""
+    cut: list[str] = field(default_factory=list)
+    """Columns of texts that did not fit."""
 
     def lines(self, frames: "Iterable[pd.DataFrame]") -> Iterator[bytes]:
         """Yield lines of text; the first part sets the widths of columns."""
-        widths: list[int] = []
+        layout: list[_Column] = []
         chosen: list[str] | None = None
         for number, rows in enumerate(frames):
             if number == 0:
                 chosen = self._chosen(rows)
             shown = rows if chosen is None else rows[chosen]
             digits = _all_digits if self.name == "sql" else _six_digits
-            columns = [[_cell(value, digits) for value in column] for column in python_columns(shown)]
+            values = python_columns(shown)
+            columns = [[_cell(value, digits) for value in column] for column in values]
             if number == 0:
-                headings = [_heading(printable(str(column)), self.name) for column in shown.columns]
-                columns = [[heading, *column] for heading, column in zip(headings, columns, strict=True)]
-                widths = self._fitting([max(map(len, column)) for column in columns], list(map(str, shown.columns)))
-            for row in zip(*columns[: len(widths)], strict=True):
-                cells = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-                yield ("  ".join(cells) + "\n").encode(errors="backslashreplace")
+                names = list(map(str, shown.columns))
+                columns = [
+                    [_heading(printable(name), self.name), *column] for name, column in zip(names, columns, strict=True)
+                ]
+                layout = self._fitting([_Column.of(*each) for each in zip(names, columns, values, strict=True)])
+            for row in zip(*columns[: len(layout)], strict=True):
+                cells = [
+                    column.placed(cell, column.name not in self.cut) for cell, column in zip(row, layout, strict=True)
+                ]
+                yield ("  ".join(cells).rstrip() + "\n").encode(errors="backslashreplace")
 
     def _chosen(self, rows: "pd.DataFrame") -> list[str] | None:
         """Return the columns to show, of those in `LEADING` that are not null throughout; None for all."""
@@ -88,22 +130,33 @@ class TextTable:
         told = [column for column in leading if rows.empty or column in _KEY or rows[column].notna().any()]
         return told or None
 
-    def _fitting(self, widths: list[int], names: list[str]) -> list[int]:
-        """Return the widths of the columns that fit, and note the others."""
-        n = len(names)
-        while self.width is not None and n > 1 and names[n - 1] not in _KEY and _total(widths[:n]) > self.width:
+    def _fitting(self, columns: list[_Column]) -> list[_Column]:
+        """Return the columns that fit, and note the others and those that are cut."""
+        if self.width is None:
+            return columns
+        least = [column.least for column in columns]
+        n = len(columns)
+        while n > 1 and columns[n - 1].name not in _KEY and _total(least[:n]) > self.width:
             n -= 1
-        self.hidden = names[n:]
-        return widths[:n]
+        self.hidden = [column.name for column in columns[n:]]
+        widths, room = least[:n], self.width - _total(least[:n])
+        short = [k for k in range(n) if widths[k] < columns[k].width]
+        while room > 0 and short:
+            for k in short[:room]:
+                widths[k] += 1
+            room -= len(short[:room])
+            short = [k for k in short if widths[k] < columns[k].width]
+        self.cut = [columns[k].name for k in short]
+        return [replace(column, width=width) for column, width in zip(columns[:n], widths, strict=True)]
 
 
 def _total(widths: list[int]) -> int:
     return sum(widths) + 2 * (len(widths) - 1)
 
 
-def render_table(rows: "pd.DataFrame", name: str) -> str:
-    """Return rows as lines of text, with the `LEADING` columns of the answer of that name, and their units."""
-    return b"".join(TextTable(name).lines([rows])).decode().removesuffix("\n")
+def render_table(rows: "pd.DataFrame", name: str, width: int | None = None) -> str:
+    """Return rows as lines of text, as many of the `LEADING` columns of the answer of that name as fit, with units."""
+    return b"".join(TextTable(name, width).lines([rows])).decode().removesuffix("\n")
 
 
 def python_columns(rows: "pd.DataFrame") -> list[list[Any]]:

@@ -51,7 +51,8 @@ def profile_of(survey: Survey) -> ProfileId:
 def test_profiles_are_listed_by_name_version_and_meaning(mine: str, cli: Run) -> None:
     done = cli("profiles")
     lines = [line.split(maxsplit=2) for line in done.out.splitlines()]
-    assert (done.status, done.err, lines[0][:2], lines[-1]) == (
+    assert lines[0] == ["name", "version", "summary"]
+    assert (done.status, done.err, lines[1][:2], lines[-1]) == (
         0,
         "",
         ["des-pizza-cutter", "1"],

@@ -79,6 +79,6 @@ def test_file_has_all_parts(name: str, catalogue: str, cli: Run, tmp_path: Path)
 
 def test_options_are_checked(catalogue: str, cli: Run) -> None:
     done = cli("sql", "SELECT 1 AS a", "--limit", -1, "--db", catalogue)
-    assert (done.status, done.lines) == (2, ["goodpix: limit is -1: expected a number of rows, 0 or more"])
+    assert (done.status, done.out, "Invalid value for '--limit'" in done.err) == (2, "", True)
     done = cli("sql", "SELECT 1 AS a", "--timeout", 0, "--db", catalogue)
     assert (done.status, done.lines) == (2, ["goodpix: timeout is 0.0: expected a number of seconds, more than 0"])

@@ -39,6 +39,16 @@ def test_shape_of_a_table_is_that_of_python() -> None:
     assert given(*options)["shape"] == TableShape.of(sort=["-fwhm", "nite"], limit=3, columns=["nite", "fwhm"])
 
 
+def test_columns_and_order_may_be_given_together_or_one_by_one() -> None:
+    options = ["--sort=-fwhm, nite", "--sort", "band", "--columns", "a,b", "--columns", "c"]
+    assert given(*options)["shape"] == TableShape.of(sort=["-fwhm", "nite", "band"], columns=["a", "b", "c"])
+
+
+def test_wide_is_every_column_unless_some_are_chosen() -> None:
+    assert given("--wide")["shape"] == TableShape.of(columns="*")
+    assert given("--wide", "--columns", "a")["shape"] == TableShape.of(columns="a")
+
+
 def test_other_parameters_stay_options_of_their_own() -> None:
     assert given("--plain", "9", "--band", "r")["plain"] == 9
 

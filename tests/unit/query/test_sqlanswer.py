@@ -122,8 +122,8 @@ def test_table_that_does_not_exist_names_the_views(listings: Listings, name: str
     [
         ({"timeout": 0}, "timeout is 0: expected a number of seconds"),
         ({"timeout": float("nan")}, "timeout is nan: expected a number of seconds"),
-        ({"limit": -1}, "limit is -1: expected a number of rows"),
-        ({"limit": 1.5}, "limit is 1.5: expected a number of rows"),
+        ({"limit": -1}, "limit is -1: expected a whole number of rows"),
+        ({"limit": 1.5}, "limit is 1.5: expected a whole number of rows"),
         ({"parameters": ["r"]}, r"parameters is \['r'\]: expected a mapping"),
         ({"parameters": {"band": object()}}, "the query cannot be run"),
         ({"parameters": {"band": "\ud800"}}, "the query cannot be run"),

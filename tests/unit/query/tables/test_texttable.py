@@ -43,6 +43,33 @@ def test_columns_shown_fit_but_the_key_is_always_there(width: int) -> None:
         assert len(lines[0]) + 2 + len(table.hidden[0]) > width
 
 
+LONG = "$MEDS_DIR/a/folder/with/a/long/name/and/a/file.yaml#201000/12"
+
+
+@pytest.mark.parametrize("width", [30, 52, 60, 90])
+def test_long_texts_lose_their_middle(width: int) -> None:
+    rows = pd.DataFrame({"failure_key": [LONG, "a"], "error_type": ["FitsFileError"] * 2, "message": ["gone" * 20] * 2})
+    table = TextTable("failures", width)
+    heading, long, short = (line.decode().rstrip("\n") for line in table.lines([rows]))
+    assert len(long) == width
+    assert heading.startswith("failure_key")
+    key = long.split("  ")[0]
+    n = len(key) - 3
+    assert key == f"{LONG[: n - n // 2]}...{LONG[len(LONG) - n // 2 :]}"
+    assert short.split()[0] == short[0] == "a"
+    assert table.cut == ["failure_key", "message"][: 2 if width > 50 else 1]
+    assert table.hidden == ([] if width > 50 else ["error_type", "message"])
+    whole = TextTable("failures", 200)
+    assert [LONG in line.decode() for line in whole.lines([rows])] == [False, True, False]
+    assert whole.cut == whole.hidden == []
+
+
+def test_text_is_cut_in_later_parts_as_in_the_first() -> None:
+    parts = [pd.DataFrame({"failure_key": [LONG], "n": [1]}), pd.DataFrame({"failure_key": [2 * LONG], "n": [2]})]
+    lines = list(TextTable("", 30).lines(parts))
+    assert [len(line) for line in lines] == [31] * 3
+
+
 def test_columns_that_were_chosen_are_all_shown() -> None:
     assert headings(TextTable(""), ROWS[["unlisted", "fraction_good_on_coadd"]]) == [
         "unlisted",

@@ -1,0 +1,189 @@
+"""Completion of words of the command line from the catalogue, for shells."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from ..schema.database import Database
+
+__all__ = [
+    "BOUNDED",
+    "DEFAULT_DB",
+    "bits_by_name",
+    "bits_of_planes",
+    "bounds",
+    "columns",
+    "completed",
+    "criteria",
+    "grown",
+    "numbers",
+    "selections",
+    "tile_values",
+]
+
+DEFAULT_DB = "sqlite:///goodpix.db"
+
+BOUNDED = {
+    "tiles": "tile_quality",
+    "epochs": "epoch_quality",
+    "ccds": "ccd_quality",
+    "exposures": "exposure_quality",
+    "bits": "bit_quality",
+    "failures": "failure",
+}
+"""Views and tables whose columns the filters of a command bound; those of other commands bound epochs."""
+
+# Columns of answers that are no rows of a view.
+_ANSWERS = {
+    "list": "name selection description hash",
+    "profiles": "name version summary",
+    "map": "statistic n_pixels mean minimum maximum unit",
+    "blank-sky": "ra dec distance_arcsec",
+    "randoms": "ra dec tilename reasons",
+    "at": "ra dec tilename band expnum ccdnum nite mjd_obs x y coadd_x coadd_y on_coadd on_image good flags criteria "
+    "se_bits coadd_bits",
+}
+
+_MOST_WORDS = 200
+
+Words = Callable[["Database", typer.Context], Iterable[str]]
+Complete = Callable[[typer.Context, str], list[str]]
+
+# Imports in function bodies: they load SQLAlchemy and numba, which would slow --help down.
+
+
+def completed(words: Words, *, listed: bool = False) -> Complete:
+    """Return the completion of a word for shells: what a function finds in the catalogue.
+
+    The catalogue is that of the command line's ``--db``, else of GOODPIX_DB; where there is none, nothing is found.
+
+    Parameters
+    ----------
+    words : callable
+        Function of the catalogue and the command's context.
+    listed : bool
+        Whether several words may be given, joined by commas, and each may have a minus before it.
+    """
+
+    def complete(ctx: typer.Context, incomplete: str) -> list[str]:
+        from ..schema.database import open_for_reading
+        from ..schema.errors import GoodpixError
+
+        before, comma, last = incomplete.rpartition(",") if listed else ("", "", incomplete)
+        minus = "-" if listed and last.startswith("-") else ""
+        there = {name.removeprefix("-") for name in before.split(",")}
+        try:
+            with open_for_reading(ctx.params.get("db") or DEFAULT_DB) as database:
+                begun = last.removeprefix(minus)
+                found = sorted({word for word in words(database, ctx) if word.startswith(begun)} - there)
+        except GoodpixError:
+            return []
+        return [f"{before}{comma}{minus}{word}" for word in found[:_MOST_WORDS]]
+
+    return complete
+
+
+def tile_values(column: str) -> Complete:
+    """Return the completion of a column's values in the table of tiles."""
+
+    def words(database: "Database", _ctx: typer.Context) -> Iterable[str]:
+        import sqlalchemy as sa
+
+        from ..schema.tables import coadd
+
+        return _texts(database, sa.select(coadd.c[column]).distinct())
+
+    return completed(words)
+
+
+def numbers(column: str) -> Complete:
+    """Return the completion of exposures, CCDs or nights, of the tile, band and exposure that are given before."""
+
+    def words(database: "Database", ctx: typer.Context) -> Iterable[str]:
+        import sqlalchemy as sa
+
+        from ..schema.tables import ccd_image, epoch, exposure_summary
+
+        one = _one_epoch(ctx.params)
+        table = epoch if one else ccd_image if column == "ccdnum" else exposure_summary
+        conditions = [table.c[name] == value for name, value in one.items() if name != column]
+        return _texts(database, sa.select(table.c[column]).where(*conditions, table.c[column].is_not(None)).distinct())
+
+    return completed(words)
+
+
+def _one_epoch(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments that name one epoch, as far as they are given."""
+    names = {"tilename": "tilename", "band": "band", "expnum": "expnum"}
+    return {name: given[key] for key, name in names.items() if isinstance(given.get(key), str | int)}
+
+
+def _texts(database: "Database", query: "sa.Select[Any]") -> list[str]:
+    with database.engine.connect() as connection:
+        return [str(value) for value in connection.scalars(query)]
+
+
+def columns() -> Complete:
+    """Return the completion of columns of a command's answer."""
+
+    def words(_database: "Database", ctx: typer.Context) -> Iterable[str]:
+        command = ctx.info_name or ""
+        if command == "sky":
+            from ..query.background.skyrow import SkyRow
+
+            return list(SkyRow.__dataclass_fields__)
+        return _ANSWERS[command].split() if command in _ANSWERS else _view(command)
+
+    return completed(words, listed=True)
+
+
+def bounds() -> Complete:
+    """Return the completion of ``COLUMN=`` for numeric columns that the filters of a command bound."""
+
+    def words(_database: "Database", ctx: typer.Context) -> Iterable[str]:
+        return [f"{name}=" for name in _view(ctx.info_name or "")]
+
+    return completed(words)
+
+
+def _view(command: str) -> list[str]:
+    from ..schema.tables import metadata
+    from ..schema.views import VIEWS
+
+    name = BOUNDED.get(command, "epoch_quality")
+    return [column.name for column in (VIEWS[name].table if name in VIEWS else metadata.tables[name]).c]
+
+
+def criteria(_database: "Database", _ctx: typer.Context) -> list[str]:
+    """Return the names of criteria."""
+    from ..schema.bits import Criterion
+
+    return [str(each.name) for each in Criterion]
+
+
+def bits_of_planes(database: "Database", _ctx: typer.Context) -> list[str]:
+    """Return the mask bits of the catalogue, each with its plane."""
+    names = database.identity.bit_names
+    return [f"{plane.upper()}:{name}" for plane in ("se", "coadd") for name in (*names.of_plane(plane), "OTHER")]
+
+
+def bits_by_name(database: "Database", ctx: typer.Context) -> list[str]:
+    """Return the mask bits of the catalogue, with and without their planes."""
+    of_planes = bits_of_planes(database, ctx)
+    return [*(name.partition(":")[2] for name in of_planes), *of_planes]
+
+
+def grown(database: "Database", ctx: typer.Context) -> list[str]:
+    """Return what may be grown, each with an equals sign."""
+    return [f"{name}=" for name in (*criteria(database, ctx), *bits_of_planes(database, ctx))]
+
+
+def selections(database: "Database", _ctx: typer.Context) -> list[str]:
+    """Return the names of the catalogue's selections."""
+    from ..query.namedselections import named_selections
+
+    return [str(row["name"]) for row in named_selections(database)]
