@@ -127,11 +127,12 @@ def upgrade(db: Db = DEFAULT_DB) -> None:
     say(str(upgrade_database(db)))
 
 
-def doctor(db: Db = DEFAULT_DB) -> None:
-    """Examine the installation, the catalogue, its masks root and image files; exit 1 if anything is wrong."""
+def doctor(ctx: typer.Context, db: Db = DEFAULT_DB) -> None:
+    """Examine the installation, the catalogue, its masks root and files; exit 1 if anything is wrong."""
     from ..ingest.upkeep.doctor import State, diagnose
 
-    findings = diagnose(db)
+    source = ctx.get_parameter_source("db")
+    findings = diagnose(db if source is None or source.name != "DEFAULT" else None)
     width = terminal_width()
     for finding in findings:
         # below its beginning, and with names of files whole

@@ -237,11 +237,9 @@ class Listings:
         >>> cat.bits(band="r", bit=["STREAK", "NO_DATA"], columns=["expnum", "plane", "bit", "name", "n_pixels"])
            expnum  plane  bit     name  n_pixels
         0  201000  coadd    0  NO_DATA      3420
-        1  201000     se   10   STREAK      2560
+        1  201000     se   10   STREAK      1555
         2  201001  coadd    0  NO_DATA       521
-        3  201001     se   10   STREAK      2560
-        4  201002  coadd    0  NO_DATA      1065
-        5  201002     se   10   STREAK      2560
+        3  201002  coadd    0  NO_DATA      1065
         """
         wanted = self._bits_wanted(plane, bit)
         return view_frame(self._database, "bit_quality", filters, TableShape.of(sort, limit, columns), wanted)
@@ -294,10 +292,12 @@ class Listings:
             Values of the parameters by name.
         timeout : float, optional
             Seconds after which the query is given up.
-        sort, columns : str or list of str, optional
-            See `tiles`; `sort` comes in place of the query's own order.
+        sort : str or list of str, optional
+            See `tiles`; it comes in place of the query's own order.
         limit : int, optional
             Number of rows to return at most; ``attrs["cut"]`` of the result says whether there are more.
+        columns : str or list of str, optional
+            See `tiles`.
 
         Returns
         -------
@@ -321,7 +321,7 @@ class Listings:
         0  DES0131-3206
         >>> cat.sql("SELECT * FROM ccd_quality", sort="-fwhm", limit=1, columns=["band", "expnum"])
           band  expnum
-        0    i  201007
+        0    r  201001
         """
         answers = self.sql_answer(query, parameters, timeout=timeout, sort=sort, limit=limit, columns=columns)
         with answers as answer:

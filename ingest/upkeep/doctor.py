@@ -21,16 +21,19 @@ from ...schema.errors import GoodpixError
 from ...schema.executors import usable_cores
 from ...schema.extras import EXTRAS, missing_library
 from ...schema.planes.imagefiles import PlaneFile, file_state, first_variable
+from ...schema.store.protocol import Place
 from ..report import counted
 
 __all__ = ["Finding", "State", "diagnose"]
+
+_DEFAULT = "sqlite:///goodpix.db"
 
 _LIBRARIES = ("numpy", "numba", "pyarrow", "sqlalchemy", "fitsio", "esutil", "astropy", "pandas")
 
 # Bytes written to measure the speed of a masks root, as many as some hundred masks take.
 _N_BYTES = 32 << 20
 
-# Image files looked for, spread over the catalogue.
+# Mask files and image files looked for, spread over the catalogue.
 _N_FILES = 20
 
 # Free bytes in the temporary folder below which a tile's flags may not fit.
@@ -76,13 +79,14 @@ class Finding:
         return f"{self.state.value:<7} {self.topic:<12} {self.text}" + (f": {self.cure}" if self.cure else "")
 
 
-def diagnose(db: str | os.PathLike[str] = "sqlite:///goodpix.db") -> list[Finding]:
+def diagnose(db: str | os.PathLike[str] | None = None) -> list[Finding]:
     """Examine the installation, and a catalogue with its masks root and image files.
 
     Parameters
     ----------
-    db : str or path
-        Database URL or SQLite file.
+    db : str or path, optional
+        Database URL or SQLite file. One that does not exist is wrong; without it ``goodpix.db``, which may be yet to be
+        made.
 
     Returns
     -------
@@ -133,18 +137,23 @@ def _machine() -> Iterator[Finding]:
         yield Finding("machine", State.FINE, text)
 
 
-def _catalogue(db: str | os.PathLike[str]) -> Iterator[Finding]:
+def _catalogue(named: str | os.PathLike[str] | None) -> Iterator[Finding]:
     """Yield findings about a catalogue; where it cannot be opened, why."""
+    db = _DEFAULT if named is None else named
     url = parse_url(db)
     path = sqlite_path(url)
     if path is not None and not path.exists():
         cure = "goodpix ingest makes it; --db or GOODPIX_DB names another"
-        yield Finding("database", State.ABSENT, f"{shown(url)} does not exist", cure)
+        state = State.ABSENT if named is None else State.WRONG
+        yield Finding("database", state, f"{shown(url)} does not exist", cure)
         return
     try:
         with open_for_reading(db) as database:
             yield _database(database)
-            yield _masks_root(database)
+            root = _masks_root(database)
+            yield root
+            if root.state is State.FINE:
+                yield from _mask_files(database)
             yield from _image_files(database)
     except GoodpixError as error:
         yield Finding("database", State.WRONG, str(error))
@@ -192,6 +201,36 @@ def _write_speed(folder: Path) -> float:
         file.flush()
         os.fsync(file.fileno())
         return _N_BYTES / (time.perf_counter() - started)
+
+
+def _mask_files(database: Database) -> Iterator[Finding]:
+    """Look for some mask files, which everything about pixels reads."""
+    names = sa.select(tables.coadd.c.mask_file).distinct().order_by(tables.coadd.c.mask_file)
+    with database.engine.connect() as connection:
+        every = connection.scalars(names).all()
+    if not every:
+        return
+    chosen = every[:: max(1, len(every) // _N_FILES)]
+    missing = [place for place in map(database.root.path, chosen) if not _exists(place)]
+    if not missing:
+        text = f"{len(chosen)} of {counted(len(every), 'file')} looked for and found"
+        yield Finding("mask files", State.FINE, text)
+        return
+    text = f"{len(missing)} of {counted(len(chosen), 'file')} looked for missing, such as {missing[0]}"
+    cure = (
+        f"copy the mask files to {database.root}, or run goodpix ingest, which remakes them; goodpix verify lists all"
+    )
+    yield Finding("mask files", State.WRONG, text, cure)
+
+
+def _exists(place: Place) -> bool:
+    if isinstance(place, Path):
+        return place.exists()
+    try:
+        place.read(0, 1)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _image_files(database: Database) -> Iterator[Finding]:

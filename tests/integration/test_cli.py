@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -101,6 +102,27 @@ def test_shells_complete_named_selections(
 
 
 # Streams and exit statuses.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "status"),
+    [([], {}, 0), (["--db", "none.db"], {}, 1), ([], {"GOODPIX_DB": "none.db"}, 1), (["--db", "text.db"], {}, 1)],
+)
+def test_doctor_exits_1_where_a_named_catalogue_is_absent_or_unreadable(
+    arguments: list[str],
+    environment: dict[str, str],
+    status: int,
+    cli: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.db").write_text("no database")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    done = cli("doctor", *arguments)
+    assert (done.status, done.err) == (status, "")
+    assert re.search(f"^{'absent' if status == 0 else 'wrong'} +database ", done.out, re.MULTILINE)
 
 
 def test_ingest_says_everything_on_standard_error(

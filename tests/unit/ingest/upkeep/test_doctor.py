@@ -30,10 +30,32 @@ def test_extra_that_is_not_installed_is_absent_with_its_cure(tmp_path: Path, mon
     assert "goodpix_has_no_such_library is not installed: pip install" in found.text
 
 
-def test_catalogue_to_be_made_is_absent_and_not_wrong(tmp_path: Path) -> None:
+def test_catalogue_to_be_made_is_absent_and_not_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (found,) = [each for each in diagnose() if each.topic == "database"]
+    assert found.state is State.ABSENT
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_catalogue_that_is_named_and_not_there_is_wrong(tmp_path: Path) -> None:
     path = tmp_path / "none.db"
-    assert finding(path, "database").state is State.ABSENT
+    found = finding(path, "database")
+    assert (found.state, found.text) == (State.WRONG, f"sqlite:///{path} does not exist")
     assert not path.exists()
+
+
+def test_mask_files_that_are_there_are_found(catalogue: SmallCatalogue) -> None:
+    found = finding(catalogue.path, "mask files")
+    assert (found.state, found.text) == (State.FINE, "1 of 1 file looked for and found")
+
+
+def test_mask_files_that_are_missing_are_counted_with_the_cure(catalogue: SmallCatalogue) -> None:
+    (path,) = folder_of(catalogue.root).rglob("*.parquet")
+    path.rename(path.with_suffix(".moved"))
+    found = finding(catalogue.path, "mask files")
+    assert found.state is State.WRONG
+    assert found.text == f"1 of 1 file looked for missing, such as {path}"
+    assert found.cure.startswith(f"copy the mask files to {catalogue.root}, or run goodpix ingest")
 
 
 def test_file_that_is_no_database_is_wrong(tmp_path: Path) -> None:
