@@ -162,9 +162,9 @@ class Catalogue(CataloguePlots, CatalogueMaps, CataloguePlaces, SkyStudies):
         >>> cat.with_background("sky", band="i", max={"fwhm": 4}).n.tolist()
         [54964]
         """
-        if SkyDataset(Path(folder)).is_by_ccd:
-            return joined(ccd_images(self.database, filters), Path(folder))
-        return joined(self.epochs(**filters), Path(folder))
+        shape, rest = TableShape.taken_from(filters)
+        images = ccd_images(self.database, rest) if SkyDataset(Path(folder)).is_by_ccd else self.epochs(**rest)
+        return shape.of_frame(joined(images, Path(folder), self.database.identity), "with_background")
 
     def mask(self, tilename: str, band: str, expnum: int | None = None, ccdnum: int | None = None) -> Mask:
         """Return the mask of an epoch, or the coadd's own mask if `expnum` and `ccdnum` are omitted.
@@ -316,7 +316,7 @@ class Catalogue(CataloguePlots, CatalogueMaps, CataloguePlaces, SkyStudies):
         >>> next(cat.runs(band="r")).columns.tolist()
         ['tilename', 'band', 'expnum', 'ccdnum', 'x', 'y', 'length', 'flags']
         """
-        return run_frames(self.masks(kind=kind, **filters))
+        return (described(rows, self.database.identity) for rows in run_frames(self.masks(kind=kind, **filters)))
 
     def ccd_mask(self, band: str, expnum: int, ccdnum: int) -> Mask:
         """Return the mask of a whole CCD image, combined from all tiles that contain it.

@@ -101,7 +101,7 @@ class Listings:
 
         names = [column.name for column in tables.selection.c]
         rows = pd.DataFrame(named_selections(self._database), columns=names, dtype="str")
-        return TableShape.of(sort, limit, columns).of_frame(rows, "selections")
+        return TableShape.of(sort, limit, columns).of_frame(described(rows, self._database.identity, ""), "selections")
 
     def selection(self, name: str) -> Selection:
         """Return a named selection, to pass on to other methods; what is made with it names it with its hash.
@@ -327,7 +327,7 @@ class Listings:
         with answers as answer:
             frame = joined(answer.parts())
         frame.attrs["cut"] = answer.cut
-        return frame
+        return described(frame, self._database.identity, "", query=" ".join(query.split()))
 
     def sql_answer(
         self,

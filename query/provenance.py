@@ -73,6 +73,11 @@ class Provenance:
         }
         return cls({name: given[name] for name in _CARDS if given.get(name) not in (None, "")})
 
+    @property
+    def of_query(self) -> bool:
+        """Whether it is that of a query, whose columns may have any names."""
+        return "query" in self.facts
+
     @classmethod
     def of_frame(cls, rows: "pd.DataFrame") -> "Provenance":
         """Return the provenance that an answer of the catalogue has in its ``attrs``; empty for any other frame."""
@@ -100,20 +105,28 @@ class Provenance:
         return {name: str(value) for name, value in {**self.facts, **more}.items()}
 
 
-def described(rows: "pd.DataFrame", catalogue: Identity, selection: object = None) -> "pd.DataFrame":
+def described(
+    rows: "pd.DataFrame", catalogue: Identity | None, selection: object = None, **about: Any
+) -> "pd.DataFrame":
     """Return a data frame with its provenance in ``attrs``, and there the units of its columns under ``units``.
+
+    Every frame that the catalogue gives goes through here. That of a query has no units: it may give any name to
+    anything.
 
     Parameters
     ----------
     rows : DataFrame
         Rows of the catalogue.
-    catalogue : Identity
+    catalogue : Identity, optional
         The catalogue.
     selection : object, optional
-        Selection that made them; by default the default one.
+        Selection that made them; by default the default one. Empty text where none, or several, made them.
+    **about
+        Further facts; see `Provenance.of`.
     """
-    rows.attrs.update(Provenance.of(selection or Selection(), catalogue=catalogue).facts)
-    rows.attrs["units"] = units_of(rows)
+    chosen = Selection() if selection is None else selection
+    rows.attrs.update(Provenance.of(chosen, catalogue=catalogue, **about).facts)
+    rows.attrs["units"] = {} if "query" in about else units_of(rows)
     return rows
 
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
-from ...schema.database import Database
+from ...schema.database import Database, Identity
 from ...schema.errors import AmbiguousInputError, UsageError
 from ...schema.files.object import local_path
 from ...schema.store.folder import publish
@@ -28,6 +28,7 @@ from ..filters import FilterKeywords, Filters
 from ..listings import view_frame
 from ..masks.ccdmask import ccd_fingerprint
 from ..masks.parallel import Readable
+from ..provenance import described
 from ..source import Source
 from .skyrow import KEY, SKY_SCHEMA, By
 from .statistics import Measure, Row, find_images, measure_images
@@ -133,6 +134,12 @@ class SkyDataset:
         """
         recorded = self._read_marker()
         return None if recorded is None else By.of(recorded["by"])
+
+    @property
+    def selection(self) -> str | None:
+        """Definition of good that its rows are of; None if the folder is not a sky dataset yet."""
+        recorded = self._read_marker()
+        return None if recorded is None else str(recorded["selection"])
 
     @property
     def is_by_ccd(self) -> bool:
@@ -248,13 +255,14 @@ def extend_dataset(
     return SkyReport(buffer.n_measured, missing.n_known, tuple(buffer.problems), measure.by)
 
 
-def joined(images: "pd.DataFrame", folder: Path) -> "pd.DataFrame":
+def joined(images: "pd.DataFrame", folder: Path, catalogue: Identity | None = None) -> "pd.DataFrame":
     """Join the rows of a dataset to epochs or CCD images; see `goodpix.Catalogue.with_background`."""
-    rows = SkyDataset(folder).read(images["fingerprint"].tolist())
+    dataset = SkyDataset(folder)
+    rows = dataset.read(images["fingerprint"].tolist())
     rows = rows.rename(columns={"n_pixels": "n_pixels_part"})
     key = [name for name in KEY if name in rows.columns]
     new = [name for name in rows.columns if name in key or name not in images.columns]
-    return images.merge(rows[new], on=key, how="left")
+    return described(images.merge(rows[new], on=key, how="left"), catalogue, dataset.selection)
 
 
 def ccd_images(database: Database, filters: Mapping[str, Any]) -> "pd.DataFrame":

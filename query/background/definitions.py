@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ...schema.criteria import Selection
 from ...schema.errors import UsageError
 from ..filters import FilterKeywords
+from ..provenance import described
 from ..source import Source
 from .skyrow import StatisticName
 from .statistics import Measure, make_measure, sky_statistics
@@ -76,7 +77,7 @@ def compare_definitions(
         summaries += [_summary(name, measure, str(band), of_band) for band, of_band in rows.groupby("band")]
     for line in _apart(summaries):
         logger.warning("%s", line)
-    return pd.DataFrame(summaries, columns=list(DEFINITION_COLUMNS))
+    return described(pd.DataFrame(summaries, columns=list(DEFINITION_COLUMNS)), source.database.identity, "")
 
 
 def _summary(name: str, measure: Measure, band: str, rows: "pd.DataFrame") -> dict[str, Any]:

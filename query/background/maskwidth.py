@@ -22,6 +22,7 @@ from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
 from ..masks.mask import Mask
 from ..masks.parallel import Mapped, map_masks
+from ..provenance import described
 from ..source import Source
 from .boxstatistics import GoodPixels
 from .epochplanes import EpochFiles, GoodRows, floats
@@ -189,7 +190,8 @@ class WidthStudy:
         for line in said_together(left_out):
             logger.warning("left out: %s", line)
         common = (self._count.subtract_background, str(self._count.selection))
-        return MaskWidths(_frame(sums, self._radii, common), [f"{key}: {text}" for key, text in left_out])
+        table = described(_frame(sums, self._radii, common), self._source.database.identity, self._count.selection)
+        return MaskWidths(table, [f"{key}: {text}" for key, text in left_out])
 
 
 @dataclass(slots=True)

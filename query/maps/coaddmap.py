@@ -15,7 +15,7 @@ from ...schema.files.outputfile import OutputPath, output_file
 from ...schema.wcs.inversemap import add_covered, inverse_map
 from ..masks.export import FitsImage, fits_wcs, write_fits, write_picture
 from ..plots.tile import plot_counts
-from ..provenance import Provenance
+from ..provenance import Provenance, described
 from ..source import Source
 from .coaddgrid import CoaddGrid, find_grid, has_coadd
 
@@ -74,7 +74,9 @@ class EpochMap:
         for row in self.counts:
             n_pixels += np.bincount(row, minlength=most + 1)
         numbers = np.arange(most + 1)
-        return pd.DataFrame({"n_good_epochs": numbers, "n_pixels": n_pixels, "fraction": n_pixels / self.counts.size})
+        rows = pd.DataFrame({"n_good_epochs": numbers, "n_pixels": n_pixels, "fraction": n_pixels / self.counts.size})
+        tile = {"tilename": self.grid.tilename, "band": self.grid.band}
+        return described(rows, self.catalogue, self.selection, **tile)
 
     def plot(self, *, ax: "Axes | None" = None) -> "Axes":
         """Draw the map; needs the extra ``plot``. See `goodpix.query.plots.plot_tile`."""

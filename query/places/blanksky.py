@@ -17,11 +17,10 @@ from ...schema.rows import key_text
 from ...schema.wcs.footprint import NSIDE
 from ...schema.wcs.solution import unit_vectors
 from ..background.epochplanes import EpochFiles
-from ..dataframes import units_of
 from ..filters import FilterKeywords, Filters, words_of
 from ..masks.ccdmask import CcdImage, find_ccd_images
 from ..masks.parallel import map_masks
-from ..provenance import Provenance, filters_text
+from ..provenance import described, filters_text
 from ..source import Source
 from .candidates import Judge, Verdicts
 from .discpixels import DiscPixels, levels_and_noise
@@ -265,6 +264,4 @@ def _frame(source: Source, blank: _Blank, bands: list[str], judge: Judge, filter
     counts = {f"n_images_{band}": blank.n_images[k] for k, band in enumerate(bands)}
     found = pd.DataFrame({"ra": ra, "dec": dec, "distance_arcsec": blank.distance, **counts})
     about = {"filters": filters_text(filters), "radius_arcsec": judge.radius_arcsec, "seed": judge.points.seed}
-    found.attrs.update(Provenance.of(judge.selection, catalogue=source.database.identity, **about).facts)
-    found.attrs["units"] = units_of(found)
-    return found
+    return described(found, source.database.identity, judge.selection, **about)

@@ -21,10 +21,9 @@ from ...schema.executors import Spread, check_workers, in_order, watched
 from ...schema.wcs.footprint import NSIDE, UniqueRegion
 from ...schema.wcs.solution import unit_vectors
 from ...schema.workers.pool import process_pool
-from ..dataframes import units_of
 from ..filters import FilterKeywords, Filters
 from ..masks.reader import MaskLocation, location_rows
-from ..provenance import Provenance, filters_text
+from ..provenance import described, filters_text
 from ..source import Source
 from .blanksky import bands_of, checked_seed
 from .poisson import CellPoints, RandomPoints, Scatter, TilePoints
@@ -77,9 +76,7 @@ def randoms(
         parts = list(survey.sampled(drawn, spread))
     found = _frame(parts, bands, bound)
     about = {"filters": filters_text(filters), "seed": number}
-    found.attrs.update(Provenance.of(bound, catalogue=source.database.identity, **about).facts)
-    found.attrs["units"] = units_of(found)
-    return found
+    return described(found, source.database.identity, bound, **about)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from ..dataframes import read_frame
 from ..filters import FilterKeywords, Filters
 from ..focalplane import HALVES
 from ..listings import Listings
+from ..provenance import described
 from .layout import focal_plane
 from .statistic import RATIOS, Statistic, check_tables, outliers
 
@@ -83,7 +84,7 @@ def ccd_halves(
     n_images_of, n_nights_of = of_ccds.n_ccd_images.sum(), of_ccds.size()
     halves = [(ccd, half) for ccd in focal_plane(cat).values() for half in ccd.halves]
     value = np.array([float(values[by_half[half]].get(ccd.ccdnum, np.nan)) for ccd, half in halves])
-    return pd.DataFrame(
+    found = pd.DataFrame(
         {
             "ccdnum": [ccd.ccdnum for ccd, _ in halves],
             "detpos": [ccd.detpos for ccd, _ in halves],
@@ -94,6 +95,7 @@ def ccd_halves(
             "outlier": outliers(value),
         }
     )
+    return described(found, cat.database.identity)
 
 
 def _of_nights(

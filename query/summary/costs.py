@@ -9,6 +9,7 @@ from ...schema.sql.aggregates import total
 from ...schema.views import VIEWS
 from ..filters import FilterKeywords, Filters
 from ..listings import Listings
+from ..provenance import described
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,9 +81,8 @@ def criteria_costs(cat: Listings, **filters: Unpack[FilterKeywords]) -> "pd.Data
     kinds = {"band": "str", "criterion": "str", "n_fail": "Int64", "n_only": "Int64", "n_pixels": "Int64"}
     out = pd.DataFrame({name: pd.Series([row[name] for row in rows], dtype=kind) for name, kind in kinds.items()})
     whole = out.n_pixels.astype("float64").where(out.n_pixels > 0)
-    return out.assign(
-        fraction_fail=out.n_fail.astype("float64") / whole, fraction_only=out.n_only.astype("float64") / whole
-    )
+    shares = {f"fraction_{each}": out[f"n_{each}"].astype("float64") / whole for each in ("fail", "only")}
+    return described(out.assign(**shares), cat.database.identity)
 
 
 def bit_costs(
@@ -158,4 +158,4 @@ def bit_costs(
         .join(of_bands, of_bands.c.band == of_bits.c.band)
         .order_by(of_bits.c.band, of_bits.c.n_set.desc(), of_bits.c.bit)
     )
-    return read_frame(cat.database.engine, query)
+    return described(read_frame(cat.database.engine, query), cat.database.identity)

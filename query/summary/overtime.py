@@ -11,6 +11,7 @@ from ...schema.views import VIEWS
 from ..dataframes import read_frame
 from ..filters import FilterKeywords, Filters
 from ..listings import Listings
+from ..provenance import described
 from .statistic import Statistic, check_tables, statistics_of
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def over_time(
         .group_by(*key)
         .order_by(nite.is_(None), nite, *start[1:], *start[:1], table.c.band)
     )
-    return read_frame(cat.database.engine, query)
+    return described(read_frame(cat.database.engine, query), cat.database.identity)
 
 
 def _source(cat: Listings, statistic: str, wanted: Filters, of_nights: bool) -> sa.TableClause:

@@ -10,6 +10,7 @@ from ...schema.views import VIEWS
 from ..dataframes import read_frame
 from ..filters import FilterKeywords, Filters
 from ..listings import Listings
+from ..provenance import described
 from .statistic import Statistic
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def sky_tiles(
     if tiles.rac1.isna().any():
         boxes = _boxes(cat).reindex(tiles.tilename).set_axis(tiles.index)
         tiles[_COORDINATES] = tiles[_COORDINATES].astype(np.float64).fillna(boxes)
-    return tiles
+    return described(tiles, cat.database.identity)
 
 
 def _boxes(cat: Listings) -> "pd.DataFrame":

@@ -45,8 +45,8 @@ def astropy_table(rows: "pd.DataFrame") -> Table:
     -------
     astropy.table.Table
         Null integers, booleans and texts are masked, null floats NaN. Columns have units and descriptions, and their
-        UCD as ``meta["ucd"]``; ``meta`` of the table is its provenance. A frame that is no answer of the catalogue's,
-        or one of SQL, has none of these: a query may give any name to anything.
+        UCD as ``meta["ucd"]``; ``meta`` of the table is its provenance. A frame that is no answer of the catalogue's
+        has none of these, and one of SQL only the provenance: a query may give any name to anything.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def astropy_table(rows: "pd.DataFrame") -> Table:
     'time.duration;obs.exposure'
     """
     provenance = Provenance.of_frame(rows)
-    table = _table(rows, described=bool(provenance.facts))
+    table = _table(rows, described=bool(provenance.facts) and not provenance.of_query)
     table.meta.update(provenance.facts)
     return table
 

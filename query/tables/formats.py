@@ -70,7 +70,8 @@ def write_table(rows: "pd.DataFrame", path: OutputPath, format_: Format | str | 
 
     Notes
     -----
-    Units, UCDs and provenance are written if the frame has the ``attrs`` of an answer; of SQL it has none.
+    Provenance is written if the frame has the ``attrs`` of an answer, and so are units and UCDs, unless it is one of
+    SQL.
 
     Examples
     --------
@@ -80,7 +81,7 @@ def write_table(rows: "pd.DataFrame", path: OutputPath, format_: Format | str | 
 
     chosen = format_of(path) if format_ is None else Format(format_)
     provenance = Provenance.of_frame(rows)
-    name = "" if provenance.facts else "sql"
+    name = "" if provenance.facts and not provenance.of_query else "sql"
     write_parts(rendered([rows], name, chosen, provenance if provenance.facts else None), path)
 
 

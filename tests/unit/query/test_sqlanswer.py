@@ -101,7 +101,7 @@ def test_answer_is_cut_at_its_limit(listings: Listings, limit: int, n_rows: int,
     with listings.sql_answer(NUMBERS, limit=limit) as answer:
         assert sum(len(part) for part in answer.parts(of_part)) == n_rows
     assert answer.cut == cut
-    assert listings.sql(NUMBERS, limit=limit).attrs == {"cut": cut}
+    assert listings.sql(NUMBERS, limit=limit).attrs["cut"] == cut
 
 
 def test_query_that_takes_too_long_is_given_up(listings: Listings) -> None:
