@@ -12,9 +12,10 @@ import numpy as np
 import sqlalchemy as sa
 
 from ..schema import tables
+from ..schema.database import REVISION, recorded_revision
 from ..schema.dialects import interrupted, limit_time, unlimit_time
 from ..schema.errors import CatalogueError, UsageError, did_you_mean
-from ..schema.views import VIEWS
+from ..schema.views import RENAMED, VIEWS
 from .sqlfunctions import refused_functions
 from .tableshape import TableShape
 
@@ -36,6 +37,8 @@ _QUERY = re.compile(r"(\s|--[^\n]*\n|/\*.*?\*/)*(select|with|values)\b", re.IGNO
 _PARAMETER = re.compile(
     r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|/\*.*?\*/|(\$\w*\$).*?\1|(?<![:\w]):(?P<name>[A-Za-z_]\w*)""", re.DOTALL
 )
+
+_NO_COLUMN = re.compile(r"no such column: (?:\w+\.)?(\w+)|column \"?(?:\w+\.)?(\w+)\"? does not exist")
 
 _NO_TABLE = re.compile(r"no such table: (?:\w+\.)?(\w+)|relation \"(?:\w+\.)?(\w+)\" does not exist")
 
@@ -167,8 +170,9 @@ def sql_answer(
         if refused:
             raise UsageError(f"the query may not call {', '.join(refused)}: expected functions that only compute")
         deadline = Deadline(connection, timeout)
+        revision = str(recorded_revision(connection))
         try:
-            with _reported(deadline):
+            with _reported(deadline, revision):
                 deadline.renew()
                 result = _execute(connection, _sorted(connection, text, values, shape), values)
             try:
@@ -239,8 +243,8 @@ def _placeholders(text: str, values: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def _reported(deadline: Deadline) -> Iterator[None]:
-    """Turn errors of a query into a `UsageError` of one line."""
+def _reported(deadline: Deadline, revision: str = REVISION) -> Iterator[None]:
+    """Turn errors of a query into a `UsageError` of one line, with what a catalogue of that revision lacks."""
     try:
         yield
     except (sa.exc.StatementError, CatalogueError, OverflowError, UnicodeError) as error:
@@ -249,7 +253,7 @@ def _reported(deadline: Deadline) -> Iterator[None]:
         if deadline.timeout is not None and interrupted(reason):
             raise UsageError(f"the query did not end within {deadline.timeout:g} s, its timeout") from error
         text = " ".join(str(reason.args[0] if reason.args else reason).split())
-        raise UsageError(f"the query cannot be run: {text}{_views(text)}") from error
+        raise UsageError(f"the query cannot be run: {text}{_views(text)}{_newer(text, revision)}") from error
 
 
 def _views(text: str) -> str:
@@ -258,8 +262,20 @@ def _views(text: str) -> str:
     if not found:
         return ""
     wanted = found[1] or found[2]
+    if wanted in VIEWS or wanted in tables.metadata.tables:
+        return ": goodpix db upgrade adds it"
     near = did_you_mean(wanted, [*VIEWS, *tables.metadata.tables], otherwise="")
     return f"{near} (views: {', '.join(VIEWS)})"
+
+
+def _newer(text: str, revision: str) -> str:
+    """Return the end of a message about a column that is newer than a catalogue's revision: how to have it."""
+    found = _NO_COLUMN.search(text)
+    columns = [column for table in tables.metadata.tables.values() for column in table.c]
+    since = {column.name: column.info.get("since", "") for column in columns}
+    since |= {name: renamed for name, (renamed, _) in RENAMED.items()}
+    is_newer = found is not None and since.get(found[1] or found[2], "") > revision
+    return ": goodpix db upgrade adds it" if is_newer else ""
 
 
 def _series(values: list[Any], kind: str | None) -> "pd.Series[Any]":

@@ -116,6 +116,7 @@ _CURES = {
     **dict.fromkeys(("SQLITE_FULL", "53100"), f"{_KEPT} once disk space is free"),
     "SQLITE_IOERR": f"the disk fails or a quota is exceeded: {_KEPT} when that is fixed",
     **dict.fromkeys(("SQLITE_BUSY", "55P03"), f"another process holds it: {_KEPT} when that has ended"),
+    "42703": "goodpix db upgrade adds columns that are newer than the catalogue",
     "42P01": f"goodpix db upgrade recreates a lost view; if a table is lost, {_REBUILD}",
     **dict.fromkeys(("22021", "22P05"), "expected a database made with ENCODING 'UTF8'"),
     "42501": "ask the database's owner for the privilege",
@@ -394,7 +395,6 @@ def unusable(url: sa.URL, error: sa.exc.DBAPIError) -> CatalogueError:
     """Return a `CatalogueError` for a database error, with its cure if known."""
     text = f"cannot use the database {shown(url)}: {driver_text(error)}"
     code = getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", None) or ""
-    if "no such table" in text:  # SQLite has no code for this error
-        code = "42P01"
-    cure = _CURES.get("_".join(code.split("_")[:2]))
-    return CatalogueError(f"{text} ({cure})" if cure else text)
+    # SQLite has no codes for these
+    code = "42P01" if "no such table" in text else "42703" if "no such column" in text else code
+    return CatalogueError(f"{text} ({cure})" if (cure := _CURES.get("_".join(code.split("_")[:2]))) else text)

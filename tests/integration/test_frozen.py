@@ -6,8 +6,10 @@ flags image (int64, little-endian, row by row) of each.
 
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -16,7 +18,7 @@ import pytest
 import goodpix
 from goodpix.query.background.dataset import SkyDataset
 from goodpix.query.background.skyrow import By
-from goodpix.schema.errors import AmbiguousInputError
+from goodpix.schema.errors import AmbiguousInputError, CatalogueError, UsageError
 
 from .conftest import Run
 
@@ -63,6 +65,45 @@ def test_columns_added_since_are_null(frozen: Path) -> None:
         assert [mask.row["files"] for mask in catalogue.masks() if mask.row] == [None] * 6
         assert catalogue.tiles().area_good_any_unique.isna().all()
         assert catalogue.info()["format_version"] == 1
+
+
+@pytest.mark.parametrize(
+    ("view", "filters"),
+    [
+        ("epochs", {"min": {"src_index": 0}}),
+        ("epochs", {"where": "src_index = 4"}),
+        ("ccds", {"max": {"moon_altitude": 0}}),
+        ("tiles", {"min": {"good_area_images_unique": 0}}),
+        ("masks", {"min": {"src_index": 0}}),
+    ],
+)
+def test_filter_by_a_column_added_since_names_the_upgrade(frozen: Path, view: str, filters: dict[str, Any]) -> None:
+    hint = r"no such column: \w+\.\w+ \(goodpix db upgrade adds columns that are newer than the catalogue\)$"
+    with goodpix.Catalogue(frozen) as catalogue, pytest.raises(CatalogueError, match=hint):
+        list(getattr(catalogue, view)(**filters))
+
+
+def test_filter_by_a_column_added_since_works_after_the_upgrade(frozen: Path) -> None:
+    goodpix.upgrade(frozen)
+    with goodpix.Catalogue(frozen) as catalogue:
+        assert len(catalogue.ccds(min={"moon_altitude": -90})) == len(catalogue.ccds()) > 0
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("SELECT src_index FROM epoch_quality", "no such column: src_index: goodpix db upgrade adds it"),
+        ("SELECT e.src_index FROM epoch AS e", "no such column: e.src_index: goodpix db upgrade adds it"),
+        ("SELECT * FROM obscore", "no such table: obscore: goodpix db upgrade adds it"),
+        ("SELECT nonsense FROM epoch_quality", "no such column: nonsense"),
+    ],
+)
+def test_query_for_what_was_added_since_names_the_upgrade(frozen: Path, query: str, message: str) -> None:
+    with (
+        goodpix.Catalogue(frozen) as catalogue,
+        pytest.raises(UsageError, match=f"^the query cannot be run: {re.escape(message)}$"),
+    ):
+        catalogue.sql(query)
 
 
 def test_column_with_a_new_name_has_the_values_of_the_old_one(frozen: Path) -> None:
