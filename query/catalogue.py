@@ -125,7 +125,7 @@ class Catalogue(CataloguePlots, CatalogueMaps, CataloguePlaces, SkyStudies):
         workers : int
             Number of processes that read the masks if no executor is given.
         **filters
-            And `sort`, `limit`, `columns`: see `tiles`. All but `where` apply to the selection's counts.
+            And `sort`, `limit`, `columns`: see `tiles`. `where` sees the stored counts, all others the selection's.
 
         Examples
         --------

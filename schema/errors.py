@@ -31,6 +31,7 @@ __all__ = [
     "MaskNotFoundError",
     "MissingLibraryError",
     "OutputError",
+    "OutputFolderError",
     "PlaneError",
     "StopRequest",
     "StoreError",
@@ -148,6 +149,10 @@ class MissingLibraryError(UsageError, ModuleNotFoundError):
 
 class OutputError(GoodpixError, OSError):
     """An output that cannot be written."""
+
+
+class OutputFolderError(OutputError, FileNotFoundError):
+    """An output in a folder that does not exist."""
 
 
 class CatalogueError(GoodpixError, OSError):

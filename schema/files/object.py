@@ -181,6 +181,10 @@ def checked_url(url: str, what: str, local: str = "file", *, readable: bool = Fa
             f"{what} {protocol}://...: expected a URL without @, ? and #, such as {example}: set credentials in the "
             "environment (AWS_PROFILE, AWS_ACCESS_KEY_ID ...)"
         )
+    if protocol.lower() in ("file", "local"):
+        raise UsageError(
+            f"{what} {url}: expected three slashes and a whole path, file:///..., or a {local} without file://"
+        )
     if "::" in url or not _URL.fullmatch(url):
         raise UsageError(f"{what} {url}: expected a {local}, or a URL such as {example}")
     supported = _PROTOCOLS + _READABLE * readable

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..errors import OutputFolderError
 from .object import check_library, checked_url, file_system, local_text, telling
 
 __all__ = ["OutputPath", "check_output", "output_file"]
@@ -57,6 +58,8 @@ def output_file(path: OutputPath) -> Iterator[Path]:
     ------
     UsageError
         See `check_output`.
+    OutputFolderError
+        If the folder of the file does not exist.
     StoreError
         If a store cannot be reached or refuses.
     """
@@ -72,6 +75,8 @@ def output_file(path: OutputPath) -> Iterator[Path]:
     if output.exists() and not (target.is_file() and os.access(target.parent, os.W_OK)):
         yield output
         return
+    if not target.parent.is_dir():
+        raise OutputFolderError(f"{text}: cannot be written: there is no folder {output.parent}")
     file = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
     try:
         yield file

@@ -94,7 +94,7 @@ class FitsFile:
         try:
             self.descriptor = open_regular(path)
         except (OSError, ValueError) as error:
-            why = why_not(error, self.path)
+            why = why_not(error, path)
             raise FitsFileError(f"{self.path}: {why}{': expected a FITS file' * why.startswith('is ')}") from None
         try:
             self._open()

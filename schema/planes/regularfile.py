@@ -50,7 +50,7 @@ def _check_regular(state: os.stat_result, path: str) -> None:
 
 
 def why_not(error: OSError | ValueError, path: str) -> str:
-    """Describe in a message why a file could not be opened or read, given its path as written in the info file."""
+    """Describe in a message why a file could not be opened or read, given the path, with variables of unknown value."""
     if isinstance(error, FileNotFoundError):
         unset = [name for name in variables([path]) if name not in os.environ]
         return f"no such file: is {unset[0]} set?" if unset else "no such file"

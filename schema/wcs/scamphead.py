@@ -69,7 +69,7 @@ def read_scamp_head(file: PlaneFile, image: HeadOf) -> Header:
     try:
         heads = list(_heads(read_regular(expand(file.path_now), _MOST_BYTES), file.path))
     except (OSError, ValueError) as error:
-        raise FitsFileError(f"{file.path}: cannot read this SCAMP header ({why_not(error, file.path)})") from None
+        raise FitsFileError(f"{file.path}: cannot read this SCAMP header ({why_not(error, file.path_now)})") from None
     head = heads[0] if len(heads) == 1 else _choose(heads, image, file.path)
     for keyword, expected in (("EXPNUM", image.expnum), ("CCDNUM", image.ccdnum)):
         if keyword in head and whole_number(head[keyword]) != expected:

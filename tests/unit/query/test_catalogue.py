@@ -99,6 +99,15 @@ def test_runs_have_their_old_names_too(cat: Catalogue) -> None:
     assert frame["flags"].equals(frame.run_flags)
 
 
+def test_condition_beside_a_selection_sees_the_stored_counts(cat: Catalogue) -> None:
+    stored = cat.epochs(sort="n_good")
+    wide = Selection(border=5)
+    most = int(stored.n_good.max())
+    condition = "n_good >= :n"
+    assert cat.epochs(selection=wide, where=condition, params={"n": most}).expnum.tolist() == [stored.expnum.iloc[-1]]
+    assert cat.epochs(selection=wide, min={"n_good": most}).empty
+
+
 def test_frames_say_what_they_are(cat: Catalogue) -> None:
     wide = Selection(ignore=["SE_SEG"])
     at = cat.mask(WEST, "r", 1, 11).grid.sky(np.array([5.0]), np.array([6.0]))

@@ -17,7 +17,7 @@ from goodpix.query.masks.mask import Mask
 from goodpix.query.source import Source
 from goodpix.schema.bits import DES_Y6, EXCLUDED, OWN_CUT, BitNames, Criterion
 from goodpix.schema.criteria import Selection
-from goodpix.schema.errors import UsageError
+from goodpix.schema.errors import OutputFolderError, UsageError
 from goodpix.schema.masks.rle import encode
 from goodpix.schema.rows import MaskKey
 
@@ -171,7 +171,7 @@ def test_letters_of_a_name_are_no_commands(
 
 
 def test_missing_folder_is_an_error_of_one_line(mask: Mask, tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"\A[^\n]+missing/mask\.fits'\Z"):
+    with pytest.raises(OutputFolderError, match=r"\A[^\n]+missing/mask\.fits: cannot be written: there is no folder "):
         mask.to_fits(tmp_path / "missing" / "mask.fits")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from goodpix.schema.errors import MissingLibraryError, UsageError
+from goodpix.schema.errors import GoodpixError, MissingLibraryError, OutputFolderError, UsageError
 from goodpix.schema.files.outputfile import check_output, output_file
 
 
@@ -96,12 +96,26 @@ def test_error_writes_no_object() -> None:
         ("ftp://host/a.vot", "output ftp://host/a.vot: ftp:// is not supported: expected a file or s3://, gs://"),
         ("s3://key:secret@bucket/a", r"output s3://\.\.\.: expected a URL without @, \? and #"),
         ("s3://", "output s3://: expected a file, or a URL such as s3://bucket/name"),
+        (
+            "file://a.vot",
+            r"output file://a\.vot: expected three slashes and a whole path, file:///\.\.\., or a file without ",
+        ),
         (Path("s3://bucket/a"), "output s3:/bucket/a: a Path has lost a slash of this URL: expected a string"),
     ],
 )
 def test_url_that_cannot_be_written_to_is_refused_in_a_line(path: Path | str, says: str) -> None:
     with pytest.raises(UsageError, match=f"^{says}") as caught:
         check_output(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("place", ["{}/none/a.txt", "file://{}/none/a.txt"])
+def test_missing_folder_is_named_before_anything_is_written(tmp_path: Path, place: str) -> None:
+    says = rf"^{tmp_path}/none/a\.txt: cannot be written: there is no folder {tmp_path}/none$"
+    with pytest.raises(OutputFolderError, match=says) as caught, output_file(place.format(tmp_path)):
+        pytest.fail("the output is never begun")
+    assert isinstance(caught.value, FileNotFoundError)
+    assert isinstance(caught.value, GoodpixError)
     assert "\n" not in str(caught.value)
 
 

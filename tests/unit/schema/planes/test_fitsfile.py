@@ -51,6 +51,17 @@ def test_pipe_is_refused_at_once(tmp_path: Path) -> None:
         FitsFile(str(tmp_path / "a.fits"))
 
 
+def test_missing_file_hints_at_a_variable_only_where_its_value_is_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SOME_SURVEY", raising=False)
+    shown = "$SOME_SURVEY/a.fits"
+    with pytest.raises(FitsFileError, match=r"^\$SOME_SURVEY/a\.fits: no such file$"):
+        FitsFile(str(tmp_path / "none.fits"), shown)
+    with pytest.raises(FitsFileError, match=r"^\$SOME_SURVEY/a\.fits: no such file: is SOME_SURVEY set\?$"):
+        FitsFile(shown, shown)
+
+
 def test_folder_and_device_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FitsFileError, match="is a folder"):
         FitsFile(str(tmp_path))
