@@ -13,6 +13,7 @@ from ...schema.criteria import AnySelection, BoundSelection, Selection
 from ...schema.files.outputfile import OutputPath
 from ...schema.masks.applyselection import apply_selection, apply_selection_to_box
 from ...schema.masks.rle import decode_bytes, decode_good
+from ...schema.masks.runpixels import count_pixels
 from ..plots.mask import plot_mask, thumbnail
 from ..provenance import Provenance
 from ..shapes import Disc, Polygon, Shape
@@ -199,7 +200,7 @@ class Mask(MaskPixels):
         """
         bound = BoundSelection.of(selection, self.bit_names)
         runs, reject = (self.encoded, bound.reject) if bound.by_pixel else (self.recut(bound).encoded, CRITERIA_BITS)
-        return int(runs.lengths[(runs.flags & np.int64(reject)) == 0].sum(dtype=np.int64))
+        return count_pixels(runs.lengths, runs.flags, reject)
 
     def recut(self, selection: AnySelection) -> "Mask":
         """Return the mask by another definition of good: its flags have the criteria that fail by that one.

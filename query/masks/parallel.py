@@ -1,5 +1,6 @@
 """Parallel evaluation of a function on many masks."""
 
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor
 from contextlib import ExitStack, closing
@@ -150,8 +151,23 @@ def _apart(pool: Executor, batch: _Batch) -> Iterator[Mapped | Readable]:
 
 
 def _apply_to_all(batch: _Batch) -> list[Mapped | Readable]:
-    reader, function = MaskReader(batch.root, batch.catalogue), batch.function.function
+    reader, function = _reader.of(batch.root, batch.catalogue), batch.function.function
     return [_apply(function, reader, location) for location in batch.locations]
+
+
+class _Reader(threading.local):
+    """Reader of a worker thread, which keeps files open from one batch to the next."""
+
+    last: tuple[MasksRoot, Identity, MaskReader] | None = None
+
+    def of(self, root: MasksRoot, catalogue: Identity) -> MaskReader:
+        """Return the reader of a catalogue's masks."""
+        if self.last is None or self.last[:2] != (root, catalogue):
+            self.last = (root, catalogue, MaskReader(root, catalogue))
+        return self.last[2]
+
+
+_reader = _Reader()
 
 
 def _apply(function: Callable[[Mask], Any], reader: MaskReader, location: Readable) -> Mapped | Readable:

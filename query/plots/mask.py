@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ...schema.criteria import Criterion, Selection
 from ...schema.errors import FitsFileError, PlaneError, UsageError
+from ...schema.masks.runpixels import count_pixels
 from ..palette import GOOD_COLOUR
 from .image import grey_levels, image_behind
 from .reasons import REASONS, MaskLike, reason_image
@@ -144,8 +145,7 @@ def _title(mask: MaskLike, selection: Selection | None) -> list[str]:
     key, (ny, nx) = mask.key, mask.shape
     what = {"epoch": f"exposure {key.expnum}, CCD {key.ccdnum}", "coadd": "coadd"}.get(key.kind, str(key))
     n_good = mask.count(selection)
-    off = (mask.encoded.flags & int(Criterion.OFF_COADD)) != 0
-    n_on_coadd = nx * ny - int(mask.encoded.lengths[off].sum(dtype=np.int64))
+    n_on_coadd = count_pixels(mask.encoded.lengths, mask.encoded.flags, int(Criterion.OFF_COADD))
     good = f"{n_good / (nx * ny):.1%} good"
     if key.kind == "epoch" and _has_coadd(mask.row):
         good += f", {n_good / n_on_coadd:.1%} of pixels on the coadd" if n_on_coadd else ", all off the coadd"

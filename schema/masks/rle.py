@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ..errors import MalformedRunsError
 from ..jit import kernel
-from .runpixels import fill_runs
+from .runpixels import examine, fill_runs
 
 __all__ = [
     "MAX_PIXELS",
@@ -79,16 +79,15 @@ class Runs:
             raise MalformedRunsError(
                 f"{self.lengths.size} run lengths but {self.flags.size} flags: expected equal numbers"
             )
-        total = int(self.lengths.sum(dtype=np.uint64))
-        if total != self.nx * self.ny:
+        found = examine(self.lengths, self.flags)
+        if found.n_pixels != self.nx * self.ny:
             raise MalformedRunsError(
-                f"run lengths sum to {total}: expected nx * ny = {self.nx} * {self.ny} = {self.nx * self.ny}"
+                f"run lengths sum to {found.n_pixels}: expected nx * ny = {self.nx} * {self.ny} = {self.nx * self.ny}"
             )
-        if not self.lengths.all():
-            raise MalformedRunsError(f"run {int(np.argmin(self.lengths))} has length 0: expected 1 or more")
-        if (self.flags[1:] == self.flags[:-1]).any():
-            first = int(np.argmax(self.flags[1:] == self.flags[:-1]))
-            raise MalformedRunsError(f"runs {first} and {first + 1} have equal flags: expected one run")
+        if found.empty < len(self):
+            raise MalformedRunsError(f"run {found.empty} has length 0: expected 1 or more")
+        if (second := found.repeated) < len(self):
+            raise MalformedRunsError(f"runs {second - 1} and {second} have equal flags: expected one run")
 
     def __len__(self) -> int:
         return int(self.lengths.size)

@@ -1,15 +1,55 @@
 """Pixels of runs, given by their lengths."""
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import MalformedRunsError
 from ..jit import kernel
 
-__all__ = ["fill_runs", "find_runs"]
+__all__ = ["Examined", "count_pixels", "examine", "fill_runs", "find_runs"]
 
 # Pixels written at once. Most runs are shorter; what is written beyond the end of one, the next overwrites.
 _STRIDE = 128
+
+
+class Examined(NamedTuple):
+    """Number of pixels of runs, and the first run at fault; the number of runs stands for none."""
+
+    n_pixels: int
+    empty: int
+    """The first run of length 0."""
+    repeated: int
+    """The first run with the flags of the one before."""
+
+
+def examine(lengths: npt.NDArray[np.uint32], flags: npt.NDArray[np.int64]) -> Examined:
+    """Return the number of pixels of runs and their faults.
+
+    Parameters
+    ----------
+    lengths : ndarray of uint32, shape (n_runs,)
+        Run lengths in pixels.
+    flags : ndarray of int64, shape (n_runs,)
+        Flags of each run.
+    """
+    return Examined(*map(int, _examine(lengths, flags)))
+
+
+def count_pixels(lengths: npt.NDArray[np.uint32], flags: npt.NDArray[np.int64], reject: int) -> int:
+    """Return the number of pixels with ``flags & reject == 0``.
+
+    Parameters
+    ----------
+    lengths : ndarray of uint32, shape (n_runs,)
+        Run lengths in pixels.
+    flags : ndarray of int64, shape (n_runs,)
+        Flags of each run.
+    reject : int
+        Flags of which none may be set.
+    """
+    return int(_count(lengths, flags, np.int64(reject)))
 
 
 def fill_runs(lengths: npt.NDArray[np.uint32], values: npt.NDArray[np.uint8], size: int) -> npt.NDArray[np.uint8]:
@@ -51,6 +91,28 @@ def find_runs(lengths: npt.NDArray[np.uint32], pixels: npt.NDArray[np.int64]) ->
             f"run lengths sum to {int(lengths.sum(dtype=np.uint64))}: there is no pixel {pixels.max()}"
         )
     return out
+
+
+@kernel
+def _examine(lengths: npt.NDArray[np.uint32], flags: npt.NDArray[np.int64]) -> tuple[np.uint64, int, int]:
+    """Sum the lengths and find the first faults, in one pass from the end."""
+    n_pixels, empty, repeated = np.uint64(0), lengths.size, lengths.size
+    for k in range(lengths.size - 1, -1, -1):
+        n_pixels += np.uint64(lengths[k])
+        if lengths[k] == 0:
+            empty = k
+        if k > 0 and flags[k] == flags[k - 1]:
+            repeated = k
+    return n_pixels, empty, repeated
+
+
+@kernel
+def _count(lengths: npt.NDArray[np.uint32], flags: npt.NDArray[np.int64], reject: np.int64) -> int:
+    """Count the pixels without any of the flags `reject`, without memory for a value of each run."""
+    n = 0
+    for k in range(lengths.size):
+        n += np.int64(lengths[k]) if flags[k] & reject == 0 else np.int64(0)
+    return n
 
 
 @kernel

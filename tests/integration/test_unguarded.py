@@ -1,8 +1,11 @@
 """Programs that worker processes cannot import, and processes of other pools: several workers serve all of them."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +37,7 @@ def f(mask):
     return Count(FACTOR * mask.count())
 
 def call():
-    return {call}
+    return '\\n'.join(map(str, [{calls}]))
 """
 
 PRINTED = PROGRAM + "\nprint(call())\n"
@@ -48,9 +51,10 @@ BODIES = {
 }
 
 
-def text_of(template: str, survey: Survey, call: str, workers: int, body: str = "") -> str:
-    asked = CALLS[call].format(folder=str(survey.folder), database=str(survey.database), workers=workers)
-    return template.replace("{call}", asked).replace("{body}", body)
+def text_of(template: str, survey: Survey, workers: int, calls: Iterable[str] = CALLS, body: str = "") -> str:
+    names = {"folder": str(survey.folder), "database": str(survey.database), "workers": workers}
+    asked = ", ".join(CALLS[call].format(**names) for call in calls)
+    return template.replace("{calls}", asked).replace("{body}", body)
 
 
 def printed(arguments: list[str], text: str = "") -> str:
@@ -61,49 +65,48 @@ def printed(arguments: list[str], text: str = "") -> str:
     return done.stdout
 
 
-def expected(survey: Survey, call: str) -> str:
-    return printed(["-c", text_of(PRINTED, survey, call, workers=1)])
+@pytest.fixture(scope="module")
+def expected(_catalogue_of_small_tile: Survey, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What a program prints whose calls have one worker each, a line for each call."""
+    survey = Survey(tmp_path_factory.mktemp("expected") / "stored" / "survey")
+    shutil.copytree(_catalogue_of_small_tile.folder.parent, survey.folder.parent)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEDS_DIR", os.fspath(survey.folder))
+        return printed(["-c", text_of(PRINTED, survey, workers=1)])
 
 
 @pytest.mark.parametrize("by", ["file", "standard input", "argument"])
-@pytest.mark.parametrize("call", CALLS)
-def test_program_without_a_guard_is_served(stored: Survey, call: str, by: str) -> None:
-    text, program = text_of(PRINTED, stored, call, workers=3), stored.folder.parent / "program.py"
+def test_program_without_a_guard_is_served(stored: Survey, expected: str, by: str) -> None:
+    text, program = text_of(PRINTED, stored, workers=3), stored.folder.parent / "program.py"
     program.write_text(text)
     arguments = {"file": [str(program)], "standard input": ["-"], "argument": ["-c", text]}
-    assert printed(arguments[by], text) == expected(stored, call)
+    assert printed(arguments[by], text) == expected
     with stored.catalogue() as catalogue:
         assert catalogue.failures().empty
 
 
 @pytest.mark.parametrize("inside", BODIES)
-@pytest.mark.parametrize("call", CALLS)
-def test_call_inside_another_pool_is_served(stored: Survey, call: str, inside: str) -> None:
+def test_calls_inside_another_pool_are_served(stored: Survey, expected: str, inside: str) -> None:
     program = stored.folder.parent / "program.py"
-    program.write_text(text_of(GUARDED, stored, call, 3, BODIES[inside]))
-    assert printed([str(program)]) == expected(stored, call)
+    program.write_text(text_of(GUARDED, stored, 3, body=BODIES[inside]))
+    assert printed([str(program)]) == expected
 
 
 @pytest.mark.slow
-def test_functions_of_a_notebook_are_served(stored: Survey, tmp_path: Path) -> None:
+def test_functions_of_a_notebook_are_served(stored: Survey, expected: str, tmp_path: Path) -> None:
     folder = f"import os\nos.environ['MEDS_DIR'] = {str(stored.folder)!r}\n"
-    cells = [folder + text_of(PRINTED, stored, call, workers=3) for call in CALLS]
+    cells = [folder + text_of(PRINTED, stored, 3, [call]) for call in CALLS]
     code: dict[str, Any] = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
     described = [code | {"id": f"cell-{k}", "source": cell} for k, cell in enumerate(cells)]
     path = tmp_path / "cells.ipynb"
     path.write_text(json.dumps({"cells": described, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
     printed([str(Path(__file__).parent / "notebook.py"), str(path)])
-    found = [
-        "".join(each for out in cell["outputs"] for each in out["text"])
-        for cell in json.loads(path.read_text())["cells"]
-    ]
-    assert found == [expected(stored, call) for call in CALLS]
+    cells_run = json.loads(path.read_text())["cells"]
+    assert "".join(each for cell in cells_run for out in cell["outputs"] for each in out["text"]) == expected
 
 
 def test_function_that_cannot_be_sent_is_an_error(stored: Survey) -> None:
-    text = text_of(PRINTED, stored, "map", workers=2).replace(
-        "FACTOR = 2", "import threading\nFACTOR = threading.Lock()"
-    )
+    text = text_of(PRINTED, stored, 2, ["map"]).replace("FACTOR = 2", "import threading\nFACTOR = threading.Lock()")
     done = subprocess.run([sys.executable, "-"], input=text, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     said = done.stderr.rstrip().splitlines()[-1]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from goodpix.schema.errors import MalformedRunsError
-from goodpix.schema.masks.runpixels import fill_runs, find_runs
+from goodpix.schema.masks.runpixels import count_pixels, examine, fill_runs, find_runs
 
 LENGTHS = np.random.default_rng(1).integers(1, 50, 100).astype(np.uint32)
 SIZE = int(LENGTHS.sum())
@@ -31,3 +31,33 @@ def test_no_pixels_are_in_no_runs() -> None:
 def test_pixel_after_the_last_run_is_refused() -> None:
     with pytest.raises(MalformedRunsError, match="run lengths sum to 7: there is no pixel 7"):
         find_runs(np.array([3, 4], np.uint32), np.array([6, 7, 0]))
+
+
+@pytest.mark.parametrize("reject", [0, 1, 6, 127, -1, 1 << 62])
+def test_pixels_without_a_flag_are_counted(reject: int) -> None:
+    rng = np.random.default_rng(3)
+    flags = rng.choice(np.array([0, 1, 2, 5, 64, 1 << 40, 1 << 62, -1]), LENGTHS.size)
+    pixels = np.repeat(flags, LENGTHS)
+    assert count_pixels(LENGTHS, flags, reject) == np.count_nonzero((pixels & reject) == 0)
+
+
+def test_more_pixels_are_counted_than_a_length_can_hold() -> None:
+    lengths = np.full(3, 2**32 - 1, np.uint32)
+    assert count_pixels(lengths, np.array([0, 1, 0]), 1) == 2 * (2**32 - 1)
+    assert examine(lengths, np.array([0, 1, 0])).n_pixels == 3 * (2**32 - 1)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "flags", "expected"),
+    [
+        ([3, 1, 2], [0, 1, 0], (6, 3, 3)),
+        ([3, 0, 2, 0], [0, 1, 0, 1], (5, 1, 4)),
+        ([3, 1, 2, 1], [0, 7, 7, 7], (7, 4, 2)),
+        ([0, 0], [5, 5], (0, 0, 1)),
+        ([], [], (0, 0, 0)),
+    ],
+)
+def test_the_first_fault_of_each_kind_is_found(
+    lengths: list[int], flags: list[int], expected: tuple[int, int, int]
+) -> None:
+    assert examine(np.array(lengths, np.uint32), np.array(flags, np.int64)) == expected
