@@ -21,6 +21,7 @@ extensions = [
     "goodpixsite.commandline",
     "goodpixsite.maskbits",
     "goodpixsite.mathml",
+    "goodpixsite.notebooks",
     "goodpixsite.running",
 ]
 exclude_patterns = ["_build"]
@@ -30,7 +31,7 @@ default_role = "py:obj"
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 4
-nb_execution_mode = "off"  # notebooks are kept with their outputs, which tests compare
+nb_execution_mode = "off"  # goodpixsite.notebooks runs them, beside the pages
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # they have no widgets, and the scripts are on other machines
 
 autodoc_typehints = "none"  # docstrings give types

@@ -92,7 +92,7 @@ def test_functions_of_a_notebook_are_served(stored: Survey, tmp_path: Path) -> N
     described = [code | {"id": f"cell-{k}", "source": cell} for k, cell in enumerate(cells)]
     path = tmp_path / "cells.ipynb"
     path.write_text(json.dumps({"cells": described, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
-    printed([str(Path(__file__).parent / "notebook.py"), str(path)])
+    printed(["-m", "goodpix.docs.goodpixsite.notebook", str(path)])
     found = [
         "".join(each for out in cell["outputs"] for each in out["text"])
         for cell in json.loads(path.read_text())["cells"]

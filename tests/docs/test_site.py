@@ -3,13 +3,13 @@
 import inspect
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from urllib.parse import unquote
 
+import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from sphinx.util.inventory import InventoryFile
@@ -18,8 +18,7 @@ import goodpix
 from goodpix.cli.help import EXAMPLES
 
 from ..machine import chromium_or_skip
-
-DOCS = Path(__file__).resolve().parents[2] / "docs"
+from .conftest import DOCS, Built, build
 
 ANSWERS = {
     "bit 1024": ["1024", "STREAK", "satellite"],
@@ -71,25 +70,10 @@ Nothing.
 """A page with one error in each of its parts."""
 
 
-def build(source: Path, folder: Path) -> "subprocess.CompletedProcess[str]":
-    """Build pages as `make docs` does."""
-    options = ["--fail-on-warning", "--keep-going", "--quiet", "--builder", "html"]
-    return subprocess.run(
-        [sys.executable, "-m", "sphinx", *options, "--doctree-dir", folder / "trees", source, folder / "html"],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The documentation."""
-    folder = tmp_path_factory.mktemp("site")
-    done = build(DOCS, folder)
-    assert done.returncode == 0, done.stderr
-    return folder / "html"
+def site(built: Built) -> Path:
+    """The folder of the pages."""
+    return built.html
 
 
 @pytest.fixture(scope="module")
@@ -126,21 +110,27 @@ def public_members(name: str) -> Iterator[str]:
                     yield f"goodpix.{name}.{member}"
 
 
-def test_errors_of_pages_end_the_build(tmp_path: Path) -> None:
-    settings = f"import sys\nsys.path.insert(0, {str(DOCS)!r})\nextensions = ['myst_parser', 'goodpixsite.running']\n"
-    (tmp_path / "source").mkdir()
-    (tmp_path / "source" / "conf.py").write_text(settings)
-    (tmp_path / "source" / "index.md").write_text(WRONG)
-    done = build(tmp_path / "source", tmp_path)
-    assert done.returncode == 1
+def test_errors_of_pages_and_notebooks_end_the_build(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "conf.py").write_text(
+        f"import sys\nsys.path.insert(0, {str(DOCS)!r})\nnb_execution_mode = 'off'\n"
+        "extensions = ['myst_nb', 'goodpixsite.notebooks', 'goodpixsite.running']\n"
+    )
+    (source / "index.md").write_text(WRONG)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("[][5]")])  # type: ignore[no-untyped-call]
+    nbformat.write(notebook, source / "wrong.ipynb")  # type: ignore[no-untyped-call]  # nbformat has few types
+    done = build(source, tmp_path)
+    assert done.status == 1
     for error in (
         "goodpix tiles --band r --nonsense: exit status 2, expected 0:",
         "ZeroDivisionError: division by zero",
         "none.png: no such file",
         "'nowhere.md'",
+        "IndexError: list index out of range",
     ):
-        assert error in done.stderr
-    assert done.stderr.count("exit status") == 1
+        assert error in done.errors
+    assert done.errors.count("exit status") == 1
 
 
 def test_every_public_name_and_method_is_in_the_reference(site: Path) -> None:
