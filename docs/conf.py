@@ -19,6 +19,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
     "goodpixsite.commandline",
+    "goodpixsite.keywords",
     "goodpixsite.maskbits",
     "goodpixsite.mathml",
     "goodpixsite.notebooks",
