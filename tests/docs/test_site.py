@@ -215,6 +215,17 @@ def test_pages_ask_no_other_machine(site: Path, pages: dict[str, str], chromium:
     assert errors == []
 
 
+@pytest.mark.parametrize("page", ["index.html", "howto/sky.html", "notebooks/which-ccd.html"])
+def test_figures_are_as_large_on_a_phone_and_the_page_is_no_wider(site: Path, chromium: Browser, page: str) -> None:
+    tab = chromium.new_page(viewport={"width": 420, "height": 900})
+    tab.goto((site / page).as_uri())
+    widths = tab.locator(".cell_output img, div.made img").evaluate_all("all => all.map(each => each.width)")
+    assert widths
+    assert min(widths) >= (300 if page == "index.html" else 640)
+    assert tab.evaluate("document.documentElement.scrollWidth") == 420
+    tab.close()
+
+
 def test_pages_show_nothing_of_the_machine(pages: dict[str, str]) -> None:
     own = (sys.prefix, str(DOCS), str(Path.home()), "goodpix-docs-")
     assert {(page, each) for page, html in pages.items() for each in own if each in words(html)} == set()
