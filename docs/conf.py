@@ -13,6 +13,7 @@ version = release = goodpix.__version__
 project_copyright = author
 
 extensions = [
+    "goodpixsite.notebooks",  # before myst_nb, whose import it makes faster
     "myst_nb",
     "sphinx.ext.autodoc",
     "numpydoc",
@@ -22,7 +23,6 @@ extensions = [
     "goodpixsite.keywords",
     "goodpixsite.maskbits",
     "goodpixsite.mathml",
-    "goodpixsite.notebooks",
     "goodpixsite.running",
 ]
 exclude_patterns = ["_build"]

@@ -54,7 +54,7 @@ class _Provisioner(LocalProvisioner):
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> Any:
         context = multiprocessing.get_context("forkserver")
         # not matplotlib's backend: it looks for the kernel as it is imported
-        context.set_forkserver_preload(["ipykernel.kernelapp", "nbclient", *PRELOADED])
+        context.set_forkserver_preload([__name__, "ipykernel.kernelapp", "nbclient", *PRELOADED])
         arguments = cmd[cmd.index("-f") :]
         process = context.Process(target=_serve, args=(arguments, kwargs["env"], str(kwargs["cwd"])))
         process.start()

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
-import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from sphinx.util.inventory import InventoryFile
@@ -135,11 +135,19 @@ def test_errors_of_pages_and_notebooks_end_the_build(tmp_path: Path) -> None:
     source.mkdir()
     (source / "conf.py").write_text(
         f"import sys\nsys.path.insert(0, {str(DOCS)!r})\nnb_execution_mode = 'off'\n"
-        "extensions = ['myst_nb', 'goodpixsite.notebooks', 'goodpixsite.running']\n"
+        "extensions = ['goodpixsite.notebooks', 'myst_nb', 'goodpixsite.running']\n"
     )
     (source / "index.md").write_text(WRONG)
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("[][5]")])  # type: ignore[no-untyped-call]
-    nbformat.write(notebook, source / "wrong.ipynb")  # type: ignore[no-untyped-call]  # nbformat has few types
+    cell: dict[str, Any] = {
+        "cell_type": "code",
+        "execution_count": None,
+        "id": "a",
+        "metadata": {},
+        "outputs": [],
+        "source": "[][5]",
+    }
+    notebook: dict[str, Any] = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (source / "wrong.ipynb").write_text(json.dumps(notebook))
     done = build(source, tmp_path)
     assert done.status == 1
     for error in (
