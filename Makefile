@@ -52,10 +52,10 @@ stress: $(VENV)/dev-installed ## Run the fault tests with 50 kills and 20,000 da
 
 .PHONY: notebooks
 notebooks: $(VENV)/dev-installed ## Run the notebooks as they are stored, and compare every word: ten minutes (ARGS: pytest options)
-	GOODPIX_TEST_NOTEBOOKS=full $(PYTEST) --timeout 3600 tests/integration/test_notebooks.py $(ARGS)
+	GOODPIX_TEST_NOTEBOOKS=full $(PYTEST) --timeout 3600 tests/docs/test_notebooks.py $(ARGS)
 
 .PHONY: docs
-docs: $(VENV)/dev-installed ## Build the documentation into docs/_build/html: two minutes (ARGS: options of sphinx-build)
+docs: $(VENV)/dev-installed ## Build the documentation into docs/_build/html: ten minutes, or two with NOTEBOOK_SIZE=small (ARGS: options of sphinx-build)
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --builder html $(ARGS) docs docs/_build/html
 
 .PHONY: bench

@@ -13,12 +13,14 @@ version = release = goodpix.__version__
 project_copyright = author
 
 extensions = [
+    "goodpixsite.notebooks",  # before myst_nb, whose import it makes faster
     "myst_nb",
     "sphinx.ext.autodoc",
     "numpydoc",
     "sphinx_copybutton",
     "sphinx_design",
     "goodpixsite.commandline",
+    "goodpixsite.keywords",
     "goodpixsite.maskbits",
     "goodpixsite.mathml",
     "goodpixsite.running",
@@ -30,7 +32,7 @@ default_role = "py:obj"
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 4
-nb_execution_mode = "off"  # notebooks are kept with their outputs, which tests compare
+nb_execution_mode = "off"  # goodpixsite.notebooks runs them, beside the pages
 nb_ipywidgets_js: dict[str, dict[str, str]] = {}  # they have no widgets, and the scripts are on other machines
 
 autodoc_typehints = "none"  # docstrings give types

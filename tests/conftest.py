@@ -46,11 +46,11 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 class _Scheduling(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
-    """Assign each file to one worker, and all browser tests to another, because they share browsers and servers."""
+    """Assign each file to one worker, and each folder that shares what is slow: browsers and servers, or the site."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = str(super()._split_scope(nodeid))
-        return "tests/browser" if file.startswith("tests/browser/") else file
+        return next((folder for folder in ("tests/browser", "tests/docs") if file.startswith(f"{folder}/")), file)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -2,24 +2,32 @@
 
 import multiprocessing
 import os
+import re
 import shlex
 import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["run_command"]
+__all__ = ["PRELOADED", "run_command"]
 
-# what most commands import
-_PRELOADED = [
+PRELOADED = [
     "goodpix.cli",
-    "goodpix.cli.texttable",
-    "goodpix.query.catalogue",
+    "goodpix.ingest.database",
     "goodpix.ingest.preload",
-    "pandas",
-    "pyarrow.parquet",
+    "goodpix.ingest.run",
+    "goodpix.ingest.synthetic",
+    "goodpix.query.catalogue",
+    "goodpix.query.plots",
+    "goodpix.query.tables.astropytables",
+    "healsparse",
+    "matplotlib.backends.backend_agg",
+    "scipy.ndimage",
 ]
+"""Modules that commands and notebooks import, each in a second or so."""
+
 _SHELL = frozenset("|&;<>()$`*?[~\n")
+_QUOTED = re.compile(r"""'[^']*'|"[^"$`\\]*\"""")
 
 
 def run_command(command: str, folder: Path, environment: Mapping[str, str], output: Path) -> int | None:
@@ -39,10 +47,10 @@ def run_command(command: str, folder: Path, environment: Mapping[str, str], outp
         File for what it prints.
     """
     words = shlex.split(command)
-    if words[:1] != ["goodpix"] or _SHELL & set(command):
+    if words[:1] != ["goodpix"] or _SHELL & set(_QUOTED.sub("", command)):
         return None
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(_PRELOADED)
+    context.set_forkserver_preload(PRELOADED)
     process = context.Process(target=_run, args=(words, str(folder), dict(environment), str(output)))
     process.start()
     process.join()

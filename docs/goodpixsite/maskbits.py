@@ -90,6 +90,8 @@ def _section(profile: str, plane: str) -> Iterator[str]:
     if names.keys() != meanings.keys():
         raise ValueError(f"{profile}: {sorted(names.keys() ^ meanings.keys())} stand on one side alone")
     yield from (f"## `{profile}`: {_PLANES[plane]}", "")
+    searched = [f"! {words}" for name, value in names.items() for words in (f"{value}", f"bit {value}", name)]
+    yield from (f"```{{index}} {', '.join(searched)}", "```", "")
     yield from ("| bit | value | name | in flags | meaning |", "| ---: | ---: | --- | --- | --- |")
     for name, value in sorted(names.items(), key=lambda each: each[1]):
         number = value.bit_length() - 1

@@ -253,7 +253,7 @@ def _image(png: bytes, description: str) -> nodes.raw:
     """Return a picture that stands in the page itself."""
     data = base64.b64encode(png).decode()
     alt = description.replace('"', "&quot;")
-    return nodes.raw("", f'<img class="made" alt="{alt}" src="data:image/png;base64,{data}">', format="html")
+    return nodes.raw("", f'<div class="made"><img alt="{alt}" src="data:image/png;base64,{data}"></div>', format="html")
 
 
 _workshops: dict[int, tuple[Workshop, tempfile.TemporaryDirectory[str]]] = {}

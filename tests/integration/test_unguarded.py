@@ -100,7 +100,7 @@ def test_functions_of_a_notebook_are_served(stored: Survey, expected: str, tmp_p
     described = [code | {"id": f"cell-{k}", "source": cell} for k, cell in enumerate(cells)]
     path = tmp_path / "cells.ipynb"
     path.write_text(json.dumps({"cells": described, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
-    printed([str(Path(__file__).parent / "notebook.py"), str(path)])
+    printed(["-m", "goodpix.docs.goodpixsite.notebook", str(path)])
     cells_run = json.loads(path.read_text())["cells"]
     assert "".join(each for cell in cells_run for out in cell["outputs"] for each in out["text"]) == expected
 

@@ -1,15 +1,12 @@
-"""The notebooks: every cell runs, and gives what the stored one shows.
+"""The notebooks, as they ran when the site was built: they give what the stored ones show.
 
-Those that answer a question run on less data here (NOTEBOOK_SIZE=small); what they find is checked against what the
-maker of the data put in, in their own cells as well. GOODPIX_TEST_NOTEBOOKS=full, which ``make notebooks`` sets, runs
-them as they are stored and compares every word.
+Those that answer a question ran on less data (NOTEBOOK_SIZE=small); what they find is checked against what the maker
+of the data put in, in their own cells as well. With GOODPIX_TEST_NOTEBOOKS=full, which ``make notebooks`` sets, they
+ran as they are stored, and every word is compared.
 """
 
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +14,13 @@ from typing import Any
 
 import pytest
 
-from .notebook import digest
+from goodpix.docs.goodpixsite.notebook import digest
 
-DOCS = Path(__file__).resolve().parents[2] / "docs" / "notebooks"
-PROGRAM = Path(__file__).parent / "notebook.py"
-REFRESH = "to store what the cells give now: .venv/bin/python tests/integration/notebook.py docs/notebooks/NAME.ipynb"
+from .conftest import DOCS, FULL, Built
+
+REFRESH = (
+    "to store what the cells give now: .venv/bin/python -m goodpix.docs.goodpixsite.notebook docs/notebooks/NAME.ipynb"
+)
 
 LARGEST = {
     "tutorial": 500_000,
@@ -32,7 +31,6 @@ LARGEST = {
 }
 """Bytes that each notebook may have."""
 
-FULL = os.environ.get("GOODPIX_TEST_NOTEBOOKS") == "full"
 SAME_DATA = list(LARGEST) if FULL else ["tutorial"]
 """Notebooks that run here on the data of the stored one."""
 
@@ -64,32 +62,10 @@ class Notebook:
 Ran = Callable[[str], Notebook]
 
 
-def run(name: str, folder: Path) -> Notebook:
-    """Run a notebook, in a process of its own: what Jupyter warns about is not our code's."""
-    stored, fresh = DOCS / f"{name}.ipynb", folder / f"{name}.ipynb"
-    done = subprocess.run(
-        [sys.executable, PROGRAM, stored, fresh],
-        env={**os.environ, "NOTEBOOK_SIZE": "full" if FULL else "small"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return Notebook(stored, fresh)
-
-
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    """Return a function that runs a notebook by its name, once."""
-    done = dict[str, Notebook]()
-
-    def get(name: str) -> Notebook:
-        if name not in done:
-            done[name] = run(name, tmp_path_factory.mktemp(name))
-        return done[name]
-
-    return get
+def ran(built: Built) -> Ran:
+    """Return a function that gives a notebook by its name."""
+    return lambda name: Notebook(DOCS / "notebooks" / f"{name}.ipynb", built.notebooks / f"{name}.ipynb")
 
 
 @pytest.fixture(params=LARGEST)
@@ -126,7 +102,7 @@ def test_the_stored_words_are_what_the_cells_give(name: str, ran: Ran) -> None:
 
 @pytest.mark.parametrize("name", LARGEST)
 def test_the_stored_outputs_are_of_these_cells(name: str) -> None:
-    stored = json.loads((DOCS / f"{name}.ipynb").read_text())
+    stored = json.loads((DOCS / "notebooks" / f"{name}.ipynb").read_text())
     assert stored["metadata"]["goodpix"] == {"outputs_of": digest(stored["cells"])}, REFRESH
 
 
@@ -139,7 +115,7 @@ def test_there_are_pictures_where_pictures_are_drawn(notebook: Notebook) -> None
 
 @pytest.mark.parametrize("name", LARGEST)
 def test_every_picture_names_its_selection(name: str) -> None:
-    for cell_name, cell in code_cells(DOCS / f"{name}.ipynb").items():
+    for cell_name, cell in code_cells(DOCS / "notebooks" / f"{name}.ipynb").items():
         source = "".join(cell["source"])
         if "plt.show()" in source:
             # a mask writes its selection into the title itself, and so do the pictures of studies
