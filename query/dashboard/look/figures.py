@@ -39,6 +39,9 @@ __all__ = [
 _GRID = "#e6e6e6"
 _QUIET = "#666666"
 
+# About a single date on an axis, which would have microseconds otherwise.
+_DAYS_OF_ONE_MS = 4 * 86_400_000.0
+
 PERCENT = "0.[00] %"
 """Bokeh format of fractions on axes and in tooltips."""
 
@@ -101,6 +104,8 @@ def new_figure(
         **given,
     )
     plot.toolbar.logo = None
+    if given.get("x_axis_type") == "datetime":
+        plot.x_range.default_span = _DAYS_OF_ONE_MS
     plot.title.text = READING
     plot.title.text_font_style = "normal"
     plot.title.text_color = _QUIET

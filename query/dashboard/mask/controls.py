@@ -136,7 +136,7 @@ class SelectionBox:
 
 
 _PLANES = ("se", "coadd")
-_NARROW = {"max-width": "100%"}
+_NARROW = {"max-width": "min(100%, calc(100vw - 48px))"}  # of the row, which may be wider than the window
 _OWN = "(none: as set below)"
 
 

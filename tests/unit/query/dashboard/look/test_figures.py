@@ -84,3 +84,7 @@ def test_shape_is_kept_in_the_browser_whenever_the_plot_changes_its_size() -> No
 def test_colours_of_lines_are_those_of_the_column_unless_the_page_is_dark() -> None:
     assert ink()["field"] == "colour"
     assert "goodpixInk" in ink()["transform"].v_func
+
+
+def test_single_date_has_days_about_it() -> None:
+    assert new_figure("", "", x_axis_type="datetime").x_range.default_span == 4 * 86400e3
