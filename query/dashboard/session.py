@@ -151,6 +151,7 @@ class Session:
         self._wanted = self._unread = self._unfinished = 0
         self._bodies: list[Any] = []
         self._is_seen = self._go_when_seen = False
+        self._waiting: list[Callable[[], None]] = []
         self._oldest = 0.0
         self._closed = False
         self._document: Document | None = None
@@ -298,6 +299,10 @@ class Session:
         def finish(future: "Future[Any]") -> None:
             if not wanted():
                 return
+            if document.session_context is not None and not self._is_seen:
+                # Panel loses changes that come after the browser has fetched the document and before it has drawn it
+                self._waiting.append(lambda: finish(future))
+                return
             with document.models.freeze():  # a plot has hundreds of models, counted at each change otherwise
                 try:
                     show(future.result())
@@ -353,8 +358,16 @@ class Session:
             self._go_when_seen = again and not self._is_seen
 
     def _note_seen(self, _event: object) -> None:
-        """Read again what was too old, now that the page is drawn: what is read meanwhile would delay that."""
+        """Note that the page is drawn; Panel does so only after this."""
+        assert self._document is not None  # `open` has set it
+        self._document.add_next_tick_callback(self._catch_up)
+
+    def _catch_up(self) -> None:
+        """Show what was read before the page was drawn, or read again what was too old, which would have delayed it."""
         self._is_seen = True
+        waiting, self._waiting = self._waiting, []
+        for finish in waiting:
+            finish()
         if self._go_when_seen:
             self._go_when_seen = False
             self.go(self.view)
