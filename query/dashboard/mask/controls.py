@@ -60,8 +60,8 @@ class SelectionBox:
         self._exclude = pn.widgets.TextInput(
             label="Exclude: KEY=VALUE,KEY=VALUE ...",
             placeholder="ccdnum=31,amplifier=A box=0:48:0:4096",
-            width=440,
-            styles=_NARROW,
+            sizing_mode="stretch_width",
+            max_width=440,
             margin=(2, 0),
         )
         for widget in (self._ignore, self._bits, self._grow, self._border, self._exclude):
@@ -69,7 +69,7 @@ class SelectionBox:
         ignored = [
             pane for box in (self._ignore, self._bits) for pane in (html_pane(f"<p class='note'>{box.label}</p>"), box)
         ]
-        self.body = under(self._named, *ignored, pn.FlexBox(self._grow, self._border, self._exclude, margin=0))
+        self.body = under(self._named, *ignored, pn.FlexBox(self._grow, self._border, margin=0), self._exclude)
 
     def show(
         self, selection: Selection, names: Sequence[str], present: Sequence[str] = (), *, has_coadd: bool = True
@@ -136,7 +136,7 @@ class SelectionBox:
 
 
 _PLANES = ("se", "coadd")
-_NARROW = {"max-width": "min(100%, calc(100vw - 48px))"}  # of the row, which may be wider than the window
+_NARROW = {"max-width": "100%"}
 _OWN = "(none: as set below)"
 
 

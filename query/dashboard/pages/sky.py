@@ -41,7 +41,7 @@ _FIRST, _WITHOUT_COADDS = "fraction_good_on_coadd", "fraction_good_se"
 _HEIGHT = 520
 _MARGIN = 0.03
 _WRAPPED = "return `${+((tick % 360 + 360) % 360).toFixed(6)}°`"
-_DEGREES = "return `${tick}°`"
+_DEGREES = "return `${+tick.toFixed(6)}°`"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
