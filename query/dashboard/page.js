@@ -30,6 +30,14 @@
     timer = seconds > 0 ? setTimeout(again, seconds * 1000) : null;
   }
 
+  // what is made later than the first part of the page goes where that has a place for it
+  window.goodpixPlace = () => {
+    for (const each of document.querySelectorAll(".placed")) {
+      document.getElementById(`place-${each.dataset.place}`).replaceWith(each.firstElementChild);
+      each.remove();
+    }
+  };
+
   window.goodpixAddress = (query) => write(query);
 
   // colour of lines and bars: that of the style sheet for dark pages, where it has one
@@ -92,7 +100,8 @@
     }
   }
 
-  document.addEventListener("DOMContentLoaded", () => {
+  // called when the header is there, long before the rest of the page: its links may be followed at once
+  window.goodpixHeader = () => {
     const chosen = document.getElementById("every");
     const query = location.search.slice(1).split("&").filter((each) => each && !each.startsWith("every=")).join("&");
     chosen.value = EVERY.has(every) ? every : "0";
@@ -107,5 +116,5 @@
     setInterval(tend, 300);
     // plots are drawn in the colours of the page that was loaded
     dark.addEventListener("change", () => location.reload());
-  });
+  };
 })();

@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import wait
 from html import escape
 from pathlib import Path
 from types import FrameType
@@ -22,8 +23,9 @@ from tornado.web import RequestHandler
 from ...schema.errors import UsageError
 from ...schema.printable import printable
 from ..source import Source
-from .applications import TITLES, applications, read_ahead
+from .applications import TITLES, applications, first_part, read_ahead
 from .cache import CatalogueCache
+from .firstpart import send_first
 from .guard import Names, guard
 from .proxies import address_behind_proxy
 
@@ -34,6 +36,8 @@ _EVERY_ADDRESS = ("", "0.0.0.0", "::")
 _LOGIN = str(Path(__file__).parent / "login.html")
 _NOT_FOUND = Template((Path(__file__).parent / "notfound.html").read_text())
 _START_S = 60
+# Longest wait for the numbers of the first page before the server accepts connections.
+_READ_AHEAD_S = 2.0
 
 
 class _Alive(RequestHandler):
@@ -215,9 +219,9 @@ class DashboardServer:
         server = None
         try:
             server = self._server()
+            wait([read_ahead(self._cache)], _READ_AHEAD_S)
             began()
             server.start()
-            read_ahead(self._cache)
             self._loop.call_soon(self._ready.set)
             self._loop.run_forever()
         finally:
@@ -255,6 +259,7 @@ class DashboardServer:
         except OSError as error:
             raise _cannot_listen(self._address, self.port, error) from error
         server._tornado.settings["default_handler_class"] = _NotFound
+        send_first(server._tornado, first_part(self._cache))
         guard(server._tornado, Names(tuple(self._origins), self._address in _EVERY_ADDRESS))
         return server
 

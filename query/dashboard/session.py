@@ -22,7 +22,8 @@ from ..namedselections import find_selection
 from ..palette import in_band_order
 from .cache import CatalogueCache
 from .look.filterbar import FilterBar, bands_of
-from .look.markup import STYLE, escaped, html_pane
+from .look.markup import READING, escaped, html_pane
+from .look.table import PagedTable
 from .url import UrlQuery, View
 
 __all__ = ["Page", "Section", "Session", "Update"]
@@ -31,8 +32,8 @@ logger = logging.getLogger(__name__)
 
 # A page that is opened shows at once what the cache has, and reads again what is older than this, or all if reloaded.
 _NEW_ENOUGH_S = 60.0
+_UNREAD = "could not be read"
 _HERE = Path(__file__).parent
-_SCRIPT = (_HERE / "page.js").read_text()
 _TEMPLATE = (_HERE / "page.html").read_text()
 
 
@@ -144,25 +145,49 @@ class Session:
         self._url_problems = url.problems
         self._problems: list[str] = []
         self._status = pn.pane.HTML("reading …", margin=0)
-        self._problem_pane = html_pane()
+        self._problem_pane, self._lead = html_pane(), html_pane()
+        self._read_lead: Callable[[float], str] = lambda _since: ""
         self._address = AddressBar(height=0, margin=0)
-        self._wanted = self._unread = 0
+        self._wanted = self._unread = self._unfinished = 0
+        self._bodies: list[Any] = []
+        self._is_seen = self._go_when_seen = False
+        self._waiting: list[Callable[[], None]] = []
         self._oldest = 0.0
         self._closed = False
         self._document: Document | None = None
         self._page: Page | None = None
         self._bar: FilterBar | None = None
 
-    def open(self, page: Page, variables: Mapping[str, Any]) -> pn.Template:
-        """Return the page as a document, and start reading its data."""
-        self._page, self._document = page, pn.state.curdoc
+    def open(
+        self, page: Page, variables: Mapping[str, Any], lead: Callable[[float], str] = lambda _since: ""
+    ) -> pn.Template:
+        """Return the page as a document, and start reading its data.
+
+        Parameters
+        ----------
+        page : Page
+            The page.
+        variables : mapping
+            Variables of the template.
+        lead : callable
+            Reads the text below the heading, after a time in seconds since 1970.
+        """
+        self._page, self._document, self._read_lead = page, pn.state.curdoc, lead
         self._document.on_session_destroyed(self._close)
-        self._bar = FilterBar(page.filters, bands_of(self.cache, self.since), self.view, self.go)
+        self._document.on_event("document_ready", self._note_seen)
+        self._bar = FilterBar(page.filters, bands_of(self.cache, 0.0), self.view, self.go)
         sections = page.sections()
+        self._bodies = [each.body for each in sections]
         template = PageTemplate(_TEMPLATE)
-        for name, value in {**variables, "sections": sections, "style": STYLE, "script": _SCRIPT}.items():
+        for name, value in {**variables, "sections": sections}.items():
             template.add_variable(name, value)
-        roots = {"status": self._status, "bar": self._bar.row, "problems": self._problem_pane, "address": self._address}
+        roots = {
+            "status": self._status,
+            "lead": self._lead,
+            "bar": self._bar.row,
+            "problems": self._problem_pane,
+            "address": self._address,
+        }
         for name, body in {**roots, **{each.name: each.body for each in sections}}.items():
             template.add_panel(name, body)
         self.go(self.view, any_age=True)
@@ -180,18 +205,48 @@ class Session:
         """
         self.note(view)
         self._wanted += 1
-        self._problems = [*self._url_problems, *_unknown_band(view.band, bands_of(self.cache, self.since))]
+        started = time.time()
+        since = 0.0 if any_age else max(self.since, started - _NEW_ENOUGH_S)
+        self._problems = [*self._url_problems, *_unknown_band(view.band, bands_of(self.cache, 0.0))]
         self._say_problems()
-        number, started = self._wanted, time.time()
+        number = self._wanted
         assert self._page is not None  # `open` is the first to call this
         assert self._bar is not None
         self._bar.show(view)
-        updates = self._page.updates(view, 0.0 if any_age else max(self.since, started - _NEW_ENOUGH_S))
+        bands = Update(lambda: bands_of(self.cache, since), self._offer_bands, cached=True)
+        lead = Update(lambda: self._read_lead(since), self._show_lead, cached=True)
+        updates = [bands, lead, *self._page.updates(view, since)]
+        self._unfinished = len(updates)
         self._unread, self._oldest = len(updates), started
         for update in updates:
             read, show = partial(self._noted, update.read), partial(self._show, number, update.show, any_age)
-            if not (any_age and update.cached and self._shown_at_once(read, show)):
-                self.in_background(read, show, number=number)
+            if any_age and update.cached and self._shown_at_once(read, show):
+                self._finish(number)
+            else:
+                self.in_background(read, show, partial(self._finish, number), number=number)
+
+    def _offer_bands(self, bands: Sequence[str]) -> None:
+        """Offer the bands that the catalogue has by now."""
+        assert self._bar is not None  # `open` has made it
+        if self._bar.offer(bands):
+            self._problems = [*self._url_problems, *_unknown_band(self.view.band, bands)]
+            self._say_problems()
+
+    def _show_lead(self, text: str) -> None:
+        self._lead.object = f"<p class='lead'>{escaped(text)}</p>"
+
+    def _finish(self, number: int) -> None:
+        """Note the end of an update of a view; after the last, what still says that it is being read was not."""
+        if number != self._wanted:
+            return
+        self._unfinished -= 1
+        if self._unfinished:
+            return
+        for body in self._bodies:
+            titles = [each.object.title for each in body.select(pn.pane.Bokeh)]
+            for shown, name in (*((each, "text") for each in titles), *((t, "words") for t in body.select(PagedTable))):
+                if getattr(shown, name) == READING:
+                    setattr(shown, name, _UNREAD)
 
     def try_to_go(self, wanted: Callable[[], View]) -> None:
         """Show the view that a function returns, or the error it raises."""
@@ -244,6 +299,10 @@ class Session:
         def finish(future: "Future[Any]") -> None:
             if not wanted():
                 return
+            if document.session_context is not None and not self._is_seen:
+                # Panel loses changes that come after the browser has fetched the document and before it has drawn it
+                self._waiting.append(lambda: finish(future))
+                return
             with document.models.freeze():  # a plot has hundreds of models, counted at each change otherwise
                 try:
                     show(future.result())
@@ -294,8 +353,24 @@ class Session:
             again = any_age and self._oldest < self.since
             said = time.strftime("data read %Y-%m-%d %H:%M:%S UTC", time.gmtime(self._oldest))
             self._status.object = f"{said}, reading again …" if again else said
-            if again:
+            if again and self._is_seen:
                 self.go(self.view)
+            self._go_when_seen = again and not self._is_seen
+
+    def _note_seen(self, _event: object) -> None:
+        """Note that the page is drawn; Panel does so only after this."""
+        assert self._document is not None  # `open` has set it
+        self._document.add_next_tick_callback(self._catch_up)
+
+    def _catch_up(self) -> None:
+        """Show what was read before the page was drawn, or read again what was too old, which would have delayed it."""
+        self._is_seen = True
+        waiting, self._waiting = self._waiting, []
+        for finish in waiting:
+            finish()
+        if self._go_when_seen:
+            self._go_when_seen = False
+            self.go(self.view)
 
     def _say_error(self, error: Exception) -> None:
         """Show an error on the page, and log it if it is a bug."""

@@ -42,6 +42,48 @@ def test_numbers_that_are_known_stand_in_the_page_itself_and_once_when_drawn(
     expect(page.locator("tr.total")).to_be_visible()
 
 
+def test_a_page_begins_with_its_heading_and_numbers_before_any_script(
+    browser: Browser, dashboard: DashboardServer, catalogue: goodpix.Catalogue
+) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(dashboard.url)
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+    expect(page.locator("tr.total td").nth(5)).to_have_text(count(len(catalogue.epochs())))
+    expect(page.get_by_text("Numbers as of 20")).to_be_visible()
+    page.goto(f"{dashboard.url}sky")
+    expect(page.get_by_text("Where on the sky are pixels good? 2 tiles")).to_be_visible()
+    context.close()
+
+
+def test_links_of_a_page_that_is_still_being_made_keep_its_filters(page: Page, dashboard: DashboardServer) -> None:
+    page.goto(f"{dashboard.url}?band=r", wait_until="commit")
+    page.get_by_role("link", name="Sky").click()
+    expect(page.get_by_text("Shown: band r.")).to_be_visible()
+    assert parameters(page) == ["band=r"]
+
+
+_BAR_LABELS = """
+() => {
+  const [{_axis_view: axis}] = Bokeh.index.query((view) => view.model.type === "ColorBar");
+  return axis.compute_labels(axis.tick_coords.major[1]).items.map((each) => each.text);
+}
+"""
+
+
+def test_a_colour_bar_that_is_drawn_keeps_up_with_its_values(share: Share, catalogue: goodpix.Catalogue) -> None:
+    page = share("sky")
+    page.wait_for_function(f"({_BAR_LABELS})().length > 1")
+    page.get_by_placeholder("Tile: part of a name").fill(DEMO)
+    page.get_by_placeholder("Tile: part of a name").press("Enter")
+    tiles = catalogue.tiles(tilename=DEMO)
+    of_tile = fraction(tiles.n_good.sum() / tiles.n_on_coadd.sum())
+    page.wait_for_function(f"({_BAR_LABELS})().length === 1")
+    assert page.evaluate(_BAR_LABELS) == [of_tile]
+    page.get_by_role("button", name="Clear filters").click()
+    page.wait_for_function(f"({_BAR_LABELS})().length > 1")
+
+
 @pytest.mark.parametrize(
     ("path", "heading", "says"),
     [

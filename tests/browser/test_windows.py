@@ -125,6 +125,8 @@ def test_dark_pages_are_for_whoever_wishes_them_and_legible(dark: Page, dashboar
         assert contrast(colour, found["section"]) > 4.5
     for colour in found["bands"]:
         assert contrast(colour, found["section"]) > 3
+    arrow = dark.get_by_label("Colour").evaluate("each => getComputedStyle(each).backgroundImage")
+    assert "%23e4e4e2" in arrow
     dark.screenshot(path=SCREENSHOTS / "dark.png")
 
 

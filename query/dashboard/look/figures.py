@@ -19,6 +19,7 @@ from bokeh.models import (
 from bokeh.plotting import figure
 
 from ...palette import DIVERGING, NO_DATA_COLOUR, SEQUENTIAL, TEXT_COLOUR
+from .markup import READING
 
 __all__ = [
     "PERCENT",
@@ -37,6 +38,9 @@ __all__ = [
 
 _GRID = "#e6e6e6"
 _QUIET = "#666666"
+
+# About a single date on an axis, which would have microseconds otherwise.
+_DAYS_OF_ONE_MS = 4 * 86_400_000.0
 
 PERCENT = "0.[00] %"
 """Bokeh format of fractions on axes and in tooltips."""
@@ -69,7 +73,7 @@ def new_figure(
     tools: str = "",
     **given: Any,
 ) -> Any:
-    """Return an empty plot.
+    """Return an empty plot, whose title says that its data are being read; to be set with them.
 
     Parameters
     ----------
@@ -100,6 +104,9 @@ def new_figure(
         **given,
     )
     plot.toolbar.logo = None
+    if given.get("x_axis_type") == "datetime":
+        plot.x_range.default_span = _DAYS_OF_ONE_MS
+    plot.title.text = READING
     plot.title.text_font_style = "normal"
     plot.title.text_color = _QUIET
     for axis in plot.axis:
@@ -163,19 +170,33 @@ def whole_ticks() -> BasicTicker:
 
 
 def colour_bar(colours: LinearColorMapper, **given: Any) -> ColorBar:
-    """Return the bar beside a plot that explains a colour scale; `given` are arguments of `bokeh.models.ColorBar`."""
+    """Return the bar beside a plot that explains a colour scale; `given` are arguments of `bokeh.models.ColorBar`.
+
+    Its ticks are for `fit_scale` to set, unless a ticker is given.
+    """
+    given.setdefault("ticker", FixedTicker(ticks=[]))
     given.setdefault("formatter", NumeralTickFormatter(format=PERCENT))
     return ColorBar(color_mapper=colours, width=12, padding=6, label_standoff=6, background_fill_color=None, **given)
 
 
 def fit_scale(bar: ColorBar, values: npt.NDArray[np.float64], *, percent: bool) -> None:
     """Fit a colour scale and the labels of its bar to values: one label for one value, integers for integers."""
-    bar.color_mapper.update(**colour_range(values))
+    ends = colour_range(values)
     known, whole = values[np.isfinite(values)], are_whole(values) and not percent
     single = known.size > 0 and known.min() == known.max()
-    bar.ticker = FixedTicker(ticks=[float(known[0])]) if single else whole_ticks() if whole else BasicTicker()
-    # the browser does not notice another formatter once the bar is drawn, but does notice its format
+    # the browser does not notice another ticker or formatter once the bar is drawn, but does notice other ticks
+    bar.ticker.ticks = [float(known[0])] if single else _round_ticks(**ends, whole=whole)
     bar.formatter.update(format=PERCENT if percent else "0,0" if whole else "0,0.[0000]")
+    bar.color_mapper.update(**ends)
+
+
+def _round_ticks(low: float, high: float, *, whole: bool) -> list[float]:
+    """Return about five round numbers in a range."""
+    least = (high - low) / 6
+    power = 10.0 ** np.floor(np.log10(least))
+    step = max(next(m * power for m in (1, 2, 5, 10) if m * power >= least), 1.0 if whole else 0.0)
+    numbers = np.arange(np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9) + 1)
+    return [float(f"{number * step:.12g}") for number in numbers]
 
 
 _KEEP_SHAPE = """

@@ -74,6 +74,15 @@ class FilterBar:
         self.row = pn.FlexBox(*self._widgets.values(), self._summary, self._clear, align_items="center", margin=0)
         self.show(view)
 
+    def offer(self, bands: Sequence[str]) -> bool:
+        """Offer bands; return whether they are others than before."""
+        widget, options = self._widgets.get("band"), [ALL, *in_band_order(bands)]
+        if widget is None or widget.options == options:
+            return False
+        shown = self._view.band if self._view.band in options else ALL
+        widget.param.update(options=options, value=shown)
+        return True
+
     def show(self, view: View) -> None:
         """Show the filters of a view."""
         self._view = view

@@ -10,7 +10,10 @@ import panel as pn
 from ....schema.printable import printable
 from ...palette import band_colour
 
-__all__ = ["STYLE", "band_legend", "escaped", "html_pane", "note", "title", "under"]
+__all__ = ["READING", "STYLE", "band_legend", "escaped", "html_pane", "note", "title", "under"]
+
+READING = "Reading …"
+"""Text in place of what has not been read yet."""
 
 STYLE = (Path(__file__).parent / "style.css").read_text()
 """Style sheet of the pages, also applied inside Panel's shadow roots."""

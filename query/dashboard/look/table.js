@@ -31,6 +31,7 @@ function body(model) {
 }
 
 function pager(model) {
+  if (!model.total) return "";
   const first = model.total ? (model.page - 1) * model.page_size + 1 : 0;
   const last = Math.min(model.page * model.page_size, model.total);
   const back = element("button", {type: "button", disabled: model.page <= 1, "aria-label": "Previous page"}, "‹");

@@ -12,7 +12,7 @@ from ....schema.errors import UnknownNameError
 from ....schema.printable import printable
 from ..url import TableView
 from .format import NO_VALUE, count, fraction, number
-from .markup import STYLE
+from .markup import READING, STYLE
 
 __all__ = ["PAGE_SIZE", "PagedTable", "TableColumn", "TablePage", "check_columns"]
 
@@ -127,7 +127,7 @@ class PagedTable(JSComponent):  # type: ignore[misc]  # Panel carries no types f
     def of_columns(cls, columns: Sequence[TableColumn], **given: Any) -> "PagedTable":
         """Return an empty table with these columns."""
         shown = [each.heading for each in columns]
-        return cls(columns=shown, words="Reading …", sizing_mode="stretch_width", **given)
+        return cls(columns=shown, words=READING, sizing_mode="stretch_width", **given)
 
     def show(self, columns: Sequence[TableColumn], view: TableView, page: TablePage) -> None:
         """Show a page."""

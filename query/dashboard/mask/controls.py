@@ -5,7 +5,7 @@ from typing import Any
 
 import panel as pn
 
-from ....schema.bits import BitNames
+from ....schema.bits import SE_CRITERIA, BitNames
 from ....schema.criteria import BoundSelection, Criterion, Selection, SelectionWords
 from ....schema.rows import MaskKey
 from ..look.format import fraction
@@ -36,7 +36,13 @@ class SelectionBox:
         self._bit_names, self._find, self._changed = bit_names, named, changed
         self._showing = False
         self._named = pn.widgets.Select(
-            label="Named selection", options=[_OWN], value=_OWN, width=300, margin=(2, 0), visible=False
+            label="Named selection",
+            options=[_OWN],
+            value=_OWN,
+            width=300,
+            margin=(2, 0),
+            visible=False,
+            stylesheets=[STYLE],
         )
         self._named.param.watch(lambda event: self._ask_named(event.new), "value")
         known = [f"{plane.upper()}:{name}" for plane in _PLANES for name in [*bit_names.of_plane(plane), "OTHER"]]
@@ -54,8 +60,8 @@ class SelectionBox:
         self._exclude = pn.widgets.TextInput(
             label="Exclude: KEY=VALUE,KEY=VALUE ...",
             placeholder="ccdnum=31,amplifier=A box=0:48:0:4096",
-            width=440,
-            styles=_NARROW,
+            sizing_mode="stretch_width",
+            max_width=440,
             margin=(2, 0),
         )
         for widget in (self._ignore, self._bits, self._grow, self._border, self._exclude):
@@ -63,21 +69,38 @@ class SelectionBox:
         ignored = [
             pane for box in (self._ignore, self._bits) for pane in (html_pane(f"<p class='note'>{box.label}</p>"), box)
         ]
-        self.body = under(self._named, *ignored, pn.FlexBox(self._grow, self._border, self._exclude, margin=0))
+        self.body = under(self._named, *ignored, pn.FlexBox(self._grow, self._border, margin=0), self._exclude)
 
-    def show(self, selection: Selection, names: Sequence[str], present: Sequence[str] = ()) -> None:
-        """Show a selection; offer the named ones of the catalogue, and mask bits without a name that are present."""
+    def show(
+        self, selection: Selection, names: Sequence[str], present: Sequence[str] = (), *, has_coadd: bool = True
+    ) -> None:
+        """Show a selection; offer what can be chosen.
+
+        Parameters
+        ----------
+        selection : Selection
+            The selection.
+        names : sequence of str
+            Named selections of the catalogue.
+        present : sequence of str
+            Bits of the mask, offered also if they have no name.
+        has_coadd : bool
+            Whether there is a coadd; without one, nothing about it is offered that is not in the selection.
+        """
         words = SelectionWords.of(selection)
         self._showing = True
         try:
             self._named.param.update(
                 options=[_OWN, *names], value=selection.name if selection.name in names else _OWN, visible=bool(names)
             )
+            criteria = [str(each.name) for each in Criterion if has_coadd or each in SE_CRITERIA]
+            self._ignore.options = [*criteria, *(name for name in words.ignore if name not in criteria)]
             self._ignore.value = list(words.ignore)
             # bits may be given by value
             bits = {_named(bit, self._bit_names) for bit in words.ignore_bits}
-            unnamed = {*present, *bits} - set(self._known_bits)
-            self._bits.options = [*self._known_bits, *sorted(unnamed, key=lambda each: (each[0] != "S", each))]
+            known = [bit for bit in self._known_bits if has_coadd or bit in bits or not bit.startswith("COADD:")]
+            unnamed = {*present, *bits} - set(known)
+            self._bits.options = [*known, *sorted(unnamed, key=lambda each: (each[0] != "S", each))]
             self._bits.value = sorted(bits, key=self._bits.options.index)
             self._grow.value = " ".join(words.grow)
             self._border.value = words.border
@@ -145,7 +168,9 @@ class EpochChoice:
         self._key: MaskKey | None = None
         self._choose = choose
         self._tile = pn.widgets.TextInput(label="Tile", width=150, margin=(0, 12, 0, 0))
-        self._epoch = pn.widgets.Select(label="Epoch: band, exposure / CCD", width=330, margin=(0, 12, 0, 0))
+        self._epoch = pn.widgets.Select(
+            label="Epoch: band, exposure / CCD", width=330, margin=(0, 12, 0, 0), stylesheets=[STYLE]
+        )
         self._tile.param.watch(lambda event: self._take_tile(event.new.strip()), "value")
         self._epoch.param.watch(lambda event: self._take_epoch(event.new), "value")
         before, after = (pn.widgets.Button(label=name, margin=(0, 8, 0, 0)) for name in ("Previous", "Next"))

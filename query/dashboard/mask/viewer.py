@@ -149,6 +149,7 @@ class PixelView:
     def draw(self, scene: Scene) -> None:
         """Draw a scene, unless a newer one comes first."""
         self._scene = scene
+        self.plot.title.text = ""
         if not self._drawing:
             self._draw_newest(scene)
 

@@ -238,6 +238,7 @@ def ccd_page(
     medians = {(row.band, row.ccdnum): row.fraction_good_se for row in connection.execute(sa.select(ccd_median))}
     filters = Filters(band=scope.band or None, ccdnum=ccdnum, nite=None if nite is None else str(nite))
     conditions = [*filters.conditions(ccd_image), *_limits(ccd_image, view)]
+    are_whole = True
     if scope.names is not None:
         scope.check_few(connection)
         images = _worst_that(connection, [*conditions, *scope.in_tiles()])
@@ -245,21 +246,27 @@ def ccd_page(
         images = _worst_that(connection, conditions)
     else:
         keys = [key for key in medians if scope.band in ("", key[0]) and ccdnum in (None, key[1])]
-        images = _worst_of_all(connection, conditions, keys)
-    rows = [_ccd_row(image, medians) for image in images]
+        images, are_whole = _worst_of_all(connection, conditions, keys), False
+    n, shown = len(images), slice(first := _first_row(view, len(images)), first + PAGE_SIZE)
+    if not view.sort:
+        images = images[shown]
+    rows = [_ccd_row(image, medians) for image in (images if are_whole else _rows_of(connection, images))]
     if view.sort:
-        column = view.sort.removeprefix("-")
-        known = sorted((r for r in rows if r[column] is not None), key=operator.itemgetter(column))
-        rows = [*(known[::-1] if view.sort[0] == "-" else known), *(r for r in rows if r[column] is None)]
-    first = _first_row(view, len(rows))
-    of = " worst" if len(rows) == N_WORST else ""
-    return TablePage(rows[first : first + PAGE_SIZE], len(rows), "No matching CCD images.", of)
+        rows = _sorted(rows, view.sort)[shown]
+    return TablePage(rows, n, "No matching CCD images.", " worst" if n == N_WORST else "")
+
+
+def _sorted(rows: Sequence[dict[str, Any]], sort: str) -> list[dict[str, Any]]:
+    """Return rows sorted by a column, descending where it has a minus; nulls come last."""
+    column = sort.removeprefix("-")
+    known = sorted((row for row in rows if row[column] is not None), key=operator.itemgetter(column))
+    return [*(known[::-1] if sort[0] == "-" else known), *(row for row in rows if row[column] is None)]
 
 
 def _worst_of_all(
     connection: sa.Connection, conditions: Sequence[sa.ColumnElement[bool]], ccds: Sequence[tuple[str, int]]
 ) -> list[Any]:
-    """Return the worst images of many CCDs by merging lists of each CCD's images, read lazily from an index."""
+    """Return the keys of the worst images of many CCDs by merging lists of each CCD's, read lazily from an index."""
     of_ccd = (ccd_image.c[name] == sa.bindparam(f"of_{name}") for name in ("band", "ccdnum"))
     # the order of the index; made once, because there are hundreds of CCDs and bands
     query = (
@@ -270,7 +277,7 @@ def _worst_of_all(
         .offset(sa.bindparam("n_known", type_=sa.Integer))
     )
     by_ccd = (_worst_first(connection, query, band, ccdnum) for band, ccdnum in ccds)
-    return _rows_of(connection, list(islice(heapq.merge(*by_ccd, key=_badness), N_WORST)))
+    return list(islice(heapq.merge(*by_ccd, key=_badness), N_WORST))
 
 
 def _worst_first(connection: sa.Connection, query: "sa.Select[Any]", band: str, ccdnum: int) -> Iterator[Any]:

@@ -18,7 +18,7 @@ from ...summary.ccdhalves import ccd_halves
 from ...summary.layout import focal_plane
 from ..look.figures import PERCENT, colour_bar, fit_scale, ink, keep_shape, new_figure, sequential
 from ..look.format import count, fraction, number
-from ..look.markup import band_legend, html_pane, note, under
+from ..look.markup import STYLE, band_legend, html_pane, note, under
 from ..look.table import PagedTable
 from ..numbers.ccdhistory import CcdHistory, ccd_history
 from ..numbers.rankings import CCD_COLUMNS, ccd_page
@@ -51,7 +51,11 @@ class FocalView:
         self._session = session
         bits = [f"SE:{name}" for name in session.cache.source.database.identity.bit_names.se]
         self._statistic = pn.widgets.Select(
-            label="Colour", options=[*_STATISTICS, *bits, "SE:OTHER"], width=260, margin=(0, 0, 6, 0)
+            label="Colour",
+            options=[*_STATISTICS, *bits, "SE:OTHER"],
+            width=260,
+            margin=(0, 0, 6, 0),
+            stylesheets=[STYLE],
         )
         self._statistic.param.watch(lambda event: self._ask(statistic=event.new), "value")
         self._note, self._history_note = html_pane(), html_pane()
@@ -211,6 +215,7 @@ class _Plane:
 
     def show(self, halves: Any, statistic: str, ccdnum: int | None) -> None:
         """Show a statistic of each half."""
+        self.plot.title.text = ""
         format_value = number if statistic.startswith("n_") else fraction
         values = halves.value.to_numpy(np.float64)
         fit_scale(self._bar, values, percent=format_value is fraction)
@@ -287,6 +292,7 @@ class _History:
 
     def show(self, history: CcdHistory, halves: Sequence[str]) -> None:
         """Show the history of a CCD, in its halves or as a whole."""
+        self.plot.title.text = ""
         days = [datetime.datetime.strptime(str(nite), "%Y%m%d") for nite in history.nite.tolist()]
         for k, source in enumerate(self._sources.values()):
             half, n = (halves[k], len(days)) if k < len(halves) else ("", 0)

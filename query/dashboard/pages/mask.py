@@ -150,7 +150,8 @@ class MaskView:
         self._legend.param.update(items=items, hidden_names=list(view.hide))
         self._image.value = [_IMAGE] if view.image else []
         self._image_problem.object = f"<p class='words'>{escaped(data.no_grey)}</p>" if data.no_grey else ""
-        self._selection.show(view.selection, data.selections, data.stored.bits_present())
+        has_coadd = any(row.n_on_coadd is not None for row in data.epochs)
+        self._selection.show(view.selection, data.selections, data.stored.bits_present(), has_coadd=has_coadd)
         self._counts.object = counts_html(data.stored, data.opened)
         self._explain(view.pixel)
         self._code.code = python_lines(key, view.selection, self._session.cache.source.database.url)

@@ -166,6 +166,7 @@ class WidthBox:
         bands = in_band_order(table["band"])
         self._note.object = _notes(widths, table) + band_legend(bands)
         self._plot.visible = bool(bands)
+        self._plot.title.text = ""
         self._points.data = {
             "radius": table["radius"].tolist(),
             "median": table["median"].tolist(),

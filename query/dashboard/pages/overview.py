@@ -26,7 +26,11 @@ from ..url import TableView, View
 from .maskwidth import WidthBox, Widths, widths_of
 from .overviewplots import Bars, GrowthPlot, HistogramPlot
 
-__all__ = ["Overview"]
+__all__ = ["NUMBERS", "Overview", "numbers_html"]
+
+NUMBERS = ("numbers", "The survey in numbers")
+"""Name and title of the section that the page begins with."""
+
 
 _LARGE = 1000.0
 
@@ -74,7 +78,7 @@ class Overview:
         """Return the sections of the page, still without data."""
         tables = self._tables
         return (
-            Section("numbers", "The survey in numbers", self._numbers),
+            Section(*NUMBERS, self._numbers),
             Section(
                 "histogram",
                 "Good fraction of pixels",
@@ -116,8 +120,8 @@ class Overview:
         self._widths.ask(view.widths)
         return (
             Update(
-                lambda: survey_numbers(cache, scope_of(cache, view, since), since, view.nite, view.ccdnum),
-                lambda numbers: self._show_numbers(view, numbers),
+                lambda: numbers_html(cache, view, since),
+                lambda html: setattr(self._numbers, "object", html),
                 cached=True,
             ),
             table("tiles", tile_page),
@@ -146,11 +150,6 @@ class Overview:
             ),
         )
 
-    def _show_numbers(self, view: View, numbers: Numbers) -> None:
-        filtered = view.nite is not None or view.ccdnum is not None
-        text = _FILTERED if filtered else ""
-        self._numbers.object = _numbers_html(numbers) + (note(text) if text else "")
-
     def _show_histogram(self, histograms: Histograms) -> None:
         null = f" {count(histograms.n_null)} have no pixels on the coadd." if histograms.n_null else ""
         empty = "" if histograms.counts else " No data."
@@ -165,6 +164,13 @@ class Overview:
     def _show_ingests(self, history: Ingests) -> None:
         self._growth.show(history)
         self._ingests.object = _runs_html(history)
+
+
+def numbers_html(cache: CatalogueCache, view: View, since: float) -> str:
+    """Return the totals of a view as HTML, read after `since` (seconds since 1970)."""
+    numbers = survey_numbers(cache, scope_of(cache, view, since), since, view.nite, view.ccdnum)
+    filtered = view.nite is not None or view.ccdnum is not None
+    return _numbers_html(numbers) + (note(_FILTERED) if filtered else "")
 
 
 def _measured(cache: CatalogueCache, view: View, since: float) -> Widths | str:

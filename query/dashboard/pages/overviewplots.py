@@ -37,6 +37,7 @@ class HistogramPlot:
     def show(self, histograms: Histograms) -> None:
         """Show histograms."""
         self.plot.visible = bool(histograms.counts)
+        self.plot.title.text = ""
         edges = histograms.edges
         self.plot.x_range.update(start=edges[0], end=edges[-1])
         bands = list(histograms.counts)
@@ -93,6 +94,7 @@ class Bars:
     def show(self, names: Sequence[str], data: Mapping[str, Sequence[Any]]) -> None:
         """Show bars, with the first at the top."""
         self.plot.visible = bool(names)
+        self.plot.title.text = ""
         self._names.factors = list(names)[::-1]
         self.plot.height = 70 + 26 * max(len(names), 4)
         self._source.data = {"name": list(names), **data}
@@ -112,6 +114,7 @@ class GrowthPlot:
 
     def show(self, history: Ingests) -> None:
         """Show the growth; hidden for a single run."""
+        self.plot.title.text = ""
         times = [datetime.datetime.fromisoformat(when) for when, _ in history.growth]
         self._source.data = {"when": times, "n": [n for _, n in history.growth]}
         self.pane.visible = len(times) > 1

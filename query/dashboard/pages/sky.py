@@ -25,7 +25,7 @@ from ...summary.skytiles import MARKER_PX, MOST_MARKED, sky_tiles
 from ...summary.statistic import RATIOS, Statistic, statistic_unit, statistics_of
 from ..look.figures import colour_bar, fit_scale, new_figure, sequential
 from ..look.format import count, fraction, number
-from ..look.markup import html_pane, note, under
+from ..look.markup import STYLE, html_pane, note, under
 from ..look.table import PagedTable, TablePage
 from ..numbers.rankings import TILE_COLUMNS, tile_page
 from ..numbers.scope import scope_of
@@ -41,7 +41,7 @@ _FIRST, _WITHOUT_COADDS = "fraction_good_on_coadd", "fraction_good_se"
 _HEIGHT = 520
 _MARGIN = 0.03
 _WRAPPED = "return `${+((tick % 360 + 360) % 360).toFixed(6)}°`"
-_DEGREES = "return `${tick}°`"
+_DEGREES = "return `${+tick.toFixed(6)}°`"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +74,7 @@ class SkyView:
         self._first = _FIRST
         options = statistics_of(VIEWS["tile_quality"].table)
         self._statistic = pn.widgets.Select(
-            label="Colour", options=options, value=_FIRST, width=260, margin=(0, 0, 6, 0)
+            label="Colour", options=options, value=_FIRST, width=260, margin=(0, 0, 6, 0), stylesheets=[STYLE]
         )
         self._statistic.param.watch(lambda event: self._ask(statistic=event.new), "value")
         self._note, self._table = html_pane(), PagedTable.of_columns(TILE_COLUMNS)
@@ -197,6 +197,7 @@ class _Map:
         self._marks.visible = len(tiles.names) <= MOST_MARKED
         fit_scale(self._bar, tiles.value[tiles.inside], percent=format_value is fraction)
         self._bar.title = tiles.unit
+        self.plot.title.text = ""
         self._tiles.data = {
             "x": tiles.ra.mean(axis=1),
             "y": tiles.dec.mean(axis=1),

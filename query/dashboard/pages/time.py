@@ -64,7 +64,8 @@ class TimeView:
         self._by.param.watch(lambda event: self._ask(by="exposure" if event.new == _EXPOSURES else ""), "value")
         known = statistics_of(VIEWS["exposure_quality"].table)
         options = [each for each in known if each not in (*_ALWAYS, *_NAMES)]
-        self._statistic = pn.widgets.Select(label="Third plot", options=options, value=_FIRST, width=260, margin=(4, 0))
+        look = {"width": 260, "margin": (4, 0), "stylesheets": [STYLE]}
+        self._statistic = pn.widgets.Select(label="Third plot", options=options, value=_FIRST, **look)
         self._statistic.param.watch(lambda event: self._ask(statistic=event.new), "value")
         self._note, self._months_note = html_pane(), html_pane(note(_MONTHS_NOTE))
         first = _Series("good-plot", self._chosen)
@@ -310,7 +311,9 @@ class _Months:
             line_color=None,
             fill_color={"field": "difference", "transform": self._colours},
         )
-        self.plot.add_layout(colour_bar(self._colours, formatter=NumeralTickFormatter(format=PERCENT)), "right")
+        self.plot.add_layout(
+            colour_bar(self._colours, ticker="auto", formatter=NumeralTickFormatter(format=PERCENT)), "right"
+        )
 
     def show(self, history: AmplifierMonths) -> None:
         """Show months, with the last at the top."""

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from bokeh.document import Document
 from bokeh.document.events import SessionCallbackAdded
+from bokeh.events import DocumentReady
 from panel.io.state import set_curdoc
 
 from goodpix.query.dashboard.cache import CatalogueCache
@@ -74,6 +75,10 @@ class OpenPage(Generic[_Page]):
     def do(self, act: Callable[[], object]) -> None:
         """Act as a user does, and wait until the page shows what it then has to."""
         _LOOP.submit(asyncio.run, self._do(act)).result()
+
+    def be_seen(self) -> None:
+        """Say what a browser says once it has drawn the page."""
+        self.do(lambda: self.document.callbacks.trigger_event(DocumentReady()))
 
     async def _do(self, act: Callable[[], object]) -> None:
         with set_curdoc(self.document):

@@ -15,7 +15,9 @@ import pytest
 
 from goodpix.query.dashboard import session
 from goodpix.query.dashboard.cache import CatalogueCache
-from goodpix.query.dashboard.look.markup import html_pane
+from goodpix.query.dashboard.look.figures import new_figure
+from goodpix.query.dashboard.look.markup import READING, html_pane, under
+from goodpix.query.dashboard.look.table import PagedTable
 from goodpix.query.dashboard.numbers.survey import survey_numbers
 from goodpix.query.dashboard.session import Section, Session, Update
 from goodpix.query.dashboard.url import TableView, View
@@ -202,7 +204,7 @@ class Cached(Plain):
         return (Update(lambda: cache.get("of a page", lambda _: self.reads(), since=since), self.shown.append),)
 
 
-def test_opened_page_shows_old_data_at_once_and_then_new_ones(
+def test_opened_page_shows_old_data_at_once_and_new_ones_once_it_is_drawn(
     rows_cache: CatalogueCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = OpenPage(rows_cache, Cached)
@@ -212,6 +214,9 @@ def test_opened_page_shows_old_data_at_once_and_then_new_ones(
     assert soon.page.shown == ["read"]
     monkeypatch.setattr(session, "_NEW_ENOUGH_S", 0.0)
     later = OpenPage(rows_cache, lambda session: Cached(session, lambda: "again"))
+    assert later.page.shown == ["read"]
+    assert status(later).endswith("reading again …")
+    later.be_seen()
     assert later.page.shown == ["read", "again"]
     assert later.page.oldest[1] > 0
     assert status(later).startswith("data read 2")
@@ -254,3 +259,40 @@ def test_what_the_cache_has_is_in_the_page_from_the_first(sqlite_rows: RowCatalo
         assert [each.at_first for each in again.page.sections()] == ["<b>5 tiles</b>", ""]
         assert status(again).startswith("data read 2")
         cache.close()
+
+
+@dataclass
+class Plotted(Plain):
+    """A page with a plot and a table, of which nothing is shown."""
+
+    def __post_init__(self) -> None:
+        self.plot = new_figure("x", "y", name="empty")
+        self.table = PagedTable.of_columns([])
+
+    def sections(self) -> Sequence[Section]:
+        return (Section("one", "One", under(self.plot, self.table)),)
+
+    def updates(self, view: View, since: float) -> Sequence[Update]:  # noqa: ARG002  # those of any view
+        return (Update(self.reads, self.shown.append), Update(lambda: fail(OSError("disk")), self.shown.append))
+
+
+def test_plots_and_tables_say_that_they_are_read_until_they_are_or_cannot_be(rows_cache: CatalogueCache) -> None:
+    said: list[str] = []
+
+    def make(session: Session) -> Plotted:
+        page = Plotted(session)
+        page.reads = lambda: said.extend([page.plot.title.text, page.table.words])
+        return page
+
+    page = OpenPage(rows_cache, make).page
+    assert said == [READING, READING]
+    assert (page.plot.title.text, page.table.words) == ("could not be read", "could not be read")
+
+
+def test_text_below_the_heading_is_read_with_the_rest(rows_cache: CatalogueCache) -> None:
+    opened = OpenPage(rows_cache, Plain)
+    leads = iter(["2 tiles", "3 <tiles>"])
+    opened.do(lambda: opened.session.open(opened.page, {}, lambda _since: next(leads)))
+    assert opened.session._lead.object == "<p class='lead'>2 tiles</p>"
+    opened.do(lambda: opened.session.go(View(band="r")))
+    assert opened.session._lead.object == "<p class='lead'>3 &lt;tiles&gt;</p>"

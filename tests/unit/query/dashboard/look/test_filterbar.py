@@ -109,3 +109,11 @@ def test_band_that_the_catalogue_does_not_have_leaves_the_buttons() -> None:
     bar = Bar(View(band="<Q>"))
     assert bar.bands.value == "all"
     assert "Shown: band &lt;Q&gt;." in bar.summary
+
+
+def test_band_that_the_catalogue_has_got_is_offered_and_asks_for_nothing() -> None:
+    bar = Bar(View(band="Q"))
+    assert not bar.bar.offer(list(bar.bands.options[1:]))
+    assert bar.bar.offer([*bar.bands.options[1:], "Q"])
+    assert (bar.bands.value, bar.bands.options[-1]) == ("Q", "Q")
+    assert bar.asked == []

@@ -63,6 +63,19 @@ def test_bits_without_a_name_can_be_ignored_where_they_are_present(controls: Con
     assert bits.options == known
 
 
+def test_nothing_about_a_coadd_is_offered_where_there_is_none(controls: Controls) -> None:
+    criteria, bits = (controls.widget(f"Ignore {what}") for what in ("criteria", "mask bits"))
+    controls.box.show(Selection(), [], has_coadd=False)
+    assert criteria.options == ["SE_SEG", "SE_WEIGHT", "SE_BMASK"]
+    assert all(bit.startswith("SE:") for bit in bits.options)
+    controls.box.show(Selection(["COADD_SEG"], ignore_bits={"COADD": ["NO_DATA"]}), [], has_coadd=False)
+    assert (criteria.value, bits.value) == (["COADD_SEG"], ["COADD:NO_DATA"])
+    controls.box.show(Selection(), [])
+    assert "OFF_COADD" in criteria.options
+    assert "COADD:NO_DATA" in bits.options
+    assert controls.asked == []
+
+
 def test_named_selection_that_is_chosen_is_asked_for_by_its_name(controls: Controls) -> None:
     named = controls.widget("Named selection")
     controls.box.show(Selection(), [])
