@@ -8,6 +8,7 @@ import numpy.typing as npt
 from ..amplifiers import Region
 from ..bits import CRITERIA_BITS, OWN_CUT
 from ..criteria import BoundSelection
+from ..jit import kernel
 from .dilation import dilate
 from .rle import Runs, decode_good, encode, merge_runs
 from .runalgebra import crop
@@ -38,8 +39,8 @@ def apply_selection(
         (ny, nx) of the image that the box belongs to.
     """
     region, whole = region or Region(0, runs.nx, 0, runs.ny), image_shape or (runs.ny, runs.nx)
-    criteria = selection.criteria(runs.flags).astype(np.int64)
-    flags = (runs.flags & ~np.int64(CRITERIA_BITS)) | criteria
+    flags: npt.NDArray[np.int64] = np.empty_like(runs.flags)
+    _set_criteria(runs.flags, selection.reject & CRITERIA_BITS, *selection.bits_left, flags)
     if not selection.selection.shapes_mask:
         return merge_runs((runs.ny, runs.nx), runs.lengths, flags)
     image = np.repeat(flags, runs.lengths).reshape(runs.nx, runs.ny).T
@@ -79,3 +80,20 @@ def _cut_border(image: npt.NDArray[np.int64], border: int, region: Region, whole
     x, y = np.arange(region.x0, region.x1), np.arange(region.y0, region.y1)
     image[:, (x < border) | (x >= nx - border)] |= OWN_CUT
     image[(y < border) | (y >= ny - border)] |= OWN_CUT
+
+
+@kernel
+def _set_criteria(
+    flags: npt.NDArray[np.int64],
+    reject: int,
+    criteria: npt.NDArray[np.int64],
+    left: npt.NDArray[np.int64],
+    out: npt.NDArray[np.int64],
+) -> None:
+    """Set the criteria in flags to those that fail, as `BoundSelection.criteria` does, without memory for each step."""
+    for k in range(flags.size):
+        failing = flags[k] & reject
+        for j in range(criteria.size):
+            if flags[k] & left[j]:
+                failing |= criteria[j]
+        out[k] = (flags[k] & ~np.int64(CRITERIA_BITS)) | failing

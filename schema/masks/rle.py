@@ -219,9 +219,10 @@ def merge_runs(shape: tuple[int, int], lengths: npt.NDArray[np.uint32], flags: n
     flags : ndarray of int64, shape (n,)
         Flags of each run.
     """
-    merged, kept = np.empty_like(lengths), np.empty_like(flags)
-    n = _merge_equal(lengths, flags, merged, kept)
-    return Runs(shape[1], shape[0], merged[:n].copy(), kept[:n].copy())
+    n = _count_distinct(flags)
+    merged, kept = np.empty(n, np.uint32), np.empty(n, np.int64)
+    _merge_equal(lengths, flags, merged, kept)
+    return Runs(shape[1], shape[0], merged, kept)
 
 
 def encode(flags: npt.NDArray[np.integer]) -> Runs:
@@ -373,13 +374,22 @@ def _sort_by_column(
 
 
 @kernel
+def _count_distinct(flags: npt.NDArray[np.int64]) -> int:
+    """Return the number of runs that are left when adjacent ones with equal flags are merged."""
+    n = min(1, flags.size)
+    for k in range(1, flags.size):
+        n += flags[k] != flags[k - 1]
+    return n
+
+
+@kernel
 def _merge_equal(
     lengths: npt.NDArray[np.uint32],
     flags: npt.NDArray[np.int64],
     merged: npt.NDArray[np.uint32],
     kept: npt.NDArray[np.int64],
-) -> int:
-    """Merge adjacent runs with equal flags; return the number of runs."""
+) -> None:
+    """Merge adjacent runs with equal flags, into arrays of just their number."""
     n = 0
     for k in range(lengths.size):
         if n and kept[n - 1] == flags[k]:
@@ -387,4 +397,3 @@ def _merge_equal(
         else:
             merged[n], kept[n] = lengths[k], flags[k]
             n += 1
-    return n

@@ -34,7 +34,8 @@ def examine(lengths: npt.NDArray[np.uint32], flags: npt.NDArray[np.int64]) -> Ex
     flags : ndarray of int64, shape (n_runs,)
         Flags of each run.
     """
-    return Examined(*map(int, _examine(lengths, flags)))
+    n_pixels, empty, repeated = _examine(lengths, flags)
+    return Examined(int(n_pixels), empty, repeated)
 
 
 def count_pixels(lengths: npt.NDArray[np.uint32], flags: npt.NDArray[np.int64], reject: int) -> int:
@@ -111,7 +112,7 @@ def _count(lengths: npt.NDArray[np.uint32], flags: npt.NDArray[np.int64], reject
     """Count the pixels without any of the flags `reject`, without memory for a value of each run."""
     n = 0
     for k in range(lengths.size):
-        n += np.int64(lengths[k]) if flags[k] & reject == 0 else np.int64(0)
+        n += int(lengths[k]) * (flags[k] & reject == 0)
     return n
 
 

@@ -297,6 +297,11 @@ class BoundSelection:
         """True if a pixel's own flags decide; see `Selection.by_pixel`."""
         return self.selection.by_pixel
 
+    @property
+    def bits_left(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """The bmask criteria with ignored bits, and the flags bits for which each still fails; shape (n,)."""
+        return np.array([*self._bits_left], np.int64), np.array([*self._bits_left.values()], np.int64)
+
     def _growth(self, name: str, radius: float, left: dict[Criterion, int]) -> Growth:
         plane, colon, bit = name.partition(":")
         if colon:
