@@ -63,7 +63,9 @@ def bits(
     *,
     db: Db = DEFAULT_DB,
     filters: dict[str, Any],
-    plane: Annotated[PlaneName | None, typer.Option(help="Plane of the bits.")] = None,
+    plane: Annotated[
+        PlaneName | None, typer.Option(case_sensitive=False, help="Plane of the bits, in upper or lower case.")
+    ] = None,
     bit: Bit = None,
     shape: "TableShape",
     format_: FormatOption = None,
@@ -78,7 +80,7 @@ def bits(
         filters,
         format_,
         output,
-        more={"plane": plane and plane.value, "bit": bit},
+        more={"plane": plane and plane.value.lower(), "bit": bit},
         shape=shape,
         shaped=True,
     )

@@ -218,7 +218,7 @@ class Listings:
         Parameters
         ----------
         plane : str, optional
-            ``"se"`` or ``"coadd"``.
+            ``"se"`` or ``"coadd"``, in upper or lower case.
         bit : int, str or list of those, optional
             Bits by number, as in the column ``bit``, or by name: ``"STREAK"``, ``"SE:STREAK"``. Without a plane, a
             number stands for a bit of either plane, and a name for those bits that have it.

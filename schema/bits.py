@@ -270,7 +270,7 @@ class BitNames:
         if colon:
             self.of_plane(before)
             if before.lower() not in planes:
-                raise UsageError(f"bit {text}: its plane is not {planes[0]}")
+                raise UsageError(f"bit {text}: its plane is not {planes[0].upper()}")
             if name.isdecimal():
                 raise UsageError(f"bit {text}: expected a name after the plane, or a plane and a number apart")
             planes = (before.lower(),)

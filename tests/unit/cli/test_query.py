@@ -51,11 +51,12 @@ def test_every_listing_is_the_method_of_its_name(name: str, run: Run, mask_catal
     assert bool(len(expected)) == (name != "failures")
 
 
-def test_bits_are_chosen_by_plane_and_bit(run: Run, mask_catalogue: MaskCatalogue) -> None:
+@pytest.mark.parametrize("plane", ["se", "SE"])
+def test_bits_are_chosen_by_plane_and_bit(plane: str, run: Run, mask_catalogue: MaskCatalogue) -> None:
     with goodpix.Catalogue(mask_catalogue.url) as catalogue:
         every = catalogue.bits()
     chosen = every[(every.plane == "se") & every.bit.isin([0, 5])]
-    done = run("bits", "--plane", "se", "--bit", "STAR", "--bit", "0", "--format", "csv")
+    done = run("bits", "--plane", plane, "--bit", "STAR", "--bit", "0", "--format", "csv")
     assert (done.exit_code, done.stderr) == (0, "")
     assert 0 < len(chosen) < len(every)
     assert done.stdout == chosen.to_csv(index=False)

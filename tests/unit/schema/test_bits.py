@@ -215,7 +215,7 @@ def test_bits_are_found_in_the_planes_that_have_them(
         ("SEG:EDGE", None, UnknownNameError, "unknown plane 'SEG': expected SE or COADD"),
         ([], "seg", UnknownNameError, "unknown plane 'seg': expected SE or COADD"),
         (3, 5, UnknownNameError, "unknown plane 5: expected SE or COADD"),
-        ("SE:EDGE", "coadd", UsageError, "^bit SE:EDGE: its plane is not coadd$"),
+        ("SE:EDGE", "coadd", UsageError, "^bit SE:EDGE: its plane is not COADD$"),
         ("SE:32", None, UsageError, "^bit SE:32: expected a name after the plane, or a plane and a number apart$"),
         (32, None, UsageError, r"^bit is 32: expected a number from 0 to 23, or a name \(a value of 32 is bit 5\)$"),
         ("24", None, UsageError, "^bit is 24: expected a number from 0 to 23, or a name$"),
