@@ -50,7 +50,7 @@ SelectionName = Annotated[
         metavar="NAME", help="Name: up to 64 letters, digits and ._+-.", autocompletion=completed(selections)
     ),
 ]
-PlaneName = StrEnum("PlaneName", [("SE", "SE"), ("COADD", "COADD")])
+PlaneName = StrEnum("PlaneName", ["se", "coadd"])
 Bit = Annotated[
     list[str] | None,
     typer.Option(

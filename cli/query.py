@@ -80,7 +80,7 @@ def bits(
         filters,
         format_,
         output,
-        more={"plane": plane and plane.value.lower(), "bit": bit},
+        more={"plane": plane and plane.value, "bit": bit},
         shape=shape,
         shaped=True,
     )

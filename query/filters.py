@@ -10,9 +10,9 @@ import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
 
+from ..schema.columns import key_number, key_text
 from ..schema.database import recorded_revision
 from ..schema.errors import UnknownNameError, UsageError, did_you_mean
-from ..schema.rows import key_number, key_text
 from ..schema.sql.condition import parse_condition
 from ..schema.tables import epoch
 from .tableshape import Names

@@ -10,6 +10,7 @@ from typing import Literal, SupportsIndex, get_args
 import numpy as np
 import numpy.typing as npt
 
+from .columns import key_text
 from .errors import UnknownNameError, UsageError, did_you_mean
 
 __all__ = [
@@ -77,7 +78,7 @@ COADD_CRITERIA = Criterion.COADD_SEG | Criterion.COADD_WEIGHT | Criterion.COADD_
 Plane = Literal["se", "coadd"]
 """Planes of mask bits, for type checkers."""
 
-Bits = str | SupportsIndex | Iterable[str | SupportsIndex] | None
+Bits = str | bytes | SupportsIndex | Iterable[str | bytes | SupportsIndex] | None
 """One mask bit by number or name, several, or no wish."""
 
 BIT_SHIFT: Mapping[str, int] = {"se": 8, "coadd": 32}
@@ -235,7 +236,7 @@ class BitNames:
 
         Parameters
         ----------
-        bits : int, str or iterable of those
+        bits : int, str, bytes or iterable of those
             Numbers, 0 to 23, or names, with or without their plane: ``"STREAK"``, ``"SE:STREAK"``. Without one, a
             number stands for a bit of either plane, and a name for those bits that have it.
         plane : str, optional
@@ -257,12 +258,12 @@ class BitNames:
         if plane is not None:
             self.of_plane(plane)
         planes = get_args(Plane) if plane is None else (plane.lower(),)
-        several = [bits] if isinstance(bits, str) or not isinstance(bits, Iterable) else bits
+        several = [bits] if isinstance(bits, str | bytes) or not isinstance(bits, Iterable) else bits
         return [found for bit in several for found in self._found(bit, planes)]
 
     def _found(self, bit: object, planes: tuple[str, ...]) -> list[tuple[str, int]]:
         """Return the bits that one number or name stands for in some planes."""
-        text = bit.strip() if isinstance(bit, str) else str(_number_of(bit))
+        text = key_text("bit", bit) if isinstance(bit, str | bytes) else str(_number_of(bit))
         if text.removeprefix("-").isdecimal():
             return [(plane, _checked_number(text)) for plane in planes]
         before, colon, after = (part.strip() for part in text.partition(":"))

@@ -2,15 +2,28 @@
 
 import json
 import math
+import operator
 import types
 import typing
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from typing import Any
 
-from .errors import DamagedValueError
+import numpy as np
 
-__all__ = ["MAX_JSON", "Column", "check_text", "column", "columns", "json_object", "values_of"]
+from .errors import DamagedValueError, UsageError
+
+__all__ = [
+    "MAX_JSON",
+    "Column",
+    "check_text",
+    "column",
+    "columns",
+    "json_object",
+    "key_number",
+    "key_text",
+    "values_of",
+]
 
 MAX_JSON = 1 << 20
 """Maximum length of a stored JSON text, characters."""
@@ -136,3 +149,50 @@ def values_of(row: Any) -> dict[str, Any]:
 @cache
 def _names(kind: Any) -> tuple[str, ...]:
     return tuple(each.name for each in fields(kind))
+
+
+def _scalar(given: object) -> object:
+    """Return the value of an array without dimensions; of numpy's masked value, none."""
+    if given is np.ma.masked:
+        return None
+    return given.item() if isinstance(given, np.ndarray) and given.ndim == 0 else given
+
+
+def key_text(name: str, given: object) -> str:
+    """Return a name as text without padding; tables of FITS files hold names as padded bytes.
+
+    Raises
+    ------
+    UsageError
+        If it is neither text nor bytes of text.
+    """
+    value = _scalar(given)
+    if isinstance(value, bytes):
+        try:
+            value = value.decode()
+        except UnicodeDecodeError:
+            raise UsageError(f"{name} is {value!r}: expected text") from None
+    if not isinstance(value, str):
+        raise UsageError(f"{name} is {given!r}: expected text")
+    return str(value).strip(" \t\r\n\0")
+
+
+def key_number(name: str, given: object, expected: str = "a whole number") -> int:
+    """Return a number of a key as Python's int, given as any kind of number or as text.
+
+    Raises
+    ------
+    UsageError
+        If it is no whole number.
+    """
+    value = _scalar(given)
+    try:
+        if isinstance(value, str | bytes):
+            return int(key_text(name, value))
+        if isinstance(value, float | np.floating) and value == int(value):
+            return int(value)
+        if not isinstance(value, bool | np.bool_):
+            return operator.index(value)  # type: ignore[arg-type]  # a TypeError where it is no integer
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise UsageError(f"{name} is {given!r}: expected {expected}")

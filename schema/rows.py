@@ -2,15 +2,12 @@
 
 import json
 import math
-import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-import numpy as np
-
 from .bits import N_BITS
-from .columns import MAX_JSON, check_text, column, columns, json_object, values_of
+from .columns import MAX_JSON, check_text, column, columns, json_object, key_number, key_text, values_of
 from .counts import COADD_COUNTS, BitCounts, Counts
 from .errors import DamagedValueError, InfoFileError, UsageError
 from .inputs.profile import DES_PROFILE
@@ -26,8 +23,6 @@ __all__ = [
     "ImageFacts",
     "MaskKey",
     "MaskRow",
-    "key_number",
-    "key_text",
     "nonzero_bits",
 ]
 
@@ -35,53 +30,6 @@ SEG_FROM_FILE, SEG_NONE, SEG_MADE = "file", "none", "sep"
 """Values of ``segmentation``: the map of the survey's file, no map, or one that sep made during the ingest."""
 
 _REVISION = "0006"
-
-
-def _scalar(given: object) -> object:
-    """Return the value of an array without dimensions; of numpy's masked value, none."""
-    if given is np.ma.masked:
-        return None
-    return given.item() if isinstance(given, np.ndarray) and given.ndim == 0 else given
-
-
-def key_text(name: str, given: object) -> str:
-    """Return a name as text without padding; tables of FITS files hold names as padded bytes.
-
-    Raises
-    ------
-    UsageError
-        If it is neither text nor bytes of text.
-    """
-    value = _scalar(given)
-    if isinstance(value, bytes):
-        try:
-            value = value.decode()
-        except UnicodeDecodeError:
-            raise UsageError(f"{name} is {value!r}: expected text") from None
-    if not isinstance(value, str):
-        raise UsageError(f"{name} is {given!r}: expected text")
-    return str(value).strip(" \t\r\n\0")
-
-
-def key_number(name: str, given: object, expected: str = "a whole number") -> int:
-    """Return a number of a key as Python's int, given as any kind of number or as text.
-
-    Raises
-    ------
-    UsageError
-        If it is no whole number.
-    """
-    value = _scalar(given)
-    try:
-        if isinstance(value, str | bytes):
-            return int(key_text(name, value))
-        if isinstance(value, float | np.floating) and value == int(value):
-            return int(value)
-        if not isinstance(value, bool | np.bool_):
-            return operator.index(value)  # type: ignore[arg-type]  # a TypeError where it is no integer
-    except (TypeError, ValueError, OverflowError):
-        pass
-    raise UsageError(f"{name} is {given!r}: expected {expected}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...schema.amplifiers import Region
+from ...schema.columns import key_number
 from ...schema.errors import UsageError
-from ...schema.rows import key_number
 from ...schema.wcs.pixelgrid import PixelGrid
 from ..shapes import Shape
 

@@ -11,9 +11,9 @@ import numpy.typing as npt
 import sqlalchemy as sa
 
 from ...schema import tables
+from ...schema.columns import key_text
 from ...schema.criteria import BoundSelection, Criterion, Selection
 from ...schema.errors import MaskFileError, UsageError
-from ...schema.rows import key_text
 from ...schema.wcs.footprint import NSIDE
 from ...schema.wcs.solution import unit_vectors
 from ..background.epochplanes import EpochFiles

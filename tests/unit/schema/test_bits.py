@@ -193,6 +193,8 @@ BOTH = BitNames(se={"SAT": 2, "EDGE": 16}, coadd={"SAT": 8, "NO_DATA": 1})
         ("OTHER", None, [("se", 23), ("coadd", 23)]),
         ("SE:BIT_9", None, [("se", 9)]),
         ((), None, []),
+        (b"EDGE", None, BOTH.find("EDGE")),
+        ([np.bytes_(b"EDGE  "), np.str_(" 5\0")], "se", BOTH.find(["EDGE", 5], "se")),
     ],
 )
 def test_bits_are_found_in_the_planes_that_have_them(
@@ -221,6 +223,7 @@ def test_bits_are_found_in_the_planes_that_have_them(
         ("24", None, UsageError, "^bit is 24: expected a number from 0 to 23, or a name$"),
         (-1, None, UsageError, "^bit is -1: expected a number from 0 to 23, or a name$"),
         ("9" * 5000, None, UsageError, "^bit is 999.*: expected a number from 0 to 23, or a name$"),
+        (b"\xff", None, UsageError, r"^bit is b'\\xff': expected text$"),
         (1.5, None, UsageError, "^bit is 1.5: expected a number or a name$"),
         ([True], None, UsageError, "^bit is True: expected a number or a name$"),
     ],
