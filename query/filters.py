@@ -47,7 +47,7 @@ class FilterKeywords(TypedDict, total=False):
     min: Mapping[str, float]
     max: Mapping[str, float]
     where: "str | sa.ColumnElement[bool] | None"
-    params: Mapping[str, Any]
+    params: Mapping[str, Any] | None
     any_wcs: bool
 
 
@@ -82,7 +82,7 @@ class Filters:
     where : str or SQLAlchemy expression, optional
         Any other condition on columns by name: as SQL, such as ``"fraction_good_se > :x AND band IN ('r', 'i')"`` (see
         `goodpix.schema.sql.condition.parse_condition`), or as ``sqlalchemy.column("airmass") < 1.2``.
-    params : mapping of str to value
+    params : mapping of str to value, optional
         Values of the parameters, ``:name``, of a condition as SQL.
     any_wcs : bool
         Whether positions and maps take images whose WCS the pipeline does not vouch for (``wcs_ok`` is false) as well.
@@ -97,10 +97,12 @@ class Filters:
     min: Mapping[str, float] = field(default_factory=dict)
     max: Mapping[str, float] = field(default_factory=dict)
     where: "str | sa.ColumnElement[bool] | None" = None
-    params: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] | None = field(default_factory=dict)
     any_wcs: bool = False
 
     def __post_init__(self) -> None:
+        if self.params is None:
+            object.__setattr__(self, "params", {})
         if not isinstance(self.params, Mapping):
             raise UsageError(f"params is {self.params!r}: expected a mapping of names to values, such as {{'x': 0.5}}")
         if self.params and not isinstance(self.where, str):
@@ -156,7 +158,7 @@ class Filters:
                 out.append(getattr(column, compare)(_number(name, value)))
         if self.where is not None:
             if isinstance(self.where, str):
-                out.append(parse_condition(self.where, self.params, partial(_column, view)))
+                out.append(parse_condition(self.where, self.params or {}, partial(_column, view)))
             else:
                 out.append(_over(view, self.where))
         return out

@@ -123,5 +123,8 @@ def _names(given: Names) -> tuple[str, ...]:
 
 def _check(names: Iterable[str], known: Collection[str], where: str) -> None:
     for name in names:
-        if name not in known:
-            raise UnknownNameError(f"{where} has no column {name!r}{did_you_mean(name, list(known))}")
+        if name in known:
+            continue
+        if not name:
+            raise UsageError("empty column name: expected a name, or several with one comma between two")
+        raise UnknownNameError(f"{where} has no column {name!r}{did_you_mean(name, list(known))}")

@@ -224,7 +224,10 @@ def did_you_mean(
     name: str, known: Sequence[str], *, show: Callable[[str], str] = repr, otherwise: str | None = None
 ) -> str:
     """Return the end of a message about an unknown name: the nearest known name, or all of them if none is near."""
-    near = difflib.get_close_matches(name, known, n=1)
+    in_small_letters = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(name, known, n=1) or [
+        in_small_letters[each] for each in difflib.get_close_matches(name.lower(), in_small_letters, n=1)
+    ]
     if near:
         return f", did you mean {show(near[0])}?"
     return f": expected one of {', '.join(known)}" if otherwise is None else otherwise

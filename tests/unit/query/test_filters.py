@@ -40,6 +40,8 @@ def connection() -> Iterator[sa.Connection]:
     [
         ({}, [1, 2, 3, 4]),
         ({"expnum": None}, [1, 2, 3, 4]),
+        ({"params": None}, [1, 2, 3, 4]),
+        ({"where": "expnum > 2", "params": None}, [3, 4]),
         ({"expnum": []}, []),
         ({"expnum": np.int64(3)}, [3]),
         ({"expnum": "2:3"}, [2, 3]),

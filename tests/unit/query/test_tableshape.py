@@ -75,6 +75,18 @@ def test_unknown_column_names_the_nearest(shape: TableShape) -> None:
         from_database(shape)
 
 
+@pytest.mark.parametrize("name", ["FWHM", "-Fwhm", "FWMH"])
+def test_unknown_column_in_capitals_names_the_nearest(name: str) -> None:
+    with pytest.raises(UnknownNameError, match=r"^seeing has no column '[FfWwHhMm]{4}', did you mean 'fwhm'\?$"):
+        TableShape.of(sort=name).of_frame(FRAME, "seeing")
+
+
+@pytest.mark.parametrize("names", ["", "-", ["band", "", "fwhm"]], ids=["empty", "minus", "between"])
+def test_empty_column_name_is_refused(names: str | list[str]) -> None:
+    with pytest.raises(UsageError, match=r"^empty column name: expected a name"):
+        TableShape.of(sort=names).of_frame(FRAME, "seeing")
+
+
 def test_columns_are_given_by_name() -> None:
     with pytest.raises(UsageError, match=r"^column 3: expected a name$"):
         TableShape.of(sort=["band", 3])  # type: ignore[list-item]
