@@ -40,6 +40,8 @@ __all__ = [
 STANDARD_OUTPUT = "-"
 """Output file that stands for standard output."""
 
+_MOST_NAMES = 8
+
 
 def answer(
     name: str,
@@ -128,9 +130,7 @@ def write_table(
         table = TextTable(name, None if whole else terminal_width())
         for part in table.lines(frames):
             sys.stdout.write(part.decode())
-        notes = [
-            f"{what}: {', '.join(names)}" for what, names in (("cut", table.cut), ("not shown", table.hidden)) if names
-        ]
+        notes = _not_shown(table)
         if notes and (sys.stdout.isatty() or name == "sql"):
             say(f"{'; '.join(notes)} (--columns A,B chooses, --wide shows every column)")
         return
@@ -146,6 +146,16 @@ def write_table(
             sys.stdout.write(printable(part.decode(), keep="\n"))
         else:
             write_bytes(part)
+
+
+def _not_shown(table: TextTable) -> list[str]:
+    """Return what of a table was cut, and how many columns were left out and the first of them."""
+    notes = [f"cut: {', '.join(table.cut)}"] if table.cut else []
+    if n := table.n_not_shown:
+        first = table.hidden[:_MOST_NAMES]
+        names = ", ".join([*first, "..."] if n > len(first) else first)
+        notes.append(f"{n} column{'s' * (n > 1)} not shown" + (f": {names}" if first else ""))
+    return notes
 
 
 def write_output(write: Callable[[], object], output: OutputPath) -> None:

@@ -91,7 +91,7 @@ class TextTable:
         throughout.
     width : int, optional
         Characters of a line at most: long texts lose their middle, and of the columns of the answer as many are shown
-        as fit, but always its key. By default no limit.
+        as fit, but always its key, which the answer of a query has not. By default no limit.
     """
 
     name: str
@@ -100,6 +100,8 @@ class TextTable:
     """Columns of the answer that did not fit."""
     cut: list[str] = field(default_factory=list)
     """Columns of texts that did not fit."""
+    n_not_shown: int = 0
+    """Columns that are not shown in all: those that did not fit, are not in `LEADING`, or are null throughout."""
 
     def lines(self, frames: "Iterable[pd.DataFrame]") -> Iterator[bytes]:
         """Yield lines of text; the first part sets the widths of columns."""
@@ -118,6 +120,7 @@ class TextTable:
                     [_heading(printable(name), self.name), *column] for name, column in zip(names, columns, strict=True)
                 ]
                 layout = self._fitting([_Column.of(*each) for each in zip(names, columns, values, strict=True)])
+                self.n_not_shown = rows.shape[1] - len(layout)
             for row in zip(*columns[: len(layout)], strict=True):
                 cells = [
                     column.placed(cell, column.name not in self.cut) for cell, column in zip(row, layout, strict=True)
@@ -136,7 +139,8 @@ class TextTable:
             return columns
         least = [column.least for column in columns]
         n = len(columns)
-        while n > 1 and columns[n - 1].name not in _KEY and _total(least[:n]) > self.width:
+        key = () if self.name == "sql" else _KEY  # which leads in every other answer
+        while n > 1 and columns[n - 1].name not in key and _total(least[:n]) > self.width:
             n -= 1
         self.hidden = [column.name for column in columns[n:]]
         widths, room = least[:n], self.width - _total(least[:n])

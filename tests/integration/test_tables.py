@@ -166,7 +166,7 @@ def test_columns_of_a_query_that_do_not_fit_are_said(run: Callable[..., Any], mo
     monkeypatch.setenv("COLUMNS", "60")
     wide = "SELECT band, '" + "long " * 20 + "' AS t, fwhm AS a, fwhm AS b, fwhm AS c FROM ccd_quality"
     done = run("sql", wide)
-    assert done.err == "cut: t; not shown: c (--columns A,B chooses, --wide shows every column)\n"
+    assert done.err == "cut: t; 1 column not shown: c (--columns A,B chooses, --wide shows every column)\n"
     assert run("sql", wide, "--wide").err == ""
     assert run("sql", wide, "--columns", "t").err == ""
 

@@ -86,6 +86,18 @@ def test_control_characters_never_reach_a_terminal(
     assert on_a_terminal(format_, monkeypatch) == shown
 
 
+def test_terminal_says_how_many_columns_are_not_shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = pd.DataFrame({name: ["x" * 12] for name in ("tilename", "band", "n_good", "n_on_coadd", "more", "fwhm")})
+    for width, message in ((30, "4 columns not shown: n_good, n_on_coadd, ..."), (80, "2 columns not shown")):
+        monkeypatch.setenv("COLUMNS", str(width))
+        with monkeypatch.context() as patch:
+            patch.setattr("sys.stdout", Terminal())
+            write_table([rows], "epochs", Format.table, None)
+        assert capsys.readouterr().err == f"{message} (--columns A,B chooses, --wide shows every column)\n"
+
+
 @pytest.mark.parametrize("format_", [Format.parquet, Format.fits])
 def test_bytes_are_not_written_to_a_terminal(monkeypatch: pytest.MonkeyPatch, format_: Format) -> None:
     with pytest.raises(UsageError, match=f"--format {format_} is not text: expected -o FILE, or a pipe"):

@@ -39,8 +39,16 @@ def test_columns_shown_fit_but_the_key_is_always_there(width: int) -> None:
     assert len({len(line) for line in lines}) == 1
     assert len(shown) == 4 or len(lines[0]) <= width
     assert [*shown, *table.hidden] == headings(TextTable("epochs"))
+    assert table.n_not_shown == ROWS.shape[1] - len(shown)
     if table.hidden:
         assert len(lines[0]) + 2 + len(table.hidden[0]) > width
+
+
+def test_query_has_no_key_that_must_be_shown() -> None:
+    rows = pd.DataFrame({name: ["x" * 12] for name in ("t1", "t2", "t3", "tilename", "ccdnum")})
+    table = TextTable("sql", 30)
+    assert headings(table, rows) == ["t1", "t2"]
+    assert (table.hidden, table.n_not_shown) == (["t3", "tilename", "ccdnum"], 3)
 
 
 LONG = "$MEDS_DIR/a/folder/with/a/long/name/and/a/file.yaml#201000/12"
