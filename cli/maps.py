@@ -176,7 +176,7 @@ def _sky_maps(
 
 
 def _show_summary(rows: "pd.DataFrame", shape: "TableShape") -> None:
-    write_table([shape.of_frame(rows, "map")], "map", Format.table, None, whole=bool(shape.columns))
+    write_table([shape.of_frame(rows, "the summary of a map")], "map", Format.table, None, whole=bool(shape.columns))
 
 
 def _path(output: str, name: str, n_maps: int) -> str:

@@ -68,7 +68,7 @@ FormatOption = Annotated[
 
 def _output_name(output: str | None) -> str | None:
     """Return the value of ``-o``, a file or a URL; one that cannot be written to ends a command before its work."""
-    if output is None or "://" not in output:
+    if output is None or (output and "://" not in output):
         return output
     from ..schema.files.outputfile import check_output  # as above
 

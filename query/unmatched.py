@@ -102,7 +102,7 @@ def _bands(connection: sa.Connection) -> Sequence[str]:
 def _shown(word: Any) -> str:
     if isinstance(word, slice):
         return ":".join("" if end is None else str(end) for end in (word.start, word.stop))
-    return str(word)
+    return str(word) if str(word).strip() else repr(word)
 
 
 def _nearest(connection: sa.Connection, column: "sa.Column[Any]", word: Any) -> str:

@@ -244,5 +244,5 @@ def _instead(connection: sa.Connection, key: MaskKey) -> str:
         sa.select(epoch.ccdnum).where(*in_tile, epoch.expnum == key.expnum).order_by(epoch.ccdnum)
     ).all()
     if ccds:
-        return f": the tile has CCDs {', '.join(map(str, ccds))} of exposure {key.expnum}"
+        return f": the tile has CCD{'s' * (len(ccds) > 1)} {', '.join(map(str, ccds))} of exposure {key.expnum}"
     return f": the tile has no exposure {key.expnum} in that band"

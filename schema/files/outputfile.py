@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import OutputFolderError
+from ..errors import OutputFolderError, UsageError
 from .object import check_library, checked_url, file_system, local_text, telling
 
 __all__ = ["OutputPath", "check_output", "output_file"]
@@ -27,10 +27,12 @@ def check_output(path: OutputPath) -> str:
     Raises
     ------
     UsageError
-        If it is the URL of another protocol, may contain a password, or has lost a slash as a Path.
+        If it is empty, the URL of another protocol, may contain a password, or has lost a slash as a Path.
     MissingLibraryError
         If the protocol's library is not installed.
     """
+    if not os.fspath(path):
+        raise UsageError("output is '': expected the name of a file")
     text = local_text(path, "output")
     if "://" not in text:
         return text

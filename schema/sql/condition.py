@@ -291,6 +291,9 @@ class _Parser:
             raise UsageError(f"where has more than {_MOST_NESTED} operations and parentheses: expected fewer")
 
 
+_NAMED = {"text": "text", "boolean": "a boolean", "number": "a number"}
+
+
 def _kind(operand: Expression) -> str:
     kinds = {"text": sa.String, "boolean": sa.Boolean, "number": sa.Integer | sa.Numeric | sa.Float}
     return next((name for name, each in kinds.items() if isinstance(operand.type, each)), "")
@@ -298,7 +301,7 @@ def _kind(operand: Expression) -> str:
 
 def _typed(operand: Expression, wanted: str) -> Expression:
     if wanted and _kind(operand) not in (wanted, ""):
-        raise UsageError(f"where: {_shown(operand)} is {_kind(operand)}: expected {wanted}")
+        raise UsageError(f"where: {_shown(operand)} is {_NAMED[_kind(operand)]}: expected {_NAMED[wanted]}")
     return operand
 
 
@@ -329,13 +332,14 @@ def _alike(left: Expression, right: Expression) -> tuple[Expression, Expression]
     if kinds == ("number", "boolean"):
         return _as_boolean(left), right
     if "" not in kinds and kinds[0] != kinds[1]:
-        raise UsageError(f"where: {_shown(left)} is {kinds[0]}, {_shown(right)} is {kinds[1]}: expected one type")
+        of_left, of_right = (_NAMED[kind] for kind in kinds)
+        raise UsageError(f"where: {_shown(left)} is {of_left}, {_shown(right)} is {of_right}: expected one type")
     return left, right
 
 
 def _as_boolean(operand: Expression) -> Expression:
     if not isinstance(operand, sa.BindParameter) or operand.value not in (0, 1):
-        raise UsageError(f"where: {_shown(operand)} is number: expected TRUE or FALSE")
+        raise UsageError(f"where: {_shown(operand)} is a number: expected TRUE or FALSE")
     return sa.literal(bool(operand.value), sa.Boolean)
 
 

@@ -300,7 +300,7 @@ def test_mask_that_is_not_there_is_refused_with_what_is(ingested: Survey) -> Non
         ((SPEC.tilename, "u", 1, 1), f"tile {SPEC.tilename} has bands i, r"),
         ((SPEC.tilename, "u"), f"tile {SPEC.tilename} has bands i, r"),
         ((SPEC.tilename, "r", 1, 1), "the tile has no exposure 1 in that band"),
-        ((SPEC.tilename, "r", entry["expnum"], 99), f"the tile has CCDs {entry['ccdnum']}"),
+        ((SPEC.tilename, "r", entry["expnum"], 99), f"the tile has CCD {entry['ccdnum']}"),
     ]
     with ingested.catalogue() as catalogue:
         for key, message in wrong:

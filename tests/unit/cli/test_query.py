@@ -204,3 +204,8 @@ def test_json_of_a_listing_stays_a_list_of_rows(run: Run, tmp_path: Path) -> Non
     assert [row["tilename"] for row in found] == [
         row["tilename"] for row in json.loads(run("tiles", "--format", "json").stdout)
     ]
+
+
+def test_empty_output_is_refused_before_the_work(run: Run) -> None:
+    with pytest.raises(UsageError, match=r"^output is '': expected the name of a file$"):
+        run("tiles", "-o", "")

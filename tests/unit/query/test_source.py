@@ -69,7 +69,7 @@ def test_a_kind_that_is_none_is_refused(source: Source) -> None:
 
 
 def test_a_mask_that_is_not_there_is_named_with_what_there_is(source: Source) -> None:
-    with pytest.raises(MaskNotFoundError, match=r"492768.*the tile has CCDs 11"):
+    with pytest.raises(MaskNotFoundError, match=r"492768.*the tile has CCD 11"):
         source.mask(MaskKey(TILE, BAND, "epoch", 492768, 60))
 
 

@@ -38,9 +38,9 @@ def test_words_that_match_say_nothing(opened: Source) -> None:
     assert lines(opened, band=BANDS, tilename=TILES[0], expnum="1:", ccdnum=slice(None, 99)) == []
 
 
-@pytest.mark.parametrize("band", ["Q", b"Q ", ["Q"], [BANDS[0], "Q"]])
+@pytest.mark.parametrize("band", ["Q", b"Q ", ["Q"], [BANDS[0], "Q"], "", " "])
 def test_band_that_is_not_there_names_those_that_are(opened: Source, band: Any) -> None:
-    shown = "b'Q '" if band == b"Q " else "Q"
+    shown = repr(band) if band in (b"Q ", "", " ") else "Q"
     assert lines(opened, band=band) == [f"band {shown} matches nothing: {HAS}"]
 
 

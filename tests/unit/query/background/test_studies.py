@@ -70,5 +70,5 @@ def test_unknown_filter_is_an_error_before_anything_is_read(name: str, studies: 
 
 
 def test_map_of_an_epoch_that_is_not_there_names_what_there_is(studies: SkyStudies) -> None:
-    with pytest.raises(MaskNotFoundError, match="the tile has CCDs 11 of exposure 1"):
+    with pytest.raises(MaskNotFoundError, match="the tile has CCD 11 of exposure 1"):
         studies.background_map(EAST, "r", 1, 12)

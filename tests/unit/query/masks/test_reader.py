@@ -54,7 +54,7 @@ def test_location_has_the_row_of_its_epoch_and_the_file_of_its_tile(source: Sour
         (MaskKey(EAST, "u", "epoch", 1, 11), f"tile {EAST} has bands i, r"),
         (MaskKey(EAST, "u", "coadd", None, None), f"tile {EAST} has bands i, r"),
         (MaskKey(EAST, "r", "epoch", 9, 11), "the tile has no exposure 9 in that band"),
-        (MaskKey(EAST, "r", "epoch", 1, 12), "the tile has CCDs 11 of exposure 1"),
+        (MaskKey(EAST, "r", "epoch", 1, 12), "the tile has CCD 11 of exposure 1"),
     ],
 )
 def test_mask_that_is_not_there_is_refused_with_what_is(source: Source, key: MaskKey, message: str) -> None:

@@ -109,6 +109,11 @@ def test_url_that_cannot_be_written_to_is_refused_in_a_line(path: Path | str, sa
     assert "\n" not in str(caught.value)
 
 
+def test_empty_name_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"^output is '': expected the name of a file$"), output_file(""):
+        pass
+
+
 @pytest.mark.parametrize("place", ["{}/none/a.txt", "file://{}/none/a.txt"])
 def test_missing_folder_is_named_before_anything_is_written(tmp_path: Path, place: str) -> None:
     says = rf"^{tmp_path}/none/a\.txt: cannot be written: there is no folder {tmp_path}/none$"
