@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, TypedDict
 import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
+from sqlalchemy.sql.elements import Grouping
 
 from ..schema.columns import key_number, key_text
 from ..schema.database import recorded_revision
@@ -20,7 +21,7 @@ from .tableshape import Names
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Bounds", "FilterKeywords", "Filters", "TableKeywords", "Wanted"]
+__all__ = ["Bounds", "FilterKeywords", "Filters", "TableKeywords", "Wanted", "derived_column"]
 
 One = str | bytes | SupportsIndex | slice
 Wanted = One | Iterable[One] | None
@@ -78,7 +79,7 @@ class Filters:
     expnum, ccdnum, nite : int, str, slice or iterable of those, optional
         Numbers, or inclusive ranges such as ``"1:10"`` or ``slice(1, 10)``; a missing end is open.
     min, max : mapping of str to number
-        Inclusive bounds on any numeric columns.
+        Inclusive bounds on any numeric columns, derived ones such as ``fwhm_arcsec`` too.
     where : str or SQLAlchemy expression, optional
         Any other condition on columns by name: as SQL, such as ``"fraction_good_se > :x AND band IN ('r', 'i')"`` (see
         `goodpix.schema.sql.condition.parse_condition`), or as ``sqlalchemy.column("airmass") < 1.2``.
@@ -230,7 +231,23 @@ def _over(view: sa.TableClause, where: object) -> sa.ColumnElement[bool]:
     return replaced
 
 
+def derived_column(view: sa.TableClause, name: object) -> sa.ColumnElement[Any] | None:
+    """Return the seeing in arcsec or the sky brightness per second of the rows of a view; None if it has no such."""
+    c = view.c
+    if name == "fwhm_arcsec" and "fwhm" in c and "pixel_area" in c:
+        return Grouping(c.fwhm * sa.func.sqrt(c.pixel_area, type_=sa.Double))
+    for prefix in ("", "mean_"):
+        if name == f"{prefix}skybrite_per_second" and f"{prefix}skybrite" in c and "exptime" in c:
+            return sa.case((c.exptime > 0, c[f"{prefix}skybrite"] / c.exptime))
+    return None
+
+
 def _column(view: sa.TableClause, name: Any) -> sa.ColumnElement[Any]:
+    computed = derived_column(view, name)
+    if computed is not None:
+        return computed
+    if name == "mean_fwhm_arcsec" and "mean_fwhm" in view.c:
+        raise UnknownNameError(f"{name} is computed for display: expected a filter on mean_fwhm, in pixels")
     # a collection of columns takes a number for a position
     if not isinstance(name, str) or name not in view.c:
         raise UnknownNameError(f"{view.name} has no column {name!r}{did_you_mean(str(name), list(view.c.keys()))}")

@@ -13,7 +13,7 @@ from ..schema.database import Database, as_stored, recorded_revision, shown
 from ..schema.sql.aggregates import mean
 from ..schema.views import VIEWS
 from .dataframes import joined, read_frame
-from .filters import FilterKeywords, Filters
+from .filters import FilterKeywords, Filters, derived_column
 from .namedselections import find_selection, named_selections
 from .provenance import described
 from .sqlanswer import SqlAnswer, sql_answer
@@ -378,12 +378,12 @@ def _derived(view: sa.TableClause, *, has_images: bool) -> "list[sa.Label[Any]]"
     prefix = next((prefix for prefix in ("", "mean_") if f"{prefix}fwhm" in view.c), None)
     if prefix is None:
         return []
-    fwhm, skybrite, exptime = (view.c[name] for name in (f"{prefix}fwhm", f"{prefix}skybrite", "exptime"))
-    pixel_area = _mean_pixel_area(view, has_images=has_images) if prefix else view.c.pixel_area
-    return [
-        (fwhm * sa.func.sqrt(pixel_area, type_=sa.Double)).label(f"{prefix}fwhm_arcsec"),
-        sa.case((exptime > 0, skybrite / exptime)).label(f"{prefix}skybrite_per_second"),
-    ]
+    seeing, sky = (derived_column(view, f"{prefix}{name}") for name in ("fwhm_arcsec", "skybrite_per_second"))
+    if seeing is None:
+        pixel_area = _mean_pixel_area(view, has_images=has_images)
+        seeing = view.c[f"{prefix}fwhm"] * sa.func.sqrt(pixel_area, type_=sa.Double)
+    named = {"fwhm_arcsec": seeing, "skybrite_per_second": sky}
+    return [column.label(f"{prefix}{name}") for name, column in named.items() if column is not None]
 
 
 def _mean_pixel_area(view: sa.TableClause, *, has_images: bool) -> "sa.ScalarSelect[Any]":

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from goodpix.query.listings import Listings, view_frame
 from goodpix.query.source import open_source
@@ -142,6 +143,35 @@ def test_seeing_is_in_arcsec_too_and_the_sky_per_second(listings: Listings, row_
             image = images[row["expnum"], row["ccdnum"]]
             assert row["fwhm_arcsec"] == pytest.approx(image["fwhm"] * np.sqrt(image["pixel_area"]), rel=1e-12)
             assert row["skybrite_per_second"] == per_second(image["skybrite"], image["exptime"])
+
+
+@pytest.mark.parametrize("view", ["epoch_quality", "ccd_quality"])
+@pytest.mark.parametrize("name", ["fwhm_arcsec", "skybrite_per_second"])
+def test_derived_columns_are_filtered_as_they_are_shown(listings: Listings, view: str, name: str) -> None:
+    every = view_frame(listings.database, view, {})
+    middle = float(every[name].median())
+    low, high = every[every[name] < middle], every[every[name] >= middle]
+    assert len(low) > 0 < len(high)
+    for filters, expected in (
+        ({"min": {name: middle}}, high),
+        ({"where": f"{name} >= {middle!r}"}, high),
+        ({"where": sa.column(name) >= middle}, high),
+        ({"where": f"{name} < {middle!r}"}, low),
+        ({"where": f"1.5 / {name} > 1.5 / {middle * (1 - 1e-9)!r}"}, low),
+        ({"where": 1.5 / sa.column(name, sa.Double) > 1.5 / (middle * (1 - 1e-9))}, low),
+    ):
+        found = view_frame(listings.database, view, filters)
+        assert found.expnum.tolist() == expected.expnum.tolist()
+        assert found.ccdnum.tolist() == expected.ccdnum.tolist()
+
+
+def test_derived_columns_of_exposures_are_filtered_or_name_what_is(listings: Listings) -> None:
+    every = listings.exposures()
+    middle = float(every.mean_skybrite_per_second.median())
+    found = listings.exposures(min={"mean_skybrite_per_second": middle})
+    assert found.expnum.tolist() == every[every.mean_skybrite_per_second >= middle].expnum.tolist()
+    with pytest.raises(UnknownNameError, match=r"^mean_fwhm_arcsec is computed for display: expected .* mean_fwhm, in"):
+        listings.exposures(min={"mean_fwhm_arcsec": 1})
 
 
 def test_seeing_of_an_exposure_is_that_of_its_images(listings: Listings, row_catalogue: RowCatalogue) -> None:
