@@ -15,12 +15,20 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from ...schema import tables
-from ...schema.database import Database, open_for_reading, parse_url, shown, with_variables
+from ...schema.database import (
+    REVISION,
+    Database,
+    open_for_reading,
+    parse_url,
+    recorded_revision,
+    shown,
+    with_variables,
+)
 from ...schema.dialects import sqlite_path
 from ...schema.errors import GoodpixError
 from ...schema.executors import usable_cores
 from ...schema.extras import EXTRAS, missing_library
-from ...schema.planes.imagefiles import PlaneFile, file_state, first_variable
+from ...schema.planes.imagefiles import PlaneFile, file_state, files_of_row, first_variable
 from ...schema.store.protocol import Place
 from ..report import counted
 
@@ -162,6 +170,7 @@ def _catalogue(named: str | os.PathLike[str] | None) -> Iterator[Finding]:
 def _database(database: Database) -> Finding:
     names = {"coadd": tables.coadd, "epoch": tables.epoch, "failure": tables.failure}
     with database.engine.connect() as connection:
+        revision = recorded_revision(connection)
         n_rows = {
             name: connection.scalar(sa.select(sa.func.count()).select_from(table)) or 0 for name, table in names.items()
         }
@@ -171,6 +180,10 @@ def _database(database: Database) -> Finding:
     text = f"{shown(database.url)}: {database.identity.campaign}, {held}"
     if n_rows["failure"]:
         return Finding("database", State.WRONG, text, "goodpix failures lists them")
+    if revision != REVISION:
+        return Finding(
+            "database", State.FINE, f"{text}, of revision {revision}", f"goodpix db upgrade makes it {REVISION}"
+        )
     return Finding("database", State.FINE, text)
 
 
@@ -240,15 +253,34 @@ def _image_files(database: Database) -> Iterator[Finding]:
         n_rows = connection.scalar(sa.select(sa.func.count()).select_from(tables.coadd)) or 0
         step = max(1, n_rows // _N_FILES)
         query = sa.select(coadd.image_path, coadd.run_id).order_by(coadd.tilename, coadd.band)
-        rows = with_variables(connection, connection.execute(query).mappings().all()[::step])
-    files = [PlaneFile(row["image_path"], ingested=row["variables"]) for row in rows if row["image_path"]]
+        coadds = with_variables(connection, connection.execute(query).mappings().all()[::step])
+        epochs = with_variables(connection, _some_epochs(connection))
+    files = [PlaneFile(row["image_path"], ingested=row["variables"]) for row in coadds if row["image_path"]]
+    yield from _looked_for(files, "coadd image")
+    planes = {file.path_now: file for row in epochs for file in files_of_row(row).values()}
+    yield from _looked_for(list(planes.values()), "epoch file")
+
+
+def _some_epochs(connection: sa.Connection) -> list[sa.RowMapping]:
+    """Return the planes of some epochs, spread over the catalogue, by the table's key: it may be long."""
+    epoch = tables.epoch.c
+    least, most = connection.execute(sa.select(sa.func.min(epoch.epoch_id), sa.func.max(epoch.epoch_id))).one()
+    if least is None:
+        return []
+    query = sa.select(epoch.epoch_id, epoch.planes, epoch.run_id).order_by(epoch.epoch_id).limit(1)
+    starts = range(least, most + 1, max(1, -(-(most + 1 - least) // _N_FILES)))
+    rows = (connection.execute(query.where(epoch.epoch_id >= start)).mappings().first() for start in starts)
+    return list({row["epoch_id"]: row for row in rows if row is not None}.values())
+
+
+def _looked_for(files: list[PlaneFile], noun: str) -> Iterator[Finding]:
     missing = [file.path for file in files if file_state(file.path_now) is None]
     if not files:
         return
     if not missing:
-        yield Finding("image files", State.FINE, f"{counted(len(files), 'coadd image')} looked for and found")
+        yield Finding("image files", State.FINE, f"{counted(len(files), noun)} looked for and found")
         return
     variable = first_variable(missing[0])
     cure = f"set {variable} to the folder of the survey's files" if variable else "mount or copy the survey's files"
-    text = f"{len(missing)} of {counted(len(files), 'coadd image')} missing, such as {missing[0]}"
+    text = f"{len(missing)} of {counted(len(files), noun)} missing, such as {missing[0]}"
     yield Finding("image files", State.WRONG, text, f"{cure}; masks need none of them")

@@ -1,5 +1,7 @@
 """Diagnosis of an installation and a catalogue."""
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,13 @@ from ..conftest import SmallCatalogue
 
 def finding(db: object, topic: str) -> Finding:
     """Return the only finding on a topic."""
-    (found,) = [each for each in diagnose(str(db)) if each.topic == topic]
+    (found,) = findings(db, topic)
     return found
+
+
+def findings(db: object, topic: str) -> list[Finding]:
+    """Return the findings on a topic."""
+    return [each for each in diagnose(str(db)) if each.topic == topic]
 
 
 def test_versions_are_named(tmp_path: Path) -> None:
@@ -88,7 +95,7 @@ def test_image_files_that_are_missing_are_named_with_the_variable_to_set(
 ) -> None:
     monkeypatch.delenv("NO_SUCH_SURVEY", raising=False)
     catalogue.change("UPDATE coadd SET image_path = '$NO_SUCH_SURVEY/image.fits'")
-    found = finding(catalogue.path, "image files")
+    found = findings(catalogue.path, "image files")[0]
     assert found.state is State.WRONG
     assert found.text == "1 of 1 coadd image missing, such as $NO_SUCH_SURVEY/image.fits"
     assert found.cure.startswith("set NO_SUCH_SURVEY to the folder of the survey's files")
@@ -98,4 +105,26 @@ def test_image_file_that_is_there_is_found(catalogue: SmallCatalogue, tmp_path: 
     image = tmp_path / "image.fits"
     image.touch()
     catalogue.change(f"UPDATE coadd SET image_path = '{image}'")
-    assert finding(catalogue.path, "image files").state is State.FINE
+    found = findings(catalogue.path, "image files")[0]
+    assert (found.state, found.text) == (State.FINE, "1 coadd image looked for and found")
+
+
+def test_files_of_epochs_are_looked_for(catalogue: SmallCatalogue, tmp_path: Path) -> None:
+    image = tmp_path / "immasked.fits"
+    image.touch()
+    planes = json.dumps({"image": [str(image), 0], "mask": [str(image), 1]})
+    catalogue.change(f"UPDATE epoch SET planes = '{planes}'", "UPDATE coadd SET image_path = NULL")
+    found = finding(catalogue.path, "image files")
+    assert (found.state, found.text) == (State.FINE, "1 epoch file looked for and found")
+    image.unlink()
+    found = finding(catalogue.path, "image files")
+    assert (found.state, found.text) == (State.WRONG, f"1 of 1 epoch file missing, such as {image}")
+    assert found.cure.startswith("mount or copy the survey's files")
+
+
+def test_catalogue_of_an_older_revision_names_the_upgrade(tmp_path: Path) -> None:
+    frozen = Path(__file__).resolve().parents[3] / "data" / "catalogue_v1"
+    shutil.copytree(frozen, tmp_path / "frozen")
+    found = finding(tmp_path / "frozen" / "goodpix.db", "database")
+    assert (found.state, found.text.endswith(", of revision 0001")) == (State.FINE, True)
+    assert found.cure.startswith("goodpix db upgrade")
