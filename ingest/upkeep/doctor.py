@@ -193,7 +193,8 @@ def _masks_root(database: Database) -> Finding:
     except GoodpixError as error:
         return Finding("masks root", State.WRONG, str(error))
     if trouble is not None:
-        return Finding("masks root", State.WRONG, f"{database.root}: {trouble}")
+        cure = "" if database.root.owner else "goodpix rebuild --force --masks FOLDER takes a folder that was moved"
+        return Finding("masks root", State.WRONG, f"{database.root}: {trouble}", cure)
     folder = Path(str(database.root))
     if not folder.is_dir():
         return Finding("masks root", State.FINE, f"{database.root} can be read")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from goodpix.ingest.upkeep.doctor import Finding, State, diagnose
+from goodpix.ingest.upkeep.rebuild import rebuild
 from goodpix.schema.extras import EXTRAS
 
 from ....rows import folder_of
@@ -128,3 +129,11 @@ def test_catalogue_of_an_older_revision_names_the_upgrade(tmp_path: Path) -> Non
     found = finding(tmp_path / "frozen" / "goodpix.db", "database")
     assert (found.state, found.text.endswith(", of revision 0001")) == (State.FINE, True)
     assert found.cure.startswith("goodpix db upgrade")
+
+
+def test_masks_root_that_was_moved_has_a_cure_that_helps(catalogue: SmallCatalogue) -> None:
+    moved = folder_of(catalogue.root).rename(catalogue.folder / "elsewhere")
+    found = finding(catalogue.path, "masks root")
+    assert (found.state, "--force --masks FOLDER" in found.cure) == (State.WRONG, True)
+    rebuild(catalogue.path, moved, force=True)
+    assert finding(catalogue.path, "masks root").state is State.FINE
