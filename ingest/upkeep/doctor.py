@@ -44,6 +44,9 @@ _N_BYTES = 32 << 20
 # Mask files and image files looked for, spread over the catalogue.
 _N_FILES = 20
 
+# Planes that every profile reads to make masks.
+_OF_MASKS = ("image", "weight", "bmask", "seg")
+
 # Free bytes in the temporary folder below which a tile's flags may not fit.
 _ROOM = 1 << 30
 
@@ -258,7 +261,9 @@ def _image_files(database: Database) -> Iterator[Finding]:
         epochs = with_variables(connection, _some_epochs(connection))
     files = [PlaneFile(row["image_path"], ingested=row["variables"]) for row in coadds if row["image_path"]]
     yield from _looked_for(files, "coadd image")
-    planes = {file.path_now: file for row in epochs for file in files_of_row(row).values()}
+    # no mask is made of the other planes, such as bkg, which a survey may do without
+    named = (files_of_row(row) for row in epochs)
+    planes = {file.path_now: file for each in named for name, file in each.items() if name in _OF_MASKS}
     yield from _looked_for(list(planes.values()), "epoch file")
 
 

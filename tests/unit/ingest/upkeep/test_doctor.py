@@ -113,7 +113,7 @@ def test_image_file_that_is_there_is_found(catalogue: SmallCatalogue, tmp_path: 
 def test_files_of_epochs_are_looked_for(catalogue: SmallCatalogue, tmp_path: Path) -> None:
     image = tmp_path / "immasked.fits"
     image.touch()
-    planes = json.dumps({"image": [str(image), 0], "mask": [str(image), 1]})
+    planes = json.dumps({"image": [str(image), 0], "bmask": [str(image), 1], "bkg": [str(tmp_path / "none"), 1]})
     catalogue.change(f"UPDATE epoch SET planes = '{planes}'", "UPDATE coadd SET image_path = NULL")
     found = finding(catalogue.path, "image files")
     assert (found.state, found.text) == (State.FINE, "1 epoch file looked for and found")
