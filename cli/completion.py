@@ -118,8 +118,7 @@ def numbers(column: str) -> Complete:
 
 def _one_epoch(given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments that name one epoch, as far as they are given."""
-    names = {"tilename": "tilename", "band": "band", "expnum": "expnum"}
-    return {name: given[key] for key, name in names.items() if isinstance(given.get(key), str | int)}
+    return {name: given[name] for name in ("tilename", "band", "expnum") if isinstance(given.get(name), str | int)}
 
 
 def _texts(database: "Database", query: "sa.Select[Any]") -> list[str]:

@@ -1,12 +1,13 @@
 """Commands that read a catalogue: listings, masks, SQL and the dashboard."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..query.tables.formats import format_of
+from ..query.tables.formats import Format, format_of
 from ..schema.errors import UsageError
 from ..schema.printable import printable
 from .completion import numbers
@@ -43,19 +44,33 @@ def listing(name: str) -> Callable[..., None]:
         format_: FormatOption = None,
         output: Output = None,
     ) -> None:
-        options = asdict(shape)
-        answer(
-            name,
-            db,
-            lambda cat, **given: getattr(cat, name)(**options, **given),
-            filters,
-            format_,
-            output,
-            shape=shape,
-            shaped=True,
-        )
+        _list(name, db, filters, shape, format_, output)
 
     return command
+
+
+def _list(
+    name: str,
+    db: str,
+    filters: dict[str, Any],
+    shape: "TableShape",
+    format_: Format | None,
+    output: str | None,
+    more: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    """Write the rows of a `Catalogue` method that takes filters, more keywords, and the shape of a table."""
+    options = asdict(shape)
+    answer(
+        name,
+        db,
+        lambda cat, **given: getattr(cat, name)(**options, **given),
+        filters,
+        format_,
+        output,
+        more=more,
+        shape=shape,
+        shaped=True,
+    )
 
 
 @with_options
@@ -72,18 +87,8 @@ def bits(
     output: Output = None,
 ) -> None:
     """List the number of pixels with each mask bit set, by epoch."""
-    options = asdict(shape)
-    answer(
-        "bits",
-        db,
-        lambda cat, **given: cat.bits(**options, **given),
-        filters,
-        format_,
-        output,
-        more={"plane": plane and plane.value, "bit": bit},
-        shape=shape,
-        shaped=True,
-    )
+    more = {"plane": plane and plane.value, "bit": bit}
+    _list("bits", db, filters, shape, format_, output, more)
 
 
 @with_options
