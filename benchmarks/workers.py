@@ -20,6 +20,8 @@ __all__ = ["digests", "run"]
 
 _GOAL_OF_TWO = Goal(GoalKind.FASTER, 1.7)
 _N_EPOCHS = 32
+_ONE, _TWO = "one worker, start apart", "two workers, start apart"
+_ONE_CORE = "one worker held to one core, start apart"
 _INFLATE = """
 import random, zlib
 data = zlib.compress(bytes(random.Random(1).choices(range(50), k=1_000_000)))
@@ -64,15 +66,22 @@ def _of_tiles(tiles: Sequence[Tile], label: str, folder: Path, rounds: int) -> l
 
 
 def _apart_from_the_start(tile: Tile, folder: Path, rounds: int) -> list[Result]:
-    """Measure the work on a tile by one worker and by two: the coadd, the epochs and the database."""
-    samples: dict[str, list[float]] = {"one worker, start apart": [], "two workers, start apart": []}
+    """Measure the work on a tile by one worker and by two: the coadd, the epochs and the database.
+
+    One worker flags a block while it reads the next, for which it takes a part of a second core; held to one core, it
+    is what two workers on two cores may double.
+    """
+    held = ("taskset", "--cpu-list", "0")
+    samples: dict[str, list[float]] = {name: [] for name in (_ONE, _ONE_CORE, _TWO)}
     made = []
     for number in range(rounds):
-        turns = list(enumerate(samples, start=1))
-        for n_workers, name in reversed(turns) if number % 2 else turns:
+        turns = [(_ONE, 1, ()), (_ONE_CORE, 1, held), (_TWO, 2, ())]
+        for name, n_workers, program in reversed(turns) if number % 2 else turns:
             catalogue = folder / f"many-{n_workers}"
-            contender = _contender([tile], catalogue, n_workers, "--report", catalogue / "report.json")
-            contender.run()
+            shutil.rmtree(catalogue, ignore_errors=True)
+            catalogue.mkdir()
+            command = ingest_command([tile], catalogue, n_workers)
+            run_program([*program, *command, "--reread", "--report", catalogue / "report.json"])
             samples[name].append(sum(json.loads((catalogue / "report.json").read_text())["stages"].values()))
             made.append(digests(catalogue))
     check(
@@ -80,8 +89,8 @@ def _apart_from_the_start(tile: Tile, folder: Path, rounds: int) -> list[Result]
         "mask files of two workers differ from those of one",
     )
     measured = Measured("workers", tile.label, "s", {name: tuple(each) for name, each in samples.items()})
-    one, two = samples
-    return [measured.row(one), measured.row(two, peer=one, goal=_GOAL_OF_TWO)]
+    of_two = (measured.row(_TWO, peer=peer, goal=_GOAL_OF_TWO) for peer in (_ONE, _ONE_CORE))
+    return [measured.row(_ONE), measured.row(_ONE_CORE), *of_two]
 
 
 def _of_the_machine(n: int, rounds: int) -> list[Result]:
@@ -103,13 +112,13 @@ def _numbers_of_workers() -> list[int]:
     return [*powers, n_cores]
 
 
-def _contender(tiles: Sequence[Tile], catalogue: Path, n_workers: int, *options: str | Path) -> Contender:
+def _contender(tiles: Sequence[Tile], catalogue: Path, n_workers: int) -> Contender:
     def empty() -> None:
         shutil.rmtree(catalogue, ignore_errors=True)
         catalogue.mkdir()
 
     # the tiles share their CCD images, and would have to wait for each other
-    command = [*ingest_command(tiles, catalogue, n_workers), "--reread", *options]
+    command = [*ingest_command(tiles, catalogue, n_workers), "--reread"]
     return Contender(f"goodpix ingest --workers {n_workers}", lambda: run_program(command), empty, warm_up=False)
 
 

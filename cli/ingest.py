@@ -195,7 +195,9 @@ def ingest(
     with ExitStack() as stack:
         stack.enter_context(stoppable("stopped: finished work is stored; run the same command again to continue"))
         from ..ingest.survey import ingest_tiles
+        from ..schema.workers.memory import keep_freed_memory
 
+        keep_freed_memory()
         advance = stack.enter_context(show_progress())
         executor = None
         if dask is not None:

@@ -6,19 +6,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..schema.errors import MaskFileError, MaskFileUnreadableError, WorkerLostError, interruption, may_pass
+from ..schema.errors import MaskFileError, MaskFileUnreadableError
 from ..schema.executors import Spread
 from ..schema.maskfile import MaskFile, MaskFileWriter
 from ..schema.maskfile.filerow import file_row
 from ..schema.masks.rle import Runs
-from ..schema.printable import one_line
 from ..schema.rows import EpochFacts, MaskRow
-from .images.coadd import Coadd, ReadCoadd, read_coadd
-from .images.epoch import make_epoch_mask
+from .images.attempts import EpochJob, Trouble, next_made, try_coadd, try_epoch, try_own_mask
 from .images.goodcover import GoodCover
 from .images.sourcemask import SourceFiles, SourceMasks
 from .infofile import EpochInfo
-from .plan import Action, EpochKey, Options, Plan, Step, TileTask, make_plan
+from .plan import Action, EpochKey, Plan, Step, TileTask, make_plan
 from .report import Failure
 
 __all__ = ["Receipt", "StoredRow", "ingest_tile"]
@@ -140,25 +138,32 @@ def _ingest(task: TileTask, previous: MaskFile | None, spread: Spread, scratch: 
     if previous is not None and any(step.action is Action.COPY for step in plan.steps):
         previous = previous.fetched()
     of_coadd: Mask | None = None
-    made: Iterator[Mask | _Trouble] = iter(())
+    made: Iterator[Mask | Trouble] = iter(())
     if plan.makes_masks:
         started = time.monotonic()
-        coadd = None if plan.coadd is None else _try_coadd(task, spread, scratch)
+        coadd = None if plan.coadd is None else try_coadd(task.info, task.options, spread, scratch)
         receipt = replace(receipt, seconds_coadd=time.monotonic() - started)
-        if isinstance(coadd, _Trouble):
+        if isinstance(coadd, Trouble):
             return _without_coadd(task, plan, receipt, coadd)
         for_epochs, own_file = None if coadd is None else coadd.for_epochs, task.known.mask_file
         files = SourceFiles(task.root, {own_file: previous} if own_file else None)
         jobs = (
-            _EpochJob(entry, for_epochs, task.options, step.fingerprint, SourceMasks(files, task.sources_of(entry)))
+            EpochJob(
+                entry,
+                for_epochs,
+                task.options,
+                step.fingerprint,
+                SourceMasks(files, task.sources_of(entry)),
+                overlap=spread is map,
+            )
             for entry, step in plan.epochs
             if step.action is Action.MAKE
         )
         # worker processes start on the epochs while this one makes the coadd's own mask
-        made = spread(_try_epoch, jobs)
+        made = spread(try_epoch, jobs)
         if plan.coadd is not None and coadd is not None and plan.coadd.action is Action.MAKE:
-            own = _try_own_mask(coadd, plan.coadd)
-            if isinstance(own, _Trouble):
+            own = try_own_mask(coadd, plan.coadd)
+            if isinstance(own, Trouble):
                 return _without_coadd(task, plan, receipt, own)
             of_coadd = own
         # frees the data of the coadd's own mask, which is as large as its flags
@@ -166,7 +171,7 @@ def _ingest(task: TileTask, previous: MaskFile | None, spread: Spread, scratch: 
     return _write(task, plan, receipt, _Sources(previous, of_coadd, made))
 
 
-def _without_coadd(task: TileTask, plan: Plan, receipt: Receipt, trouble: "_Trouble") -> Receipt:
+def _without_coadd(task: TileTask, plan: Plan, receipt: Receipt, trouble: Trouble) -> Receipt:
     """Return the receipt of a tile whose coadd cannot be used."""
     failures = () if plan.coadd is None else (_failure(task, plan.coadd, trouble, None),)
     return replace(receipt, whole=False, failures=failures, failed_before=(), n_unchanged=0)
@@ -178,7 +183,7 @@ class _Sources:
 
     previous: MaskFile | None
     of_coadd: Mask | None
-    made: "Iterator[Mask | _Trouble]"
+    made: Iterator[Mask | Trouble]
 
 
 def _write(task: TileTask, plan: Plan, receipt: Receipt, sources: _Sources) -> "Receipt | _LostMask":
@@ -208,8 +213,8 @@ def _write(task: TileTask, plan: Plan, receipt: Receipt, sources: _Sources) -> "
             add(of_coadd, made=sources.of_coadd is not None)
         for entry, step in plan.epochs:
             if step.action is Action.MAKE:
-                made = _next_made(sources.made)
-                if not isinstance(made, _Trouble):
+                made = next_made(sources.made)
+                if not isinstance(made, Trouble):
                     changed = True
                     add(_listed(made, step), made=True)
                     continue
@@ -252,80 +257,6 @@ def _writer(task: TileTask, generation: int) -> MaskFileWriter:
         segmentation=options.segmentation,
         has_coadd=task.info.has_coadd,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Trouble:
-    """Reason why a mask could not be made: an error that can be sent between processes.
-
-    Parameters
-    ----------
-    error_type, message : str
-        Type of the error, and its message in one line.
-    of_inputs : bool
-        Whether the same inputs would fail again; a full disk or a missing permission, for instance, may not recur.
-    """
-
-    error_type: str
-    message: str
-    of_inputs: bool
-
-    @classmethod
-    def of(cls, error: Exception) -> "_Trouble":
-        """Describe an exception; one behind which there is an interrupt is no reason, and that is raised again."""
-        if (stop := interruption(error)) is not None:
-            raise stop
-        logger.debug("traceback", exc_info=error)
-        return cls(type(error).__name__, one_line(error), not may_pass(error))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _EpochJob:
-    """One epoch, as sent to a worker process."""
-
-    entry: EpochInfo
-    coadd: Coadd | None
-    options: Options
-    fingerprint: str
-    sources: SourceMasks
-
-
-def _try_epoch(job: _EpochJob) -> Mask | _Trouble:
-    """Return the mask of an epoch, or why it could not be made."""
-    try:
-        return _checked(make_epoch_mask(job.entry, job.coadd, job.options, job.fingerprint, job.sources))
-    except Exception as error:  # noqa: BLE001  # one bad epoch never ends a survey job
-        return _Trouble.of(error)
-
-
-def _next_made(made: Iterator[Mask | _Trouble]) -> Mask | _Trouble:
-    """Return the next mask made, or why it could not be made."""
-    try:
-        return next(made)
-    except WorkerLostError as error:
-        return _Trouble.of(error)
-
-
-def _try_coadd(task: TileTask, spread: Spread, scratch: Path | None) -> ReadCoadd | _Trouble:
-    """Return the coadd, or why it cannot be used."""
-    try:
-        return read_coadd(task.info, task.options, spread=spread, scratch=scratch)
-    except Exception as error:  # noqa: BLE001  # one bad coadd never ends a survey job
-        return _Trouble.of(error)
-
-
-def _try_own_mask(coadd: ReadCoadd, step: Step) -> Mask | _Trouble:
-    """Return the coadd's own mask, or why it could not be made."""
-    try:
-        return _checked(coadd.own_mask(step.fingerprint))
-    except Exception as error:  # noqa: BLE001  # as above
-        return _Trouble.of(error)
-
-
-def _checked(mask: Mask) -> Mask:
-    """Return a mask after checking its row: a number that JSON cannot express fails here, for this mask alone."""
-    _ = mask[0].record
-    return mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,7 +318,7 @@ def _listed(mask: Mask, step: Step) -> Mask:
     return row, runs
 
 
-def _failure(task: TileTask, step: Step, trouble: _Trouble, entry: EpochInfo | None) -> Failure:
+def _failure(task: TileTask, step: Step, trouble: Trouble, entry: EpochInfo | None) -> Failure:
     return Failure(
         key=task.failure_key(step.name),
         path=task.info_path,

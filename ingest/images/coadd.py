@@ -1,9 +1,11 @@
 """Coadd reading and masking."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...schema.counts import count_coadd
+from ...schema.errors import GoodpixError
 from ...schema.executors import Spread
 from ...schema.inputs.profile import ProfileId
 from ...schema.masks.rle import Runs
@@ -127,9 +129,15 @@ def read_coadd(info: TileInfo, options: Options, *, spread: Spread = map, scratc
         check_shapes({**planes.named(), "image": image}, f"coadd (tile {info.tilename}, band {info.band})")
         quantization = check_weight(planes.weight, allow_dithered=options.allow_dithered_weights)
         grid = PixelGrid(wcs, planes.bmask.shape, info.position_offset)
-        # here, and not once more for each part that is read
-        planes.check(reader, allow_damaged=options.allow_damaged)
+        unique = UniqueRegion(*info.unique_limits) if info.unique_limits else None
+        with ThreadPoolExecutor(1, "goodpix-datasum") as thread:
+            # once, and not for each part that is read
+            checked = thread.submit(planes.check, reader, allow_damaged=options.allow_damaged)
+            try:
+                coded = code_coadd(files, grid, unique=unique, spread=spread, scratch=scratch)
+            except GoodpixError:
+                checked.result()  # damage is why data cannot be read
+                raise
+            checked.result()
         inputs = record_files(states, reader.opened)
-    unique = UniqueRegion(*info.unique_limits) if info.unique_limits else None
-    coded = code_coadd(files, grid, unique=unique, spread=spread, scratch=scratch)
     return ReadCoadd(info, grid, coded, quantization, inputs, options.profile)

@@ -37,11 +37,18 @@ _GRID = 9
 
 
 def make_epoch_mask(
-    entry: EpochInfo, coadd: Coadd | None, options: Options, fingerprint: str, sources: SourceMasks | None = None
+    entry: EpochInfo,
+    coadd: Coadd | None,
+    options: Options,
+    fingerprint: str,
+    sources: SourceMasks | None = None,
+    *,
+    overlap: bool = True,
 ) -> tuple[MaskRow, Runs]:
     """Return the mask of an epoch with its row, from a source mask or else from its planes.
 
-    Without a coadd the mask has the criteria and bits of the image alone.
+    Without a coadd the mask has the criteria and bits of the image alone. For `overlap` see
+    `goodpix.ingest.images.flagging.flag_epoch`.
 
     Raises
     ------
@@ -58,7 +65,8 @@ def make_epoch_mask(
         if coadd is None:
             flagged = RegionRuns(flag_image(image.planes, image.shape), 0, 0)
         else:
-            flagged = flag_epoch(image.planes, image.shape, pixel_map(grid, coadd.grid), coadd.flags)
+            mapping = pixel_map(grid, coadd.grid)
+            flagged = flag_epoch(image.planes, image.shape, mapping, coadd.flags, overlap=overlap)
     runs = flagged.runs
     covered = footprint(grid)
     exposure = image.exposure

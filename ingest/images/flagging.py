@@ -1,6 +1,6 @@
 """Epoch flags from the epoch's own planes and the nearest coadd pixels."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
@@ -25,7 +25,12 @@ _SE_PART = np.uint64(0xFFFF_FF07)
 
 
 def flag_epoch(
-    planes: Iterable[PlaneRows] | Runs, shape: tuple[int, int], pixel_map: PixelMap, coadd: CoaddFlags
+    planes: Iterable[PlaneRows] | Runs,
+    shape: tuple[int, int],
+    pixel_map: PixelMap,
+    coadd: CoaddFlags,
+    *,
+    overlap: bool = True,
 ) -> RegionRuns:
     """Return the runs of an epoch's flags.
 
@@ -40,6 +45,8 @@ def flag_epoch(
         From this image to the coadd.
     coadd : CoaddFlags
         The coadd's flags.
+    overlap : bool
+        Flag each block in a second thread while the next one is read; of no use where other work fills the cores.
 
     Notes
     -----
@@ -52,20 +59,21 @@ def flag_epoch(
     scan = RunScan(shape, np.uint32 if narrow else np.uint64)
     codes = coadd.codes.array
     blocks = _blank_blocks(shape) if isinstance(planes, Runs) else planes
-    with ThreadPoolExecutor(1, "goodpix-flags") as thread:
+    with ThreadPoolExecutor(1, "goodpix-flags") as thread:  # which starts with its first work
+        start: Callable[..., Future[int]] = thread.submit if overlap else _at_once
         under_way: Future[int] | None = None
         n_rows = 0
-        for block in blocks:  # one block is flagged while the next is read
+        for block in blocks:
             if under_way is not None:
                 scan.done(n_rows, under_way.result())
             y, n_rows = scan.y, block.bmask.shape[0]
             to = (codes, shift, y, scan.room(n_rows), scan.n_starts)
             if isinstance(pixel_map, RationalMap) and pixel_map.cubic:
                 t, s = pixel_map.scaling.scaled(np.arange(shape[1], dtype=float), np.arange(y, y + n_rows, dtype=float))
-                under_way = thread.submit(_flag_rational, block, pixel_map.coefficients, t, s, *to)
+                under_way = start(_flag_rational, block, pixel_map.coefficients, t, s, *to)
             else:
                 ix, iy = nearest_pixels(pixel_map, slice(y, y + n_rows), shape[1], coadd.shape)
-                under_way = thread.submit(_flag_placed, block, ix, iy, *to)
+                under_way = start(_flag_placed, block, ix, iy, *to)
         if under_way is not None:
             scan.done(n_rows, under_way.result())
     lengths, words = sort_starts(shape, scan.starts())
@@ -76,6 +84,12 @@ def flag_epoch(
     flags: npt.NDArray[np.int64] = np.empty(words.size, np.int64)
     n_unique, n_good = _decode_words(lengths, words, shift, coadd.flags, coadd.unique, flags)
     return RegionRuns(merge_runs(shape, lengths, flags), n_unique, n_good)
+
+
+def _at_once(function: Callable[..., int], *arguments: object) -> Future[int]:
+    done: Future[int] = Future()
+    done.set_result(function(*arguments))
+    return done
 
 
 def flag_image(planes: Iterable[PlaneRows] | Runs, shape: tuple[int, int]) -> Runs:

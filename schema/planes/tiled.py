@@ -21,8 +21,8 @@ __all__ = ["TiledPixels"]
 Index = npt.NDArray[np.int64]
 Pixels = npt.NDArray[Any]
 
-# Pixels per step: few enough to stay in the processor's cache.
-_CHUNK = 1 << 17
+# Pixels per step: few enough to stay in the processor's cache, and so many that threads rarely wait for Python.
+_CHUNK = 1 << 19
 
 # Bytes decompressed per step; few tiles have more.
 _AT_ONCE = 1 << 25

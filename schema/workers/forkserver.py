@@ -17,13 +17,10 @@ from multiprocessing.connection import Connection
 
 from ..errors import WorkersNotStartedError
 from ..printable import one_line
+from .memory import keep_freed_memory
 from .worker import work
 
 __all__ = ["ForkServer", "serve"]
-
-# Workers keep up to 128 MB of freed memory for their next arrays, of up to 32 MB each: fetching the pages of a few
-# megabytes from the system again and again takes glibc's malloc as long as all else that is done with a mask.
-_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(1 << 27), "MALLOC_MMAP_THRESHOLD_": str(1 << 25)}
 
 # A server that has closed its sockets ends in less.
 _SECONDS_TO_END = 1.0
@@ -147,7 +144,7 @@ def run_server(program: str, descriptors: tuple[int, ...]) -> "subprocess.Popen[
         raise FileNotFoundError("Python does not know its own program")
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # as multiprocessing does
     command = [sys.executable, *flags, "-c", program]
-    return subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=descriptors, env={**_MEMORY, **os.environ})
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=descriptors)
 
 
 def serve(requests: int, parent: int, preload: str | None) -> None:
@@ -162,6 +159,7 @@ def serve(requests: int, parent: int, preload: str | None) -> None:
     preload : str, optional
         Module to import first.
     """
+    keep_freed_memory()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system forgets workers that have ended
     if preload is not None:
         importlib.import_module(preload)

@@ -66,7 +66,7 @@ GOALS = {
     "reuse": ["<= 1 opens per file"],
     "planes": ["<= 0.3 x", "<= 0.35 x"],
     "mapping": [">= 100 x faster"],
-    "workers": [">= 1.7 x faster"] * 3,
+    "workers": [">= 1.7 x faster"] * 4,
     "nothing_to_do": ["<= 0.04 s"],
     "memory": ["<= 600 MB"] * 3 + ["<= 1.1 x"],
     "mask_size": ["<= 0.55 x", "< 1 x", "<= 1.1 x"],

@@ -108,6 +108,25 @@ def test_weights_that_lost_their_zeros_are_refused_unless_allowed(tmp_path: Path
     assert found.quantization == "SUBTRACTIVE_DITHER_1"
 
 
+@pytest.mark.parametrize("stated", [True, False], ids=["DATASUM", "no DATASUM"])
+def test_data_that_cannot_be_read_are_damaged_where_a_checksum_says_so(tmp_path: Path, stated: bool) -> None:
+    write_image(tmp_path / "coadd.fits", PLANES, cards())
+    path = tmp_path / "bmask.fits.fz"
+    fitsio.write(str(path), PLANES["bmask"], extname="msk", compress="GZIP")
+    with fitsio.FITS(str(path), "rw") as file:
+        file[1].write_checksum()
+        if not stated:
+            file[1].write_key("DATASUM", "")
+    content = bytearray(path.read_bytes())
+    at = content.find(b"\x1f\x8b")
+    content[at : at + 2] = b"no"
+    path.write_bytes(content)
+    info = info_of(tmp_path).model_copy(update={"bmask_path": str(path)})
+    with pytest.raises(FitsFileError) as failure:
+        read_coadd(info, Options())
+    assert ("DATASUM" in str(failure.value)) == stated
+
+
 def with_key(folder: Path, ext: str, key: str, value: str) -> TileInfo:
     """Write a coadd with a keyword of its own in one extension."""
     write_image(folder / "coadd.fits", PLANES, cards() | {"TILENAME": TILE, "BAND": BAND})

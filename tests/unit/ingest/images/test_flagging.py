@@ -43,11 +43,11 @@ def coded(folder: Path, planes: Planes, unique: UniqueRegion | None = None) -> C
     return code_coadd(PlaneFiles.of(info_of(folder)), COADD_GRID, unique=unique).flags
 
 
-def flagged(folder: Path, coadd: CoaddFlags, mapping: PixelMap | None = None) -> RegionRuns:
+def flagged(folder: Path, coadd: CoaddFlags, mapping: PixelMap | None = None, *, overlap: bool = True) -> RegionRuns:
     write_image(folder / "1.fits", some_planes(SHAPE, 1), cards())
     with PlaneReader() as reader:
         blocks = PlaneFiles.of(info_of(folder).src_info[0]).planes(reader).blocks()
-        return flag_epoch(blocks, SHAPE, mapping or pixel_map(GRID, COADD_GRID), coadd)
+        return flag_epoch(blocks, SHAPE, mapping or pixel_map(GRID, COADD_GRID), coadd, overlap=overlap)
 
 
 @pytest.mark.parametrize("planes", [FEW, MANY], ids=["few", "many"])
@@ -64,9 +64,10 @@ def test_flags_from_runs_are_those_from_planes(tmp_path: Path, planes: Planes, r
 
 @pytest.mark.parametrize("planes", [FEW, MANY], ids=["few", "many"])
 @pytest.mark.parametrize("by_wcslib", [False, True])
-def test_flags_are_those_of_plain_numpy(tmp_path: Path, planes: Planes, by_wcslib: bool) -> None:
+@pytest.mark.parametrize("overlap", [True, False])
+def test_flags_are_those_of_plain_numpy(tmp_path: Path, planes: Planes, by_wcslib: bool, overlap: bool) -> None:
     mapping = WcslibMap(GRID, COADD_GRID) if by_wcslib else None
-    found = flagged(tmp_path, coded(tmp_path, planes), mapping)
+    found = flagged(tmp_path, coded(tmp_path, planes), mapping, overlap=overlap)
     assert np.array_equal(decode(found.runs), epoch_flags(some_planes(SHAPE, 1), planes, *SHIFT))
     assert (found.n_unique, found.n_good_unique) == (0, 0)
 
