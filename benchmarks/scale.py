@@ -31,6 +31,9 @@ __all__ = ["Scale", "main", "run"]
 # Tiles and bands of the survey.
 _TASKS = 50_000
 
+# The empty task; workers do not find a function of a module that runs as a program.
+_EMPTY = bool
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:
@@ -120,11 +123,7 @@ class _Nothing(Executor):
         self._executor = executor
 
     def submit(self, _function: Any, /, *_args: Any, **_kwargs: Any) -> Future[Any]:
-        return self._executor.submit(_nothing)
-
-
-def _nothing() -> None:
-    """Do nothing."""
+        return self._executor.submit(_EMPTY)
 
 
 def _empty_tasks(task: TileTask, scale: Scale) -> list[Result]:
@@ -151,7 +150,7 @@ def _empty_tasks(task: TileTask, scale: Scale) -> list[Result]:
 
 
 def _through_window(name: str, executor: Executor, task: TileTask, scale: Scale) -> Result:
-    executor.submit(_nothing).result()  # wait for the workers to start
+    executor.submit(_EMPTY).result()  # wait for the workers to start
     started = time.perf_counter()
     n_done = sum(1 for _ in side_by_side(repeat(task, scale.n_tasks), _Nothing(executor), WINDOW).as_done())
     seconds = time.perf_counter() - started

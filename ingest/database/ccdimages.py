@@ -72,5 +72,5 @@ def refresh_ccd_images(connection: sa.Connection, band: str, keys: Collection[Im
 
 
 def _by_key(connection: sa.Connection, query: "sa.Select[Any]") -> dict[ImageKey, dict[str, Any]]:
-    rows = [dict(zip(_COLUMNS, row, strict=True)) for row in connection.execute(query)]
+    rows = [dict(zip(_COLUMNS, row, strict=True)) for row in connection.execute(query).all()]
     return {(row["expnum"], row["ccdnum"]): row for row in rows}

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ...schema.tables import bit_count, ccd_bit_night, ccd_night, epoch
-from .bulk import given_rows, matching
+from .bulk import given_rows, insert_rows, matching
 from .ccdimages import ImageChange, ImageKey
 
 __all__ = ["Bits", "TileBits", "add_to_bit_nights", "add_to_nights", "read_tile_bits"]
@@ -136,7 +136,7 @@ def _read(connection: sa.Connection, *where: "sa.ColumnElement[bool]") -> TileBi
         .where(epoch.c.se_seg_used, *where)
     )
     found: dict[ImageKey, dict[tuple[int, str], int]] = defaultdict(dict)
-    for expnum, ccdnum, bit, name, n_pixels in connection.execute(query):
+    for expnum, ccdnum, bit, name, n_pixels in connection.execute(query).all():
         of_image = found[expnum, ccdnum]
         if bit is not None:
             of_image[bit, name] = max(n_pixels, of_image.get((bit, name), 0))
@@ -163,10 +163,11 @@ def _add(
         of_nights = [table.c.band == band, *([table.c.nite.is_(None)] if no_night else [])]
         given = given_rows(connection, columns, some)
         same = [*of_nights, *(table.c[name] == given.c[name] for name in key)]
-        connection.execute(table.update().where(*same).values(_sums(given, columns)))
-        new = sa.select(sa.literal(band), *(given.c[name] for name in names)).where(~sa.exists().where(*same))
-        connection.execute(table.insert().from_select(["band", *names], new))
+        there = table.update().where(*same).values(_sums(given, columns)).returning(*(table.c[name] for name in key))
+        updated = {tuple(row) for row in connection.execute(there).all()}
         places = [names.index(name) for name in key]
+        new = [row for row in some if tuple(row[k] for k in places) not in updated]
+        insert_rows(connection, table, [{"band": band, **dict(zip(names, row, strict=True))} for row in new])
         fewer = [tuple(row[k] for k in places) for row in some if row[n_images] < 0]
         if fewer:
             among = matching(connection, [table.c[name] for name in key], fewer)

@@ -133,7 +133,11 @@ def with_things(database_url: str) -> Iterator[sa.Connection]:
     engine.dispose()
 
 
-@pytest.mark.parametrize("rows", [GIVEN, GIVEN[:1], []])
+# what an array's text would say in another way
+ODD = [(k, text) for k, text in enumerate(["", "NULL", "a,b", "{}", "}", " ", "\n\t", "\\", '"', '\\"', "'", "%s:b"])]
+
+
+@pytest.mark.parametrize("rows", [GIVEN, GIVEN[:1], [], ODD])
 def test_rows_are_those_given(with_things: sa.Connection, rows: list[tuple[int | None, str | None]]) -> None:
     given = given_rows(with_things, COLUMNS, rows)
     assert [tuple(row) for row in with_things.execute(sa.select(given))] == rows
