@@ -79,7 +79,10 @@ def bits(
     db: Db = DEFAULT_DB,
     filters: dict[str, Any],
     plane: Annotated[
-        PlaneName | None, typer.Option(case_sensitive=False, help="Plane of the bits, in upper or lower case.")
+        list[PlaneName] | None,
+        typer.Option(
+            metavar="se|coadd", case_sensitive=False, help="Plane of the bits, in upper or lower case; may be repeated."
+        ),
     ] = None,
     bit: Bit = None,
     shape: "TableShape",
@@ -87,7 +90,8 @@ def bits(
     output: Output = None,
 ) -> None:
     """List the number of pixels with each mask bit set, by epoch."""
-    more = {"plane": plane and plane.value, "bit": bit}
+    planes = {each.value for each in plane or ()}
+    more = {"plane": planes.pop() if len(planes) == 1 else None, "bit": bit}  # without one it is either
     _list("bits", db, filters, shape, format_, output, more)
 
 
