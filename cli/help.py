@@ -45,14 +45,16 @@ EXAMPLES = {
     "gc": "goodpix gc",
     "dashboard": "goodpix dashboard --port 5006",
     "doctor": "goodpix doctor",
+    "db": "goodpix db info",
     "db info": "goodpix db info",
     "db upgrade": "goodpix db upgrade",
+    "selection": "goodpix selection list",
     "selection add": "goodpix selection add shear --border 48 --grow COADD_SEG=8",
     "selection list": "goodpix selection list",
     "selection show": "goodpix selection show shear",
     "selection remove": "goodpix selection remove shear",
 }
-"""An example of each command."""
+"""An example of each command and group."""
 
 _BEGIN = """Where to begin: goodpix demo makes a small tile, ingests it and asks it some
 questions; goodpix COMMAND --help explains a command, with an example."""
@@ -107,9 +109,7 @@ class Command(TyperCommand):
 
     def format_epilog(self, ctx: "Context", formatter: "HelpFormatter") -> None:
         """Write the example."""
-        example = EXAMPLES.get(" ".join(ctx.command_path.split()[1:]))
-        if example is not None:
-            formatter.write(f"\nExample:\n  {example}\n")
+        _write_example(ctx, formatter)
 
 
 class Program(TyperGroup):
@@ -128,9 +128,16 @@ class Program(TyperGroup):
                     formatter.write_dl(lines)
 
     def format_epilog(self, ctx: "Context", formatter: "HelpFormatter") -> None:
-        """Write where to begin."""
+        """Write where to begin, or the example of a group."""
         if ctx.parent is None:
             formatter.write(f"\n{_BEGIN}\n")
+        _write_example(ctx, formatter)
+
+
+def _write_example(ctx: "Context", formatter: "HelpFormatter") -> None:
+    example = EXAMPLES.get(" ".join(ctx.command_path.split()[1:]))
+    if example is not None:
+        formatter.write(f"\nExample:\n  {example}\n")
 
 
 def _value(found: re.Match[str]) -> str:

@@ -201,7 +201,7 @@ def sql(
     format_: FormatOption = None,
     output: Output = None,
 ) -> None:
-    """Run a read-only SQL query; --limit says if there are more rows."""
+    """Run a read-only SQL query; an answer that --limit cuts says so on standard error."""
     from ..query.catalogue import Catalogue
     from ..query.provenance import Provenance
 
@@ -233,10 +233,16 @@ AS_THEY_STAND = {"ignore_unknown_options": True}
 @with_options
 def at(
     ra: Annotated[
-        str, typer.Argument(metavar="RA", help="Right ascension: degrees, or hours such as 01:31:31.2 or 1h31m31.2s.")
+        str,
+        typer.Argument(
+            metavar="RA", help="Right ascension: degrees, modulo 360, or hours such as 01:31:31.2 or 1h31m31.2s."
+        ),
     ],
     dec: Annotated[
-        str, typer.Argument(metavar="DEC", help="Declination: degrees, or sexagesimal such as -32:06:01 or -32d06m01s.")
+        str,
+        typer.Argument(
+            metavar="DEC", help="Declination: degrees from -90 to 90, or sexagesimal such as -32:06:01 or -32d06m01s."
+        ),
     ],
     *,
     db: Db = DEFAULT_DB,

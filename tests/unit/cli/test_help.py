@@ -44,6 +44,14 @@ def is_command(command: Any) -> bool:
     return not hasattr(command, "commands")
 
 
+@pytest.mark.parametrize("words", ["db", "selection"])
+def test_help_of_a_group_ends_with_an_example_of_one_of_its_commands(
+    words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert help_of(words, monkeypatch).endswith(f"\nExample:\n  {EXAMPLES[words]}\n")
+    assert " ".join(EXAMPLES[words].split()[1:]) in WORDS
+
+
 @pytest.mark.parametrize("words", [words for words, command in commands() if is_command(command)])
 def test_help_ends_with_an_example_of_the_command(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     example = EXAMPLES[words]
