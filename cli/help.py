@@ -1,9 +1,13 @@
 """Help texts of the command line: groups of commands, plain names of values, and an example of each command."""
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+from typer import BadParameter
 from typer.core import TyperCommand, TyperGroup
+
+from ..schema.errors import expected_by
 
 if TYPE_CHECKING:
     # the click that typer brings has no public name
@@ -76,7 +80,14 @@ class Command(TyperCommand):
         """Read the arguments; while a word is completed, remember the last one before it."""
         if ctx.resilient_parsing and args:
             ctx.meta[_LAST] = args[-1]
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except BadParameter as error:
+            # newer versions of typer ask pydantic, whose texts are about programs
+            details = getattr(error.__cause__, "errors", None)
+            if details is not None:
+                error.message = _refusal(details()[0])
+            raise
 
     def shell_complete(self, ctx: "Context", incomplete: str) -> "list[CompletionItem]":
         """Complete an option, or a value that looks like one."""
@@ -132,6 +143,12 @@ class Program(TyperGroup):
         if ctx.parent is None:
             formatter.write(f"\n{_BEGIN}\n")
         _write_example(ctx, formatter)
+
+
+def _refusal(details: Mapping[str, Any]) -> str:
+    """Return why a value is refused, by the details of pydantic's error."""
+    expected = expected_by(details)
+    return f"{details['input']!r}: {expected}" if expected.startswith("expected ") else expected
 
 
 def _write_example(ctx: "Context", formatter: "HelpFormatter") -> None:
