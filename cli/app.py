@@ -22,6 +22,7 @@ from .output import LateBar, say
 from .places import blank_sky, randoms
 from .query import AS_THEY_STAND, LISTINGS, at, bits, dashboard, epochs, info, listing, mask, sql
 from .selection import add, remove, selections, show_selection
+from .shells import InstallCompletion, ShowCompletion, know_shells
 from .signals import stoppable
 from .sky import sky
 from .streams import guarded_streams
@@ -36,6 +37,7 @@ app = typer.Typer(
     cls=Program,
     help="A catalogue of good background pixels.",
     no_args_is_help=True,
+    add_completion=False,  # whose script for bash does not know words with colons
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -82,6 +84,7 @@ def main() -> None:
     """Run the command line; a `GoodpixError` prints one line and exits 2, an interrupt exits 130 or 143."""
     # a query that is stopped may leave a cursor that cannot be closed, which Python would print with a traceback
     logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
+    know_shells()
     with guarded_streams():
         try:
             with stoppable("stopped"):
@@ -172,5 +175,7 @@ def goodpix(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
+    install_completion: InstallCompletion = False,
+    show_completion: ShowCompletion = False,
 ) -> None:
     """Show which pixels of a survey are sky, and why the others are not."""

@@ -56,7 +56,7 @@ Complete = Callable[[typer.Context, str], list[str]]
 # Imports in function bodies: they load SQLAlchemy and numba, which would slow --help down.
 
 
-def completed(words: Words, *, listed: bool = False) -> Complete:
+def completed(words: Words, *, between: str = "") -> Complete:
     """Return the completion of a word for shells: what a function finds in the catalogue.
 
     The catalogue is that of the command line's ``--db``, else of GOODPIX_DB; where there is none, nothing is found.
@@ -65,24 +65,27 @@ def completed(words: Words, *, listed: bool = False) -> Complete:
     ----------
     words : callable
         Function of the catalogue and the command's context.
-    listed : bool
-        Whether several words may be given, joined by commas, and each may have a minus before it.
+    between : str
+        Mark that joins several words: a comma in a list, whose words may each have a minus before them, or the colon
+        of a range.
     """
 
     def complete(ctx: typer.Context, incomplete: str) -> list[str]:
         from ..schema.database import open_for_reading
         from ..schema.errors import GoodpixError
 
-        before, comma, last = incomplete.rpartition(",") if listed else ("", "", incomplete)
-        minus = "-" if listed and last.startswith("-") else ""
-        there = {name.removeprefix("-") for name in before.split(",")}
+        before, mark, last = incomplete.rpartition(between) if between else ("", "", incomplete)
+        minus = "-" if between == "," and last.startswith("-") else ""
+        there = {name.removeprefix("-") for name in before.split(between or None)}
         try:
             with open_for_reading(ctx.params.get("db") or DEFAULT_DB) as database:
                 begun = last.removeprefix(minus)
                 found = sorted({word for word in words(database, ctx) if word.startswith(begun)} - there)
         except GoodpixError:
             return []
-        return [f"{before}{comma}{minus}{word}" for word in found[:_MOST_WORDS]]
+        if between == ":":  # a range that ends before it begins is empty
+            found = [word for word in found if (len(word), word) > (len(before), before)]
+        return [f"{before}{mark}{minus}{word}" for word in found[:_MOST_WORDS]]
 
     return complete
 
@@ -101,7 +104,7 @@ def tile_values(column: str) -> Complete:
 
 
 def numbers(column: str) -> Complete:
-    """Return the completion of exposures, CCDs or nights, of the tile, band and exposure that are given before."""
+    """Return the completion of exposures, CCDs or nights, or ranges, of the tile, band and exposure given before."""
 
     def words(database: "Database", ctx: typer.Context) -> Iterable[str]:
         import sqlalchemy as sa
@@ -113,7 +116,7 @@ def numbers(column: str) -> Complete:
         conditions = [table.c[name] == value for name, value in one.items() if name != column]
         return _texts(database, sa.select(table.c[column]).where(*conditions, table.c[column].is_not(None)).distinct())
 
-    return completed(words)
+    return completed(words, between=":")
 
 
 def _one_epoch(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -137,24 +140,29 @@ def columns() -> Complete:
             return list(SkyRow.__dataclass_fields__)
         return _ANSWERS[command].split() if command in _ANSWERS else _view(command)
 
-    return completed(words, listed=True)
+    return completed(words, between=",")
 
 
 def bounds() -> Complete:
     """Return the completion of ``COLUMN=`` for numeric columns that the filters of a command bound."""
 
     def words(_database: "Database", ctx: typer.Context) -> Iterable[str]:
-        return [f"{name}=" for name in _view(ctx.info_name or "")]
+        return [f"{name}=" for name in _view(ctx.info_name or "", numeric=True)]
 
     return completed(words)
 
 
-def _view(command: str) -> list[str]:
+def _view(command: str, *, numeric: bool = False) -> list[str]:
+    """Return the columns, or the numeric ones, of the view of a command, with those that are derived."""
+    from ..query.derivedcolumns import derived_columns
+    from ..query.filters import is_numeric
     from ..schema.tables import metadata
     from ..schema.views import VIEWS
 
     name = BOUNDED.get(command, "epoch_quality")
-    return [column.name for column in (VIEWS[name].table if name in VIEWS else metadata.tables[name]).c]
+    view = VIEWS[name].table if name in VIEWS else metadata.tables[name]
+    taken = [c.name for c in view.c if not numeric or is_numeric(c)]
+    return [*taken, *derived_columns(view)]
 
 
 def criteria(_database: "Database", _ctx: typer.Context) -> list[str]:
@@ -166,14 +174,19 @@ def criteria(_database: "Database", _ctx: typer.Context) -> list[str]:
 
 def bits_of_planes(database: "Database", _ctx: typer.Context) -> list[str]:
     """Return the mask bits of the catalogue, each with its plane."""
-    names = database.identity.bit_names
-    return [f"{plane.upper()}:{name}" for plane in ("se", "coadd") for name in (*names.of_plane(plane), "OTHER")]
+    return [f"{plane.upper()}:{name}" for plane, name in _bits(database)]
 
 
 def bits_by_name(database: "Database", ctx: typer.Context) -> list[str]:
-    """Return the mask bits of the catalogue, with and without their planes."""
-    of_planes = bits_of_planes(database, ctx)
-    return [*(name.partition(":")[2] for name in of_planes), *of_planes]
+    """Return the mask bits of the catalogue, or of the plane given before, with and without their planes."""
+    wanted = ctx.params.get("plane") or ("se", "coadd")
+    bits = [(plane, name) for plane, name in _bits(database) if plane in wanted]
+    return [*(name for _, name in bits), *(f"{plane.upper()}:{name}" for plane, name in bits)]
+
+
+def _bits(database: "Database") -> list[tuple[str, str]]:
+    names = database.identity.bit_names
+    return [(plane, name) for plane in ("se", "coadd") for name in (*names.of_plane(plane), "OTHER")]
 
 
 def grown(database: "Database", ctx: typer.Context) -> list[str]:

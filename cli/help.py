@@ -1,9 +1,13 @@
 """Help texts of the command line: groups of commands, plain names of values, and an example of each command."""
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
+from typer import BadParameter
 from typer.core import TyperCommand, TyperGroup
+
+from ..schema.errors import expected_by
 
 if TYPE_CHECKING:
     # the click that typer brings has no public name
@@ -45,14 +49,16 @@ EXAMPLES = {
     "gc": "goodpix gc",
     "dashboard": "goodpix dashboard --port 5006",
     "doctor": "goodpix doctor",
+    "db": "goodpix db info",
     "db info": "goodpix db info",
     "db upgrade": "goodpix db upgrade",
+    "selection": "goodpix selection list",
     "selection add": "goodpix selection add shear --border 48 --grow COADD_SEG=8",
     "selection list": "goodpix selection list",
     "selection show": "goodpix selection show shear",
     "selection remove": "goodpix selection remove shear",
 }
-"""An example of each command."""
+"""An example of each command and group."""
 
 _BEGIN = """Where to begin: goodpix demo makes a small tile, ingests it and asks it some
 questions; goodpix COMMAND --help explains a command, with an example."""
@@ -74,7 +80,14 @@ class Command(TyperCommand):
         """Read the arguments; while a word is completed, remember the last one before it."""
         if ctx.resilient_parsing and args:
             ctx.meta[_LAST] = args[-1]
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except BadParameter as error:
+            # newer versions of typer ask pydantic, whose texts are about programs
+            details = getattr(error.__cause__, "errors", None)
+            if details is not None:
+                error.message = _refusal(details()[0])
+            raise
 
     def shell_complete(self, ctx: "Context", incomplete: str) -> "list[CompletionItem]":
         """Complete an option, or a value that looks like one."""
@@ -107,9 +120,7 @@ class Command(TyperCommand):
 
     def format_epilog(self, ctx: "Context", formatter: "HelpFormatter") -> None:
         """Write the example."""
-        example = EXAMPLES.get(" ".join(ctx.command_path.split()[1:]))
-        if example is not None:
-            formatter.write(f"\nExample:\n  {example}\n")
+        _write_example(ctx, formatter)
 
 
 class Program(TyperGroup):
@@ -128,9 +139,22 @@ class Program(TyperGroup):
                     formatter.write_dl(lines)
 
     def format_epilog(self, ctx: "Context", formatter: "HelpFormatter") -> None:
-        """Write where to begin."""
+        """Write where to begin, or the example of a group."""
         if ctx.parent is None:
             formatter.write(f"\n{_BEGIN}\n")
+        _write_example(ctx, formatter)
+
+
+def _refusal(details: Mapping[str, Any]) -> str:
+    """Return why a value is refused, by the details of pydantic's error."""
+    expected = expected_by(details)
+    return f"{details['input']!r}: {expected}" if expected.startswith("expected ") else expected
+
+
+def _write_example(ctx: "Context", formatter: "HelpFormatter") -> None:
+    example = EXAMPLES.get(" ".join(ctx.command_path.split()[1:]))
+    if example is not None:
+        formatter.write(f"\nExample:\n  {example}\n")
 
 
 def _value(found: re.Match[str]) -> str:

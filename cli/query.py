@@ -79,7 +79,10 @@ def bits(
     db: Db = DEFAULT_DB,
     filters: dict[str, Any],
     plane: Annotated[
-        PlaneName | None, typer.Option(case_sensitive=False, help="Plane of the bits, in upper or lower case.")
+        list[PlaneName] | None,
+        typer.Option(
+            metavar="se|coadd", case_sensitive=False, help="Plane of the bits, in upper or lower case; may be repeated."
+        ),
     ] = None,
     bit: Bit = None,
     shape: "TableShape",
@@ -87,7 +90,8 @@ def bits(
     output: Output = None,
 ) -> None:
     """List the number of pixels with each mask bit set, by epoch."""
-    more = {"plane": plane and plane.value, "bit": bit}
+    planes = {each.value for each in plane or ()}
+    more = {"plane": planes.pop() if len(planes) == 1 else None, "bit": bit}  # without one it is either
     _list("bits", db, filters, shape, format_, output, more)
 
 
@@ -197,7 +201,7 @@ def sql(
     format_: FormatOption = None,
     output: Output = None,
 ) -> None:
-    """Run a read-only SQL query; --limit says if there are more rows."""
+    """Run a read-only SQL query; an answer that --limit cuts says so on standard error."""
     from ..query.catalogue import Catalogue
     from ..query.provenance import Provenance
 
@@ -229,10 +233,16 @@ AS_THEY_STAND = {"ignore_unknown_options": True}
 @with_options
 def at(
     ra: Annotated[
-        str, typer.Argument(metavar="RA", help="Right ascension: degrees, or hours such as 01:31:31.2 or 1h31m31.2s.")
+        str,
+        typer.Argument(
+            metavar="RA", help="Right ascension: degrees, modulo 360, or hours such as 01:31:31.2 or 1h31m31.2s."
+        ),
     ],
     dec: Annotated[
-        str, typer.Argument(metavar="DEC", help="Declination: degrees, or sexagesimal such as -32:06:01 or -32d06m01s.")
+        str,
+        typer.Argument(
+            metavar="DEC", help="Declination: degrees from -90 to 90, or sexagesimal such as -32:06:01 or -32d06m01s."
+        ),
     ],
     *,
     db: Db = DEFAULT_DB,

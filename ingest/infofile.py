@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from ..schema.errors import InfoFileError
+from ..schema.errors import InfoFileError, expected_by
 from ..schema.planes.imagefiles import PlaneFile
 from ..schema.planes.regularfile import read_regular, why_not
 from .exposurefacts import ExposureFacts, exposure_facts
@@ -35,7 +35,7 @@ _OF_TYPE = re.compile(r"(str|int|constrained-str)\Z|function-before\[")
 def _refuse_words(value: Any) -> Any:
     """Refuse yes, no and 1_000, which pydantic would take for numbers."""
     if isinstance(value, bool) or (isinstance(value, str) and "_" in value):
-        raise ValueError("Input should be a decimal number")
+        raise ValueError("expected a decimal number")
     return value
 
 
@@ -225,9 +225,11 @@ def _check_entries(path: Path, info: TileInfo) -> None:
 def _first_error(error: ValidationError) -> str:
     """Return the first error and the number of others, in one line."""
     first, *others = error.errors()
-    # names of the types of an extension are no part of the key
-    key = ".".join(str(part) for part in first["loc"] if not _OF_TYPE.match(str(part)))
-    message = first["msg"].removeprefix("Value error, ")
+    # names of the types of an extension are no part of the key, and their errors are one
+    key = _key(first["loc"])
+    of_key = [expected_by(first), *(expected_by(each) for each in others if _key(each["loc"]) == key)]
+    message = " or ".join([of_key[0], *(each.removeprefix("expected ") for each in of_key[1:])])
+    others = others[len(of_key) - 1 :]
     text = f"{key}: {message}"
     if first["type"] == "missing":
         text = f"{key} is missing"
@@ -236,3 +238,7 @@ def _first_error(error: ValidationError) -> str:
         if len(shown) <= _MOST_SHOWN or isinstance(first["input"], str | int | float):
             text = f"{key} is {shown if len(shown) <= _MOST_SHOWN else shown[:_MOST_SHOWN] + '...'}: {message}"
     return text + (f" (and {len(others)} more)" if others else "")
+
+
+def _key(location: "tuple[int | str, ...]") -> str:
+    return ".".join(str(part) for part in location if not _OF_TYPE.match(str(part)))

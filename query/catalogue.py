@@ -18,7 +18,7 @@ from .background.dataset import SkyDataset, ccd_images, joined
 from .background.studies import SkyStudies
 from .filters import Bounds, FilterKeywords, TableKeywords
 from .glance import Glance
-from .listings import view_frame
+from .listings import check_order, view_frame
 from .maps.cataloguemaps import CatalogueMaps
 from .masks.ccdmask import ccd_mask
 from .masks.mask import Mask
@@ -140,12 +140,12 @@ class Catalogue(CataloguePlots, CatalogueMaps, CataloguePlaces, SkyStudies):
         shape, rest = TableShape.taken_from(filters)
         if selection is None:
             return view_frame(self.database, "epoch_quality", rest, shape)
+        check_order(self.database, "epoch_quality", shape)
         bound = self._source.bound(selection)
         later, now = Bounds.taken_from(rest, COUNT_COLUMNS)
-        stored = view_frame(self.database, "epoch_quality", now)
         found = self.map(Recount(bound), executor, workers=workers, **now)
-        rows = shape.of_frame(later.of_frame(recounted(stored, found, bound)), "epochs")
-        return described(rows, self.database.identity, selection)
+        rows = recounted(view_frame(self.database, "epoch_quality", now), found, bound)
+        return described(shape.of_frame(later.of_frame(rows), "epochs"), self.database.identity, selection)
 
     def with_background(self, folder: str | os.PathLike[str], **filters: Unpack[TableKeywords]) -> "pd.DataFrame":
         """Return `epochs`, or `ccds`, joined with the sky statistics in a folder; see `extend_background`.

@@ -1,7 +1,7 @@
 """Filters on the rows of a view."""
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex, TypedDict
@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, TypedDict
 import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.sql import visitors
-from sqlalchemy.sql.elements import Grouping
 
 from ..schema.columns import key_number, key_text
 from ..schema.database import recorded_revision
 from ..schema.errors import UnknownNameError, UsageError, did_you_mean
 from ..schema.sql.condition import parse_condition
 from ..schema.tables import epoch
+from .derivedcolumns import derived_columns
 from .tableshape import Names
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Bounds", "FilterKeywords", "Filters", "TableKeywords", "Wanted", "derived_column"]
+__all__ = ["Bounds", "FilterKeywords", "Filters", "TableKeywords", "Wanted", "is_numeric"]
 
+Derived = Mapping[str, sa.ColumnElement[Any]]
 One = str | bytes | SupportsIndex | slice
 Wanted = One | Iterable[One] | None
 """One value, several, or inclusive ranges: ``"A:B"`` or ``slice(A, B)``; text may be padded bytes."""
@@ -133,8 +134,15 @@ class Filters:
                 raise UnknownNameError(f"unknown filter {name!r}{did_you_mean(name, known)}")
         return cls(**given)
 
-    def conditions(self, view: sa.TableClause) -> list[sa.ColumnElement[bool]]:
+    def conditions(self, view: sa.TableClause, derived: "Derived | None" = None) -> list[sa.ColumnElement[bool]]:
         """Return the filters as SQL conditions on a view; values are bound parameters.
+
+        Parameters
+        ----------
+        view : TableClause
+            View or table.
+        derived : mapping of str to column, optional
+            Derived columns by name; by default those of the view.
 
         Raises
         ------
@@ -144,24 +152,25 @@ class Filters:
             If a value does not suit its column's type.
         """
         out = []
+        column_of = partial(_column, view, derived_columns(view) if derived is None else derived)
         for name in _KEYS:
             wanted = getattr(self, name)
             if wanted is not None:
                 if name not in view.c:
                     known = ", ".join([key for key in _KEYS if key in view.c])
                     raise UnknownNameError(f"{view.name} cannot be filtered by {name}: expected {known}, min or max")
-                out.append(_matches(_column(view, name), wanted))
+                out.append(_matches(column_of(name), wanted))
         for bounds, compare in ((self.min, "__ge__"), (self.max, "__le__")):
             for name, value in bounds.items():
-                column = _column(view, name)
-                if not _is_numeric(column):
+                column = column_of(name)
+                if not is_numeric(column):
                     raise UsageError(f"column {name} is not numeric: expected a numeric column for min and max")
                 out.append(getattr(column, compare)(_number(name, value)))
         if self.where is not None:
             if isinstance(self.where, str):
-                out.append(parse_condition(self.where, self.params or {}, partial(_column, view)))
+                out.append(parse_condition(self.where, self.params or {}, column_of))
             else:
-                out.append(_over(view, self.where))
+                out.append(_over(self.where, column_of))
         return out
 
     def on_sky(self, connection: sa.Connection) -> list[sa.ColumnElement[bool]]:
@@ -217,41 +226,26 @@ class Bounds:
         return frame.reset_index(drop=True)
 
 
-def _over(view: sa.TableClause, where: object) -> sa.ColumnElement[bool]:
-    """Return a condition with its columns replaced by the view's columns of the same names."""
+def _over(where: object, column_of: Callable[[str], sa.ColumnElement[Any]]) -> sa.ColumnElement[bool]:
+    """Return a condition with its columns replaced by a view's columns of the same names."""
     if not isinstance(where, sa.ColumnElement):
         raise UsageError(f"where is {where!r}: expected SQL, such as 'airmass < 1.2', or a SQLAlchemy expression")
 
     def replace(element: object, **_: Any) -> sa.ColumnElement[Any] | None:
         if isinstance(element, sa.ColumnClause) and not element.is_literal:
-            return _column(view, element.name)
+            return column_of(element.name)
         return None
 
     replaced: sa.ColumnElement[bool] = visitors.replacement_traverse(where, {}, replace)
     return replaced
 
 
-def derived_column(view: sa.TableClause, name: object) -> sa.ColumnElement[Any] | None:
-    """Return the seeing in arcsec or the sky brightness per second of the rows of a view; None if it has no such."""
-    c = view.c
-    if name == "fwhm_arcsec" and "fwhm" in c and "pixel_area" in c:
-        return Grouping(c.fwhm * sa.func.sqrt(c.pixel_area, type_=sa.Double))
-    for prefix in ("", "mean_"):
-        if name == f"{prefix}skybrite_per_second" and f"{prefix}skybrite" in c and "exptime" in c:
-            return sa.case((c.exptime > 0, c[f"{prefix}skybrite"] / c.exptime))
-    return None
-
-
-def _column(view: sa.TableClause, name: Any) -> sa.ColumnElement[Any]:
-    computed = derived_column(view, name)
-    if computed is not None:
-        return computed
-    if name == "mean_fwhm_arcsec" and "mean_fwhm" in view.c:
-        raise UnknownNameError(f"{name} is computed for display: expected a filter on mean_fwhm, in pixels")
+def _column(view: sa.TableClause, derived: Derived, name: Any) -> sa.ColumnElement[Any]:
     # a collection of columns takes a number for a position
-    if not isinstance(name, str) or name not in view.c:
-        raise UnknownNameError(f"{view.name} has no column {name!r}{did_you_mean(str(name), list(view.c.keys()))}")
-    return view.c[name]
+    if not isinstance(name, str) or (name not in view.c and name not in derived):
+        known = [*view.c.keys(), *derived]
+        raise UnknownNameError(f"{view.name} has no column {name!r}{did_you_mean(str(name), known)}")
+    return view.c[name] if name in view.c else derived[name]
 
 
 def _matches(column: sa.ColumnElement[Any], wanted: Wanted) -> sa.ColumnElement[bool]:
@@ -261,7 +255,7 @@ def _matches(column: sa.ColumnElement[Any], wanted: Wanted) -> sa.ColumnElement[
     exact = list(dict.fromkeys(_value(column, value) for value in values if not _is_range(value, column)))
     terms = [_in_range(column, value) for value in values if _is_range(value, column)]
     if len(exact) > _MOST_VALUES:
-        name, hint = getattr(column, "name", ""), ", or a range A:B" if _is_numeric(column) else ""
+        name, hint = getattr(column, "name", ""), ", or a range A:B" if is_numeric(column) else ""
         raise UsageError(f"{name} lists {len(exact):,} different values: expected at most {_MOST_VALUES:,}{hint}")
     if exact or not terms:
         terms.append(column.in_(sa.bindparam(None, exact, _type(column), expanding=True, unique=True)))
@@ -270,7 +264,7 @@ def _matches(column: sa.ColumnElement[Any], wanted: Wanted) -> sa.ColumnElement[
 
 def _type(column: sa.ColumnElement[Any]) -> "sa.types.TypeEngine[Any]":
     # numbers of a narrower column may be wider
-    return sa.BigInteger() if _is_numeric(column) else column.type
+    return sa.BigInteger() if is_numeric(column) else column.type
 
 
 def words_of(wanted: Wanted) -> list[Any]:
@@ -280,7 +274,7 @@ def words_of(wanted: Wanted) -> list[Any]:
 
 
 def _is_range(value: object, column: sa.ColumnElement[Any]) -> bool:
-    if not _is_numeric(column):
+    if not is_numeric(column):
         return False
     return isinstance(value, slice) or (isinstance(value, str | bytes) and ":" in key_text("range", value))
 
@@ -312,7 +306,7 @@ def _bound(column: sa.ColumnElement[Any], end: object) -> sa.ColumnElement[Any]:
 def _value(column: sa.ColumnElement[Any], value: object) -> str | int:
     """Return a value as text or a number, as its column has it."""
     name = getattr(column, "name", "")
-    if not _is_numeric(column):
+    if not is_numeric(column):
         return key_text(name, value)
     # database drivers do not accept numpy's integers
     number = key_number(name, value, "a whole number, or a range A:B")
@@ -331,5 +325,6 @@ def _number(name: str, value: object) -> float:
     return number
 
 
-def _is_numeric(column: sa.ColumnElement[Any]) -> bool:
+def is_numeric(column: sa.ColumnElement[Any]) -> bool:
+    """Return whether the values of a column are numbers."""
     return isinstance(column.type, sa.Integer | sa.Numeric | sa.Float)

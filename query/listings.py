@@ -9,11 +9,12 @@ import sqlalchemy as sa
 from ..schema import tables
 from ..schema.bits import Bits, Plane
 from ..schema.criteria import Selection
-from ..schema.database import Database, as_stored, recorded_revision, shown
-from ..schema.sql.aggregates import mean
+from ..schema.database import Database, as_stored, lacking, recorded_revision, shown
+from ..schema.errors import UnknownNameError
 from ..schema.views import VIEWS
 from .dataframes import joined, read_frame
-from .filters import FilterKeywords, Filters, derived_column
+from .derivedcolumns import derived_columns
+from .filters import FilterKeywords, Filters
 from .namedselections import find_selection, named_selections
 from .provenance import described
 from .sqlanswer import SqlAnswer, sql_answer
@@ -22,13 +23,9 @@ from .tableshape import Names, TableShape
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Listings", "view_frame"]
-
+__all__ = ["Listings", "check_order", "view_frame"]
 
 _WHOLE = TableShape()
-
-# Revision of the first tables with `ccd_image`.
-_IMAGES_SINCE = "0002"
 
 
 class Listings:
@@ -367,27 +364,19 @@ def view_frame(
     key = [c for c in view.c if c.name in ("tilename", "band", "expnum", "ccdnum", "plane", "bit")]
     with database.engine.connect() as connection:
         selected = as_stored(connection, view, VIEWS[name].select.selected_columns)
-        has_images = str(recorded_revision(connection)) >= _IMAGES_SINCE
-    matching = (*Filters.of(**filters).conditions(view), *conditions)
-    query = sa.select(*selected, *_derived(view, has_images=has_images)).where(*matching)
+        derived = derived_columns(view, str(recorded_revision(connection)))
+    check_order(database, name, shape)
+    matching = (*Filters.of(**filters).conditions(view, derived), *conditions)
+    query = sa.select(*selected, *(column.label(label) for label, column in derived.items())).where(*matching)
     return described(read_frame(database.engine, shape.of_query(query, key, name)), database.identity)
 
 
-def _derived(view: sa.TableClause, *, has_images: bool) -> "list[sa.Label[Any]]":
-    """Return the seeing in arcsec and the sky brightness per second, for a view with seeing and sky."""
-    prefix = next((prefix for prefix in ("", "mean_") if f"{prefix}fwhm" in view.c), None)
-    if prefix is None:
-        return []
-    seeing, sky = (derived_column(view, f"{prefix}{name}") for name in ("fwhm_arcsec", "skybrite_per_second"))
-    if seeing is None:
-        pixel_area = _mean_pixel_area(view, has_images=has_images)
-        seeing = view.c[f"{prefix}fwhm"] * sa.func.sqrt(pixel_area, type_=sa.Double)
-    named = {"fwhm_arcsec": seeing, "skybrite_per_second": sky}
-    return [column.label(f"{prefix}{name}") for name, column in named.items() if column is not None]
-
-
-def _mean_pixel_area(view: sa.TableClause, *, has_images: bool) -> "sa.ScalarSelect[Any]":
-    """Return the mean pixel area of the CCD images of an exposure, or of its epochs in tables without CCD images."""
-    image = tables.ccd_image if has_images else tables.epoch
-    of_exposure = sa.and_(image.c.expnum == view.c.expnum, image.c.band == view.c.band)
-    return sa.select(mean(image.c.pixel_area)).where(of_exposure).scalar_subquery()
+def check_order(database: Database, name: str, shape: TableShape) -> None:
+    """Raise an `UnknownNameError` if a view is to be sorted by a column that is newer than the catalogue."""
+    if not shape.sort:
+        return
+    with database.engine.connect() as connection:
+        absent = lacking(connection, VIEWS[name].select.selected_columns)
+    for column in (each.removeprefix("-") for each in shape.sort):
+        if column in absent:
+            raise UnknownNameError(f"{name} of this catalogue has no column {column!r}: goodpix db upgrade adds it")

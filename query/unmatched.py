@@ -8,9 +8,10 @@ import numpy as np
 import sqlalchemy as sa
 
 from ..schema import tables
-from ..schema.database import Database
+from ..schema.database import Database, recorded_revision
 from ..schema.views import VIEWS
 from ..schema.wcs.solution import unit_vectors
+from .derivedcolumns import derived_columns
 from .filters import Filters, range_ends, words_of
 
 __all__ = ["unmatched"]
@@ -137,14 +138,15 @@ def _extreme(connection: sa.Connection, extreme: "sa.ColumnElement[Any]", side: 
 def _bounds(connection: sa.Connection, view: str, given: Filters) -> Iterator[str]:
     """Yield a line for each bound that nothing reaches."""
     table = VIEWS[view].table if view in VIEWS else tables.metadata.tables[view]
+    columns = {**derived_columns(table, str(recorded_revision(connection))), **dict(table.c.items())}
     for bounds, extreme, sign, which in (
         (given.min, sa.func.max, ">=", "largest"),
         (given.max, sa.func.min, "<=", "smallest"),
     ):
         for name, value in bounds.items():
-            if name not in table.c:
+            if name not in columns:
                 continue
-            reached = connection.execute(sa.select(extreme(table.c[name]))).scalar()
+            reached = connection.execute(sa.select(extreme(columns[name]))).scalar()
             outside = reached is None or (reached < float(value) if sign == ">=" else reached > float(value))
             if outside:
                 has = "all are null" if reached is None else f"the {which} is {reached}"

@@ -328,10 +328,11 @@ def as_stored(
     return [column(each, info) for each, info in zip(given, infos, strict=True)]
 
 
-def lacking(connection: sa.Connection, table: sa.Table) -> set[str]:
-    """Return the names of a table's columns that the catalogue's revision lacks and that have no value before it."""
+def lacking(connection: sa.Connection, columns: "Iterable[sa.ColumnElement[Any]]") -> set[str]:
+    """Return the names of columns of tables that the catalogue's revision lacks and that have no value before it."""
     revision = str(recorded_revision(connection))
-    return {each.name for each in table.c if each.info.get("since", "") > revision and "before" not in each.info}
+    given = [column for column in columns if isinstance(column, sa.Column)]
+    return {each.name for each in given if each.info.get("since", "") > revision and "before" not in each.info}
 
 
 _KINDS = {column.name: column.type.python_type for table in (footprint, coadd, epoch) for column in table.c}

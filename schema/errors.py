@@ -5,9 +5,10 @@ Each is a `GoodpixError` and also a fitting built-in exception, so that a caller
 
 import difflib
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .printable import printable
 
@@ -44,6 +45,7 @@ __all__ = [
     "check_utf_8",
     "damaged_mask_file",
     "did_you_mean",
+    "expected_by",
     "interruption",
     "mask_file_error",
     "may_pass",
@@ -292,3 +294,37 @@ def interruption(error: BaseException) -> KeyboardInterrupt | None:
     if chain is None and stop_request.interrupt is not None:
         return stop_request.interrupt()
     return chain
+
+
+_EXPECTED = {
+    **dict.fromkeys(("int_type", "int_parsing", "int_parsing_size", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
+    "finite_number": "a finite number",
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    "string_type": "text",
+    "string_too_short": "at least {min_length} characters",
+    "string_too_long": "at most {max_length} characters",
+    "string_pattern_mismatch": "text that matches {pattern}",
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "{ge} or more",
+    "less_than": "less than {lt}",
+    "less_than_equal": "{le} or less",
+    **dict.fromkeys(("list_type", "tuple_type"), "a list"),
+    "too_short": "at least {min_length} entries",
+    "too_long": "at most {max_length} entries",
+    **dict.fromkeys(("dict_type", "model_type"), "a mapping of keys"),
+}
+
+
+def expected_by(details: Mapping[str, Any]) -> str:
+    """Return what pydantic expected in place of a value, by the details of its error.
+
+    Examples
+    --------
+    >>> expected_by({"type": "greater_than_equal", "msg": "Input should be ...", "ctx": {"ge": 1}})
+    'expected 1 or more'
+    """
+    expected = _EXPECTED.get(details["type"])
+    if expected is None:
+        return str(details["msg"]).removeprefix("Value error, ")
+    return f"expected {expected.format(**details.get('ctx', {}))}"

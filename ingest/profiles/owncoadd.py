@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pydantic import Field, ValidationError
 
 from ...schema.bits import BitNames
-from ...schema.errors import AmbiguousInputError, GoodpixError, UsageError
+from ...schema.errors import AmbiguousInputError, GoodpixError, UsageError, expected_by
 from ...schema.planes.conversion import Conversion, Meaning
 from ...schema.planes.imagefiles import PlaneFile
 from ...schema.planes.reader import PlaneReader
@@ -119,7 +119,7 @@ def _read(path: Path) -> OwnCoadd:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise UsageError(f"{path}: {key} is {first['input']!r}: {first['msg']}") from error
+        raise UsageError(f"{path}: {key} is {first['input']!r}: {expected_by(first)}") from error
 
 
 def _unique(entries: Entries) -> dict[str, Any]:

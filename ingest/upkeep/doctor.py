@@ -11,6 +11,7 @@ from enum import Enum
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -181,13 +182,11 @@ def _database(database: Database) -> Finding:
         n_rows["coadd"] -= connection.scalar(of_files) or 0  # rows of exposures, which have none
     held = ", ".join(counted(n, name) for name, n in n_rows.items())
     text = f"{shown(database.url)}: {database.identity.campaign}, {held}"
-    if n_rows["failure"]:
-        return Finding("database", State.WRONG, text, "goodpix failures lists them")
+    cures = ["goodpix failures lists them"] if n_rows["failure"] else []
     if revision != REVISION:
-        return Finding(
-            "database", State.FINE, f"{text}, of revision {revision}", f"goodpix db upgrade makes it {REVISION}"
-        )
-    return Finding("database", State.FINE, text)
+        text += f", of revision {revision}"
+        cures.append(f"goodpix db upgrade makes it {REVISION}")
+    return Finding("database", State.WRONG if n_rows["failure"] else State.FINE, text, "; ".join(cures))
 
 
 def _masks_root(database: Database) -> Finding:
@@ -222,15 +221,16 @@ def _write_speed(folder: Path) -> float:
 
 def _mask_files(database: Database) -> Iterator[Finding]:
     """Look for some mask files, which everything about pixels reads."""
-    names = sa.select(tables.coadd.c.mask_file).distinct().order_by(tables.coadd.c.mask_file)
+    coadd = tables.coadd.c
     with database.engine.connect() as connection:
-        every = connection.scalars(names).all()
-    if not every:
+        rows = _some_rows(connection, coadd.coadd_id, coadd.mask_file)
+        n_files = connection.scalar(sa.select(sa.func.count()).select_from(tables.coadd)) or 0  # one for each
+    if not rows:
         return
-    chosen = every[:: max(1, len(every) // _N_FILES)]
+    chosen = [str(row["mask_file"]) for row in rows]
     missing = [place for place in map(database.root.path, chosen) if not _exists(place)]
     if not missing:
-        text = f"{len(chosen)} of {counted(len(every), 'file')} looked for and found"
+        text = f"{len(chosen)} of {counted(n_files, 'file')} looked for and found"
         yield Finding("mask files", State.FINE, text)
         return
     text = f"{len(missing)} of {counted(len(chosen), 'file')} looked for missing, such as {missing[0]}"
@@ -252,13 +252,10 @@ def _exists(place: Place) -> bool:
 
 def _image_files(database: Database) -> Iterator[Finding]:
     """Look for some image files, which sky statistics, `check` and the dashboard's images read."""
-    coadd = tables.coadd.c
+    coadd, epoch = tables.coadd.c, tables.epoch.c
     with database.engine.connect() as connection:
-        n_rows = connection.scalar(sa.select(sa.func.count()).select_from(tables.coadd)) or 0
-        step = max(1, n_rows // _N_FILES)
-        query = sa.select(coadd.image_path, coadd.run_id).order_by(coadd.tilename, coadd.band)
-        coadds = with_variables(connection, connection.execute(query).mappings().all()[::step])
-        epochs = with_variables(connection, _some_epochs(connection))
+        coadds = with_variables(connection, _some_rows(connection, coadd.coadd_id, coadd.image_path, coadd.run_id))
+        epochs = with_variables(connection, _some_rows(connection, epoch.epoch_id, epoch.planes, epoch.run_id))
     files = [PlaneFile(row["image_path"], ingested=row["variables"]) for row in coadds if row["image_path"]]
     yield from _looked_for(files, "coadd image")
     # no mask is made of the other planes, such as bkg, which a survey may do without
@@ -267,16 +264,15 @@ def _image_files(database: Database) -> Iterator[Finding]:
     yield from _looked_for(list(planes.values()), "epoch file")
 
 
-def _some_epochs(connection: sa.Connection) -> list[sa.RowMapping]:
-    """Return the planes of some epochs, spread over the catalogue, by the table's key: it may be long."""
-    epoch = tables.epoch.c
-    least, most = connection.execute(sa.select(sa.func.min(epoch.epoch_id), sa.func.max(epoch.epoch_id))).one()
+def _some_rows(connection: sa.Connection, key: "sa.Column[Any]", *columns: "sa.Column[Any]") -> list[sa.RowMapping]:
+    """Return some rows of a table, spread over the catalogue, by its key: it may be long."""
+    least, most = connection.execute(sa.select(sa.func.min(key), sa.func.max(key))).one()
     if least is None:
         return []
-    query = sa.select(epoch.epoch_id, epoch.planes, epoch.run_id).order_by(epoch.epoch_id).limit(1)
+    query = sa.select(key, *columns).order_by(key).limit(1)
     starts = range(least, most + 1, max(1, -(-(most + 1 - least) // _N_FILES)))
-    rows = (connection.execute(query.where(epoch.epoch_id >= start)).mappings().first() for start in starts)
-    return list({row["epoch_id"]: row for row in rows if row is not None}.values())
+    rows = (connection.execute(query.where(key >= start)).mappings().first() for start in starts)
+    return list({row[key.name]: row for row in rows if row is not None}.values())
 
 
 def _looked_for(files: list[PlaneFile], noun: str) -> Iterator[Finding]:

@@ -111,7 +111,7 @@ def _masks(
     connection: sa.Connection, kind: str, tilename: str, band: str, ids: Collection[int] | None
 ) -> list[StoredMask]:
     table, owner = table_of(kind), owner_of(kind)
-    absent = lacking(connection, table)
+    absent = lacking(connection, table.c)
     columns = [_raw(column) for column in as_stored(connection, table) if column.name not in absent]
     query = sa.select(*columns).where(table.c.tilename == tilename, table.c.band == band)
     if ids is not None:

@@ -2,20 +2,21 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ...schema.criteria import BoundSelection
-from ...schema.database import Database
+from ...schema.criteria import BoundSelection, Selection
+from ...schema.database import Database, Identity
 from ...schema.errors import GoodpixError, UsageError
 from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
 from ..masks.mask import Mask
 from ..masks.parallel import map_masks
 from ..masks.reader import MaskLocation
+from ..provenance import described
 from .epochplanes import PLANES, EpochFiles, GoodRows, PlaneName, calibration_of, unit_of
 from .problems import problem_of
 
@@ -58,6 +59,10 @@ class EpochPixels:
         Unit of the image from its header.
     problem : str or None
         Why there are no values: then all arrays are empty.
+    selection : Selection or None
+        The definition of good; by default the default one.
+    catalogue : Identity or None
+        The catalogue.
     """
 
     key: MaskKey
@@ -74,12 +79,16 @@ class EpochPixels:
     skysigma: float | None
     bunit: str | None
     problem: str | None = None
+    selection: Selection | None = None
+    catalogue: Identity | None = None
 
     def __len__(self) -> int:
         return int(self.x.size)
 
     def to_pandas(self) -> "pd.DataFrame":
         """Return a row per pixel: ``x``, ``y``, ``value``, and ``weight``, ``ra``, ``dec`` if requested.
+
+        Its ``attrs`` say what it is of.
 
         Examples
         --------
@@ -91,7 +100,11 @@ class EpochPixels:
 
         columns = {"x": self.x, "y": self.y, "value": self.values}
         optional = {"weight": self.weight, "ra": self.ra, "dec": self.dec}
-        return pd.DataFrame(columns | {name: values for name, values in optional.items() if values is not None})
+        rows = pd.DataFrame(columns | {name: values for name, values in optional.items() if values is not None})
+        rows = described(rows, self.catalogue, self.selection, **asdict(self.key))
+        if self.unit is not None:
+            rows.attrs["units"]["value"] = self.unit
+        return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +154,7 @@ class PixelRequest:
                 found = self._without_values(mapped.key, None, problem_of(mapped.key, mapped.error))
             if found.problem is not None:
                 logger.warning("%s: %s", found.key, found.problem)
-            yield found
+            yield replace(found, selection=self.selection.selection, catalogue=database.identity)
 
     def _of_mask(self, mask: Mask) -> EpochPixels:
         try:

@@ -1,18 +1,20 @@
 """Background maps of an epoch, fitted to its good pixels and compared with the survey's own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ...schema.criteria import BoundSelection, Selection
+from ...schema.database import Identity
 from ...schema.errors import FitsFileError, UsageError
 from ...schema.extras import optional
 from ...schema.planes.reader import PlaneReader
 from ...schema.rows import MaskKey
 from ..masks.mask import Mask
+from ..provenance import described
 from .epochplanes import EpochFiles, floats
 
 if TYPE_CHECKING:
@@ -51,6 +53,8 @@ class BackgroundMap:
         Sky level that the survey subtracted, and sky noise, from the image header.
     bunit : str or None
         Unit of the map.
+    catalogue : Identity or None
+        The catalogue.
     """
 
     key: MaskKey
@@ -62,6 +66,7 @@ class BackgroundMap:
     skybrite: float | None
     skysigma: float | None
     bunit: str | None
+    catalogue: Identity | None = None
 
     @property
     def background(self) -> Image:
@@ -95,7 +100,8 @@ class BackgroundMap:
         -------
         DataFrame
             Rows ``good`` and ``all`` (pixels); columns ``n``, ``mean``, ``std``, ``median``, ``least`` (minimum) and
-            ``greatest`` (maximum) of the difference, and ``mean_in_sigma``, the mean in units of skysigma.
+            ``greatest`` (maximum) of the difference, and ``mean_in_sigma``, the mean in units of skysigma; its
+            ``attrs`` say what it is of.
 
         Raises
         ------
@@ -123,7 +129,12 @@ class BackgroundMap:
                 "greatest": values.max() if some else np.nan,
                 "mean_in_sigma": values.mean() / self.skysigma if some and self.skysigma else np.nan,
             }
-        return pd.DataFrame.from_dict(rows, orient="index")
+        found = described(
+            pd.DataFrame.from_dict(rows, orient="index"), self.catalogue, self.selection, **asdict(self.key)
+        )
+        if self.bunit is not None:
+            found.attrs["units"] |= dict.fromkeys(("mean", "std", "median", "least", "greatest"), self.bunit)
+        return found
 
 
 def background_map(
@@ -166,4 +177,5 @@ def background_map(
         skybrite=row.get("skybrite"),
         skysigma=row.get("skysigma"),
         bunit=row.get("bunit"),
+        catalogue=mask.catalogue,
     )

@@ -265,7 +265,9 @@ def write_parquet(path: OutputPath, rows: "pd.DataFrame", provenance: Provenance
     import pyarrow as pa  # slow to import
     import pyarrow.parquet as pq
 
-    table = pa.Table.from_pandas(rows, preserve_index=False)
+    plain = rows.copy(deep=False)
+    plain.attrs = {}  # which pyarrow would write as well
+    table = pa.Table.from_pandas(plain, preserve_index=False)
     metadata = {**(table.schema.metadata or {}), **provenance.metadata(meaning)}
     with output_file(path) as file:
         pq.write_table(table.replace_schema_metadata(metadata), file)

@@ -15,6 +15,7 @@ from ...schema.masks.rle import Runs, decode, encode
 from ...schema.masks.runalgebra import complement, crop, good_in_both, good_in_either, good_in_one
 from ...schema.rows import MaskKey
 from ...schema.wcs.pixelgrid import PixelGrid, stored_grid
+from ..provenance import described
 from .export import column_runs, fits_wcs
 from .regions import box_within
 
@@ -138,14 +139,17 @@ class MaskPixels:
         Returns
         -------
         DataFrame
-            Columns ``x``, ``y`` (first pixel, in the whole image), ``length`` and ``flags``.
+            Columns ``x``, ``y`` (first pixel, in the whole image), ``length`` and ``flags``; its ``attrs`` say what it
+            is of.
 
         Examples
         --------
         >>> int(mask.runs().length.sum()) == mask.shape[0] * mask.shape[1]
         True
         """
-        return column_runs(self.encoded, self.place)
+        return described(
+            column_runs(self.encoded, self.place), self.catalogue, formula=self.formula, **asdict(self.key)
+        )
 
     def cutout(self, x0: int, x1: int, y0: int, y1: int) -> Self:
         """Return the cut-out ``x0 <= x < x1``, ``y0 <= y < y1``.

@@ -1,23 +1,18 @@
 """Costs of criteria and mask bits: the pixels that each makes bad."""
 
-from typing import TYPE_CHECKING, Literal, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import sqlalchemy as sa
 
-from ...schema.bits import COADD_CRITERIA, Criterion
+from ...schema.bits import COADD_CRITERIA, Criterion, Plane
+from ...schema.errors import UsageError
 from ...schema.sql.aggregates import total
+from ...schema.tables import bit_count, ccd_bit_night, ccd_night, coadd
 from ...schema.views import VIEWS
+from ..dataframes import read_frame
 from ..filters import FilterKeywords, Filters
 from ..listings import Listings
 from ..provenance import described
-
-if TYPE_CHECKING:
-    import pandas as pd
-from typing import TYPE_CHECKING
-
-from ...schema.errors import UsageError
-from ...schema.tables import bit_count, ccd_bit_night, ccd_night, coadd
-from ..dataframes import read_frame
 from .statistic import check_tables
 
 if TYPE_CHECKING:
@@ -87,7 +82,7 @@ def criteria_costs(cat: Listings, **filters: Unpack[FilterKeywords]) -> "pd.Data
 
 def bit_costs(
     cat: Listings,
-    plane: Literal["se", "coadd"] = "se",
+    plane: Plane = "se",
     *,
     nights: sa.TableClause = ccd_night,
     bit_nights: sa.TableClause = ccd_bit_night,
@@ -100,7 +95,8 @@ def bit_costs(
     cat : Catalogue
         The catalogue.
     plane : str
-        ``"se"`` for the masks of CCD images, each counted once; ``"coadd"`` for the coadds' own masks.
+        ``"se"`` for the masks of CCD images, each counted once; ``"coadd"`` for the coadds' own masks. In upper or
+        lower case.
     nights, bit_nights : Table
         Tables like ``ccd_night`` and ``ccd_bit_night`` to read instead, such as those of selected CCD images.
     **filters
@@ -127,8 +123,9 @@ def bit_costs(
     >>> bit_costs(cat, band="i").columns.tolist()
     ['band', 'plane', 'bit', 'name', 'n_set', 'n_pixels', 'fraction']
     """
-    if plane not in ("se", "coadd"):
+    if str(plane).lower() not in ("se", "coadd"):
         raise UsageError(f"plane is {plane!r}: expected se or coadd")
+    plane = plane.lower()  # type: ignore[assignment]  # one of these
     wanted = Filters.of(**filters)
     if wanted.min or wanted.max or wanted.where is not None:
         raise UsageError("bits cannot be filtered by min, max or where: expected band, ccdnum, nite or tilename")

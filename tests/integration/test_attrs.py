@@ -53,6 +53,36 @@ def joined(cat: goodpix.Catalogue, folder: Path) -> pd.DataFrame:
     return cat.with_background(folder, band="r", sort="-median", limit=2, columns=["expnum", "median", "exptime"])
 
 
+def test_frames_of_one_image_say_what_they_are_of(ingested: Survey, tmp_path: Path) -> None:
+    with goodpix.Catalogue(ingested.database) as cat:
+        entry = ingested.epoch(0)
+        image = entry["expnum"], entry["ccdnum"]
+        mask = cat.mask(*KEY, *image)
+        bunit = mask.row and mask.row["bunit"]
+        frames: dict[str, tuple[pd.DataFrame, Selection, dict[str, Any]]] = {
+            "runs": (mask.runs(), Selection(), {"x": "pix"}),
+            "pixels": (
+                next(cat.pixels("image", WIDE, band="r", expnum=image[0])).to_pandas(),
+                WIDE,
+                {"x": "pix", "value": bunit},
+            ),
+            "bkg": (
+                cat.background_map(KEY[0], KEY[1], entry["expnum"], entry["ccdnum"], WIDE, box=16).compare(),
+                WIDE,
+                {"std": bunit},
+            ),
+        }
+        identity = cat.database.identity
+        mask.save(tmp_path / "runs.parquet", WIDE)
+    for name, (frame, selection, units) in frames.items():
+        told = frame.attrs
+        assert (told["catalogue"], told["tilename"], told["expnum"]) == (identity.uuid, KEY[0], mask.key.expnum), name
+        assert Selection.parse(told["selection"]) == selection, name
+        assert units.items() <= told["units"].items(), name
+    # a file says it once
+    assert pd.read_parquet(tmp_path / "runs.parquet").attrs == {}
+
+
 def givers() -> Iterator[str]:
     """Yield the names of what is public and gives data frames of a catalogue."""
     for place in (goodpix.Catalogue, summary):

@@ -95,6 +95,16 @@ def test_column_to_sort_by_need_not_be_shown(db: list[str], cli: Run, name: str)
     assert (done.status, done.out.split()) == (0, ["expnum", *map(str, brightest)])
 
 
+def test_planes_of_bits_that_are_repeated_are_both_listed(cli: Run, db: list[str]) -> None:
+    def listed(*options: str) -> list[str]:
+        return cli("bits", *db, "--format", "csv", *options).out.splitlines()
+
+    se, coadd = listed("--plane", "se")[1:], listed("--plane", "COADD")[1:]
+    assert len(se) > 0 < len(coadd)
+    assert sorted(listed("--plane", "se", "--plane", "coadd")[1:]) == sorted(se + coadd)
+    assert listed("--plane", "se", "--plane", "SE")[1:] == se
+
+
 def test_columns_chosen_are_those_of_the_text_table(db: list[str], cli: Run) -> None:
     done = cli("bits", *db, "--columns", "name,bit", "--sort", "-bit", "--limit", 1)
     assert done.out.splitlines()[0].split() == ["name", "bit"]

@@ -3,7 +3,10 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
 import goodpix
+from goodpix.schema.errors import UnknownNameError
 
 from .damage import all_rows
 from .survey import SPEC, Survey, records
@@ -61,3 +64,26 @@ def test_catalogue_of_before_has_none_until_its_masks_are_written(tmp_path: Path
             epochs = catalogue.epochs()
         assert len(epochs) > 0
         assert epochs.src_index.isna().all()
+
+
+def test_sorting_by_a_column_newer_than_the_catalogue_names_the_upgrade(tmp_path: Path) -> None:
+    old = Path(shutil.copytree(FROZEN, tmp_path / "catalogue")) / "goodpix.db"
+    expected = "^epoch_quality of this catalogue has no column 'src_index': goodpix db upgrade adds it$"
+    with goodpix.Catalogue(old) as catalogue:
+        for options in ({"sort": "-src_index"}, {"sort": "src_index", "selection": goodpix.Selection(border=2)}):
+            with pytest.raises(UnknownNameError, match=expected):
+                catalogue.epochs(**options)
+        assert len(catalogue.epochs(sort="good_area_images_unique")) > 0  # which had another name
+    goodpix.upgrade(old)
+    with goodpix.Catalogue(old) as catalogue:
+        assert len(catalogue.epochs(sort="-src_index")) > 0
+
+
+def test_seeing_of_exposures_is_filtered_in_a_catalogue_without_ccd_images(tmp_path: Path) -> None:
+    old = Path(shutil.copytree(FROZEN, tmp_path / "catalogue")) / "goodpix.db"
+    with goodpix.Catalogue(old) as catalogue:
+        every = catalogue.exposures()
+        middle = every.mean_fwhm_arcsec.median()
+        some = catalogue.exposures(min={"mean_fwhm_arcsec": middle})
+    assert 0 < len(some) < len(every)
+    assert some.expnum.tolist() == every[every.mean_fwhm_arcsec >= middle].expnum.tolist()

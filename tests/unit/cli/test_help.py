@@ -44,6 +44,14 @@ def is_command(command: Any) -> bool:
     return not hasattr(command, "commands")
 
 
+@pytest.mark.parametrize("words", ["db", "selection"])
+def test_help_of_a_group_ends_with_an_example_of_one_of_its_commands(
+    words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert help_of(words, monkeypatch).endswith(f"\nExample:\n  {EXAMPLES[words]}\n")
+    assert " ".join(EXAMPLES[words].split()[1:]) in WORDS
+
+
 @pytest.mark.parametrize("words", [words for words, command in commands() if is_command(command)])
 def test_help_ends_with_an_example_of_the_command(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     example = EXAMPLES[words]
@@ -54,3 +62,21 @@ def test_help_ends_with_an_example_of_the_command(words: str, monkeypatch: pytes
 def test_program_alone_shows_where_to_begin() -> None:
     done = CliRunner().invoke(app, [], prog_name="goodpix")
     assert "Where to begin: goodpix demo" in done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("epochs --limit x", "Invalid value for '--limit': 'x': expected a whole number"),
+        ("epochs --limit 1.5", "Invalid value for '--limit': '1.5': expected a whole number"),
+        ("epochs --limit -1", "Invalid value for '--limit': '-1': expected 0 or more"),
+        ("sql x --timeout x", "Invalid value for '--timeout': 'x': expected a number"),
+        ("mask T r x 1", "Invalid value for 'EXPNUM': 'x': expected a whole number"),
+        ("dashboard --port 70000", "Invalid value for '--port': '70000': expected 65535 or less"),
+        ("bits --plane x", "Invalid value for '--plane': 'x' is not one of 'se', 'coadd'."),
+    ],
+)
+def test_refusal_names_the_value_and_what_was_expected(words: str, says: str) -> None:
+    done = CliRunner().invoke(app, words.split(), prog_name="goodpix")
+    assert done.exit_code == 2
+    assert done.output.splitlines()[-1] == f"Error: {says}"

@@ -69,6 +69,13 @@ def test_range_upside_down_is_called_empty(opened: Source) -> None:
     assert lines(opened, expnum=slice(5, 1))[0].startswith("expnum 5:1 matches nothing: the range is empty")
 
 
+def test_bound_on_a_derived_column_that_nothing_reaches_names_the_extreme(opened: Source) -> None:
+    most = view_frame(opened.database, "exposure_quality", {}).mean_fwhm_arcsec.max()
+    (line,) = unmatched(opened.database, "exposure_quality", {"min": {"mean_fwhm_arcsec": 99}}, some=False)
+    assert line.startswith("mean_fwhm_arcsec >= 99 matches nothing: the largest is ")
+    assert float(line.rpartition(" ")[2]) == pytest.approx(most, rel=1e-12)
+
+
 def test_bound_that_nothing_reaches_names_the_extreme(opened: Source) -> None:
     most = view_frame(opened.database, "epoch_quality", {}).n_good_se.max()
     assert lines(opened, min={"n_good_se": str(most + 1)}) == [

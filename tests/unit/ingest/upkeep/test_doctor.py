@@ -1,10 +1,15 @@
 """Diagnosis of an installation and a catalogue."""
 
 import json
+import re
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from goodpix.ingest.upkeep.doctor import Finding, State, diagnose
 from goodpix.ingest.upkeep.rebuild import rebuild
@@ -129,6 +134,47 @@ def test_catalogue_of_an_older_revision_names_the_upgrade(tmp_path: Path) -> Non
     found = finding(tmp_path / "frozen" / "goodpix.db", "database")
     assert (found.state, found.text.endswith(", of revision 0001")) == (State.FINE, True)
     assert found.cure.startswith("goodpix db upgrade")
+
+
+def test_older_catalogue_with_failures_names_both_cures(tmp_path: Path) -> None:
+    frozen = Path(__file__).resolve().parents[3] / "data" / "catalogue_v1"
+    shutil.copytree(frozen, tmp_path / "frozen")
+    path = tmp_path / "frozen" / "goodpix.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        values = {"failure_key": "x", "error_type": "E", "message": "m", "attempts": 1, "failed_at": "2026"}
+        names = [row[1] for row in connection.execute("PRAGMA table_info(failure)") if row[3]]
+        marks = ", ".join("?" * len(names))
+        given = [values.get(name, "1") for name in names]
+        connection.execute(f"INSERT INTO failure ({', '.join(names)}) VALUES ({marks})", given)
+    found = finding(path, "database")
+    assert (found.state, found.text.endswith(", of revision 0001")) == (State.WRONG, True)
+    assert found.cure.startswith("goodpix failures lists them; goodpix db upgrade")
+
+
+def test_files_looked_for_are_spread_over_the_catalogue_without_all_of_its_rows(catalogue: SmallCatalogue) -> None:
+    n = 1000
+    with closing(sqlite3.connect(catalogue.path)) as connection, connection:
+        names = [row[1] for row in connection.execute("PRAGMA table_info(coadd)")]
+        taken = ", ".join(name for name in names if name not in ("coadd_id", "tilename", "mask_file"))
+        for number in range(n):
+            connection.execute(
+                f"INSERT INTO coadd (tilename, mask_file, {taken}) SELECT ?, ?, {taken} FROM coadd LIMIT 1",
+                (f"T{number:04}", f"i/{number}.parquet"),
+            )
+    asked: list[str] = []
+
+    def note(*given: Any) -> None:
+        asked.append(" ".join(given[2].lower().split()))
+
+    sa.event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        found = finding(catalogue.path, "mask files")
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", note)
+    assert found.text.startswith("19 of 20 files looked for missing")
+    of_coadds = [text for text in asked if "from coadd" in text]
+    assert len(of_coadds) > 0
+    assert [text for text in of_coadds if not re.search(r"limit|count\(|min\(", text)] == []
 
 
 def test_masks_root_that_was_moved_has_a_cure_that_helps(catalogue: SmallCatalogue) -> None:

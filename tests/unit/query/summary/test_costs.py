@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import goodpix
 from goodpix.query.summary.costs import bit_costs, criteria_costs
+from goodpix.schema.errors import UsageError
 
 from ....rowcatalogue import COADD_NO_DATA, NIGHTS, TILES, Row, grouped
 
@@ -31,6 +33,16 @@ def test_bits_cost_what_ccd_images_have_of_them(
     }
     assert found.fraction.tolist() == pytest.approx((found.n_set / found.n_pixels).tolist())
     assert dict(zip(found["bit"], found["name"], strict=True)) == {0: "BPM", 5: "STAR", 23: "OTHER"}
+
+
+def test_plane_of_bits_is_given_in_any_case(cat: goodpix.Catalogue) -> None:
+    for plane in ("se", "coadd"):
+        given: Any = plane
+        upper: Any = plane.upper()
+        pd.testing.assert_frame_equal(bit_costs(cat, upper), bit_costs(cat, given))
+    wrong: Any = "seg"
+    with pytest.raises(UsageError, match=r"^plane is 'seg': expected se or coadd$"):
+        bit_costs(cat, wrong)
 
 
 def test_bits_of_coadds_are_those_of_their_own_masks(cat: goodpix.Catalogue) -> None:
