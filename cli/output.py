@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
+    from ..query.catalogue import Catalogue
     from ..query.provenance import Provenance
     from ..query.tableshape import TableShape
 
@@ -67,7 +68,7 @@ def answer(
     db : str
         URL of the database.
     ask : callable
-        Function of the catalogue and the filters that returns the answer.
+        Function of the catalogue (its listings, for an answer that is one) and the filters that returns the answer.
     filters : mapping
         See `goodpix.query.filters.Filters`.
     format_, output : Format and path, optional
@@ -79,18 +80,18 @@ def answer(
     shape : TableShape
         Order, number and columns of the rows to write.
     shaped : bool
-        Whether the answer has that shape already, since the database gave it.
+        Whether the answer has that shape already, since it is a listing, which the database gave.
     position : tuple of float, optional
         Right ascension and declination that were asked for, degrees.
     radius : float, optional
         Radius about the position, degrees.
     """
-    from ..query.catalogue import Catalogue
+    from ..query.listings import open_listings
     from ..query.provenance import Provenance, filters_text
     from ..query.unmatched import unmatched
 
     chosen = format_ or format_of(output)
-    with Catalogue(db) as catalogue:
+    with open_listings(db) if shaped else _catalogue(db) as catalogue:
         rows = ask(catalogue, **filters, **more)
         lines = unmatched(
             catalogue.database, BOUNDED.get(name, "epoch"), filters, some=not rows.empty, position=position
@@ -109,6 +110,12 @@ def answer(
     for line in lines:
         say(f"goodpix: {line}")
     return rows
+
+
+def _catalogue(db: str) -> "Catalogue":
+    from ..query.catalogue import Catalogue  # slow to import, and not needed for listings
+
+    return Catalogue(db)
 
 
 def write_table(

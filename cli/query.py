@@ -16,6 +16,9 @@ from .output import answer, say, show, write_output, write_table
 from .signals import stoppable
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..query.catalogue import Catalogue
     from ..query.tableshape import TableShape
     from ..schema.criteria import Selection
 
@@ -109,14 +112,19 @@ def epochs(
     output: Output = None,
 ) -> None:
     """List epochs: pixel counts by any definition of good, and header values of the image."""
+    from ..query.listings import view_frame
+
     wanted = None if str(selection) == "default" else selection
-    options: dict[str, Any] = {"selection": wanted, "workers": workers}
-    if wanted is None:  # else the rows are counted first
-        options |= asdict(shape)
+
+    def ask(catalogue: "Catalogue", **given: Any) -> "pd.DataFrame":
+        if wanted is None:
+            return view_frame(catalogue.database, "epoch_quality", given, shape)
+        return catalogue.epochs(selection=wanted, workers=workers, **given)
+
     found = answer(
         "epochs",
         db,
-        lambda cat, **given: cat.epochs(**options, **given),
+        ask,
         filters,
         format_,
         output,

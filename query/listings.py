@@ -1,7 +1,8 @@
 """Tables and views of a catalogue as data frames."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Unpack
 
 import sqlalchemy as sa
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from ..schema import tables
 from ..schema.bits import Bits, Plane
 from ..schema.criteria import Selection
-from ..schema.database import Database, as_stored, lacking, recorded_revision, shown
+from ..schema.database import Database, as_stored, lacking, open_for_reading, recorded_revision, shown
 from ..schema.errors import UnknownNameError
 from ..schema.views import VIEWS
 from .dataframes import joined, read_frame
@@ -23,7 +24,7 @@ from .tableshape import Names, TableShape
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Listings", "check_order", "view_frame"]
+__all__ = ["Listings", "check_order", "open_listings", "view_frame"]
 
 _WHOLE = TableShape()
 
@@ -347,6 +348,21 @@ class Listings:
         """
         shape = TableShape.of(sort, limit, columns)
         return sql_answer(self._database.engine, query, parameters, timeout=timeout, shape=shape)
+
+
+@contextmanager
+def open_listings(url: str | os.PathLike[str]) -> Iterator[Listings]:
+    """Open a catalogue read-only for its listings, which takes half of the imports of a `Catalogue`.
+
+    Raises
+    ------
+    CatalogueError
+        If there is no catalogue at the URL.
+    CatalogueVersionError
+        If this software does not read the catalogue's version.
+    """
+    with open_for_reading(url) as database:
+        yield Listings(database)
 
 
 def view_frame(
