@@ -7,8 +7,9 @@ ARGS   ?=
 VENV := .venv
 BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip --quiet --disable-pip-version-check
-# pip compiles esutil, so its build dependencies are constrained too.
-INSTALL := $(PIP) install --constraint constraints.txt --build-constraint constraints.txt
+# pip compiles esutil, so its build dependencies are constrained too. It need not compile Python: most of the modules are
+# never imported, and the others are compiled as they are.
+INSTALL := $(PIP) install --no-compile --constraint constraints.txt --build-constraint constraints.txt
 
 # What people wait for says what it does, a line per step; what pip complains of is shown if it fails.
 STEPS := printf '  finding packages '; while IFS= read -r line; do case $$line in \
