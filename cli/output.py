@@ -1,6 +1,7 @@
 """Output of commands: data to standard output or a file, messages and progress to standard error."""
 
 import logging
+import math
 import os
 import sys
 import time
@@ -270,7 +271,8 @@ def show_progress() -> Iterator[Callable[[int, int], None]]:
     handler.setFormatter(_PrintableFormatter())
     package.addHandler(handler)
     try:
-        with watched_by(None), _bar(console) as bar:
+        # over the whole run: the usual half a minute is less than a tile may take
+        with watched_by(None), _bar(console, speed_estimate_period=math.inf) as bar:
             task = bar.add_task("tiles by band", total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
     finally:
