@@ -17,7 +17,7 @@ EVERY = "*"
 """Stands for every column, as in SQL."""
 
 Names = str | Iterable[str] | None
-"""One name, several, or none."""
+"""One name, several in a list or joined by commas, or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,11 @@ class TableShape:
 
 
 def _names(given: Names) -> tuple[str, ...]:
-    return () if given is None else (given,) if isinstance(given, str) else tuple(given)
+    if isinstance(given, str):
+        return tuple(name.strip() for name in given.split(","))
+    if given is not None and not isinstance(given, Iterable):
+        return (given,)  # which is refused
+    return tuple(given or ())
 
 
 def _check(names: Iterable[str], known: Collection[str], where: str) -> None:
@@ -127,4 +131,7 @@ def _check(names: Iterable[str], known: Collection[str], where: str) -> None:
             continue
         if not name:
             raise UsageError("empty column name: expected a name, or several with one comma between two")
-        raise UnknownNameError(f"{where} has no column {name!r}{did_you_mean(name, list(known))}")
+        # tables of text have the unit in the heading
+        heading, bracket, _ = name.partition("[")
+        near = heading if bracket and heading in known else name
+        raise UnknownNameError(f"{where} has no column {name!r}{did_you_mean(near, list(known))}")
