@@ -117,12 +117,12 @@ class TableShape:
         return list(dict.fromkeys(names)) or list(known)
 
 
-def _names(given: Names) -> tuple[str, ...]:
+def _names(given: object) -> tuple[str, ...]:
     if isinstance(given, str):
         return tuple(name.strip() for name in given.split(","))
     if given is not None and not isinstance(given, Iterable):
-        return (given,)  # which is refused
-    return tuple(given or ())
+        raise UsageError(f"column {given!r}: expected a name")
+    return () if given is None else tuple(given)
 
 
 def _check(names: Iterable[str], known: Collection[str], where: str) -> None:
