@@ -20,6 +20,7 @@ __all__ = [
     "completed",
     "criteria",
     "grown",
+    "map_statistics",
     "numbers",
     "selections",
     "tile_values",
@@ -192,6 +193,13 @@ def _bits(database: "Database") -> list[tuple[str, str]]:
 def grown(database: "Database", ctx: typer.Context) -> list[str]:
     """Return what may be grown, each with an equals sign."""
     return [f"{name}=" for name in (*criteria(database, ctx), *bits_of_planes(database, ctx))]
+
+
+def map_statistics(database: "Database", ctx: typer.Context) -> list[str]:
+    """Return the statistics that a map of the sky may show."""
+    from ..query.maps.statistics import STATISTICS
+
+    return [*STATISTICS, *criteria(database, ctx), *bits_of_planes(database, ctx)]
 
 
 def selections(database: "Database", _ctx: typer.Context) -> list[str]:

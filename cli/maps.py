@@ -1,7 +1,7 @@
 """Commands for maps: of a coadd, of the sky, and of its coverage."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +10,7 @@ import typer
 
 from ..query.tables.formats import Format
 from ..schema.errors import UsageError
-from .completion import tile_values
+from .completion import completed, map_statistics, tile_values
 from .options import DEFAULT_DB, Db, output_option, with_options
 from .output import say, show, write_output, write_table
 from .signals import stoppable
@@ -48,6 +48,7 @@ def make_map(
             "--statistic",
             metavar="NAME",
             help="Without TILE, statistic to map: n_images, fracdet, maglim, skyvar, SE:STREAK, ...; may be repeated.",
+            autocompletion=completed(map_statistics),
         ),
     ] = None,
     nside: Annotated[
@@ -67,24 +68,28 @@ def make_map(
             "for each statistic, with its name before the ending if there are several."
         ),
     ] = None,
+    format_: Annotated[
+        Format | None, typer.Option("--format", help="Format of the summary on standard output; default: a table.")
+    ] = None,
     shape: "TableShape",
 ) -> None:
     """Count the good epochs at each pixel of a coadd, or without TILE map the sky; without -o, show a summary."""
-    if output is not None and any((shape.sort, shape.limit is not None, shape.columns)):
+    if output is not None and any((shape.sort, shape.limit is not None, shape.columns, format_)):
         raise UsageError(
-            f"-o {output}: --sort, --limit, --columns and --wide are for the summary that is shown without it"
+            f"-o {output}: --format, --sort, --limit, --columns and --wide are for the summary that is shown without it"
         )
+    show_summary = partial(_show_summary, shape=shape, format_=format_ or Format.table)
     if tilename is None:
         names = statistic or ["fracdet"]
         options = {"nside": _NSIDE if nside is None else nside, "workers": workers, "dataset": dataset}
-        _sky_maps(db, names, selection, filters, output, options, shape)
+        _sky_maps(db, names, selection, filters, output, options, show_summary)
         return
     if of_band is None:
         raise UsageError(f"map {tilename}: expected TILE BAND, or --statistic without a tile")
     given = [f"--{name}" for name in filters] + ["--statistic"] * bool(statistic) + ["--nside"] * (nside is not None)
     if given:
         raise UsageError(f"map {tilename} {of_band} {given[0]}: expected it without TILE, for a map of the sky")
-    _coadd_map(db, tilename, of_band, selection, output, shape)
+    _coadd_map(db, tilename, of_band, selection, output, show_summary)
 
 
 @with_options
@@ -132,7 +137,12 @@ def moc(
 
 
 def _coadd_map(
-    db: str, tilename: str, band: str, selection: "Selection", output: str | None, shape: "TableShape"
+    db: str,
+    tilename: str,
+    band: str,
+    selection: "Selection",
+    output: str | None,
+    show_summary: "Callable[[pd.DataFrame], None]",
 ) -> None:
     from ..query.maps.coaddmap import check_map_name, epoch_map
     from ..query.source import open_source
@@ -142,7 +152,7 @@ def _coadd_map(
     with open_source(db) as source:
         found = epoch_map(source, tilename, band, selection)
     if output is None:
-        _show_summary(found.summary(), shape)
+        show_summary(found.summary())
     else:
         write_output(lambda: found.save(output), output)
 
@@ -154,7 +164,7 @@ def _sky_maps(
     filters: dict[str, Any],
     output: str | None,
     options: dict[str, Any],
-    shape: "TableShape",
+    show_summary: "Callable[[pd.DataFrame], None]",
 ) -> None:
     from ..query.catalogue import Catalogue
     from ..query.unmatched import unmatched
@@ -167,7 +177,7 @@ def _sky_maps(
         some = any(each.n_valid for each in maps.values())
         lines = unmatched(catalogue.database, "epoch", filters, some=some)
     if output is None:
-        _show_summary(_summary(maps.items()), shape)
+        show_summary(_summary(maps.items()))
     for name, each in maps.items() if output is not None else ():
         path = _path(output or "", name, len(maps))
         write_output(partial(_write, each, path), path)
@@ -175,8 +185,8 @@ def _sky_maps(
         say(f"goodpix: {line}")
 
 
-def _show_summary(rows: "pd.DataFrame", shape: "TableShape") -> None:
-    write_table([shape.of_frame(rows, "the summary of a map")], "map", Format.table, None, whole=bool(shape.columns))
+def _show_summary(rows: "pd.DataFrame", shape: "TableShape", format_: Format) -> None:
+    write_table([shape.of_frame(rows, "the summary of a map")], "map", format_, None, whole=bool(shape.columns))
 
 
 def _path(output: str, name: str, n_maps: int) -> str:

@@ -1,6 +1,7 @@
 """Output of commands: data to standard output or a file, messages and progress to standard error."""
 
 import logging
+import math
 import os
 import sys
 import time
@@ -58,6 +59,7 @@ def answer(
     shaped: bool = False,
     position: tuple[float, float] | None = None,
     radius: float | None = None,
+    tells: "Callable[[pd.DataFrame], bool]" = lambda _: True,
 ) -> "pd.DataFrame":
     """Query a catalogue, write the answer and return what was asked for; say which filters match nothing.
 
@@ -85,6 +87,8 @@ def answer(
         Right ascension and declination that were asked for, degrees.
     radius : float, optional
         Radius about the position, degrees.
+    tells : callable, optional
+        Function of the answer that tells whether a table of text on standard output is any use.
     """
     from ..query.listings import open_listings
     from ..query.provenance import Provenance, filters_text
@@ -105,8 +109,9 @@ def answer(
         }
         about |= {name: rows.attrs[name] for name in ("radius_arcsec", "seed") if name in rows.attrs}
         provenance = Provenance.of(selection, catalogue=catalogue.database.identity, **about)
-    written = rows if shaped else shape.of_frame(rows, name)
-    write_table([written], name, chosen, output, provenance, whole=bool(shape.columns))
+    if output is not None or chosen is not Format.table or tells(rows):
+        written = rows if shaped else shape.of_frame(rows, name)
+        write_table([written], name, chosen, output, provenance, whole=bool(shape.columns))
     for line in lines:
         say(f"goodpix: {line}")
     return rows
@@ -270,7 +275,8 @@ def show_progress() -> Iterator[Callable[[int, int], None]]:
     handler.setFormatter(_PrintableFormatter())
     package.addHandler(handler)
     try:
-        with watched_by(None), _bar(console) as bar:
+        # over the whole run: the usual half a minute is less than a tile may take
+        with watched_by(None), _bar(console, speed_estimate_period=math.inf) as bar:
             task = bar.add_task("tiles by band", total=None)
             yield lambda done, total: bar.update(task, completed=done, total=total)
     finally:

@@ -89,6 +89,7 @@ def sky(
             output,
             selection=selection,
             shape=shape,
+            tells=lambda found: found.empty or bool(found["n"].notna().any()),
         )
         n_problems = int(rows["n"].isna().sum())
     elif output is not None or format_ is not None:

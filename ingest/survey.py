@@ -122,7 +122,7 @@ def ingest_tiles(
     bit_names : BitNames, optional
         Names of the mask bits, recorded when the catalogue is created; by default those of the profile.
     progress : callable, optional
-        Called after each tile with the number of tiles done and the total.
+        Called with the number of tiles done and the total: before the first tile, and after each.
     report : path, optional
         File for the report as JSON, written even if the run is interrupted.
 
@@ -233,6 +233,8 @@ def ingest_tiles(
         if report is not None:
             stack.callback(lambda: run.report(time.monotonic() - started).write(report))
         stack.enter_context(run)
+        if progress is not None:
+            progress(0, len(inputs))
         for number, _ in enumerate(run.tiles(n_workers, executor, pool, threads), start=1):
             if progress is not None:
                 progress(number, len(inputs))

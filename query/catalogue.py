@@ -242,7 +242,7 @@ class Catalogue(CataloguePlots, CatalogueMaps, CataloguePlaces, SkyStudies):
         Raises
         ------
         UsageError
-            If `workers` is less than 1.
+            If `workers` is less than 1, or `func` is no function.
 
         Examples
         --------

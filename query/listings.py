@@ -130,7 +130,8 @@ class Listings:
         Parameters
         ----------
         sort : str or list of str, optional
-            Columns to sort by, the first one first; ``-`` before a name is descending order, and nulls come last.
+            Columns to sort by, in a list or joined by commas, the first one first; ``-`` before a name is descending
+            order, and nulls come last.
         limit : int, optional
             Maximum number of rows.
         columns : str or list of str, optional

@@ -17,7 +17,7 @@ EVERY = "*"
 """Stands for every column, as in SQL."""
 
 Names = str | Iterable[str] | None
-"""One name, several, or none."""
+"""One name, several in a list or joined by commas, or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +117,12 @@ class TableShape:
         return list(dict.fromkeys(names)) or list(known)
 
 
-def _names(given: Names) -> tuple[str, ...]:
-    return () if given is None else (given,) if isinstance(given, str) else tuple(given)
+def _names(given: object) -> tuple[str, ...]:
+    if isinstance(given, str):
+        return tuple(name.strip() for name in given.split(","))
+    if given is not None and not isinstance(given, Iterable):
+        raise UsageError(f"column {given!r}: expected a name")
+    return () if given is None else tuple(given)
 
 
 def _check(names: Iterable[str], known: Collection[str], where: str) -> None:
@@ -127,4 +131,7 @@ def _check(names: Iterable[str], known: Collection[str], where: str) -> None:
             continue
         if not name:
             raise UsageError("empty column name: expected a name, or several with one comma between two")
-        raise UnknownNameError(f"{where} has no column {name!r}{did_you_mean(name, list(known))}")
+        # tables of text have the unit in the heading
+        heading, bracket, _ = name.partition("[")
+        near = heading if bracket and heading in known else name
+        raise UnknownNameError(f"{where} has no column {name!r}{did_you_mean(near, list(known))}")

@@ -227,7 +227,9 @@ def thread_pool(workers: int) -> Iterator[Executor]:
 
 def check_workers(workers: object) -> None:
     """Raise a `UsageError` unless a number of workers is a whole number of at least 1."""
-    if isinstance(workers, bool) or not hasattr(workers, "__index__") or workers < 1:  # type: ignore[operator]  # a number
+    if isinstance(workers, bool) or not hasattr(workers, "__index__"):
+        raise UsageError(f"workers is {workers!r}: expected a whole number of at least 1")
+    if workers < 1:  # type: ignore[operator]  # a number
         raise UsageError(f"workers is {workers!r}: expected 1 or more")
 
 

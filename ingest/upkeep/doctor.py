@@ -30,6 +30,7 @@ from ...schema.errors import GoodpixError
 from ...schema.executors import usable_cores
 from ...schema.extras import EXTRAS, missing_library
 from ...schema.planes.imagefiles import PlaneFile, file_state, files_of_row, first_variable
+from ...schema.store.masksroot import MOVED_ROOT_CURE
 from ...schema.store.protocol import Place
 from ..report import counted
 
@@ -195,7 +196,7 @@ def _masks_root(database: Database) -> Finding:
     except GoodpixError as error:
         return Finding("masks root", State.WRONG, str(error))
     if trouble is not None:
-        cure = "" if database.root.owner else "goodpix rebuild --force --masks FOLDER takes a folder that was moved"
+        cure = "" if database.root.owner else MOVED_ROOT_CURE
         return Finding("masks root", State.WRONG, f"{database.root}: {trouble}", cure)
     folder = Path(str(database.root))
     if not folder.is_dir():

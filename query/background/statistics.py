@@ -275,19 +275,17 @@ def measure_images(
 ) -> Iterator[list[Row]]:
     """Yield the rows of each image as it completes; `count` is that of `map_masks`.
 
-    A warning is logged for each unusable image; at the end one for all whose unit is not known.
+    At the end a warning is logged for each different problem.
     """
-    usable: list[tuple[MaskKey, str]] = []
+    problems: list[tuple[MaskKey, str]] = []
     results = map_masks(measure, locations, source.database, executor=executor, workers=workers, count=count)
     for mapped in results:
         rows: list[Row] = mapped.value if mapped.error is None else [measure.problem(mapped.key, mapped.error)]
         problem = rows[0]["problem"]
-        if problem is not None and rows[0]["n"] is not None:
-            usable.append((mapped.key, problem))
-        elif problem is not None:
-            logger.warning("%s: %s", mapped.key, problem)
+        if problem is not None:
+            problems.append((mapped.key, problem))
         yield rows
-    for line in said_together(usable):
+    for line in said_together(problems):
         logger.warning("%s", line)
 
 

@@ -96,6 +96,8 @@ def map_masks(
     Workers do not open the database, but must be able to read its masks root under the same path or URL.
     """
     check_workers(workers)
+    if not callable(function):
+        raise UsageError(f"func is {function!r}: expected a function of a mask")
     root, catalogue = database.root, database.identity
     with ExitStack() as stack:
         reader = MaskReader(root, catalogue)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -91,7 +91,7 @@ class MaskReader:
     def __init__(self, root: MasksRoot, catalogue: Identity) -> None:
         self._catalogue = catalogue
         # opening a file takes as long as reading a mask, and mask files never change
-        self._open = lru_cache(maxsize=_FILES_OPEN)(lambda mask_file: MaskFile.open(root.path(mask_file)))
+        self._open = lru_cache(maxsize=_FILES_OPEN)(partial(_open, root))
 
     def read(self, location: MaskLocation) -> Mask:
         """Return a mask.
@@ -119,6 +119,13 @@ class MaskReader:
     def close(self) -> None:
         """Release the open files."""
         self._open.cache_clear()
+
+
+def _open(root: MasksRoot, mask_file: str) -> MaskFile:
+    try:
+        return MaskFile.open(root.path(mask_file))
+    except MaskFileMissingError as error:
+        raise root.missing(error) from error
 
 
 def find_mask(database: Database, key: MaskKey) -> MaskLocation:

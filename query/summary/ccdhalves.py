@@ -60,6 +60,8 @@ def ccd_halves(
     ------
     UnknownNameError
         If a filter, column, bit or statistic does not exist.
+    UsageError
+        If the statistic is no text.
     CatalogueVersionError
         If the catalogue predates the summary table.
 
@@ -70,6 +72,8 @@ def ccd_halves(
     """
     import pandas as pd  # slow to import
 
+    if not isinstance(statistic, str):
+        raise UsageError(f"statistic is {statistic!r}: expected a name, such as fraction_good_se")
     names = [f"{statistic}_amp_{half}" for half in HALVES]
     by_half = {half: name if name in RATIOS else statistic for half, name in zip(HALVES, names, strict=True)}
     by_half[""] = statistic

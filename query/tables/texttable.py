@@ -25,8 +25,8 @@ LEADING = {
     "exposures": "band expnum n_ccds fraction_good_se n_good_se n_pixels nite exptime mean_fwhm "
     "mean_fwhm_arcsec mean_skybrite mean_skybrite_per_second bunit",
     "at": "tilename band expnum ccdnum x y good criteria se_bits coadd_bits on_image coadd_x coadd_y on_coadd",
-    "sky": "tilename band expnum ccdnum amplifier level level_error unit n x0 y0 clipped_median plane_level "
-    "plane_level_error noise_ratio gradient_x gradient_y correlation_x correlation_y skybrite mu_sky n_tiles "
+    "sky": "tilename band expnum ccdnum amplifier level level_error unit n x0 y0 noise_ratio gradient_x gradient_y "
+    "clipped_median plane_level plane_level_error correlation_x correlation_y skybrite mu_sky n_tiles "
     "bkg_subtracted",
     "bits": "tilename band expnum ccdnum plane bit n_pixels name",
     "failures": "failure_key error_type message attempts failed_at",
@@ -34,6 +34,12 @@ LEADING = {
 """Columns of the widest answers, as many of which are shown as fit; the other formats have every column."""
 
 _KEY = ("tilename", "band", "expnum", "ccdnum", "plane", "bit", "failure_key", "ra", "dec")
+
+# Corners of boxes and halves, which are 0 throughout where whole images are measured.
+_CORNERS = ("x0", "y0")
+
+# Columns that are left out after all others but the key.
+_KEPT = {"bits": ("name",)}
 
 _WIDTH = 80
 
@@ -52,17 +58,18 @@ def terminal_width() -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """A column of text: its name, its width, whether it may be cut, and whether it begins at the left."""
+    """A column of text: its place and name, its width, whether it may be cut, and whether it begins at the left."""
 
+    place: int
     name: str
     width: int
     is_text: bool
     is_long: bool
 
     @classmethod
-    def of(cls, name: str, cells: Iterable[str], values: Iterable[object]) -> "_Column":
+    def of(cls, place: int, name: str, cells: Iterable[str], values: Iterable[object]) -> "_Column":
         width, is_text = max(map(len, cells)), any(isinstance(value, str) for value in values)
-        return cls(name, width, is_text, is_text and width >= _LONG)
+        return cls(place, name, width, is_text, is_text and width >= _LONG)
 
     @property
     def least(self) -> int:
@@ -88,7 +95,7 @@ class TextTable:
     ----------
     name : str
         Name of the answer; of those in `LEADING` only the columns named there are shown, and none that is null
-        throughout.
+        throughout, or a corner that is 0 throughout.
     width : int, optional
         Characters of a line at most: long texts lose their middle, and of the columns of the answer as many are shown
         as fit, but always its key, which the answer of a query has not. By default no limit.
@@ -119,9 +126,10 @@ class TextTable:
                 columns = [
                     [_heading(printable(name), self.name), *column] for name, column in zip(names, columns, strict=True)
                 ]
-                layout = self._fitting([_Column.of(*each) for each in zip(names, columns, values, strict=True)])
+                every = zip(range(len(names)), names, columns, values, strict=True)
+                layout = self._fitting([_Column.of(*each) for each in every])
                 self.n_not_shown = rows.shape[1] - len(layout)
-            for row in zip(*columns[: len(layout)], strict=True):
+            for row in zip(*(columns[each.place] for each in layout), strict=True):
                 cells = [
                     column.placed(cell, column.name not in self.cut) for cell, column in zip(row, layout, strict=True)
                 ]
@@ -131,19 +139,25 @@ class TextTable:
         """Return the columns to show, of those in `LEADING` that are not null throughout; None for all."""
         leading = [column for column in LEADING.get(self.name, "").split() if column in rows]
         told = [column for column in leading if rows.empty or column in _KEY or rows[column].notna().any()]
+        corners = [column for column in told if column in _CORNERS]
+        if not rows.empty and not rows[corners].any(axis=None):
+            told = [column for column in told if column not in _CORNERS]
         return told or None
 
     def _fitting(self, columns: list[_Column]) -> list[_Column]:
         """Return the columns that fit, and note the others and those that are cut."""
         if self.width is None:
             return columns
-        least = [column.least for column in columns]
-        n = len(columns)
-        key = () if self.name == "sql" else _KEY  # which leads in every other answer
-        while n > 1 and columns[n - 1].name not in key and _total(least[:n]) > self.width:
-            n -= 1
-        self.hidden = [column.name for column in columns[n:]]
-        widths, room = least[:n], self.width - _total(least[:n])
+        shown, key, kept = list(columns), () if self.name == "sql" else _KEY, _KEPT.get(self.name, ())
+        while len(shown) > 1 and _total([column.least for column in shown]) > self.width:
+            others = [column for column in shown if column.name not in key]
+            if not others:
+                break
+            shown.remove(next((column for column in reversed(others) if column.name not in kept), others[-1]))
+        self.hidden = [column.name for column in columns if column not in shown]
+        columns, n = shown, len(shown)
+        widths = [column.least for column in shown]
+        room = self.width - _total(widths)
         short = [k for k in range(n) if widths[k] < columns[k].width]
         while room > 0 and short:
             for k in short[:room]:
@@ -151,7 +165,7 @@ class TextTable:
             room -= len(short[:room])
             short = [k for k in short if widths[k] < columns[k].width]
         self.cut = [columns[k].name for k in short]
-        return [replace(column, width=width) for column, width in zip(columns[:n], widths, strict=True)]
+        return [replace(column, width=width) for column, width in zip(columns, widths, strict=True)]
 
 
 def _total(widths: list[int]) -> int:

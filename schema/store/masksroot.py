@@ -7,19 +7,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import CatalogueError, CatalogueVersionError, StoreError, UsageError, check_utf_8
+from ..errors import (
+    CatalogueError,
+    CatalogueVersionError,
+    GoodpixError,
+    MaskFileMissingError,
+    StoreError,
+    UsageError,
+    check_utf_8,
+)
 from ..files.object import local_text
 from .bucket import ObjectStore
 from .folder import LocalFolder
 from .protocol import Place, Store
 
-__all__ = ["FORMAT_VERSION", "READABLE_FORMATS", "MasksRoot"]
+__all__ = ["FORMAT_VERSION", "MOVED_ROOT_CURE", "READABLE_FORMATS", "MasksRoot"]
 
 FORMAT_VERSION = 2
 """Version of the stored files and tables; raised whenever older software would misread them."""
 
 READABLE_FORMATS = (1, FORMAT_VERSION)
 """Versions that this software reads, side by side in one root."""
+
+MOVED_ROOT_CURE = "goodpix rebuild --force --masks FOLDER takes a folder that was moved"
+"""Cure of a root that is not where the catalogue remembers it."""
 
 # The underscore hides it from readers that treat a folder as a Parquet dataset.
 _MARKER = "_goodpix.json"
@@ -111,6 +122,18 @@ class MasksRoot:
         if owner is None:
             return f"its {_MARKER} is missing: {self.store.doubt}"
         return None if owner == uuid else f"it belongs to catalogue {owner}, expected {uuid}"
+
+    def missing(self, error: MaskFileMissingError) -> MaskFileMissingError:
+        """Return what to say of a mask file that is missing: the error, or one about the root if its marker is, too."""
+        try:
+            marker = self.store.read(_MARKER)
+        except (GoodpixError, OSError):
+            return error
+        if marker is not None:
+            return error
+        return MaskFileMissingError(
+            f"masks root {self}: its {_MARKER} is missing: {self.store.doubt} ({MOVED_ROOT_CURE})"
+        )
 
     def claim(self, uuid: str, *, new: bool = True, facts: Mapping[str, str] | None = None) -> None:
         """Mark the root as belonging to a catalogue, or check that it does.

@@ -251,7 +251,7 @@ def test_database_of_any_file_name_works(survey: Survey) -> None:
 def test_progress_is_told_tile_by_tile(survey: Survey) -> None:
     told: list[tuple[int, int]] = []
     survey.ingest(progress=lambda done, total: told.append((done, total)))
-    assert told == [(1, 2), (2, 2)]
+    assert told == [(0, 2), (1, 2), (2, 2)]
 
 
 # Where the files are.

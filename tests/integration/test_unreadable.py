@@ -158,6 +158,28 @@ def test_ingest_beside_a_file_that_cannot_be_read_keeps_its_masks(stored: Survey
     assert stale(stored) == [stored.name(0)]
 
 
+@pytest.mark.parametrize("left", ["nothing", "an empty folder"])
+def test_root_that_is_away_is_named_rather_than_its_files(stored: Survey, url: str, cli: Run, left: str) -> None:
+    stored.masks.rename(stored.masks.with_name("elsewhere"))
+    if left == "an empty folder":
+        stored.masks.mkdir()
+    message = (
+        f"masks root {stored.masks}: its _goodpix.json is missing: is the disk mounted, or was the folder moved? "
+        "(goodpix rebuild --force --masks FOLDER takes a folder that was moved)"
+    )
+    with goodpix.Catalogue(url) as catalogue:
+        ra, dec = catalogue.epochs(band="r", columns="ra_cent,dec_cent", limit=1).iloc[0]
+    tile = [SPEC.tilename, "r"]
+    for question in (["mask", *tile], ["map", *tile], ["map"], ["at", ra, dec]):
+        done = cli(*question, "--db", url)
+        assert done.status != 0
+        assert done.lines[-1].endswith(message)
+    done = cli("sky", "--db", url)
+    assert (done.status, done.out, done.lines[-1]) == (1, "", "CCD images that could not be used: 6")
+    csv = cli("sky", "--db", url, "--format", "csv").out
+    assert (len(csv.splitlines()), csv.count("is the disk mounted")) == (7, 6)
+
+
 def test_generation_of_a_lost_file_is_not_used_again(stored: Survey, url: str, cli: Run) -> None:
     change_image(stored)
     stored.ingest(db=url)

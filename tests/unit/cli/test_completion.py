@@ -7,7 +7,7 @@ import typer
 
 from goodpix import Catalogue
 from goodpix.cli.app import app
-from goodpix.cli.completion import BOUNDED, bounds, columns, completed, numbers, tile_values
+from goodpix.cli.completion import BOUNDED, bounds, columns, completed, map_statistics, numbers, tile_values
 from goodpix.query.derivedcolumns import derived_columns
 from goodpix.query.tables.texttable import LEADING
 from goodpix.schema.tables import metadata
@@ -89,6 +89,15 @@ def test_numbers_are_those_of_what_is_given_before(
     found = numbers(column)(context("mask", db=mask_catalogue.url, **given), "")
     assert found == sorted(map(str, set(rows[column])))
     assert found != []
+
+
+def test_statistics_of_a_map_are_those_that_it_takes(mask_catalogue: MaskCatalogue) -> None:
+    complete = completed(map_statistics)
+    ctx = context("map", db=mask_catalogue.url)
+    assert (complete(ctx, "frac"), complete(ctx, "SE:STR")) == (["fracdet", "fraction"], ["SE:STREAK"])
+    with Catalogue(mask_catalogue.url) as cat:
+        found = cat.healsparse_map(complete(ctx, ""), nside=4096)
+    assert set(found) > {"n_images", "SE_SEG"}
 
 
 def test_words_are_asked_of_the_catalogue_and_the_command(mask_catalogue: MaskCatalogue) -> None:

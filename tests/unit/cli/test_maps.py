@@ -1,9 +1,12 @@
 """Maps of a coadd and of the sky on the command line."""
 
+import io
+import json
 from pathlib import Path
 
 import healsparse
 import numpy as np
+import pandas as pd
 import pytest
 from mocpy import MOC
 from typer.testing import CliRunner, Result
@@ -55,6 +58,15 @@ def test_without_a_file_a_summary_is_shown(mask_catalogue: MaskCatalogue) -> Non
     assert [float(each) for each in row[2:5]] == pytest.approx([values.mean(), values.min(), values.max()], rel=1e-5)
 
 
+def test_summary_has_the_formats_of_other_tables(mask_catalogue: MaskCatalogue) -> None:
+    of_sky = run(mask_catalogue.url, "--statistic", "fracdet", "--statistic", "SE:STREAK", *NSIDE, "--format", "json")
+    assert [row["statistic"] for row in json.loads(of_sky.stdout)] == ["fracdet", "SE:STREAK"]
+    of_tile = run(mask_catalogue.url, EAST, "r", "--format", "csv")
+    with goodpix.Catalogue(mask_catalogue.url) as catalogue:
+        expected = np.bincount(catalogue.good_epoch_map(EAST, "r").ravel())
+    assert pd.read_csv(io.StringIO(of_tile.stdout)).n_pixels.tolist() == expected.tolist()
+
+
 def test_filter_that_matches_nothing_is_named(mask_catalogue: MaskCatalogue) -> None:
     done = run(mask_catalogue.url, "--band", "u")
     assert (done.exit_code, done.stdout.splitlines()[1].split()[:3]) == (0, ["fracdet", "0", "-"])
@@ -66,6 +78,7 @@ def test_filter_that_matches_nothing_is_named(mask_catalogue: MaskCatalogue) -> 
     [
         (["--statistic", "median"], "statistic is 'median': expected n_images"),
         (["--nside", "3"], "nside is 3: expected a power of 2"),
+        (["-o", "map.fits", "--format", "csv"], r"-o map\.fits: --format, --sort, .* are for the summary"),
         (["-o", "map.png"], r"-o map\.png: expected a name that ends in \.hsp, \.hs, \.fits"),
         ([EAST], f"map {EAST}: expected TILE BAND, or --statistic without a tile"),
         ([EAST, "r", "--nside", "64"], f"map {EAST} r --nside: expected it without TILE"),

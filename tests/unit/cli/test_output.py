@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import re
 from pathlib import Path
 
 import numpy as np
@@ -200,3 +201,16 @@ def test_progress_without_a_terminal_is_a_line_per_tile_and_ends(capsys: pytest.
     say("done")
     assert capsys.readouterr() == ("", "tile A\ndone\n")
     assert package.handlers == before
+
+
+def test_bar_tells_the_time_left_of_tiles_that_take_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = 0.0
+    monkeypatch.setattr("rich.console.monotonic", lambda: seconds)
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("TERM", "xterm")
+    with show_progress() as advance:
+        for n_done in range(3):
+            advance(n_done, 4)
+            seconds += 100.0
+    assert "2/4 0:03:20" in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", terminal.getvalue())

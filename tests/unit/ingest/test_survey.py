@@ -132,7 +132,7 @@ def test_progress_counts_info_files(info_path: Path) -> None:
     ingest_tiles(
         [info_path.parent], db=folder / "goodpix.db", masks=folder / "masks", progress=lambda *c: calls.append(c)
     )
-    assert calls == [(1, 2), (2, 2)]
+    assert calls == [(0, 2), (1, 2), (2, 2)]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ SHAPES = {
     "as it stands": (TableShape(), [1, 2, 3, 4, 5]),
     "ascending": (TableShape.of(sort="fwhm"), [5, 1, 4, 3, 2]),
     "descending": (TableShape.of(sort="-fwhm"), [3, 1, 4, 5, 2]),
+    "by two columns in one text": (TableShape.of(sort="band, -fwhm"), [4, 2, 3, 1, 5]),
     "by two columns": (TableShape.of(sort=["band", "-fwhm"]), [4, 2, 3, 1, 5]),
     "first two": (TableShape.of(limit=2), [1, 2]),
     "worst two": (TableShape.of(sort="-fwhm", limit=2, columns=["fwhm", "ccdnum"]), [3, 1]),
@@ -85,6 +86,16 @@ def test_unknown_column_in_capitals_names_the_nearest(name: str) -> None:
 def test_empty_column_name_is_refused(names: str | list[str]) -> None:
     with pytest.raises(UsageError, match=r"^empty column name: expected a name"):
         TableShape.of(sort=names).of_frame(FRAME, "seeing")
+
+
+def test_columns_may_be_joined_by_commas() -> None:
+    assert list(TableShape.of(columns="fwhm,ccdnum").of_frame(FRAME, "seeing")) == ["fwhm", "ccdnum"]
+
+
+@pytest.mark.parametrize("name", ["fwhm[pix]", "-fwhm[pix]"])
+def test_heading_with_a_unit_names_the_column(name: str) -> None:
+    with pytest.raises(UnknownNameError, match=r"^seeing has no column 'fwhm\[pix\]', did you mean 'fwhm'\?$"):
+        TableShape.of(sort=name).of_frame(FRAME, "seeing")
 
 
 def test_columns_are_given_by_name() -> None:

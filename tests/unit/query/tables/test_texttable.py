@@ -44,6 +44,22 @@ def test_columns_shown_fit_but_the_key_is_always_there(width: int) -> None:
         assert len(lines[0]) + 2 + len(table.hidden[0]) > width
 
 
+@pytest.mark.parametrize(("width", "shown"), [(66, "n_pixels name"), (65, "name"), (56, "name"), (55, "")])
+def test_name_of_a_bit_is_kept_rather_than_its_number_of_pixels(width: int, shown: str) -> None:
+    key = {"tilename": "DES0001-0001", "band": "r", "expnum": 201000, "ccdnum": 12, "plane": "se", "bit": 3}
+    rows = pd.DataFrame([{**key, "n_pixels": 65536, "name": "NEAREDGE"}])
+    table = TextTable("bits", width)
+    lines = [line.decode().split() for line in table.lines([rows])]
+    assert lines[0] == [*key, *shown.split()]
+    assert lines[1] == [str(rows[name].iloc[0]) for name in lines[0]]
+
+
+def test_corners_of_whole_images_are_not_shown() -> None:
+    rows = pd.DataFrame({"expnum": [1, 1], "n": [7, 8], "x0": [0, 0], "y0": [0, 0], "noise_ratio": [1.0, 2.0]})
+    assert headings(TextTable("sky"), rows) == ["expnum", "n", "noise_ratio"]
+    assert headings(TextTable("sky"), rows.assign(y0=[0, 256])) == ["expnum", "n", "x0[pix]", "y0[pix]", "noise_ratio"]
+
+
 def test_query_has_no_key_that_must_be_shown() -> None:
     rows = pd.DataFrame({name: ["x" * 12] for name in ("t1", "t2", "t3", "tilename", "ccdnum")})
     table = TextTable("sql", 30)
