@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..query.catalogue import Catalogue
     from ..query.provenance import Provenance
     from ..query.tableshape import TableShape
+    from ..schema.criteria import Selection
 
 __all__ = [
     "STANDARD_OUTPUT",
@@ -33,6 +34,7 @@ __all__ = [
     "answer",
     "db_option",
     "say",
+    "say_selection",
     "show",
     "show_progress",
     "write_output",
@@ -189,6 +191,15 @@ def show(text: object) -> None:
 def say(text: str) -> None:
     """Print to standard error, control characters as escapes."""
     print(printable(text, keep="\n"), file=sys.stderr)
+
+
+def say_selection(selection: "Selection", filters: Mapping[str, Any]) -> None:
+    """Print a selection other than the default one to standard error, with the filters beside it."""
+    from ..query.provenance import filters_text
+
+    if str(selection) != "default":
+        text = filters_text(filters)
+        say(f"selection: {selection}{f'; filters: {text}' if text else ''}")
 
 
 def db_option(db: str) -> str:

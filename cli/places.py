@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .options import DEFAULT_DB, Db, FormatOption, Output, with_options
-from .output import answer, say
+from .output import answer, say_selection
 
 if TYPE_CHECKING:
     from ..query.tableshape import TableShape
@@ -52,8 +52,7 @@ def blank_sky(
         selection=selection,
         shape=shape,
     )
-    if str(selection) != "default":
-        say(f"selection: {selection}")
+    say_selection(selection, filters)
 
 
 @with_options
@@ -84,5 +83,4 @@ def randoms(
         selection=selection,
         shape=shape,
     )
-    if str(selection) != "default":
-        say(f"selection: {selection}")
+    say_selection(selection, filters)

@@ -12,7 +12,7 @@ from ..schema.errors import UsageError
 from ..schema.printable import printable
 from .completion import numbers
 from .options import DEFAULT_DB, Band, Bit, Db, FormatOption, Output, PlaneName, Tile, output_option, with_options
-from .output import answer, say, show, write_output, write_table
+from .output import answer, say, say_selection, show, write_output, write_table
 from .signals import stoppable
 
 if TYPE_CHECKING:
@@ -132,8 +132,7 @@ def epochs(
         shaped=wanted is None,
         selection=selection,
     )
-    if wanted is not None:
-        say(f"selection: {wanted}")
+    say_selection(selection, filters)
     n_problems = int(found["n_off_coadd"].isna().sum()) if wanted is not None else 0
     if n_problems:
         say(f"epochs that could not be counted: {n_problems}")

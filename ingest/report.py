@@ -185,7 +185,8 @@ class IngestReport:
             kinds = ", ".join(f"{n:,} {kind}" for kind, n in self.failures_by_type.items())
             parts.append(f"{len(self.failures):,} failed ({kinds})")
         if self.n_failed_before:
-            parts.append(f"{self.n_failed_before:,} failed before and not tried again (use --retry-failed)")
+            cure = "use --retry-failed, retry_failed=True"
+            parts.append(f"{self.n_failed_before:,} failed before and not tried again ({cure})")
         text = f"{tiles}: {', '.join(parts)} in {self.seconds:.1f} s"
         if self.n_epochs:
             text += f"; {_short(self.pixels_per_second or 0)}pixels/s, {_short(self.n_bytes)}B of masks written"

@@ -163,8 +163,9 @@ def ingest_tiles(
     known = configured_profile(find_profile(profile), [Path(each) for each in given])
     maps_made, of_profile = _segmentation(settings or {}, segment=segment)
     if segment and (no_segment or allow_missing_se_seg):
-        other = "--no-segment" if no_segment else "--allow-missing-se-seg"
-        raise UsageError(f"--segment makes the maps that {other} does without: expected one of the two")
+        other = "no_segment" if no_segment else "allow_missing_se_seg"
+        words = f"--{other.replace('_', '-')} ({other}=True)"
+        raise UsageError(f"--segment (segment=True) makes the maps that {words} does without: expected one of the two")
     table = None if ccd_table is None else read_ccd_table(ccd_table)
     reading = Reading(known, checked_settings(known, of_profile), table)
     inputs = read_inputs(given, 1 if executor is not None and workers is not None else workers, reading)
@@ -331,7 +332,8 @@ def _segmentation(settings: Mapping[str, str], *, segment: bool) -> tuple[Segmen
     of_maps = {key: str(value) for key, value in settings.items() if key.startswith("segment_")}
     others = {key: value for key, value in settings.items() if key not in of_maps}
     if of_maps and not segment:
-        raise UsageError(f"{next(iter(of_maps))} is a setting of maps to be made: expected --segment as well")
+        name = next(iter(of_maps))
+        raise UsageError(f"{name} is a setting of maps to be made: expected --segment (segment=True) as well")
     if not segment:
         return None, others
     from .images.segmentation import sep_version  # slow to import, and rarely needed
@@ -344,8 +346,8 @@ def _check_segmentation(inputs: list[Input]) -> None:
     for file in inputs:
         if isinstance(file.content, PackedTile) and not file.content.has_seg:
             raise UsageError(
-                f"{file.name}: its CCD images have no segmentation map: expected --segment, which makes one, or "
-                "--no-segment, which does without (fixed for a catalogue)"
+                f"{file.name}: its CCD images have no segmentation map: expected --segment (segment=True), which makes "
+                "one, or --no-segment (no_segment=True), which does without (fixed for a catalogue)"
             )
 
 

@@ -144,7 +144,7 @@ def open_for_writing(
             ("profile", profile.name, identity.profile.name),
             ("segmentation", segmentation, identity.segmentation),
             ("campaign", campaign, identity.campaign),
-            ("--wcs", wcs_source, identity.wcs_source),
+            ("--wcs (wcs_source)", wcs_source, identity.wcs_source),
             ("masks root", str(given or root), str(root)),
         ):
             if wanted != found:

@@ -102,7 +102,7 @@ def _planes(reader: PlaneReader, entry: EpochInfo, image: Plane, options: Option
     if not (entry.seg_path or options.allow_missing_se_seg or options.no_segment or options.segment):
         raise FitsFileError(
             f"epoch {entry.name}: the info file has no seg_path: expected a segmentation map "
-            "(--allow-missing-se-seg accepts the epoch)"
+            "(--allow-missing-se-seg, allow_missing_se_seg=True, accepts the epoch)"
         )
     files = PlaneFiles.of(entry)
     planes = (replace(files, seg=None) if options.no_segment else files).planes(reader)

@@ -104,7 +104,9 @@ def _wcs(entry: EpochInfo, image: HeadOf, options: Options) -> Wcs:
     if options.wcs_source == "image":
         return Wcs.from_header(image.header if entry.own_wcs is None else entry.own_wcs, entry.image_path)
     if not entry.head_path:
-        raise FitsFileError(f"epoch {entry.name}: the info file has no head_path: --wcs scamp needs one")
+        raise FitsFileError(
+            f"epoch {entry.name}: the info file has no head_path: --wcs scamp (wcs_source='scamp') needs one"
+        )
     return Wcs.from_header(read_scamp_head(PlaneFile(entry.head_path), image), entry.head_path)
 
 

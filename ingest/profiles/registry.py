@@ -51,6 +51,11 @@ def find_profile(name: str) -> Profile:
     UsageError
         If there is no such profile, or the package that brings it cannot be imported.
     """
+    if not isinstance(name, str):
+        raise UsageError(
+            f"profile is of type {type(name).__name__}: expected its name, by which an installed package brings it "
+            f"(entry point {ENTRY_POINTS}), or one of {', '.join(_BUILT_IN)}"
+        )
     if name in _BUILT_IN:  # without a look at every installed package
         return _built_in(name)
     profiles, broken = installed_profiles()

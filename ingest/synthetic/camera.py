@@ -64,11 +64,12 @@ class CameraSpec:
     ccd_shape : tuple of int
         Rows and columns of a CCD.
     pointings : tuple of (ra, dec)
-        Centres of the exposures of each night, degrees.
+        Centres of the exposures of each night, in order, degrees. One may be repeated.
     n_nights : int
         Number of nights, one after the other.
     bands : tuple of str
-        Bands; the exposures of a night go through them in turn.
+        Bands, one per exposure, in turn: the turn runs on from one night to the next. For k bands of each pointing on
+        every night, repeat each pointing k times in `pointings`.
     exptime : float
         Exposure time, s.
     density : float
@@ -132,7 +133,8 @@ def make_exposures(folder: Path, spec: CameraSpec) -> list[Path]:
     """Make exposures with mask bits and headers of the Dark Energy Survey, and return the files of their images.
 
     Files are ``D<expnum>_<band>_sci.fits.fz``, sky-subtracted, and ``_wgt``, ``_msk`` and ``_seg`` beside it, with an
-    extension ``CCD<ccdnum>`` for each CCD.
+    extension ``CCD<ccdnum>`` for each CCD. The profile ``files`` reads them, with a description in YAML;
+    ``goodpix describe FOLDER`` drafts one.
 
     Parameters
     ----------

@@ -96,7 +96,7 @@ def rebuild(
     url = parse_url(db)
     old = OldDatabase.at(url)
     if not old.empty and not (force or force_partial):
-        raise UsageError(f"{shown(url)} {old.what}: use --force to replace it")
+        raise UsageError(f"{shown(url)} {old.what}: use --force (force=True) to replace it")
     root = MasksRoot.of(masks or old.masks_root or "goodpix-masks")
     if not root.store.exists():
         raise CatalogueError(f"masks root {root} does not exist: use --masks to name another")

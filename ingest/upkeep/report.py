@@ -137,7 +137,7 @@ class RebuildReport:
 
     def __str__(self) -> str:
         lost = f", {counted(len(self.failures), 'failure')}" if self.failures else ""
-        kept = "" if self.replaced else ": the old database is kept (--force-partial replaces it)"
+        kept = "" if self.replaced else ": the old database is kept (--force-partial, force_partial=True, replaces it)"
         return f"{counted(self.n_epochs, 'epoch')} of {counted_tiles(self.n_tiles, self.n_bands)}{lost}{kept}"
 
 
@@ -194,7 +194,7 @@ class GcReport:
     def __str__(self) -> str:
         done = "removed" if self.deleted else "that no row needs"
         kept = f"; {self.n_kept} kept, new or of the highest generation" if self.n_kept else ""
-        cure = "" if self.deleted or not self.files else " (--delete removes them)"
+        cure = "" if self.deleted or not self.files else " (--delete, delete=True, removes them)"
         if self.unreadable:
             cure = " (none is removed until everything can be read)"
         return f"{counted(len(self.files), 'file')} {done}, {self.n_bytes:,} bytes{cure}{kept}"

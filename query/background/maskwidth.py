@@ -44,7 +44,7 @@ WIDTH_COLUMNS = {
     "n_left_out": "images left out, for example without a background map or skysigma",
     "n": "good pixels",
     "median": "median over the good pixels of image / skysigma, or of (image - background) / skysigma",
-    "median_error": "standard error of the median, from the scatter between images and that of medians in boxes",
+    "median_error": "standard error of the median, from the scatter between images and medians in boxes before growing",
     "scatter": "half the distance from the 16th to the 84th percentile",
     "bkg_subtracted": "true if the residual background map (bkg_path) was subtracted",
     "selection": "definition of good before growing",
@@ -73,7 +73,7 @@ class ImageResiduals:
     histograms : ndarray of int64, shape (n_radii, _N_BINS)
         See `Histograms`.
     error : float
-        Standard error of the image's level, from the scatter of medians in boxes.
+        Standard error of the image's level, from the scatter of medians in boxes of the good pixels before growing.
     """
 
     histograms: Histograms

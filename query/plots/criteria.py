@@ -7,7 +7,7 @@ import numpy as np
 
 from ...schema.criteria import Criterion
 from ..filters import FilterKeywords
-from ..palette import CRITERION_COLOURS, TEXT_COLOUR, in_band_order
+from ..palette import CRITERION_COLOURS, in_band_order
 from ..summary.costs import criteria_costs
 from .reasons import CRITERION_LABELS
 from .style import filter_words, in_one_look, new_axes, say_nothing, tidy, title
@@ -22,6 +22,9 @@ __all__ = ["plot_criteria"]
 # opacity of a criterion's colour where other criteria fail too
 _FAINT = 0.4
 _THICK = 0.72
+
+# smallest percentage that is written
+_LEAST = 0.01
 
 
 @in_one_look
@@ -48,6 +51,7 @@ def plot_criteria(cat: "Listings", *, ax: "Axes | None" = None, **filters: Unpac
     """
     # matplotlib is an extra, and slow to import
     from matplotlib.colors import to_rgba
+    from matplotlib.legend_handler import HandlerTuple
     from matplotlib.patches import Patch
 
     costs = criteria_costs(cat, **filters)
@@ -78,9 +82,12 @@ def plot_criteria(cat: "Listings", *, ax: "Axes | None" = None, **filters: Unpac
     ax.set_xlabel("failing pixels (% of epoch pixels; for coadd criteria, of those on the coadd)")
     ax.legend(
         handles=[
-            Patch(facecolor=TEXT_COLOUR, label="fails alone"),
-            Patch(facecolor=to_rgba(TEXT_COLOUR, _FAINT), edgecolor=TEXT_COLOUR, label="others fail too"),
+            tuple(Patch(facecolor=each) for each in colours),
+            tuple(Patch(facecolor=pale, edgecolor=each) for pale, each in zip(faint, colours, strict=True)),
         ],
+        labels=["fails alone", "others fail too"],
+        handler_map={tuple: HandlerTuple(ndivide=None, pad=0)},
+        handlelength=7,
         loc="lower right",
         frameon=False,
         fontsize="small",
@@ -90,6 +97,8 @@ def plot_criteria(cat: "Listings", *, ax: "Axes | None" = None, **filters: Unpac
 
 
 def _percent(value: float) -> str:
+    if 0 < value < _LEAST:
+        return f"<{_LEAST}%"
     return "0%" if value == 0 else f"{value:.1f}%" if value >= 1 else f"{value:.2g}%"
 
 

@@ -92,12 +92,13 @@ def plot_counts(counts: npt.NDArray[np.integer], *lines: str, ax: "Axes | None" 
         ax = new_axes(height * nx / ny + 2.0, height + 1.0)
     step = -(-max(ny, nx) // _SHOWN)
     means = reduced(counts, step)
+    drawn = means[means > 0]
     picture = ax.imshow(
         np.ma.masked_equal(means, 0),
         origin="lower",
         cmap=colour_scale().with_extremes(bad=NO_DATA_COLOUR),
-        vmin=0,
-        vmax=max(1, int(counts.max())),
+        vmin=min(1.0, drawn.min()) if drawn.size else 1.0,  # 0 is grey; means may be below 1
+        vmax=max(2, int(counts.max())),  # more than 1, for a scale
         interpolation="nearest",
         extent=(-0.5, step * means.shape[1] - 0.5, -0.5, step * means.shape[0] - 0.5),
     )

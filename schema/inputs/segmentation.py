@@ -129,7 +129,8 @@ class Segmentation:
             try:
                 values[name] = _READERS[name](text)
             except KeyError:
-                raise UsageError(f"--segment has no setting {key}: expected {' or '.join(SEGMENT_SETTINGS)}") from None
+                known = " or ".join(SEGMENT_SETTINGS)
+                raise UsageError(f"segmentation maps have no setting {key}: expected {known}") from None
             except ValueError as error:
                 raise UsageError(f"{key} is {text}: expected {SEGMENT_SETTINGS[key]}") from error
         return cls(version, **values)  # type: ignore[arg-type]  # each of the type that its reader returns

@@ -67,7 +67,7 @@ class DataSum:
         if self.is_damaged:
             raise DamagedFileError(
                 f"{self.where}: the data are damaged: they sum to {self.computed}: expected DATASUM, {self.stored} "
-                "(--allow-damaged accepts them anyway)"
+                "(--allow-damaged, allow_damaged=True, accepts them anyway)"
             )
         return bool(self.stored)
 

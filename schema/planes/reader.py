@@ -135,7 +135,8 @@ def check_weight(plane: Plane, *, allow_dithered: bool = False) -> str | None:
     if quantization == "SUBTRACTIVE_DITHER_1" and not (allow_dithered or plane.conversion.lost_zeros):
         raise DitheredWeightError(
             f"{plane.path}[{plane.ext}]: ZQUANTIZ is SUBTRACTIVE_DITHER_1, which loses the exact zeros of a "
-            "weight plane: expected SUBTRACTIVE_DITHER_2 (--allow-dithered-weights accepts it anyway)"
+            "weight plane: expected SUBTRACTIVE_DITHER_2 "
+            "(--allow-dithered-weights, allow_dithered_weights=True, accepts it anyway)"
         )
     return quantization
 

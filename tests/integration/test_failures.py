@@ -127,7 +127,7 @@ def test_failure_is_not_tried_again_while_nothing_changes(failed: Survey) -> Non
 def test_failure_that_is_not_tried_again_exits_1(failed: Survey, cli: Callable[..., Any]) -> None:
     done = cli("ingest", failed.folder, "--db", failed.database)
     assert done.status == 1
-    assert "1 failed before and not tried again (use --retry-failed)" in done.err
+    assert "1 failed before and not tried again (use --retry-failed, retry_failed=True)" in done.err
 
 
 def test_failure_is_tried_again_when_asked(failed: Survey) -> None:

@@ -155,7 +155,7 @@ def test_damaged_data_are_a_failure_that_says_so(survey: Survey, number: int | N
     message = message_of(survey, "coadd" if number is None else survey.name(BAD))
     assert path.name in message
     assert f"[{ext}]: the data are damaged: they sum to " in message
-    assert message.endswith("(--allow-damaged accepts them anyway)")
+    assert message.endswith("(--allow-damaged, allow_damaged=True, accepts them anyway)")
 
 
 @DAMAGED

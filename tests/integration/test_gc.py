@@ -116,7 +116,7 @@ def test_command_lists_and_removes(ingested_twice: Survey, cli: Run) -> None:
     listed = cli("gc", "--db", ingested_twice.database)
     assert (listed.status, len(listed.out.splitlines())) == (0, 1)
     assert listed.out.split() == [f"{n_bytes:,}", "7", "d", f"r/{path.name}"]
-    assert listed.lines == [f"1 file that no row needs, {n_bytes:,} bytes (--delete removes them)"]
+    assert listed.lines == [f"1 file that no row needs, {n_bytes:,} bytes (--delete, delete=True, removes them)"]
     removed = cli("gc", "--delete", "--db", ingested_twice.database)
     assert removed.lines == [f"1 file removed, {n_bytes:,} bytes"]
     assert not path.exists()

@@ -123,6 +123,7 @@ def test_tile_shows_its_map_of_good_epochs(ingested: Survey, tmp_path: Path) -> 
         expected = catalogue.good_epoch_map(TILE, "r", selection)
     (picture,) = images(axes)
     np.testing.assert_array_equal(np.ma.filled(np.ma.asarray(picture.get_array()), 0), expected)
+    assert picture.get_clim() == (1, expected.max())  # 0 is grey
     first, *_, last = axes.get_title(loc="left").splitlines()
     assert (first, last) == (f"{TILE}  r  good epochs out of 3", "selection: ignore COADD_SEG")
 

@@ -194,7 +194,7 @@ def test_other_files_are_passed_over(stored: Survey) -> None:
 
 def test_database_with_rows_is_refused(stored: Survey) -> None:
     before = stored.database.read_bytes()
-    with pytest.raises(goodpix.GoodpixError, match=r"has 1 tile in 2 bands: use --force to replace it"):
+    with pytest.raises(goodpix.GoodpixError, match=r"has 1 tile in 2 bands: use --force \(force=True\) to replace it"):
         goodpix.rebuild(stored.database, stored.masks)
     assert stored.database.read_bytes() == before
 

@@ -111,7 +111,7 @@ def test_good_database_is_not_replaced_by_a_part_of_it(stored: Survey, url: str,
         done = cli("rebuild", "--force", "--db", url)
         assert done.status == 1
         assert "cannot be" in done.lines[-2]
-        assert done.lines[-1].endswith("the old database is kept (--force-partial replaces it)")
+        assert done.lines[-1].endswith("the old database is kept (--force-partial, force_partial=True, replaces it)")
         assert n_epochs(url) == 6
         partial = cli("rebuild", "--force-partial", "--db", url)
         assert partial.status == 1

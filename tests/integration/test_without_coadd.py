@@ -294,8 +294,8 @@ def test_without_a_map_or_an_option_it_is_wrong_usage(changing: Exposures, cli: 
     done = cli("ingest", changing.folder, "--profile", "three-ccds", *where)
     assert (done.status, len(done.lines)) == (2, 1)
     assert "exp501_img.fits: its CCD images have no segmentation map" in done.err
-    assert "--segment" in done.err
-    assert "--no-segment" in done.err
+    assert "--segment (segment=True)" in done.err
+    assert "--no-segment (no_segment=True)" in done.err
     assert cli("ingest", changing.folder, "--profile", "three-ccds", "--no-segment", *where).status == 0
     done = cli("ingest", changing.folder, "--profile", "three-ccds", "--segment", *where)
     assert (done.status, len(done.lines)) == (2, 1)

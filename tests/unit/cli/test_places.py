@@ -28,7 +28,7 @@ def test_blank_sky_in_ds9_and_fits(mask_catalogue: MaskCatalogue, tmp_path: Path
     options = ["blank-sky", 2, "--radius", 0.15, "--band", "r", "--border", 1]
     for ending in ("reg", "fits", "vot", "parquet"):
         done = run(mask_catalogue, *options, "-o", tmp_path / f"places.{ending}")
-        assert (done.exit_code, done.stderr.endswith("selection: border 1\n")) == (0, True)
+        assert (done.exit_code, done.stderr.endswith("selection: border 1; filters: band=r\n")) == (0, True)
     table = Table.read(tmp_path / "places.fits")
     assert (table.meta["SELECT"], table.meta["RADIUS"], table.meta["FILTERS"]) == ("border 1", 0.15, "band=r")
     regions = (tmp_path / "places.reg").read_text().splitlines()
@@ -49,6 +49,11 @@ def test_randoms_are_listed_by_number_or_density(mask_catalogue: MaskCatalogue) 
     done = run(mask_catalogue, "randoms", "--density", 0.001, "--tile", "NONE")
     assert done.stdout.split() == ["ra[deg]", "dec[deg]", "tilename", "reasons"]
     assert "NONE" in done.stderr
+
+
+def test_bounds_stand_beside_the_selection(mask_catalogue: MaskCatalogue) -> None:
+    done = run(mask_catalogue, "randoms", 3, "--min", "ccdnum=1", "--border", 1)
+    assert (done.exit_code, done.stderr) == (0, "selection: border 1; filters: min ccdnum=1\n")
 
 
 @pytest.mark.parametrize(

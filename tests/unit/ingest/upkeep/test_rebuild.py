@@ -49,7 +49,7 @@ def test_rebuilt_rows_are_those_that_the_ingest_wrote(catalogue: SmallCatalogue)
 
 
 def test_database_with_rows_is_replaced_by_force_alone(catalogue: SmallCatalogue) -> None:
-    with pytest.raises(UsageError, match=r"goodpix\.db has 1 tile: use --force to replace it"):
+    with pytest.raises(UsageError, match=r"goodpix\.db has 1 tile: use --force \(force=True\) to replace it"):
         rebuild(catalogue.path)
     calls: list[tuple[int, int]] = []
     assert rebuild(catalogue.path, force=True, progress=lambda *call: calls.append(call)).n_epochs == 3

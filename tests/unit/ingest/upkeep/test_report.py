@@ -75,7 +75,7 @@ FILES = (OldFile("r/a.parquet", 1500, 2.0), OldFile("r/b.parquet", 7, 3.0))
     ("report", "text"),
     [
         (GcReport((), 0, False), "0 files that no row needs, 0 bytes"),
-        (GcReport(FILES, 0, False), "2 files that no row needs, 1,507 bytes (--delete removes them)"),
+        (GcReport(FILES, 0, False), "2 files that no row needs, 1,507 bytes (--delete, delete=True, removes them)"),
         (GcReport(FILES[1:], 0, True), "1 file removed, 7 bytes"),
         (GcReport((), 2, True), "0 files removed, 0 bytes; 2 kept, new or of the highest generation"),
     ],
