@@ -313,8 +313,7 @@ def as_stored(
         The columns of tables behind those of a view, in the same order.
     """
     revision = str(recorded_revision(connection))
-    given = list(selectable.c)
-    infos = [getattr(each, "info", {}) for each in described or given]
+    infos = [getattr(each, "info", {}) for each in described or selectable.c]
     former = {name: old for name, (since, old) in RENAMED.items() if revision < since}
 
     def column(each: "sa.ColumnElement[Any]", info: Mapping[str, Any]) -> "sa.ColumnElement[Any]":
@@ -325,14 +324,14 @@ def as_stored(
         # Postgres takes a constant without a cast for text
         return sa.cast(sa.literal(info.get("before"), each.type), each.type).label(each.name)
 
-    return [column(each, info) for each, info in zip(given, infos, strict=True)]
+    return [column(each, info) for each, info in zip(selectable.c, infos, strict=True)]
 
 
 def lacking(connection: sa.Connection, columns: "Iterable[sa.ColumnElement[Any]]") -> set[str]:
     """Return the names of columns of tables that the catalogue's revision lacks and that have no value before it."""
     revision = str(recorded_revision(connection))
-    given = [column for column in columns if isinstance(column, sa.Column)]
-    return {each.name for each in given if each.info.get("since", "") > revision and "before" not in each.info}
+    given = (each for each in columns if isinstance(each, sa.Column) and "before" not in each.info)
+    return {each.name for each in given if each.info.get("since", "") > revision}
 
 
 _KINDS = {column.name: column.type.python_type for table in (footprint, coadd, epoch) for column in table.c}
