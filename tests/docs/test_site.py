@@ -177,7 +177,8 @@ def test_every_public_name_and_method_is_in_the_reference(site: Path) -> None:
 
 def test_every_command_is_in_the_reference(pages: dict[str, str]) -> None:
     headings = {words(each) for each in re.findall(r"<h3>(.*?)<a", pages["reference/commandline.html"], re.DOTALL)}
-    assert {f"goodpix {name}" for name in EXAMPLES} == headings
+    groups = {name.partition(" ")[0] for name in EXAMPLES if " " in name}
+    assert {f"goodpix {name}" for name in EXAMPLES if name not in groups} == headings
 
 
 @pytest.mark.parametrize("question", ANSWERS)
