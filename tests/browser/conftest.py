@@ -114,9 +114,9 @@ def images(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEDS_DIR", str(demo / "survey"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium."""
+    """The system's Chromium; as long as it is open, an event loop runs in this thread, and no other can."""
     executable = chromium_or_skip()
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
@@ -125,7 +125,7 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A window, whose pages are those of one person after another: what they load is cached."""
     opened = browser.new_context(viewport={"width": 1400, "height": 1000}, accept_downloads=True)
