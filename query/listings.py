@@ -379,10 +379,10 @@ def view_frame(
     """
     view = VIEWS[name].table
     key = [c for c in view.c if c.name in ("tilename", "band", "expnum", "ccdnum", "plane", "bit")]
+    check_order(database, name, shape)
     with database.engine.connect() as connection:
         selected = as_stored(connection, view, VIEWS[name].select.selected_columns)
         derived = derived_columns(view, str(recorded_revision(connection)))
-    check_order(database, name, shape)
     matching = (*Filters.of(**filters).conditions(view, derived), *conditions)
     query = sa.select(*selected, *(column.label(label) for label, column in derived.items())).where(*matching)
     return described(read_frame(database.engine, shape.of_query(query, key, name)), database.identity)

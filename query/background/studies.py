@@ -333,9 +333,7 @@ class SkyStudies:
         -------
         DataFrame
             A row per band and radius, with the columns of `goodpix.query.background.maskwidth.WIDTH_COLUMNS`.
-            Residuals are counted in bins of 0.005 skysigma and the median is interpolated within a bin. The medians in
-            boxes behind ``median_error`` are of the pixels before growing, for all radii: at a wide radius it is at
-            least that of a `selection` grown by as much. Errors of neighbouring radii are nearly the same error.
+            Medians are interpolated in bins of 0.005 skysigma. Errors of neighbouring radii are nearly the same error.
 
         Raises
         ------
